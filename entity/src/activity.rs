@@ -1,0 +1,49 @@
+//! An activity (verksamhet): something that the network runs.
+
+use chrono::NaiveDate;
+use sea_orm::entity::prelude::*;
+use serde::Serialize;
+
+use crate::{
+    id::{ActivityId, ContactId, DecisionId},
+    sparse::sparse,
+};
+
+/// An activity (verksamhet): something that the network runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
+#[sea_orm(table_name = "activity")]
+pub struct Model {
+    /// Identifier.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: ActivityId,
+    /// The importer's own identifier.
+    pub import_key: Option<String>,
+    /// Short name for addresses and filters, unique.
+    pub slug: String,
+    /// Its name.
+    pub name: String,
+    /// Its name folded for search and for Swedish order.
+    pub name_key: String,
+    /// Syfte.
+    pub purpose: Option<String>,
+    /// Mål.
+    pub goal: Option<String>,
+    /// First day.
+    pub starts_on: NaiveDate,
+    /// Last day; null: until further notice.
+    pub ends_on: Option<NaiveDate>,
+    /// Who on the board follows it.
+    pub board_contact_id: Option<ContactId>,
+    /// Who leads it.
+    pub lead_contact_id: Option<ContactId>,
+    /// Who decided it.
+    pub decision_id: Option<DecisionId>,
+}
+
+/// No relations are declared: rules join by what the caller asked for.
+#[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+sparse!(id: Id, import_key: ImportKey, slug: Slug, name: Name, name_key: NameKey, purpose: Purpose, goal: Goal, starts_on: StartsOn, ends_on: EndsOn, board_contact_id: BoardContactId, lead_contact_id: LeadContactId, decision_id: DecisionId);

@@ -1,0 +1,26 @@
+//! A way in which an activity is paid for.
+
+use sea_orm::entity::prelude::*;
+use serde::Serialize;
+
+use crate::{id::ActivityId, kind::FundingKind, sparse::sparse};
+
+/// A way in which an activity is paid for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
+#[sea_orm(table_name = "activity_funding")]
+pub struct Model {
+    /// The activity.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub activity_id: ActivityId,
+    /// The way.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub kind: FundingKind,
+}
+
+/// No relations are declared: rules join by what the caller asked for.
+#[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+sparse!(activity_id: ActivityId, kind: Kind);

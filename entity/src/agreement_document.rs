@@ -1,0 +1,29 @@
+//! The text of an agreement, frozen when it was offered.
+
+use sea_orm::entity::prelude::*;
+use serde::Serialize;
+
+use crate::{id::AgreementId, sparse::sparse};
+
+/// The text of an agreement, frozen when it was offered.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
+#[sea_orm(table_name = "agreement_document")]
+pub struct Model {
+    /// The agreement.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub agreement_id: AgreementId,
+    /// Of the HTML, in hexadecimal.
+    pub sha256: String,
+    /// The text.
+    pub html: String,
+    /// The PDF's bytes.
+    pub pdf: Option<Vec<u8>>,
+}
+
+/// No relations are declared: rules join by what the caller asked for.
+#[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+sparse!(agreement_id: AgreementId, sha256: Sha256, html: Html, pdf: Pdf);

@@ -1,0 +1,38 @@
+//! A member's yearly allocation (tilldelning).
+
+use sea_orm::entity::prelude::*;
+use serde::Serialize;
+
+use crate::{
+    id::{AllocationId, MemberId},
+    kind::AllocationBasis,
+    money::Money,
+    sparse::sparse,
+};
+
+/// A member's yearly allocation (tilldelning).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
+#[sea_orm(table_name = "allocation")]
+pub struct Model {
+    /// Identifier.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: AllocationId,
+    /// The member.
+    pub member_id: MemberId,
+    /// Calendar year.
+    pub year: i32,
+    /// What it counts.
+    pub basis: AllocationBasis,
+    /// Öre, 0 or more.
+    pub amount: Money,
+    /// Where the figure is from.
+    pub source: Option<String>,
+}
+
+/// No relations are declared: rules join by what the caller asked for.
+#[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+sparse!(id: Id, member_id: MemberId, year: Year, basis: Basis, amount: Amount, source: Source);

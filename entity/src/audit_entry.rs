@@ -1,0 +1,41 @@
+//! One committed change; never updated, never deleted.
+
+use sea_orm::entity::prelude::*;
+use serde::Serialize;
+
+use crate::{kind::SubjectKind, sparse::sparse};
+
+/// One committed change; never updated, never deleted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
+#[sea_orm(table_name = "audit_entry")]
+pub struct Model {
+    /// 1, 2, 3 …, without a gap.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub revision: i64,
+    /// When.
+    pub at: DateTimeUtc,
+    /// Who: the token's subject.
+    pub actor: String,
+    /// The deed, as `memberAdmit`.
+    pub action: String,
+    /// What kind of thing it is about.
+    pub subject_kind: SubjectKind,
+    /// Which one.
+    pub subject_id: Uuid,
+    /// The program's version.
+    pub version: String,
+    /// SHA-256 over this entry and the hash before it, in hexadecimal.
+    pub hash: String,
+    /// The thing before, as JSON; null: it was not there.
+    pub before: Option<String>,
+    /// The thing after, as JSON; null: it is gone.
+    pub after: Option<String>,
+}
+
+/// No relations are declared: rules join by what the caller asked for.
+#[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+sparse!(revision: Revision, at: At, actor: Actor, action: Action, subject_kind: SubjectKind, subject_id: SubjectId, version: Version, hash: Hash, before: Before, after: After);

@@ -1,0 +1,52 @@
+//! A person at work: name, role, e-mail, phone; personal data.
+
+use chrono::NaiveDate;
+use sea_orm::entity::prelude::*;
+use serde::Serialize;
+
+use crate::{
+    id::{ContactAreaId, ContactId, MemberId, OrganisationId},
+    kind::ContactRole,
+    sparse::sparse,
+};
+
+/// A person at work: name, role, e-mail, phone; personal data.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
+#[sea_orm(table_name = "contact")]
+pub struct Model {
+    /// Identifier.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: ContactId,
+    /// The importer's own identifier.
+    pub import_key: Option<String>,
+    /// The member that it belongs to.
+    pub member_id: Option<MemberId>,
+    /// The organisation that it belongs to.
+    pub organisation_id: Option<OrganisationId>,
+    /// The contact area that it serves on the board.
+    pub contact_area_id: Option<ContactAreaId>,
+    /// What it is there.
+    pub role: ContactRole,
+    /// Name.
+    pub name: String,
+    /// Name folded for search and for Swedish order.
+    pub name_key: String,
+    /// E-mail.
+    pub email: Option<String>,
+    /// Phone.
+    pub phone: Option<String>,
+    /// First day in the role; null: not known.
+    pub valid_from: Option<NaiveDate>,
+    /// Last day in the role; null: still.
+    pub valid_to: Option<NaiveDate>,
+    /// When the person was erased; the row then holds a pseudonym.
+    pub erased_at: Option<DateTimeUtc>,
+}
+
+/// No relations are declared: rules join by what the caller asked for.
+#[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+sparse!(id: Id, import_key: ImportKey, member_id: MemberId, organisation_id: OrganisationId, contact_area_id: ContactAreaId, role: Role, name: Name, name_key: NameKey, email: Email, phone: Phone, valid_from: ValidFrom, valid_to: ValidTo, erased_at: ErasedAt);

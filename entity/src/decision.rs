@@ -1,0 +1,32 @@
+//! A decision (beslut): who decided, when, which paragraph.
+
+use chrono::NaiveDate;
+use sea_orm::entity::prelude::*;
+use serde::Serialize;
+
+use crate::{id::DecisionId, kind::DecisionBody, sparse::sparse};
+
+/// A decision (beslut): who decided, when, which paragraph.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
+#[sea_orm(table_name = "decision")]
+pub struct Model {
+    /// Identifier.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: DecisionId,
+    /// Who decided.
+    pub body: DecisionBody,
+    /// When; null: not known.
+    pub decided_on: Option<NaiveDate>,
+    /// Paragraph of the minutes.
+    pub paragraph: Option<String>,
+    /// Where the minutes are.
+    pub document: Option<String>,
+}
+
+/// No relations are declared: rules join by what the caller asked for.
+#[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+sparse!(id: Id, body: Body, decided_on: DecidedOn, paragraph: Paragraph, document: Document);

@@ -1,0 +1,38 @@
+//! A grant (bidrag) to an activity.
+
+use chrono::NaiveDate;
+use sea_orm::entity::prelude::*;
+use serde::Serialize;
+
+use crate::{
+    id::{ActivityId, GrantId},
+    money::Money,
+    sparse::sparse,
+};
+
+/// A grant (bidrag) to an activity.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
+#[sea_orm(table_name = "activity_grant")]
+pub struct Model {
+    /// Identifier.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: GrantId,
+    /// The activity.
+    pub activity_id: ActivityId,
+    /// Day in the books.
+    pub booked_on: NaiveDate,
+    /// Öre; negative when a grant is paid back.
+    pub amount: Money,
+    /// Who gives it.
+    pub funder: String,
+    /// 1 for the first grant with this activity, day and funder, 2 for the next.
+    pub occurrence: i32,
+}
+
+/// No relations are declared: rules join by what the caller asked for.
+#[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+sparse!(id: Id, activity_id: ActivityId, booked_on: BookedOn, amount: Amount, funder: Funder, occurrence: Occurrence);

@@ -1,0 +1,55 @@
+//! A line of an invoice.
+
+use chrono::NaiveDate;
+use sea_orm::entity::prelude::*;
+use serde::Serialize;
+
+use crate::{
+    id::{ActivityId, AgreementId, InvoiceId, InvoiceLineId},
+    kind::VatRate,
+    money::{Money, Quantity},
+    sparse::sparse,
+};
+
+/// A line of an invoice.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
+#[sea_orm(table_name = "invoice_line")]
+pub struct Model {
+    /// Identifier.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: InvoiceLineId,
+    /// The invoice.
+    pub invoice_id: InvoiceId,
+    /// 1, 2, 3 …
+    pub position: i32,
+    /// What for.
+    pub description: String,
+    /// The activity that earns it.
+    pub activity_id: Option<ActivityId>,
+    /// The agreement behind it.
+    pub agreement_id: Option<AgreementId>,
+    /// First day that it covers.
+    pub period_from: Option<NaiveDate>,
+    /// Last day that it covers.
+    pub period_to: Option<NaiveDate>,
+    /// How many, in thousandths.
+    pub quantity: Quantity,
+    /// Öre each.
+    pub unit_price: Money,
+    /// VAT treatment.
+    pub vat_rate: VatRate,
+    /// Quantity × price, öre.
+    pub net: Money,
+    /// Its share of the document's VAT at its rate, öre; the shares add up to the document's.
+    pub vat: Money,
+    /// Revenue account (konto).
+    pub account: String,
+}
+
+/// No relations are declared: rules join by what the caller asked for.
+#[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+sparse!(id: Id, invoice_id: InvoiceId, position: Position, description: Description, activity_id: ActivityId, agreement_id: AgreementId, period_from: PeriodFrom, period_to: PeriodTo, quantity: Quantity, unit_price: UnitPrice, vat_rate: VatRate, net: Net, vat: Vat, account: Account);

@@ -1,0 +1,256 @@
+//! The closed sets of words that rows are made of; each is stored under the name that the API gives it.
+
+use sea_orm::entity::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// Declares a set of words, stored as text.
+macro_rules! kind {
+    ($($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal),+ $(,)? })+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, EnumIter, DeriveActiveEnum, Serialize, Deserialize)]
+        #[sea_orm(rs_type = "String", db_type = "Text")]
+        pub enum $name {
+            $($(#[$variant_doc])* #[sea_orm(string_value = $word)] #[serde(rename = $word)] $variant),+
+        }
+
+        impl $name {
+            /// Every word of the set, in order.
+            pub const WORDS: &'static [&'static str] = &[$($word),+];
+
+            /// The word as stored, printed and imported.
+            #[must_use]
+            pub fn word(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word),+
+                }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.word())
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = String;
+
+            fn from_str(text: &str) -> Result<Self, String> {
+                match text {
+                    $($word => Ok(Self::$variant),)+
+                    _ => Err(format!("is none of {}", Self::WORDS.join(", "))),
+                }
+            }
+        }
+    )+};
+}
+
+kind! {
+    /// What an allocation (tilldelning) counts.
+    AllocationBasis {
+        /// The money of all four parties.
+        #[default]
+        AllParties = "ALL_PARTIES",
+        /// The state's half alone.
+        StateShare = "STATE_SHARE",
+    }
+
+    /// What a contact is to its member, organisation or contact area.
+    ContactRole {
+        /// Förbundschef.
+        #[default]
+        ChiefExecutive = "CHIEF_EXECUTIVE",
+        /// Ordförande.
+        Chair = "CHAIR",
+        /// Ekonomi.
+        Finance = "FINANCE",
+        /// Styrelseledamot.
+        BoardMember = "BOARD_MEMBER",
+        /// Kontakt för en verksamhet.
+        ActivityContact = "ACTIVITY_CONTACT",
+        /// Anything else.
+        Other = "OTHER",
+    }
+
+    /// How an activity is paid for.
+    FundingKind {
+        /// Särskild avgift, by agreement.
+        #[default]
+        SpecialFee = "SPECIAL_FEE",
+        /// Kursintäkter; payers may be non-members.
+        CourseIncome = "COURSE_INCOME",
+        /// Statsbidrag or another grant.
+        Grant = "GRANT",
+        /// Run with a partner.
+        Partner = "PARTNER",
+        /// Serviceavgift.
+        ServiceFee = "SERVICE_FEE",
+        /// Run by volunteers; never lacks agreements.
+        Volunteer = "VOLUNTEER",
+    }
+
+    /// What a fee is reckoned on.
+    FeeBasis {
+        /// The same sum each year.
+        #[default]
+        FixedPerYear = "FIXED_PER_YEAR",
+        /// A per mille of the year's allocation.
+        PerMilleOfAllocation = "PER_MILLE_OF_ALLOCATION",
+        /// A sum per participant.
+        PerParticipant = "PER_PARTICIPANT",
+        /// One sum, once.
+        OneOff = "ONE_OFF",
+    }
+
+    /// The VAT treatment (momssats) of a line.
+    VatRate {
+        /// 25 %.
+        #[default]
+        Standard25 = "STANDARD_25",
+        /// 12 %.
+        Reduced12 = "REDUCED_12",
+        /// 6 %.
+        Reduced6 = "REDUCED_6",
+        /// 0 %.
+        Zero = "ZERO",
+        /// Exempt, with a reason in words.
+        Exempt = "EXEMPT",
+        /// Outside the scope of VAT; never on an invoice with the others.
+        OutsideScope = "OUTSIDE_SCOPE",
+    }
+
+    /// Who took a decision.
+    DecisionBody {
+        /// Årsstämma.
+        AnnualMeeting = "ANNUAL_MEETING",
+        /// Medlemsmöte.
+        MembersMeeting = "MEMBERS_MEETING",
+        /// Styrelse.
+        Board = "BOARD",
+        /// Arbetsutskott.
+        WorkingCommittee = "WORKING_COMMITTEE",
+        /// Kansli.
+        Office = "OFFICE",
+        /// Nobody knows, which is a legal answer.
+        #[default]
+        Unknown = "UNKNOWN",
+    }
+
+    /// What an agreement is for.
+    AgreementKind {
+        /// A member takes part in an activity.
+        #[default]
+        Participation = "PARTICIPATION",
+        /// The network pays somebody to lead or do work.
+        Assignment = "ASSIGNMENT",
+        /// With an authority, a company or a university.
+        Cooperation = "COOPERATION",
+    }
+
+    /// Which way the money of an agreement goes.
+    Direction {
+        /// The network is paid.
+        Income = "INCOME",
+        /// The network pays.
+        Cost = "COST",
+        /// No money.
+        #[default]
+        None = "NONE",
+    }
+
+    /// A side of an agreement.
+    SignatureParty {
+        /// NNS.
+        #[default]
+        Network = "NETWORK",
+        /// The other side.
+        Counterparty = "COUNTERPARTY",
+    }
+
+    /// How somebody signed.
+    SignatureMethod {
+        /// On paper.
+        #[default]
+        Paper = "PAPER",
+        /// Electronically.
+        ESignature = "E_SIGNATURE",
+    }
+
+    /// What falls due on a deadline.
+    DeadlineKind {
+        /// Last day to give notice before the term is prolonged.
+        Notice = "NOTICE",
+        /// Last day in force.
+        #[default]
+        End = "END",
+    }
+
+    /// Where a template version is in its life.
+    TemplateState {
+        /// May still change.
+        #[default]
+        Draft = "DRAFT",
+        /// Never changes.
+        Published = "PUBLISHED",
+        /// Never changes, and no new agreement gets it.
+        Retired = "RETIRED",
+    }
+
+    /// Invoice or credit note.
+    InvoiceKind {
+        /// Faktura.
+        #[default]
+        Invoice = "INVOICE",
+        /// Kreditfaktura.
+        CreditNote = "CREDIT_NOTE",
+    }
+
+    /// How an activity is going.
+    Health {
+        /// As planned.
+        #[default]
+        Green = "GREEN",
+        /// Needs attention.
+        Yellow = "YELLOW",
+        /// Needs a decision.
+        Red = "RED",
+    }
+
+    /// Which table a line of the audit trail is about.
+    SubjectKind {
+        /// A member, with its billing details, municipalities and allocations.
+        #[default]
+        Member = "MEMBER",
+        /// A contact area.
+        ContactArea = "CONTACT_AREA",
+        /// A contact.
+        Contact = "CONTACT",
+        /// An organisation.
+        Organisation = "ORGANISATION",
+        /// An activity, with its fee schedules, costs and grants.
+        Activity = "ACTIVITY",
+        /// A status report.
+        StatusReport = "STATUS_REPORT",
+        /// A fee schedule of the network itself.
+        FeeSchedule = "FEE_SCHEDULE",
+        /// A template or one of its versions.
+        Template = "TEMPLATE",
+        /// An agreement.
+        Agreement = "AGREEMENT",
+        /// An invoice, with its lines and payments.
+        Invoice = "INVOICE",
+    }
+}
+
+impl VatRate {
+    /// The rate in per cent of the net sum (mervärdesskattelag 2023:200, 9 kap.).
+    #[must_use]
+    pub fn percent(self) -> i64 {
+        match self {
+            Self::Standard25 => 25,
+            Self::Reduced12 => 12,
+            Self::Reduced6 => 6,
+            Self::Zero | Self::Exempt | Self::OutsideScope => 0,
+        }
+    }
+}

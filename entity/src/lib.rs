@@ -1,0 +1,41 @@
+//! The tables of the register: a row type a file, their identifiers, money and numbers, and the date rules of a term.
+//!
+//! Knows SeaORM and nothing above it.
+
+pub mod id;
+pub mod kind;
+pub mod money;
+pub mod number;
+pub mod sparse;
+pub mod term;
+
+pub mod acknowledgement;
+pub mod activity;
+pub mod activity_funding;
+pub mod agreement;
+pub mod agreement_document;
+pub mod agreement_parameters;
+pub mod allocation;
+pub mod audit_entry;
+pub mod contact;
+pub mod contact_area;
+pub mod cost;
+pub mod decision;
+pub mod fee_schedule;
+pub mod grant;
+pub mod invoice;
+pub mod invoice_line;
+pub mod member;
+pub mod member_billing;
+pub mod member_former_name;
+pub mod member_municipality;
+pub mod organisation;
+pub mod payment;
+pub mod payment_line;
+pub mod reminder;
+pub mod revenue_month;
+pub mod signature;
+pub mod status_report;
+pub mod template;
+pub mod template_text;
+pub mod template_version;

@@ -1,0 +1,35 @@
+//! Where a member's invoices go.
+
+use sea_orm::entity::prelude::*;
+use serde::Serialize;
+
+use crate::{id::MemberId, sparse::sparse};
+
+/// Where a member's invoices go.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
+#[sea_orm(table_name = "member_billing")]
+pub struct Model {
+    /// The member.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub member_id: MemberId,
+    /// For invoices by e-mail.
+    pub email: Option<String>,
+    /// Peppol participant, `0007:2220001834`.
+    pub peppol_id: Option<String>,
+    /// Er referens.
+    pub buyer_reference: Option<String>,
+    /// Street or box.
+    pub address_line: Option<String>,
+    /// Postnummer.
+    pub postal_code: Option<String>,
+    /// Postort.
+    pub city: Option<String>,
+}
+
+/// No relations are declared: rules join by what the caller asked for.
+#[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+sparse!(member_id: MemberId, email: Email, peppol_id: PeppolId, buyer_reference: BuyerReference, address_line: AddressLine, postal_code: PostalCode, city: City);

@@ -1,0 +1,26 @@
+//! A municipality (kommun) of a member.
+
+use sea_orm::entity::prelude::*;
+use serde::Serialize;
+
+use crate::{id::MemberId, sparse::sparse};
+
+/// A municipality (kommun) of a member.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
+#[sea_orm(table_name = "member_municipality")]
+pub struct Model {
+    /// The member.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub member_id: MemberId,
+    /// The municipality's name.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub municipality: String,
+}
+
+/// No relations are declared: rules join by what the caller asked for.
+#[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+sparse!(member_id: MemberId, municipality: Municipality);

@@ -1,0 +1,258 @@
+//! Money in integer öre, rates in integer parts, and the two ways to round that the register knows.
+
+use std::{
+    fmt,
+    iter::Sum,
+    ops::{Add, AddAssign, Neg, Sub},
+    str::FromStr,
+};
+
+use sea_orm::entity::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// An amount in öre (a hundredth of a Swedish krona).
+///
+/// Its text form is kronor with exactly two decimals and no separators: `26800.00`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, DeriveValueType)]
+#[serde(transparent)]
+pub struct Money(pub i64);
+
+impl Money {
+    /// No money.
+    pub const ZERO: Self = Self(0);
+    /// The largest amount taken as input, 2^53 − 1 öre: beyond it clients that read numbers as doubles would lose öre.
+    pub const MAX: Self = Self((1 << 53) - 1);
+
+    /// `self × numerator ⁄ denominator`, rounded half up (away from zero) to whole öre, once. Null when the result leaves [`Money::MAX`] or the denominator is nought.
+    #[must_use]
+    pub fn times(self, numerator: i64, denominator: i64) -> Option<Self> {
+        if denominator == 0 {
+            return None;
+        }
+        let product = i128::from(self.0) * i128::from(numerator);
+        let denominator = i128::from(denominator);
+        let (product, denominator) = if denominator < 0 { (-product, -denominator) } else { (product, denominator) };
+        let rounded = (product.abs() * 2 + denominator) / (denominator * 2);
+        i64::try_from(rounded * product.signum()).ok().map(Self).filter(|sum| sum.0.abs() <= Self::MAX.0)
+    }
+
+    /// Splits the amount over `weights` in proportion, each part rounded half up and what rounding leaves over given to the largest weight, so that the parts always add up to the amount.
+    /// Without weights nothing can be split: the answer is empty. When every weight is nought the first part takes all.
+    #[must_use]
+    pub fn split(self, weights: &[i64]) -> Vec<Self> {
+        let total: i64 = weights.iter().sum();
+        let Some(largest) = (0..weights.len()).max_by_key(|&part| (weights[part].abs(), std::cmp::Reverse(part))) else {
+            return Vec::new();
+        };
+        let mut parts: Vec<Self> = weights.iter().map(|&weight| self.times(weight, total).unwrap_or_default()).collect();
+        let left_over = self - parts.iter().copied().sum();
+        parts[largest] += left_over;
+        parts
+    }
+}
+
+impl fmt::Display for Money {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = if self.0 < 0 { "-" } else { "" };
+        let ore = self.0.unsigned_abs();
+        write!(f, "{sign}{}.{:02}", ore / 100, ore % 100)
+    }
+}
+
+/// Why a text is not an amount.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotMoney(pub &'static str);
+
+impl fmt::Display for NotMoney {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl FromStr for Money {
+    type Err = NotMoney;
+
+    /// Reads kronor with at most two decimals: `26800`, `26800.5`, `-26800.00`.
+    fn from_str(text: &str) -> Result<Self, NotMoney> {
+        let thousandths = decimal(text, 2).map_err(|reason| {
+            NotMoney(match reason {
+                NotDecimal::Shape => "is not an amount; write kronor as 26800.00",
+                NotDecimal::Decimals => "has more than two decimals; write kronor as 26800.00",
+                NotDecimal::Size => "is beyond 90071992547409.91 kronor",
+            })
+        })?;
+        if thousandths.abs() > Self::MAX.0 {
+            return Err(NotMoney("is beyond 90071992547409.91 kronor"));
+        }
+        Ok(Self(thousandths))
+    }
+}
+
+enum NotDecimal {
+    Shape,
+    Decimals,
+    Size,
+}
+
+/// A decimal text as an integer count of its last place.
+fn decimal(text: &str, places: usize) -> Result<i64, NotDecimal> {
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text),
+    };
+    let (whole, part) = digits.split_once('.').unwrap_or((digits, "0"));
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_digits(whole) || !is_digits(part) {
+        return Err(NotDecimal::Shape);
+    }
+    if part.len() > places {
+        return Err(NotDecimal::Decimals);
+    }
+    let value: i64 = format!("{whole}{part:0<places$}").parse().map_err(|_| NotDecimal::Size)?;
+    Ok(if negative { -value } else { value })
+}
+
+impl Add for Money {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Self(self.0 + other.0)
+    }
+}
+
+impl AddAssign for Money {
+    fn add_assign(&mut self, other: Self) {
+        self.0 += other.0;
+    }
+}
+
+impl Sub for Money {
+    type Output = Self;
+    fn sub(self, other: Self) -> Self {
+        Self(self.0 - other.0)
+    }
+}
+
+impl Neg for Money {
+    type Output = Self;
+    fn neg(self) -> Self {
+        Self(-self.0)
+    }
+}
+
+impl Sum for Money {
+    fn sum<I: Iterator<Item = Self>>(amounts: I) -> Self {
+        amounts.fold(Self::ZERO, Add::add)
+    }
+}
+
+/// A rate in thousandths of a per mille, so that 2.125 ‰ is 2125 and nothing is a float.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, DeriveValueType)]
+#[serde(transparent)]
+pub struct PerMille(pub i64);
+
+impl PerMille {
+    /// The rate of an allocation, rounded half up to öre, once. Null when it leaves [`Money::MAX`].
+    #[must_use]
+    pub fn of(self, allocation: Money) -> Option<Money> {
+        allocation.times(self.0, 1_000_000)
+    }
+
+    /// The rate as the number of per mille, for the API.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "rates are at most 1000 per mille, far below 2^53 thousandths")]
+    pub fn as_f64(self) -> f64 {
+        self.0 as f64 / 1000.0
+    }
+
+    /// A rate from the API's number; null unless it is 0 to 1000 with at most three decimals.
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, reason = "checked to be 0 to 1000000 first")]
+    pub fn from_f64(rate: f64) -> Option<Self> {
+        let thousandths = (rate * 1000.0).round();
+        ((0.0..=1_000_000.0).contains(&thousandths) && (rate * 1000.0 - thousandths).abs() < 1e-6).then_some(Self(thousandths as i64))
+    }
+}
+
+impl fmt::Display for PerMille {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = format!("{}.{:03}", self.0 / 1000, self.0 % 1000);
+        f.write_str(text.trim_end_matches('0').trim_end_matches('.'))
+    }
+}
+
+impl FromStr for PerMille {
+    type Err = &'static str;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        decimal(text, 3)
+            .ok()
+            .filter(|rate| (0..=1_000_000).contains(rate))
+            .map(Self)
+            .ok_or("is not a rate in per mille; write 0 to 1000 with at most three decimals, as 2.5")
+    }
+}
+
+/// A quantity in thousandths, so that 1.5 hours is 1500.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, DeriveValueType)]
+#[serde(transparent)]
+pub struct Quantity(pub i64);
+
+impl Quantity {
+    /// Quantity × unit price, rounded half up to öre, once. Null when it leaves [`Money::MAX`].
+    #[must_use]
+    pub fn at(self, unit_price: Money) -> Option<Money> {
+        unit_price.times(self.0, 1000)
+    }
+}
+
+impl fmt::Display for Quantity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = format!("{}.{:03}", self.0 / 1000, self.0 % 1000);
+        f.write_str(text.trim_end_matches('0').trim_end_matches('.'))
+    }
+}
+
+impl FromStr for Quantity {
+    type Err = &'static str;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        decimal(text, 3)
+            .ok()
+            .filter(|quantity| (1..=1_000_000_000).contains(quantity))
+            .map(Self)
+            .ok_or("is not a quantity; write a number above 0 with at most three decimals, as 1.5")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_read_and_print_to_the_ore() {
+        for (text, ore) in [("26800.00", 2_680_000), ("0.5", 50), ("-1.05", -105), ("90071992547409.91", Money::MAX.0)] {
+            assert_eq!(text.parse(), Ok(Money(ore)), "{text}");
+        }
+        assert_eq!(Money(-105).to_string(), "-1.05");
+        for text in ["", "1,00", "1.005", "1e3", "--1", "+1", ".5", "1.", "90071992547409.92", "99999999999999999999", "١"] {
+            assert!(text.parse::<Money>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_reports_fee_table_comes_out_exactly() {
+        for (allocation, at_two, at_four) in
+            [(432_400_000, 864_800, 1_729_600), (1_340_000_000, 2_680_000, 5_360_000), (3_200_000_000, 6_400_000, 12_800_000)]
+        {
+            assert_eq!(PerMille(2000).of(Money(allocation)), Some(Money(at_two)));
+            assert_eq!(PerMille(4000).of(Money(allocation)), Some(Money(at_four)));
+        }
+        assert_eq!(PerMille(2000).of(Money(432_433_300)), Some(Money(864_867)));
+    }
+
+    #[test]
+    fn parts_always_add_up() {
+        assert_eq!(Money(100).split(&[1, 1, 1]), [Money(34), Money(33), Money(33)]);
+        assert_eq!(Money(-100).split(&[1, 2]).into_iter().sum::<Money>(), Money(-100));
+        assert_eq!(Money(7).split(&[0, 0]), [Money(7), Money(0)]);
+        assert!(Money(7).split(&[]).is_empty());
+    }
+}

@@ -1,0 +1,36 @@
+//! A payment of an invoice.
+
+use chrono::NaiveDate;
+use sea_orm::entity::prelude::*;
+use serde::Serialize;
+
+use crate::{
+    id::{InvoiceId, PaymentId},
+    money::Money,
+    sparse::sparse,
+};
+
+/// A payment of an invoice.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
+#[sea_orm(table_name = "payment")]
+pub struct Model {
+    /// Identifier.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: PaymentId,
+    /// The invoice.
+    pub invoice_id: InvoiceId,
+    /// Day in the bank.
+    pub received_on: NaiveDate,
+    /// Öre.
+    pub amount: Money,
+    /// The bank's own reference: the same one twice is the same payment.
+    pub reference: String,
+}
+
+/// No relations are declared: rules join by what the caller asked for.
+#[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+sparse!(id: Id, invoice_id: InvoiceId, received_on: ReceivedOn, amount: Amount, reference: Reference);

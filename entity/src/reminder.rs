@@ -1,0 +1,34 @@
+//! A reminder (påminnelse) of an invoice.
+
+use chrono::NaiveDate;
+use sea_orm::entity::prelude::*;
+use serde::Serialize;
+
+use crate::{
+    id::{InvoiceId, ReminderId},
+    money::Money,
+    sparse::sparse,
+};
+
+/// A reminder (påminnelse) of an invoice.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
+#[sea_orm(table_name = "reminder")]
+pub struct Model {
+    /// Identifier.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: ReminderId,
+    /// The invoice.
+    pub invoice_id: InvoiceId,
+    /// When.
+    pub sent_on: NaiveDate,
+    /// Öre.
+    pub fee: Money,
+}
+
+/// No relations are declared: rules join by what the caller asked for.
+#[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+sparse!(id: Id, invoice_id: InvoiceId, sent_on: SentOn, fee: Fee);

@@ -1,0 +1,42 @@
+//! Rows that are read with only the columns somebody asked for, since decoding the others is the largest part of a list's cost.
+
+use sea_orm::{DbErr, EntityTrait, QueryResult};
+
+/// A row that can be read from a statement that selects some of its columns.
+pub trait Sparse: Sized {
+    /// The table's entity.
+    type Entity: EntityTrait;
+
+    /// The row with the values of `columns`, which stand in the statement in this order from the first place on; every other field keeps its default.
+    ///
+    /// # Errors
+    /// A value that its field can't hold.
+    fn read(row: &QueryResult, columns: &[<Self::Entity as EntityTrait>::Column]) -> Result<Self, DbErr>;
+
+    /// Every column, for those who want the whole row.
+    fn every_column() -> Vec<<Self::Entity as EntityTrait>::Column>;
+}
+
+/// Implements [`Sparse`] for the `Model` of the file that calls it: each field with its column.
+macro_rules! sparse {
+    ($($field:ident: $column:ident),* $(,)?) => {
+        impl crate::sparse::Sparse for Model {
+            type Entity = Entity;
+
+            fn read(row: &sea_orm::QueryResult, columns: &[Column]) -> Result<Self, sea_orm::DbErr> {
+                let mut model = Self::default();
+                for (place, column) in columns.iter().enumerate() {
+                    match column {
+                        $(Column::$column => model.$field = row.try_get_by_index(place)?,)*
+                    }
+                }
+                Ok(model)
+            }
+
+            fn every_column() -> Vec<Column> {
+                vec![$(Column::$column),*]
+            }
+        }
+    };
+}
+pub(crate) use sparse;

@@ -1,0 +1,27 @@
+//! The text of a template version, apart so that lists never drag it along.
+
+use sea_orm::entity::prelude::*;
+use serde::Serialize;
+
+use crate::{id::TemplateVersionId, sparse::sparse};
+
+/// The text of a template version, apart so that lists never drag it along.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
+#[sea_orm(table_name = "agreement_template_text")]
+pub struct Model {
+    /// The version.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub version_id: TemplateVersionId,
+    /// Markdown with placeholders.
+    pub body: String,
+    /// The declared parameters: a JSON list of name, label, type, required, default.
+    pub parameters: String,
+}
+
+/// No relations are declared: rules join by what the caller asked for.
+#[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+sparse!(version_id: VersionId, body: Body, parameters: Parameters);

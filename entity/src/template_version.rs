@@ -1,0 +1,37 @@
+//! A version of a template; once published it never changes.
+
+use sea_orm::entity::prelude::*;
+use serde::Serialize;
+
+use crate::{
+    id::{TemplateId, TemplateVersionId},
+    kind::TemplateState,
+    sparse::sparse,
+};
+
+/// A version of a template; once published it never changes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
+#[sea_orm(table_name = "agreement_template_version")]
+pub struct Model {
+    /// Identifier.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: TemplateVersionId,
+    /// The template.
+    pub template_id: TemplateId,
+    /// 1, 2, 3 …
+    pub version: i32,
+    /// Where it is in its life.
+    pub state: TemplateState,
+    /// BCP 47, as `sv`.
+    pub language: String,
+    /// When it was published.
+    pub published_at: Option<DateTimeUtc>,
+}
+
+/// No relations are declared: rules join by what the caller asked for.
+#[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+sparse!(id: Id, template_id: TemplateId, version: Version, state: State, language: Language, published_at: PublishedAt);

@@ -1,0 +1,77 @@
+//! The history of the register's schema, one change a file, the same in meaning on SQLite and PostgreSQL.
+//!
+//! A file is plain SQL with a few words in braces that [`run`] turns into each database's own, so that what stands in the
+//! database can be read here. Tables are named like the files of `entity`, unique constraints and indexes
+//! `table__column__column`: SQLite reports a broken one by its columns, PostgreSQL by its name, and rules look for both.
+
+pub use sea_orm_migration::{MigratorTrait, prelude::*};
+
+mod m2026_11_21_01_members;
+mod m2026_11_21_02_activities;
+mod m2026_11_21_03_templates;
+mod m2026_11_21_04_agreements;
+mod m2026_11_21_05_invoices;
+mod m2026_11_21_06_revenue;
+mod m2026_11_21_07_audit;
+
+/// Every change, in order.
+#[derive(Debug)]
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m2026_11_21_01_members::Migration),
+            Box::new(m2026_11_21_02_activities::Migration),
+            Box::new(m2026_11_21_03_templates::Migration),
+            Box::new(m2026_11_21_04_agreements::Migration),
+            Box::new(m2026_11_21_05_invoices::Migration),
+            Box::new(m2026_11_21_06_revenue::Migration),
+            Box::new(m2026_11_21_07_audit::Migration),
+        ]
+    }
+}
+
+/// The words in braces with what they are on SQLite and on PostgreSQL.
+const WORDS: [(&str, &str, &str); 9] = [
+    // A UUID.
+    ("{id}", "BLOB", "uuid"),
+    ("{int}", "INTEGER", "bigint"),
+    ("{small}", "INTEGER", "integer"),
+    ("{date}", "TEXT", "date"),
+    ("{instant}", "TEXT", "timestamptz"),
+    ("{bytes}", "BLOB", "bytea"),
+    // A text that sorts byte by byte on both, since the register folds names for Swedish order itself.
+    ("{key}", "TEXT", "text COLLATE \"C\""),
+    // Stands for a missing day where days are ordered; both databases otherwise put nulls at different ends.
+    ("{never}", "'9999-12-31'", "DATE '9999-12-31'"),
+    // SQLite checks types only in strict tables.
+    ("{strict}", "STRICT", ""),
+];
+
+/// Runs the statements of one change.
+async fn run(manager: &SchemaManager<'_>, statements: &str) -> Result<(), DbErr> {
+    let sqlite = manager.get_database_backend() == sea_orm::DbBackend::Sqlite;
+    let sql = WORDS
+        .iter()
+        .fold(statements.to_owned(), |sql, (word, on_sqlite, on_postgres)| sql.replace(word, if sqlite { on_sqlite } else { on_postgres }));
+    manager.get_connection().execute_unprepared(&sql).await.map(drop)
+}
+
+/// Declares the change of the file that calls it: its name from the module's, its statements in order. There is no way down: a register's history is not undone.
+macro_rules! change {
+    ($statements:expr) => {
+        /// This change.
+        #[derive(sea_orm_migration::prelude::DeriveMigrationName)]
+        pub struct Migration;
+
+        #[async_trait::async_trait]
+        impl sea_orm_migration::prelude::MigrationTrait for Migration {
+            async fn up(&self, manager: &sea_orm_migration::prelude::SchemaManager) -> Result<(), sea_orm_migration::prelude::DbErr> {
+                crate::run(manager, $statements).await
+            }
+        }
+    };
+}
+pub(crate) use change;

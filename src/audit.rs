@@ -1,0 +1,190 @@
+//! The audit trail (behandlingshistorik): every write is one transaction that also says who did what, and there is no other way to write.
+
+use ::entity::{audit_entry, kind::SubjectKind};
+use sea_orm::{
+    ActiveModelTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, IntoActiveModel, QueryOrder, QuerySelect,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::{
+    auth::viewer::Viewer,
+    database::Database,
+    error::{Error, Result},
+};
+
+/// A change in the making: a transaction with its entries. Dropped without [`Change::commit`], nothing has happened.
+#[must_use = "a change that is not committed never happened"]
+#[derive(Debug)]
+pub struct Change {
+    tx: DatabaseTransaction,
+    actor: String,
+    action: &'static str,
+    at: chrono::DateTime<chrono::Utc>,
+    last: (i64, String),
+    waiting: Vec<audit_entry::Model>,
+    recorded: bool,
+}
+
+/// Names the lock that writers on PostgreSQL take in turn, so that revisions and numbers have no gaps; SQLite has one writer anyway.
+const WRITERS_LOCK: i64 = 0x5341_4d52_4547;
+
+/// Entries that are written together.
+const BATCH: usize = 250;
+
+/// Begins a change. `action` names the deed, as the API does: `memberAdmit`.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn begin(db: &Database, viewer: &Viewer, action: &'static str) -> Result<Change> {
+    let options = TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..TransactionOptions::default() };
+    let tx = db.write().begin_with_options(options).await?;
+    if tx.get_database_backend() == DbBackend::Postgres {
+        tx.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({WRITERS_LOCK})")).await?;
+    }
+    let last = last_entry(&tx).await?;
+    Ok(Change { tx, actor: viewer.subject.clone(), action, at: db.clock.now(), last, waiting: Vec::new(), recorded: false })
+}
+
+impl Change {
+    /// The transaction, for reading and writing within the change.
+    #[must_use]
+    pub fn tx(&self) -> &DatabaseTransaction {
+        &self.tx
+    }
+
+    /// When the change happens.
+    #[must_use]
+    pub fn at(&self) -> chrono::DateTime<chrono::Utc> {
+        self.at
+    }
+
+    /// Notes what a thing was and what it is now; null where it was not, or no longer is.
+    ///
+    /// # Errors
+    /// INTERNAL when one of them can't be written as JSON.
+    pub fn record<B: Serialize, A: Serialize>(
+        &mut self,
+        kind: SubjectKind,
+        subject: impl Into<Uuid>,
+        before: Option<&B>,
+        after: Option<&A>,
+    ) -> Result<()> {
+        let mut entry = audit_entry::Model {
+            revision: self.last.0 + 1,
+            at: self.at,
+            actor: self.actor.clone(),
+            action: self.action.to_owned(),
+            subject_kind: kind,
+            subject_id: subject.into(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            hash: String::new(),
+            before: before.map(serde_json::to_string).transpose().map_err(Error::internal)?,
+            after: after.map(serde_json::to_string).transpose().map_err(Error::internal)?,
+        };
+        entry.hash = hash(&entry, &self.last.1);
+        self.last = (entry.revision, entry.hash.clone());
+        self.waiting.push(entry);
+        self.recorded = true;
+        Ok(())
+    }
+
+    /// Writes the entries that wait, so that a change of any size needs little memory.
+    ///
+    /// # Errors
+    /// INTERNAL when the database fails.
+    pub async fn flush(&mut self) -> Result<()> {
+        for batch in std::mem::take(&mut self.waiting).chunks(BATCH) {
+            let rows = batch.iter().cloned().map(IntoActiveModel::into_active_model);
+            audit_entry::Entity::insert_many(rows).exec_without_returning(&self.tx).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes the change happen, all of it. One that recorded nothing changed nothing, and is undone.
+    ///
+    /// # Errors
+    /// INTERNAL when the database fails; then nothing has happened.
+    pub async fn commit(mut self) -> Result<()> {
+        self.flush().await?;
+        if self.recorded {
+            self.tx.commit().await?
+        } else {
+            self.tx.rollback().await?
+        }
+        Ok(())
+    }
+
+    /// Undoes the change, for those who only wanted to know what it would do.
+    ///
+    /// # Errors
+    /// INTERNAL when the database fails.
+    pub async fn undo(self) -> Result<()> {
+        Ok(self.tx.rollback().await?)
+    }
+}
+
+/// Inserts a row within a change.
+///
+/// # Errors
+/// INTERNAL when the database refuses it.
+pub async fn insert<M, A>(change: &Change, row: M) -> Result<()>
+where
+    M: IntoActiveModel<A>,
+    A: ActiveModelTrait + sea_orm::ActiveModelBehavior + Send,
+    <A::Entity as EntityTrait>::Model: IntoActiveModel<A>,
+{
+    A::Entity::insert(row.into_active_model()).exec_without_returning(change.tx()).await?;
+    Ok(())
+}
+
+/// Replaces a row, found by its primary key, within a change.
+///
+/// # Errors
+/// INTERNAL when the database refuses it.
+pub async fn replace<M, A>(change: &Change, row: M) -> Result<()>
+where
+    M: IntoActiveModel<A>,
+    A: ActiveModelTrait + sea_orm::ActiveModelBehavior + Send,
+    <A::Entity as EntityTrait>::Model: IntoActiveModel<A>,
+{
+    A::Entity::update(row.into_active_model().reset_all()).validate()?.exec(change.tx()).await?;
+    Ok(())
+}
+
+async fn last_entry(db: &impl ConnectionTrait) -> Result<(i64, String)> {
+    let last = audit_entry::Entity::find()
+        .select_only()
+        .columns([audit_entry::Column::Revision, audit_entry::Column::Hash])
+        .order_by_desc(audit_entry::Column::Revision)
+        .into_tuple()
+        .one(db)
+        .await?;
+    Ok(last.unwrap_or_default())
+}
+
+/// SHA-256 over the entry and the hash before it. What was before and after counts by its own digest, so that a text can be
+/// proved without being shown.
+#[must_use]
+pub fn hash(entry: &audit_entry::Model, before: &str) -> String {
+    let digest = |text: Option<&String>| text.map_or_else(|| "-".to_owned(), |text| hex(&Sha256::digest(text)));
+    let parts = [
+        before.to_owned(),
+        entry.revision.to_string(),
+        entry.at.timestamp_micros().to_string(),
+        entry.actor.replace('\n', " "),
+        entry.action.clone(),
+        entry.subject_kind.to_string(),
+        entry.subject_id.simple().to_string(),
+        entry.version.clone(),
+        digest(entry.before.as_ref()),
+        digest(entry.after.as_ref()),
+    ];
+    hex(&Sha256::digest(parts.join("\n")))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,177 @@
+//! Who asks, and what they may see and do.
+
+use entity::id::MemberId;
+
+use crate::error::{Error, Result};
+
+/// What somebody is in the register.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Role {
+    /// The network's office (kansli): everything but keys.
+    Office,
+    /// Invoices, fees and revenue.
+    Finance,
+    /// Reads all.
+    Board,
+    /// Reads all, and the audit trail.
+    Auditor,
+    /// Reads and reports on its own activities.
+    ActivityLead,
+    /// Reads its own association.
+    Member,
+    /// A program: what its scopes say.
+    Service,
+}
+
+impl Role {
+    /// Every role with the word that tokens carry.
+    pub const WORDS: [(Self, &'static str); 7] = [
+        (Self::Office, "OFFICE"),
+        (Self::Finance, "FINANCE"),
+        (Self::Board, "BOARD"),
+        (Self::Auditor, "AUDITOR"),
+        (Self::ActivityLead, "ACTIVITY_LEAD"),
+        (Self::Member, "MEMBER"),
+        (Self::Service, "SERVICE"),
+    ];
+
+    /// The word that tokens carry.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        Self::WORDS[self as usize].1
+    }
+}
+
+impl std::str::FromStr for Role {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::WORDS.iter().find(|(_, word)| *word == text).map(|(role, _)| *role).ok_or_else(|| {
+            let words: Vec<_> = Self::WORDS.iter().map(|(_, word)| *word).collect();
+            format!("is none of {}", words.join(", "))
+        })
+    }
+}
+
+/// A part of the register that can be read by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Realm {
+    /// Who the members and organisations are: public facts of public bodies.
+    Members,
+    /// Allocations, billing details and contacts.
+    MemberAffairs,
+    /// Agreements.
+    Agreements,
+    /// Invoices and payments.
+    Invoices,
+    /// Revenue, costs, grants and results.
+    Revenue,
+    /// Templates that are not published.
+    Templates,
+    /// The audit trail.
+    Audit,
+}
+
+/// A deed, by what one must be to do it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Deed {
+    /// Change members, contacts, organisations and activities.
+    KeepRegister,
+    /// Change allocations, fees, costs and grants.
+    KeepAccounts,
+    /// Report on an activity, named by its slug in the rule.
+    Report,
+}
+
+/// How much of a realm a viewer sees: all of it, or what belongs to the member or the activities named. Nothing, when all three are empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sight {
+    /// Everything.
+    pub all: bool,
+    /// What belongs to this member.
+    pub member: Option<MemberId>,
+    /// What belongs to the activities with these slugs.
+    pub activities: Vec<String>,
+}
+
+/// Who asks, from a verified token.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Viewer {
+    /// The token's subject, who stands in the audit trail.
+    pub subject: String,
+    /// What they are; every role adds to the others.
+    pub roles: Vec<Role>,
+    /// Their own association, for [`Role::Member`].
+    pub member: Option<MemberId>,
+    /// Slugs of their activities, for [`Role::ActivityLead`].
+    pub activities: Vec<String>,
+    /// Their scopes, for [`Role::Service`].
+    pub scopes: Vec<String>,
+}
+
+impl Viewer {
+    /// The program itself, for commands that are run at the machine and not through the API.
+    #[must_use]
+    pub fn operator(command: &str) -> Self {
+        Self { subject: format!("samregister {command}"), roles: vec![Role::Office, Role::Auditor], ..Self::default() }
+    }
+
+    /// Whether the viewer has the role.
+    #[must_use]
+    pub fn is(&self, role: Role) -> bool {
+        self.roles.contains(&role)
+    }
+
+    fn has_scope(&self, scopes: &[&str]) -> bool {
+        self.is(Role::Service) && self.scopes.iter().any(|scope| scopes.contains(&scope.as_str()))
+    }
+
+    /// How much of the realm the viewer sees.
+    #[must_use]
+    pub fn sees(&self, realm: Realm) -> Sight {
+        let readers = [Role::Office, Role::Finance, Role::Board, Role::Auditor];
+        let all = match realm {
+            // A lead must see who has not joined, so every member's public facts; an agreement or invoice without its counterparty would say nothing.
+            Realm::Members => {
+                readers.iter().any(|role| self.is(*role))
+                    || self.is(Role::ActivityLead)
+                    || self.has_scope(&[
+                        "members:read",
+                        "agreements:read",
+                        "agreements:write",
+                        "invoices:read",
+                        "invoices:write",
+                        "revenue:read",
+                    ])
+            }
+            Realm::MemberAffairs => readers.iter().any(|role| self.is(*role)) || self.has_scope(&["members:read"]),
+            Realm::Agreements => readers.iter().any(|role| self.is(*role)) || self.has_scope(&["agreements:read", "agreements:write"]),
+            Realm::Invoices => readers.iter().any(|role| self.is(*role)) || self.has_scope(&["invoices:read", "invoices:write"]),
+            Realm::Revenue => readers.iter().any(|role| self.is(*role)) || self.has_scope(&["revenue:read"]),
+            Realm::Templates => readers.iter().any(|role| self.is(*role)) || self.has_scope(&["templates:read", "templates:write"]),
+            Realm::Audit => self.is(Role::Office) || self.is(Role::Auditor) || self.has_scope(&["audit:read"]),
+        };
+        let of_own = self.is(Role::Member) && !matches!(realm, Realm::Templates | Realm::Audit);
+        let of_activities = self.is(Role::ActivityLead) && matches!(realm, Realm::Agreements | Realm::Revenue);
+        Sight {
+            all,
+            member: self.member.filter(|_| of_own && !all),
+            activities: if of_activities && !all { self.activities.clone() } else { Vec::new() },
+        }
+    }
+
+    /// # Errors
+    /// [`Error::Forbidden`] when the viewer may not do the deed at all.
+    pub fn require(&self, deed: Deed) -> Result<()> {
+        let allowed: &[Role] = match deed {
+            Deed::KeepRegister => &[Role::Office],
+            Deed::KeepAccounts => &[Role::Office, Role::Finance],
+            Deed::Report => &[Role::Office, Role::ActivityLead],
+        };
+        if allowed.iter().any(|role| self.is(*role)) {
+            return Ok(());
+        }
+        let words: Vec<_> = allowed.iter().map(|role| role.word()).collect();
+        Err(Error::Forbidden(format!("this takes the role {}", words.join(" or "))))
+    }
+}

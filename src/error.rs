@@ -1,0 +1,194 @@
+//! The one error of the register, in the register's own words; its code is a promise to clients.
+
+use std::{fmt, sync::Arc};
+
+use sea_orm::{DbErr, SqlErr};
+
+/// What rules answer.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why something was not done. Nothing has changed when a deed answers with one.
+#[derive(Clone, Debug)]
+pub enum Error {
+    /// Nobody knows who asks.
+    Unauthenticated(String),
+    /// The viewer may not do this.
+    Forbidden(String),
+    /// There is no such thing, or none that the viewer may see.
+    NotFound(String),
+    /// The input is wrong; every bad field is named at once.
+    Invalid(Vec<Fault>),
+    /// A rule of the register forbids it, or somebody was faster.
+    Conflict {
+        /// A stable word for programs.
+        reason: &'static str,
+        /// The rule in words for people.
+        message: String,
+    },
+    /// Something of ours failed; the cause is for the log and never leaves the server.
+    Internal(Arc<dyn std::error::Error + Send + Sync>),
+}
+
+/// One bad field of an input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Where it stands, as `input.orgNumber`.
+    pub path: String,
+    /// What is wrong with it and what to write instead, after the field's name.
+    pub message: String,
+}
+
+impl Error {
+    /// One bad field.
+    pub fn invalid(path: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Invalid(vec![Fault { path: path.into(), message: message.into() }])
+    }
+
+    /// A thing that isn't there.
+    pub fn not_found(noun: &str, name: impl fmt::Display) -> Self {
+        Self::NotFound(format!("there is no {noun} {name}"))
+    }
+
+    /// A broken rule.
+    pub fn conflict(reason: &'static str, message: impl Into<String>) -> Self {
+        Self::Conflict { reason, message: message.into() }
+    }
+
+    /// A failure of ours, kept for the log.
+    pub fn internal(cause: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::Internal(Arc::new(cause))
+    }
+
+    /// The code that clients rely on.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unauthenticated(_) => "UNAUTHENTICATED",
+            Self::Forbidden(_) => "FORBIDDEN",
+            Self::NotFound(_) => "NOT_FOUND",
+            Self::Invalid(_) => "INVALID",
+            Self::Conflict { .. } => "CONFLICT",
+            Self::Internal(_) => "INTERNAL",
+        }
+    }
+
+    /// The error unless it breaks the unique constraint or index `name`, which then becomes `word`.
+    #[must_use]
+    pub fn on_constraint(self, name: &str, word: Self) -> Self {
+        let Self::Internal(cause) = &self else { return self };
+        let broken = cause.downcast_ref::<DbErr>().and_then(DbErr::sql_err);
+        match broken {
+            // PostgreSQL names the constraint; SQLite names the columns, or the index when it is on an expression.
+            Some(SqlErr::UniqueConstraintViolation(text)) if text.contains(name) || text.contains(&columns_of(name)) => word,
+            _ => self,
+        }
+    }
+}
+
+/// SQLite's way to name a unique index: `member.org_number` for `member__org_number`.
+fn columns_of(constraint: &str) -> String {
+    let (table, columns) = constraint.split_once("__").unwrap_or((constraint, ""));
+    columns.split("__").map(|column| format!("{table}.{column}")).collect::<Vec<_>>().join(", ")
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unauthenticated(message) | Self::Forbidden(message) | Self::NotFound(message) | Self::Conflict { message, .. } => {
+                f.write_str(message)
+            }
+            Self::Invalid(faults) => {
+                for (place, fault) in faults.iter().enumerate() {
+                    let separator = if place == 0 { "" } else { "; " };
+                    write!(f, "{separator}{} {}", fault.path, fault.message)?;
+                }
+                Ok(())
+            }
+            Self::Internal(_) => f.write_str("something failed on the server; the request id finds it in the log"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<DbErr> for Error {
+    fn from(cause: DbErr) -> Self {
+        Self::internal(cause)
+    }
+}
+
+/// Collects every bad field of an input, so that one error names them all.
+#[derive(Debug, Default)]
+pub struct Faults(Vec<Fault>);
+
+impl Faults {
+    /// Notes a bad field.
+    pub fn add(&mut self, path: impl Into<String>, message: impl Into<String>) {
+        self.0.push(Fault { path: path.into(), message: message.into() });
+    }
+
+    /// Notes a bad field unless `holds`.
+    pub fn expect(&mut self, holds: bool, path: &str, message: &str) {
+        if !holds {
+            self.add(path, message);
+        }
+    }
+
+    /// The value, or its fault noted and the type's default in its place: it is never used, since [`Faults::finish`] fails.
+    pub fn take<T: Default, E: fmt::Display>(&mut self, path: &str, value: std::result::Result<T, E>) -> T {
+        value.unwrap_or_else(|reason| {
+            self.add(path, reason.to_string());
+            T::default()
+        })
+    }
+
+    /// Whether nothing bad was found so far.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// # Errors
+    /// [`Error::Invalid`] with every fault, when there is one.
+    pub fn finish(self) -> Result<()> {
+        if self.0.is_empty() { Ok(()) } else { Err(Error::Invalid(self.0)) }
+    }
+
+    /// The faults found.
+    #[must_use]
+    pub fn into_inner(self) -> Vec<Fault> {
+        self.0
+    }
+}
+
+/// The longest text of one line that the register takes, in characters.
+pub const LINE: usize = 300;
+/// The longest text of several lines that the register takes, in characters.
+pub const TEXT: usize = 20_000;
+
+impl Faults {
+    /// A text without blanks around it; faulty when empty, longer than `most` characters, or with control characters (but for line breaks and tabs in a long one).
+    pub fn text(&mut self, path: &str, text: &str, most: usize) -> String {
+        let text = text.trim();
+        self.expect(!text.is_empty(), path, "must not be empty");
+        self.readable(path, text, most);
+        text.to_owned()
+    }
+
+    /// Like [`Faults::text`], but an empty text is none.
+    pub fn optional_text(&mut self, path: &str, text: Option<&str>, most: usize) -> Option<String> {
+        let text = text.map(str::trim).filter(|text| !text.is_empty())?;
+        self.readable(path, text, most);
+        Some(text.to_owned())
+    }
+
+    fn readable(&mut self, path: &str, text: &str, most: usize) {
+        if text.chars().count() > most {
+            self.add(path, format!("must not be longer than {most} characters"));
+        }
+        let is_break = |char: char| most > LINE && matches!(char, '\n' | '\r' | '\t');
+        if text.chars().any(|char| char.is_control() && !is_break(char)) {
+            self.add(path, "must not have control characters");
+        }
+    }
+}

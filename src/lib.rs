@@ -1,0 +1,20 @@
+//! Samregister: the membership and contracts register of NNS, the network of Sweden's samordningsförbund.
+//!
+//! Read the modules in this order: what the register stands on, who asks, the rules noun by noun (each knows only those
+//! before it), what leaves as a file, and the three ways in.
+
+// What it stands on
+pub mod clock;
+// pub mod config;
+pub mod error;
+pub mod swedish;
+pub mod database;
+pub mod page;
+pub mod audit;
+
+// Who asks
+pub mod auth;
+
+// The rules
+pub mod terms;
+pub mod members;

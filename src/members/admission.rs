@@ -1,0 +1,284 @@
+//! Admission: how a member comes into the register, and how what is known of it is kept right.
+
+use ::entity::{
+    contact_area,
+    id::{ContactAreaId, MemberId},
+    kind::SubjectKind,
+    member, member_billing, member_former_name, member_municipality,
+    number::OrgNumber,
+};
+use chrono::NaiveDate;
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+use serde::Serialize;
+
+use super::municipalities_of;
+use crate::{
+    audit::{self, Change},
+    auth::viewer::{Deed, Viewer},
+    database::Database,
+    error::{Error, Faults, LINE, Result},
+    swedish,
+};
+
+/// Where invoices go, as somebody writes it.
+#[derive(Clone, Debug, Default)]
+pub struct NewBilling {
+    /// For invoices by e-mail.
+    pub email: Option<String>,
+    /// Peppol participant, `0007:2220001834`.
+    pub peppol_id: Option<String>,
+    /// Er referens.
+    pub buyer_reference: Option<String>,
+    /// Street or box.
+    pub address_line: Option<String>,
+    /// Postnummer.
+    pub postal_code: Option<String>,
+    /// Postort.
+    pub city: Option<String>,
+}
+
+impl NewBilling {
+    /// The row, with every bad field noted under `path`.
+    pub fn check(&self, member: MemberId, path: &str, faults: &mut Faults) -> member_billing::Model {
+        let mut line = |name: &str, text: Option<&String>| faults.optional_text(&format!("{path}{name}"), text.map(String::as_str), LINE);
+        let row = member_billing::Model {
+            member_id: member,
+            email: line("email", self.email.as_ref()),
+            peppol_id: line("peppolId", self.peppol_id.as_ref()),
+            buyer_reference: line("buyerReference", self.buyer_reference.as_ref()),
+            address_line: line("addressLine", self.address_line.as_ref()),
+            postal_code: line("postalCode", self.postal_code.as_ref()),
+            city: line("city", self.city.as_ref()),
+        };
+        if let Some(email) = &row.email {
+            faults.expect(is_email(email), &format!("{path}email"), "is not an e-mail address");
+        }
+        if let Some(peppol) = &row.peppol_id {
+            let holds = peppol
+                .split_once(':')
+                .is_some_and(|(scheme, id)| scheme.len() == 4 && scheme.bytes().all(|byte| byte.is_ascii_digit()) && !id.is_empty());
+            faults.expect(holds, &format!("{path}peppolId"), "is not a Peppol participant; write scheme and number as 0007:2220001834");
+        }
+        row
+    }
+}
+
+/// Whether a text looks like an e-mail address; whether it reaches anybody only a letter can tell.
+#[must_use]
+pub fn is_email(text: &str) -> bool {
+    text.split_once('@').is_some_and(|(name, host)| {
+        !name.is_empty()
+            && host.contains('.')
+            && !host.starts_with('.')
+            && !host.ends_with('.')
+            && !text.contains(char::is_whitespace)
+            && !host.contains('@')
+    })
+}
+
+/// A member to be admitted.
+#[derive(Clone, Debug, Default)]
+pub struct NewMember {
+    /// Its name.
+    pub name: String,
+    /// Null when not known.
+    pub org_number: Option<OrgNumber>,
+    /// Län.
+    pub county: Option<String>,
+    /// Kommuner.
+    pub municipalities: Vec<String>,
+    /// The contact area's name; made when it is a new one.
+    pub contact_area: Option<String>,
+    /// First day of membership.
+    pub joined_on: NaiveDate,
+    /// Where invoices go.
+    pub billing: NewBilling,
+}
+
+/// What changes about a member: what is null stays as it is.
+#[derive(Clone, Debug, Default)]
+pub struct MemberChanges {
+    /// A new name; the old one is kept as a former name.
+    pub name: Option<String>,
+    /// `Some(None)`: no longer known.
+    pub org_number: Option<Option<OrgNumber>>,
+    /// Län.
+    pub county: Option<Option<String>>,
+    /// All of its municipalities.
+    pub municipalities: Option<Vec<String>>,
+    /// The contact area's name.
+    pub contact_area: Option<Option<String>>,
+    /// First day of membership.
+    pub joined_on: Option<NaiveDate>,
+    /// All of its billing details.
+    pub billing: Option<NewBilling>,
+}
+
+/// A member with all that its audit entries tell.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Snapshot {
+    /// The row.
+    #[serde(flatten)]
+    pub row: member::Model,
+    /// Its municipalities, in order.
+    pub municipalities: Vec<String>,
+    /// Where its invoices go; null: nothing known.
+    pub billing: Option<member_billing::Model>,
+}
+
+/// A member as it stands, for the audit trail.
+///
+/// # Errors
+/// NOT_FOUND when there is none.
+pub async fn snapshot(db: &impl ConnectionTrait, id: MemberId) -> Result<Snapshot> {
+    let row = member::Entity::find_by_id(id).one(db).await?;
+    let row = row.ok_or_else(|| Error::NotFound("there is no such member".into()))?;
+    let municipalities = municipalities_of(db, &[id]).await?.remove(&id).unwrap_or_default();
+    let billing = member_billing::Entity::find_by_id(id).one(db).await?;
+    Ok(Snapshot { row, municipalities, billing })
+}
+
+/// The contact area of this name, made when there is none.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn contact_area(change: &mut Change, name: &str) -> Result<ContactAreaId> {
+    let key = swedish::key(name);
+    if let Some(area) = contact_area::Entity::find().filter(contact_area::Column::NameKey.eq(&key)).one(change.tx()).await? {
+        return Ok(area.id);
+    }
+    let area = contact_area::Model { id: ContactAreaId::new(), name: name.to_owned(), name_key: key };
+    audit::insert(change, area.clone()).await?;
+    change.record(SubjectKind::ContactArea, area.id, None::<&()>, Some(&area))?;
+    Ok(area.id)
+}
+
+fn municipalities(names: &[String], faults: &mut Faults) -> Vec<String> {
+    let mut checked: Vec<String> =
+        names.iter().enumerate().map(|(place, name)| faults.text(&format!("input.municipalities.{place}"), name, LINE)).collect();
+    checked.sort_by_cached_key(|name| swedish::key(name));
+    checked.dedup();
+    checked
+}
+
+async fn write_municipalities(change: &Change, member: MemberId, names: &[String]) -> Result<()> {
+    member_municipality::Entity::delete_many().filter(member_municipality::Column::MemberId.eq(member)).exec(change.tx()).await?;
+    for name in names {
+        audit::insert(change, member_municipality::Model { member_id: member, municipality: name.clone() }).await?;
+    }
+    Ok(())
+}
+
+fn taken(number: Option<&OrgNumber>) -> Error {
+    let number = number.map(ToString::to_string).unwrap_or_default();
+    Error::conflict("ORG_NUMBER_TAKEN", format!("another member has the organisation number {number}"))
+}
+
+/// Admits a member.
+///
+/// # Errors
+/// FORBIDDEN unless the viewer keeps the register, INVALID naming every bad field, CONFLICT `ORG_NUMBER_TAKEN`.
+pub async fn admit(db: &Database, viewer: &Viewer, new: NewMember) -> Result<MemberId> {
+    viewer.require(Deed::KeepRegister)?;
+    let id = MemberId::new();
+    let mut faults = Faults::default();
+    let name = faults.text("input.name", &new.name, LINE);
+    let county = faults.optional_text("input.county", new.county.as_deref(), LINE);
+    let area = faults.optional_text("input.contactArea", new.contact_area.as_deref(), LINE);
+    let municipalities = municipalities(&new.municipalities, &mut faults);
+    let billing = new.billing.check(id, "input.billing.", &mut faults);
+    faults.finish()?;
+
+    let mut change = audit::begin(db, viewer, "memberAdmit").await?;
+    let contact_area_id = match &area {
+        Some(area) => Some(contact_area(&mut change, area).await?),
+        None => None,
+    };
+    let row = member::Model {
+        id,
+        name_key: swedish::key(&name),
+        name,
+        org_number: new.org_number,
+        county,
+        contact_area_id,
+        joined_on: new.joined_on,
+        ..member::Model::default()
+    };
+    audit::insert(&change, row.clone()).await.map_err(|error| error.on_constraint("member__org_number", taken(row.org_number.as_ref())))?;
+    write_municipalities(&change, id, &municipalities).await?;
+    audit::insert(&change, billing).await?;
+    let after = snapshot(change.tx(), id).await?;
+    change.record(SubjectKind::Member, id, None::<&()>, Some(&after))?;
+    change.commit().await?;
+    Ok(id)
+}
+
+/// Changes what is known of a member; its old name is kept as a former name.
+///
+/// # Errors
+/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND, INVALID naming every bad field, CONFLICT `ORG_NUMBER_TAKEN`.
+pub async fn update(db: &Database, viewer: &Viewer, id: MemberId, changes: MemberChanges) -> Result<()> {
+    viewer.require(Deed::KeepRegister)?;
+    let mut change = audit::begin(db, viewer, "memberUpdate").await?;
+    let before = snapshot(change.tx(), id).await?;
+    let mut row = before.row.clone();
+    let mut faults = Faults::default();
+    if let Some(name) = &changes.name {
+        row.name = faults.text("input.name", name, LINE);
+        row.name_key = swedish::key(&row.name);
+    }
+    if let Some(number) = changes.org_number {
+        row.org_number = number;
+    }
+    if let Some(county) = &changes.county {
+        row.county = faults.optional_text("input.county", county.as_deref(), LINE);
+    }
+    if let Some(joined_on) = changes.joined_on {
+        row.joined_on = joined_on;
+        faults.expect(
+            row.left_on.is_none_or(|left_on| joined_on <= left_on),
+            "input.joinedOn",
+            "must not be after the last day of membership",
+        );
+    }
+    let area = changes.contact_area.as_ref().map(|area| faults.optional_text("input.contactArea", area.as_deref(), LINE));
+    let names = changes.municipalities.as_ref().map(|names| municipalities(names, &mut faults));
+    let billing = changes.billing.as_ref().map(|billing| billing.check(id, "input.billing.", &mut faults));
+    faults.finish()?;
+
+    if let Some(area) = area {
+        row.contact_area_id = match area {
+            Some(area) => Some(contact_area(&mut change, &area).await?),
+            None => None,
+        };
+    }
+    if row.name != before.row.name {
+        keep_former_name(&change, id, &before.row.name, db.clock.today()).await?;
+    }
+    let number = row.org_number.clone();
+    audit::replace(&change, row).await.map_err(|error| error.on_constraint("member__org_number", taken(number.as_ref())))?;
+    if let Some(names) = &names {
+        write_municipalities(&change, id, names).await?;
+    }
+    match billing {
+        Some(billing) if before.billing.is_some() => audit::replace(&change, billing).await?,
+        Some(billing) => audit::insert(&change, billing).await?,
+        None => {}
+    }
+    let after = snapshot(change.tx(), id).await?;
+    if after != before {
+        change.record(SubjectKind::Member, id, Some(&before), Some(&after))?;
+    }
+    change.commit().await
+}
+
+async fn keep_former_name(change: &Change, member: MemberId, name: &str, until: NaiveDate) -> Result<()> {
+    let former = member_former_name::Model { member_id: member, name: name.to_owned(), until };
+    // A name that it had twice counts until the second time.
+    member_former_name::Entity::delete_many()
+        .filter(member_former_name::Column::MemberId.eq(member))
+        .filter(member_former_name::Column::Name.eq(name))
+        .exec(change.tx())
+        .await?;
+    audit::insert(change, former).await
+}

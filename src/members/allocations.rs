@@ -1,0 +1,84 @@
+//! Allocations (tilldelning): the yearly money that per-mille fees are reckoned on.
+
+use ::entity::{
+    allocation::{Column, Entity, Model},
+    id::{AllocationId, MemberId},
+    kind::{AllocationBasis, SubjectKind},
+    money::Money,
+};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, sea_query::Expr};
+
+use super::of_visible_member;
+use crate::{
+    audit,
+    auth::viewer::{Deed, Realm, Viewer},
+    database::{Database, among},
+    error::{Error, Faults, LINE, Result},
+};
+
+/// The allocations of those of these members whose affairs the viewer sees, the latest year first; of one year alone, when it is given.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn of_members(db: &Database, viewer: &Viewer, members: &[MemberId], year: Option<i32>) -> Result<Vec<Model>> {
+    let mut find = Entity::find()
+        .filter(of_visible_member(&viewer.sees(Realm::MemberAffairs), Expr::col(Column::MemberId)))
+        .filter(among(db.backend(), Expr::col(Column::MemberId), members.iter().copied()))
+        .order_by_desc(Column::Year)
+        // ALL_PARTIES sorts before STATE_SHARE, and is the one that fees are reckoned on.
+        .order_by_asc(Column::Basis);
+    if let Some(year) = year {
+        find = find.filter(Column::Year.eq(year));
+    }
+    Ok(find.all(db.read()).await?)
+}
+
+/// What an allocation is set to.
+#[derive(Clone, Debug)]
+pub struct NewAllocation {
+    /// Whose.
+    pub member: MemberId,
+    /// Calendar year.
+    pub year: i32,
+    /// Öre.
+    pub amount: Money,
+    /// What it counts.
+    pub basis: AllocationBasis,
+    /// Where the figure is from.
+    pub source: Option<String>,
+}
+
+/// Sets a member's allocation of a year, in the place of one with the same basis.
+///
+/// # Errors
+/// FORBIDDEN unless the viewer keeps the accounts, NOT_FOUND for the member, INVALID for a bad field.
+pub async fn set(db: &Database, viewer: &Viewer, new: NewAllocation) -> Result<()> {
+    viewer.require(Deed::KeepAccounts)?;
+    let mut faults = Faults::default();
+    faults.expect((1900..=2999).contains(&new.year), "input.year", "must be 1900 to 2999");
+    faults.expect(new.amount >= Money::ZERO, "input.amount", "must not be negative");
+    let source = faults.optional_text("input.source", new.source.as_deref(), LINE);
+    faults.finish()?;
+
+    let mut change = audit::begin(db, viewer, "allocationSet").await?;
+    let member = ::entity::member::Entity::find_by_id(new.member).one(change.tx()).await?;
+    let member = member.ok_or_else(|| Error::NotFound("there is no such member".into()))?;
+    let before = Entity::find()
+        .filter(Column::MemberId.eq(new.member))
+        .filter(Column::Year.eq(new.year))
+        .filter(Column::Basis.eq(new.basis))
+        .one(change.tx())
+        .await?;
+    let id = before.as_ref().map_or_else(AllocationId::new, |before| before.id);
+    let after = Model { id, member_id: new.member, year: new.year, basis: new.basis, amount: new.amount, source };
+    if before.as_ref() == Some(&after) {
+        return change.commit().await;
+    }
+    if before.is_some() {
+        audit::replace(&change, after.clone()).await?;
+    } else {
+        audit::insert(&change, after.clone()).await?;
+    }
+    change.record(SubjectKind::Member, member.id, before.as_ref(), Some(&after))?;
+    change.commit().await
+}

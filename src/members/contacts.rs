@@ -1,0 +1,213 @@
+//! Contacts: people at work for a member, an organisation or a contact area; personal data.
+
+use ::entity::{
+    contact::{Column, Entity, Model},
+    id::{ContactAreaId, ContactId, MemberId, OrganisationId},
+    kind::{ContactRole, SubjectKind},
+};
+use chrono::NaiveDate;
+use sea_orm::{
+    Condition, EntityTrait, ExprTrait,
+    sea_query::{Expr, Query, SelectStatement, SimpleExpr},
+};
+
+use super::{admission::is_email, of_visible_member};
+use crate::{
+    audit,
+    auth::viewer::{Deed, Realm, Viewer},
+    database::{Database, among, rows},
+    error::{Error, Faults, LINE, Result},
+    swedish,
+};
+
+fn column(column: Column) -> SimpleExpr {
+    Expr::col((Entity, column))
+}
+
+/// Those in their role on the day, or whose role has no known days.
+fn current(on: NaiveDate) -> Condition {
+    Condition::all()
+        .add(Condition::any().add(column(Column::ValidFrom).is_null()).add(column(Column::ValidFrom).lte(on)))
+        .add(Condition::any().add(column(Column::ValidTo).is_null()).add(column(Column::ValidTo).gte(on)))
+}
+
+fn select(viewer: &Viewer, columns: &[Column]) -> SelectStatement {
+    Query::select()
+        .from(Entity)
+        .columns(columns.iter().map(|column| (Entity, *column)))
+        .cond_where(of_visible_member(&viewer.sees(Realm::MemberAffairs), column(Column::MemberId)))
+        .order_by_expr(column(Column::NameKey), sea_orm::Order::Asc)
+        .order_by_expr(column(Column::Id), sea_orm::Order::Asc)
+        .take()
+}
+
+/// Those of these contacts that the viewer sees.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn by_ids(db: &Database, viewer: &Viewer, ids: &[ContactId], columns: &[Column]) -> Result<Vec<Model>> {
+    let mut select = select(viewer, columns);
+    select.and_where(among(db.backend(), column(Column::Id), ids.iter().copied()));
+    rows(db.read(), &select, columns).await
+}
+
+/// The present contacts of each of these members, as far as the viewer sees them.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn of_members(db: &Database, viewer: &Viewer, members: &[MemberId], columns: &[Column]) -> Result<Vec<Model>> {
+    let mut select = select(viewer, columns);
+    select.and_where(among(db.backend(), column(Column::MemberId), members.iter().copied())).cond_where(current(db.clock.today()));
+    rows(db.read(), &select, columns).await
+}
+
+/// The present board contacts of each of these areas, as far as the viewer sees them.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn of_areas(db: &Database, viewer: &Viewer, areas: &[ContactAreaId], columns: &[Column]) -> Result<Vec<Model>> {
+    let mut select = select(viewer, columns);
+    select.and_where(among(db.backend(), column(Column::ContactAreaId), areas.iter().copied())).cond_where(current(db.clock.today()));
+    rows(db.read(), &select, columns).await
+}
+
+/// A contact to be added. It belongs to at most one of a member, an organisation and a contact area.
+#[derive(Clone, Debug, Default)]
+pub struct NewContact {
+    /// The member that it belongs to.
+    pub member: Option<MemberId>,
+    /// The organisation that it belongs to.
+    pub organisation: Option<OrganisationId>,
+    /// The contact area that it serves on the board.
+    pub contact_area: Option<ContactAreaId>,
+    /// What it is there.
+    pub role: ContactRole,
+    /// Name.
+    pub name: String,
+    /// E-mail.
+    pub email: Option<String>,
+    /// Phone.
+    pub phone: Option<String>,
+    /// First day in the role.
+    pub valid_from: Option<NaiveDate>,
+    /// Last day in the role.
+    pub valid_to: Option<NaiveDate>,
+}
+
+/// What changes about a contact: what is null stays as it is.
+#[derive(Clone, Debug, Default)]
+pub struct ContactChanges {
+    /// What it is there.
+    pub role: Option<ContactRole>,
+    /// Name.
+    pub name: Option<String>,
+    /// E-mail.
+    pub email: Option<Option<String>>,
+    /// Phone.
+    pub phone: Option<Option<String>>,
+    /// First day in the role.
+    pub valid_from: Option<Option<NaiveDate>>,
+    /// Last day in the role.
+    pub valid_to: Option<Option<NaiveDate>>,
+}
+
+fn check(row: &mut Model, faults: &mut Faults) {
+    row.name = faults.text("input.name", &row.name, LINE);
+    row.name_key = swedish::key(&row.name);
+    row.email = faults.optional_text("input.email", row.email.as_deref(), LINE);
+    row.phone = faults.optional_text("input.phone", row.phone.as_deref(), LINE);
+    faults.expect(row.email.as_deref().is_none_or(is_email), "input.email", "is not an e-mail address");
+    let in_order = row.valid_from.zip(row.valid_to).is_none_or(|(from, to)| from <= to);
+    faults.expect(in_order, "input.validTo", "must not be before validFrom");
+}
+
+/// Adds a contact.
+///
+/// # Errors
+/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND for what it belongs to, INVALID naming every bad field.
+pub async fn add(db: &Database, viewer: &Viewer, new: NewContact) -> Result<ContactId> {
+    viewer.require(Deed::KeepRegister)?;
+    let mut faults = Faults::default();
+    let owners = [new.member.is_some(), new.organisation.is_some(), new.contact_area.is_some()].into_iter().filter(|given| *given).count();
+    faults.expect(owners <= 1, "input", "must name at most one of member, organisation and contactArea");
+    let mut row = Model {
+        id: ContactId::new(),
+        member_id: new.member,
+        organisation_id: new.organisation,
+        contact_area_id: new.contact_area,
+        role: new.role,
+        name: new.name,
+        email: new.email,
+        phone: new.phone,
+        valid_from: new.valid_from,
+        valid_to: new.valid_to,
+        ..Model::default()
+    };
+    check(&mut row, &mut faults);
+    faults.finish()?;
+    let mut change = audit::begin(db, viewer, "contactAdd").await?;
+    let there = match (row.member_id, row.organisation_id, row.contact_area_id) {
+        (Some(id), _, _) => ::entity::member::Entity::find_by_id(id).one(change.tx()).await?.is_some(),
+        (_, Some(id), _) => ::entity::organisation::Entity::find_by_id(id).one(change.tx()).await?.is_some(),
+        (_, _, Some(id)) => ::entity::contact_area::Entity::find_by_id(id).one(change.tx()).await?.is_some(),
+        _ => true,
+    };
+    if !there {
+        return Err(Error::NotFound("there is nothing with the id that the contact should belong to".into()));
+    }
+    audit::insert(&change, row.clone()).await?;
+    change.record(SubjectKind::Contact, row.id, None::<&()>, Some(&row))?;
+    change.commit().await?;
+    Ok(row.id)
+}
+
+async fn find(change: &audit::Change, id: ContactId) -> Result<Model> {
+    Entity::find_by_id(id).one(change.tx()).await?.ok_or_else(|| Error::NotFound("there is no such contact".into()))
+}
+
+/// Changes what is known of a contact.
+///
+/// # Errors
+/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND, INVALID naming every bad field, CONFLICT `ERASED`.
+pub async fn update(db: &Database, viewer: &Viewer, id: ContactId, changes: ContactChanges) -> Result<()> {
+    viewer.require(Deed::KeepRegister)?;
+    let mut change = audit::begin(db, viewer, "contactUpdate").await?;
+    let before = find(&change, id).await?;
+    if before.erased_at.is_some() {
+        return Err(Error::conflict("ERASED", "the contact is erased; add a new one"));
+    }
+    let mut after = before.clone();
+    after.role = changes.role.unwrap_or(after.role);
+    after.name = changes.name.unwrap_or(after.name);
+    after.email = changes.email.unwrap_or(after.email);
+    after.phone = changes.phone.unwrap_or(after.phone);
+    after.valid_from = changes.valid_from.unwrap_or(after.valid_from);
+    after.valid_to = changes.valid_to.unwrap_or(after.valid_to);
+    let mut faults = Faults::default();
+    check(&mut after, &mut faults);
+    faults.finish()?;
+    if after != before {
+        audit::replace(&change, after.clone()).await?;
+        change.record(SubjectKind::Contact, id, Some(&before), Some(&after))?;
+    }
+    change.commit().await
+}
+
+/// Erases a person (GDPR art. 17): the row stays, so that what refers to it holds, with a pseudonym in the place of the name.
+///
+/// # Errors
+/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND.
+pub async fn erase(db: &Database, viewer: &Viewer, id: ContactId) -> Result<()> {
+    viewer.require(Deed::KeepRegister)?;
+    let mut change = audit::begin(db, viewer, "contactErase").await?;
+    let before = find(&change, id).await?;
+    if before.erased_at.is_some() {
+        return change.commit().await;
+    }
+    let name = format!("Raderad kontakt {}", &id.0.simple().to_string()[24..]);
+    let after = Model { name_key: swedish::key(&name), name, email: None, phone: None, erased_at: Some(change.at()), ..before };
+    audit::replace(&change, after.clone()).await?;
+    // What was erased must not live on in the trail.
+    change.record(SubjectKind::Contact, id, None::<&()>, Some(&after))?;
+    change.commit().await
+}

@@ -1,0 +1,163 @@
+//! Departure: how a member leaves, alone or into another one.
+
+use ::entity::{
+    agreement,
+    id::{AgreementId, MemberId},
+    kind::SubjectKind,
+    member,
+};
+use chrono::NaiveDate;
+use sea_orm::{EntityTrait, QueryFilter, QueryOrder};
+
+use super::admission::snapshot;
+use crate::{
+    audit::{self, Change},
+    auth::viewer::{Deed, Viewer},
+    database::Database,
+    error::{Error, Faults, LINE, Result},
+    terms,
+};
+
+/// How a member leaves.
+#[derive(Clone, Debug, Default)]
+pub struct Departure {
+    /// Who.
+    pub member: MemberId,
+    /// Last day of membership.
+    pub left_on: NaiveDate,
+    /// Why.
+    pub reason: Option<String>,
+    /// Whether its agreements end with it.
+    pub end_agreements: bool,
+}
+
+/// Ends a membership.
+///
+/// # Errors
+/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND, INVALID for a bad field, CONFLICT `ALREADY_LEFT`, or
+/// `AGREEMENTS_IN_FORCE` with the agreements' numbers unless they are to end too.
+pub async fn leave(db: &Database, viewer: &Viewer, departure: Departure) -> Result<()> {
+    viewer.require(Deed::KeepRegister)?;
+    let mut change = audit::begin(db, viewer, "memberLeave").await?;
+    let mut faults = Faults::default();
+    let reason = faults.optional_text("input.reason", departure.reason.as_deref(), LINE);
+    let row = member::Entity::find_by_id(departure.member).one(change.tx()).await?;
+    let row = row.ok_or_else(|| Error::NotFound("there is no such member".into()))?;
+    faults.expect(departure.left_on >= row.joined_on, "input.leftOn", "must not be before the first day of membership");
+    faults.finish()?;
+    depart(&mut change, row, departure.left_on, reason, None, departure.end_agreements).await?;
+    change.commit().await
+}
+
+async fn depart(
+    change: &mut Change,
+    row: member::Model,
+    left_on: NaiveDate,
+    reason: Option<String>,
+    successor: Option<MemberId>,
+    end_agreements: bool,
+) -> Result<()> {
+    if row.left_on.is_some() {
+        return Err(Error::conflict("ALREADY_LEFT", format!("{} has left already", row.name)));
+    }
+    // What is in force on the day after would outlive the membership.
+    let after_it = left_on.succ_opt().unwrap_or(left_on);
+    let unfinished = agreement::Entity::find()
+        .filter(terms::unfinished_of(row.id, after_it))
+        .order_by_asc(agreement::Column::NumberKey)
+        .all(change.tx())
+        .await?;
+    if !unfinished.is_empty() && !end_agreements {
+        let numbers: Vec<_> = unfinished.iter().filter_map(|agreement| agreement.number.as_deref()).collect();
+        return Err(Error::conflict(
+            "AGREEMENTS_IN_FORCE",
+            format!("{} has agreements in force: {}; end them first, or say that they end too", row.name, numbers.join(", ")),
+        ));
+    }
+    for agreement in unfinished {
+        end_agreement(change, agreement, left_on, reason.as_deref()).await?;
+    }
+    let before = snapshot(change.tx(), row.id).await?;
+    let id = row.id;
+    audit::replace(change, member::Model { left_on: Some(left_on), leaving_reason: reason, successor_id: successor, ..row }).await?;
+    let after = snapshot(change.tx(), id).await?;
+    change.record(SubjectKind::Member, id, Some(&before), Some(&after))
+}
+
+/// Ends an agreement with its member's membership: as by notice.
+async fn end_agreement(change: &mut Change, before: agreement::Model, on: NaiveDate, reason: Option<&str>) -> Result<()> {
+    let mut after = before.clone();
+    let given_on = crate::clock::day_of(change.at()).min(on);
+    if after.starts_on > on {
+        return Err(Error::conflict(
+            "AGREEMENT_STARTS_LATER",
+            format!(
+                "agreement {} starts on {}, after the membership; replace or withdraw it first",
+                after.number.unwrap_or_default(),
+                after.starts_on
+            ),
+        ));
+    }
+    after.ends_on = Some(on);
+    after.notice_given_on = after.notice_given_on.or(Some(given_on.max(after.signed_on.unwrap_or(given_on))));
+    after.termination_reason = Some(reason.unwrap_or("membership ended").to_owned());
+    (after.deadline_on, after.deadline_month) = terms::deadline_columns(&terms::of(&after));
+    audit::replace(change, after.clone()).await?;
+    change.record(SubjectKind::Agreement, after.id, Some(&before), Some(&after))
+}
+
+/// Two or more members that become one, or one that is taken over.
+#[derive(Clone, Debug, Default)]
+pub struct Merger {
+    /// The member that goes on.
+    pub into: MemberId,
+    /// Those that leave.
+    pub from: Vec<MemberId>,
+    /// Their last day of membership.
+    pub left_on: NaiveDate,
+    /// Why.
+    pub reason: Option<String>,
+    /// Whether their agreements end with them.
+    pub end_agreements: bool,
+}
+
+/// Merges members: the old ones leave, the one that goes on has them as predecessors.
+///
+/// # Errors
+/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND, INVALID naming every bad field, and the conflicts of [`leave`].
+pub async fn merge(db: &Database, viewer: &Viewer, merger: Merger) -> Result<()> {
+    viewer.require(Deed::KeepRegister)?;
+    let mut change = audit::begin(db, viewer, "memberMerge").await?;
+    let mut faults = Faults::default();
+    let reason = faults.optional_text("input.reason", merger.reason.as_deref(), LINE);
+    faults.expect(!merger.from.is_empty(), "input.from", "must name a member");
+    let into = member::Entity::find_by_id(merger.into).one(change.tx()).await?;
+    let into = into.ok_or_else(|| Error::NotFound("there is no such member".into()))?;
+    let mut leaving = Vec::new();
+    for (place, id) in merger.from.iter().enumerate() {
+        let path = format!("input.from.{place}");
+        faults.expect(*id != into.id, &path, "is the member that goes on");
+        faults.expect(!merger.from[..place].contains(id), &path, "is named twice");
+        let row = member::Entity::find_by_id(*id).one(change.tx()).await?;
+        let row = row.ok_or_else(|| Error::NotFound("there is no such member".into()))?;
+        faults.expect(merger.left_on >= row.joined_on, "input.leftOn", "must not be before the first day of membership");
+        leaving.push(row);
+    }
+    faults.finish()?;
+    for row in leaving {
+        depart(&mut change, row, merger.left_on, reason.clone(), Some(into.id), merger.end_agreements).await?;
+    }
+    let after = snapshot(change.tx(), into.id).await?;
+    let predecessors: Vec<_> = merger.from.iter().map(|id| id.0).collect();
+    change.record(SubjectKind::Member, into.id, Some(&after), Some(&serde_json::json!({ "predecessors": predecessors })))?;
+    change.commit().await
+}
+
+/// The agreements that would end with a membership, for those who ask before.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn agreements_that_would_end(db: &Database, member: MemberId, left_on: NaiveDate) -> Result<Vec<AgreementId>> {
+    let found = agreement::Entity::find().filter(terms::unfinished_of(member, left_on)).all(db.read()).await?;
+    Ok(found.into_iter().map(|agreement| agreement.id).collect())
+}

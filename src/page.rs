@@ -1,0 +1,312 @@
+//! Paging by key, once for every noun: a page at the end of a list costs what the first one costs, and rows that come or go in between move nobody's place.
+
+use std::collections::HashMap;
+
+use ::entity::sparse::Sparse;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use chrono::NaiveDate;
+use sea_orm::{
+    ConnectionTrait, EntityTrait, ExprTrait, QueryResult,
+    sea_query::{Alias, Expr, Func, IntoIden, Order as Way, OverStatement, Query, SelectStatement, SimpleExpr, WindowStatement},
+};
+use uuid::Uuid;
+
+use crate::error::{Faults, Result};
+
+/// Rows on a page when nobody says how many.
+pub const DEFAULT: u64 = 25;
+/// Rows on a page at most.
+pub const MOST: u64 = 200;
+
+/// Where a page begins and how long it is, as the API's four arguments say it.
+#[derive(Clone, Debug, Default)]
+pub struct Args {
+    /// That many rows from the front.
+    pub first: Option<i64>,
+    /// After the row of this cursor.
+    pub after: Option<String>,
+    /// That many rows from the back.
+    pub last: Option<i64>,
+    /// Before the row of this cursor.
+    pub before: Option<String>,
+}
+
+/// A checked page.
+#[derive(Clone, Debug)]
+pub struct Page {
+    limit: u64,
+    backward: bool,
+    after: Option<Cursor>,
+    before: Option<Cursor>,
+}
+
+/// What rows are ordered by before their id; one of three types, so that a cursor can carry it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// Text, in byte order.
+    Text(String),
+    /// A day.
+    Day(NaiveDate),
+    /// A number.
+    Number(i64),
+}
+
+/// The type of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyType {
+    /// Text.
+    Text,
+    /// A day.
+    Day,
+    /// A number.
+    Number,
+}
+
+/// An order: an expression that is never null, then the id.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// Names the order in cursors, so that one of another order is refused.
+    pub name: &'static str,
+    /// What comes first.
+    pub key: SimpleExpr,
+    /// Its type.
+    pub key_type: KeyType,
+    /// The tie-breaker: the table's id.
+    pub id: SimpleExpr,
+    /// Largest first.
+    pub descending: bool,
+}
+
+/// The place of a row in an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    order: String,
+    key: Key,
+    id: Uuid,
+}
+
+impl Cursor {
+    /// The cursor as clients see it.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        let (kind, key) = match &self.key {
+            Key::Text(text) => ('t', text.clone()),
+            Key::Day(day) => ('d', day.to_string()),
+            Key::Number(number) => ('n', number.to_string()),
+        };
+        URL_SAFE_NO_PAD.encode(format!("{}\n{kind}{key}\n{}", self.order, self.id.simple()))
+    }
+
+    fn decode(text: &str) -> Option<Self> {
+        let decoded = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
+        let (order, rest) = decoded.split_once('\n')?;
+        let (key, id) = rest.rsplit_once('\n')?;
+        let key = match (key.chars().next()?, key.get(1..)?) {
+            ('t', text) => Key::Text(text.to_owned()),
+            ('d', day) => Key::Day(day.parse().ok()?),
+            ('n', number) => Key::Number(number.parse().ok()?),
+            _ => return None,
+        };
+        Some(Self { order: order.to_owned(), key, id: Uuid::parse_str(id).ok()? })
+    }
+}
+
+impl Page {
+    /// Checks the four arguments against an order; every bad one is noted in `faults`.
+    pub fn check(args: &Args, order: &Order, faults: &mut Faults) -> Self {
+        let mut size = |name: &str, value: Option<i64>| {
+            value.map(|size| {
+                let fits = u64::try_from(size).ok().filter(|size| *size <= MOST);
+                faults.expect(fits.is_some(), name, &format!("must be 0 to {MOST}"));
+                fits.unwrap_or_default()
+            })
+        };
+        let (first, last) = (size("first", args.first), size("last", args.last));
+        faults.expect(first.is_none() || last.is_none(), "last", "must not be given together with first");
+        let mut cursor = |name: &str, text: Option<&String>| {
+            let text = text?;
+            let found = Cursor::decode(text).filter(|cursor| cursor.order == order.name && cursor.key.key_type() == order.key_type);
+            faults.expect(found.is_some(), name, "is not a cursor of this list in this order");
+            found
+        };
+        Self {
+            after: cursor("after", args.after.as_ref()),
+            before: cursor("before", args.before.as_ref()),
+            limit: first.or(last).unwrap_or(DEFAULT),
+            backward: last.is_some(),
+        }
+    }
+
+    /// The first rows, for those who want no paging.
+    #[must_use]
+    pub fn first(limit: u64) -> Self {
+        Self { limit, backward: false, after: None, before: None }
+    }
+}
+
+impl Key {
+    fn key_type(&self) -> KeyType {
+        match self {
+            Self::Text(_) => KeyType::Text,
+            Self::Day(_) => KeyType::Day,
+            Self::Number(_) => KeyType::Number,
+        }
+    }
+
+    fn expr(&self) -> SimpleExpr {
+        match self {
+            Self::Text(text) => Expr::val(text.clone()),
+            Self::Day(day) => Expr::val(*day),
+            Self::Number(number) => Expr::val(*number),
+        }
+    }
+
+    fn read(row: &QueryResult, place: usize, key_type: KeyType) -> Result<Self> {
+        Ok(match key_type {
+            KeyType::Text => Self::Text(row.try_get_by_index(place)?),
+            KeyType::Day => Self::Day(row.try_get_by_index(place)?),
+            KeyType::Number => Self::Number(row.try_get_by_index(place)?),
+        })
+    }
+}
+
+/// A page of rows, in their order.
+#[derive(Clone, Debug)]
+pub struct Slice<M> {
+    /// The rows, each with its place.
+    pub rows: Vec<(Cursor, M)>,
+    /// Whether rows follow.
+    pub has_next: bool,
+    /// Whether rows go before.
+    pub has_previous: bool,
+}
+
+impl<M> Slice<M> {
+    fn cut(mut rows: Vec<(Cursor, M)>, page: &Page) -> Self {
+        let more = rows.len() as u64 > page.limit;
+        rows.truncate(usize::try_from(page.limit).unwrap_or(usize::MAX));
+        if page.backward {
+            rows.reverse();
+            Self { rows, has_next: page.before.is_some(), has_previous: more }
+        } else {
+            Self { rows, has_next: more, has_previous: page.after.is_some() }
+        }
+    }
+}
+
+fn bound(select: &mut SelectStatement, order: &Order, page: &Page) -> Way {
+    let place = || Expr::tuple([order.key.clone(), order.id.clone()]);
+    let at = |cursor: &Cursor| Expr::tuple([cursor.key.expr(), Expr::val(cursor.id)]);
+    for (cursor, is_after) in [(&page.after, true), (&page.before, false)] {
+        if let Some(cursor) = cursor {
+            let later = if is_after == order.descending { place().lt(at(cursor)) } else { place().gt(at(cursor)) };
+            select.and_where(later);
+        }
+    }
+    if order.descending == page.backward { Way::Asc } else { Way::Desc }
+}
+
+fn select_with_place<M: Sparse>(select: &mut SelectStatement, columns: &[<M::Entity as EntityTrait>::Column], order: &Order) {
+    for column in columns {
+        select.expr(Expr::col((M::Entity::default(), *column)));
+    }
+    select.expr_as(order.key.clone(), Alias::new("place_key")).expr_as(order.id.clone(), Alias::new("place_id"));
+}
+
+fn read<M: Sparse>(row: &QueryResult, columns: &[<M::Entity as EntityTrait>::Column], order: &Order) -> Result<(Cursor, M)> {
+    let key = Key::read(row, columns.len(), order.key_type)?;
+    let id = row.try_get_by_index(columns.len() + 1)?;
+    Ok((Cursor { order: order.name.to_owned(), key, id }, M::read(row, columns)?))
+}
+
+/// A page of what `select` finds (its FROM and WHERE), with these columns.
+///
+/// # Errors
+/// INTERNAL when the statement fails.
+pub async fn fetch<M: Sparse>(
+    db: &impl ConnectionTrait,
+    mut select: SelectStatement,
+    columns: &[<M::Entity as EntityTrait>::Column],
+    order: &Order,
+    page: &Page,
+) -> Result<Slice<M>> {
+    select_with_place::<M>(&mut select, columns, order);
+    let way = bound(&mut select, order, page);
+    select.order_by_expr(order.key.clone(), way.clone()).order_by_expr(order.id.clone(), way).limit(page.limit + 1);
+    let rows = db.query_all(&select).await?;
+    Ok(Slice::cut(rows.iter().map(|row| read::<M>(row, columns, order)).collect::<Result<_>>()?, page))
+}
+
+/// The same page for each of many parents in one statement: `parent` is the column that names a row's parent.
+///
+/// # Errors
+/// INTERNAL when the statement fails.
+pub async fn fetch_each<M: Sparse>(
+    db: &impl ConnectionTrait,
+    mut select: SelectStatement,
+    columns: &[<M::Entity as EntityTrait>::Column],
+    order: &Order,
+    page: &Page,
+    parent: <M::Entity as EntityTrait>::Column,
+) -> Result<HashMap<Uuid, Slice<M>>> {
+    let parent = Expr::col((M::Entity::default(), parent));
+    select_with_place::<M>(&mut select, columns, order);
+    let way = bound(&mut select, order, page);
+    let mut window = WindowStatement::new();
+    window.add_partition_by(parent.clone());
+    window.order_by_expr(order.key.clone(), way.clone()).order_by_expr(order.id.clone(), way);
+    let (place, of) = (Alias::new("place"), Alias::new("of"));
+    select.expr_window_as(Func::cust("ROW_NUMBER"), window, place.clone()).expr_as(parent, of.clone());
+
+    // The outer statement only cuts: its columns stand in the inner one's order.
+    let mut outer = Query::select();
+    outer.expr(Expr::cust("*")).from_subquery(select, Alias::new("ranked").into_iden());
+    outer.and_where(Expr::col(place.clone()).lte(page.limit + 1)).order_by(of, Way::Asc).order_by(place, Way::Asc);
+    let mut by_parent: HashMap<Uuid, Vec<(Cursor, M)>> = HashMap::new();
+    for row in &db.query_all(&outer).await? {
+        let of: Uuid = row.try_get_by_index(columns.len() + 3)?;
+        by_parent.entry(of).or_default().push(read::<M>(row, columns, order)?);
+    }
+    Ok(by_parent.into_iter().map(|(parent, rows)| (parent, Slice::cut(rows, page))).collect())
+}
+
+/// How many rows `select` (its FROM and WHERE) finds.
+///
+/// # Errors
+/// INTERNAL when the statement fails.
+pub async fn count(db: &impl ConnectionTrait, mut select: SelectStatement) -> Result<i64> {
+    select.expr(Expr::cust("COUNT(*)"));
+    let row = db.query_one(&select).await?;
+    Ok(row.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or_default())
+}
+
+/// How many rows `select` finds for each parent that has any.
+///
+/// # Errors
+/// INTERNAL when the statement fails.
+pub async fn count_each(
+    db: &impl ConnectionTrait,
+    mut select: SelectStatement,
+    parent: impl Into<SimpleExpr>,
+) -> Result<HashMap<Uuid, i64>> {
+    let parent = parent.into();
+    select.expr(parent.clone()).expr(Expr::cust("COUNT(*)")).add_group_by([parent]);
+    let rows = db.query_all(&select).await?;
+    rows.iter().map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cursors_come_back_as_they_went() {
+        for key in [Key::Text("å\nä|{".into()), Key::Day(NaiveDate::default()), Key::Number(-7)] {
+            let cursor = Cursor { order: "NAME".into(), key, id: Uuid::now_v7() };
+            assert_eq!(Cursor::decode(&cursor.encode()), Some(cursor));
+        }
+        for bad in ["", "x", "🙂", "YWJj", &"A".repeat(100_000)] {
+            assert_eq!(Cursor::decode(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! The date rules of a term as SQL conditions on the agreement table: the second telling of `entity::term`, held against the first by a property test.
+
+use ::entity::{
+    agreement::{Column, Entity},
+    id::MemberId,
+    kind::AgreementKind,
+    term::{Status, Term, add_months},
+};
+use chrono::{Datelike, NaiveDate};
+use sea_orm::{
+    ColumnTrait, Condition, DbBackend, ExprTrait,
+    sea_query::{Expr, Query, SelectStatement, SimpleExpr},
+};
+
+use crate::{
+    clock::{self, day_of},
+    database::among_words,
+};
+
+fn column(column: Column) -> SimpleExpr {
+    Expr::col((Entity, column))
+}
+
+/// The term of an agreement; its row must have every date and month column.
+#[must_use]
+pub fn of(row: &::entity::agreement::Model) -> Term {
+    Term {
+        starts_on: row.starts_on,
+        ends_on: row.ends_on,
+        notice_months: row.notice_months,
+        renewal_months: row.renewal_months,
+        offered_on: row.offered_at.map(day_of),
+        signed_on: row.signed_on,
+        withdrawn_on: row.withdrawn_on,
+        notice_given_on: row.notice_given_on,
+        replaced_from: row.replaced_from,
+    }
+}
+
+/// The columns that a term is made of.
+pub const COLUMNS: [Column; 9] = [
+    Column::StartsOn,
+    Column::EndsOn,
+    Column::NoticeMonths,
+    Column::RenewalMonths,
+    Column::OfferedAt,
+    Column::SignedOn,
+    Column::WithdrawnOn,
+    Column::NoticeGivenOn,
+    Column::ReplacedFrom,
+];
+
+/// What `agreement.deadline_on` and `agreement.deadline_month` must be for these facts: written with every row, so that an index finds what expires.
+#[must_use]
+pub fn deadline_columns(term: &Term) -> (Option<NaiveDate>, Option<i32>) {
+    let Some(ends_on) = term.ends_on else { return (None, None) };
+    match term.renewal_months {
+        Some(renewal) if term.notice_given_on.is_none() => {
+            let first = add_months(ends_on, -term.notice_months);
+            (Some(first), Some((month_index(ends_on) - term.notice_months).rem_euclid(renewal)))
+        }
+        _ => (Some(ends_on), None),
+    }
+}
+
+fn month_index(day: NaiveDate) -> i32 {
+    day.year() * 12 + day.month0().cast_signed()
+}
+
+/// The agreement has one of these statuses on `on`.
+#[must_use]
+pub fn has_status(statuses: &[Status], on: NaiveDate) -> Condition {
+    statuses.iter().fold(Condition::any(), |any, status| any.add(is(*status, on)))
+}
+
+fn by(fact: Column, on: NaiveDate) -> SimpleExpr {
+    column(fact).lte(on)
+}
+
+fn not_by(fact: Column, on: NaiveDate) -> Condition {
+    Condition::any().add(column(fact).is_null()).add(column(fact).gt(on))
+}
+
+fn offered_by(on: NaiveDate) -> SimpleExpr {
+    // Offered before the day after begins, in Stockholm.
+    column(Column::OfferedAt).lt(clock::start_of(on.succ_opt().unwrap_or(on)))
+}
+
+fn ended_by(on: NaiveDate) -> Condition {
+    let does_not_renew = Condition::any().add(column(Column::RenewalMonths).is_null()).add(column(Column::NoticeGivenOn).is_not_null());
+    Condition::any().add(by(Column::ReplacedFrom, on)).add(Condition::all().add(column(Column::EndsOn).lt(on)).add(does_not_renew))
+}
+
+fn not_ended_by(on: NaiveDate) -> Condition {
+    let renews = Condition::all().add(column(Column::RenewalMonths).is_not_null()).add(column(Column::NoticeGivenOn).is_null());
+    let end_is_ahead = Condition::any().add(column(Column::EndsOn).is_null()).add(column(Column::EndsOn).gte(on)).add(renews);
+    Condition::all().add(not_by(Column::ReplacedFrom, on)).add(end_is_ahead)
+}
+
+fn is(status: Status, on: NaiveDate) -> Condition {
+    let alive = Condition::all().add(not_by(Column::WithdrawnOn, on));
+    let signed = alive.clone().add(by(Column::SignedOn, on));
+    let unsigned = alive.add(not_by(Column::SignedOn, on));
+    let started = signed.clone().add(column(Column::StartsOn).lte(on));
+    match status {
+        Status::Withdrawn => Condition::all().add(by(Column::WithdrawnOn, on)),
+        Status::Draft => unsigned.add(Condition::any().add(column(Column::OfferedAt).is_null()).add(offered_by(on).not())),
+        Status::Offered => unsigned.add(offered_by(on)),
+        Status::Signed => signed.add(column(Column::StartsOn).gt(on)),
+        Status::Ended => started.add(ended_by(on)),
+        Status::NoticeGiven => started.add(not_ended_by(on)).add(by(Column::NoticeGivenOn, on)),
+        Status::Active => started.add(not_ended_by(on)).add(not_by(Column::NoticeGivenOn, on)),
+    }
+}
+
+/// The agreement is in force on `on`: ACTIVE or NOTICE_GIVEN, said more shortly.
+#[must_use]
+pub fn in_force(on: NaiveDate) -> Condition {
+    Condition::all()
+        .add(not_by(Column::WithdrawnOn, on))
+        .add(by(Column::SignedOn, on))
+        .add(column(Column::StartsOn).lte(on))
+        .add(not_ended_by(on))
+}
+
+/// Members with a participation agreement in force on `on` in the activity with this slug.
+#[must_use]
+pub fn members_in(backend: DbBackend, slugs: &[String], on: NaiveDate) -> SelectStatement {
+    use ::entity::activity;
+    let activities = Query::select()
+        .column((activity::Entity, activity::Column::Id))
+        .from(activity::Entity)
+        .and_where(among_words(backend, Expr::col((activity::Entity, activity::Column::Slug)), slugs))
+        .take();
+    Query::select()
+        .expr(column(Column::MemberId))
+        .from(Entity)
+        .and_where(Column::Kind.eq(AgreementKind::Participation))
+        .and_where(column(Column::ActivityId).in_subquery(activities))
+        .and_where(column(Column::MemberId).is_not_null())
+        .cond_where(in_force(on))
+        .take()
+}
+
+/// The day of the next deadline on or after `on`, whatever the status; meaningful for rows that [`deadline_within`] lets through.
+#[must_use]
+pub fn next_deadline(backend: DbBackend, on: NaiveDate) -> SimpleExpr {
+    let month = on.year() * 12 + on.month0().cast_signed();
+    // The k of `entity::term::occurrence`; integer division rounds towards nought, and below nought nought is taken anyway.
+    let (nth, k) = if backend == DbBackend::Postgres {
+        (
+            "((({e} + make_interval(months => {k} * {r}))::date - make_interval(months => {n}))::date)",
+            "GREATEST(0, ({m} + {n} - (EXTRACT(YEAR FROM {e})::int * 12 + EXTRACT(MONTH FROM {e})::int - 1)) / {r})",
+        )
+    } else {
+        (
+            "date(date({e}, ({k} * {r}) || ' months', 'floor'), (-{n}) || ' months', 'floor')",
+            "MAX(0, ({m} + {n} - (CAST(strftime('%Y', {e}) AS INTEGER) * 12 + CAST(strftime('%m', {e}) AS INTEGER) - 1)) / {r})",
+        )
+    };
+    let fill = |text: &str| {
+        text.replace("{e}", "\"agreement\".\"ends_on\"")
+            .replace("{r}", "\"agreement\".\"renewal_months\"")
+            .replace("{n}", "\"agreement\".\"notice_months\"")
+            .replace("{m}", &month.to_string())
+    };
+    let k = fill(k);
+    let this = fill(nth).replace("{k}", &k);
+    let next = fill(nth).replace("{k}", &format!("({k} + 1)"));
+    let cast = if backend == DbBackend::Postgres { "::date" } else { "" };
+    Expr::cust(format!(
+        "CASE WHEN \"agreement\".\"deadline_month\" IS NULL THEN \"agreement\".\"deadline_on\" WHEN {this} >= '{on}'{cast} THEN {this} ELSE {next} END"
+    ))
+}
+
+/// The agreement has a deadline, and the next one on or after `from` falls on `to` at the latest.
+#[must_use]
+pub fn deadline_within(backend: DbBackend, from: NaiveDate, to: NaiveDate) -> Condition {
+    let pending =
+        Condition::all().add(not_by(Column::WithdrawnOn, from)).add(by(Column::SignedOn, from)).add(column(Column::ReplacedFrom).is_null());
+    let fixed = Condition::all().add(column(Column::DeadlineMonth).is_null()).add(column(Column::DeadlineOn).between(from, to));
+    // Months from the window's first to the deadline's next turn: a cheap test that leaves few rows to the exact one.
+    let round = Expr::cust(format!(
+        "((\"agreement\".\"deadline_month\" - {}) % \"agreement\".\"renewal_months\" + \"agreement\".\"renewal_months\") % \"agreement\".\"renewal_months\"",
+        month_index(from)
+    ));
+    let recurring = Condition::all()
+        .add(column(Column::DeadlineMonth).is_not_null())
+        .add(column(Column::DeadlineOn).lte(to))
+        .add(round.lte(month_index(to) - month_index(from)))
+        .add(next_deadline(backend, from).lte(to));
+    pending.add(Condition::any().add(fixed).add(recurring))
+}
+
+/// The agreements that a member has in force on `on` or signed for later.
+#[must_use]
+pub fn unfinished_of(member: MemberId, on: NaiveDate) -> Condition {
+    Condition::all().add(column(Column::MemberId).eq(member)).add(has_status(&[Status::Signed, Status::Active, Status::NoticeGiven], on))
+}
