@@ -1,18 +1,25 @@
 //! The audit trail (behandlingshistorik): every write is one transaction that also says who did what, and there is no other way to write.
 
-use ::entity::{audit_entry, kind::SubjectKind};
+use ::entity::{
+    audit_entry::{self, Column, Entity},
+    kind::SubjectKind,
+    sparse::Sparse,
+};
+use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveModelTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, IntoActiveModel, QueryOrder, QuerySelect,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    QuerySelect, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    sea_query::{Expr, Query, SelectStatement},
 };
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::{
-    auth::viewer::Viewer,
-    database::Database,
-    error::{Error, Result},
+    auth::viewer::{Realm, Viewer},
+    database::{Database, among, rows},
+    error::{Error, Faults, Result},
+    page::{self, KeyType, Order, Slice},
 };
 
 /// A change in the making: a transaction with its entries. Dropped without [`Change::commit`], nothing has happened.
@@ -22,7 +29,7 @@ pub struct Change {
     tx: DatabaseTransaction,
     actor: String,
     action: &'static str,
-    at: chrono::DateTime<chrono::Utc>,
+    at: DateTime<Utc>,
     last: (i64, String),
     waiting: Vec<audit_entry::Model>,
     recorded: bool,
@@ -57,7 +64,7 @@ impl Change {
 
     /// When the change happens.
     #[must_use]
-    pub fn at(&self) -> chrono::DateTime<chrono::Utc> {
+    pub fn at(&self) -> DateTime<Utc> {
         self.at
     }
 
@@ -98,7 +105,7 @@ impl Change {
     pub async fn flush(&mut self) -> Result<()> {
         for batch in std::mem::take(&mut self.waiting).chunks(BATCH) {
             let rows = batch.iter().cloned().map(IntoActiveModel::into_active_model);
-            audit_entry::Entity::insert_many(rows).exec_without_returning(&self.tx).await?;
+            Entity::insert_many(rows).exec_without_returning(&self.tx).await?;
         }
         Ok(())
     }
@@ -155,14 +162,122 @@ where
 }
 
 async fn last_entry(db: &impl ConnectionTrait) -> Result<(i64, String)> {
-    let last = audit_entry::Entity::find()
+    let last = Entity::find()
         .select_only()
-        .columns([audit_entry::Column::Revision, audit_entry::Column::Hash])
-        .order_by_desc(audit_entry::Column::Revision)
+        .columns([Column::Revision, Column::Hash])
+        .order_by_desc(Column::Revision)
         .into_tuple()
         .one(db)
         .await?;
     Ok(last.unwrap_or_default())
+}
+
+/// Which entries; every part narrows the others.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// By this subject.
+    pub actor: Option<String>,
+    /// About this thing.
+    pub subject: Option<Uuid>,
+    /// Not before.
+    pub from: Option<DateTime<Utc>>,
+    /// Before.
+    pub to: Option<DateTime<Utc>>,
+}
+
+/// The order of the trail: the latest first.
+#[must_use]
+pub fn order() -> Order {
+    let revision = Expr::col((Entity, Column::Revision));
+    // The revision alone decides; the subject only fills the place of the tie-breaker.
+    Order { name: "REVISION", key: revision, key_type: KeyType::Number, id: Expr::col((Entity, Column::SubjectId)), descending: true }
+}
+
+fn matching(viewer: &Viewer, filter: &Filter) -> SelectStatement {
+    let mut select = Query::select().from(Entity).take();
+    if !viewer.sees(Realm::Audit).all {
+        select.and_where(Expr::cust("1 = 0"));
+    }
+    if let Some(actor) = &filter.actor {
+        select.and_where(Column::Actor.eq(actor.as_str()));
+    }
+    if let Some(subject) = filter.subject {
+        select.and_where(Column::SubjectId.eq(subject));
+    }
+    if let Some(from) = filter.from {
+        select.and_where(Column::At.gte(from));
+    }
+    if let Some(to) = filter.to {
+        select.and_where(Column::At.lt(to));
+    }
+    select
+}
+
+/// A page of the trail; empty for those who may not read it.
+///
+/// # Errors
+/// INVALID for a bad page.
+pub async fn list(db: &Database, viewer: &Viewer, filter: &Filter, args: &page::Args, columns: &[Column]) -> Result<Slice<audit_entry::Model>> {
+    let mut faults = Faults::default();
+    let order = order();
+    let page = page::Page::check(args, &order, &mut faults);
+    faults.finish()?;
+    page::fetch(db.read(), matching(viewer, filter), columns, &order, &page).await
+}
+
+/// How many entries there are.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn count(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<i64> {
+    page::count(db.read(), matching(viewer, filter)).await
+}
+
+/// The entry of this revision, if the viewer may read the trail.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn by_revision(db: &Database, viewer: &Viewer, revision: i64) -> Result<Option<audit_entry::Model>> {
+    let columns = audit_entry::Model::every_column();
+    let mut select = matching(viewer, &Filter::default());
+    select.columns(columns.iter().map(|column| (Entity, *column))).and_where(Column::Revision.eq(revision));
+    Ok(rows(db.read(), &select, &columns).await?.pop())
+}
+
+/// The entries about each of these things, the oldest first; none for those who may not read the trail.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn about(db: &Database, viewer: &Viewer, subjects: &[Uuid], columns: &[Column]) -> Result<Vec<audit_entry::Model>> {
+    let mut select = matching(viewer, &Filter::default());
+    select
+        .columns(columns.iter().map(|column| (Entity, *column)))
+        .and_where(among(db.backend(), Expr::col((Entity, Column::SubjectId)), subjects.iter().copied()))
+        .order_by((Entity, Column::Revision), sea_orm::Order::Asc);
+    rows(db.read(), &select, columns).await
+}
+
+/// What is broken in the chain: gaps between revisions, and hashes that don't follow from the entry and the one before.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn breaches(db: &Database) -> Result<Vec<String>> {
+    let (mut breaches, mut last) = (Vec::new(), (0, String::new()));
+    loop {
+        let entries = Entity::find().filter(Column::Revision.gt(last.0)).order_by_asc(Column::Revision).limit(1000).all(db.read()).await?;
+        if entries.is_empty() {
+            return Ok(breaches);
+        }
+        for entry in entries {
+            if entry.revision != last.0 + 1 {
+                breaches.push(format!("audit trail: revision {} follows {}", entry.revision, last.0));
+            }
+            if entry.hash != hash(&entry, &last.1) {
+                breaches.push(format!("audit trail: the hash of revision {} does not follow from it and the one before", entry.revision));
+            }
+            last = (entry.revision, entry.hash);
+        }
+    }
 }
 
 /// SHA-256 over the entry and the hash before it. What was before and after counts by its own digest, so that a text can be

@@ -1,15 +1,8 @@
 //! Settings: where the register is kept, who may ask, how much they may ask for, and what the network itself is called.
 
-use std::{
-    collections::BTreeMap,
-    fmt, fs,
-    io::ErrorKind,
-    net::{Ipv4Addr, SocketAddr},
-    ops::RangeInclusive,
-    path::{Path, PathBuf},
-    str::FromStr,
-    time::Duration,
-};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::{collections::BTreeMap, ffi::OsString, fmt, fs, io::ErrorKind, ops::RangeInclusive, str::FromStr, time::Duration};
 
 use entity::number::{OrgNumber, luhn_holds};
 use tracing_subscriber::EnvFilter;
@@ -19,16 +12,12 @@ use crate::error::{Error, Faults, LINE, Result};
 /// The file of settings, looked for in the working directory.
 pub const FILE: &str = "samregister.toml";
 /// The issuer and the audience of tokens, unless they are set.
-pub const TOKEN_NAME: &str = "samregister";
-/// The shortest secret for HS256, in bytes: as long as what it makes (RFC 7518, 3.2).
-pub const SHORTEST_SECRET: usize = 32;
-
-/// The setting of the secret that signs and verifies.
-pub const JWT_SECRET: &str = "SAMREGISTER_JWT_SECRET";
-/// The setting that names the public key's file.
-pub const JWT_PUBLIC_KEY: &str = "SAMREGISTER_JWT_PUBLIC_KEY";
-/// The setting that names the signing key's file.
-pub const JWT_SIGNING_KEY: &str = "SAMREGISTER_JWT_SIGNING_KEY";
+pub(crate) const TOKEN_NAME: &str = "samregister";
+pub(crate) const JWT_SECRET: &str = "SAMREGISTER_JWT_SECRET";
+pub(crate) const JWT_PUBLIC_KEY: &str = "SAMREGISTER_JWT_PUBLIC_KEY";
+pub(crate) const JWT_SIGNING_KEY: &str = "SAMREGISTER_JWT_SIGNING_KEY";
+const JWT_JWKS: &str = "SAMREGISTER_JWT_JWKS";
+const DATABASE_URL: &str = "DATABASE_URL";
 
 /// What an operator decides.
 #[derive(Clone, Debug)]
@@ -37,8 +26,16 @@ pub struct Settings {
     pub database_url: Secret,
     /// Where the server listens.
     pub bind: SocketAddr,
-    /// Who may ask.
-    pub jwt: Jwt,
+    /// The secret that signs and verifies tokens with HS256.
+    pub jwt_secret: Option<Secret>,
+    /// A PEM file with the public key that verifies tokens; of the two, [`Settings::verification_key`] wants exactly one.
+    pub jwt_public_key: Option<PathBuf>,
+    /// A PEM file with the private key that signs tokens.
+    pub jwt_signing_key: Option<PathBuf>,
+    /// The claim `iss` of every token.
+    pub jwt_issuer: String,
+    /// The claim `aud` of every token, or one of its list.
+    pub jwt_audience: String,
     /// Web pages that may ask from a browser, as `https://example.se`.
     pub cors_origins: Vec<String>,
     /// What is logged: a filter of the crate tracing-subscriber.
@@ -51,21 +48,6 @@ pub struct Settings {
     pub network: Network,
 }
 
-/// The keys of tokens, and what tokens must say. The keys may all be missing: see [`Settings::verification_key`].
-#[derive(Clone, Debug)]
-pub struct Jwt {
-    /// The secret that signs and verifies with HS256.
-    pub secret: Option<Secret>,
-    /// A PEM file with the public key that verifies.
-    pub public_key: Option<PathBuf>,
-    /// A PEM file with the private key that signs.
-    pub signing_key: Option<PathBuf>,
-    /// The claim `iss` of every token.
-    pub issuer: String,
-    /// The claim `aud` of every token, or one of its list.
-    pub audience: String,
-}
-
 /// The one key that tokens are verified with.
 #[derive(Clone, Copy, Debug)]
 pub enum VerificationKey<'s> {
@@ -76,10 +58,9 @@ pub enum VerificationKey<'s> {
 }
 
 /// How the log is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
     /// Lines for people.
-    #[default]
     Text,
     /// A JSON object a line, for machines.
     Json,
@@ -117,7 +98,7 @@ pub struct Network {
     pub city: Option<String>,
     /// Bankgiro, as `5050-1055`.
     pub bankgiro: Option<String>,
-    /// Plusgiro, as `286543-4`.
+    /// Plusgiro, as `28 65 43-4`.
     pub plusgiro: Option<String>,
     /// The accounts that bookkeeping files use.
     pub accounts: Accounts,
@@ -165,54 +146,50 @@ impl fmt::Debug for Secret {
 }
 
 impl Settings {
-    /// The settings of this process: its environment, and [`FILE`] in the working directory.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] as [`Settings::load`]; also when a setting in the environment is not UTF-8.
+    /// The settings of this process: its environment, and [`FILE`] in the working directory; errors as in [`Settings::load`].
     pub fn of_process() -> Result<Self> {
-        let (mut env, mut faults) = (Vec::new(), Faults::default());
-        for (name, value) in std::env::vars_os() {
-            match (name.into_string(), value.into_string()) {
-                (Ok(name), Ok(value)) => env.push((name, value)),
-                (Ok(name), Err(_)) if is_ours(&name) => faults.add(name, "is not UTF-8"),
-                _ => {}
-            }
-        }
-        Self::gather(env, Some(Path::new(FILE)), faults)
+        let text = |text: OsString| text.to_string_lossy().into_owned();
+        Self::load(std::env::vars_os().map(|(name, value)| (text(name), text(value))), Some(Path::new(FILE)))
     }
 
-    /// The settings in `env`, then those in `file`, then the defaults. An empty variable counts as not set, and so does a file that isn't there.
+    /// The settings in `env`, then those in `file`, then the defaults. A blank setting counts as not set, and a file that isn't there as empty.
     ///
     /// # Errors
-    /// [`Error::Invalid`] naming every unknown setting and every bad value at once, without the values of secrets.
+    /// [`Error::Invalid`] naming every unknown setting and every bad value at once, without the values.
     pub fn load(env: impl IntoIterator<Item = (String, String)>, file: Option<&Path>) -> Result<Self> {
-        Self::gather(env, file, Faults::default())
-    }
-
-    fn gather(env: impl IntoIterator<Item = (String, String)>, file: Option<&Path>, faults: Faults) -> Result<Self> {
-        let mut given = Given { faults, ..Given::default() };
+        let mut given = Given::default();
         if let Some(file) = file {
             given.read_file(file);
         }
-        env.into_iter().filter(|(name, _)| is_ours(name)).for_each(|(name, text)| given.set(name, text));
-        given.take("SAMREGISTER_JWT_JWKS", (), |_| {
-            Err(format!("is not supported by this version; remove it and set {JWT_SECRET} or {JWT_PUBLIC_KEY}"))
-        });
+        for (name, text) in env.into_iter().filter(|(name, _)| name == DATABASE_URL || name.starts_with("SAMREGISTER_")) {
+            if !text.trim().is_empty() || !given.values.contains_key(&name) {
+                given.values.insert(name.clone(), (name, Some(text)));
+            }
+        }
+        if let Some((place, _)) = given.values.remove(JWT_JWKS).filter(|(_, text)| text.as_ref().is_none_or(|text| !text.trim().is_empty()))
+        {
+            given.faults.add(place, format!("is not supported by this version; remove it and set {JWT_SECRET} or {JWT_PUBLIC_KEY}"));
+        }
         let settings = Self {
-            database_url: given.take("DATABASE_URL", Secret("sqlite://samregister.db?mode=rwc".to_owned()), database_url),
+            database_url: given.take(DATABASE_URL, Secret("sqlite://samregister.db?mode=rwc".to_owned()), |text| {
+                let is_known = ["sqlite:", "postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme));
+                checked(text, is_known, "must begin with sqlite: or postgres://").map(Secret)
+            }),
             bind: given.take("SAMREGISTER_BIND", SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)), |text| {
                 text.parse().map_err(|_| "must be an address and a port, as 127.0.0.1:8080".to_owned())
             }),
-            jwt: Jwt {
-                secret: given.optional(JWT_SECRET, secret),
-                public_key: given.optional(JWT_PUBLIC_KEY, pem_file),
-                signing_key: given.optional(JWT_SIGNING_KEY, pem_file),
-                issuer: given.take("SAMREGISTER_JWT_ISSUER", TOKEN_NAME.to_owned(), line),
-                audience: given.take("SAMREGISTER_JWT_AUDIENCE", TOKEN_NAME.to_owned(), line),
-            },
-            cors_origins: given.take("SAMREGISTER_CORS_ORIGINS", Vec::new(), origins),
-            log: given.take("SAMREGISTER_LOG", "info".to_owned(), log_filter),
-            log_format: given.take("SAMREGISTER_LOG_FORMAT", LogFormat::default(), |text| match text {
+            jwt_secret: given.optional(JWT_SECRET, secret),
+            jwt_public_key: given.optional(JWT_PUBLIC_KEY, pem_file),
+            jwt_signing_key: given.optional(JWT_SIGNING_KEY, pem_file),
+            jwt_issuer: given.take("SAMREGISTER_JWT_ISSUER", TOKEN_NAME.to_owned(), line),
+            jwt_audience: given.take("SAMREGISTER_JWT_AUDIENCE", TOKEN_NAME.to_owned(), line),
+            cors_origins: given.take("SAMREGISTER_CORS_ORIGINS", Vec::new(), |text| {
+                text.split([',', ' ']).filter(|origin| !origin.is_empty()).map(origin).collect()
+            }),
+            log: given.take("SAMREGISTER_LOG", "info".to_owned(), |text| {
+                checked(text, EnvFilter::try_new(text).is_ok(), "is not a filter, as info or samregister=debug,warn")
+            }),
+            log_format: given.take("SAMREGISTER_LOG_FORMAT", LogFormat::Text, |text| match text {
                 "text" => Ok(LogFormat::Text),
                 "json" => Ok(LogFormat::Json),
                 _ => Err("must be text or json".to_owned()),
@@ -220,7 +197,7 @@ impl Settings {
             limits: Limits {
                 depth: given.take("SAMREGISTER_MAX_DEPTH", 15, |text| number(text, 1..=100)),
                 complexity: given.take("SAMREGISTER_MAX_COMPLEXITY", 50_000, |text| number(text, 1..=1_000_000_000)),
-                aliases: given.take("SAMREGISTER_MAX_ALIASES", 100, |text| number(text, 0..=10_000)),
+                aliases: given.take("SAMREGISTER_MAX_ALIASES", 200, |text| number(text, 0..=10_000)),
                 body_bytes: given.take("SAMREGISTER_MAX_BODY_BYTES", 1 << 20, |text| number(text, 1 << 10..=1 << 28)),
                 request_time: Duration::from_secs(given.take("SAMREGISTER_REQUEST_SECONDS", 20, |text| number(text, 1..=3_600))),
             },
@@ -235,22 +212,16 @@ impl Settings {
     /// # Errors
     /// [`Error::Invalid`] when none is set or more than one, or when a signing key stands beside a secret, which signs by itself.
     pub fn verification_key(&self) -> Result<VerificationKey<'_>> {
-        match (&self.jwt.secret, &self.jwt.public_key) {
+        match (&self.jwt_secret, &self.jwt_public_key) {
             (Some(_), Some(_)) => Err(Error::invalid(JWT_SECRET, format!("and {JWT_PUBLIC_KEY} are both set; remove one of them"))),
             (None, None) => Err(Error::invalid(JWT_SECRET, format!("or {JWT_PUBLIC_KEY} must be set, to verify tokens with"))),
-            (Some(_), None) if self.jwt.signing_key.is_some() => Err(Error::invalid(
-                JWT_SIGNING_KEY,
-                format!("goes with {JWT_PUBLIC_KEY}, but {JWT_SECRET} signs by itself; remove one of them"),
-            )),
+            (Some(_), None) if self.jwt_signing_key.is_some() => {
+                Err(Error::invalid(JWT_SIGNING_KEY, format!("goes with {JWT_PUBLIC_KEY}; with {JWT_SECRET}, remove it")))
+            }
             (Some(secret), None) => Ok(VerificationKey::Secret(secret)),
             (None, Some(file)) => Ok(VerificationKey::PublicKey(file)),
         }
     }
-}
-
-/// Whether a variable of the environment is meant for the register.
-fn is_ours(name: &str) -> bool {
-    name == "DATABASE_URL" || name.starts_with("SAMREGISTER_")
 }
 
 /// What was given, what of it was asked for, and what is wrong with it.
@@ -270,15 +241,15 @@ impl Given {
             Err(error) if error.kind() == ErrorKind::NotFound => return,
             Err(error) => return self.faults.add(place, format!("can't be read: {error}")),
         };
-        match text.parse::<toml::Table>() {
-            Ok(table) => self.read_table(&place, "", table),
+        let table = match text.parse::<toml::Table>() {
+            Ok(table) => table,
             Err(error) => {
                 // The error in full quotes the line, which may hold a secret.
-                let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-                let line = before.matches('\n').count() + 1;
-                self.faults.add(place, format!("is not TOML, in line {line}: {}", error.message().replace('\n', ", ")));
+                let line = error.span().and_then(|span| text.get(..span.start)).map_or(1, |before| before.matches('\n').count() + 1);
+                return self.faults.add(place, format!("is not TOML, in line {line}: {}", error.message().replace('\n', ", ")));
             }
-        }
+        };
+        self.read_table(&place, "", table);
     }
 
     fn read_table(&mut self, file: &str, prefix: &str, table: toml::Table) {
@@ -298,13 +269,6 @@ impl Given {
         }
     }
 
-    /// Takes a variable of the environment, over what the file says unless it is empty.
-    fn set(&mut self, name: String, text: String) {
-        if !text.trim().is_empty() || !self.values.contains_key(&name) {
-            self.values.insert(name.clone(), (name, Some(text)));
-        }
-    }
-
     /// The setting as `read` reads it, or `default` when it was not given or is empty; also when it is bad, which is noted.
     fn take<T>(&mut self, name: &'static str, default: T, read: impl FnOnce(&str) -> Result<T, String>) -> T {
         self.known.push(name);
@@ -312,6 +276,8 @@ impl Given {
         let value = match text {
             None => Err("must be a text or a whole number".to_owned()),
             Some(text) if text.trim().is_empty() => return default,
+            // What `to_string_lossy` makes of bytes that are no text.
+            Some(text) if text.contains(char::REPLACEMENT_CHARACTER) => Err("is not UTF-8".to_owned()),
             // Blanks around a secret would be part of it for whoever else has it, so that it is read as it stands.
             Some(text) => read(if name == JWT_SECRET { &text } else { text.trim() }),
         };
@@ -343,8 +309,8 @@ impl Given {
             address_line: self.optional("network.address_line", line),
             postal_code: self.optional("network.postal_code", postal_code),
             city: self.optional("network.city", line),
-            bankgiro: self.optional("network.bankgiro", |text| giro(text, 7..=8, 4, "is not a bankgiro; write NNNN-NNNN")),
-            plusgiro: self.optional("network.plusgiro", |text| giro(text, 2..=8, 1, "is not a plusgiro; write NNNNNNN-N")),
+            bankgiro: self.optional("network.bankgiro", |text| giro(text, 7..=8, "is not a bankgiro, as 5050-1055")),
+            plusgiro: self.optional("network.plusgiro", |text| giro(text, 2..=8, "is not a plusgiro, as 28 65 43-4")),
             accounts,
         }
     }
@@ -353,61 +319,39 @@ impl Given {
     fn finish(mut self) -> Result<()> {
         if !self.values.is_empty() {
             let places: Vec<_> = self.values.into_values().map(|(place, _)| place).collect();
-            let are = if places.len() == 1 { "is not a setting" } else { "are not settings" };
-            self.faults.add(places.join(", "), format!("{are}; remove it or choose from {}", self.known.join(", ")));
+            self.faults.add(places.join(", "), format!("must be removed or renamed, being none of {}", self.known.join(", ")));
         }
         self.faults.finish()
     }
 }
 
-fn database_url(text: &str) -> Result<Secret, String> {
-    let is_known = ["sqlite:", "postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme));
-    is_known.then(|| Secret(text.to_owned())).ok_or_else(|| "must begin with sqlite: or postgres://".to_owned())
+fn checked(text: &str, holds: bool, fault: &str) -> Result<String, String> {
+    if holds { Ok(text.to_owned()) } else { Err(fault.to_owned()) }
 }
 
 fn secret(text: &str) -> Result<Secret, String> {
-    if text.contains("-----BEGIN") {
-        // A public key used as a secret would let everybody who has it make tokens.
-        return Err(format!("is a key in PEM; put it in a file and name that in {JWT_PUBLIC_KEY} or {JWT_SIGNING_KEY}"));
-    }
-    if text.trim() != text {
-        return Err("must not have blanks around it".to_owned());
-    }
-    if text.len() < SHORTEST_SECRET {
-        return Err(format!("must have at least {SHORTEST_SECRET} bytes; `openssl rand -base64 48` makes a good one"));
-    }
-    Ok(Secret(text.to_owned()))
+    // A public key used as a secret would let everybody who has it make tokens.
+    let text = checked(text, !text.contains("-----BEGIN"), "is a key in PEM; put it in a file and set SAMREGISTER_JWT_PUBLIC_KEY")?;
+    let text = checked(&text, text.trim() == text, "must not have blanks around it")?;
+    // As long as what HS256 makes (RFC 7518, 3.2).
+    checked(&text, text.len() >= 32, "must have at least 32 bytes; `openssl rand -base64 48` makes a good one").map(Secret)
 }
 
 fn pem_file(text: &str) -> Result<PathBuf, String> {
-    // The text is shown by later errors, and may not be the key itself.
-    if text.contains("-----BEGIN") { Err("must name a PEM file, not be the key itself".to_owned()) } else { Ok(text.into()) }
-}
-
-fn origins(text: &str) -> Result<Vec<String>, String> {
-    text.split(|char: char| char == ',' || char.is_whitespace()).filter(|origin| !origin.is_empty()).map(origin).collect()
+    // Later errors show the path, which must not be the key itself.
+    checked(text, !text.contains("-----BEGIN"), "must name a PEM file, not be the key itself").map(PathBuf::from)
 }
 
 /// An origin as browsers write it, since it is compared letter by letter.
 fn origin(text: &str) -> Result<String, String> {
     let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).unwrap_or_default();
-    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-._:[]".contains(&byte);
-    let holds = !host.is_empty() && host.bytes().all(is_plain);
-    holds
-        .then(|| text.to_owned())
-        .ok_or_else(|| "must be origins as https://example.se, in small letters, without a path, with commas between".to_owned())
-}
-
-fn log_filter(text: &str) -> Result<String, String> {
-    EnvFilter::try_new(text).map_err(|_| "is not a filter, as info or samregister=debug,warn".to_owned())?;
-    Ok(text.to_owned())
+    let holds = host.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-._:[]".contains(&byte));
+    checked(text, holds && !host.is_empty(), "must be origins as https://example.se, in small letters, without a path, with commas between")
 }
 
 fn line(text: &str) -> Result<String, String> {
-    if text.chars().count() > LINE || text.chars().any(char::is_control) {
-        return Err(format!("must be one line of at most {LINE} characters"));
-    }
-    Ok(text.to_owned())
+    let holds = text.chars().count() <= LINE && !text.chars().any(char::is_control);
+    checked(text, holds, &format!("must be one line of at most {LINE} characters"))
 }
 
 fn number<T: FromStr + PartialOrd + fmt::Display>(text: &str, range: RangeInclusive<T>) -> Result<T, String> {
@@ -418,21 +362,138 @@ fn number<T: FromStr + PartialOrd + fmt::Display>(text: &str, range: RangeInclus
 fn vat_number(text: &str) -> Result<String, String> {
     let digits = text.strip_prefix("SE").and_then(|rest| rest.strip_suffix("01")).unwrap_or_default();
     let holds = digits.len() == 10 && digits.bytes().all(|byte| byte.is_ascii_digit());
-    holds.then(|| text.to_owned()).ok_or_else(|| "is not a VAT number; write SE, ten digits and 01".to_owned())
+    checked(text, holds, "is not a VAT number, as SE802555000801")
 }
 
 fn postal_code(text: &str) -> Result<String, String> {
-    let digits = text.replace(' ', "");
-    let holds = digits.len() == 5 && digits.bytes().all(|byte| byte.is_ascii_digit());
-    holds.then(|| format!("{} {}", &digits[..3], &digits[3..])).ok_or_else(|| "is not a postal code; write NNN NN".to_owned())
+    let holds = text.len() == 6 && text.char_indices().all(|(at, char)| if at == 3 { char == ' ' } else { char.is_ascii_digit() });
+    checked(text, holds, "is not a postal code, as 123 45")
 }
 
-/// A number of a giro, its last `tail` digits behind a hyphen.
-fn giro(text: &str, lengths: RangeInclusive<usize>, tail: usize, fault: &str) -> Result<String, String> {
+fn giro(text: &str, lengths: RangeInclusive<usize>, fault: &str) -> Result<String, String> {
     let digits = text.replace([' ', '-'], "");
-    if !lengths.contains(&digits.len()) || !luhn_holds(&digits) {
-        return Err(format!("{fault}, with its check digit"));
+    checked(text, lengths.contains(&digits.len()) && luhn_holds(&digits), fault)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "a-secret-for-tests-of-32-bytes-or-more";
+
+    /// The settings, or the message, in which the file has its usual name.
+    fn load(env: &[(&str, &str)], file: &str) -> Result<Settings, String> {
+        let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+        let path = folder.path().join(FILE);
+        fs::write(&path, file).map_err(|error| error.to_string())?;
+        let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Settings::load(env, Some(&path)).map_err(|error| error.to_string().replace(&path.display().to_string(), FILE))
     }
-    let (first, last) = digits.split_at(digits.len() - tail);
-    Ok(format!("{first}-{last}"))
+
+    fn good(env: &[(&str, &str)], file: &str) -> Settings {
+        load(env, file).unwrap_or_else(|message| panic!("{message}"))
+    }
+
+    fn bad(env: &[(&str, &str)], file: &str) -> String {
+        load(env, file).err().unwrap_or_else(|| panic!("{env:?} and {file:?} are taken"))
+    }
+
+    #[test]
+    fn nothing_needs_to_be_set() {
+        let Ok(settings) = Settings::load([("PATH".to_owned(), "/bin".to_owned())], Some(Path::new("no-such.toml"))) else { panic!() };
+        assert_eq!((settings.database_url.expose(), settings.bind.port()), ("sqlite://samregister.db?mode=rwc", 8080));
+        assert_eq!((settings.jwt_issuer.as_str(), settings.jwt_audience.as_str()), ("samregister", "samregister"));
+        assert_eq!((settings.log.as_str(), settings.log_format, settings.cors_origins.len()), ("info", LogFormat::Text, 0));
+        let request_time = Duration::from_secs(20);
+        assert_eq!(settings.limits, Limits { depth: 15, complexity: 50_000, aliases: 200, body_bytes: 1_048_576, request_time });
+        assert_eq!(settings.network, Network::default());
+    }
+
+    #[test]
+    fn the_environment_wins_over_the_file_unless_it_is_empty() {
+        let file = "SAMREGISTER_MAX_DEPTH = 9\nSAMREGISTER_LOG = 'warn'\nSAMREGISTER_BIND = '[::1]:1'\nSAMREGISTER_LOG_FORMAT = ''";
+        let settings = good(&[("SAMREGISTER_MAX_DEPTH", " 7 "), ("SAMREGISTER_LOG", ""), ("SAMREGISTER_LOG_FORMAT", "json")], file);
+        assert_eq!((settings.limits.depth, settings.log.as_str(), settings.log_format), (7, "warn", LogFormat::Json));
+        assert_eq!(settings.bind.to_string(), "[::1]:1");
+        let origins = good(&[("SAMREGISTER_CORS_ORIGINS", "https://a.se, http://[::1]:3000")], "").cors_origins;
+        assert_eq!(origins, ["https://a.se", "http://[::1]:3000"]);
+    }
+
+    #[test]
+    fn one_message_names_all_that_is_wrong() {
+        let env = [("SAMREGISTER_BIND", "localhost"), ("SAMREGISTER_PORT", "80"), ("DATABASE_URL", "mysql://u:hunter2@h/d")];
+        let message = bad(&env, "SAMREGISTER_MAX_DEPTH = 0\nlog = 'x'\n[network]\nnmae = 'x'\n[network.accounts]\nbank = 19\n[odd]");
+        for part in [
+            "DATABASE_URL must begin with sqlite: or postgres://; ",
+            "SAMREGISTER_BIND must be an address and a port, as 127.0.0.1:8080; ",
+            "samregister.toml: SAMREGISTER_MAX_DEPTH must be a whole number from 1 to 100; ",
+            "samregister.toml: network.accounts.bank must be a whole number from 1000 to 9999; ",
+            "SAMREGISTER_PORT, samregister.toml: log, samregister.toml: network.nmae, samregister.toml: odd must be removed or renamed, ",
+        ] {
+            assert!(message.contains(part), "{part:?} is not in {message}");
+        }
+        assert!(!message.contains("hunter2") && !message.contains('\n'), "{message}");
+        assert!(bad(&[("SAMREGISTER_JWT_JWKS", "https://x.se")], "").starts_with("SAMREGISTER_JWT_JWKS is not supported by this version"));
+    }
+
+    #[test]
+    fn bad_values_are_refused() {
+        for (name, values) in [
+            ("SAMREGISTER_BIND", &["8080", "0.0.0.0", "127.0.0.1:70000"][..]),
+            (JWT_SECRET, &["31-bytes-are-not-quite-enough-x", " blanks-around-a-secret-of-32-bytes", "-----BEGIN PUBLIC KEY-----xxxxxxxx"]),
+            ("SAMREGISTER_JWT_ISSUER", &["a\nb", "\u{fffd}"]),
+            ("SAMREGISTER_CORS_ORIGINS", &["*", "https://A.se", "https://a.se/", "a.se", "https://", "https://a.se; https://b.se"]),
+            ("SAMREGISTER_LOG", &["info=loud=1", "a=b"]),
+            ("SAMREGISTER_LOG_FORMAT", &["JSON"]),
+            ("SAMREGISTER_MAX_BODY_BYTES", &["1MiB", "-1", "0", "99999999999999999999"]),
+            ("SAMREGISTER_REQUEST_SECONDS", &["0", "1.5"]),
+        ] {
+            for value in values {
+                assert!(bad(&[(name, value)], "").starts_with(name), "{value}");
+            }
+        }
+        assert!(bad(&[], "SAMREGISTER_LOG = ['info']").contains("must be a text or a whole number"));
+        assert!(Settings::load([], Some(Path::new("/"))).is_err_and(|error| error.to_string().starts_with("/ can't be read")));
+    }
+
+    #[test]
+    fn exactly_one_verification_key_is_wanted() {
+        let (secret, public, signing) = ((JWT_SECRET, GOOD), (JWT_PUBLIC_KEY, "public.pem"), (JWT_SIGNING_KEY, "private.pem"));
+        assert!(matches!(good(&[secret], "").verification_key(), Ok(VerificationKey::Secret(secret)) if secret.expose() == GOOD));
+        for env in [&[public][..], &[public, signing]] {
+            assert!(matches!(good(env, "").verification_key(), Ok(VerificationKey::PublicKey(path)) if path == Path::new("public.pem")));
+        }
+        for env in [&[][..], &[signing], &[secret, public], &[secret, signing], &[secret, public, signing]] {
+            assert!(good(env, "").verification_key().is_err_and(|error| error.to_string().contains(JWT_PUBLIC_KEY)), "{env:?}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_never_shown() {
+        let settings = good(&[(JWT_SECRET, GOOD), ("DATABASE_URL", "postgres://u:hunter2@h/d")], "");
+        let shown = format!("{settings:?} {settings:#?} {:?}", settings.verification_key());
+        assert!(!shown.contains(GOOD) && !shown.contains("hunter2"), "{shown}");
+        for rest in ["= 'hunter2' x", "= hunter2", "= 'hunter2", "hunter2", "= 1\nSAMREGISTER_JWT_SECRET = 'hunter2'", "= ['hunter2']"] {
+            let message = bad(&[], &format!("\n{JWT_SECRET} {rest}"));
+            assert!(!message.contains("hunter2") && message.starts_with(FILE), "{message}");
+        }
+        assert!(!bad(&[(JWT_SIGNING_KEY, "-----BEGIN PRIVATE KEY-----\nhunter2")], "").contains("hunter2"));
+    }
+
+    #[test]
+    fn the_network_is_read_from_its_table() {
+        let file = "[network]\nname = 'NNS'\norg_number = '802555-0008'\nvat_number = 'SE802555000801'\npostal_code = '123 45'\n\
+            bankgiro = '5050-1055'\nplusgiro = '28 65 43-4'\n[network.accounts]\nbank = 1940\nfees = '3902'";
+        let network = good(&[], file).network;
+        assert_eq!((network.name.as_deref(), network.city), (Some("NNS"), None));
+        assert_eq!(network.org_number.as_ref().map(OrgNumber::as_str), Some("802555-0008"));
+        assert_eq!((network.vat_number.as_deref(), network.postal_code.as_deref()), (Some("SE802555000801"), Some("123 45")));
+        assert_eq!((network.bankgiro.as_deref(), network.plusgiro.as_deref()), (Some("5050-1055"), Some("28 65 43-4")));
+        assert_eq!(network.accounts, Accounts { bank: 1940, fees: 3902, ..Accounts::default() });
+        for entry in ["bankgiro = '5050-1056'", "plusgiro = 1", "vat_number = 'SE1'", "org_number = 1", "postal_code = 1", "name = '-\t-'"]
+        {
+            let name = entry.split(' ').next().unwrap_or_default();
+            assert!(bad(&[], &format!("[network]\n{entry}")).starts_with(&format!("{FILE}: network.{name} ")), "{entry}");
+        }
+    }
 }

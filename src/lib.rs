@@ -5,7 +5,7 @@
 
 // What it stands on
 pub mod clock;
-// pub mod config;
+pub mod config;
 pub mod error;
 pub mod swedish;
 pub mod database;
@@ -18,3 +18,10 @@ pub mod auth;
 // The rules
 pub mod terms;
 pub mod members;
+pub mod organisations;
+pub mod activities;
+pub mod templates;
+pub mod agreements;
+pub mod fees;
+pub mod invoices;
+pub mod revenue;

@@ -1,6 +1,6 @@
 //! The date rules of a term: when an agreement is in force, what its status is and which deadline comes next, as of any day.
 //!
-//! End dates are inclusive. Nothing here is stored: every answer follows from the facts and a day, and `agreements::term_sql` says the same in SQL.
+//! End dates are inclusive. Nothing here is stored: every answer follows from the facts and a day, and the register's `terms` say the same in SQL.
 
 use chrono::{Datelike, Days, Months, NaiveDate};
 

@@ -1,4 +1,4 @@
 //! Who asks: tokens, and what a viewer may see and do.
 
-// pub mod token;
+pub mod token;
 pub mod viewer;

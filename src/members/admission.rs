@@ -174,14 +174,13 @@ fn taken(number: Option<&OrgNumber>) -> Error {
     Error::conflict("ORG_NUMBER_TAKEN", format!("another member has the organisation number {number}"))
 }
 
-/// Admits a member.
+/// Admits a member. `faults` are those that reading the input has found already.
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the register, INVALID naming every bad field, CONFLICT `ORG_NUMBER_TAKEN`.
-pub async fn admit(db: &Database, viewer: &Viewer, new: NewMember) -> Result<MemberId> {
+pub async fn admit(db: &Database, viewer: &Viewer, new: NewMember, mut faults: Faults) -> Result<MemberId> {
     viewer.require(Deed::KeepRegister)?;
     let id = MemberId::new();
-    let mut faults = Faults::default();
     let name = faults.text("input.name", &new.name, LINE);
     let county = faults.optional_text("input.county", new.county.as_deref(), LINE);
     let area = faults.optional_text("input.contactArea", new.contact_area.as_deref(), LINE);
@@ -217,12 +216,11 @@ pub async fn admit(db: &Database, viewer: &Viewer, new: NewMember) -> Result<Mem
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the register, NOT_FOUND, INVALID naming every bad field, CONFLICT `ORG_NUMBER_TAKEN`.
-pub async fn update(db: &Database, viewer: &Viewer, id: MemberId, changes: MemberChanges) -> Result<()> {
+pub async fn update(db: &Database, viewer: &Viewer, id: MemberId, changes: MemberChanges, mut faults: Faults) -> Result<()> {
     viewer.require(Deed::KeepRegister)?;
     let mut change = audit::begin(db, viewer, "memberUpdate").await?;
     let before = snapshot(change.tx(), id).await?;
     let mut row = before.row.clone();
-    let mut faults = Faults::default();
     if let Some(name) = &changes.name {
         row.name = faults.text("input.name", name, LINE);
         row.name_key = swedish::key(&row.name);

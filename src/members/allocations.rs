@@ -52,9 +52,8 @@ pub struct NewAllocation {
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the accounts, NOT_FOUND for the member, INVALID for a bad field.
-pub async fn set(db: &Database, viewer: &Viewer, new: NewAllocation) -> Result<()> {
+pub async fn set(db: &Database, viewer: &Viewer, new: NewAllocation, mut faults: Faults) -> Result<()> {
     viewer.require(Deed::KeepAccounts)?;
-    let mut faults = Faults::default();
     faults.expect((1900..=2999).contains(&new.year), "input.year", "must be 1900 to 2999");
     faults.expect(new.amount >= Money::ZERO, "input.amount", "must not be negative");
     let source = faults.optional_text("input.source", new.source.as_deref(), LINE);

@@ -125,9 +125,8 @@ fn check(row: &mut Model, faults: &mut Faults) {
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the register, NOT_FOUND for what it belongs to, INVALID naming every bad field.
-pub async fn add(db: &Database, viewer: &Viewer, new: NewContact) -> Result<ContactId> {
+pub async fn add(db: &Database, viewer: &Viewer, new: NewContact, mut faults: Faults) -> Result<ContactId> {
     viewer.require(Deed::KeepRegister)?;
-    let mut faults = Faults::default();
     let owners = [new.member.is_some(), new.organisation.is_some(), new.contact_area.is_some()].into_iter().filter(|given| *given).count();
     faults.expect(owners <= 1, "input", "must name at most one of member, organisation and contactArea");
     let mut row = Model {
@@ -169,7 +168,7 @@ async fn find(change: &audit::Change, id: ContactId) -> Result<Model> {
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the register, NOT_FOUND, INVALID naming every bad field, CONFLICT `ERASED`.
-pub async fn update(db: &Database, viewer: &Viewer, id: ContactId, changes: ContactChanges) -> Result<()> {
+pub async fn update(db: &Database, viewer: &Viewer, id: ContactId, changes: ContactChanges, mut faults: Faults) -> Result<()> {
     viewer.require(Deed::KeepRegister)?;
     let mut change = audit::begin(db, viewer, "contactUpdate").await?;
     let before = find(&change, id).await?;
@@ -183,7 +182,6 @@ pub async fn update(db: &Database, viewer: &Viewer, id: ContactId, changes: Cont
     after.phone = changes.phone.unwrap_or(after.phone);
     after.valid_from = changes.valid_from.unwrap_or(after.valid_from);
     after.valid_to = changes.valid_to.unwrap_or(after.valid_to);
-    let mut faults = Faults::default();
     check(&mut after, &mut faults);
     faults.finish()?;
     if after != before {

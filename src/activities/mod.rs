@@ -1,0 +1,188 @@
+//! Activities (verksamheter): what the network runs, and how it is found.
+
+pub mod accounts;
+pub mod closure;
+pub mod coverage;
+pub mod decisions;
+pub mod launch;
+pub mod status_reports;
+
+use std::collections::HashMap;
+
+use ::entity::{
+    activity::{Column, Entity, Model},
+    activity_funding,
+    id::ActivityId,
+    kind::FundingKind,
+};
+use chrono::NaiveDate;
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
+    sea_query::{Expr, Query, SelectStatement, SimpleExpr},
+};
+
+use crate::{
+    auth::viewer::{Sight, Viewer},
+    database::{Database, among, among_words, rows},
+    error::{Faults, Result},
+    members::contains,
+    page::{self, KeyType, Order, Slice},
+};
+
+/// Whether members need an agreement to take part: not in what volunteers alone carry.
+#[must_use]
+pub fn needs_agreements(funding: &[FundingKind]) -> bool {
+    funding != [FundingKind::Volunteer]
+}
+
+/// Which activities; every part narrows the others.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Paid for in any of these ways; empty: in whatever way.
+    pub funding: Vec<FundingKind>,
+    /// Running on this day.
+    pub active_on: Option<NaiveDate>,
+    /// Whose name or slug has these words; capitals don't count.
+    pub search: Option<String>,
+}
+
+fn column(column: Column) -> SimpleExpr {
+    Expr::col((Entity, column))
+}
+
+/// The order of activities: by name, in Swedish order.
+#[must_use]
+pub fn by_name() -> Order {
+    Order { name: "NAME", key: column(Column::NameKey), key_type: KeyType::Text, id: column(Column::Id), descending: false }
+}
+
+/// The activities that the viewer sees: all of them, since what the network runs is public to everybody who has a token.
+fn visible(_: &Viewer) -> Condition {
+    Condition::all()
+}
+
+/// The identifiers of the activities with these slugs.
+pub(crate) fn with_slugs(backend: DbBackend, slugs: &[String]) -> SelectStatement {
+    Query::select().expr(column(Column::Id)).from(Entity).and_where(among_words(backend, column(Column::Slug), slugs)).take()
+}
+
+/// What the viewer sees of a table whose rows belong to an activity and to no member.
+pub(crate) fn of_visible_activity(backend: DbBackend, sight: &Sight, activity: SimpleExpr) -> Condition {
+    if sight.all {
+        Condition::all()
+    } else if sight.activities.is_empty() {
+        Condition::all().add(Expr::cust("1 = 0"))
+    } else {
+        Condition::all().add(activity.in_subquery(with_slugs(backend, &sight.activities)))
+    }
+}
+
+fn select(viewer: &Viewer) -> SelectStatement {
+    Query::select().from(Entity).cond_where(visible(viewer)).take()
+}
+
+fn matching(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement {
+    let mut select = select(viewer);
+    if !filter.funding.is_empty() {
+        let words: Vec<_> = filter.funding.iter().map(|kind| kind.word()).collect();
+        let funded = Query::select()
+            .column(activity_funding::Column::ActivityId)
+            .from(activity_funding::Entity)
+            .and_where(among_words(db.backend(), Expr::col(activity_funding::Column::Kind), words))
+            .take();
+        select.and_where(column(Column::Id).in_subquery(funded));
+    }
+    if let Some(on) = filter.active_on {
+        select.and_where(Column::StartsOn.lte(on)).cond_where(Condition::any().add(Column::EndsOn.is_null()).add(Column::EndsOn.gte(on)));
+    }
+    if let Some(search) = filter.search.as_deref().map(str::trim).filter(|search| !search.is_empty()) {
+        let found = Condition::any().add(column(Column::NameKey).like(contains(search))).add(column(Column::Slug).like(contains(search)));
+        select.cond_where(found);
+    }
+    select
+}
+
+/// A page of the activities that the viewer sees and the filter lets through, in order of name.
+///
+/// # Errors
+/// INVALID for a bad page.
+pub async fn list(db: &Database, viewer: &Viewer, filter: &Filter, args: &page::Args, columns: &[Column]) -> Result<Slice<Model>> {
+    let (order, mut faults) = (by_name(), Faults::default());
+    let page = page::Page::check(args, &order, &mut faults);
+    faults.finish()?;
+    page::fetch(db.read(), matching(db, viewer, filter), columns, &order, &page).await
+}
+
+/// How many there are.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn count(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<i64> {
+    page::count(db.read(), matching(db, viewer, filter)).await
+}
+
+/// Every activity that the filter lets through, in order of name; for reports over all of them.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn all(db: &Database, viewer: &Viewer, filter: &Filter, columns: &[Column]) -> Result<Vec<Model>> {
+    let mut select = matching(db, viewer, filter);
+    select.columns(columns.iter().map(|column| (Entity, *column))).order_by_expr(column(Column::NameKey), sea_orm::Order::Asc);
+    rows(db.read(), &select, columns).await
+}
+
+/// Those of these activities that the viewer sees, in no order.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn by_ids(db: &Database, viewer: &Viewer, ids: &[ActivityId], columns: &[Column]) -> Result<Vec<Model>> {
+    let mut select = select(viewer);
+    select.columns(columns.iter().map(|column| (Entity, *column))).and_where(among(db.backend(), column(Column::Id), ids.iter().copied()));
+    rows(db.read(), &select, columns).await
+}
+
+/// The activities with these slugs that the viewer sees, in order of name.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn by_slugs(db: &Database, viewer: &Viewer, slugs: &[String], columns: &[Column]) -> Result<Vec<Model>> {
+    let mut select = select(viewer);
+    select
+        .columns(columns.iter().map(|column| (Entity, *column)))
+        .and_where(among_words(db.backend(), column(Column::Slug), slugs))
+        .order_by_expr(column(Column::NameKey), sea_orm::Order::Asc);
+    rows(db.read(), &select, columns).await
+}
+
+/// How each of these activities is paid for, in the order of the kinds; the viewer must be known to see them.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn funding_of(db: &impl ConnectionTrait, activities: &[ActivityId]) -> Result<HashMap<ActivityId, Vec<FundingKind>>> {
+    let found = activity_funding::Entity::find()
+        .filter(among(db.get_database_backend(), Expr::col(activity_funding::Column::ActivityId), activities.iter().copied()))
+        .order_by_asc(activity_funding::Column::ActivityId)
+        .all(db)
+        .await?;
+    let mut of: HashMap<ActivityId, Vec<FundingKind>> = HashMap::new();
+    for row in found {
+        of.entry(row.activity_id).or_default().push(row.kind);
+    }
+    for kinds in of.values_mut() {
+        kinds.sort();
+    }
+    Ok(of)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_volunteers_alone_carry_needs_no_agreements() {
+        assert!(!needs_agreements(&[FundingKind::Volunteer]));
+        for funding in [&[][..], &[FundingKind::SpecialFee], &[FundingKind::Grant, FundingKind::Volunteer]] {
+            assert!(needs_agreements(funding), "{funding:?}");
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Deadlines: which agreements expire or must be decided about within a window of days, and who has seen it already.
+
+use ::entity::{
+    acknowledgement,
+    agreement::{Column, Entity, Model},
+    id::AgreementId,
+};
+use chrono::{Days, NaiveDate};
+use sea_orm::{
+    Condition, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
+    sea_query::{Expr, Query, SelectStatement},
+};
+
+use super::{Filter, column, matching};
+use crate::{
+    auth::viewer::Viewer,
+    database::{Database, among},
+    error::{Faults, Result},
+    page::{self, KeyType, Order, Slice},
+    terms,
+};
+
+/// The longest window, in days: ten years.
+pub const MOST_DAYS: i64 = 3660;
+/// The window when nobody says how long, in days.
+pub const DEFAULT_DAYS: i64 = 90;
+
+/// A window of days, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// First day.
+    pub from: NaiveDate,
+    /// Last day.
+    pub to: NaiveDate,
+}
+
+impl Window {
+    /// The window of so many days after `from`, which is today unless somebody says otherwise; faulty unless they are 0 to [`MOST_DAYS`].
+    #[must_use]
+    pub fn check(db: &Database, within_days: i64, from: Option<NaiveDate>, path: &str, faults: &mut Faults) -> Self {
+        let from = from.unwrap_or_else(|| db.clock.today());
+        let days = u64::try_from(within_days).ok().filter(|_| within_days <= MOST_DAYS);
+        faults.expect(days.is_some(), path, &format!("must be 0 to {MOST_DAYS}"));
+        let to = days.and_then(|days| from.checked_add_days(Days::new(days)));
+        Self { from, to: to.unwrap_or(from) }
+    }
+}
+
+/// The order of deadlines: the soonest first.
+#[must_use]
+pub fn soonest_first(db: &Database, window: Window) -> Order {
+    let key = terms::next_deadline(db.backend(), window.from);
+    Order { name: "DEADLINE", key, key_type: KeyType::Day, id: column(Column::Id), descending: false }
+}
+
+fn expiring(db: &Database, viewer: &Viewer, window: Window, filter: &Filter) -> SelectStatement {
+    // Whether somebody has seen a deadline is asked of the window's first day, whatever day the status is asked of.
+    let own = Filter { as_of: filter.as_of.or(Some(window.from)), include_acknowledged: None, ..filter.clone() };
+    let mut select = matching(db, viewer, &own);
+    select.cond_where(terms::deadline_within(db.backend(), window.from, window.to));
+    if !filter.include_acknowledged.unwrap_or_default() {
+        select.cond_where(acknowledged(window.from).not());
+    }
+    select
+}
+
+/// A page of the agreements that the viewer sees, whose next deadline falls in the window: the soonest first, without those that
+/// have a signed successor and, unless the filter says so, those that somebody has acknowledged. `faults` are those that reading
+/// the arguments has found; the page's own come to them.
+///
+/// # Errors
+/// INVALID naming every bad argument.
+pub async fn list(
+    db: &Database,
+    viewer: &Viewer,
+    window: Window,
+    filter: &Filter,
+    args: &page::Args,
+    columns: &[Column],
+    mut faults: Faults,
+) -> Result<Slice<Model>> {
+    let order = soonest_first(db, window);
+    let page = page::Page::check(args, &order, &mut faults);
+    faults.finish()?;
+    page::fetch(db.read(), expiring(db, viewer, window, filter), columns, &order, &page).await
+}
+
+/// How many there are.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn count(db: &Database, viewer: &Viewer, window: Window, filter: &Filter) -> Result<i64> {
+    page::count(db.read(), expiring(db, viewer, window, filter)).await
+}
+
+/// Somebody wants to hear no more of the agreement's deadline until `on` or later.
+pub(super) fn acknowledged(on: NaiveDate) -> Condition {
+    let column = |column| Expr::col((acknowledgement::Entity, column));
+    let seen = Query::select()
+        .expr(Expr::cust("1"))
+        .from(acknowledgement::Entity)
+        .and_where(column(acknowledgement::Column::AgreementId).eq(Expr::col((Entity, Column::Id))))
+        .and_where(column(acknowledgement::Column::Until).gte(on))
+        .take();
+    Condition::all().add(Expr::exists(seen))
+}
+
+/// The acknowledgements of these agreements that hold on `on`, the latest first; the viewer must be known to see the agreements.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn acknowledgements_of(db: &Database, agreements: &[AgreementId], on: NaiveDate) -> Result<Vec<acknowledgement::Model>> {
+    use acknowledgement::Column;
+    let agreement = Expr::col((acknowledgement::Entity, Column::AgreementId));
+    Ok(acknowledgement::Entity::find()
+        .filter(among(db.backend(), agreement, agreements.iter().copied()))
+        .filter(Expr::col((acknowledgement::Entity, Column::Until)).gte(on))
+        .order_by_desc(Column::AcknowledgedAt)
+        .order_by_desc(Column::Id)
+        .all(db.read())
+        .await?)
+}

@@ -1,0 +1,499 @@
+//! Tokens (JWT), and the keys that sign and verify them.
+
+use std::{fmt, fs, path::Path};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use entity::id::MemberId;
+use jsonwebtoken::crypto::{self, rust_crypto::DEFAULT_PROVIDER};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, errors::ErrorKind};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::viewer::{Role, Viewer};
+use crate::config::{self, Settings, VerificationKey};
+use crate::error::{Error, Faults, LINE, Result};
+
+/// Every scope that a [`Role::Service`] can have, with a blank between.
+pub const SCOPES: &str = "members:read agreements:read agreements:write invoices:read invoices:write \
+    revenue:read templates:read templates:write audit:read";
+/// The longest life of a minted token, in days.
+pub const MOST_DAYS: u32 = 3_650;
+/// How far the clock of whoever signs may be from ours, in seconds.
+const LEEWAY: f64 = 30.0;
+/// The longest token that is looked at, in bytes; a lead of a hundred activities needs less.
+const LONGEST: usize = 8_192;
+/// What is said of a key file of no kind that is known.
+const OF_NO_KIND: &str = "is neither an Ed25519, a P-256 nor an RSA key";
+
+/// The key that tokens are verified with, the key that signs them when there is one, and what every token must say.
+#[derive(Clone, Debug)]
+pub struct Keys {
+    algorithm: Algorithm,
+    verifying: DecodingKey,
+    signing: Option<EncodingKey>,
+    issuer: String,
+    audience: String,
+}
+
+impl Keys {
+    /// The keys that are set.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] naming the setting, when there is not exactly one verification key, a file can't be read, holds another kind of key,
+    /// or the signing key does not belong to the public key.
+    pub fn from_settings(settings: &Settings) -> Result<Self> {
+        let (issuer, audience) = (settings.jwt_issuer.clone(), settings.jwt_audience.clone());
+        let file = match settings.verification_key()? {
+            VerificationKey::Secret(secret) => return Ok(Self::of_secret(secret.expose().as_bytes(), issuer, audience)),
+            VerificationKey::PublicKey(file) => file,
+        };
+        let (algorithm, verifying) = read_pem(config::JWT_PUBLIC_KEY, file, public_key)?;
+        let signing = settings.jwt_signing_key.as_deref().map(|file| read_pem(config::JWT_SIGNING_KEY, file, private_key)).transpose()?;
+        let is_pair = |key: &EncodingKey| {
+            let signature = crypto::sign(b"pair", key, algorithm);
+            signature.and_then(|signature| crypto::verify(&signature, b"pair", &verifying, algorithm)).is_ok_and(|holds| holds)
+        };
+        if signing.as_ref().is_some_and(|key| !is_pair(key)) {
+            return Err(Error::invalid(config::JWT_SIGNING_KEY, format!("is not the private key of {}", config::JWT_PUBLIC_KEY)));
+        }
+        Ok(Self { algorithm, verifying, signing, issuer, audience })
+    }
+
+    /// Keys of a random secret, which nobody else has and which end with the process.
+    #[must_use]
+    pub fn demo() -> Self {
+        Self::of_secret(&rand::random::<[u8; 32]>(), config::TOKEN_NAME.to_owned(), config::TOKEN_NAME.to_owned())
+    }
+
+    fn of_secret(secret: &[u8], issuer: String, audience: String) -> Self {
+        let (verifying, signing) = (DecodingKey::from_secret(secret), Some(EncodingKey::from_secret(secret)));
+        Self { algorithm: Algorithm::HS256, verifying, signing, issuer, audience }
+    }
+
+    /// Who the token says its bearer is. A claim that belongs to a role is read for that role alone.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] when the token is not signed by our key with its algorithm, not for us, not valid at `now`, or does not make sense.
+    pub fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Viewer> {
+        if token.len() > LONGEST {
+            return Err(refused(format!("is longer than {LONGEST} bytes")));
+        }
+        // The library knows no algorithm `none`, and takes a header with it for unreadable.
+        let header = jsonwebtoken::decode_header(token);
+        let header = header.map_err(|_| refused(format!("is not a JWT signed with {:?}", self.algorithm)))?;
+        if header.alg != self.algorithm {
+            return Err(refused(format!("must be signed with {:?}", self.algorithm)));
+        }
+        // Extensions that the reader doesn't know must be refused (RFC 7515, 4.1.11), and we know none.
+        if header.crit.is_some() {
+            return Err(refused("has critical extensions (crit), which are not supported"));
+        }
+        let mut validation = Validation::new(self.algorithm);
+        validation.set_issuer(&[&self.issuer]);
+        validation.set_audience(&[&self.audience]);
+        validation.set_required_spec_claims(&["iss", "aud"]);
+        // The library would ask the machine's clock.
+        (validation.validate_exp, validation.validate_nbf) = (false, false);
+        let read = jsonwebtoken::decode::<Value>(token, &self.verifying, &validation);
+        let claims = read.map_err(|error| self.refusal(error.kind()))?.claims;
+        check_times(&claims, now)?;
+        viewer_of(&claims)
+    }
+
+    /// What is said of a token that the library refuses: never what it found there.
+    fn refusal(&self, kind: &ErrorKind) -> Error {
+        match kind {
+            ErrorKind::InvalidSignature => refused("is not signed by the key of this server"),
+            ErrorKind::InvalidIssuer => refused(format!("must have the issuer (iss) {}", self.issuer)),
+            ErrorKind::InvalidAudience => refused(format!("must have the audience (aud) {}", self.audience)),
+            ErrorKind::MissingRequiredClaim(claim) => refused(format!("has no claim {claim}")),
+            _ => refused("can't be read"),
+        }
+    }
+
+    /// A token that says who `viewer` is, from `now` for `days` days of 24 hours.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when there is no signing key, the days are not 1 to [`MOST_DAYS`], or the viewer lacks what a role needs or has what
+    /// belongs to a role that it lacks; [`Error::Unauthenticated`] when [`Keys::verify`] would refuse the token for something else.
+    pub fn mint(&self, viewer: &Viewer, days: u32, now: DateTime<Utc>) -> Result<String> {
+        let unset = || Error::invalid(config::JWT_SIGNING_KEY, "must be set to mint tokens");
+        let key = self.signing.as_ref().ok_or_else(unset)?;
+        let mut faults = Faults::default();
+        faults.expect((1..=MOST_DAYS).contains(&days), "days", &format!("must be from 1 to {MOST_DAYS}"));
+        for (role, claim, is_given) in [
+            (Role::Member, "member", viewer.member.is_some()),
+            (Role::ActivityLead, "activities", !viewer.activities.is_empty()),
+            (Role::Service, "scope", !viewer.scopes.is_empty()),
+        ] {
+            faults.expect(is_given || !viewer.is(role), claim, &format!("must be given for the role {}", role.word()));
+            faults.expect(!is_given || viewer.is(role), claim, &format!("is for the role {} only", role.word()));
+        }
+        faults.finish()?;
+
+        let mut claims = json!({
+            "iss": self.issuer,
+            "aud": self.audience,
+            "sub": viewer.subject,
+            "iat": now.timestamp(),
+            "exp": (now + TimeDelta::days(i64::from(days))).timestamp(),
+            "roles": viewer.roles.iter().map(|role| role.word()).collect::<Vec<_>>(),
+            "member": viewer.member.map(member_text),
+            "activities": Some(&viewer.activities).filter(|slugs| !slugs.is_empty()),
+            "scope": Some(viewer.scopes.join(" ")).filter(|scope| !scope.is_empty()),
+        });
+        claims.as_object_mut().into_iter().for_each(|claims| claims.retain(|_, claim| !claim.is_null()));
+        let token = jsonwebtoken::encode(&Header::new(self.algorithm), &claims, key).map_err(Error::internal)?;
+        self.verify(&token, now)?;
+        Ok(token)
+    }
+}
+
+// The claims are read one by one as they stand, so that each fault gets words of its own.
+
+fn check_times(claims: &Value, now: DateTime<Utc>) -> Result<()> {
+    // Seconds, perhaps with a fraction (RFC 7519, 2); a float keeps microseconds for centuries.
+    let now = now.timestamp_micros() as f64 / 1e6;
+    let Some(expiry) = claims["exp"].as_f64() else { return Err(refused("has no expiry (exp) as a number")) };
+    if now >= expiry + LEEWAY {
+        return Err(refused("has expired; get a new one"));
+    }
+    match (&claims["nbf"], claims["nbf"].as_f64()) {
+        (Value::Null, _) => Ok(()),
+        (_, Some(start)) if now + LEEWAY >= start => Ok(()),
+        (_, Some(_)) => Err(refused("is not valid yet (nbf)")),
+        (_, None) => Err(refused("has a start (nbf) that is not a number")),
+    }
+}
+
+fn viewer_of(claims: &Value) -> Result<Viewer> {
+    let subject = claims["sub"].as_str().unwrap_or_default();
+    if subject.trim().is_empty() || subject.chars().count() > LINE || subject.chars().any(char::is_control) {
+        return Err(refused(format!("must have a subject (sub) of 1 to {LINE} characters")));
+    }
+    let mut viewer = Viewer { subject: subject.to_owned(), ..Viewer::default() };
+    for word in texts(&claims["roles"], "roles")? {
+        let role = word.parse().map_err(|reason| refused(format!("has a role that {reason}")))?;
+        if !viewer.is(role) {
+            viewer.roles.push(role);
+        }
+    }
+    if viewer.roles.is_empty() {
+        return Err(refused("has no roles"));
+    }
+    if viewer.is(Role::Member) {
+        let member = claims["member"].as_str().ok_or_else(|| refused("has the role MEMBER but no member"))?;
+        viewer.member = Some(member_id(member).ok_or_else(|| refused("has a member that is not an id of a member, as member_0190…"))?);
+    }
+    if viewer.is(Role::ActivityLead) {
+        viewer.activities = texts(&claims["activities"], "activities")?.into_iter().map(str::to_owned).collect();
+        if viewer.activities.is_empty() {
+            return Err(refused("has the role ACTIVITY_LEAD but no activities"));
+        }
+    }
+    if viewer.is(Role::Service) {
+        let scope = if claims["scope"].is_null() { Some("") } else { claims["scope"].as_str() };
+        let scopes = scope.ok_or_else(|| refused("has a scope that is not a text of words with blanks between"))?.split_whitespace();
+        viewer.scopes = scopes.map(str::to_owned).collect();
+        if !viewer.scopes.iter().all(|scope| SCOPES.split(' ').any(|known| known == scope)) {
+            return Err(refused(format!("has a scope that is none of {SCOPES}")));
+        }
+    }
+    Ok(viewer)
+}
+
+/// A claim that is a list of texts, none of them blank; no claim is an empty list.
+fn texts<'c>(claim: &'c Value, name: &str) -> Result<Vec<&'c str>> {
+    let fault = || refused(format!("has {name} that are not a list of texts"));
+    match claim {
+        Value::Null => Ok(Vec::new()),
+        Value::Array(list) => list.iter().map(|text| text.as_str().filter(|text| !text.trim().is_empty()).ok_or_else(fault)).collect(),
+        _ => Err(fault()),
+    }
+}
+
+/// A member's id as the API writes it.
+fn member_text(id: MemberId) -> String {
+    format!("member_{}", id.0.simple())
+}
+
+/// The id of a member, written exactly as the API writes it.
+fn member_id(text: &str) -> Option<MemberId> {
+    let id = MemberId(Uuid::try_parse(text.strip_prefix("member_")?).ok()?);
+    (member_text(id) == text).then_some(id)
+}
+
+fn refused(reason: impl fmt::Display) -> Error {
+    Error::Unauthenticated(format!("the token {reason}"))
+}
+
+/// The one key of a PEM file, by its label and text.
+fn read_pem<T>(setting: &str, file: &Path, read: impl FnOnce(&str, &[u8]) -> Result<T, String>) -> Result<T> {
+    let place = file.display();
+    let text = fs::read_to_string(file).map_err(|error| Error::invalid(setting, format!("names {place}, which can't be read: {error}")))?;
+    let labels: Vec<_> = text.lines().filter_map(|line| line.trim().strip_prefix("-----BEGIN ")?.strip_suffix("-----")).collect();
+    // OpenSSL writes the name of the curve before a key in the old form.
+    let key = match labels.as_slice() {
+        [label] | ["EC PARAMETERS", label] => read(label, text.as_bytes()),
+        [] => Err("is not PEM".to_owned()),
+        _ => Err("holds more than one key".to_owned()),
+    };
+    key.map_err(|reason| Error::invalid(setting, format!("names {place}, which {reason}")))
+}
+
+/// The algorithm of a public key follows from its kind, never from a token.
+fn public_key(label: &str, pem: &[u8]) -> Result<(Algorithm, DecodingKey), String> {
+    match label {
+        "PUBLIC KEY" | "RSA PUBLIC KEY" => {}
+        "CERTIFICATE" => return Err("is a certificate; `openssl x509 -pubkey -noout` takes the public key out of it".to_owned()),
+        _ if label.ends_with("PRIVATE KEY") => return Err("is a private key; `openssl pkey -pubout` makes its public key".to_owned()),
+        _ => return Err("is not a public key".to_owned()),
+    }
+    let is_usable = |key, algorithm| crypto::verify("", b"", key, algorithm).is_ok();
+    if let Ok(key) = DecodingKey::from_ed_pem(pem) {
+        // The library counts on 32 bytes.
+        let holds = key.try_get_as_bytes().is_ok_and(|bytes| bytes.len() == 32) && is_usable(&key, Algorithm::EdDSA);
+        return if holds { Ok((Algorithm::EdDSA, key)) } else { Err("is a broken Ed25519 key".to_owned()) };
+    }
+    if let Ok(key) = DecodingKey::from_ec_pem(pem) {
+        let holds = is_usable(&key, Algorithm::ES256);
+        return if holds { Ok((Algorithm::ES256, key)) } else { Err("is on another curve than P-256".to_owned()) };
+    }
+    let key = DecodingKey::from_rsa_pem(pem).map_err(|_| OF_NO_KIND.to_owned())?;
+    let components = key.try_get_as_bytes().and_then(DEFAULT_PROVIDER.key_utils.rsa_pub_components_from_public_key);
+    let (modulus, _) = components.map_err(|_| "is a broken RSA key, or one of more than 4096 bits".to_owned())?;
+    // The least for RS256 (RFC 7518, 3.3).
+    if modulus.len() < 256 { Err("is an RSA key of less than 2048 bits".to_owned()) } else { Ok((Algorithm::RS256, key)) }
+}
+
+fn private_key(label: &str, pem: &[u8]) -> Result<EncodingKey, String> {
+    match label {
+        "PRIVATE KEY" | "RSA PRIVATE KEY" => {}
+        "EC PRIVATE KEY" => return Err("has its key in the old form; `openssl pkcs8 -topk8 -nocrypt` writes it anew".to_owned()),
+        "ENCRYPTED PRIVATE KEY" => return Err("is encrypted; `openssl pkey` decrypts it".to_owned()),
+        _ => return Err("is not a private key".to_owned()),
+    }
+    let key = EncodingKey::from_ed_pem(pem).or_else(|_| EncodingKey::from_ec_pem(pem)).or_else(|_| EncodingKey::from_rsa_pem(pem));
+    key.map_err(|_| OF_NO_KIND.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Keys made for these tests alone, which open nothing; bodies of PEM files.
+    const ED: &str = "MC4CAQAwBQYDK2VwBCIEIMpA9bDNvL7SXBJj9D8BeXHg58xMVPGez0mN2kxHBWig";
+    const ED_PUBLIC: &str = "MCowBQYDK2VwAyEAs4RvotiMFvl6gBRzldaH+bhKqHrw31sb/oNKdXVbdxQ=";
+    const OTHER_ED: &str = "MC4CAQAwBQYDK2VwBCIEIBMp1/1T4eGnYybk+Jicct9oII26bAo7/danRApENhVo";
+    const EC: &str = "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgoDMMBdh7AgUvAjx0Qt0FPyCiCjKy+nWfVSPqBJfeydKhRANCAASyf4uTQ6/kDS1AgIYHuL5dRvCf\
+        8mcKKTFaaYNHzQ+a7Ci198uKIjq/uKHP4XI51pmxognwAIfl3Wp6Qzb1gQWx";
+    const EC_PUBLIC: &str =
+        "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEsn+Lk0Ov5A0tQICGB7i+XUbwn/JnCikxWmmDR80PmuwotffLiiI6v7ihz+FyOdaZsaIJ8ACH5d1qekM29YEFsQ==";
+    const RSA: &str = "MIIEvgIBADANBgkqhkiG9w0BAQEFAASCBKgwggSkAgEAAoIBAQDNwIz/B7UK/rFYp0hW3RTpwtkfb0x7kwb7VGpW96C57ULYf9mrrvDvhc6N824TafpJMi8prR0V\
+        yUToQELYd7dAnY5UIVLL6omjGbvZZsqWXU07sR1p95iHEmLl1bTHiabUmTtlU0fSCOJS0HhRpCIt2RAx3qqK88pplfP3gAQBHozjtG5xPGcdMVJ7abGvOTTLPOgJ\
+        7+bSGqJJq7sU+/UBgt9TDPqMANqsGx6R4pj1DurSa98irCug37oEfjpYVf5a7I5LONKk0dhaE55qfSvq9XQXXbU+lzsvnC8D2sXJyV+DIiJ+8lw1sxXcPOscgrxl\
+        swGw42QCrgpghYJ3cjaBAgMBAAECggEAASBydo3SsEI0bfcWDe7jt73q0Zmlia50oQUYLedeS+WxylTaaBQDCE5uDaApSy3Mant972tDVn3Z0iYHxll9prA03KRK\
+        qK4CpegSMQLHffGZ5qdt1l6zeRIOT2Jcso71W6gRFO59oo0XXLMyWnuaLzs3Y+Iw18ZAS99aaibrQVyN2Yk4yEh+XOPlnL9oqtFQbjHrU1hiXCa0e+wyveftGhCs\
+        gezXrYn3GMgu/rTMBjTri0NUXTQu/dAszdSXpAjJ2zSAR1ME2NEzxmcWOH5Gx/H1UZROoUp0ex8ugUV6Jfkp4MEidaB0KGT2YaqwXSNsRQr9obKgh9Ml0YZXmSAq\
+        wQKBgQDqOVJeQY34W6RIyKI6Qgy8s0h+XHYZCCZkGzE8YHchVbBRDuqtw9U0nPkOdonwtSMLxGYrYfF2SLtU/aPS5dcHBIuTcNybGFntbawSwH6iln6vsituTGBj\
+        80IK+sB8g5XNiFMMXmpzQGYEBE8tKrhi+QbZUy+V6jF+RJ++MX9dYQKBgQDg4ZU8/J4ObLiIT02v0tUAkJwF+9k1tkrAtp5HxCp4WGwpDkDPIflLQ5z4CYsbeXxU\
+        JJij5xg4Igkd06TSvPPRMgNe/Ovasu/GeGnlCWo2XqajMzhmHOCPhi5zL48tB75eTyXHKmpfYo7eL44E7Ar/h1MX/Tj0bNsERBWWw5FNIQKBgQCOlNxuYmuhL3A/\
+        mlsfKcwFJwJPYcvGiy6Lq/356iM7GKWfgnwb0WW9hH0cb86iyDGQXTtw10udHMNlBo4uuRl/vSWWWJMCmv1LSoMAW0v7f6+ZFtXXbAkVbyTZ+DEq2xNbLcyYb/VP\
+        OXmgolrsfOAH595id4A1O35rhizUI9+LoQKBgEOdcBrTNc7Of7l0Zr5b3PF7iX3/GHMe6WECR5r6b26Z34OEppXg+CzaGoM1k17iazB9hGubm1udWDJgpWk7qO+Y\
+        Yw0XbO7n6FI7eFOGPio00VO2ndmOCzL8PFEj1p/KeUGv+ILmzO77GkvR7piqRDBKhwBqgcp0RHIG6prXGIQhAoGBALHggLAXW2CX/e0m/1ki/qc2f2gnzT33O5Zd\
+        kZAA0IuokvDP1U4qIZpY44qXiojmyktqKZHE06pDlMpXu14rVN7jrsKyuM1Nb1HYd4u8S5nou2/aetgSaizcRDab0XeJ6VjlwlldDXCWw3OhDyLoTLd6pNM5Ahma\
+        gCnmtLRM3pCh";
+    const RSA_PUBLIC: &str = "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAzcCM/we1Cv6xWKdIVt0U6cLZH29Me5MG+1RqVvegue1C2H/Zq67w74XOjfNuE2n6STIvKa0dFclE6EBC\
+        2He3QJ2OVCFSy+qJoxm72WbKll1NO7EdafeYhxJi5dW0x4mm1Jk7ZVNH0gjiUtB4UaQiLdkQMd6qivPKaZXz94AEAR6M47RucTxnHTFSe2mxrzk0yzzoCe/m0hqi\
+        Sau7FPv1AYLfUwz6jADarBsekeKY9Q7q0mvfIqwroN+6BH46WFX+WuyOSzjSpNHYWhOean0r6vV0F121Ppc7L5wvA9rFyclfgyIifvJcNbMV3DzrHIK8ZbMBsONk\
+        Aq4KYIWCd3I2gQIDAQAB";
+    const RSA_1024_PUBLIC: &str = "MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQC0+cDWDwki1noaGSChhfGKc72Ue6HHexgM3dW7mSMTf1rKdUo2KiIIC4p1R0e52HVPRjKkt2XjycgZcEks++C9\
+        kdeZ1CYztJBTVETJPg0BEtf51LIQ+hIw1Nt00/IGbBmpUbzTDeOaDbDoOAOUOgzNsvlFR4DLk6WDlMOYFPZOCQIDAQAB";
+    const K256_PUBLIC: &str =
+        "MFYwEAYHKoZIzj0CAQYFK4EEAAoDQgAEbzppMkJpR25xr8xUH4MZ/XNj974ma68fZFQRCp3g54YTcic33kRrBfRmfruQ4Mm71rrFfIFoO4tQJh1fUK0K/w==";
+    const X25519_PUBLIC: &str = "MCowBQYDK2VuAyEAgoQV+3tZ8wiiUdGQqFYjcpTVy5IOI1m5kBkTVi0KBiM=";
+    const SECRET: &str = "a-secret-for-tests-of-32-bytes-or-more";
+    const ID: &str = "member_0190b5a41f2e7c3d8a9b0c1d2e3f4a5b";
+
+    fn now() -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + TimeDelta::days(20_000)
+    }
+
+    fn by_secret() -> Keys {
+        Keys::of_secret(SECRET.as_bytes(), "samregister".to_owned(), "samregister".to_owned())
+    }
+
+    /// The keys of two PEM files, each a label and a body.
+    fn from_files(public: (&str, &str), private: Option<(&str, &str)>) -> Result<Keys> {
+        let folder = tempfile::tempdir().map_err(Error::internal)?;
+        let mut env = Vec::new();
+        for (setting, key) in [(config::JWT_PUBLIC_KEY, Some(public)), (config::JWT_SIGNING_KEY, private)] {
+            let Some((label, body)) = key else { continue };
+            let file = folder.path().join(setting);
+            fs::write(&file, format!("-----BEGIN {label}-----\n{body}\n-----END {label}-----\n")).map_err(Error::internal)?;
+            env.push((setting.to_owned(), file.display().to_string()));
+        }
+        Keys::from_settings(&Settings::load(env, None)?)
+    }
+
+    /// A signed token with the least claims and `more` over them; null takes one away.
+    fn signed(keys: &Keys, more: &Value) -> String {
+        let mut claims =
+            json!({ "iss": "samregister", "aud": "samregister", "sub": "a", "exp": now().timestamp() + 60, "roles": ["BOARD"] });
+        for (name, value) in more.as_object().into_iter().flatten() {
+            claims[name] = value.clone();
+        }
+        claims.as_object_mut().into_iter().for_each(|claims| claims.retain(|_, value| !value.is_null()));
+        let Some(key) = &keys.signing else { panic!("no signing key") };
+        jsonwebtoken::encode(&Header::new(keys.algorithm), &claims, key).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Why a token is refused, which never quotes it.
+    fn refusal(keys: &Keys, token: &str) -> String {
+        let error = keys.verify(token, now()).err().unwrap_or_else(|| panic!("{token} is taken"));
+        let said = format!("{error} {error:?}");
+        assert!(matches!(error, Error::Unauthenticated(_)) && !said.contains(SECRET), "{said}");
+        assert!(token.split('.').all(|part| part.len() < 4 || !said.contains(part)), "{said}");
+        error.to_string()
+    }
+
+    #[test]
+    fn what_is_minted_is_verified_for_every_role_and_kind_of_key() {
+        let viewer = Viewer {
+            subject: "åsa@example.se".to_owned(),
+            roles: Role::WORDS.map(|(role, _)| role).to_vec(),
+            member: member_id(ID),
+            activities: vec!["bip".to_owned(), "indikatorer".to_owned()],
+            scopes: SCOPES.split(' ').map(str::to_owned).collect(),
+        };
+        for (algorithm, keys) in [
+            (Algorithm::HS256, Ok(by_secret())),
+            (Algorithm::HS256, Ok(Keys::demo())),
+            (Algorithm::EdDSA, from_files(("PUBLIC KEY", ED_PUBLIC), Some(("PRIVATE KEY", ED)))),
+            (Algorithm::ES256, from_files(("PUBLIC KEY", EC_PUBLIC), Some(("PRIVATE KEY", EC)))),
+            (Algorithm::RS256, from_files(("PUBLIC KEY", RSA_PUBLIC), Some(("PRIVATE KEY", RSA)))),
+        ] {
+            let keys = keys.unwrap_or_else(|error| panic!("{algorithm:?}: {error}"));
+            let token = keys.mint(&viewer, 1, now()).unwrap_or_else(|error| panic!("{algorithm:?}: {error}"));
+            assert!(jsonwebtoken::decode_header(&token).is_ok_and(|header| header.alg == algorithm));
+            assert!(keys.verify(&token, now() + TimeDelta::hours(24)).is_ok_and(|read| read == viewer));
+            assert!(keys.verify(&token, now() + TimeDelta::hours(24) + TimeDelta::seconds(30)).is_err());
+            assert!(refusal(&Keys::demo(), &token).contains("must be signed") || algorithm == Algorithm::HS256);
+        }
+    }
+
+    #[test]
+    fn a_token_is_good_from_its_start_to_its_expiry_and_half_a_minute_around() {
+        let at = now().timestamp();
+        for (exp, nbf, why) in [
+            (json!(at - 29), Value::Null, None),
+            (json!(at as f64 + 0.5), json!(at + 30), None),
+            (json!(at - 30), Value::Null, Some("has expired")),
+            (json!("9999999999"), Value::Null, Some("no expiry")),
+            (Value::Null, Value::Null, Some("no expiry")),
+            (json!(at + 60), json!(at + 31), Some("not valid yet")),
+            (json!(at + 60), json!("x"), Some("not a number")),
+        ] {
+            let message =
+                by_secret().verify(&signed(&by_secret(), &json!({ "exp": exp, "nbf": nbf })), now()).err().map(|error| error.to_string());
+            assert!(message.as_deref().is_none_or(|message| why.is_some_and(|why| message.contains(why))), "{message:?}");
+            assert_eq!(message.is_some(), why.is_some(), "{exp} {nbf}");
+        }
+    }
+
+    #[test]
+    fn claims_that_make_no_sense_are_refused() {
+        for (claims, why) in [
+            (json!({ "iss": "x" }), "issuer (iss) samregister"),
+            (json!({ "iss": null }), "no claim iss"),
+            (json!({ "aud": ["x", "y"] }), "audience (aud) samregister"),
+            (json!({ "aud": null }), "no claim aud"),
+            (json!({ "sub": " " }), "a subject (sub)"),
+            (json!({ "sub": "a\nb" }), "a subject (sub)"),
+            (json!({ "roles": null }), "no roles"),
+            (json!({ "roles": "BOARD" }), "roles that are not a list"),
+            (json!({ "roles": ["BOARD", "board"] }), "a role that is none of OFFICE, FINANCE"),
+            (json!({ "roles": ["MEMBER"] }), "the role MEMBER but no member"),
+            (json!({ "roles": ["MEMBER"], "member": ID.replace('f', "F") }), "not an id of a member"),
+            (json!({ "roles": ["MEMBER"], "member": "member_0190b5a4-1f2e-7c3d-8a9b-0c1d2e3f4a5b" }), "not an id of a member"),
+            (json!({ "roles": ["ACTIVITY_LEAD"] }), "the role ACTIVITY_LEAD but no activities"),
+            (json!({ "roles": ["ACTIVITY_LEAD"], "activities": [1] }), "activities that are not a list"),
+            (json!({ "roles": ["SERVICE"], "scope": "members:read keys:read" }), "a scope that is none of members:read"),
+            (json!({ "roles": ["SERVICE"], "scope": ["members:read"] }), "a scope that is not a text"),
+        ] {
+            let message = refusal(&by_secret(), &signed(&by_secret(), &claims));
+            assert!(message.contains(why), "{claims}: {message}");
+        }
+        let claims = json!({ "aud": ["x", "samregister"], "roles": ["BOARD", "BOARD"], "scope": "openid", "member": 1 });
+        let viewer = Viewer { subject: "a".to_owned(), roles: vec![Role::Board], ..Viewer::default() };
+        assert!(by_secret().verify(&signed(&by_secret(), &claims), now()).is_ok_and(|read| read == viewer));
+    }
+
+    #[test]
+    fn only_our_key_with_its_algorithm_is_believed() {
+        let Ok(keys) = from_files(("PUBLIC KEY", ED_PUBLIC), Some(("PRIVATE KEY", ED))) else { panic!("no keys") };
+        let pem = format!("-----BEGIN PUBLIC KEY-----\n{ED_PUBLIC}\n-----END PUBLIC KEY-----\n");
+        let der = keys.verifying.try_get_as_bytes().unwrap_or_default().to_vec();
+        for secret in [pem.as_bytes(), ED_PUBLIC.as_bytes(), &der, SECRET.as_bytes()] {
+            let forger = Keys::of_secret(secret, String::new(), String::new());
+            assert_eq!(refusal(&keys, &signed(&forger, &Value::Null)), "the token must be signed with EdDSA");
+        }
+        let good = signed(&by_secret(), &Value::Null);
+        let [header, payload, signature] = good.split('.').collect::<Vec<_>>()[..] else { panic!("{good}") };
+        let other = signed(&by_secret(), &json!({ "roles": ["OFFICE"] }));
+        let stolen = other.split('.').nth(1).unwrap_or_default();
+        // Headers {"alg":"none"} and {"alg":"HS256","crit":["exp"]}.
+        let (none, critical) = ("eyJhbGciOiJub25lIn0", "eyJhbGciOiJIUzI1NiIsImNyaXQiOlsiZXhwIl19");
+        for (token, why) in [
+            (signed(&Keys { algorithm: Algorithm::HS384, ..by_secret() }, &Value::Null), "must be signed with HS256"),
+            (signed(&Keys::demo(), &Value::Null), "not signed by the key"),
+            (format!("{none}.{payload}."), "not a JWT signed with HS256"),
+            (format!("{critical}.{payload}.{signature}"), "critical extensions"),
+            (format!("{header}.{stolen}.{signature}"), "not signed by the key"),
+            (format!("{header}.{payload}."), "not signed by the key"),
+            (format!("{header}.{payload}.å"), "can't be read"),
+            (format!("{header}.{payload}"), "not a JWT"),
+            (String::new(), "not a JWT"),
+            (good.repeat(100), "longer than 8192 bytes"),
+        ] {
+            let message = refusal(&by_secret(), &token);
+            assert!(message.contains(why), "{token}: {message}");
+        }
+    }
+
+    #[test]
+    fn key_files_of_another_kind_are_refused() {
+        let (ed, public, private) = (("PUBLIC KEY", ED_PUBLIC), "PUBLIC KEY", "PRIVATE KEY");
+        for (key, signing, why) in [
+            ((private, ED), None, "is a private key"),
+            (("CERTIFICATE", ED_PUBLIC), None, "is a certificate"),
+            ((public, K256_PUBLIC), None, "on another curve"),
+            ((public, X25519_PUBLIC), None, "neither an Ed25519"),
+            ((public, RSA_1024_PUBLIC), None, "less than 2048 bits"),
+            ((public, "MAswBQYDK2VwAwIAAQ=="), None, "broken Ed25519"),
+            (ed, Some((private, OTHER_ED)), "JWT_SIGNING_KEY is not the private key of"),
+            (ed, Some((private, EC)), "is not the private key of"),
+            (ed, Some(ed), "is not a private key"),
+            (ed, Some(("EC PRIVATE KEY", EC)), "old form"),
+            (ed, Some(("ENCRYPTED PRIVATE KEY", ED)), "is encrypted"),
+        ] {
+            let message = from_files(key, signing).err().map(|error| error.to_string()).unwrap_or_default();
+            assert!(message.contains(why) && !message.contains(ED), "{why}: {message}");
+        }
+        let env = [(config::JWT_PUBLIC_KEY.to_owned(), "no-such.pem".to_owned())];
+        let missing = Settings::load(env, None).and_then(|settings| Keys::from_settings(&settings));
+        assert!(missing.is_err_and(|error| error.to_string().contains("no-such.pem, which can't be read")));
+    }
+
+    #[test]
+    fn minting_refuses_what_verifying_would() {
+        let lead = Viewer { subject: "a".to_owned(), roles: vec![Role::ActivityLead], member: member_id(ID), ..Viewer::default() };
+        let message = by_secret().mint(&lead, 0, now()).err().map(|error| error.to_string());
+        let wanted = "days must be from 1 to 3650; member is for the role MEMBER only; activities must be given for the role ACTIVITY_LEAD";
+        assert_eq!(message.as_deref(), Some(wanted));
+        assert!(by_secret().mint(&Viewer::default(), 1, now()).is_err());
+        let Ok(keys) = from_files(("PUBLIC KEY", ED_PUBLIC), None) else { panic!("no keys") };
+        assert!(keys.mint(&lead, 1, now()).is_err_and(|error| error.to_string().starts_with("SAMREGISTER_JWT_SIGNING_KEY must be set")));
+        assert!(!format!("{:?}", by_secret()).contains("97, 45"), "the secret's bytes are shown");
+    }
+}

@@ -1,0 +1,288 @@
+//! The commands of the program, a file each: what the command line says is read, one rule is called, and the answer is written out.
+//!
+//! Data goes to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 usage, 3 a check found something.
+
+pub mod completions;
+pub mod demo;
+pub mod expiring;
+pub mod export;
+pub mod import;
+pub mod migrate;
+pub mod progress;
+pub mod revenue;
+pub mod schema;
+pub mod serve;
+pub mod token;
+pub mod verify;
+
+use std::{
+    ffi::OsString,
+    io::{self, ErrorKind, IsTerminal, Write},
+    process::ExitCode,
+};
+
+use clap::{Parser, Subcommand, ValueEnum};
+use terminal_size::{Width, terminal_size};
+use tracing_subscriber::EnvFilter;
+
+use crate::{
+    clock::Clock,
+    config::{LogFormat, Settings},
+    database::Database,
+    documents::{Grid, table},
+    error::Error,
+};
+
+/// The membership and contracts register of a network of samordningsförbund
+///
+/// Keeps members, activities, agreements, invoices and revenue in SQLite or PostgreSQL, and answers questions about them over GraphQL.
+#[derive(Debug, Parser)]
+#[command(name = "samregister", version, max_term_width = 110, after_help = HELP)]
+pub struct Program {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const HELP: &str = "\
+Examples:
+  samregister serve --demo                                    a throw-away register to try, with a token for each role
+  samregister migrate && samregister import ./csv             a register of your own, filled from CSV files
+  samregister serve                                           the API, on http://127.0.0.1:8080
+  samregister expiring --within-days 90 --check               exits with 3 when agreements are about to end
+  samregister revenue --from 2026-01-01 --to 2026-12-31       revenue, cost and result of each activity
+
+Settings stand in the environment or in samregister.toml in the working directory, under the same names:
+  DATABASE_URL              sqlite://samregister.db?mode=rwc unless set, or postgres://…
+  SAMREGISTER_BIND          127.0.0.1:8080 unless set
+  SAMREGISTER_JWT_SECRET    what tokens are signed with (at least 32 bytes), or SAMREGISTER_JWT_PUBLIC_KEY, a PEM file
+  SAMREGISTER_LOG           what is logged, as debug; SAMREGISTER_LOG_FORMAT=json for machines
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a check found something.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::Options),
+    Migrate(migrate::Options),
+    Import(import::Options),
+    Export(export::Options),
+    Token(token::Options),
+    Expiring(expiring::Options),
+    Revenue(revenue::Options),
+    Verify(verify::Options),
+    Schema(schema::Options),
+    Completions(completions::Options),
+}
+
+/// How a report is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For the eye
+    Table,
+    /// One document for programs
+    Json,
+    /// For programs and spreadsheets (RFC 4180, UTF-8)
+    Csv,
+    /// A calendar with a day for each deadline (iCalendar)
+    Ics,
+    /// A workbook, its sums as formulas
+    Xlsx,
+}
+
+/// What became of a command that did not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is done.
+    Done,
+    /// A check found something.
+    Found,
+}
+
+/// Why a command failed: a line for each fault.
+#[derive(Debug)]
+pub struct Failure {
+    lines: Vec<String>,
+    code: u8,
+}
+
+impl Failure {
+    fn new(line: impl Into<String>) -> Self {
+        Self { lines: vec![line.into()], code: 1 }
+    }
+
+    /// Of options that don't go together.
+    fn usage(line: impl Into<String>) -> Self {
+        Self { lines: vec![line.into()], code: 2 }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let lines = match &error {
+            Error::Invalid(faults) => faults.iter().map(|fault| format!("{}: {}", fault.path, fault.message)).collect(),
+            // Whoever runs a command at the machine may see what nobody else may.
+            Error::Internal(cause) => vec![format!("the register failed: {cause}")],
+            other => vec![other.to_string()],
+        };
+        Self { lines, code: 1 }
+    }
+}
+
+/// What commands answer.
+pub type Result<T = Outcome> = std::result::Result<T, Failure>;
+
+/// The whole program.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let program = match Program::try_parse_from(args) {
+        Ok(program) => program,
+        Err(answer) => {
+            // Help is an answer as well; when nobody reads it, there is nobody to tell.
+            answer.print().ok();
+            return ExitCode::from(if answer.use_stderr() { 2 } else { 0 });
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let done = match runtime {
+        Ok(runtime) => runtime.block_on(program.command.run()),
+        Err(cause) => Err(Failure::new(format!("cannot start: {cause}"))),
+    };
+    match done {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::Found) => ExitCode::from(3),
+        Err(failure) => {
+            for (place, line) in failure.lines.iter().enumerate() {
+                say(&format!("{}{line}", if place == 0 { "error: " } else { "       " }));
+            }
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+impl Command {
+    async fn run(self) -> Result {
+        match self {
+            Self::Serve(options) => serve::run(options).await,
+            Self::Migrate(options) => migrate::run(options).await,
+            Self::Import(options) => import::run(options).await,
+            Self::Export(options) => export::run(options).await,
+            Self::Token(options) => token::run(options).await,
+            Self::Expiring(options) => expiring::run(options).await,
+            Self::Revenue(options) => revenue::run(options).await,
+            Self::Verify(options) => verify::run(options).await,
+            Self::Schema(options) => schema::run(options),
+            Self::Completions(options) => completions::run(options),
+        }
+    }
+}
+
+/// Reads the settings and starts the log, for a command that is no server: it tells only what goes wrong, unless somebody asked for more.
+fn settings() -> Result<Settings> {
+    let settings = Settings::of_process()?;
+    let is_asked_for = std::env::var("SAMREGISTER_LOG").is_ok_and(|filter| !filter.trim().is_empty());
+    start_log(&settings, if is_asked_for { &settings.log } else { "warn" });
+    Ok(settings)
+}
+
+/// Starts the log, on stderr.
+fn start_log(settings: &Settings, filter: &str) {
+    let log = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(filter)).with_writer(io::stderr);
+    let wants_colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    match settings.log_format {
+        LogFormat::Text => log.with_ansi(wants_colour).try_init(),
+        LogFormat::Json => log.json().try_init(),
+    }
+    // It fails only when one is running already.
+    .ok();
+}
+
+/// Connects to the database of this address; makes it when `may_make` and it is a file that isn't there.
+async fn connect(url: &str, may_make: bool) -> Result<Database> {
+    if url.contains(":memory:") || url.contains("mode=memory") {
+        return Err(Failure::new("DATABASE_URL: is a database in memory, which every connection has one of its own; name a file"));
+    }
+    let address = if may_make { url.to_owned() } else { url.replace("mode=rwc", "mode=rw") };
+    // An address of a server may hold a password.
+    let place = if url.starts_with("sqlite:") { url.split('?').next().unwrap_or_default() } else { "the PostgreSQL server of DATABASE_URL" };
+    Database::connect(&address, Clock::system(), None).await.map_err(|error| {
+        let cause = match error {
+            Error::Internal(cause) => cause.to_string(),
+            other => other.to_string(),
+        };
+        let advice = if may_make || !url.starts_with("sqlite:") { "" } else { "; `samregister migrate` makes a register there" };
+        Failure::new(format!("cannot open {place}: {cause}{advice}"))
+    })
+}
+
+/// Opens the register, which must be there and up to date.
+async fn open(settings: &Settings) -> Result<Database> {
+    let db = connect(settings.database_url.expose(), false).await?;
+    match db.check().await {
+        Ok(()) => Ok(db),
+        Err(error) => {
+            tracing::debug!(?error, "not migrated");
+            Err(Failure::new("the database is not migrated, or not to this version; run `samregister migrate`"))
+        }
+    }
+}
+
+/// Writes data to stdout. A reader that has seen enough (`| head`) is no failure.
+fn put(data: impl AsRef<[u8]>) -> Result<()> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(data.as_ref()).and_then(|()| stdout.flush()) {
+        Err(cause) if cause.kind() != ErrorKind::BrokenPipe => Err(Failure::new(format!("cannot write to stdout: {cause}"))),
+        _ => Ok(()),
+    }
+}
+
+/// Writes a line to stderr; when nobody can read it, there is nobody to tell.
+fn say(line: &str) {
+    writeln!(io::stderr(), "{line}").ok();
+}
+
+/// The grid for the eye, as wide as the terminal when there is one.
+fn table(grid: &Grid) -> String {
+    let width = terminal_size().filter(|_| io::stdout().is_terminal()).map(|(Width(width), _)| width);
+    table::render(grid, width)
+}
+
+/// A document as JSON, with a line break at its end.
+fn json(document: &impl serde::Serialize) -> Result<String> {
+    let text = serde_json::to_string_pretty(document).map_err(|cause| Failure::from(Error::internal(cause)))?;
+    Ok(format!("{text}\n"))
+}
+
+/// A count with its noun: `1 agreement`, `2 agreements`.
+fn count(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_makes_sense() {
+        Program::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_and_option_is_described() {
+        for command in Program::command().get_subcommands() {
+            assert!(command.get_about().is_some(), "{}", command.get_name());
+            assert!(command.get_after_help().is_some_and(|help| help.to_string().contains("samregister")), "{} has no example", command.get_name());
+            for option in command.get_arguments() {
+                assert!(option.get_help().is_some(), "{} {}", command.get_name(), option.get_id());
+            }
+        }
+    }
+
+    #[test]
+    fn each_fault_has_a_line() {
+        let mut faults = crate::error::Faults::default();
+        faults.add("A", "is bad");
+        faults.add("B", "is worse");
+        let failure = faults.finish().map_err(Failure::from).unwrap_err();
+        assert_eq!((failure.lines, failure.code), (vec!["A: is bad".to_owned(), "B: is worse".to_owned()], 1));
+    }
+}

@@ -1,0 +1,124 @@
+//! `samregister token`: mints tokens for people and programs.
+
+use clap::{Args, builder::PossibleValuesParser};
+use entity::{
+    id::MemberId,
+    member::{Column, Model},
+    number::OrgNumber,
+};
+use uuid::Uuid;
+
+use super::{Failure, Outcome, Result, open, put, settings};
+use crate::{
+    auth::{
+        token::{Keys, SCOPES},
+        viewer::{Role, Viewer},
+    },
+    clock::Clock,
+    config::Settings,
+    members,
+};
+
+/// Mint a token for the API
+///
+/// Signs with SAMREGISTER_JWT_SECRET, or with SAMREGISTER_JWT_SIGNING_KEY when tokens are verified with a public key. The token is all
+/// that is written to stdout. It can't be called back, so give it few days.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  samregister token --role OFFICE --subject anna@example.se
+  samregister token --role MEMBER --member 222000-1834
+  samregister token --role ACTIVITY_LEAD --activity bip indikatorer --days 90
+  samregister token --role SERVICE --scope agreements:read members:read --days 365 --subject expiry-check")]
+pub struct Options {
+    /// What the bearer is; several roles add up
+    #[arg(long = "role", required = true, num_args = 1.., value_name = "ROLE", value_delimiter = ',', ignore_case = true,
+        value_parser = PossibleValuesParser::new(Role::WORDS.map(|(_, word)| word)))]
+    roles: Vec<String>,
+    /// The bearer's association, for MEMBER: an organisation number, an id (member_…) or the key that it was imported with
+    #[arg(long, value_name = "ORGNR_OR_ID")]
+    member: Option<String>,
+    /// The bearer's activities, for ACTIVITY_LEAD
+    #[arg(long = "activity", num_args = 1.., value_name = "SLUG", value_delimiter = ',')]
+    activities: Vec<String>,
+    /// What the program may do, for SERVICE
+    #[arg(long = "scope", num_args = 1.., value_name = "SCOPE", value_delimiter = ',', value_parser = PossibleValuesParser::new(SCOPES.split_whitespace()))]
+    scopes: Vec<String>,
+    /// How long it is valid
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=3650))]
+    days: u32,
+    /// Who the bearer is: stands in the audit trail; the roles in small letters unless given
+    #[arg(long, value_name = "NAME")]
+    subject: Option<String>,
+}
+
+/// Mints a token.
+///
+/// # Errors
+/// When there is no signing key, the member is not known, or what a role needs is not given.
+pub async fn run(options: Options) -> Result {
+    let settings = settings()?;
+    let keys = Keys::from_settings(&settings)?;
+    let roles: Vec<Role> = Role::WORDS.iter().filter(|(_, word)| options.has(word)).map(|(role, _)| *role).collect();
+    let member = match &options.member {
+        Some(name) => Some(find_member(&settings, name).await?),
+        None => None,
+    };
+    let subject = options.subject.clone().unwrap_or_else(|| {
+        let words: Vec<_> = roles.iter().map(|role| role.word().to_lowercase()).collect();
+        words.join("+")
+    });
+    let viewer = Viewer { subject, roles, member, activities: options.activities, scopes: options.scopes };
+    let token = keys.mint(&viewer, options.days, Clock::system().now())?;
+    put(format!("{token}\n"))?;
+    Ok(Outcome::Done)
+}
+
+impl Options {
+    fn has(&self, word: &str) -> bool {
+        self.roles.iter().any(|role| role.eq_ignore_ascii_case(word))
+    }
+}
+
+/// The member with this id, organisation number or import key. An id is taken as it is.
+async fn find_member(settings: &Settings, name: &str) -> Result<MemberId> {
+    if let Some(id) = name.strip_prefix("member_").and_then(|hex| Uuid::try_parse(hex).ok()) {
+        return Ok(id.into());
+    }
+    let db = open(settings).await?;
+    let found = find(&members::all(&db, &Viewer::operator("token"), &members::Filter::default(), &COLUMNS).await?, name);
+    db.close().await?;
+    found
+}
+
+/// What a member is found by.
+pub(super) const COLUMNS: [Column; 4] = [Column::Id, Column::ImportKey, Column::OrgNumber, Column::Name];
+
+fn find(members: &[Model], name: &str) -> Result<MemberId> {
+    let number = name.parse::<OrgNumber>().ok();
+    let is_it = |member: &&Model| member.import_key.as_deref() == Some(name) || (number.is_some() && member.org_number == number);
+    members.iter().find(is_it).map(|member| member.id).ok_or_else(|| {
+        let reason = match name.parse::<OrgNumber>() {
+            Err(reason) if name.starts_with(|char: char| char.is_ascii_digit()) => format!("{name} {reason}"),
+            _ => format!("there is no member {name}; give an organisation number, an id (member_…) or the key that it was imported with"),
+        };
+        Failure::new(format!("--member: {reason}"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_are_found_by_number_and_by_key() {
+        let member = Model { id: MemberId::new(), import_key: Some("umea".into()), org_number: "222000-1834".parse().ok(), ..Model::default() };
+        let members = [Model { id: MemberId::new(), ..Model::default() }, member.clone()];
+        for name in ["umea", "222000-1834"] {
+            assert_eq!(find(&members, name).ok(), Some(member.id), "{name}");
+        }
+        for (name, why) in [("222000-1835", "wrong check digit"), ("222000-2568", "there is no member"), ("", "there is no member")] {
+            assert!(find(&members, name).is_err_and(|failure| failure.lines[0].contains(why)), "{name}");
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! Calendars (iCalendar, RFC 5545): days that something must be decided on.
+
+use chrono::{DateTime, Days, NaiveDate, Utc};
+use icalendar::{Calendar, Component, Event, EventLike, Property};
+
+/// A day that something must be decided on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Day {
+    /// Names it for ever: a calendar that has it already moves it instead of having it twice.
+    pub uid: String,
+    /// The day.
+    pub on: NaiveDate,
+    /// What it is, in a line.
+    pub summary: String,
+    /// More about it.
+    pub description: String,
+}
+
+/// A calendar of this name with these days, as it is at `now`.
+#[must_use]
+pub fn render(name: &str, days: &[Day], now: DateTime<Utc>) -> String {
+    let mut calendar = Calendar::empty();
+    calendar.append_property(Property::new("VERSION", "2.0"));
+    calendar.append_property(Property::new("PRODID", "-//Samregister//Samregister//SV"));
+    calendar.append_property(Property::new("CALSCALE", "GREGORIAN"));
+    calendar.append_property(Property::new("METHOD", "PUBLISH"));
+    calendar.name(name);
+    for day in days {
+        let mut event = Event::new();
+        event.uid(&day.uid).timestamp(now).summary(&day.summary).description(&day.description);
+        event.starts(day.on).ends(day.on.checked_add_days(Days::new(1)).unwrap_or(day.on));
+        // It takes nobody's time.
+        event.add_property("TRANSP", "TRANSPARENT");
+        calendar.push(event);
+    }
+    calendar.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_are_whole_and_keep_their_names() {
+        let day = Day {
+            uid: "agreement_1-NOTICE@samregister".into(),
+            on: "2026-12-31".parse().unwrap(),
+            summary: "Avtal 2026-0042, Åre; ö: sista dag för uppsägning".into(),
+            description: "Rad ett\nrad två".into(),
+        };
+        let text = render("Avtal", &[day], DateTime::UNIX_EPOCH);
+        insta::assert_snapshot!(text.replace("\r\n", "\n"), @"");
+    }
+}

@@ -1,0 +1,153 @@
+//! What leaves the register as a file or for people's eyes: plain data in, text or bytes out, and no look at the register.
+
+pub mod calendar;
+pub mod sheet;
+pub mod table;
+
+use chrono::NaiveDate;
+use entity::money::Money;
+use serde::{Serialize, Serializer, ser::SerializeMap};
+use serde_json::value::RawValue;
+
+/// A report as columns and rows, the same for every format.
+#[derive(Clone, Debug, Default)]
+pub struct Grid {
+    /// Its columns.
+    pub columns: Vec<Column>,
+    /// Its rows, a cell for each column.
+    pub rows: Vec<Vec<Cell>>,
+    /// A row of sums below the others; null: there is none. Files for programs leave it out, since it would be counted twice.
+    pub total: Option<Vec<Cell>>,
+}
+
+/// A column.
+#[derive(Clone, Copy, Debug)]
+pub struct Column {
+    /// Its name for programs, as `days_left`.
+    pub name: &'static str,
+    /// Its name for people, as `Days left`.
+    pub title: &'static str,
+    /// What its cells hold.
+    pub kind: Kind,
+}
+
+impl Column {
+    /// A column.
+    #[must_use]
+    pub const fn new(name: &'static str, title: &'static str, kind: Kind) -> Self {
+        Self { name, title, kind }
+    }
+}
+
+/// What the cells of a column hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Text.
+    Text,
+    /// A day.
+    Day,
+    /// A number of things that can be added up.
+    Number,
+    /// A number of things that must not be added up, since some stand behind several rows.
+    Distinct,
+    /// Kronor.
+    Money,
+}
+
+impl Kind {
+    /// Whether people want it to the right.
+    #[must_use]
+    pub fn is_number(self) -> bool {
+        matches!(self, Self::Number | Self::Distinct | Self::Money)
+    }
+}
+
+/// What stands in a place of a grid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cell {
+    /// Nothing.
+    Empty,
+    /// Text.
+    Text(String),
+    /// A day.
+    Day(NaiveDate),
+    /// A number.
+    Number(i64),
+    /// An amount.
+    Money(Money),
+}
+
+impl Cell {
+    /// Text, or nothing.
+    #[must_use]
+    pub fn text(text: Option<impl Into<String>>) -> Self {
+        text.map_or(Self::Empty, |text| Self::Text(text.into()))
+    }
+
+    /// The cell for programs: days as `2026-12-31`, amounts as `26800.00`.
+    #[must_use]
+    pub fn plain(&self) -> String {
+        match self {
+            Self::Empty => String::new(),
+            Self::Text(text) => text.clone(),
+            Self::Day(day) => day.to_string(),
+            Self::Number(number) => number.to_string(),
+            Self::Money(amount) => amount.to_string(),
+        }
+    }
+}
+
+impl Serialize for Cell {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Empty => serializer.serialize_none(),
+            Self::Text(text) => serializer.serialize_str(text),
+            Self::Day(day) => serializer.collect_str(day),
+            Self::Number(number) => serializer.serialize_i64(*number),
+            // A number with its two decimals as they are, where a float would drop or change some.
+            Self::Money(amount) => RawValue::from_string(amount.to_string()).map_err(serde::ser::Error::custom)?.serialize(serializer),
+        }
+    }
+}
+
+/// A row as a JSON object: each cell under its column's name.
+struct Object<'g> {
+    columns: &'g [Column],
+    cells: &'g [Cell],
+}
+
+impl Serialize for Object<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_map(Some(self.columns.len()))?;
+        for (column, cell) in self.columns.iter().zip(self.cells) {
+            object.serialize_entry(column.name, cell)?;
+        }
+        object.end()
+    }
+}
+
+impl Grid {
+    /// The rows as JSON objects.
+    pub fn objects(&self) -> Vec<impl Serialize + '_> {
+        self.rows.iter().map(|cells| Object { columns: &self.columns, cells }).collect()
+    }
+
+    /// The row of sums as a JSON object.
+    pub fn total_object(&self) -> Option<impl Serialize + '_> {
+        self.total.as_deref().map(|cells| Object { columns: &self.columns, cells })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_keeps_every_ore() {
+        let columns = vec![Column::new("name", "Name", Kind::Text), Column::new("net", "Net", Kind::Money)];
+        let rows = vec![vec![Cell::Text("Å \"b\"".into()), Cell::Money(Money::MAX)], vec![Cell::Empty, Cell::Money(Money(-5))]];
+        let grid = Grid { columns, rows, total: None };
+        let json = serde_json::to_string(&grid.objects()).unwrap();
+        assert_eq!(json, r#"[{"name":"Å \"b\"","net":90071992547409.91},{"name":null,"net":-0.05}]"#);
+    }
+}

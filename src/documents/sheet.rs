@@ -1,0 +1,164 @@
+//! Files for spreadsheets and programs: CSV (RFC 4180) and XLSX.
+
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
+use entity::money::Money;
+use rust_xlsxwriter::{ColNum, DocProperties, ExcelDateTime, Format, FormatAlign, FormatBorder, Formula, RowNum, Workbook, Worksheet, XlsxError};
+
+use super::{Cell, Grid, Kind};
+use crate::error::{Error, Result};
+
+/// The grid as CSV in UTF-8: a header line with the columns' names, CRLF at the end of every line, amounts as `26800.00`.
+///
+/// # Errors
+/// INTERNAL, for what does not happen in memory.
+pub fn csv(grid: &Grid) -> Result<Vec<u8>> {
+    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+    writer.write_record(grid.columns.iter().map(|column| column.name)).map_err(Error::internal)?;
+    for row in &grid.rows {
+        writer.write_record(row.iter().map(Cell::plain)).map_err(Error::internal)?;
+    }
+    writer.into_inner().map_err(|error| Error::internal(error.into_error()))
+}
+
+/// What a spreadsheet says of itself.
+#[derive(Clone, Debug)]
+pub struct About {
+    /// The name of its sheet, at most 31 characters.
+    pub sheet: String,
+    /// Its title.
+    pub title: String,
+    /// When it was made.
+    pub made_at: DateTime<Utc>,
+}
+
+/// The grid as a workbook with one sheet: the header stays in sight, amounts are numbers, and sums are formulas over the rows.
+///
+/// # Errors
+/// INTERNAL when it has more rows than a sheet can hold.
+pub fn xlsx(grid: &Grid, about: &About) -> Result<Vec<u8>> {
+    workbook(grid, about).map_err(Error::internal)
+}
+
+/// The widest that a column of text is made, in characters.
+const WIDEST: usize = 60;
+
+fn workbook(grid: &Grid, about: &About) -> Result<Vec<u8>, XlsxError> {
+    let mut book = Workbook::new();
+    let made_at = ExcelDateTime::from_timestamp(about.made_at.timestamp())?;
+    book.set_properties(&DocProperties::new().set_title(&about.title).set_author("Samregister").set_creation_datetime(&made_at));
+    let sheet = book.add_worksheet();
+    sheet.set_name(&about.sheet)?.set_landscape().set_print_fit_to_pages(1, 0).set_repeat_rows(0, 0)?;
+    for (place, column) in (0..).zip(&grid.columns) {
+        let align = if column.kind.is_number() { FormatAlign::Right } else { FormatAlign::Left };
+        let header = Format::new().set_bold().set_border_bottom(FormatBorder::Thin).set_align(align);
+        sheet.write_string_with_format(0, place, column.title, &header)?;
+        sheet.set_column_width(place, width(grid, usize::from(place)))?;
+        let format = format_of(column.kind);
+        for (row, cells) in (1..).zip(&grid.rows) {
+            if let Some(cell) = cells.get(usize::from(place)) {
+                write(sheet, row, place, cell, &format)?;
+            }
+        }
+    }
+    if let Some(total) = &grid.total {
+        write_total(sheet, grid, total)?;
+    }
+    sheet.set_freeze_panes(1, 0)?;
+    book.save_to_buffer()
+}
+
+fn format_of(kind: Kind) -> Format {
+    match kind {
+        Kind::Text => Format::new(),
+        Kind::Day => Format::new().set_num_format("yyyy-mm-dd").set_align(FormatAlign::Left),
+        Kind::Number | Kind::Distinct => Format::new().set_num_format("#,##0"),
+        // The program shows groups and decimals as its own language does.
+        Kind::Money => Format::new().set_num_format("#,##0.00"),
+    }
+}
+
+fn write(sheet: &mut Worksheet, row: RowNum, column: ColNum, cell: &Cell, format: &Format) -> Result<(), XlsxError> {
+    match cell {
+        Cell::Empty => {}
+        Cell::Text(text) => _ = sheet.write_string_with_format(row, column, text, format)?,
+        Cell::Day(day) => _ = sheet.write_datetime_with_format(row, column, date(*day)?, format)?,
+        Cell::Number(number) => _ = sheet.write_number_with_format(row, column, *number as f64, format)?,
+        Cell::Money(amount) => _ = sheet.write_number_with_format(row, column, kronor(*amount), format)?,
+    }
+    Ok(())
+}
+
+fn write_total(sheet: &mut Worksheet, grid: &Grid, total: &[Cell]) -> Result<(), XlsxError> {
+    let last = RowNum::try_from(grid.rows.len()).unwrap_or(RowNum::MAX);
+    for ((place, column), cell) in (0..).zip(&grid.columns).zip(total) {
+        let format = format_of(column.kind).set_bold().set_border_top(FormatBorder::Thin);
+        let can_be_added = matches!(column.kind, Kind::Number | Kind::Money) && last > 0;
+        match cell {
+            Cell::Money(_) | Cell::Number(_) if can_be_added => {
+                let letters = rust_xlsxwriter::utility::column_number_to_name(place);
+                let formula = Formula::new(format!("=SUM({letters}2:{letters}{})", last + 1)).set_result(cell.plain());
+                sheet.write_formula_with_format(last + 1, place, formula, &format)?;
+            }
+            Cell::Empty => _ = sheet.write_blank(last + 1, place, &format)?,
+            _ => write(sheet, last + 1, place, cell, &format)?,
+        }
+    }
+    Ok(())
+}
+
+fn date(day: NaiveDate) -> Result<ExcelDateTime, XlsxError> {
+    let part = |part: u32| u8::try_from(part).unwrap_or_default();
+    ExcelDateTime::from_ymd(u16::try_from(day.year()).unwrap_or_default(), part(day.month()), part(day.day()))
+}
+
+/// Spreadsheets know floats only; up to 2^46 kronor the nearest one shows the very öre.
+fn kronor(amount: Money) -> f64 {
+    amount.0 as f64 / 100.0
+}
+
+fn width(grid: &Grid, place: usize) -> f64 {
+    let cells = grid.rows.iter().chain(&grid.total).filter_map(|row| row.get(place)).map(|cell| match cell {
+        // Room for the spaces between groups of three.
+        Cell::Money(_) | Cell::Number(_) => cell.plain().len() + cell.plain().len() / 3,
+        other => other.plain().chars().count(),
+    });
+    let title = grid.columns.get(place).map_or(0, |column| column.title.chars().count());
+    (cells.fold(title, usize::max).min(WIDEST) + 2) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::documents::Column;
+
+    fn grid() -> Grid {
+        let columns = vec![
+            Column::new("name", "Name", Kind::Text),
+            Column::new("net", "Net", Kind::Money),
+            Column::new("invoices", "Invoices", Kind::Distinct),
+            Column::new("on", "On", Kind::Day),
+        ];
+        let rows = vec![
+            vec![Cell::Text("Umeå, \"nya\"\n=1+1".into()), Cell::Money(Money(1_467_393_60)), Cell::Number(2), Cell::Day(NaiveDate::default())],
+            vec![Cell::Empty, Cell::Money(Money(-5)), Cell::Number(1), Cell::Empty],
+        ];
+        let total = Some(vec![Cell::Text("Total".into()), Cell::Money(Money(1_467_393_55)), Cell::Number(2), Cell::Empty]);
+        Grid { columns, rows, total }
+    }
+
+    #[test]
+    fn csv_is_as_the_rfc_has_it() {
+        let text = String::from_utf8(csv(&grid()).unwrap()).unwrap();
+        assert_eq!(text, "name,net,invoices,on\r\n\"Umeå, \"\"nya\"\"\n=1+1\",1467393.60,2,1970-01-01\r\n,-0.05,1,\r\n");
+    }
+
+    #[test]
+    fn a_workbook_is_the_same_every_time() {
+        let about = About { sheet: "Revenue".into(), title: "Revenue".into(), made_at: DateTime::UNIX_EPOCH };
+        let bytes = xlsx(&grid(), &about).unwrap();
+        assert!(bytes.starts_with(b"PK"));
+        assert_eq!(bytes, xlsx(&grid(), &about).unwrap());
+        let empty = Grid { rows: Vec::new(), ..grid() };
+        assert!(xlsx(&empty, &about).unwrap().starts_with(b"PK"));
+    }
+}

@@ -1,0 +1,70 @@
+//! Tables for the terminal: one line a row where it fits, numbers to the right, kronor as Swedes write them.
+
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle};
+use entity::money::Money;
+
+use super::{Cell, Grid};
+use crate::swedish;
+
+/// A line under the header and no other.
+const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+
+/// The grid as lines of text, each with its line break. Text is wrapped to fit into `width` characters; null: it need not fit.
+#[must_use]
+pub fn render(grid: &Grid, width: Option<u16>) -> String {
+    let mut table = Table::new();
+    table.load_style(STYLE).set_header(grid.columns.iter().map(|column| column.title));
+    if let Some(width) = width {
+        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+    }
+    for row in grid.rows.iter().chain(&grid.total) {
+        table.add_row(row.iter().map(shown));
+    }
+    for (place, column) in grid.columns.iter().enumerate() {
+        if let Some(shown) = table.column_mut(place) {
+            if column.kind.is_number() {
+                shown.set_cell_alignment(CellAlignment::Right);
+                // Half a number is worse than a long line.
+                shown.set_constraint(ColumnConstraint::ContentWidth);
+            }
+        }
+    }
+    let mut lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
+    let is_rule = |line: &&String| !line.is_empty() && line.chars().all(|char| char == '─');
+    if grid.total.is_some() && let Some(rule) = lines.iter().find(is_rule).cloned() {
+        // A row of sums has hardly any text that could be wrapped, so it is the last line.
+        lines.insert(lines.len().saturating_sub(1), rule);
+    }
+    lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+fn shown(cell: &Cell) -> String {
+    match cell {
+        // Noughts would hide the figures that count.
+        Cell::Money(Money::ZERO) => "–".to_owned(),
+        Cell::Money(amount) => swedish::kronor(*amount),
+        Cell::Number(number) if *number < 0 => format!("\u{2212}{}", swedish::thousands(&number.unsigned_abs().to_string())),
+        Cell::Number(number) => swedish::thousands(&number.to_string()),
+        other => other.plain(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::NaiveDate;
+
+    use super::*;
+    use crate::documents::{Column, Kind};
+
+    #[test]
+    fn numbers_stand_to_the_right_and_sums_below_a_line() {
+        let columns = vec![Column::new("name", "Name", Kind::Text), Column::new("net", "Net", Kind::Money), Column::new("on", "On", Kind::Day)];
+        let rows = vec![
+            vec![Cell::Text("Åmål".into()), Cell::Money(Money(123_456_700)), Cell::Day(NaiveDate::default())],
+            vec![Cell::Empty, Cell::Money(Money::ZERO), Cell::Empty],
+        ];
+        let total = Some(vec![Cell::Text("Total".into()), Cell::Money(Money(-123_456_700)), Cell::Empty]);
+        let table = render(&Grid { columns, rows, total }, None);
+        insta::assert_snapshot!(table.replace('\u{a0}', " "), @"");
+    }
+}

@@ -1,0 +1,166 @@
+//! Exchange: the whole register as CSV files, read from a folder all or nothing, and written to one.
+//!
+//! [`import`](import::import) reads the files in the order of [`File::ALL`], each row by row, within one transaction: a file
+//! refers only to those before it, and to itself. Rows are known again by their `key`, or by what names them where there is
+//! no key, so that the same files again change nothing. [`export`](export::export) writes the same files, ordered by key: read into
+//! an empty register and written again they are the same to the byte.
+//!
+//! Each part's file here holds both ways of its CSV files: how a row becomes a row of the register, and back.
+
+pub mod export;
+pub mod import;
+
+mod accounts;
+mod activities;
+mod agreements;
+mod cells;
+mod invoices;
+mod keys;
+mod members;
+mod organisations;
+mod reading;
+mod staging;
+mod templates;
+mod writing;
+
+/// A CSV file of the exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum File {
+    /// Members with their municipalities and billing details.
+    Members,
+    /// Counterparties that are no members.
+    Organisations,
+    /// Members' allocations.
+    Allocations,
+    /// Contacts of members, organisations and contact areas.
+    Contacts,
+    /// Activities.
+    Activities,
+    /// Prices of activities, and the network's own fees.
+    FeeSchedules,
+    /// Versions of templates; their texts are files of their own.
+    Templates,
+    /// Agreements.
+    Agreements,
+    /// Invoices and credit notes.
+    Invoices,
+    /// Their lines.
+    InvoiceLines,
+    /// Their payments.
+    Payments,
+    /// Costs of activities.
+    Costs,
+    /// Grants to activities.
+    Grants,
+    /// Status reports of activities.
+    StatusReports,
+}
+
+impl File {
+    /// Every file; each refers only to those before it.
+    pub const ALL: [Self; 14] = [
+        Self::Members,
+        Self::Organisations,
+        Self::Allocations,
+        Self::Contacts,
+        Self::Activities,
+        Self::FeeSchedules,
+        Self::Templates,
+        Self::Agreements,
+        Self::Invoices,
+        Self::InvoiceLines,
+        Self::Payments,
+        Self::Costs,
+        Self::Grants,
+        Self::StatusReports,
+    ];
+
+    /// Its name in the folder.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Members => "members.csv",
+            Self::Organisations => "organisations.csv",
+            Self::Allocations => "allocations.csv",
+            Self::Contacts => "contacts.csv",
+            Self::Activities => "activities.csv",
+            Self::FeeSchedules => "fee_schedules.csv",
+            Self::Templates => "templates.csv",
+            Self::Agreements => "agreements.csv",
+            Self::Invoices => "invoices.csv",
+            Self::InvoiceLines => "invoice_lines.csv",
+            Self::Payments => "payments.csv",
+            Self::Costs => "costs.csv",
+            Self::Grants => "grants.csv",
+            Self::StatusReports => "status_reports.csv",
+        }
+    }
+
+    /// The columns that it must have, in the order that they are written.
+    #[must_use]
+    pub fn columns(self) -> &'static [&'static str] {
+        match self {
+            Self::Members => &[
+                "key", "name", "org_number", "county", "municipalities", "contact_area", "joined_on", "left_on", "billing_email", "peppol_id",
+                "buyer_reference", "address_line", "postal_code", "city",
+            ],
+            Self::Organisations => &["key", "name", "org_number"],
+            Self::Allocations => &["member", "year", "basis", "amount", "source"],
+            Self::Contacts => &["key", "member", "role", "name", "email", "phone", "valid_from", "valid_to"],
+            Self::Activities => &["key", "slug", "name", "purpose", "goal", "funding", "starts_on", "ends_on"],
+            Self::FeeSchedules => &["activity", "valid_from", "valid_to", "basis", "amount", "per_mille", "cap", "minimum", "vat_rate"],
+            Self::Templates => &["slug", "title", "kind", "activity", "version", "state", "language", "body_file", "parameters_file"],
+            Self::Agreements => &[
+                "key", "number", "kind", "direction", "activity", "counterparty", "template", "template_version", "starts_on", "ends_on",
+                "notice_months", "renewal_months", "offered_at", "signed_on", "notice_given_on", "fee_basis", "fee_amount", "fee_per_mille",
+                "vat_rate",
+            ],
+            Self::Invoices => &["key", "number", "kind", "buyer", "issued_on", "due_on", "credits"],
+            Self::InvoiceLines => {
+                &["invoice", "description", "activity", "agreement", "period_from", "period_to", "quantity", "unit_price", "vat_rate"]
+            }
+            Self::Payments => &["invoice", "received_on", "amount", "reference"],
+            Self::Costs => &["activity", "booked_on", "amount", "description"],
+            Self::Grants => &["activity", "booked_on", "amount", "funder"],
+            Self::StatusReports => {
+                &["activity", "period", "health", "summary", "deviations", "next_steps", "reported_by", "reported_at"]
+            }
+        }
+    }
+
+    /// The columns that it may have besides, written after the others. What a file without one of them says nothing about stays as it is.
+    #[must_use]
+    pub fn extra_columns(self) -> &'static [&'static str] {
+        match self {
+            Self::Members => &["successor", "leaving_reason", "former_names"],
+            Self::Contacts => &["organisation", "contact_area", "erased_at"],
+            Self::Activities => &["board_contact", "lead"],
+            Self::Templates => &["published_at"],
+            Self::Agreements => &["withdrawn_on", "termination_reason", "replaces", "parameters"],
+            Self::Invoices => &["ocr", "rounding"],
+            Self::InvoiceLines => &["account"],
+            _ => &[],
+        }
+    }
+}
+
+/// How far a long import or export has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// The file in hand.
+    pub file: File,
+    /// Rows of it so far.
+    pub rows: u64,
+    /// How much of it is done: bytes read on import, rows written on export.
+    pub done: u64,
+    /// How much there is, in the same measure.
+    pub of: u64,
+}
+
+/// Is told how far it has come, after every few hundred rows.
+pub type Watcher<'a> = &'a mut (dyn FnMut(Progress) + Send);
+
+/// What to say when a file of the exchange can't be read or written.
+fn unusable(path: &std::path::Path, deed: &str, cause: &impl std::fmt::Display) -> crate::error::Error {
+    crate::error::Error::conflict("FILE", format!("cannot {deed} {}: {cause}", path.display()))
+}

@@ -1,0 +1,219 @@
+//! organisations.csv and contacts.csv.
+
+use ::entity::{
+    contact,
+    id::{ContactAreaId, ContactId, OrganisationId},
+    kind::{ContactRole, SubjectKind},
+    member,
+    number::OrgNumber,
+    organisation,
+    sparse::Sparse,
+};
+use chrono::{DateTime, NaiveDate, Utc};
+
+use super::{
+    File,
+    cells::{Cells, Line},
+    export::{self, Export, instant, key_in, optional},
+    import::Import,
+    keys::{self, Claims, Keyed},
+    members::{contact_area_names, contact_areas},
+    writing::Batch,
+};
+use crate::{
+    error::{LINE, Result},
+    members::admission::is_email,
+    swedish,
+};
+
+/// A row of organisations.csv.
+struct Draft {
+    key: String,
+    name: String,
+    org_number: Option<OrgNumber>,
+}
+
+fn read(cells: &mut Cells<'_>) -> Option<Draft> {
+    Some(Draft { key: cells.key("key"), name: cells.text("name", LINE), org_number: cells.optional("org_number") })
+}
+
+/// Reads organisations.csv.
+pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
+    let Some(mut table) = import.open(File::Organisations)? else { return Ok(()) };
+    while let Some(mut lines) = import.chunk(&mut table, read)? {
+        import.check_keys::<organisation::Model, _>(File::Organisations, &mut lines, |draft| &draft.key).await?;
+        merge(import, lines).await?;
+    }
+    Ok(())
+}
+
+async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
+    let texts = || lines.iter().map(|line| line.draft.key.as_str());
+    let existing = keys::existing::<organisation::Model>(import.tx(), texts(), &organisation::Model::every_column()).await?;
+    let members = keys::existing::<member::Model>(import.tx(), texts(), &[member::Column::Id, member::Column::ImportKey]).await?;
+    let numbers = lines.iter().filter_map(|line| line.draft.org_number.as_ref().map(ToString::to_string)).collect();
+    let mut numbers = Claims::new(keys::owners::<organisation::Model>(import.tx(), organisation::Column::OrgNumber, &numbers).await?);
+    let mut batch = Batch::default();
+    for mut line in lines {
+        let before = existing.get(&line.draft.key);
+        let id = before.map_or_else(OrganisationId::new, |before| before.id);
+        if members.contains_key(&line.draft.key) {
+            line.fault("key", "is a member's too; each needs a key of its own");
+        }
+        let number = line.draft.org_number.as_ref().map(ToString::to_string);
+        let old_number = before.and_then(|before| before.org_number.as_ref()).map(ToString::to_string);
+        if !numbers.take(id.0, old_number.as_ref(), number.as_ref()) {
+            line.fault("org_number", "is that of another organisation too");
+        }
+        let Some(draft) = import.accept(File::Organisations, |draft| draft.key.clone(), line) else { continue };
+        let after = organisation::Model {
+            id,
+            import_key: before.map_or(Some(draft.key), |before| before.import_key.clone()),
+            name_key: swedish::key(&draft.name),
+            name: draft.name,
+            org_number: draft.org_number,
+        };
+        import.put(File::Organisations, (SubjectKind::Organisation, id), before, after, &mut batch)?;
+    }
+    batch.write(import.tx()).await?;
+    import.settle().await
+}
+
+/// A row of contacts.csv. What is null twice has no column.
+struct ContactDraft {
+    key: String,
+    member: Option<String>,
+    role: ContactRole,
+    name: String,
+    email: Option<String>,
+    phone: Option<String>,
+    valid_from: Option<NaiveDate>,
+    valid_to: Option<NaiveDate>,
+    organisation: Option<Option<String>>,
+    contact_area: Option<Option<String>>,
+    erased_at: Option<Option<DateTime<Utc>>>,
+}
+
+fn read_contact(cells: &mut Cells<'_>) -> Option<ContactDraft> {
+    let draft = ContactDraft {
+        key: cells.key("key"),
+        member: cells.optional_key("member"),
+        role: cells.value("role"),
+        name: cells.text("name", LINE),
+        email: cells.optional_text("email", LINE),
+        phone: cells.optional_text("phone", LINE),
+        valid_from: cells.optional_day("valid_from"),
+        valid_to: cells.optional_day("valid_to"),
+        organisation: cells.given("organisation").then(|| cells.optional_key("organisation")),
+        contact_area: cells.given("contact_area").then(|| cells.optional_text("contact_area", LINE)),
+        erased_at: cells.given("erased_at").then(|| cells.optional_instant("erased_at")),
+    };
+    cells.faults.expect(draft.email.as_deref().is_none_or(is_email), "email", "is not an e-mail address");
+    let in_order = draft.valid_from.zip(draft.valid_to).is_none_or(|(from, to)| from <= to);
+    cells.faults.expect(in_order, "valid_to", "must not be before valid_from");
+    Some(draft)
+}
+
+/// Reads contacts.csv.
+pub(super) async fn import_contacts(import: &mut Import<'_>) -> Result<()> {
+    let Some(mut table) = import.open(File::Contacts)? else { return Ok(()) };
+    while let Some(mut lines) = import.chunk(&mut table, read_contact)? {
+        import.check_keys::<contact::Model, _>(File::Contacts, &mut lines, |draft| &draft.key).await?;
+        merge_contacts(import, lines).await?;
+    }
+    Ok(())
+}
+
+async fn merge_contacts(import: &mut Import<'_>, lines: Vec<Line<ContactDraft>>) -> Result<()> {
+    let texts = lines.iter().map(|line| line.draft.key.as_str());
+    let existing = keys::existing::<contact::Model>(import.tx(), texts, &contact::Model::every_column()).await?;
+    let members = lines.iter().map(|line| line.draft.member.as_deref());
+    let members = keys::references::<member::Model, _>(import, "member", File::Members, members).await?;
+    let organisations = lines.iter().map(|line| line.draft.organisation.as_ref()?.as_deref());
+    let organisations =
+        keys::references::<organisation::Model, OrganisationId>(import, "organisation", File::Organisations, organisations).await?;
+    let areas = contact_areas(import, lines.iter().filter_map(|line| line.draft.contact_area.as_ref()?.as_deref())).await?;
+    let mut batch = Batch::default();
+    for mut line in lines {
+        let before = existing.get(&line.draft.key);
+        let id = before.map_or_else(ContactId::new, |before| before.id);
+        let member = line.draft.member.clone();
+        let member_id = members.find(&mut line, "member", member.as_deref());
+        let organisation_id = match line.draft.organisation.clone() {
+            Some(key) => organisations.find(&mut line, "organisation", key.as_deref()),
+            None => before.and_then(|before| before.organisation_id),
+        };
+        let contact_area_id: Option<ContactAreaId> = match &line.draft.contact_area {
+            Some(name) => name.as_deref().and_then(|name| areas.get(&swedish::key(name))).copied(),
+            None => before.and_then(|before| before.contact_area_id),
+        };
+        let owners = [member_id.is_some(), organisation_id.is_some(), contact_area_id.is_some()];
+        if owners.into_iter().filter(|given| *given).count() > 1 {
+            line.fault("", "must name at most one of member, organisation and contact_area");
+        }
+        let draft = &line.draft;
+        let after = contact::Model {
+            id,
+            import_key: before.map_or_else(|| Some(draft.key.clone()), |before| before.import_key.clone()),
+            member_id,
+            organisation_id,
+            contact_area_id,
+            role: draft.role,
+            name: draft.name.clone(),
+            name_key: swedish::key(&draft.name),
+            email: draft.email.clone(),
+            phone: draft.phone.clone(),
+            valid_from: draft.valid_from,
+            valid_to: draft.valid_to,
+            erased_at: draft.erased_at.unwrap_or_else(|| before.and_then(|before| before.erased_at)),
+        };
+        if before.is_some_and(|before| before.erased_at.is_some() && *before != after) {
+            line.fault("", "is a contact that was erased; what an older file says of it must not come back");
+        }
+        if import.accept(File::Contacts, |draft| draft.key.clone(), line).is_some() {
+            import.put(File::Contacts, (SubjectKind::Contact, id), before, after, &mut batch)?;
+        }
+    }
+    batch.write(import.tx()).await?;
+    import.settle().await
+}
+
+/// Writes organisations.csv.
+pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
+    let order = export.in_order_of_keys::<organisation::Model>().await?;
+    let mut sheet = export.begin(File::Organisations, order.len())?;
+    for ids in order.chunks(export::CHUNK) {
+        for row in export.rows::<organisation::Model>(ids).await? {
+            sheet.write([row.key(), row.name, optional(row.org_number)])?;
+        }
+        export.tell(&sheet);
+    }
+    export.end(sheet)
+}
+
+/// Writes contacts.csv.
+pub(super) async fn export_contacts(export: &mut Export<'_>) -> Result<()> {
+    let order = export.in_order_of_keys::<contact::Model>().await?;
+    let mut sheet = export.begin(File::Contacts, order.len())?;
+    for ids in order.chunks(export::CHUNK) {
+        let rows: Vec<contact::Model> = export.rows(ids).await?;
+        let areas = contact_area_names(&export.tx, rows.iter().filter_map(|row| row.contact_area_id)).await?;
+        for row in rows {
+            sheet.write([
+                row.key(),
+                key_in(&export.members, row.member_id),
+                row.role.to_string(),
+                row.name,
+                optional(row.email),
+                optional(row.phone),
+                optional(row.valid_from),
+                optional(row.valid_to),
+                key_in(&export.organisations, row.organisation_id),
+                optional(row.contact_area_id.and_then(|area| areas.get(&area))),
+                optional(row.erased_at.map(instant)),
+            ])?;
+        }
+        export.tell(&sheet);
+    }
+    export.end(sheet)
+}

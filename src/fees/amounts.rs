@@ -1,0 +1,155 @@
+//! What the fee of an agreement comes to in a year.
+
+use std::ops::RangeInclusive;
+
+use ::entity::{
+    agreement,
+    kind::FeeBasis,
+    money::{Money, PerMille},
+    term::Term,
+};
+use chrono::{Days, Months, NaiveDate};
+
+/// The calendar years that the register knows.
+pub const YEARS: RangeInclusive<i32> = 1900..=2999;
+
+/// The fee that an agreement says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fee {
+    /// What it is reckoned on.
+    pub basis: FeeBasis,
+    /// Öre; null when reckoned per mille.
+    pub amount: Option<Money>,
+    /// Rate; null unless reckoned per mille.
+    pub per_mille: Option<PerMille>,
+}
+
+impl Fee {
+    /// The fee of an agreement, whose row must have the three columns of its fee; null when it says none.
+    #[must_use]
+    pub fn of(row: &agreement::Model) -> Option<Self> {
+        Some(Self { basis: row.fee_basis?, amount: row.fee_amount, per_mille: row.fee_per_mille })
+    }
+}
+
+/// What a fee comes to in a calendar year, öre.
+///
+/// A yearly fee, fixed or per mille of the year's allocation, is prorated by the whole calendar months of the year that the
+/// term covers: from 15 March to 31 December it is nine twelfths. A fee paid once falls whole in the year that the term starts. A
+/// fee per participant is nought, since nobody knows yet how many there will be. So is that of an agreement that was withdrawn.
+/// Rounded once, last. Null when a rate has no allocation to be of, or the sum leaves [`Money::MAX`].
+#[must_use]
+pub fn amount_for(fee: &Fee, allocation: Option<Money>, term: &Term, year: i32) -> Option<Money> {
+    let (first, last) = (NaiveDate::from_ymd_opt(year, 1, 1)?, NaiveDate::from_ymd_opt(year, 12, 31)?);
+    if term.withdrawn_on.is_some() {
+        return Some(Money::ZERO);
+    }
+    let months = whole_months(term, first);
+    match fee.basis {
+        FeeBasis::FixedPerYear => fee.amount?.times(months, 12),
+        // A year that the term does not reach costs nothing, whatever the allocation will be.
+        FeeBasis::PerMilleOfAllocation if months == 0 => Some(Money::ZERO),
+        FeeBasis::PerMilleOfAllocation => allocation?.times(fee.per_mille?.0 * months, 12_000_000),
+        FeeBasis::OneOff if (first..=last).contains(&term.starts_on) => fee.amount,
+        FeeBasis::OneOff | FeeBasis::PerParticipant => Some(Money::ZERO),
+    }
+}
+
+/// Whole calendar months of the year that begins on `first` which the term covers, 0 to 12.
+fn whole_months(term: &Term, first: NaiveDate) -> i64 {
+    let until = last_day(term);
+    let is_covered = |month: u32| {
+        let (Some(begins), Some(next)) = (first.checked_add_months(Months::new(month)), first.checked_add_months(Months::new(month + 1))) else {
+            return false;
+        };
+        // It must be in force on the day before the next month begins.
+        term.starts_on <= begins && until.is_none_or(|last| last.checked_add_days(Days::new(1)).is_none_or(|end| next <= end))
+    };
+    (0..12).map(|month| i64::from(is_covered(month))).sum()
+}
+
+/// Last day in force as far as it can be known: a term that is prolonged by itself has none. Null: until further notice.
+fn last_day(term: &Term) -> Option<NaiveDate> {
+    let own = term.ends_on.filter(|_| !term.renews());
+    let before_successor = term.replaced_from.and_then(|day| day.checked_sub_days(Days::new(1)));
+    match (own, before_successor) {
+        (Some(own), Some(before)) => Some(own.min(before)),
+        (own, before) => own.or(before),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(text: &str) -> NaiveDate {
+        text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
+    }
+
+    fn term(starts_on: &str, ends_on: Option<&str>) -> Term {
+        Term { starts_on: day(starts_on), ends_on: ends_on.map(day), signed_on: Some(day("2020-01-01")), ..Term::default() }
+    }
+
+    fn fixed(ore: i64) -> Fee {
+        Fee { basis: FeeBasis::FixedPerYear, amount: Some(Money(ore)), per_mille: None }
+    }
+
+    fn months(term: &Term, year: i32) -> i64 {
+        amount_for(&fixed(1200), None, term, year).unwrap_or_default().0 / 100
+    }
+
+    #[test]
+    fn only_whole_months_count() {
+        for (starts_on, ends_on, whole) in [
+            ("2026-01-01", Some("2026-12-31"), 12),
+            ("2026-03-15", Some("2026-12-31"), 9),
+            ("2026-03-01", Some("2026-12-30"), 9),
+            ("2026-02-01", Some("2026-02-28"), 1),
+            ("2026-02-02", Some("2026-03-30"), 0),
+            ("2020-01-01", None, 12),
+            ("2027-01-01", None, 0),
+            ("2020-01-01", Some("2025-12-31"), 0),
+            ("2020-05-05", Some("2026-01-31"), 1),
+        ] {
+            assert_eq!(months(&term(starts_on, ends_on), 2026), whole, "{starts_on} {ends_on:?}");
+        }
+        assert_eq!(months(&term("2024-02-01", Some("2024-02-28")), 2024), 0, "a leap year's February has 29 days");
+    }
+
+    #[test]
+    fn a_renewing_term_goes_on_until_notice_or_successor() {
+        let renewing = Term { renewal_months: Some(12), ..term("2024-01-01", Some("2024-12-31")) };
+        assert_eq!(months(&renewing, 2026), 12);
+        assert_eq!(months(&Term { ends_on: Some(day("2026-06-30")), notice_given_on: Some(day("2026-03-01")), ..renewing }, 2026), 6);
+        assert_eq!(months(&Term { replaced_from: Some(day("2026-04-01")), ..renewing }, 2026), 3);
+        assert_eq!(months(&Term { replaced_from: Some(day("2026-04-01")), ..renewing }, 2027), 0);
+    }
+
+    #[test]
+    fn per_mille_is_rounded_once_after_proration() {
+        let fee = Fee { basis: FeeBasis::PerMilleOfAllocation, amount: None, per_mille: Some(PerMille(2000)) };
+        let (year, half) = (term("2026-01-01", None), term("2026-07-01", None));
+        assert_eq!(amount_for(&fee, Some(Money(432_433_300)), &year, 2026), Some(Money(864_867)));
+        // 2 ‰ of 4 324 333 kr is 8 648.666 kr; the half of that, not of 8 648.67, is 4 324.333.
+        assert_eq!(amount_for(&fee, Some(Money(432_433_300)), &half, 2026), Some(Money(432_433)));
+        assert_eq!(amount_for(&fee, None, &year, 2026), None);
+        assert_eq!(amount_for(&fee, None, &year, 2025), Some(Money::ZERO));
+    }
+
+    #[test]
+    fn one_off_falls_whole_in_its_first_year() {
+        let fee = Fee { basis: FeeBasis::OneOff, ..fixed(500_000) };
+        let term = term("2026-12-31", Some("2028-06-30"));
+        let amounts = [2025, 2026, 2027].map(|year| amount_for(&fee, None, &term, year));
+        assert_eq!(amounts, [Some(Money::ZERO), Some(Money(500_000)), Some(Money::ZERO)]);
+    }
+
+    #[test]
+    fn what_nobody_knows_or_wants_costs_nothing() {
+        let year = term("2026-01-01", None);
+        assert_eq!(amount_for(&Fee { basis: FeeBasis::PerParticipant, ..fixed(500_000) }, None, &year, 2026), Some(Money::ZERO));
+        let withdrawn = Term { signed_on: None, withdrawn_on: Some(day("2026-02-01")), ..year };
+        assert_eq!(amount_for(&fixed(500_000), None, &withdrawn, 2026), Some(Money::ZERO));
+        assert_eq!(amount_for(&fixed(500_000), None, &year, i32::MAX), None);
+    }
+}

@@ -1,0 +1,179 @@
+//! Fees: what membership costs in a year, and what an agreement's fee comes to.
+
+pub mod amounts;
+pub mod schedules;
+
+use std::collections::HashMap;
+
+use ::entity::{
+    agreement,
+    fee_schedule::{self, Column, Entity},
+    id::{AgreementId, MemberId},
+    kind::{AllocationBasis, FeeBasis},
+    money::{Money, PerMille},
+};
+use chrono::NaiveDate;
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder};
+
+use crate::{auth::viewer::Viewer, database::Database, error::Result, members::allocations, terms};
+
+/// What a fee comes to, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quote {
+    /// Öre for the whole year.
+    pub amount: Money,
+    /// What it is reckoned on.
+    pub basis: FeeBasis,
+    /// The rate; null unless it is reckoned per mille.
+    pub per_mille: Option<PerMille>,
+    /// Öre that the rate is of; null unless it is reckoned per mille.
+    pub allocation: Option<Money>,
+    /// Whether the rule's cap (maxtak) made it less.
+    pub capped: bool,
+}
+
+/// The service fee (serviceavgift) of a year for those of these members whose allocation of that year the viewer sees: the
+/// network's per-mille rule in force on 1 January, of the allocation of all parties. Empty when there is no rule.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn service_fees(db: &Database, viewer: &Viewer, members: &[MemberId], year: i32) -> Result<HashMap<MemberId, Quote>> {
+    let Some(rule) = rule(db, FeeBasis::PerMilleOfAllocation, year).await? else { return Ok(HashMap::new()) };
+    let allocations = allocations(db, viewer, members, year).await?;
+    Ok(allocations.into_iter().filter_map(|(member, allocation)| Some((member, quote(&rule, Some(allocation))?))).collect())
+}
+
+/// The membership fee (medlemsavgift) of a year, the same for all: the network's fixed fee in force on 1 January. Null when there is none.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn membership_fee(db: &Database, year: i32) -> Result<Option<Quote>> {
+    Ok(rule(db, FeeBasis::FixedPerYear, year).await?.and_then(|rule| quote(&rule, None)))
+}
+
+/// The network's own rule of this basis that is in force on 1 January of the year.
+async fn rule(db: &Database, basis: FeeBasis, year: i32) -> Result<Option<fee_schedule::Model>> {
+    let Some(first) = NaiveDate::from_ymd_opt(year, 1, 1).filter(|_| amounts::YEARS.contains(&year)) else { return Ok(None) };
+    let found = Entity::find()
+        .filter(Column::ActivityId.is_null())
+        .filter(Column::Basis.eq(basis))
+        .filter(Column::ValidFrom.lte(first))
+        .filter(Condition::any().add(Column::ValidTo.is_null()).add(Column::ValidTo.gte(first)))
+        .order_by_desc(Column::ValidFrom)
+        .one(db.read())
+        .await?;
+    Ok(found)
+}
+
+/// What a rule makes of an allocation: the rate rounded once, at least the minimum, at most the cap. Null when the rate has nothing to be of.
+#[must_use]
+pub fn quote(rule: &fee_schedule::Model, allocation: Option<Money>) -> Option<Quote> {
+    let allocation = allocation.filter(|_| rule.basis == FeeBasis::PerMilleOfAllocation);
+    let plain = match rule.basis {
+        FeeBasis::PerMilleOfAllocation => rule.per_mille?.of(allocation?)?,
+        FeeBasis::FixedPerYear | FeeBasis::PerParticipant | FeeBasis::OneOff => rule.amount?,
+    };
+    let raised = rule.minimum.map_or(plain, |minimum| plain.max(minimum));
+    let amount = rule.cap.map_or(raised, |cap| raised.min(cap));
+    Some(Quote { amount, basis: rule.basis, per_mille: rule.per_mille, allocation, capped: amount < raised })
+}
+
+/// The allocations of all parties in a year, which fees are reckoned on, of those of these members whose affairs the viewer sees.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn allocations(db: &Database, viewer: &Viewer, members: &[MemberId], year: i32) -> Result<HashMap<MemberId, Money>> {
+    if members.is_empty() || !amounts::YEARS.contains(&year) {
+        return Ok(HashMap::new());
+    }
+    let found = allocations::of_members(db, viewer, members, Some(year)).await?;
+    let of_all = found.into_iter().filter(|row| row.basis == AllocationBasis::AllParties);
+    Ok(of_all.map(|row| (row.member_id, row.amount)).collect())
+}
+
+/// The columns of an agreement that [`amounts_of`] needs.
+#[must_use]
+pub fn columns() -> Vec<agreement::Column> {
+    use agreement::Column as C;
+    let own = [C::Id, C::MemberId, C::FeeBasis, C::FeeAmount, C::FeePerMille];
+    own.into_iter().chain(terms::COLUMNS).collect()
+}
+
+/// What the fee of each of these agreements comes to in a year, by one statement at most, whose rows have every column of
+/// [`columns`]. Left out: agreements without a fee, and those per mille of an allocation that is not known or that the viewer does not see.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn amounts_of(db: &Database, viewer: &Viewer, agreements: &[agreement::Model], year: i32) -> Result<HashMap<AgreementId, Money>> {
+    let per_mille = agreements.iter().filter(|row| row.fee_basis == Some(FeeBasis::PerMilleOfAllocation));
+    let mut members: Vec<MemberId> = per_mille.filter_map(|row| row.member_id).collect();
+    members.sort();
+    members.dedup();
+    let allocations = allocations(db, viewer, &members, year).await?;
+    let amount = |row: &agreement::Model| {
+        let allocation = row.member_id.and_then(|member| allocations.get(&member).copied());
+        amounts::amount_for(&amounts::Fee::of(row)?, allocation, &terms::of(row), year)
+    };
+    Ok(agreements.iter().filter_map(|row| Some((row.id, amount(row)?))).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The members of the report's table, with Göteborg: öre.
+    const ALLOCATIONS: [i64; 4] = [432_400_000, 1_340_000_000, 3_200_000_000, 6_120_000_000];
+
+    fn per_mille(rate: i64, cap: Option<i64>, minimum: Option<i64>) -> fee_schedule::Model {
+        fee_schedule::Model {
+            basis: FeeBasis::PerMilleOfAllocation,
+            per_mille: Some(PerMille(rate)),
+            cap: cap.map(Money),
+            minimum: minimum.map(Money),
+            ..fee_schedule::Model::default()
+        }
+    }
+
+    fn quotes(rule: &fee_schedule::Model) -> Vec<Quote> {
+        ALLOCATIONS.iter().filter_map(|allocation| quote(rule, Some(Money(*allocation)))).collect()
+    }
+
+    fn total(quotes: &[Quote]) -> Money {
+        quotes.iter().map(|quote| quote.amount).sum()
+    }
+
+    #[test]
+    fn the_reports_table_comes_out_exactly() {
+        for (rate, ore) in [(2000, [864_800, 2_680_000, 6_400_000, 12_240_000]), (4000, [1_729_600, 5_360_000, 12_800_000, 24_480_000])] {
+            let amounts: Vec<_> = quotes(&per_mille(rate, None, None)).into_iter().map(|quote| quote.amount.0).collect();
+            assert_eq!(amounts, ore);
+        }
+        assert_eq!(total(&quotes(&per_mille(3000, None, None))), Money(33_277_200));
+        assert_eq!(quote(&per_mille(2000, None, None), Some(Money(432_433_300))).map(|quote| quote.amount), Some(Money(864_867)));
+    }
+
+    #[test]
+    fn a_cap_hits_the_large_and_says_so() {
+        let (capped, plain) = (quotes(&per_mille(4000, Some(10_000_000), None)), quotes(&per_mille(4000, None, None)));
+        assert_eq!(total(&capped), Money(27_089_600));
+        assert_eq!(capped.iter().filter(|quote| quote.capped).count(), 2);
+        assert_eq!(total(&plain) - total(&capped), Money(17_280_000));
+    }
+
+    #[test]
+    fn a_minimum_lifts_the_small_and_the_cap_has_the_last_word() {
+        let lifted = quote(&per_mille(2000, Some(10_000_000), Some(1_000_000)), Some(Money(432_400_000)));
+        assert_eq!(lifted.map(|quote| (quote.amount, quote.capped)), Some((Money(1_000_000), false)));
+        // The table refuses a minimum above the cap; whatever comes, nobody pays more than the cap.
+        let both = quote(&per_mille(2000, Some(500_000), Some(1_000_000)), Some(Money(432_400_000)));
+        assert_eq!(both.map(|quote| (quote.amount, quote.capped)), Some((Money(500_000), true)));
+    }
+
+    #[test]
+    fn nothing_is_reckoned_on_an_unknown_allocation() {
+        assert_eq!(quote(&per_mille(2000, None, Some(1_000_000)), None), None);
+        let fixed = fee_schedule::Model { basis: FeeBasis::FixedPerYear, amount: Some(Money(500_000)), ..fee_schedule::Model::default() };
+        let fixed = quote(&fixed, Some(Money(1)));
+        assert_eq!(fixed.map(|quote| (quote.amount, quote.allocation)), Some((Money(500_000), None)));
+    }
+}

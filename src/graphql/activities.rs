@@ -1,0 +1,494 @@
+//! Activities as the API tells of them.
+
+use std::sync::Arc;
+
+use ::entity::{activity, fee_schedule, id::ActivityId};
+use async_graphql::{Context, Description, Enum, ID, InputObject, MaybeUndefined, Object, OneofObject};
+
+use super::{
+    agreements::{Agreement, AgreementFilter, AgreementOrder, agreements_of},
+    coverage::{Coverage, coverage_of},
+    database,
+    decisions::DecisionInput,
+    fees::FeeSchedule,
+    loaders::{Handle, distinct, grouped},
+    members::{Contact, contact_of},
+    page::{self, CONNECTION, Column, Connection, DIRECT, Noun, and, asked, every},
+    revenue::ActivityResult,
+    scalars::{Date, Given, Money, change, node_id, plain_change, row_id, take},
+    viewer,
+};
+pub use super::{
+    decisions::{Decision, decision_of},
+    status_reports::{StatusReport, node as status_report_node},
+};
+use super::status_reports::{StatusReportFileInput, file, reports_of};
+use crate::{
+    activities::{self, accounts, closure, launch},
+    agreements,
+    error::{Error, Faults, LINE, Result},
+    fees::schedules,
+    revenue,
+};
+
+/// How an activity is paid for.
+#[derive(Enum, Copy, Clone, PartialEq, Eq)]
+#[graphql(remote = "::entity::kind::FundingKind")]
+pub enum FundingKind {
+    /// A special fee (särskild avgift), by agreement.
+    SpecialFee,
+    /// Course income (kursintäkter); payers may be no members.
+    CourseIncome,
+    /// A government grant (statsbidrag) or another one.
+    Grant,
+    /// Run with a partner.
+    Partner,
+    /// The service fee (serviceavgift).
+    ServiceFee,
+    /// Run by volunteers: needs no agreements.
+    Volunteer,
+}
+
+/// Something that the network runs (verksamhet, uppdrag, nätverk, satsning): BIP, Indikatorer, Stoppa våldet, JGL, a volunteer network.
+#[derive(Clone, Description)]
+pub struct Activity(pub Handle<activity::Model>);
+
+#[Object(use_type_description)]
+impl Activity {
+    /// Opaque and globally unique.
+    pub async fn id(&self) -> ID {
+        node_id("activity", self.0.id)
+    }
+
+    /// Its short name, which never changes: `bip`, `indikatorer`, `stoppa-valdet`.
+    async fn slug(&self) -> &str {
+        &self.0.slug
+    }
+
+    /// Its name.
+    async fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// What it is for (syfte); null when nobody said.
+    async fn purpose(&self) -> Option<&str> {
+        self.0.purpose.as_deref()
+    }
+
+    /// What it is to reach (mål); null when nobody said.
+    async fn goal(&self) -> Option<&str> {
+        self.0.goal.as_deref()
+    }
+
+    /// How it is paid for; empty when that is not decided.
+    async fn funding(&self, ctx: &Context<'_>) -> Result<Vec<FundingKind>> {
+        let kinds = self.0.load(ctx, "", activities::funding_of(database(ctx).read(), &ids(&self.0))).await?;
+        Ok(kinds.get(&self.0.id).into_iter().flatten().copied().map(Into::into).collect())
+    }
+
+    /// Whether members need an agreement to take part: not in what volunteers alone carry.
+    async fn needs_agreements(&self, ctx: &Context<'_>) -> Result<bool> {
+        let kinds = self.0.load(ctx, "", activities::funding_of(database(ctx).read(), &ids(&self.0))).await?;
+        Ok(activities::needs_agreements(kinds.get(&self.0.id).map_or(&[], Vec::as_slice)))
+    }
+
+    /// First day.
+    async fn starts_on(&self) -> Date {
+        Date(self.0.starts_on)
+    }
+
+    /// Last day; null: until further notice.
+    async fn ends_on(&self) -> Option<Date> {
+        self.0.ends_on.map(Date)
+    }
+
+    /// Who on the board follows it; null when nobody does, or you may not see the contact. Personal data: see the GDPR rules.
+    async fn board_contact(&self, ctx: &Context<'_>) -> Option<Result<Contact>> {
+        contact_of(ctx, &self.0, |row| row.board_contact_id).await.transpose()
+    }
+
+    /// Who leads it; null when nobody does, or you may not see the contact. Personal data: see the GDPR rules.
+    async fn lead(&self, ctx: &Context<'_>) -> Option<Result<Contact>> {
+        contact_of(ctx, &self.0, |row| row.lead_contact_id).await.transpose()
+    }
+
+    /// Who decided that it be run; null when nobody said.
+    async fn decision(&self, ctx: &Context<'_>) -> Option<Result<Decision>> {
+        decision_of(ctx, &self.0, |row| row.decision_id).await.transpose()
+    }
+
+    /// The agreements about it that you may see.
+    #[expect(clippy::too_many_arguments, reason = "the contract's")]
+    async fn agreements(
+        &self,
+        ctx: &Context<'_>,
+        filter: Option<AgreementFilter>,
+        order_by: Option<AgreementOrder>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> Result<Connection<Agreement>> {
+        agreements_of(ctx, &self.0, agreements::Of::Activity, |row| row.id.0, filter, order_by, page::args(first, after, last, before)).await
+    }
+
+    /// How many members have joined it by a participation agreement in force: "40 of 70". Reckoned over the members and agreements that you may see.
+    async fn coverage(&self, ctx: &Context<'_>, #[graphql(desc = "As of this day; today when left out")] on: Option<Given<Date>>) -> Result<Coverage> {
+        coverage_of(ctx, &self.0, on).await
+    }
+
+    /// What taking part costs and has cost, the latest price first.
+    async fn fee_schedules(&self, ctx: &Context<'_>) -> Result<Vec<FeeSchedule>> {
+        let columns = and(asked::<FeeSchedule>(ctx, DIRECT), fee_schedule::Column::ActivityId);
+        let rows = self
+            .0
+            .load(ctx, "", async {
+                let rows = schedules::of_activities(database(ctx), &ids(&self.0), &columns).await?;
+                Ok(grouped(Handle::each(rows), |row| row.activity_id))
+            })
+            .await?;
+        Ok(rows.get(&Some(self.0.id)).into_iter().flatten().cloned().map(FeeSchedule).collect())
+    }
+
+    /// What was invoiced and paid in one year, what it cost and what is left; nought where you may not see revenue.
+    async fn result(&self, ctx: &Context<'_>, #[graphql(desc = "Calendar year")] year: i32) -> Result<ActivityResult> {
+        let results = self.0.load(ctx, "", revenue::result_of(database(ctx), viewer(ctx), &ids(&self.0), year)).await?;
+        Ok(ActivityResult::new(year, results.get(&self.0.id).cloned().unwrap_or_default()))
+    }
+
+    /// How it is going, as the board was told, the latest report first.
+    async fn status_reports(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> Result<Connection<StatusReport>> {
+        reports_of(ctx, &self.0, page::args(first, after, last, before)).await
+    }
+}
+
+/// The ids of a row and of all that came with it.
+pub(super) fn ids(row: &Handle<activity::Model>) -> Vec<ActivityId> {
+    row.siblings().iter().map(|row| row.id).collect()
+}
+
+impl Noun for Activity {
+    type Row = activity::Model;
+    const NAME: &'static str = "Activity";
+
+    fn of(row: Handle<Self::Row>) -> Self {
+        Self(row)
+    }
+
+    fn columns(field: &str) -> &'static [Column<Self::Row>] {
+        use activity::Column as C;
+        match field {
+            "slug" => &[C::Slug],
+            "name" => &[C::Name],
+            "purpose" => &[C::Purpose],
+            "goal" => &[C::Goal],
+            "startsOn" => &[C::StartsOn],
+            "endsOn" => &[C::EndsOn],
+            "boardContact" => &[C::BoardContactId],
+            "lead" => &[C::LeadContactId],
+            "decision" => &[C::DecisionId],
+            _ => &[],
+        }
+    }
+
+    fn always() -> &'static [Column<Self::Row>] {
+        &[activity::Column::Id]
+    }
+}
+
+/// The activity that each row of a batch names.
+pub async fn activity_of<M: Send + Sync>(ctx: &Context<'_>, row: &Handle<M>, id: fn(&M) -> Option<ActivityId>) -> Result<Option<Activity>> {
+    let Some(own) = id(row) else { return Ok(None) };
+    let found = row
+        .load(ctx, "activity", async {
+            let ids = distinct(row.siblings().iter().filter_map(id));
+            let rows = activities::by_ids(database(ctx), viewer(ctx), &ids, &asked::<Activity>(ctx, DIRECT)).await?;
+            Ok(grouped(Handle::each(rows), |row| row.id))
+        })
+        .await?;
+    Ok(found.get(&own).and_then(|rows| rows.first()).cloned().map(Activity))
+}
+
+/// The activities with these slugs, in order of name.
+pub async fn by_slugs(ctx: &Context<'_>, slugs: &[String]) -> Result<Vec<Activity>> {
+    let found = activities::by_slugs(database(ctx), viewer(ctx), slugs, &every::<Activity>()).await?;
+    Ok(Handle::each(found).into_iter().map(Activity).collect())
+}
+
+/// The activity with this id.
+pub async fn node(ctx: &Context<'_>, id: ActivityId) -> Result<Option<Activity>> {
+    let found = activities::by_ids(database(ctx), viewer(ctx), &[id], &every::<Activity>()).await?;
+    Ok(found.into_iter().next().map(|row| Activity(Handle::single(row))))
+}
+
+/// An activity that was just changed, read anew.
+pub(super) async fn changed(ctx: &Context<'_>, id: ActivityId) -> Result<Activity> {
+    node(ctx, id).await?.ok_or_else(|| Error::NotFound("there is no such activity".into()))
+}
+
+/// Names an activity in one of two ways.
+#[derive(OneofObject)]
+pub enum ActivityBy {
+    /// By its id.
+    Id(ID),
+    /// By its slug.
+    Slug(String),
+}
+
+/// Which activities; every part narrows the others.
+#[derive(InputObject, Default)]
+pub struct ActivityFilter {
+    /// Paid for in any of these ways.
+    funding: Option<Vec<FundingKind>>,
+    /// Running on this day.
+    active_on: Option<Given<Date>>,
+    /// With these words in the name or slug; capitals don't count.
+    search: Option<String>,
+}
+
+impl ActivityFilter {
+    fn check(self, faults: &mut Faults) -> activities::Filter {
+        activities::Filter {
+            funding: self.funding.unwrap_or_default().into_iter().map(Into::into).collect(),
+            active_on: take(self.active_on, "filter.activeOn", faults).map(|day| day.0),
+            search: faults.optional_text("filter.search", self.search.as_deref(), LINE),
+        }
+    }
+}
+
+/// Questions about activities.
+#[derive(Default)]
+pub struct ActivityQuery;
+
+#[Object]
+impl ActivityQuery {
+    /// What the network runs and has run, in order of name.
+    #[expect(clippy::too_many_arguments, reason = "the contract's")]
+    async fn activities(
+        &self,
+        ctx: &Context<'_>,
+        filter: Option<ActivityFilter>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> Result<Connection<Activity>> {
+        let mut faults = Faults::default();
+        let filter = filter.unwrap_or_default().check(&mut faults);
+        let args = page::args(first, after, last, before);
+        crate::page::Page::check(&args, &activities::by_name(), &mut faults);
+        faults.finish()?;
+        let slice = activities::list(database(ctx), viewer(ctx), &filter, &args, &asked::<Activity>(ctx, CONNECTION)).await?;
+        let count: page::Count = Arc::new(move |ctx| {
+            let filter = filter.clone();
+            Box::pin(async move { activities::count(database(ctx), viewer(ctx), &filter).await })
+        });
+        Ok(Connection::new(slice, count))
+    }
+
+    /// One activity; null when there is none.
+    async fn activity(&self, ctx: &Context<'_>, by: ActivityBy) -> Option<Result<Activity>> {
+        find(ctx, by).await.transpose()
+    }
+}
+
+async fn find(ctx: &Context<'_>, by: ActivityBy) -> Result<Option<Activity>> {
+    let columns = asked::<Activity>(ctx, DIRECT);
+    let mut faults = Faults::default();
+    let found = match by {
+        ActivityBy::Id(id) => {
+            let id = row_id(&id, "activity", "by.id", &mut faults);
+            faults.finish()?;
+            activities::by_ids(database(ctx), viewer(ctx), &[id], &columns).await?
+        }
+        ActivityBy::Slug(slug) => {
+            let slug = faults.text("by.slug", &slug, LINE);
+            faults.finish()?;
+            activities::by_slugs(database(ctx), viewer(ctx), &[slug], &columns).await?
+        }
+    };
+    Ok(found.into_iter().next().map(|row| Activity(Handle::single(row))))
+}
+
+/// An activity to be started.
+#[derive(InputObject)]
+pub struct ActivityStartInput {
+    /// Its short name: small letters a to z, digits and hyphens. It never changes, since tokens and scripts rely on it.
+    slug: String,
+    /// Its name.
+    name: String,
+    /// What it is for (syfte).
+    purpose: Option<String>,
+    /// What it is to reach (mål).
+    goal: Option<String>,
+    /// How it is paid for.
+    funding: Vec<FundingKind>,
+    /// First day.
+    starts_on: Given<Date>,
+    /// Last day; leave out: until further notice.
+    ends_on: Option<Given<Date>>,
+    /// Who on the board follows it: a contact.
+    board_contact: Option<ID>,
+    /// Who leads it: a contact.
+    lead: Option<ID>,
+    /// Who decided that it be run.
+    decision: Option<DecisionInput>,
+}
+
+/// What changes about an activity; what is left out stays as it is.
+#[derive(InputObject)]
+pub struct ActivityUpdateInput {
+    /// Which.
+    activity: ID,
+    /// Its name.
+    name: Option<String>,
+    /// Null: no longer said.
+    purpose: MaybeUndefined<String>,
+    /// Null: no longer said.
+    goal: MaybeUndefined<String>,
+    /// All ways in which it is paid for.
+    funding: Option<Vec<FundingKind>>,
+    /// First day.
+    starts_on: Option<Given<Date>>,
+    /// Last day; null: until further notice. Refused as in `activityClose` when agreements go on after it.
+    ends_on: MaybeUndefined<Given<Date>>,
+    /// Who on the board follows it: a contact; null: nobody.
+    board_contact: MaybeUndefined<ID>,
+    /// Who leads it: a contact; null: nobody.
+    lead: MaybeUndefined<ID>,
+    /// Who decided that it be run; null: no longer said.
+    decision: MaybeUndefined<DecisionInput>,
+}
+
+/// How an activity ends.
+#[derive(InputObject)]
+pub struct ActivityCloseInput {
+    /// Which.
+    activity: ID,
+    /// Its last day.
+    ends_on: Given<Date>,
+}
+
+/// A cost of an activity.
+#[derive(InputObject)]
+pub struct CostRecordInput {
+    /// Which activity.
+    activity: ID,
+    /// Day in the books.
+    booked_on: Given<Date>,
+    /// How much; negative when a cost is taken back.
+    amount: Given<Money>,
+    /// What for.
+    description: String,
+}
+
+/// A grant (bidrag) to an activity.
+#[derive(InputObject)]
+pub struct GrantRecordInput {
+    /// Which activity.
+    activity: ID,
+    /// Day in the books.
+    booked_on: Given<Date>,
+    /// How much; negative when a grant is paid back.
+    amount: Given<Money>,
+    /// Who gives it.
+    funder: String,
+}
+
+fn contact<T: From<uuid::Uuid>>(id: MaybeUndefined<ID>, path: &str, faults: &mut Faults) -> Option<Option<T>> {
+    plain_change(id).map(|id| id.map(|id| row_id(&id, "contact", path, faults)))
+}
+
+/// Deeds on activities.
+#[derive(Default)]
+pub struct ActivityMutation;
+
+#[Object]
+impl ActivityMutation {
+    /// Starts an activity. CONFLICT with reason SLUG_TAKEN when another one has the slug.
+    async fn activity_start(&self, ctx: &Context<'_>, input: ActivityStartInput) -> Result<Activity> {
+        let mut faults = Faults::default();
+        let new = launch::NewActivity {
+            slug: input.slug,
+            name: input.name,
+            purpose: input.purpose,
+            goal: input.goal,
+            funding: input.funding.into_iter().map(Into::into).collect(),
+            starts_on: input.starts_on.take("input.startsOn", &mut faults).0,
+            ends_on: take(input.ends_on, "input.endsOn", &mut faults).map(|day| day.0),
+            board_contact: input.board_contact.map(|id| row_id(&id, "contact", "input.boardContact", &mut faults)),
+            lead: input.lead.map(|id| row_id(&id, "contact", "input.lead", &mut faults)),
+            decision: input.decision.map(|decision| decision.check("input.decision", &mut faults)),
+        };
+        let id = launch::start(database(ctx), viewer(ctx), new, faults).await?;
+        changed(ctx, id).await
+    }
+
+    /// Changes what is known of an activity.
+    async fn activity_update(&self, ctx: &Context<'_>, input: ActivityUpdateInput) -> Result<Activity> {
+        let mut faults = Faults::default();
+        let id = row_id(&input.activity, "activity", "input.activity", &mut faults);
+        let changes = launch::ActivityChanges {
+            name: input.name,
+            purpose: plain_change(input.purpose),
+            goal: plain_change(input.goal),
+            funding: input.funding.map(|kinds| kinds.into_iter().map(Into::into).collect()),
+            starts_on: take(input.starts_on, "input.startsOn", &mut faults).map(|day| day.0),
+            ends_on: change(input.ends_on, "input.endsOn", &mut faults).map(|day| day.map(|day| day.0)),
+            board_contact: contact(input.board_contact, "input.boardContact", &mut faults),
+            lead: contact(input.lead, "input.lead", &mut faults),
+            decision: plain_change(input.decision).map(|new| new.map(|new| new.check("input.decision", &mut faults))),
+        };
+        launch::update(database(ctx), viewer(ctx), id, changes, faults).await?;
+        changed(ctx, id).await
+    }
+
+    /// Sets an activity's last day. CONFLICT with reason AGREEMENTS_IN_FORCE and their numbers when participation agreements go on after it; ALREADY_CLOSED when it has ended before today.
+    async fn activity_close(&self, ctx: &Context<'_>, input: ActivityCloseInput) -> Result<Activity> {
+        let mut faults = Faults::default();
+        let id = row_id(&input.activity, "activity", "input.activity", &mut faults);
+        let ends_on = input.ends_on.take("input.endsOn", &mut faults).0;
+        closure::close(database(ctx), viewer(ctx), id, ends_on, faults).await?;
+        changed(ctx, id).await
+    }
+
+    /// Books a cost of an activity; the same twice are two costs.
+    async fn cost_record(&self, ctx: &Context<'_>, input: CostRecordInput) -> Result<Activity> {
+        let mut faults = Faults::default();
+        let new = accounts::NewBooking {
+            activity: row_id(&input.activity, "activity", "input.activity", &mut faults),
+            booked_on: input.booked_on.take("input.bookedOn", &mut faults).0,
+            amount: input.amount.take("input.amount", &mut faults).0,
+            text: input.description,
+        };
+        let id = new.activity;
+        accounts::record_cost(database(ctx), viewer(ctx), new, faults).await?;
+        changed(ctx, id).await
+    }
+
+    /// Books a grant (bidrag) to an activity; the same twice are two grants.
+    async fn grant_record(&self, ctx: &Context<'_>, input: GrantRecordInput) -> Result<Activity> {
+        let mut faults = Faults::default();
+        let new = accounts::NewBooking {
+            activity: row_id(&input.activity, "activity", "input.activity", &mut faults),
+            booked_on: input.booked_on.take("input.bookedOn", &mut faults).0,
+            amount: input.amount.take("input.amount", &mut faults).0,
+            text: input.funder,
+        };
+        let id = new.activity;
+        accounts::record_grant(database(ctx), viewer(ctx), new, faults).await?;
+        changed(ctx, id).await
+    }
+
+    /// Files a report on an activity in your name, for the board. FORBIDDEN unless you lead the activity or are the office.
+    async fn status_report_file(&self, ctx: &Context<'_>, input: StatusReportFileInput) -> Result<StatusReport> {
+        file(ctx, input).await
+    }
+}

@@ -1,0 +1,365 @@
+//! Agreements as the API tells of them.
+
+mod contents;
+mod lists;
+
+use std::{collections::HashMap, sync::Arc};
+
+use ::entity::{
+    agreement,
+    id::{AgreementId, MemberId, OrganisationId},
+};
+use async_graphql::{Context, Description, Enum, ID, Object, Union};
+use chrono::NaiveDate;
+
+pub use self::{
+    contents::{Acknowledgement, AgreementDeadline, AgreementDocument, AgreementFee, Signature},
+    lists::{AgreementBy, AgreementFilter, AgreementOrder, AgreementOrderField, AgreementQuery, agreements_of},
+};
+use super::{
+    activities::{Activity, Decision, activity_of, decision_of},
+    audit::{AuditEntry, history_of},
+    database,
+    invoices::{Invoice, InvoiceFilter, InvoiceOrder, invoices_of},
+    loaders::{Handle, distinct, grouped},
+    members::Member,
+    organisations::Organisation,
+    page::{self, Column, Connection, DIRECT, Noun, and, asked, every},
+    scalars::{Date, DateTime, Given, Json, node_id, take},
+    templates::{AgreementTemplateVersion, version_of},
+    viewer,
+};
+use crate::{
+    agreements::{self, contents as rules},
+    error::{Error, Faults, Result},
+    invoices, members, organisations, terms,
+};
+
+/// What an agreement is for.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "::entity::kind::AgreementKind")]
+pub enum AgreementKind {
+    /// A member takes part in an activity for a special fee (särskilt avtal).
+    Participation,
+    /// The network pays somebody to lead or do work (uppdragsavtal).
+    Assignment,
+    /// With an authority, a company or a university (samarbetsavtal).
+    Cooperation,
+}
+
+/// Which way the money of an agreement goes.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "::entity::kind::Direction")]
+pub enum Direction {
+    /// The network is paid.
+    Income,
+    /// The network pays.
+    Cost,
+    /// No money.
+    None,
+}
+
+/// Where an agreement is in its life, as of a day.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "::entity::term::Status")]
+pub enum AgreementStatus {
+    /// Being written.
+    Draft,
+    /// Sent to the counterparty, not signed by both.
+    Offered,
+    /// Signed by both, not yet in force.
+    Signed,
+    /// In force.
+    Active,
+    /// In force, and ends on a known day since notice was given.
+    NoticeGiven,
+    /// Was in force.
+    Ended,
+    /// Never came about.
+    Withdrawn,
+}
+
+/// The other side of an agreement, or the buyer on an invoice.
+#[derive(Clone, Union)]
+pub enum Counterparty {
+    /// A member.
+    Member(Member),
+    /// Somebody else.
+    Organisation(Organisation),
+}
+
+/// A contract between the network and a member or another organisation, made from a template.
+#[derive(Clone, Description)]
+pub struct Agreement(pub Handle<agreement::Model>);
+
+#[Object(use_type_description)]
+impl Agreement {
+    /// Opaque and globally unique.
+    pub async fn id(&self) -> ID {
+        node_id("agreement", self.0.id)
+    }
+
+    /// `2026-0042`, gapless per year. A draft has no number until it is offered: then it is `UTKAST` (draft).
+    async fn number(&self) -> &str {
+        self.0.number.as_deref().unwrap_or("UTKAST")
+    }
+
+    /// What it is for.
+    async fn kind(&self) -> AgreementKind {
+        self.0.kind.into()
+    }
+
+    /// Where it is in its life, derived from the dates below; never a stored flag that a job has to flip.
+    async fn status(&self, ctx: &Context<'_>, #[graphql(desc = "As of this day; today when left out.")] on: Option<Given<Date>>) -> Result<AgreementStatus> {
+        Ok(terms::of(&self.0).status(day(ctx, on)?).into())
+    }
+
+    /// The activity that it is about; null when it is about none.
+    async fn activity(&self, ctx: &Context<'_>) -> Option<Result<Activity>> {
+        activity_of(ctx, &self.0, |row| row.activity_id).await.transpose()
+    }
+
+    /// Which way the money goes.
+    async fn direction(&self) -> Direction {
+        self.0.direction.into()
+    }
+
+    /// The other side.
+    async fn counterparty(&self, ctx: &Context<'_>) -> Result<Counterparty> {
+        counterparty_of(ctx, &self.0, |row| (row.member_id, row.organisation_id)).await
+    }
+
+    /// The version of the template that it was made from; null when it was made from none, or from one that you may not see.
+    async fn template(&self, ctx: &Context<'_>) -> Option<Result<AgreementTemplateVersion>> {
+        version_of(ctx, &self.0, |row| row.template_version_id).await.transpose()
+    }
+
+    /// What its text was filled in with: a JSON object, empty when there is nothing to fill in.
+    async fn parameters(&self, ctx: &Context<'_>) -> Result<Json> {
+        let found = self.0.load(ctx, "", rules::parameters_of(database(ctx), &ids(&self.0))).await?;
+        Ok(found.get(&self.0.id).map_or_else(|| Json(serde_json::json!({})), |stored| Json::stored(stored)))
+    }
+
+    /// First day in force.
+    async fn starts_on(&self) -> Date {
+        Date(self.0.starts_on)
+    }
+
+    /// Last day of the agreed term, which is in force too; null: until further notice. A term that is prolonged by itself goes on after it: see `termEndsOn`.
+    async fn ends_on(&self) -> Option<Date> {
+        self.0.ends_on.map(Date)
+    }
+
+    /// Last day of the term that runs on a day: with every prolongation by then, and never later than the day before a signed successor starts. Null: until further notice.
+    async fn term_ends_on(&self, ctx: &Context<'_>, #[graphql(desc = "The day; today when left out.")] on: Option<Given<Date>>) -> Option<Result<Date>> {
+        day(ctx, on).map(|on| terms::of(&self.0).last_day(on).map(Date)).transpose()
+    }
+
+    /// Months of notice (uppsägningstid).
+    async fn notice_months(&self) -> i32 {
+        self.0.notice_months
+    }
+
+    /// Months that it is prolonged by, again and again, when nobody gives notice in time; null: it just ends.
+    async fn renewal_months(&self) -> Option<i32> {
+        self.0.renewal_months
+    }
+
+    /// When it was offered to the counterparty; null while a draft.
+    async fn offered_at(&self) -> Option<DateTime> {
+        self.0.offered_at.map(DateTime)
+    }
+
+    /// Day on which both had signed; null until then.
+    async fn signed_on(&self) -> Option<Date> {
+        self.0.signed_on.map(Date)
+    }
+
+    /// Day on which the draft or the offer was withdrawn; null when it was not.
+    async fn withdrawn_on(&self) -> Option<Date> {
+        self.0.withdrawn_on.map(Date)
+    }
+
+    /// Day on which notice was given; `endsOn` then says when it ends. Null when nobody gave notice.
+    async fn notice_given_on(&self) -> Option<Date> {
+        self.0.notice_given_on.map(Date)
+    }
+
+    /// Why it ends or was withdrawn; null when it goes on, or nobody said.
+    async fn termination_reason(&self) -> Option<&str> {
+        self.0.termination_reason.as_deref()
+    }
+
+    /// The next day on which something must be decided about it; null when it is not signed, has ended, has a signed successor or runs until further notice.
+    async fn next_deadline(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "On this day or after it; today when left out. Give the window's first day in `expiringAgreements`.")] on: Option<Given<Date>>,
+    ) -> Option<Result<AgreementDeadline>> {
+        let deadline = day(ctx, on).map(|on| AgreementDeadline::of(&self.0, on));
+        deadline.transpose()
+    }
+
+    /// Who decided it: organ, date, paragraph; null when nothing is known.
+    async fn decision(&self, ctx: &Context<'_>) -> Option<Result<Decision>> {
+        decision_of(ctx, &self.0, |row| row.decision_id).await.transpose()
+    }
+
+    /// What it costs; null when it costs nothing.
+    async fn fee(&self) -> Option<AgreementFee> {
+        AgreementFee::of(&self.0)
+    }
+
+    /// Who signed it, in the order that they did.
+    async fn signatures(&self, ctx: &Context<'_>) -> Result<Vec<Signature>> {
+        let found = self.0.load(ctx, "", async {
+            let rows = rules::signatures_of(database(ctx), &ids(&self.0)).await?;
+            Ok(grouped(rows, |row| row.agreement_id))
+        });
+        Ok(found.await?.get(&self.0.id).into_iter().flatten().cloned().map(Signature).collect())
+    }
+
+    /// The rendered text, frozen when the agreement was offered; null for a draft, and for one whose text is not kept in the register.
+    async fn document(&self, ctx: &Context<'_>) -> Option<Result<AgreementDocument>> {
+        AgreementDocument::of(ctx, &self.0).await.transpose()
+    }
+
+    /// The agreement that this one replaces; null when it replaces none.
+    async fn replaces(&self, ctx: &Context<'_>) -> Option<Result<Agreement>> {
+        agreement_of(ctx, &self.0, |row| row.replaces_id).await.transpose()
+    }
+
+    /// The agreement that replaced this one, or is drafted or offered to do so; null when there is none.
+    async fn replaced_by(&self, ctx: &Context<'_>) -> Option<Result<Agreement>> {
+        let columns = and(asked::<Agreement>(ctx, DIRECT), agreement::Column::ReplacesId);
+        let found = self.0.load(ctx, "", async {
+            let rows = agreements::successors_of(database(ctx), viewer(ctx), &ids(&self.0), &columns).await?;
+            Ok(grouped(Handle::each(rows), |row| row.replaces_id))
+        });
+        match found.await {
+            Ok(found) => found.get(&Some(self.0.id))?.first().cloned().map(Agreement).map(Ok),
+            Err(error) => Some(Err(error)),
+        }
+    }
+
+    /// The invoices and credit notes with a line about it.
+    #[expect(clippy::too_many_arguments, reason = "the contract's")]
+    async fn invoices(
+        &self,
+        ctx: &Context<'_>,
+        filter: Option<InvoiceFilter>,
+        order_by: Option<InvoiceOrder>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> Result<Connection<Invoice>> {
+        invoices_of(ctx, &self.0, invoices::Of::Agreement, |row| row.id.0, filter, order_by, page::args(first, after, last, before)).await
+    }
+
+    /// What was done to it, the oldest first; empty for those who may not read the audit trail.
+    async fn history(&self, ctx: &Context<'_>) -> Result<Vec<AuditEntry>> {
+        history_of(ctx, &self.0, |row| row.id.0).await
+    }
+}
+
+/// The day that somebody asks about: today unless they say so.
+fn day(ctx: &Context<'_>, on: Option<Given<Date>>) -> Result<NaiveDate> {
+    let mut faults = Faults::default();
+    let on = take(on, "on", &mut faults);
+    faults.finish()?;
+    Ok(on.map_or_else(|| database(ctx).clock.today(), |on| on.0))
+}
+
+fn ids(row: &Handle<agreement::Model>) -> Vec<AgreementId> {
+    row.siblings().iter().map(|row| row.id).collect()
+}
+
+impl Noun for Agreement {
+    type Row = agreement::Model;
+    const NAME: &'static str = "Agreement";
+
+    fn of(row: Handle<Self::Row>) -> Self {
+        Self(row)
+    }
+
+    fn columns(field: &str) -> &'static [Column<Self::Row>] {
+        use agreement::Column as C;
+        match field {
+            "number" => &[C::Number],
+            "kind" => &[C::Kind],
+            "status" | "termEndsOn" | "nextDeadline" => &terms::COLUMNS,
+            "activity" => &[C::ActivityId],
+            "direction" => &[C::Direction],
+            "counterparty" => &[C::MemberId, C::OrganisationId],
+            "template" => &[C::TemplateVersionId],
+            "startsOn" => &[C::StartsOn],
+            "endsOn" => &[C::EndsOn],
+            "noticeMonths" => &[C::NoticeMonths],
+            "renewalMonths" => &[C::RenewalMonths],
+            "offeredAt" => &[C::OfferedAt],
+            "signedOn" => &[C::SignedOn],
+            "withdrawnOn" => &[C::WithdrawnOn],
+            "noticeGivenOn" => &[C::NoticeGivenOn],
+            "terminationReason" => &[C::TerminationReason],
+            "decision" => &[C::DecisionId],
+            "fee" => AgreementFee::COLUMNS,
+            "replaces" => &[C::ReplacesId],
+            _ => &[],
+        }
+    }
+
+    fn always() -> &'static [Column<Self::Row>] {
+        &[agreement::Column::Id]
+    }
+}
+
+/// The agreement that each row of a batch names, if the viewer sees it.
+pub async fn agreement_of<M: Send + Sync>(ctx: &Context<'_>, row: &Handle<M>, id: fn(&M) -> Option<AgreementId>) -> Result<Option<Agreement>> {
+    let Some(own) = id(row) else { return Ok(None) };
+    let found = row
+        .load(ctx, "agreement", async {
+            let ids = distinct(row.siblings().iter().filter_map(id));
+            let rows = agreements::by_ids(database(ctx), viewer(ctx), &ids, &asked::<Agreement>(ctx, DIRECT)).await?;
+            Ok(grouped(Handle::each(rows), |row| row.id))
+        })
+        .await?;
+    Ok(found.get(&own).and_then(|rows| rows.first()).cloned().map(Agreement))
+}
+
+/// The counterparties of a batch.
+type Counterparties = (HashMap<MemberId, Vec<Member>>, HashMap<OrganisationId, Vec<Organisation>>);
+
+/// The counterparty that each row of a batch names, by its member's or its organisation's id: a statement for the members and one for the others at most.
+pub async fn counterparty_of<M: Send + Sync>(
+    ctx: &Context<'_>,
+    row: &Handle<M>,
+    ids: fn(&M) -> (Option<MemberId>, Option<OrganisationId>),
+) -> Result<Counterparty> {
+    let found: Arc<Counterparties> = row
+        .load(ctx, "counterparty", async {
+            let (db, viewer) = (database(ctx), viewer(ctx));
+            let of_members = distinct(row.siblings().iter().filter_map(|row| ids(row).0));
+            let of_others = distinct(row.siblings().iter().filter_map(|row| ids(row).1));
+            let (mut members, mut others) = (Vec::new(), Vec::new());
+            if !of_members.is_empty() {
+                members = members::by_ids(db, viewer, &of_members, &asked::<Member>(ctx, DIRECT)).await?;
+            }
+            if !of_others.is_empty() {
+                others = organisations::by_ids(db, viewer, &of_others, &asked::<Organisation>(ctx, DIRECT)).await?;
+            }
+            let members = grouped(Handle::each(members).into_iter().map(Member), |member| member.0.id);
+            Ok((members, grouped(Handle::each(others).into_iter().map(Organisation), |other| other.0.id)))
+        })
+        .await?;
+    let (member, other) = ids(row);
+    let member = member.and_then(|id| found.0.get(&id)?.first().cloned()).map(Counterparty::Member);
+    let other = || other.and_then(|id| found.1.get(&id)?.first().cloned()).map(Counterparty::Organisation);
+    member.or_else(other).ok_or_else(|| Error::NotFound("there is no such counterparty".into()))
+}
+
+/// The agreement with this id, if you may see it.
+pub async fn node(ctx: &Context<'_>, id: AgreementId) -> Result<Option<Agreement>> {
+    let found = agreements::by_ids(database(ctx), viewer(ctx), &[id], &every::<Agreement>()).await?;
+    Ok(found.into_iter().next().map(|row| Agreement(Handle::single(row))))
+}

@@ -1,0 +1,193 @@
+//! The audit trail as the API tells of it.
+
+use std::sync::Arc;
+
+use ::entity::{audit_entry, kind::SubjectKind};
+use async_graphql::{Context, Description, ID, InputObject, Object};
+use uuid::Uuid;
+
+use super::{
+    Node, database,
+    loaders::{Handle, grouped},
+    nodes_by_ids,
+    page::{self, CONNECTION, Column, Connection, Noun, asked},
+    scalars::{DateTime, Given, Json, NodeId, node_id, take},
+    viewer,
+};
+use crate::{
+    audit,
+    error::{Faults, Result},
+};
+
+/// One committed change: who, what, when, before and after. `hash` covers the entry and the hash before it.
+#[derive(Clone, Description)]
+pub struct AuditEntry(pub Handle<audit_entry::Model>);
+
+/// The words of ids, for each kind of subject.
+pub fn noun(kind: SubjectKind) -> &'static str {
+    match kind {
+        SubjectKind::Member => "member",
+        SubjectKind::ContactArea => "contact_area",
+        SubjectKind::Contact => "contact",
+        SubjectKind::Organisation => "organisation",
+        SubjectKind::Activity => "activity",
+        SubjectKind::StatusReport => "status_report",
+        SubjectKind::FeeSchedule => "fee_schedule",
+        SubjectKind::Template => "template",
+        SubjectKind::Agreement => "agreement",
+        SubjectKind::Invoice => "invoice",
+    }
+}
+
+#[Object(use_type_description)]
+impl AuditEntry {
+    /// Opaque and globally unique.
+    pub async fn id(&self) -> ID {
+        // A revision is a number; it stands in the UUID's low half so that every id has one shape.
+        node_id("audit_entry", Uuid::from_u128(u128::from(self.0.revision.unsigned_abs())))
+    }
+
+    /// The place in the trail: 1, 2, 3 … without a gap.
+    async fn revision(&self) -> String {
+        self.0.revision.to_string()
+    }
+
+    /// When it was committed.
+    async fn at(&self) -> DateTime {
+        DateTime(self.0.at)
+    }
+
+    /// Who did it: the subject of the token, or the command at the machine.
+    async fn actor(&self) -> &str {
+        &self.0.actor
+    }
+
+    /// What was done, as the mutation's or command's name.
+    async fn action(&self) -> &str {
+        &self.0.action
+    }
+
+    /// What it was done to; null when it is of a kind that has no node or is gone.
+    async fn subject(&self, ctx: &Context<'_>) -> Option<Result<Node>> {
+        let key = |row: &audit_entry::Model| NodeId { noun: noun(row.subject_kind).to_owned(), id: row.subject_id };
+        let ids: Vec<_> = self.0.siblings().iter().map(key).collect();
+        let found = self.0.load(ctx, "subject", async { nodes_by_ids(ctx, &ids).await }).await;
+        match found {
+            Ok(found) => found.get(&key(&self.0)).cloned().map(Ok),
+            Err(error) => Some(Err(error)),
+        }
+    }
+
+    /// The thing before, as it was stored; null when it was not there.
+    async fn before(&self) -> Option<Json> {
+        self.0.before.as_deref().map(Json::stored)
+    }
+
+    /// The thing after, as it was stored; null when it is gone.
+    async fn after(&self) -> Option<Json> {
+        self.0.after.as_deref().map(Json::stored)
+    }
+
+    /// SHA-256 over this entry and the hash before it, in hexadecimal.
+    async fn hash(&self) -> &str {
+        &self.0.hash
+    }
+}
+
+impl Noun for AuditEntry {
+    type Row = audit_entry::Model;
+    const NAME: &'static str = "AuditEntry";
+
+    fn of(row: Handle<Self::Row>) -> Self {
+        Self(row)
+    }
+
+    fn columns(field: &str) -> &'static [Column<Self::Row>] {
+        use audit_entry::Column as C;
+        match field {
+            "at" => &[C::At],
+            "actor" => &[C::Actor],
+            "action" => &[C::Action],
+            "subject" => &[C::SubjectKind],
+            "before" => &[C::Before],
+            "after" => &[C::After],
+            "hash" => &[C::Hash],
+            _ => &[],
+        }
+    }
+
+    fn always() -> &'static [Column<Self::Row>] {
+        &[audit_entry::Column::Revision, audit_entry::Column::SubjectId]
+    }
+}
+
+/// Which entries of the trail; every part narrows the others.
+#[derive(InputObject, Default)]
+pub struct AuditFilter {
+    /// Done by this subject.
+    actor: Option<String>,
+    /// Done to this thing.
+    subject: Option<ID>,
+    /// Not before this instant.
+    from: Option<Given<DateTime>>,
+    /// Before this instant.
+    to: Option<Given<DateTime>>,
+}
+
+impl AuditFilter {
+    fn check(self, faults: &mut Faults) -> audit::Filter {
+        audit::Filter {
+            actor: self.actor,
+            subject: self.subject.map(|id| faults.take("filter.subject", id.parse::<NodeId>().map(|read| read.id))),
+            from: take(self.from, "filter.from", faults).map(|from| from.0),
+            to: take(self.to, "filter.to", faults).map(|to| to.0),
+        }
+    }
+}
+
+/// The audit trail's queries.
+#[derive(Default)]
+pub struct AuditQuery;
+
+#[Object]
+impl AuditQuery {
+    /// What was done in the register, the latest first; empty unless you may read the trail (OFFICE, AUDITOR).
+    async fn audit_log(
+        &self,
+        ctx: &Context<'_>,
+        filter: Option<AuditFilter>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> Result<Connection<AuditEntry>> {
+        let mut faults = Faults::default();
+        let filter = filter.unwrap_or_default().check(&mut faults);
+        faults.finish()?;
+        let slice = audit::list(database(ctx), viewer(ctx), &filter, &page::args(first, after, last, before), &asked::<AuditEntry>(ctx, CONNECTION)).await?;
+        let count: page::Count = Arc::new(move |ctx| {
+            let filter = filter.clone();
+            Box::pin(async move { audit::count(database(ctx), viewer(ctx), &filter).await })
+        });
+        Ok(Connection::new(slice, count))
+    }
+}
+
+/// The trail of each row of a batch, the oldest entry first; empty for those who may not read it.
+pub async fn history_of<M: Send + Sync>(ctx: &Context<'_>, row: &Handle<M>, id: fn(&M) -> Uuid) -> Result<Vec<AuditEntry>> {
+    let subjects: Vec<_> = row.siblings().iter().map(id).collect();
+    let columns = asked::<AuditEntry>(ctx, page::DIRECT);
+    let entries = row
+        .load(ctx, "history", async {
+            let entries = audit::about(database(ctx), viewer(ctx), &subjects, &columns).await?;
+            Ok(grouped(Handle::each(entries), |entry| entry.subject_id))
+        })
+        .await?;
+    Ok(entries.get(&id(row)).into_iter().flatten().cloned().map(AuditEntry).collect())
+}
+
+/// The entry with this id.
+pub async fn node(ctx: &Context<'_>, id: Uuid) -> Result<Option<AuditEntry>> {
+    let Ok(revision) = i64::try_from(id.as_u128()) else { return Ok(None) };
+    Ok(audit::by_revision(database(ctx), viewer(ctx), revision).await?.map(|row| AuditEntry(Handle::single(row))))
+}

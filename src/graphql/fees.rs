@@ -1,0 +1,306 @@
+//! Fees as the API tells of them.
+
+use ::entity::{fee_schedule, id::FeeScheduleId, money::PerMille};
+use async_graphql::{Context, Description, Enum, ID, InputObject, Object};
+
+use super::{
+    activities::{Activity, changed},
+    database,
+    decisions::{Decision, DecisionInput, decision_of, decision_row_of},
+    loaders::Handle,
+    page::{Column, DIRECT, Noun, asked, every},
+    scalars::{Date, Given, Money, node_id, row_id, take},
+    viewer,
+};
+use crate::{
+    error::{Error, Faults, Result},
+    fees::{self, schedules},
+};
+
+/// What a fee is reckoned on.
+#[derive(Enum, Copy, Clone, PartialEq, Eq)]
+#[graphql(remote = "::entity::kind::FeeBasis")]
+pub enum FeeBasis {
+    /// The same sum each year.
+    FixedPerYear,
+    /// A per mille of the member's allocation (tilldelning) of the year.
+    PerMilleOfAllocation,
+    /// A sum for each participant.
+    PerParticipant,
+    /// One sum, once.
+    OneOff,
+}
+
+/// A VAT treatment (momssats).
+#[derive(Enum, Copy, Clone, PartialEq, Eq)]
+#[graphql(remote = "::entity::kind::VatRate")]
+pub enum VatRate {
+    /// 25 %.
+    #[graphql(name = "STANDARD_25")]
+    Standard25,
+    /// 12 %.
+    #[graphql(name = "REDUCED_12")]
+    Reduced12,
+    /// 6 %.
+    #[graphql(name = "REDUCED_6")]
+    Reduced6,
+    /// 0 %.
+    Zero,
+    /// Exempt, with a reason in words.
+    Exempt,
+    /// Outside the scope of VAT; never on an invoice with the others.
+    OutsideScope,
+}
+
+/// What a fee comes to, and how.
+#[derive(Clone, Description)]
+pub struct FeeQuote(pub fees::Quote);
+
+#[Object(use_type_description)]
+impl FeeQuote {
+    /// The fee of the whole year, net of VAT.
+    async fn amount(&self) -> Money {
+        self.0.amount.into()
+    }
+
+    /// What it is reckoned on.
+    async fn basis(&self) -> FeeBasis {
+        self.0.basis.into()
+    }
+
+    /// The rate; null unless it is reckoned per mille.
+    async fn per_mille(&self) -> Option<f64> {
+        self.0.per_mille.map(PerMille::as_f64)
+    }
+
+    /// The allocation that the rate is of; null unless it is reckoned per mille.
+    async fn allocation(&self) -> Option<Money> {
+        self.0.allocation.map(Money)
+    }
+
+    /// Whether the rule's cap (maxtak) made it less.
+    async fn capped(&self) -> bool {
+        self.0.capped
+    }
+}
+
+/// The price of taking part in an activity from a date on, or of being a member.
+#[derive(Clone, Description)]
+pub struct FeeSchedule(pub Handle<fee_schedule::Model>);
+
+#[Object(use_type_description)]
+impl FeeSchedule {
+    /// Opaque and globally unique.
+    async fn id(&self) -> ID {
+        node_id("fee_schedule", self.0.id)
+    }
+
+    /// First day.
+    async fn valid_from(&self) -> Date {
+        Date(self.0.valid_from)
+    }
+
+    /// Last day; null: until further notice.
+    async fn valid_to(&self) -> Option<Date> {
+        self.0.valid_to.map(Date)
+    }
+
+    /// What it is reckoned on.
+    async fn basis(&self) -> FeeBasis {
+        self.0.basis.into()
+    }
+
+    /// The sum, net of VAT; null when it is reckoned per mille.
+    async fn amount(&self) -> Option<Money> {
+        self.0.amount.map(Money)
+    }
+
+    /// The rate; null unless it is reckoned per mille.
+    async fn per_mille(&self) -> Option<f64> {
+        self.0.per_mille.map(PerMille::as_f64)
+    }
+
+    /// Nobody pays more than this (maxtak); null: no cap.
+    async fn cap(&self) -> Option<Money> {
+        self.0.cap.map(Money)
+    }
+
+    /// Nobody pays less than this; null: no minimum.
+    async fn minimum(&self) -> Option<Money> {
+        self.0.minimum.map(Money)
+    }
+
+    /// The VAT treatment.
+    async fn vat_rate(&self) -> VatRate {
+        self.0.vat_rate.into()
+    }
+
+    /// Who decided it; null when nobody said.
+    async fn decision(&self, ctx: &Context<'_>) -> Option<Result<Decision>> {
+        decision_of(ctx, &self.0, |row| row.decision_id).await.transpose()
+    }
+
+    /// Whether it was decided after its first day, so that it also counts for days before the decision; null when the day of the decision is not known.
+    async fn decided_late(&self, ctx: &Context<'_>) -> Option<Result<bool>> {
+        let decision = decision_row_of(ctx, &self.0, |row| row.decision_id).await.transpose()?;
+        decision.map(|decision| schedules::is_decided_late(&self.0, &decision)).transpose()
+    }
+}
+
+impl Noun for FeeSchedule {
+    type Row = fee_schedule::Model;
+    const NAME: &'static str = "FeeSchedule";
+
+    fn of(row: Handle<Self::Row>) -> Self {
+        Self(row)
+    }
+
+    fn columns(field: &str) -> &'static [Column<Self::Row>] {
+        use fee_schedule::Column as C;
+        match field {
+            "validFrom" => &[C::ValidFrom],
+            "validTo" => &[C::ValidTo],
+            "basis" => &[C::Basis],
+            "amount" => &[C::Amount],
+            "perMille" => &[C::PerMille],
+            "cap" => &[C::Cap],
+            "minimum" => &[C::Minimum],
+            "vatRate" => &[C::VatRate],
+            "decision" => &[C::DecisionId],
+            "decidedLate" => &[C::DecisionId, C::ValidFrom],
+            _ => &[],
+        }
+    }
+
+    fn always() -> &'static [Column<Self::Row>] {
+        &[fee_schedule::Column::Id]
+    }
+}
+
+/// Questions about fees.
+#[derive(Default)]
+pub struct FeeQuery;
+
+#[Object]
+impl FeeQuery {
+    /// The network's own fees, the latest first: what is PER_MILLE_OF_ALLOCATION is the service fee (serviceavgift), what is FIXED_PER_YEAR the membership fee (medlemsavgift).
+    async fn network_fees(&self, ctx: &Context<'_>) -> Result<Vec<FeeSchedule>> {
+        let found = schedules::of_network(database(ctx), &asked::<FeeSchedule>(ctx, DIRECT)).await?;
+        Ok(Handle::each(found).into_iter().map(FeeSchedule).collect())
+    }
+}
+
+/// A price of taking part in an activity.
+#[derive(InputObject)]
+pub struct FeeScheduleSetInput {
+    /// Which activity.
+    activity: ID,
+    /// First day.
+    valid_from: Given<Date>,
+    /// Last day; leave out: until further notice.
+    valid_to: Option<Given<Date>>,
+    /// What it is reckoned on.
+    basis: FeeBasis,
+    /// The sum, net of VAT; for every basis but PER_MILLE_OF_ALLOCATION.
+    amount: Option<Given<Money>>,
+    /// The rate, 0 to 1000 with at most three decimals; for PER_MILLE_OF_ALLOCATION.
+    per_mille: Option<f64>,
+    /// Nobody pays more than this (maxtak).
+    cap: Option<Given<Money>>,
+    /// Nobody pays less than this.
+    minimum: Option<Given<Money>>,
+    /// The VAT treatment.
+    vat_rate: VatRate,
+    /// Who decided it.
+    decision: Option<DecisionInput>,
+}
+
+/// A price of being a member.
+#[derive(InputObject)]
+pub struct NetworkFeeSetInput {
+    /// First day.
+    valid_from: Given<Date>,
+    /// Last day; leave out: until further notice.
+    valid_to: Option<Given<Date>>,
+    /// PER_MILLE_OF_ALLOCATION: the service fee (serviceavgift). FIXED_PER_YEAR: the membership fee (medlemsavgift).
+    basis: FeeBasis,
+    /// The sum, net of VAT; for every basis but PER_MILLE_OF_ALLOCATION.
+    amount: Option<Given<Money>>,
+    /// The rate, 0 to 1000 with at most three decimals; for PER_MILLE_OF_ALLOCATION.
+    per_mille: Option<f64>,
+    /// Nobody pays more than this (maxtak).
+    cap: Option<Given<Money>>,
+    /// Nobody pays less than this.
+    minimum: Option<Given<Money>>,
+    /// The VAT treatment.
+    vat_rate: VatRate,
+    /// Who decided it.
+    decision: Option<DecisionInput>,
+}
+
+impl NetworkFeeSetInput {
+    fn check(self, faults: &mut Faults) -> schedules::NewSchedule {
+        let money = |given, path: &str, faults: &mut Faults| take(given, path, faults).map(|sum: Money| sum.0);
+        schedules::NewSchedule {
+            activity: None,
+            valid_from: self.valid_from.take("input.validFrom", faults).0,
+            valid_to: take(self.valid_to, "input.validTo", faults).map(|day| day.0),
+            basis: self.basis.into(),
+            amount: money(self.amount, "input.amount", faults),
+            per_mille: self.per_mille.map(|rate| faults.take("input.perMille", schedules::rate(rate))),
+            cap: money(self.cap, "input.cap", faults),
+            minimum: money(self.minimum, "input.minimum", faults),
+            vat_rate: self.vat_rate.into(),
+            decision: self.decision.map(|decision| decision.check("input.decision", faults)),
+        }
+    }
+}
+
+impl FeeScheduleSetInput {
+    fn check(self, faults: &mut Faults) -> schedules::NewSchedule {
+        let activity = row_id(&self.activity, "activity", "input.activity", faults);
+        let price = NetworkFeeSetInput {
+            valid_from: self.valid_from,
+            valid_to: self.valid_to,
+            basis: self.basis,
+            amount: self.amount,
+            per_mille: self.per_mille,
+            cap: self.cap,
+            minimum: self.minimum,
+            vat_rate: self.vat_rate,
+            decision: self.decision,
+        };
+        schedules::NewSchedule { activity: Some(activity), ..price.check(faults) }
+    }
+}
+
+/// Deeds on fees.
+#[derive(Default)]
+pub struct FeeMutation;
+
+#[Object]
+impl FeeMutation {
+    /// Sets a price of taking part in an activity. It takes the place of one with the same first day and basis; an open-ended one that
+    /// it begins in ends the day before. CONFLICT with reason OVERLAPS when another of the basis holds on a day of it.
+    async fn fee_schedule_set(&self, ctx: &Context<'_>, input: FeeScheduleSetInput) -> Result<Activity> {
+        let mut faults = Faults::default();
+        let new = input.check(&mut faults);
+        let activity = new.activity.unwrap_or_default();
+        schedules::set(database(ctx), viewer(ctx), new, faults).await?;
+        changed(ctx, activity).await
+    }
+
+    /// Sets the network's own service or membership fee, as `feeScheduleSet` does for an activity. The one in force on 1 January counts for the year.
+    async fn network_fee_set(&self, ctx: &Context<'_>, input: NetworkFeeSetInput) -> Result<FeeSchedule> {
+        let mut faults = Faults::default();
+        let new = input.check(&mut faults);
+        let id = schedules::set(database(ctx), viewer(ctx), new, faults).await?;
+        changed_schedule(ctx, id).await
+    }
+}
+
+async fn changed_schedule(ctx: &Context<'_>, id: FeeScheduleId) -> Result<FeeSchedule> {
+    let found = schedules::by_ids(database(ctx), &[id], &every::<FeeSchedule>()).await?;
+    let row = found.into_iter().next().ok_or_else(|| Error::NotFound("there is no such fee".into()))?;
+    Ok(FeeSchedule(Handle::single(row)))
+}

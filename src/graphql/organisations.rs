@@ -1,0 +1,123 @@
+//! Organisations as the API tells of them.
+
+use ::entity::{id::OrganisationId, organisation};
+use async_graphql::{Context, Description, ID, InputObject, MaybeUndefined, Object};
+
+use super::{
+    agreements::{Agreement, agreements_of},
+    database,
+    loaders::Handle,
+    page::{self, Column, Connection, Noun, every},
+    scalars::{Given, OrgNumber, node_id, row_id, take},
+    viewer,
+};
+use crate::{
+    agreements::Of,
+    error::{Error, Faults, Result},
+    organisations,
+};
+
+/// A counterparty that is no member: an authority, a company, a university, a consultant.
+#[derive(Clone, Description)]
+pub struct Organisation(pub Handle<organisation::Model>);
+
+#[Object(use_type_description)]
+impl Organisation {
+    /// Opaque and globally unique.
+    pub async fn id(&self) -> ID {
+        node_id("organisation", self.0.id)
+    }
+
+    /// Its name.
+    async fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Its organisation number (organisationsnummer); null when not known.
+    async fn org_number(&self) -> Option<OrgNumber> {
+        self.0.org_number.clone().map(OrgNumber)
+    }
+
+    /// The agreements with it.
+    async fn agreements(&self, ctx: &Context<'_>, first: Option<i32>, after: Option<String>, last: Option<i32>, before: Option<String>) -> Result<Connection<Agreement>> {
+        agreements_of(ctx, &self.0, Of::Organisation, |row| row.id.0, None, None, page::args(first, after, last, before)).await
+    }
+}
+
+impl Noun for Organisation {
+    type Row = organisation::Model;
+    const NAME: &'static str = "Organisation";
+
+    fn of(row: Handle<Self::Row>) -> Self {
+        Self(row)
+    }
+
+    fn columns(field: &str) -> &'static [Column<Self::Row>] {
+        match field {
+            "name" => &[organisation::Column::Name],
+            "orgNumber" => &[organisation::Column::OrgNumber],
+            _ => &[],
+        }
+    }
+
+    fn always() -> &'static [Column<Self::Row>] {
+        &[organisation::Column::Id]
+    }
+}
+
+/// The organisation with this id, if you may see it.
+pub async fn node(ctx: &Context<'_>, id: OrganisationId) -> Result<Option<Organisation>> {
+    let found = organisations::by_ids(database(ctx), viewer(ctx), &[id], &every::<Organisation>()).await?;
+    Ok(found.into_iter().next().map(|row| Organisation(Handle::single(row))))
+}
+
+async fn changed(ctx: &Context<'_>, id: OrganisationId) -> Result<Organisation> {
+    node(ctx, id).await?.ok_or_else(|| Error::NotFound("there is no such organisation".into()))
+}
+
+/// An organisation to be added.
+#[derive(InputObject)]
+pub struct OrganisationAddInput {
+    /// Its name.
+    name: String,
+    /// Null when not known.
+    org_number: Option<Given<OrgNumber>>,
+}
+
+/// What changes about an organisation; what is left out stays as it is.
+#[derive(InputObject)]
+pub struct OrganisationUpdateInput {
+    /// Which.
+    organisation: ID,
+    /// A new name.
+    name: Option<String>,
+    /// Null: no longer known.
+    org_number: MaybeUndefined<Given<OrgNumber>>,
+}
+
+/// Deeds on organisations.
+#[derive(Default)]
+pub struct OrganisationMutation;
+
+#[Object]
+impl OrganisationMutation {
+    /// Adds an organisation that the network can make agreements with.
+    async fn organisation_add(&self, ctx: &Context<'_>, input: OrganisationAddInput) -> Result<Organisation> {
+        let mut faults = Faults::default();
+        let number = take(input.org_number, "input.orgNumber", &mut faults).map(|number| number.0);
+        faults.text("input.name", &input.name, crate::error::LINE);
+        faults.finish()?;
+        let id = organisations::add(database(ctx), viewer(ctx), &input.name, number).await?;
+        changed(ctx, id).await
+    }
+
+    /// Changes what is known of an organisation.
+    async fn organisation_update(&self, ctx: &Context<'_>, input: OrganisationUpdateInput) -> Result<Organisation> {
+        let mut faults = Faults::default();
+        let id = row_id(&input.organisation, "organisation", "input.organisation", &mut faults);
+        let number = super::scalars::change(input.org_number, "input.orgNumber", &mut faults).map(|number| number.map(|number| number.0));
+        faults.finish()?;
+        organisations::update(database(ctx), viewer(ctx), id, input.name.as_deref(), number).await?;
+        changed(ctx, id).await
+    }
+}

@@ -1,0 +1,173 @@
+//! Status reports as the API tells of them.
+
+use std::sync::Arc;
+
+use ::entity::{activity, id::StatusReportId, status_report};
+use async_graphql::{Context, Description, Enum, ID, InputObject, Object};
+
+use super::{
+    activities::{Activity, activity_of, ids},
+    database,
+    loaders::Handle,
+    page::{self, CONNECTION, Column, Connection, Noun, Pages, asked, every},
+    scalars::{DateTime, node_id, row_id},
+    viewer,
+};
+use crate::{
+    activities::status_reports,
+    error::{Error, Faults, Result},
+};
+
+/// How an activity is going, in one word.
+#[derive(Enum, Copy, Clone, PartialEq, Eq)]
+#[graphql(remote = "::entity::kind::Health")]
+pub enum Health {
+    /// As planned.
+    Green,
+    /// Needs attention.
+    Yellow,
+    /// Needs a decision.
+    Red,
+}
+
+/// The fixed form for telling the board how an activity is going.
+#[derive(Clone, Description)]
+pub struct StatusReport(pub Handle<status_report::Model>);
+
+#[Object(use_type_description)]
+impl StatusReport {
+    /// Opaque and globally unique.
+    pub async fn id(&self) -> ID {
+        node_id("status_report", self.0.id)
+    }
+
+    /// The activity that it is about.
+    async fn activity(&self, ctx: &Context<'_>) -> Result<Activity> {
+        let found = activity_of(ctx, &self.0, |row| Some(row.activity_id)).await?;
+        found.ok_or_else(|| Error::NotFound("there is no such activity".into()))
+    }
+
+    /// The period told about, as `2026-T2`.
+    async fn period(&self) -> &str {
+        &self.0.period
+    }
+
+    /// In one word.
+    async fn health(&self) -> Health {
+        self.0.health.into()
+    }
+
+    /// In a few words.
+    async fn summary(&self) -> &str {
+        &self.0.summary
+    }
+
+    /// What went otherwise than planned; null when nothing did.
+    async fn deviations(&self) -> Option<&str> {
+        self.0.deviations.as_deref()
+    }
+
+    /// What comes next; null when nobody said.
+    async fn next_steps(&self) -> Option<&str> {
+        self.0.next_steps.as_deref()
+    }
+
+    /// Who told: the subject of the token that it was filed with.
+    async fn reported_by(&self) -> &str {
+        &self.0.reported_by
+    }
+
+    /// When.
+    async fn reported_at(&self) -> DateTime {
+        DateTime(self.0.reported_at)
+    }
+}
+
+impl Noun for StatusReport {
+    type Row = status_report::Model;
+    const NAME: &'static str = "StatusReport";
+
+    fn of(row: Handle<Self::Row>) -> Self {
+        Self(row)
+    }
+
+    fn columns(field: &str) -> &'static [Column<Self::Row>] {
+        use status_report::Column as C;
+        match field {
+            "activity" => &[C::ActivityId],
+            "period" => &[C::Period],
+            "health" => &[C::Health],
+            "summary" => &[C::Summary],
+            "deviations" => &[C::Deviations],
+            "nextSteps" => &[C::NextSteps],
+            "reportedBy" => &[C::ReportedBy],
+            "reportedAt" => &[C::ReportedAt],
+            _ => &[],
+        }
+    }
+
+    fn always() -> &'static [Column<Self::Row>] {
+        &[status_report::Column::Id]
+    }
+}
+
+/// The same page of the reports on each row of a batch of activities.
+pub(super) async fn reports_of(
+    ctx: &Context<'_>,
+    row: &Handle<activity::Model>,
+    args: crate::page::Args,
+) -> Result<Connection<StatusReport>> {
+    let pages = row
+        .load(ctx, "pages", async {
+            let columns = asked::<StatusReport>(ctx, CONNECTION);
+            Ok(Pages::new(status_reports::of_each(database(ctx), viewer(ctx), &ids(row), &args, &columns).await?))
+        })
+        .await?;
+    let own = row.clone();
+    let count: page::Count = Arc::new(move |ctx| {
+        let own = own.clone();
+        Box::pin(async move {
+            let counts = own.load(ctx, "count", status_reports::count_each(database(ctx), viewer(ctx), &ids(&own))).await?;
+            Ok(counts.get(&own.id.0).copied().unwrap_or_default())
+        })
+    });
+    Ok(pages.connection(row.id, count))
+}
+
+/// The report with this id, if you may see it.
+pub async fn node(ctx: &Context<'_>, id: StatusReportId) -> Result<Option<StatusReport>> {
+    let found = status_reports::by_ids(database(ctx), viewer(ctx), &[id], &every::<StatusReport>()).await?;
+    Ok(found.into_iter().next().map(|row| StatusReport(Handle::single(row))))
+}
+
+/// A report on an activity.
+#[derive(InputObject)]
+pub struct StatusReportFileInput {
+    /// Which activity.
+    activity: ID,
+    /// The period told about, as `2026-T2`.
+    period: String,
+    /// How it is going, in one word.
+    health: Health,
+    /// And in a few.
+    summary: String,
+    /// What went otherwise than planned.
+    deviations: Option<String>,
+    /// What comes next.
+    next_steps: Option<String>,
+}
+
+/// Files a report.
+pub(super) async fn file(ctx: &Context<'_>, input: StatusReportFileInput) -> Result<StatusReport> {
+    let mut faults = Faults::default();
+    let new = status_reports::NewReport {
+        activity: row_id(&input.activity, "activity", "input.activity", &mut faults),
+        period: input.period,
+        health: input.health.into(),
+        summary: input.summary,
+        deviations: input.deviations,
+        next_steps: input.next_steps,
+    };
+    let id = status_reports::file(database(ctx), viewer(ctx), new, faults).await?;
+    node(ctx, id).await?.ok_or_else(|| Error::NotFound("there is no such status report".into()))
+}

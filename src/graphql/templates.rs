@@ -1,0 +1,421 @@
+//! Templates as the API tells of them.
+
+use std::{collections::HashMap, sync::Arc};
+
+use ::entity::{
+    id::{TemplateId, TemplateVersionId},
+    template, template_text, template_version,
+};
+use async_graphql::{Context, Description, Enum, ID, InputObject, Object, OneofObject};
+
+use super::{
+    activities::{Activity, activity_of},
+    agreements::AgreementKind,
+    database,
+    loaders::{Handle, distinct, grouped},
+    page::{self, CONNECTION, Column, Connection, DIRECT, Noun, and, asked, every},
+    scalars::{DateTime, Json, node_id, row_id},
+    viewer,
+};
+use crate::{
+    agreements,
+    error::{Error, Faults, LINE, Result},
+    templates,
+};
+
+/// Where a template version is in its life.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "::entity::kind::TemplateState")]
+pub enum TemplateState {
+    /// May still change; seen by those alone who keep templates.
+    Draft,
+    /// Never changes, and new agreements get the newest of these.
+    Published,
+    /// Never changes, and no new agreement gets it.
+    Retired,
+}
+
+/// What a parameter of a template holds.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "templates::ParameterType")]
+pub enum ParameterType {
+    /// Text.
+    Text,
+    /// A day, ISO 8601.
+    Date,
+    /// Kronor, as `Money`.
+    Money,
+    /// A whole number.
+    Integer,
+    /// True or false.
+    Boolean,
+}
+
+/// An entry of the template library (mallbibliotek).
+#[derive(Clone, Description)]
+pub struct AgreementTemplate(pub Handle<template::Model>);
+
+#[Object(use_type_description)]
+impl AgreementTemplate {
+    /// Opaque and globally unique.
+    pub async fn id(&self) -> ID {
+        node_id("template", self.0.id)
+    }
+
+    /// Its short name, unique: `deltagande-bip`.
+    async fn slug(&self) -> &str {
+        &self.0.slug
+    }
+
+    /// Its title.
+    async fn title(&self) -> &str {
+        &self.0.title
+    }
+
+    /// What agreements are made from it.
+    async fn kind(&self) -> AgreementKind {
+        self.0.kind.into()
+    }
+
+    /// The activity that it is for; null: any.
+    async fn activity(&self, ctx: &Context<'_>) -> Option<Result<Activity>> {
+        activity_of(ctx, &self.0, |row| row.activity_id).await.transpose()
+    }
+
+    /// Its versions, the first one first. Drafts are seen by those alone who may read unpublished templates.
+    async fn versions(&self, ctx: &Context<'_>) -> Result<Vec<AgreementTemplateVersion>> {
+        let columns = and(asked::<AgreementTemplateVersion>(ctx, DIRECT), template_version::Column::TemplateId);
+        let found = self
+            .0
+            .load(ctx, "", async {
+                let rows = templates::versions_of(database(ctx), viewer(ctx), &ids(&self.0), &columns).await?;
+                Ok(grouped(Handle::each(rows), |row| row.template_id))
+            })
+            .await?;
+        Ok(found.get(&self.0.id).into_iter().flatten().cloned().map(AgreementTemplateVersion).collect())
+    }
+
+    /// The newest published version, the one that new agreements get; null when none is published, or all are retired.
+    async fn current(&self, ctx: &Context<'_>) -> Option<Result<AgreementTemplateVersion>> {
+        let columns = and(asked::<AgreementTemplateVersion>(ctx, DIRECT), template_version::Column::TemplateId);
+        let found = self.0.load(ctx, "", async {
+            let rows = templates::current_of(database(ctx), viewer(ctx), &ids(&self.0), &columns).await?;
+            Ok(grouped(Handle::each(rows), |row| row.template_id))
+        });
+        match found.await {
+            Ok(found) => found.get(&self.0.id)?.first().cloned().map(AgreementTemplateVersion).map(Ok),
+            Err(error) => Some(Err(error)),
+        }
+    }
+
+    /// How uniform the agreements are: for each version, how many are made from it. Only agreements that you may see are counted.
+    async fn usage(&self, ctx: &Context<'_>) -> Result<Vec<TemplateUsage>> {
+        let columns = and(asked::<AgreementTemplateVersion>(ctx, &[&["version"]]), template_version::Column::TemplateId);
+        let found = self
+            .0
+            .load(ctx, "", async {
+                let rows = templates::versions_of(database(ctx), viewer(ctx), &ids(&self.0), &columns).await?;
+                let versions: Vec<_> = rows.iter().map(|row| row.id).collect();
+                let usage = agreements::usage_of(database(ctx), viewer(ctx), &versions).await?;
+                Ok((grouped(Handle::each(rows), |row| row.template_id), usage))
+            })
+            .await?;
+        let (versions, usage) = &*found;
+        let of = |version: &Handle<template_version::Model>| TemplateUsage {
+            version: version.clone(),
+            usage: usage.get(&version.id).copied().unwrap_or_default(),
+        };
+        Ok(versions.get(&self.0.id).into_iter().flatten().map(of).collect())
+    }
+}
+
+fn ids(row: &Handle<template::Model>) -> Vec<TemplateId> {
+    row.siblings().iter().map(|row| row.id).collect()
+}
+
+impl Noun for AgreementTemplate {
+    type Row = template::Model;
+    const NAME: &'static str = "AgreementTemplate";
+
+    fn of(row: Handle<Self::Row>) -> Self {
+        Self(row)
+    }
+
+    fn columns(field: &str) -> &'static [Column<Self::Row>] {
+        use template::Column as C;
+        match field {
+            "slug" => &[C::Slug],
+            "title" => &[C::Title],
+            "kind" => &[C::Kind],
+            "activity" => &[C::ActivityId],
+            _ => &[],
+        }
+    }
+
+    fn always() -> &'static [Column<Self::Row>] {
+        &[template::Column::Id]
+    }
+}
+
+/// A version of a template. Published versions never change.
+#[derive(Clone, Description)]
+pub struct AgreementTemplateVersion(pub Handle<template_version::Model>);
+
+#[Object(use_type_description)]
+impl AgreementTemplateVersion {
+    /// Opaque and globally unique.
+    pub async fn id(&self) -> ID {
+        node_id("template_version", self.0.id)
+    }
+
+    /// The template.
+    async fn template(&self, ctx: &Context<'_>) -> Result<AgreementTemplate> {
+        let found = self
+            .0
+            .load(ctx, "", async {
+                let ids = distinct(self.0.siblings().iter().map(|row| row.template_id));
+                let rows = templates::by_ids(database(ctx), viewer(ctx), &ids, &asked::<AgreementTemplate>(ctx, DIRECT)).await?;
+                Ok(grouped(Handle::each(rows), |row| row.id))
+            })
+            .await?;
+        let template = found.get(&self.0.template_id).and_then(|rows| rows.first()).cloned();
+        template.map(AgreementTemplate).ok_or_else(|| Error::NotFound("there is no such template".into()))
+    }
+
+    /// 1, 2, 3 …
+    async fn version(&self) -> i32 {
+        self.0.version
+    }
+
+    /// Where it is in its life.
+    async fn state(&self) -> TemplateState {
+        self.0.state.into()
+    }
+
+    /// Its language, BCP 47: `sv`.
+    async fn language(&self) -> &str {
+        &self.0.language
+    }
+
+    /// The text: Markdown with placeholders.
+    async fn body(&self, ctx: &Context<'_>) -> Result<String> {
+        let texts = texts(ctx, &self.0, template_text::Column::Body).await?;
+        Ok(texts.get(&self.0.id).map(|text| text.body.clone()).unwrap_or_default())
+    }
+
+    /// What it asks for when an agreement is made from it, in the order of the form.
+    async fn parameters(&self, ctx: &Context<'_>) -> Result<Vec<TemplateParameter>> {
+        let texts = texts(ctx, &self.0, template_text::Column::Parameters).await?;
+        let declared = texts.get(&self.0.id).map(|text| templates::parameters(&text.parameters)).transpose()?;
+        Ok(declared.into_iter().flatten().map(TemplateParameter).collect())
+    }
+
+    /// When it was published; null while a draft.
+    async fn published_at(&self) -> Option<DateTime> {
+        self.0.published_at.map(DateTime)
+    }
+}
+
+/// The texts of a batch of versions, with this column of theirs alone.
+async fn texts(
+    ctx: &Context<'_>,
+    row: &Handle<template_version::Model>,
+    column: template_text::Column,
+) -> Result<Arc<HashMap<TemplateVersionId, template_text::Model>>> {
+    let versions: Vec<_> = row.siblings().iter().map(|row| row.id).collect();
+    row.load(ctx, "", templates::texts_of(database(ctx), &versions, &[template_text::Column::VersionId, column])).await
+}
+
+impl Noun for AgreementTemplateVersion {
+    type Row = template_version::Model;
+    const NAME: &'static str = "AgreementTemplateVersion";
+
+    fn of(row: Handle<Self::Row>) -> Self {
+        Self(row)
+    }
+
+    fn columns(field: &str) -> &'static [Column<Self::Row>] {
+        use template_version::Column as C;
+        match field {
+            "template" => &[C::TemplateId],
+            "version" => &[C::Version],
+            "state" => &[C::State],
+            "language" => &[C::Language],
+            "publishedAt" => &[C::PublishedAt],
+            _ => &[],
+        }
+    }
+
+    fn always() -> &'static [Column<Self::Row>] {
+        &[template_version::Column::Id]
+    }
+}
+
+/// The template version that each row of a batch names, if the viewer sees it.
+pub async fn version_of<M: Send + Sync>(
+    ctx: &Context<'_>,
+    row: &Handle<M>,
+    id: fn(&M) -> Option<TemplateVersionId>,
+) -> Result<Option<AgreementTemplateVersion>> {
+    let Some(own) = id(row) else { return Ok(None) };
+    let found = row
+        .load(ctx, "template_version", async {
+            let ids = distinct(row.siblings().iter().filter_map(id));
+            let columns = asked::<AgreementTemplateVersion>(ctx, DIRECT);
+            let rows = templates::versions_by_ids(database(ctx), viewer(ctx), &ids, &columns).await?;
+            Ok(grouped(Handle::each(rows), |row| row.id))
+        })
+        .await?;
+    Ok(found.get(&own).and_then(|rows| rows.first()).cloned().map(AgreementTemplateVersion))
+}
+
+/// What a template asks for when an agreement is made from it.
+#[derive(Description)]
+pub struct TemplateParameter(templates::Parameter);
+
+#[Object(use_type_description)]
+impl TemplateParameter {
+    /// Its name in the text.
+    async fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// What people are asked.
+    async fn label(&self) -> &str {
+        &self.0.label
+    }
+
+    /// What is answered.
+    #[graphql(name = "type")]
+    async fn kind(&self) -> ParameterType {
+        self.0.kind.into()
+    }
+
+    /// Whether an agreement needs it.
+    async fn required(&self) -> bool {
+        self.0.required
+    }
+
+    /// What stands there when nobody answers; null: nothing.
+    async fn default(&self) -> Option<Json> {
+        self.0.default.clone().map(Json)
+    }
+}
+
+/// How many agreements are made from a version.
+#[derive(Description)]
+pub struct TemplateUsage {
+    version: Handle<template_version::Model>,
+    usage: agreements::Usage,
+}
+
+#[Object(use_type_description)]
+impl TemplateUsage {
+    /// The version.
+    async fn version(&self) -> AgreementTemplateVersion {
+        AgreementTemplateVersion(self.version.clone())
+    }
+
+    /// How many agreements are made from it, whatever became of them.
+    async fn agreements(&self) -> i64 {
+        self.usage.agreements
+    }
+
+    /// How many of them are in force today.
+    async fn active(&self) -> i64 {
+        self.usage.active
+    }
+}
+
+/// Names a template in one of two ways.
+#[derive(OneofObject)]
+pub enum TemplateBy {
+    /// By its id.
+    Id(ID),
+    /// By its short name.
+    Slug(String),
+}
+
+/// Which templates; every part narrows the others.
+#[derive(InputObject, Default)]
+pub struct TemplateFilter {
+    /// For agreements of this kind.
+    kind: Option<AgreementKind>,
+    /// Slug: made for this activity.
+    activity: Option<String>,
+    /// With these words in the title; capitals don't count.
+    search: Option<String>,
+}
+
+impl TemplateFilter {
+    fn check(self, faults: &mut Faults) -> templates::Filter {
+        templates::Filter {
+            kind: self.kind.map(Into::into),
+            activity: self.activity.map(|slug| faults.text("filter.activity", &slug, LINE)),
+            search: faults.optional_text("filter.search", self.search.as_deref(), LINE),
+        }
+    }
+}
+
+/// Questions about templates.
+#[derive(Default)]
+pub struct TemplateQuery;
+
+#[Object]
+impl TemplateQuery {
+    /// The template library, by title; those that nobody has published yet are seen by those alone who may read unpublished templates.
+    async fn templates(
+        &self,
+        ctx: &Context<'_>,
+        filter: Option<TemplateFilter>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> Result<Connection<AgreementTemplate>> {
+        let mut faults = Faults::default();
+        let filter = filter.unwrap_or_default().check(&mut faults);
+        let (args, columns) = (page::args(first, after, last, before), asked::<AgreementTemplate>(ctx, CONNECTION));
+        let slice = templates::list(database(ctx), viewer(ctx), &filter, &args, &columns, faults).await?;
+        let count: page::Count = Arc::new(move |ctx| {
+            let filter = filter.clone();
+            Box::pin(async move { templates::count(database(ctx), viewer(ctx), &filter).await })
+        });
+        Ok(Connection::new(slice, count))
+    }
+
+    /// One template; null when there is none, or none that you may see.
+    async fn template(&self, ctx: &Context<'_>, by: TemplateBy) -> Option<Result<AgreementTemplate>> {
+        find(ctx, by).await.transpose()
+    }
+}
+
+async fn find(ctx: &Context<'_>, by: TemplateBy) -> Result<Option<AgreementTemplate>> {
+    let columns = asked::<AgreementTemplate>(ctx, DIRECT);
+    let mut faults = Faults::default();
+    let found = match by {
+        TemplateBy::Id(id) => {
+            let id = row_id(&id, "template", "by.id", &mut faults);
+            faults.finish()?;
+            templates::by_ids(database(ctx), viewer(ctx), &[id], &columns).await?.pop()
+        }
+        TemplateBy::Slug(slug) => {
+            let slug = faults.text("by.slug", &slug, LINE);
+            faults.finish()?;
+            templates::by_slug(database(ctx), viewer(ctx), &slug, &columns).await?
+        }
+    };
+    Ok(found.map(|row| AgreementTemplate(Handle::single(row))))
+}
+
+/// The template with this id, if you may see it.
+pub async fn node(ctx: &Context<'_>, id: TemplateId) -> Result<Option<AgreementTemplate>> {
+    let found = templates::by_ids(database(ctx), viewer(ctx), &[id], &every::<AgreementTemplate>()).await?;
+    Ok(found.into_iter().next().map(|row| AgreementTemplate(Handle::single(row))))
+}
+
+/// The template version with this id, if you may see it.
+pub async fn version_node(ctx: &Context<'_>, id: TemplateVersionId) -> Result<Option<AgreementTemplateVersion>> {
+    let found = templates::versions_by_ids(database(ctx), viewer(ctx), &[id], &every::<AgreementTemplateVersion>()).await?;
+    Ok(found.into_iter().next().map(|row| AgreementTemplateVersion(Handle::single(row))))
+}

@@ -1,0 +1,370 @@
+//! The arithmetic of an invoice: its totals, what a payment pays, when it is settled, and its state on a day.
+//!
+//! Nothing here asks the database; every sum is in öre, and what is shared out always adds up to what there was.
+
+use ::entity::{
+    id::ActivityId,
+    invoice, invoice_line,
+    kind::VatRate,
+    money::{Money, Quantity},
+};
+use chrono::NaiveDate;
+
+/// What a line is reckoned from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Priced {
+    /// How many.
+    pub quantity: Quantity,
+    /// Öre each; negative for a deduction.
+    pub unit_price: Money,
+    /// VAT treatment.
+    pub rate: VatRate,
+}
+
+/// A part of a document or of a payment, öre.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Share {
+    /// Without VAT.
+    pub net: Money,
+    /// VAT.
+    pub vat: Money,
+}
+
+impl Share {
+    /// With VAT.
+    #[must_use]
+    pub fn gross(self) -> Money {
+        self.net + self.vat
+    }
+}
+
+/// What a document has at one rate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateSum {
+    /// The rate.
+    pub rate: VatRate,
+    /// Net sum of its lines, öre.
+    pub net: Money,
+    /// VAT on that sum, öre.
+    pub vat: Money,
+}
+
+/// The totals of a document.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Each line's net sum and its share of the VAT at its rate, in the lines' order.
+    pub lines: Vec<Share>,
+    /// Each rate that occurs, the highest first.
+    pub rates: Vec<RateSum>,
+    /// Sum of the lines, öre.
+    pub net: Money,
+    /// Sum of the rates' VAT, öre.
+    pub vat: Money,
+    /// Öresavrundning, öre.
+    pub rounding: Money,
+    /// What is to be paid, öre.
+    pub total: Money,
+}
+
+/// The totals of a document with these lines. VAT is reckoned per rate on the net sum at that rate, half up
+/// (mervärdesskattelag 2023:200, 17 kap. 24 §), and then shared out over the lines. Null when a sum leaves [`Money::MAX`].
+#[must_use]
+pub fn totals(lines: &[Priced], rounding: Money) -> Option<Totals> {
+    let nets: Vec<Money> = lines.iter().map(|line| line.quantity.at(line.unit_price)).collect::<Option<_>>()?;
+    // Without regard to signs, so that no partial sum can overflow either.
+    let size = nets.iter().try_fold(0_i64, |size, net| size.checked_add(net.0.abs()))?;
+    if size > Money::MAX.0 {
+        return None;
+    }
+    let mut shares: Vec<Share> = nets.iter().map(|&net| Share { net, vat: Money::ZERO }).collect();
+    let mut rates: Vec<RateSum> = Vec::new();
+    for (place, line) in lines.iter().enumerate() {
+        if lines[..place].iter().any(|earlier| earlier.rate == line.rate) {
+            continue;
+        }
+        let of_rate: Vec<usize> = (place..lines.len()).filter(|&other| lines[other].rate == line.rate).collect();
+        let weights: Vec<i64> = of_rate.iter().map(|&other| nets[other].0).collect();
+        let net = Money(weights.iter().sum());
+        let vat = net.times(line.rate.percent(), 100)?;
+        for (&other, part) in of_rate.iter().zip(vat.split(&weights)) {
+            shares[other].vat = part;
+        }
+        rates.push(RateSum { rate: line.rate, net, vat });
+    }
+    rates.sort_by_key(|sum| sum.rate);
+    let net: Money = nets.into_iter().sum();
+    let vat: Money = rates.iter().map(|sum| sum.vat).sum();
+    let total = net + vat + rounding;
+    (total.0.abs() <= Money::MAX.0).then_some(Totals { lines: shares, rates, net, vat, rounding, total })
+}
+
+/// What a stored document has at each rate, the highest first: its lines' shares add up to the document's VAT.
+#[must_use]
+pub fn by_rate(lines: &[invoice_line::Model]) -> Vec<RateSum> {
+    let mut rates: Vec<RateSum> = Vec::new();
+    for line in lines {
+        match rates.iter_mut().find(|sum| sum.rate == line.vat_rate) {
+            Some(sum) => {
+                sum.net += line.net;
+                sum.vat += line.vat;
+            }
+            None => rates.push(RateSum { rate: line.vat_rate, net: line.net, vat: line.vat }),
+        }
+    }
+    rates.sort_by_key(|sum| sum.rate);
+    rates
+}
+
+/// What must be added to a sum to make it whole kronor, half up (öresavrundning).
+#[must_use]
+pub fn rounding_to_krona(sum: Money) -> Money {
+    let whole = sum.times(1, 100).unwrap_or_default();
+    Money(whole.0 * 100 - sum.0)
+}
+
+/// Whether the rates may stand on one document: what is outside the scope of VAT stands alone.
+#[must_use]
+pub fn rates_fit_together(rates: impl IntoIterator<Item = VatRate>) -> bool {
+    let mut rates = rates.into_iter();
+    let Some(first) = rates.next() else { return true };
+    let first_is_outside = first == VatRate::OutsideScope;
+    rates.all(|rate| (rate == VatRate::OutsideScope) == first_is_outside)
+}
+
+/// What a payment pays of each line: pro rata on the lines' gross sums with the last öre to the largest line, each part then
+/// divided as its line is. The parts always add up to the payment; without lines there are none.
+#[must_use]
+pub fn attribute(payment: Money, lines: &[Share]) -> Vec<Share> {
+    let weights: Vec<i64> = lines.iter().map(|line| line.gross().0).collect();
+    let parts = payment.split(&weights).into_iter().zip(lines);
+    parts
+        .map(|(part, line)| {
+            let vat = part.times(line.vat.0, line.gross().0).unwrap_or_default();
+            Share { net: part - vat, vat }
+        })
+        .collect()
+}
+
+/// What payments and credit notes make of an invoice: columns of its row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Settlement {
+    /// Sum of the payments, öre.
+    pub paid: Money,
+    /// Sum of the credit notes, öre.
+    pub credited: Money,
+    /// Day of the first payment.
+    pub first_paid_on: Option<NaiveDate>,
+    /// First day on which payments and credit notes together covered it.
+    pub settled_on: Option<NaiveDate>,
+    /// First day on which credit notes alone covered it.
+    pub credited_on: Option<NaiveDate>,
+}
+
+/// The settlement of an invoice of `total` that was issued on `issued_on`, from the days and sums of its payments and of its
+/// issued credit notes. An invoice without anything to pay is settled when it is issued.
+#[must_use]
+pub fn settlement(total: Money, issued_on: NaiveDate, payments: &[(NaiveDate, Money)], credits: &[(NaiveDate, Money)]) -> Settlement {
+    let both: Vec<_> = payments.iter().chain(credits).copied().collect();
+    Settlement {
+        paid: payments.iter().map(|(_, amount)| *amount).sum(),
+        credited: credits.iter().map(|(_, amount)| *amount).sum(),
+        first_paid_on: payments.iter().map(|(day, _)| *day).min(),
+        settled_on: if total <= Money::ZERO { Some(issued_on) } else { covered_on(total, both) },
+        credited_on: if total <= Money::ZERO { None } else { covered_on(total, credits.to_vec()) },
+    }
+}
+
+/// The first day on which the sums so far reach `total`.
+fn covered_on(total: Money, mut sums: Vec<(NaiveDate, Money)>) -> Option<NaiveDate> {
+    sums.sort_by_key(|(day, _)| *day);
+    let mut so_far = Money::ZERO;
+    sums.into_iter().find_map(|(day, amount)| {
+        so_far += amount;
+        (so_far >= total).then_some(day)
+    })
+}
+
+impl Settlement {
+    /// Writes it into the invoice's row.
+    pub fn write(self, row: &mut invoice::Model) {
+        row.paid = self.paid;
+        row.credited = self.credited;
+        row.first_paid_on = self.first_paid_on;
+        row.settled_on = self.settled_on;
+        row.credited_on = self.credited_on;
+    }
+}
+
+/// Where an invoice or credit note is in its life, as of a day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum State {
+    /// Being written.
+    Draft,
+    /// Sent, nothing paid yet.
+    Issued,
+    /// Paid in part, not yet due.
+    PartlyPaid,
+    /// Payments and credit notes together cover it.
+    Paid,
+    /// Not covered, and its last day to pay has passed.
+    Overdue,
+    /// Credit notes alone cover it.
+    Credited,
+}
+
+impl State {
+    /// Every state, in the order of a life.
+    pub const ALL: [Self; 6] = [Self::Draft, Self::Issued, Self::PartlyPaid, Self::Paid, Self::Overdue, Self::Credited];
+}
+
+/// The state on `on`; the row must have its days.
+#[must_use]
+pub fn state(row: &invoice::Model, on: NaiveDate) -> State {
+    let by = |fact: Option<NaiveDate>| fact.is_some_and(|day| day <= on);
+    if !by(row.issued_on) {
+        State::Draft
+    } else if by(row.credited_on) {
+        State::Credited
+    } else if by(row.settled_on) {
+        State::Paid
+    } else if row.due_on.is_some_and(|due_on| due_on < on) {
+        State::Overdue
+    } else if by(row.first_paid_on) {
+        State::PartlyPaid
+    } else {
+        State::Issued
+    }
+}
+
+/// The revenue account (konto) of a line that names none: 3041 for what an activity earns, 3901 for membership and service fees.
+#[must_use]
+pub fn default_account(activity: Option<ActivityId>) -> &'static str {
+    if activity.is_some() { "3041" } else { "3901" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(text: &str) -> NaiveDate {
+        text.parse().unwrap()
+    }
+
+    fn line(quantity: i64, unit_price: i64, rate: VatRate) -> Priced {
+        Priced { quantity: Quantity(quantity), unit_price: Money(unit_price), rate }
+    }
+
+    fn share(net: i64, vat: i64) -> Share {
+        Share { net: Money(net), vat: Money(vat) }
+    }
+
+    #[test]
+    fn vat_is_a_fifth_of_the_gross_sum_of_the_motion() {
+        let totals = totals(&[line(1000, 146_739_360, VatRate::Standard25)], Money::ZERO).unwrap();
+        assert_eq!((totals.net, totals.vat, totals.total), (Money(146_739_360), Money(36_684_840), Money(183_424_200)));
+    }
+
+    #[test]
+    fn vat_is_reckoned_on_the_net_sum_per_rate_and_shared_out() {
+        // Three lines of 0.33 at 25 %: 0.2475 together, where a line at a time would give 0.08 each and 0.24 in all.
+        let lines = [line(1000, 33, VatRate::Standard25); 3];
+        let totals = totals(&lines, Money::ZERO).unwrap();
+        assert_eq!(totals.vat, Money(25));
+        assert_eq!(totals.lines, [share(33, 9), share(33, 8), share(33, 8)]);
+    }
+
+    #[test]
+    fn each_rate_has_its_own_sum() {
+        let lines = [line(1000, 10_000, VatRate::Reduced6), line(1500, 10_001, VatRate::Standard25), line(1000, -5_000, VatRate::Reduced6)];
+        let totals = totals(&lines, Money(37)).unwrap();
+        assert_eq!(
+            totals.rates,
+            [
+                RateSum { rate: VatRate::Standard25, net: Money(15_002), vat: Money(3_751) },
+                RateSum { rate: VatRate::Reduced6, net: Money(5_000), vat: Money(300) },
+            ]
+        );
+        assert_eq!(totals.total, Money(15_002 + 3_751 + 5_000 + 300 + 37));
+        assert_eq!(totals.lines.iter().map(|line| line.vat).sum::<Money>(), totals.vat);
+    }
+
+    #[test]
+    fn whole_kronor_are_one_amount_on_the_document() {
+        assert_eq!(rounding_to_krona(Money(1_081_063)), Money(37));
+        assert_eq!(rounding_to_krona(Money(1_081_049)), Money(-49));
+        assert_eq!(rounding_to_krona(Money(1_081_050)), Money(50));
+        assert_eq!(rounding_to_krona(Money(1_081_100)), Money::ZERO);
+    }
+
+    #[test]
+    fn sums_beyond_the_largest_amount_are_refused() {
+        let most = line(1000, Money::MAX.0, VatRate::Zero);
+        assert!(totals(&[most], Money::ZERO).is_some());
+        assert_eq!(totals(&[most, line(1000, 1, VatRate::Zero)], Money::ZERO), None);
+        assert_eq!(totals(&[most], Money(1)), None);
+        assert_eq!(totals(&[line(1000, Money::MAX.0, VatRate::Standard25)], Money::ZERO), None);
+        assert_eq!(totals(&vec![most; 3000], Money::ZERO), None);
+        assert_eq!(totals(&[], Money::ZERO), Some(Totals::default()));
+    }
+
+    #[test]
+    fn outside_the_scope_stands_alone() {
+        use VatRate::{Exempt, OutsideScope, Standard25};
+        assert!(rates_fit_together([]));
+        assert!(rates_fit_together([OutsideScope, OutsideScope]));
+        assert!(rates_fit_together([Standard25, Exempt]));
+        assert!(!rates_fit_together([OutsideScope, Exempt]));
+        assert!(!rates_fit_together([Standard25, OutsideScope]));
+    }
+
+    #[test]
+    fn a_part_payment_is_attributed_pro_rata_and_adds_up() {
+        let lines = [share(1_000_000, 250_000), share(500_000, 125_000), share(200_000, 0)];
+        let parts = attribute(Money(100_000), &lines);
+        // 100 000 / 2 075 000 of each line: 60 240.96 and 30 120.48 and 9 638.55; the last öre goes to the largest.
+        assert_eq!(parts.iter().map(|part| part.gross().0).collect::<Vec<_>>(), [60_241, 30_120, 9_639]);
+        assert_eq!(parts[0], share(48_193, 12_048));
+        assert_eq!(parts[2], share(9_639, 0));
+        for payment in [1, 2, 3, 7, 99_999, 2_075_000, 5_000_000] {
+            assert_eq!(attribute(Money(payment), &lines).iter().map(|part| part.gross()).sum::<Money>(), Money(payment));
+        }
+        assert_eq!(attribute(Money(2_075_000), &lines), lines);
+        assert_eq!(attribute(Money(100), &[share(0, 0)]), [share(100, 0)]);
+        assert!(attribute(Money(100), &[]).is_empty());
+    }
+
+    #[test]
+    fn a_settlement_follows_the_days() {
+        let issued_on = day("2026-01-01");
+        let payments = [(day("2026-03-01"), Money(400)), (day("2026-02-01"), Money(300))];
+        let part = settlement(Money(1000), issued_on, &payments, &[]);
+        assert_eq!((part.paid, part.first_paid_on, part.settled_on), (Money(700), Some(day("2026-02-01")), None));
+        let rest = settlement(Money(1000), issued_on, &payments, &[(day("2026-02-15"), Money(300))]);
+        assert_eq!((rest.credited, rest.settled_on, rest.credited_on), (Money(300), Some(day("2026-03-01")), None));
+        let all = settlement(Money(1000), issued_on, &payments, &[(day("2026-04-01"), Money(1000))]);
+        assert_eq!((all.settled_on, all.credited_on), (Some(day("2026-04-01")), Some(day("2026-04-01"))));
+        assert_eq!(settlement(Money::ZERO, issued_on, &[], &[]).settled_on, Some(issued_on));
+    }
+
+    #[test]
+    fn a_state_follows_from_facts_and_a_day() {
+        let mut row = invoice::Model { issued_on: Some(day("2026-01-10")), due_on: Some(day("2026-02-09")), ..Default::default() };
+        assert_eq!(state(&row, day("2026-01-09")), State::Draft);
+        assert_eq!(state(&row, day("2026-01-10")), State::Issued);
+        assert_eq!(state(&row, day("2026-02-09")), State::Issued);
+        assert_eq!(state(&row, day("2026-02-10")), State::Overdue);
+        row.first_paid_on = Some(day("2026-02-01"));
+        assert_eq!(state(&row, day("2026-02-09")), State::PartlyPaid);
+        assert_eq!(state(&row, day("2026-02-10")), State::Overdue);
+        row.settled_on = Some(day("2026-03-01"));
+        assert_eq!((state(&row, day("2026-02-28")), state(&row, day("2026-03-01"))), (State::Overdue, State::Paid));
+        row.credited_on = Some(day("2026-04-01"));
+        assert_eq!((state(&row, day("2026-03-31")), state(&row, day("2026-04-01"))), (State::Paid, State::Credited));
+        assert_eq!(state(&invoice::Model::default(), day("2026-04-01")), State::Draft);
+    }
+
+    #[test]
+    fn accounts_tell_activities_from_fees() {
+        assert_eq!((default_account(Some(ActivityId::default())), default_account(None)), ("3041", "3901"));
+    }
+}

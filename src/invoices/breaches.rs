@@ -1,0 +1,263 @@
+//! Whether the stored sums, days and numbers of invoices are what they must be.
+
+use std::{cmp::max, collections::HashMap};
+
+use ::entity::{
+    id::InvoiceId,
+    invoice::{Column, Entity, Model},
+    invoice_line,
+    kind::InvoiceKind,
+    money::Money,
+    payment, payment_line,
+    sparse::Sparse,
+};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, Order, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Expr, Query},
+};
+
+use super::amounts::{Priced, Settlement, rates_fit_together, settlement, totals};
+use crate::{
+    database::{among, rows},
+    error::Result,
+};
+
+/// Invoices that are looked at together, so that a register of any size needs little memory.
+const CHUNK: u64 = 500;
+
+/// Everything about stored invoices that does not follow from their lines, payments and credit notes, and the numbers that
+/// are missing in a series: a sentence each. Read within one transaction, else what changes meanwhile looks broken.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn breaches(db: &impl ConnectionTrait) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    let mut last: Option<InvoiceId> = None;
+    loop {
+        let mut find = Entity::find().order_by_asc(Column::Id).limit(CHUNK);
+        if let Some(last) = last {
+            find = find.filter(Column::Id.gt(last));
+        }
+        let invoices = find.all(db).await?;
+        let Some(end) = invoices.last() else { break };
+        last = Some(end.id);
+        let parts = Parts::of(db, &invoices).await?;
+        for invoice in &invoices {
+            let name = name(invoice);
+            found.extend(parts.look_at(invoice).into_iter().map(|breach| format!("{name} {breach}")));
+        }
+    }
+    for kind in [InvoiceKind::Invoice, InvoiceKind::CreditNote] {
+        series(db, kind, &mut found).await?;
+    }
+    Ok(found)
+}
+
+/// An invoice as people find it.
+fn name(invoice: &Model) -> String {
+    let kind = match invoice.kind {
+        InvoiceKind::Invoice => "invoice",
+        InvoiceKind::CreditNote => "credit note",
+    };
+    match &invoice.number {
+        Some(number) => format!("{kind} {number}"),
+        None => format!("draft {kind} {}", invoice.id.0.simple()),
+    }
+}
+
+/// What belongs to a chunk of invoices.
+#[derive(Default)]
+struct Parts {
+    lines: HashMap<InvoiceId, Vec<invoice_line::Model>>,
+    payments: HashMap<InvoiceId, Vec<payment::Model>>,
+    /// What was shared out of each payment, net and VAT.
+    shared: HashMap<::entity::id::PaymentId, Money>,
+    credit_notes: HashMap<InvoiceId, Vec<Model>>,
+}
+
+impl Parts {
+    async fn of(db: &impl ConnectionTrait, invoices: &[Model]) -> Result<Self> {
+        let backend = db.get_database_backend();
+        let ids = || invoices.iter().map(|invoice| invoice.id);
+        let mut parts = Self::default();
+        let lines = Query::select()
+            .columns(invoice_line::Model::every_column())
+            .from(invoice_line::Entity)
+            .and_where(among(backend, Expr::col(invoice_line::Column::InvoiceId), ids()))
+            .order_by(invoice_line::Column::Position, Order::Asc)
+            .take();
+        for line in rows::<invoice_line::Model>(db, &lines, &invoice_line::Model::every_column()).await? {
+            parts.lines.entry(line.invoice_id).or_default().push(line);
+        }
+        let payments = payment::Entity::find().filter(among(backend, Expr::col(payment::Column::InvoiceId), ids())).all(db).await?;
+        let shares = payment_line::Entity::find()
+            .filter(among(backend, Expr::col(payment_line::Column::PaymentId), payments.iter().map(|payment| payment.id)))
+            .all(db)
+            .await?;
+        for share in shares {
+            *parts.shared.entry(share.payment_id).or_default() += share.net + share.vat;
+        }
+        for payment in payments {
+            parts.payments.entry(payment.invoice_id).or_default().push(payment);
+        }
+        let credit_notes = Entity::find().filter(among(backend, Expr::col(Column::CreditsId), ids())).all(db).await?;
+        for note in credit_notes {
+            if let Some(credits) = note.credits_id {
+                parts.credit_notes.entry(credits).or_default().push(note);
+            }
+        }
+        Ok(parts)
+    }
+
+    /// What is wrong with one.
+    fn look_at(&self, invoice: &Model) -> Vec<String> {
+        let mut found = Vec::new();
+        let lines = self.lines.get(&invoice.id).map(Vec::as_slice).unwrap_or_default();
+        let payments = self.payments.get(&invoice.id).map(Vec::as_slice).unwrap_or_default();
+        let credit_notes = self.credit_notes.get(&invoice.id).map(Vec::as_slice).unwrap_or_default();
+        add_up(invoice, lines, &mut found);
+        for payment in payments {
+            let shared = self.shared.get(&payment.id).copied().unwrap_or_default();
+            if shared != payment.amount && !lines.is_empty() {
+                found.push(format!("has the payment {:?} of {}, of which {shared} is shared out over its lines", payment.reference, payment.amount));
+            }
+            if invoice.issued_on.is_none_or(|issued_on| payment.received_on < issued_on) {
+                found.push(format!("has the payment {:?} on {}, before it was issued", payment.reference, payment.received_on));
+            }
+        }
+        let payments: Vec<_> = payments.iter().map(|payment| (payment.received_on, payment.amount)).collect();
+        let credits: Vec<_> = credit_notes.iter().filter_map(|note| Some((note.issued_on?, note.total))).collect();
+        // A credit note, and what is not issued yet, is not there to be settled.
+        let expected = match (invoice.kind, invoice.issued_on) {
+            (InvoiceKind::Invoice, Some(issued_on)) => settlement(invoice.total, issued_on, &payments, &credits),
+            (InvoiceKind::CreditNote, _) | (_, None) => Settlement::default(),
+        };
+        let mut settled = invoice.clone();
+        expected.write(&mut settled);
+        let days = |row: &Model| [row.first_paid_on, row.settled_on, row.credited_on];
+        if (invoice.paid, invoice.credited) != (settled.paid, settled.credited) {
+            let words = format!(
+                "says that {} is paid and {} credited, but its payments come to {} and its credit notes to {}",
+                invoice.paid, invoice.credited, settled.paid, settled.credited
+            );
+            found.push(words);
+        } else if days(invoice) != days(&settled) && invoice.kind == InvoiceKind::Invoice {
+            found.push("has days of payment or settlement that don't follow from its payments and credit notes".to_owned());
+        }
+        if settled.credited > max(Money::ZERO, invoice.total) {
+            found.push(format!("is credited with {}, beyond its total of {}", settled.credited, invoice.total));
+        }
+        found
+    }
+}
+
+/// Notes where an invoice and its lines don't add up.
+fn add_up(invoice: &Model, lines: &[invoice_line::Model], found: &mut Vec<String>) {
+    let priced: Vec<_> =
+        lines.iter().map(|line| Priced { quantity: line.quantity, unit_price: line.unit_price, rate: line.vat_rate }).collect();
+    let Some(expected) = totals(&priced, invoice.rounding) else {
+        found.push("has lines that come to more than an amount can hold".to_owned());
+        return;
+    };
+    for (line, share) in lines.iter().zip(&expected.lines) {
+        if (line.net, line.vat) != (share.net, share.vat) {
+            found.push(format!(
+                "has line {} with net {} and VAT {}, but they must be {} and {}",
+                line.position, line.net, line.vat, share.net, share.vat
+            ));
+        }
+    }
+    if (invoice.net, invoice.vat, invoice.total) != (expected.net, expected.vat, expected.total) {
+        found.push(format!(
+            "says net {}, VAT {} and total {}, but its lines come to {}, {} and {}",
+            invoice.net, invoice.vat, invoice.total, expected.net, expected.vat, expected.total
+        ));
+    }
+    if !rates_fit_together(lines.iter().map(|line| line.vat_rate)) {
+        found.push("has lines outside the scope of VAT beside others".to_owned());
+    }
+}
+
+/// Notes the numbers that are missing in the series of a kind.
+async fn series(db: &impl ConnectionTrait, kind: InvoiceKind, found: &mut Vec<String>) -> Result<()> {
+    let of = match kind {
+        InvoiceKind::Invoice => "invoice",
+        InvoiceKind::CreditNote => "credit note",
+    };
+    let mut last: Option<(String, InvoiceId)> = None;
+    let mut series = Series::default();
+    loop {
+        let mut select = Query::select();
+        select
+            .columns([Column::NumberKey, Column::Id, Column::Number])
+            .from(Entity)
+            .and_where(Column::Kind.eq(kind))
+            .and_where(Column::Number.is_not_null())
+            .order_by(Column::NumberKey, Order::Asc)
+            .order_by(Column::Id, Order::Asc)
+            .limit(CHUNK * 20);
+        if let Some((key, id)) = last.take() {
+            let place = Expr::tuple([Expr::col(Column::NumberKey), Expr::col(Column::Id)]);
+            select.and_where(place.gt(Expr::tuple([Expr::val(key), Expr::val(id)])));
+        }
+        let columns = [Column::NumberKey, Column::Id, Column::Number];
+        for row in rows::<Model>(db, &select, &columns).await? {
+            if let Some(missing) = row.number.as_deref().and_then(|number| series.next(number)) {
+                found.push(format!("the {of} series lacks {missing}"));
+            }
+            last = Some((row.number_key, row.id));
+        }
+        if last.is_none() {
+            return Ok(());
+        }
+    }
+}
+
+/// The last number seen in each series, and how many digits it had, as numbers come in order.
+#[derive(Default)]
+struct Series(HashMap<String, (u64, usize)>);
+
+impl Series {
+    /// The numbers missing before this one, when it is one of a gapless series: digits alone, or a year, a hyphen and digits.
+    fn next(&mut self, number: &str) -> Option<String> {
+        let (series, count) = split(number)?;
+        let (last, width) = self.0.insert(series.to_owned(), (count, number.len() - series.len()))?;
+        match count.saturating_sub(last) {
+            0 | 1 => None,
+            2 => Some(format!("{series}{:0width$}", last + 1)),
+            _ => Some(format!("{series}{:0width$} to {series}{:0width$}", last + 1, count - 1)),
+        }
+    }
+}
+
+/// A number's series and its place there. A number of digits that begins with a year is one of that year's: `20260042`.
+fn split(number: &str) -> Option<(&str, u64)> {
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let year = number.get(..4).filter(|year| is_digits(year) && (1990..=2199).contains(&year.parse().unwrap_or(0)));
+    let series = match year {
+        Some(year) if number[4..].starts_with('-') => &number[..=year.len()],
+        Some(year) if number.len() >= 7 => year,
+        _ => "",
+    };
+    let count = &number[series.len()..];
+    is_digits(count).then(|| count.parse().ok()).flatten().map(|count| (series, count))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gaps_are_found_in_each_series() {
+        let missing = |numbers: &[&str]| {
+            let mut series = Series::default();
+            numbers.iter().filter_map(|number| series.next(number)).collect::<Vec<_>>()
+        };
+        assert!(missing(&["1", "2", "3", "10", "11"]).contains(&"4 to 9".to_owned()));
+        assert!(missing(&["20240001", "20240002", "20250001", "20250002"]).is_empty(), "each year begins anew");
+        assert_eq!(missing(&["20249998", "20249999", "202410000", "202410002"]), ["202410001"]);
+        assert_eq!(missing(&["2026-0001", "2026-0003"]), ["2026-0002"]);
+        assert!(missing(&["K2", "K10", "2026-x", "", "åäö", "12-3"]).is_empty(), "others make no series");
+        assert_eq!(missing(&["1041", "1043"]), ["1042"]);
+    }
+}

@@ -1,0 +1,43 @@
+//! The state of an invoice as an SQL condition: the second telling of `amounts::state`, held against the first by a test.
+
+use ::entity::invoice::{Column, Entity};
+use chrono::NaiveDate;
+use sea_orm::{
+    Condition, ExprTrait,
+    sea_query::{Expr, SimpleExpr},
+};
+
+use super::amounts::State;
+
+fn column(column: Column) -> SimpleExpr {
+    Expr::col((Entity, column))
+}
+
+/// The invoice has one of these states on `on`; any state, when none is named.
+#[must_use]
+pub fn has_state(states: &[State], on: NaiveDate) -> Condition {
+    states.iter().fold(Condition::any(), |any, state| any.add(is(*state, on)))
+}
+
+fn by(fact: Column, on: NaiveDate) -> SimpleExpr {
+    column(fact).lte(on)
+}
+
+fn not_by(fact: Column, on: NaiveDate) -> Condition {
+    Condition::any().add(column(fact).is_null()).add(column(fact).gt(on))
+}
+
+fn is(state: State, on: NaiveDate) -> Condition {
+    let issued = Condition::all().add(by(Column::IssuedOn, on));
+    let not_credited = issued.clone().add(not_by(Column::CreditedOn, on));
+    let open = not_credited.clone().add(not_by(Column::SettledOn, on));
+    let in_time = open.clone().add(Condition::any().add(column(Column::DueOn).is_null()).add(column(Column::DueOn).gte(on)));
+    match state {
+        State::Draft => not_by(Column::IssuedOn, on),
+        State::Credited => issued.add(by(Column::CreditedOn, on)),
+        State::Paid => not_credited.add(by(Column::SettledOn, on)),
+        State::Overdue => open.add(column(Column::DueOn).lt(on)),
+        State::PartlyPaid => in_time.add(by(Column::FirstPaidOn, on)),
+        State::Issued => in_time.add(not_by(Column::FirstPaidOn, on)),
+    }
+}

@@ -1,0 +1,108 @@
+//! Organisations: counterparties that are no members.
+
+use ::entity::{
+    agreement,
+    id::OrganisationId,
+    kind::SubjectKind,
+    number::OrgNumber,
+    organisation::{Column, Entity, Model},
+};
+use sea_orm::{
+    ColumnTrait, Condition, EntityTrait, ExprTrait,
+    sea_query::{Expr, Query, SelectStatement, SimpleExpr},
+};
+
+use crate::{
+    audit,
+    auth::viewer::{Deed, Realm, Viewer},
+    database::{Database, among, among_words, rows},
+    error::{Error, Faults, LINE, Result},
+    swedish,
+};
+
+fn column(column: Column) -> SimpleExpr {
+    Expr::col((Entity, column))
+}
+
+/// The organisations that the viewer sees: all, or for a lead those that its activities have agreements with.
+fn select(db: &Database, viewer: &Viewer) -> SelectStatement {
+    let sight = viewer.sees(Realm::Agreements);
+    let mut select = Query::select().from(Entity).take();
+    // Members see their own agreements, and their own counterparty is the network.
+    if sight.all || (viewer.sees(Realm::Members).all && sight.activities.is_empty()) {
+        return select;
+    }
+    use ::entity::activity;
+    let activities = Query::select()
+        .column(activity::Column::Id)
+        .from(activity::Entity)
+        .and_where(among_words(db.backend(), Expr::col((activity::Entity, activity::Column::Slug)), &sight.activities))
+        .take();
+    let counterparties = Query::select()
+        .column(agreement::Column::OrganisationId)
+        .from(agreement::Entity)
+        .and_where(agreement::Column::OrganisationId.is_not_null())
+        .and_where(Expr::col(agreement::Column::ActivityId).in_subquery(activities))
+        .take();
+    select.cond_where(Condition::all().add(column(Column::Id).in_subquery(counterparties)));
+    select
+}
+
+/// Those of these organisations that the viewer sees.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn by_ids(db: &Database, viewer: &Viewer, ids: &[OrganisationId], columns: &[Column]) -> Result<Vec<Model>> {
+    let mut select = select(db, viewer);
+    select.columns(columns.iter().map(|column| (Entity, *column))).and_where(among(db.backend(), column(Column::Id), ids.iter().copied()));
+    rows(db.read(), &select, columns).await
+}
+
+fn taken(number: Option<&OrgNumber>) -> Error {
+    let number = number.map(ToString::to_string).unwrap_or_default();
+    Error::conflict("ORG_NUMBER_TAKEN", format!("another organisation has the organisation number {number}"))
+}
+
+/// Adds an organisation.
+///
+/// # Errors
+/// FORBIDDEN unless the viewer keeps the register, INVALID for a bad field, CONFLICT `ORG_NUMBER_TAKEN`.
+pub async fn add(db: &Database, viewer: &Viewer, name: &str, org_number: Option<OrgNumber>) -> Result<OrganisationId> {
+    viewer.require(Deed::KeepRegister)?;
+    let mut faults = Faults::default();
+    let name = faults.text("input.name", name, LINE);
+    faults.finish()?;
+    let mut change = audit::begin(db, viewer, "organisationAdd").await?;
+    let row = Model { id: OrganisationId::new(), name_key: swedish::key(&name), name, org_number, ..Model::default() };
+    audit::insert(&change, row.clone()).await.map_err(|error| error.on_constraint("organisation__org_number", taken(row.org_number.as_ref())))?;
+    change.record(SubjectKind::Organisation, row.id, None::<&()>, Some(&row))?;
+    change.commit().await?;
+    Ok(row.id)
+}
+
+/// Changes what is known of an organisation; what is null stays as it is.
+///
+/// # Errors
+/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND, INVALID for a bad field, CONFLICT `ORG_NUMBER_TAKEN`.
+pub async fn update(db: &Database, viewer: &Viewer, id: OrganisationId, name: Option<&str>, org_number: Option<Option<OrgNumber>>) -> Result<()> {
+    viewer.require(Deed::KeepRegister)?;
+    let mut faults = Faults::default();
+    let name = name.map(|name| faults.text("input.name", name, LINE));
+    faults.finish()?;
+    let mut change = audit::begin(db, viewer, "organisationUpdate").await?;
+    let before = Entity::find_by_id(id).one(change.tx()).await?;
+    let before = before.ok_or_else(|| Error::NotFound("there is no such organisation".into()))?;
+    let mut after = before.clone();
+    if let Some(name) = name {
+        after.name_key = swedish::key(&name);
+        after.name = name;
+    }
+    after.org_number = org_number.unwrap_or(after.org_number);
+    if after != before {
+        audit::replace(&change, after.clone())
+            .await
+            .map_err(|error| error.on_constraint("organisation__org_number", taken(after.org_number.as_ref())))?;
+        change.record(SubjectKind::Organisation, id, Some(&before), Some(&after))?;
+    }
+    change.commit().await
+}

@@ -1,0 +1,338 @@
+//! Sums over invoices, lines, payments, costs and grants, and over the totals by month that are kept of them.
+
+use ::entity::{
+    cost, grant,
+    id::{ActivityId, MemberId},
+    invoice, invoice_line,
+    kind::InvoiceKind,
+    money::Money,
+    payment, payment_line, revenue_month,
+};
+use chrono::{Datelike, Days, Months, NaiveDate};
+use sea_orm::{
+    ConnectionTrait, DbBackend, ExprTrait, Iden, JoinType, QueryResult,
+    sea_query::{Expr, Func, Query, SelectStatement, SimpleExpr},
+};
+use uuid::Uuid;
+
+use super::{Basis, Groups, Period, Sums, months::month_of, scope::Scope};
+use crate::{database::Database, error::Result};
+
+/// What a row of a report is for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Group {
+    /// The activity; null: of none, or of any when rows are not by activity.
+    pub activity: Option<ActivityId>,
+    /// The member; null: of none, or of any when rows are not by member.
+    pub member: Option<MemberId>,
+    /// `2026`, `2026-Q2` or `2026-04`; null when rows are not by time.
+    pub period: Option<String>,
+}
+
+/// What rows are made for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Grouping {
+    /// Each activity.
+    pub activity: bool,
+    /// Each member.
+    pub member: bool,
+    /// Each of these.
+    pub period: Option<Period>,
+}
+
+impl Grouping {
+    /// Groups a statement by the columns that hold these; they come first in its rows.
+    fn onto(self, select: &mut SelectStatement, backend: DbBackend, activity: SimpleExpr, member: SimpleExpr, day: &SimpleExpr) {
+        let columns = [self.activity.then_some(activity), self.member.then_some(member), self.period.map(|period| period.of(backend, day))];
+        for column in columns.into_iter().flatten() {
+            select.expr(column.clone()).add_group_by([column]);
+        }
+    }
+
+    /// The group of a row, and the place of what follows it.
+    fn read(self, row: &QueryResult) -> Result<(Group, usize)> {
+        let mut place = 0;
+        let mut next = || {
+            place += 1;
+            place - 1
+        };
+        let activity = if self.activity { row.try_get_by_index::<Option<Uuid>>(next())? } else { None };
+        let member = if self.member { row.try_get_by_index(next())? } else { None };
+        let period = if self.period.is_some() { row.try_get_by_index(next())? } else { None };
+        Ok((Group { activity: activity.filter(|id| !id.is_nil()).map(ActivityId), member, period }, place))
+    }
+}
+
+impl Period {
+    /// The name of the period that a day falls in.
+    #[must_use]
+    pub fn name(self, day: NaiveDate) -> String {
+        match self {
+            Self::Year => day.format("%Y").to_string(),
+            Self::Quarter => format!("{}-Q{}", day.year(), day.month0() / 3 + 1),
+            Self::Month => day.format("%Y-%m").to_string(),
+        }
+    }
+
+    /// The same in SQL.
+    fn of(self, backend: DbBackend, day: &SimpleExpr) -> SimpleExpr {
+        let text = match (backend, self) {
+            (DbBackend::Postgres, Self::Year) => "to_char($1, 'YYYY')",
+            (DbBackend::Postgres, Self::Quarter) => "to_char($1, 'YYYY-\"Q\"Q')",
+            (DbBackend::Postgres, Self::Month) => "to_char($1, 'YYYY-MM')",
+            (_, Self::Year) => "substr(?, 1, 4)",
+            (_, Self::Quarter) => "substr(?, 1, 4) || '-Q' || ((substr(?, 6, 2) + 2) / 3)",
+            (_, Self::Month) => "substr(?, 1, 7)",
+        };
+        Expr::cust_with_exprs(text, [day.clone(), day.clone()])
+    }
+}
+
+/// Days, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Range {
+    /// First day.
+    pub from: NaiveDate,
+    /// Last day.
+    pub to: NaiveDate,
+}
+
+impl Range {
+    /// The days of a calendar year; null when the calendar has no such year.
+    #[must_use]
+    pub fn year(year: i32) -> Option<Self> {
+        Some(Self { from: NaiveDate::from_ymd_opt(year, 1, 1)?, to: NaiveDate::from_ymd_opt(year, 12, 31)? })
+    }
+
+    /// The whole calendar months in it; null when there is none.
+    #[must_use]
+    pub fn whole_months(self) -> Option<Self> {
+        let next_month = |day| month_of(day).checked_add_months(Months::new(1));
+        let from = if self.from.day() == 1 { self.from } else { next_month(self.from)? };
+        let after = self.to.succ_opt()?;
+        let to = month_of(after).pred_opt()?;
+        (from <= to).then_some(Self { from, to })
+    }
+
+    /// What is left before and after a range in it.
+    #[must_use]
+    pub fn without(self, inner: Self) -> Vec<Self> {
+        let before = inner.from.checked_sub_days(Days::new(1)).map(|to| Self { from: self.from, to });
+        let after = inner.to.checked_add_days(Days::new(1)).map(|from| Self { from, to: self.to });
+        before.into_iter().chain(after).filter(|range| range.from <= range.to).collect()
+    }
+
+    /// The column is a day in it.
+    fn has(self, day: &SimpleExpr) -> SimpleExpr {
+        day.clone().between(self.from, self.to)
+    }
+}
+
+fn invoice(column: invoice::Column) -> SimpleExpr {
+    Expr::col((invoice::Entity, column))
+}
+
+fn line(column: invoice_line::Column) -> SimpleExpr {
+    Expr::col((invoice_line::Entity, column))
+}
+
+/// A sum of öre that is nought over no rows.
+pub(super) fn sum(of: SimpleExpr) -> SimpleExpr {
+    // PostgreSQL sums big integers to a decimal.
+    Expr::from(Func::coalesce([Func::sum(of).into(), Expr::val(0)])).cast_as("bigint")
+}
+
+/// The amount on rows of invoices of this kind, else nought.
+fn if_kind(kind: InvoiceKind, amount: SimpleExpr) -> SimpleExpr {
+    Expr::case(invoice(invoice::Column::Kind).eq(kind), amount).finally(0).into()
+}
+
+/// What was invoiced or paid in a range, grouped, with its joins: only those that are needed.
+fn entries(backend: DbBackend, scope: &Scope, basis: Basis, group_by: Grouping, range: Range) -> SelectStatement {
+    let mut select = Query::select();
+    let by_activity = group_by.activity || scope.is_by_activity();
+    let of_invoice = |select: &mut SelectStatement, column: SimpleExpr| {
+        select.join(JoinType::InnerJoin, invoice::Entity, invoice(invoice::Column::Id).eq(column));
+    };
+    let day = if basis == Basis::Paid {
+        let of_payment = Expr::col((payment_line::Entity, payment_line::Column::PaymentId)).equals((payment::Entity, payment::Column::Id));
+        select.from(payment::Entity).join(JoinType::InnerJoin, payment_line::Entity, of_payment);
+        if by_activity {
+            let of_line = line(invoice_line::Column::Id).equals((payment_line::Entity, payment_line::Column::LineId));
+            select.join(JoinType::InnerJoin, invoice_line::Entity, of_line);
+        }
+        if group_by.member || scope.is_by_member() {
+            of_invoice(&mut select, Expr::col((payment::Entity, payment::Column::InvoiceId)));
+        }
+        Expr::col((payment::Entity, payment::Column::ReceivedOn))
+    } else {
+        select.from(invoice::Entity);
+        if by_activity {
+            let of_invoice = line(invoice_line::Column::InvoiceId).equals((invoice::Entity, invoice::Column::Id));
+            select.join(JoinType::InnerJoin, invoice_line::Entity, of_invoice);
+        }
+        invoice(invoice::Column::IssuedOn)
+    };
+    select.and_where(range.has(&day)).cond_where(scope.of_lines(backend));
+    group_by.onto(&mut select, backend, line(invoice_line::Column::ActivityId), invoice(invoice::Column::MemberId), &day);
+    select
+}
+
+/// Adds what was invoiced or paid in a range, from the ledger itself.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub(super) async fn sums(
+    db: &Database,
+    scope: &Scope,
+    basis: Basis,
+    group_by: Grouping,
+    range: Range,
+    groups: &mut Groups,
+) -> Result<()> {
+    let mut select = entries(db.backend(), scope, basis, group_by, range);
+    let amounts = if basis == Basis::Paid {
+        [payment_line::Column::Net, payment_line::Column::Vat].map(|column| Expr::col((payment_line::Entity, column)))
+    } else if group_by.activity || scope.is_by_activity() {
+        [line(invoice_line::Column::Net), line(invoice_line::Column::Vat)]
+    } else {
+        // The lines of an invoice add up to it.
+        [invoice(invoice::Column::Net), invoice(invoice::Column::Vat)]
+    };
+    for amount in amounts {
+        if basis == Basis::Paid {
+            select.expr(sum(amount)).expr(Expr::val(0_i64));
+        } else {
+            select.expr(sum(if_kind(InvoiceKind::Invoice, amount.clone()))).expr(sum(if_kind(InvoiceKind::CreditNote, amount)));
+        }
+    }
+    for row in &db.read().query_all(&select).await? {
+        let (group, place) = group_by.read(row)?;
+        add_sums(groups, group, row, place)?;
+    }
+    Ok(())
+}
+
+/// Adds net, credited net, VAT and credited VAT, which stand in a row from `place` on.
+fn add_sums(groups: &mut Groups, group: Group, row: &QueryResult, place: usize) -> Result<()> {
+    let sums = groups.entry(group).or_default();
+    let amount = |after: usize| row.try_get_by_index::<Money>(place + after);
+    sums.net += amount(0)? - amount(1)?;
+    sums.credited += amount(1)?;
+    sums.vat += amount(2)? - amount(3)?;
+    Ok(())
+}
+
+/// Adds what was invoiced or paid in whole months, from the totals that are kept: as many rows as activities and months, whatever the ledger holds.
+/// What was invoiced is counted too, which is right for rows by activity.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub(super) async fn stored(
+    db: &Database,
+    scope: &Scope,
+    basis: Basis,
+    group_by: Grouping,
+    range: Range,
+    groups: &mut Groups,
+) -> Result<()> {
+    use revenue_month::Column as C;
+    let column = |column: C| Expr::col((revenue_month::Entity, column));
+    let month = column(C::Month);
+    let mut select = Query::select();
+    select.from(revenue_month::Entity).and_where(range.has(&month)).cond_where(scope.of_activity(db.backend(), column(C::ActivityId)));
+    group_by.onto(&mut select, db.backend(), column(C::ActivityId), Expr::val(Option::<Uuid>::None), &month);
+    if basis == Basis::Paid {
+        select.expr(sum(column(C::PaidNet))).expr(Expr::val(0_i64)).expr(sum(column(C::PaidVat))).expr(Expr::val(0_i64));
+    } else {
+        for amount in [C::InvoicedNet, C::CreditedNet, C::InvoicedVat, C::CreditedVat, C::Invoices] {
+            select.expr(sum(column(amount)));
+        }
+    }
+    for row in &db.read().query_all(&select).await? {
+        let (group, place) = group_by.read(row)?;
+        if basis != Basis::Paid {
+            groups.entry(group.clone()).or_default().invoices += row.try_get_by_index::<i64>(place + 4)?;
+        }
+        add_sums(groups, group, row, place)?;
+    }
+    Ok(())
+}
+
+/// The number of invoices and credit notes behind a statement's rows, each once.
+fn distinct_invoices(basis: Basis, has_lines: bool) -> SimpleExpr {
+    Expr::cust(match (basis, has_lines) {
+        (Basis::Paid, _) => "COUNT(DISTINCT \"payment\".\"invoice_id\")",
+        (_, true) => "COUNT(DISTINCT \"invoice\".\"id\")",
+        (_, false) => "COUNT(*)",
+    })
+}
+
+/// Adds how many invoices and credit notes were issued, or how many were paid on, in a range.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub(super) async fn counts(
+    db: &Database,
+    scope: &Scope,
+    basis: Basis,
+    group_by: Grouping,
+    range: Range,
+    groups: &mut Groups,
+) -> Result<()> {
+    let mut select = entries(db.backend(), scope, basis, group_by, range);
+    select.expr(distinct_invoices(basis, group_by.activity || scope.is_by_activity()));
+    for row in &db.read().query_all(&select).await? {
+        let (group, place) = group_by.read(row)?;
+        groups.entry(group).or_default().invoices += row.try_get_by_index::<i64>(place)?;
+    }
+    Ok(())
+}
+
+/// The same for the whole range, each invoice once.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub(super) async fn count(db: &Database, scope: &Scope, basis: Basis, range: Range) -> Result<i64> {
+    let mut whole = Groups::new();
+    counts(db, scope, basis, Grouping::default(), range, &mut whole).await?;
+    Ok(whole.into_values().map(|sums| sums.invoices).sum())
+}
+
+/// Adds the costs and grants that were booked in a range. They belong to no member.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub(super) async fn costs(db: &Database, scope: &Scope, group_by: Grouping, range: Range, groups: &mut Groups) -> Result<()> {
+    if !scope.has_costs() {
+        return Ok(());
+    }
+    let group_by = Grouping { member: false, ..group_by };
+    let add_cost = |sums: &mut Sums, amount| sums.cost += amount;
+    let add_grant = |sums: &mut Sums, amount| sums.grants += amount;
+    booked(db, scope, group_by, range, cost::Entity, groups, add_cost).await?;
+    booked(db, scope, group_by, range, grant::Entity, groups, add_grant).await
+}
+
+/// Adds what was booked in a table that has `activity_id`, `booked_on` and `amount`.
+async fn booked<T: Iden + Copy + 'static>(
+    db: &Database,
+    scope: &Scope,
+    group_by: Grouping,
+    range: Range,
+    table: T,
+    groups: &mut Groups,
+    add: fn(&mut Sums, Money),
+) -> Result<()> {
+    let column = |column: cost::Column| Expr::col((table, column));
+    let (activity, day) = (column(cost::Column::ActivityId), column(cost::Column::BookedOn));
+    let mut select = Query::select();
+    select.from(table).and_where(range.has(&day)).cond_where(scope.of_activity(db.backend(), activity.clone()));
+    group_by.onto(&mut select, db.backend(), activity, Expr::val(Option::<Uuid>::None), &day);
+    select.expr(sum(column(cost::Column::Amount)));
+    for row in &db.read().query_all(&select).await? {
+        let (group, place) = group_by.read(row)?;
+        add(groups.entry(group).or_default(), row.try_get_by_index(place)?);
+    }
+    Ok(())
+}

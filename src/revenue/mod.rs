@@ -1,0 +1,256 @@
+//! Revenue: what came in over a period, by activity, member and time, with what it cost and what is left.
+
+pub mod accrual;
+pub mod breaches;
+pub mod forecast;
+pub mod ledger;
+pub mod months;
+pub mod results;
+pub mod scope;
+
+use std::collections::HashMap;
+
+use ::entity::{
+    activity,
+    id::MemberId,
+    member,
+    money::Money,
+    term::add_months,
+};
+use chrono::NaiveDate;
+use sea_orm::{
+    ConnectionTrait,
+    sea_query::{Expr, Query},
+};
+use uuid::Uuid;
+
+pub use self::{breaches::breaches, forecast::forecast, results::result_of};
+use self::{
+    ledger::{Group, Grouping, Range},
+    scope::Scope,
+};
+use crate::{
+    auth::viewer::Viewer,
+    database::{Database, among},
+    error::{Faults, Result},
+};
+
+/// What counts, and on which day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Basis {
+    /// Invoices and credit notes, on their day of issue.
+    Invoiced,
+    /// Payments, on the day that they came in.
+    Paid,
+    /// Lines, spread by day over the period that they cover.
+    Accrued,
+}
+
+/// A stretch of the calendar that sums are made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Period {
+    /// `2026`.
+    Year,
+    /// `2026-Q2`.
+    Quarter,
+    /// `2026-04`.
+    Month,
+}
+
+/// What is asked.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// First day.
+    pub from: NaiveDate,
+    /// Last day.
+    pub to: NaiveDate,
+    /// What counts.
+    pub basis: Basis,
+    /// What each row is for.
+    pub group_by: Grouping,
+    /// Only these activities, by slug; null: all, and what belongs to none.
+    pub activities: Option<Vec<String>>,
+    /// Only what these members were invoiced; null: all buyers.
+    pub members: Option<Vec<MemberId>>,
+    /// Whether somebody wants the number of invoices of each row, and of the total.
+    pub counts: (bool, bool),
+}
+
+/// The longest period, in months.
+const LONGEST: i32 = 1200;
+
+impl Ask {
+    /// Notes what is wrong with it by itself.
+    pub fn check(&self, faults: &mut Faults) {
+        faults.expect(self.from <= self.to, "input.to", "must not be before from");
+        faults.expect(self.to < add_months(self.from, LONGEST), "input.to", "must be less than 100 years after from");
+    }
+}
+
+/// Sums of a row, öre.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sums {
+    /// Without VAT, after credit notes.
+    pub net: Money,
+    /// VAT, after credit notes.
+    pub vat: Money,
+    /// Net sum of the credit notes that are deducted in `net`.
+    pub credited: Money,
+    /// Costs.
+    pub cost: Money,
+    /// Grants.
+    pub grants: Money,
+    /// Invoices and credit notes behind it, each once.
+    pub invoices: i64,
+}
+
+impl Sums {
+    /// With VAT.
+    #[must_use]
+    pub fn gross(&self) -> Money {
+        self.net + self.vat
+    }
+
+    /// What is left: net and grants without cost.
+    #[must_use]
+    pub fn result(&self) -> Money {
+        self.net + self.grants - self.cost
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.net += other.net;
+        self.vat += other.vat;
+        self.credited += other.credited;
+        self.cost += other.cost;
+        self.grants += other.grants;
+        self.invoices += other.invoices;
+    }
+
+    fn has_money(&self) -> bool {
+        [self.net, self.vat, self.credited, self.cost, self.grants].iter().any(|sum| *sum != Money::ZERO)
+    }
+}
+
+/// A row of a report.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Row {
+    /// What it is for.
+    pub group: Group,
+    /// Its sums.
+    pub sums: Sums,
+}
+
+/// A report.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// Its rows by period, name of activity and name of member, those without one last.
+    pub rows: Vec<Row>,
+    /// The sum of the rows; an invoice that is behind several of them is counted once.
+    pub total: Sums,
+}
+
+/// The sums of groups in the making.
+type Groups = HashMap<Group, Sums>;
+
+/// The revenue that the viewer sees. A member sees what it was invoiced, and no costs and grants, which belong to no member; a
+/// lead sees its activities.
+///
+/// # Errors
+/// INVALID for a bad period, an activity or a member that is not there; every one is named.
+pub async fn report(db: &Database, viewer: &Viewer, ask: &Ask) -> Result<Report> {
+    let mut faults = Faults::default();
+    ask.check(&mut faults);
+    let scope = Scope::asked(db, viewer, ask.activities.as_deref(), ask.members.as_deref(), &mut faults).await?;
+    faults.finish()?;
+    let range = Range { from: ask.from, to: ask.to };
+    let mut total = Sums::default();
+    let mut groups = Groups::new();
+    if !scope.is_empty() {
+        if ask.basis == Basis::Accrued {
+            total.invoices = accrual::sums(db, &scope, ask.group_by, range, &mut groups).await?;
+        } else {
+            plain(db, &scope, ask, &mut groups).await?;
+            if ask.counts.1 {
+                total.invoices = ledger::count(db, &scope, ask.basis, range).await?;
+            }
+        }
+        ledger::costs(db, &scope, ask.group_by, range, &mut groups).await?;
+    }
+    finish(db, groups, total).await
+}
+
+/// The sums of what was invoiced or paid.
+async fn plain(db: &Database, scope: &Scope, ask: &Ask, groups: &mut Groups) -> Result<()> {
+    let range = Range { from: ask.from, to: ask.to };
+    let counted = sums(db, scope, ask.basis, ask.group_by, range, groups).await?;
+    match counted {
+        _ if !ask.counts.0 => {}
+        // An invoice is issued in one month, so the counts of months add up; those of activities don't, nor those of payments.
+        Some(stored) if ask.basis == Basis::Invoiced && ask.group_by.activity => {
+            for range in range.without(stored) {
+                ledger::counts(db, scope, ask.basis, ask.group_by, range, groups).await?;
+            }
+        }
+        _ => {
+            groups.values_mut().for_each(|sums| sums.invoices = 0);
+            ledger::counts(db, scope, ask.basis, ask.group_by, range, groups).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Adds what was invoiced or paid over a range: its whole months from the stored totals, when these tell it, and the rest from
+/// the ledger. Answers the range that came from the stored totals.
+async fn sums(db: &Database, scope: &Scope, basis: Basis, group_by: Grouping, range: Range, groups: &mut Groups) -> Result<Option<Range>> {
+    let stored = if group_by.member || scope.is_by_member() { None } else { range.whole_months() };
+    let rest = match stored {
+        Some(stored) => {
+            ledger::stored(db, scope, basis, group_by, stored, groups).await?;
+            range.without(stored)
+        }
+        None => vec![range],
+    };
+    for range in rest {
+        ledger::sums(db, scope, basis, group_by, range, groups).await?;
+    }
+    Ok(stored)
+}
+
+/// Puts the rows in order and sums them up. Rows without any money are left out.
+async fn finish(db: &Database, groups: Groups, mut total: Sums) -> Result<Report> {
+    let mut rows: Vec<Row> = groups.into_iter().filter(|(_, sums)| sums.has_money()).map(|(group, sums)| Row { group, sums }).collect();
+    for row in &rows {
+        total.add(&Sums { invoices: 0, ..row.sums });
+    }
+    let activities = names(db, rows.iter().filter_map(|row| row.group.activity), activity::Entity).await?;
+    let members = names(db, rows.iter().filter_map(|row| row.group.member), member::Entity).await?;
+    // Folded names hold no character this late, so what has no name comes last.
+    let name = |names: &HashMap<Uuid, String>, id: Option<Uuid>| {
+        id.map_or_else(|| "\u{10ffff}".to_owned(), |id| names.get(&id).cloned().unwrap_or_default())
+    };
+    rows.sort_by_cached_key(|row| {
+        let (activity, member) = (row.group.activity.map(Uuid::from), row.group.member.map(Uuid::from));
+        (row.group.period.clone(), name(&activities, activity), name(&members, member), activity, member)
+    });
+    Ok(Report { rows, total })
+}
+
+/// The folded names that rows of a table are put in order by; a table of those that have `id` and `name_key`.
+async fn names<I: Into<Uuid>>(
+    db: &Database,
+    ids: impl Iterator<Item = I>,
+    table: impl sea_orm::sea_query::IntoTableRef,
+) -> Result<HashMap<Uuid, String>> {
+    let ids: std::collections::HashSet<Uuid> = ids.map(Into::into).collect();
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let select = Query::select()
+        .column(member::Column::Id)
+        .column(member::Column::NameKey)
+        .from(table)
+        .and_where(among(db.backend(), Expr::col(member::Column::Id), ids))
+        .take();
+    let found = db.read().query_all(&select).await?;
+    found.iter().map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?))).collect()
+}

@@ -1,0 +1,105 @@
+//! The totals by month and activity: how they are made anew from invoices, lines and payments.
+
+use ::entity::{revenue_month::Model, sparse::Sparse};
+use chrono::{Datelike, NaiveDate};
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
+
+use crate::{audit::Change, error::Result};
+
+/// The first day of a day's month.
+#[must_use]
+pub fn month_of(day: NaiveDate) -> NaiveDate {
+    day.with_day(1).unwrap_or(day)
+}
+
+/// Which months.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Months {
+    /// Every month.
+    All,
+    /// From the month of the first day to that of the second.
+    Between(NaiveDate, NaiveDate),
+}
+
+impl Months {
+    /// The condition that a column, a day, lies in them.
+    fn hold(self, column: &str) -> String {
+        match self {
+            Self::All => "1 = 1".to_owned(),
+            Self::Between(from, to) => {
+                let after = month_of(to).checked_add_months(chrono::Months::new(1)).unwrap_or(NaiveDate::MAX);
+                format!("{column} >= '{}' AND {column} < '{after}'", month_of(from))
+            }
+        }
+    }
+}
+
+/// The columns in the order of [`select`].
+const COLUMNS: &str = "month, activity_id, invoiced_net, invoiced_vat, credited_net, credited_vat, invoices, paid_net, paid_vat";
+
+/// What the rows of these months must be: issued invoices and credit notes by the month of their issue, payments by the month
+/// in which they came, each with its lines' activities. Drafts count nothing.
+fn select(backend: DbBackend, months: Months) -> String {
+    let (month, nil, int) = if backend == DbBackend::Postgres {
+        ("date_trunc('month', {day}::timestamp)::date", "'00000000-0000-0000-0000-000000000000'::uuid", "bigint")
+    } else {
+        ("substr({day}, 1, 7) || '-01'", "x'00000000000000000000000000000000'", "integer")
+    };
+    let sum = |amount: &str, kind: &str| format!("SUM(CASE WHEN i.kind = '{kind}' THEN {amount} ELSE 0 END)");
+    let invoiced = format!(
+        "SELECT {month} AS month, COALESCE(l.activity_id, {nil}) AS activity_id, {} AS invoiced_net, {} AS invoiced_vat, \
+         {} AS credited_net, {} AS credited_vat, COUNT(DISTINCT i.id) AS invoices, 0 AS paid_net, 0 AS paid_vat \
+         FROM invoice i JOIN invoice_line l ON l.invoice_id = i.id WHERE i.issued_on IS NOT NULL AND {} GROUP BY 1, 2",
+        sum("l.net", "INVOICE"),
+        sum("l.vat", "INVOICE"),
+        sum("l.net", "CREDIT_NOTE"),
+        sum("l.vat", "CREDIT_NOTE"),
+        months.hold("i.issued_on"),
+        month = month.replace("{day}", "i.issued_on"),
+    );
+    let paid = format!(
+        "SELECT {month}, COALESCE(l.activity_id, {nil}), 0, 0, 0, 0, 0, SUM(s.net), SUM(s.vat) \
+         FROM payment p JOIN payment_line s ON s.payment_id = p.id JOIN invoice_line l ON l.id = s.line_id WHERE {} GROUP BY 1, 2",
+        months.hold("p.received_on"),
+        month = month.replace("{day}", "p.received_on"),
+    );
+    let sums: Vec<String> = COLUMNS.split(", ").skip(2).map(|column| format!("CAST(SUM({column}) AS {int})")).collect();
+    format!("SELECT month, activity_id, {} FROM ({invoiced} UNION ALL {paid}) AS parts GROUP BY month, activity_id", sums.join(", "))
+}
+
+/// Makes the rows of these months anew. Call it in the change that issues, credits or pays, after what it writes.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn rebuild(change: &Change, months: Months) -> Result<()> {
+    let tx = change.tx();
+    tx.execute_unprepared(&format!("DELETE FROM revenue_month WHERE {}", months.hold("month"))).await?;
+    let select = select(tx.get_database_backend(), months);
+    tx.execute_unprepared(&format!("INSERT INTO revenue_month ({COLUMNS}) {select}")).await?;
+    Ok(())
+}
+
+/// Every row as it must be, reckoned afresh, by month and activity; what is stored must equal it.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn expected(db: &impl ConnectionTrait) -> Result<Vec<Model>> {
+    let backend = db.get_database_backend();
+    let sql = format!("{} ORDER BY month, activity_id", select(backend, Months::All));
+    let found = db.query_all_raw(Statement::from_string(backend, sql)).await?;
+    let columns = Model::every_column();
+    Ok(found.iter().map(|row| Model::read(row, &columns)).collect::<std::result::Result<_, _>>()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_begins_and_ends_with_whole_months() {
+        let day = |text: &str| text.parse::<NaiveDate>().unwrap();
+        let months = Months::Between(day("2025-11-21"), day("2025-12-31"));
+        assert_eq!(months.hold("d"), "d >= '2025-11-01' AND d < '2026-01-01'");
+        assert_eq!(Months::All.hold("d"), "1 = 1");
+    }
+}

@@ -1,0 +1,132 @@
+//! What a year brought an activity and what is left of it.
+
+use std::collections::HashMap;
+
+use ::entity::{id::ActivityId, invoice, invoice_line, kind::InvoiceKind, money::Money, payment_line};
+use sea_orm::{
+    ConnectionTrait, ExprTrait, JoinType,
+    sea_query::{Alias, Expr, Query, SelectStatement, SimpleExpr},
+};
+
+use super::{
+    Basis, Groups,
+    ledger::{self, Grouping, Range, sum},
+    scope::Scope,
+};
+use crate::{
+    auth::viewer::Viewer,
+    database::Database,
+    error::{Error, Result},
+};
+
+/// What a year brought an activity. All but `outstanding` is without VAT.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ActivityResult {
+    /// Calendar year.
+    pub year: i32,
+    /// Invoiced, after credit notes.
+    pub invoiced: Money,
+    /// Came in by payments during the year, whenever it was invoiced.
+    pub paid: Money,
+    /// With VAT: what is still to be paid, as of now, of what was invoiced during the year.
+    pub outstanding: Money,
+    /// Costs.
+    pub cost: Money,
+    /// Grants.
+    pub grants: Money,
+    /// Invoiced and grants without cost.
+    pub result: Money,
+}
+
+/// What a year brought each of these activities, as far as the viewer sees; noughts for what it does not see.
+///
+/// # Errors
+/// INVALID for a year that is none.
+pub async fn result_of(db: &Database, viewer: &Viewer, activities: &[ActivityId], year: i32) -> Result<HashMap<ActivityId, ActivityResult>> {
+    let range = Range::year(year).filter(|_| (1900..=2999).contains(&year)).ok_or_else(|| Error::invalid("year", "must be 1900 to 2999"))?;
+    let blank = ActivityResult { year, ..ActivityResult::default() };
+    let mut results: HashMap<_, _> = activities.iter().map(|id| (*id, blank)).collect();
+    let scope = Scope::of_activities(db, viewer, activities).await?;
+    if scope.is_empty() {
+        return Ok(results);
+    }
+    let group_by = Grouping { activity: true, ..Grouping::default() };
+    let (mut invoiced, mut paid) = (Groups::new(), Groups::new());
+    super::sums(db, &scope, Basis::Invoiced, group_by, range, &mut invoiced).await?;
+    super::sums(db, &scope, Basis::Paid, group_by, range, &mut paid).await?;
+    ledger::costs(db, &scope, group_by, range, &mut invoiced).await?;
+    for (group, sums) in invoiced {
+        if let Some(result) = group.activity.and_then(|id| results.get_mut(&id)) {
+            *result =
+                ActivityResult { invoiced: sums.net, cost: sums.cost, grants: sums.grants, result: sums.result(), ..*result };
+        }
+    }
+    for (group, sums) in paid {
+        if let Some(result) = group.activity.and_then(|id| results.get_mut(&id)) {
+            result.paid = sums.net;
+        }
+    }
+    for (id, amount) in outstanding(db, &scope, range).await? {
+        if let Some(result) = results.get_mut(&id) {
+            result.outstanding = amount;
+        }
+    }
+    Ok(results)
+}
+
+fn line(column: invoice_line::Column) -> SimpleExpr {
+    Expr::col((invoice_line::Entity, column))
+}
+
+/// What is still to be paid of each activity's lines on the invoices issued in a range: their gross sums without what was paid and credited of them.
+async fn outstanding(db: &Database, scope: &Scope, range: Range) -> Result<HashMap<ActivityId, Money>> {
+    // An invoice that is covered has nothing left, even when a payment was shared out over lines that were credited later.
+    let open = |table: Alias| {
+        let column = |column: invoice::Column| Expr::col((table.clone(), column));
+        column(invoice::Column::Kind)
+            .eq(InvoiceKind::Invoice)
+            .and(column(invoice::Column::IssuedOn).between(range.from, range.to))
+            .and(column(invoice::Column::SettledOn).is_null())
+    };
+    let gross = line(invoice_line::Column::Net).add(line(invoice_line::Column::Vat));
+    let paid = Query::select()
+        .expr(Expr::cust("COALESCE(SUM(\"payment_line\".\"net\" + \"payment_line\".\"vat\"), 0)"))
+        .from(payment_line::Entity)
+        .and_where(Expr::col((payment_line::Entity, payment_line::Column::LineId)).equals((invoice_line::Entity, invoice_line::Column::Id)))
+        .take();
+    let left = lines(db, scope).expr(sum(gross.clone().sub(SimpleExpr::from(paid)))).and_where(open(Alias::new("invoice"))).take();
+
+    // Here the scope's condition is on the credit note, whose buyer is its invoice's.
+    let original = Alias::new("original");
+    let of_original = Expr::col((original.clone(), invoice::Column::Id)).equals((invoice::Entity, invoice::Column::CreditsId));
+    let credited = lines(db, scope)
+        .expr(sum(gross))
+        .join_as(JoinType::InnerJoin, invoice::Entity, original.clone(), of_original)
+        .and_where(Expr::col((invoice::Entity, invoice::Column::IssuedOn)).is_not_null())
+        .and_where(open(original))
+        .take();
+
+    let mut sums = by_activity(db, &left).await?;
+    for (id, amount) in by_activity(db, &credited).await? {
+        *sums.entry(id).or_default() += -amount;
+    }
+    Ok(sums)
+}
+
+/// Lines in a scope with their invoices or credit notes, by activity, which comes first.
+fn lines(db: &Database, scope: &Scope) -> SelectStatement {
+    let of_invoice = line(invoice_line::Column::InvoiceId).equals((invoice::Entity, invoice::Column::Id));
+    Query::select()
+        .expr(line(invoice_line::Column::ActivityId))
+        .from(invoice::Entity)
+        .join(JoinType::InnerJoin, invoice_line::Entity, of_invoice)
+        .and_where(line(invoice_line::Column::ActivityId).is_not_null())
+        .cond_where(scope.of_lines(db.backend()))
+        .add_group_by([line(invoice_line::Column::ActivityId)])
+        .take()
+}
+
+async fn by_activity(db: &Database, select: &SelectStatement) -> Result<HashMap<ActivityId, Money>> {
+    let found = db.read().query_all(select).await?;
+    found.iter().map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?))).collect()
+}

@@ -1,0 +1,205 @@
+//! GraphQL over HTTP: who asks, what it may cost, and the answer, whatever happens on the way.
+
+use std::panic::AssertUnwindSafe;
+
+use async_graphql::{Request as Document, Response as Answer, parser::types::OperationType};
+use axum::{
+    body::Bytes,
+    extract::{FromRequest, Query, Request, State, rejection::BytesRejection},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use futures_util::FutureExt;
+use serde::Deserialize;
+use tower_http::request_id::RequestId;
+
+use super::{App, limits, panic_message};
+use crate::{
+    auth::viewer::Viewer,
+    error::{Error, Result},
+    graphql::{self, errors},
+};
+
+/// The media type of the GraphQL over HTTP specification; a client that asks for it gets status codes that mean something.
+const GRAPHQL_RESPONSE: &str = "application/graphql-response+json";
+
+/// The parameters of a GET.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Parameters {
+    query: Option<String>,
+    operation_name: Option<String>,
+    variables: Option<String>,
+}
+
+/// Answers a query in the address; deeds are for POST alone.
+pub async fn get(State(app): State<App>, parameters: Query<Parameters>, request: Request) -> Response {
+    let caller = Caller::of(&request);
+    let parameters = parameters.0;
+    let document = parameters.query.ok_or_else(|| Error::invalid("query", "is missing")).and_then(|query| {
+        let mut document = Document::new(query);
+        if let Some(name) = parameters.operation_name {
+            document = document.operation_name(name);
+        }
+        match parameters.variables.filter(|text| !text.is_empty()) {
+            None => Ok(document),
+            Some(text) => {
+                let variables = serde_json::from_str(&text).map_err(|_| Error::invalid("variables", "is not a JSON object"))?;
+                Ok(document.variables(async_graphql::Variables::from_json(variables)))
+            }
+        }
+    });
+    caller.answer(&app, document, true).await
+}
+
+/// Answers a document in a JSON body.
+pub async fn post(State(app): State<App>, request: Request) -> Response {
+    let caller = Caller::of(&request);
+    let is_json = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).is_some_and(|kind| {
+        kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+    });
+    if !is_json {
+        let refused = errors::refused(Error::invalid("content-type", "must be application/json"), &caller.request_id);
+        return caller.respond(StatusCode::UNSUPPORTED_MEDIA_TYPE, &refused);
+    }
+    let body = match Bytes::from_request(request, &()).await {
+        Ok(body) => body,
+        Err(rejection) => {
+            let (status, words) = match rejection {
+                BytesRejection::FailedToBufferBody(failed) if failed.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+                    (StatusCode::PAYLOAD_TOO_LARGE, "is larger than this server takes")
+                }
+                _ => (StatusCode::BAD_REQUEST, "could not be read to its end"),
+            };
+            return caller.respond(status, &errors::refused(Error::invalid("body", words), &caller.request_id));
+        }
+    };
+    let document = serde_json::from_slice::<Document>(&body).map_err(|error| {
+        let place = format!("line {}, column {}", error.line(), error.column());
+        Error::invalid("body", format!("is not a GraphQL request in JSON ({place}); write {{\"query\": \"…\", \"variables\": {{…}}}}"))
+    });
+    caller.answer(&app, document, false).await
+}
+
+/// The schema in its own language.
+pub async fn sdl(State(app): State<App>) -> Response {
+    ([(header::CONTENT_TYPE, "application/graphql; charset=utf-8")], graphql::sdl(&app.schema)).into_response()
+}
+
+/// What a request says of its sender.
+struct Caller {
+    request_id: String,
+    token: Result<String>,
+    wants_graphql_response: bool,
+}
+
+impl Caller {
+    fn of(request: &Request) -> Self {
+        let request_id = request.extensions().get::<RequestId>().and_then(|id| id.header_value().to_str().ok()).unwrap_or_default();
+        let accepts = request.headers().get_all(header::ACCEPT).iter().filter_map(|accept| accept.to_str().ok());
+        Self {
+            request_id: request_id.to_owned(),
+            token: bearer(request.headers()),
+            wants_graphql_response: accepts.flat_map(|accept| accept.split(',')).any(|accept| accept.trim().starts_with(GRAPHQL_RESPONSE)),
+        }
+    }
+
+    async fn answer(self, app: &App, document: Result<Document>, only_queries: bool) -> Response {
+        let viewer = self.token.clone().and_then(|token| app.keys.verify(&token, app.db.clock.now()));
+        let prepared = viewer.and_then(|viewer| {
+            let document = document?;
+            let (document, operation) = measure(document, &app.limits)?;
+            Ok((document.data(viewer), operation))
+        });
+        let (document, operation) = match prepared {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                let status = if matches!(error, Error::Unauthenticated(_)) { StatusCode::UNAUTHORIZED } else { StatusCode::BAD_REQUEST };
+                return self.respond(status, &errors::refused(error, &self.request_id));
+            }
+        };
+        if only_queries && operation != OperationType::Query {
+            let refused = errors::refused(Error::invalid("query", "must be a query; send mutations with POST"), &self.request_id);
+            return self.respond(StatusCode::METHOD_NOT_ALLOWED, &refused);
+        }
+        let answer = execute(app, document, operation, &self.request_id).await;
+        self.respond(StatusCode::OK, &answer)
+    }
+
+    fn respond(&self, status: StatusCode, answer: &Answer) -> Response {
+        let mut json = serde_json::to_value(answer).unwrap_or_default();
+        // An answer whose execution never began has no data, not even null.
+        let never_began = answer.is_err() && answer.data == async_graphql::Value::Null && answer.errors.iter().all(|error| error.path.is_empty());
+        if never_began && let Some(json) = json.as_object_mut() {
+            json.remove("data");
+        }
+        let status = match (self.wants_graphql_response, status) {
+            (true, StatusCode::OK) if never_began => StatusCode::BAD_REQUEST,
+            // Clients that read `application/json` expect to find the errors in a 200, but for those of HTTP itself.
+            (false, StatusCode::BAD_REQUEST) => StatusCode::OK,
+            (_, status) => status,
+        };
+        let kind = if self.wants_graphql_response { "application/graphql-response+json; charset=utf-8" } else { "application/json; charset=utf-8" };
+        let mut response = (status, [(header::CONTENT_TYPE, kind)], json.to_string()).into_response();
+        if status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
+        }
+        if status == StatusCode::METHOD_NOT_ALLOWED {
+            response.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static("POST"));
+        }
+        response
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> Result<String> {
+    let missing = || Error::Unauthenticated("a token is needed: send the header Authorization: Bearer …".into());
+    let header = headers.get(header::AUTHORIZATION).ok_or_else(missing)?;
+    let (scheme, token) = header.to_str().ok().and_then(|text| text.split_once(' ')).ok_or_else(missing)?;
+    if scheme.eq_ignore_ascii_case("bearer") { Ok(token.trim().to_owned()) } else { Err(missing()) }
+}
+
+/// Measures a document before anything of it is executed, and keeps it as it was parsed.
+fn measure(mut document: Document, most: &limits::Limits) -> Result<(Document, OperationType)> {
+    let measured = limits::measure(&document.query, &document.variables, document.operation_name.as_deref(), most);
+    let measured = measured.map_err(|exceeded| Error::invalid("query", exceeded.to_string()))?;
+    document.set_parsed_query(measured.document);
+    Ok((document, measured.operation))
+}
+
+async fn execute(app: &App, document: Document, operation: OperationType, request_id: &str) -> Answer {
+    let schema = app.schema.clone();
+    let id = request_id.to_owned();
+    let execution = async move {
+        match AssertUnwindSafe(schema.execute(document)).catch_unwind().await {
+            Ok(answer) => errors::finish(answer, &id),
+            Err(cause) => {
+                let cause = panic_message(&*cause).to_owned();
+                errors::refused(Error::internal(std::io::Error::other(format!("a resolver panicked: {cause}"))), &id)
+            }
+        }
+    };
+    if operation == OperationType::Mutation {
+        // A deed goes on to its end when its client goes away, so that nobody's impatience decides what is done.
+        let span = tracing::Span::current();
+        return match tokio::spawn(tracing::Instrument::instrument(execution, span)).await {
+            Ok(answer) => answer,
+            Err(failed) => errors::refused(Error::internal(failed), request_id),
+        };
+    }
+    match tokio::time::timeout(app.request_time, execution).await {
+        Ok(answer) => answer,
+        Err(_) => {
+            let words = format!("took longer than {} seconds; ask for less", app.request_time.as_secs());
+            errors::refused(Error::invalid("query", words), request_id)
+        }
+    }
+}
+
+/// What a viewer asks without HTTP, for commands and tests: measured and answered in the same way.
+pub async fn ask(app: &App, viewer: Viewer, document: Document) -> Answer {
+    let id = uuid::Uuid::now_v7().to_string();
+    match measure(document, &app.limits) {
+        Ok((document, operation)) => execute(app, document.data(viewer), operation, &id).await,
+        Err(error) => errors::refused(error, &id),
+    }
+}

@@ -1,0 +1,487 @@
+//! A register of one's own for each test, with a clock that stands still and a caller for each role.
+//!
+//! A test begins with who asks and goes through HTTP, in process, with a real token:
+//!
+//! ```ignore
+//! on_both!(a_member_is_admitted, |app| async move {
+//!     let answer = app.office().ask("mutation($input: …) { memberAdmit(input: $input) { id } }", json!({ … })).await;
+//!     assert_eq!(answer["memberAdmit"]["name"], "Finsam Gotland");
+//! });
+//! ```
+//!
+//! [`on_both!`] makes two tests of it, `a_member_is_admitted::sqlite` and `a_member_is_admitted::postgres`.
+
+use std::{
+    ops::Index,
+    process::Command,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
+
+use axum::{
+    Router,
+    body::{self, Body, Bytes},
+    http::{HeaderMap, Method, Request, StatusCode, header},
+};
+use chrono::{DateTime, Utc};
+use migration::{Migrator, MigratorTrait};
+use samregister::{
+    auth::{
+        token::Keys,
+        viewer::{Role, Viewer},
+    },
+    clock::Clock,
+    config::Settings,
+    database::Database,
+    exchange::import::{ImportError, Report, import},
+    server::{self, explorer},
+};
+use sea_orm::ConnectionTrait;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::sync::OnceCell;
+use tower::ServiceExt;
+
+/// What time it is in a register, unless the test says otherwise.
+pub const NOW: &str = "2026-11-21T09:00:00Z";
+/// Signs the tokens of every test's register.
+pub const SECRET: &str = "a secret of the tests, which opens nothing";
+/// Names the PostgreSQL server that tests may make databases on.
+const SERVER: &str = "SAMREGISTER_TEST_POSTGRES";
+
+/// Makes a test of what is promised on SQLite and one on PostgreSQL: `on_both!(name, |app| async move { … })`.
+/// The file that uses it needs `use crate::app::{App, on_both};`.
+macro_rules! on_both {
+    ($(#[$meta:meta])* $name:ident, |$app:ident| async move $promise:block) => {
+        $(#[$meta])*
+        mod $name {
+            use super::*;
+
+            async fn promise($app: App) $promise
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sqlite() {
+                promise(App::sqlite().await).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn postgres() {
+                promise(App::postgres().await).await;
+            }
+        }
+    };
+}
+pub(crate) use on_both;
+
+/// A register with its server. Clones share the register; it is gone when the last of them is.
+#[derive(Clone)]
+pub struct App {
+    /// The register itself, for what no client can ask.
+    pub db: Database,
+    keys: Keys,
+    settings: Settings,
+    explorer: explorer::Settings,
+    router: Router,
+    statements: Arc<Mutex<Vec<String>>>,
+    home: Arc<Home>,
+}
+
+/// Where a register is kept.
+enum Home {
+    Sqlite(TempDir),
+    Postgres(String),
+}
+
+impl App {
+    /// An empty register on SQLite.
+    pub async fn sqlite() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("register.db");
+        std::fs::write(&file, sqlite_template().await).unwrap();
+        Self::open(&format!("sqlite://{}", file.display()), Home::Sqlite(folder)).await
+    }
+
+    /// An empty register on PostgreSQL.
+    pub async fn postgres() -> Self {
+        let template = postgres_template().await;
+        let name = database_name();
+        on_server(&[&format!("CREATE DATABASE {name} TEMPLATE {template}")]).await;
+        Self::open(&postgres_url(&name), Home::Postgres(name)).await
+    }
+
+    async fn open(url: &str, home: Home) -> Self {
+        let statements = Arc::new(Mutex::new(Vec::new()));
+        let heard = Arc::clone(&statements);
+        let listener: samregister::database::Listener = Arc::new(move |sql: &str| heard.lock().unwrap_or_else(PoisonError::into_inner).push(sql.to_owned()));
+        let db = Database::connect(url, Clock::fixed(instant(NOW)), Some(listener)).await.unwrap();
+        let settings = settings(&[]);
+        let keys = Keys::from_settings(&settings).unwrap();
+        let explorer = explorer::Settings::default();
+        let router = router(&db, &keys, &settings, &explorer);
+        Self { db, keys, settings, explorer, router, statements, home: Arc::new(home) }
+    }
+
+    fn renewed(mut self) -> Self {
+        self.router = router(&self.db, &self.keys, &self.settings, &self.explorer);
+        self
+    }
+
+    /// The same register at another instant: `app.at("2027-01-01T09:00:00Z")`.
+    pub fn at(&self, now: &str) -> Self {
+        let mut app = self.clone();
+        app.db.clock = Clock::fixed(instant(now));
+        app.renewed()
+    }
+
+    /// The same register with other settings: `app.with(&[("SAMREGISTER_MAX_DEPTH", "5")])`.
+    pub fn with(&self, changed: &[(&str, &str)]) -> Self {
+        Self { settings: settings(changed), ..self.clone() }.renewed()
+    }
+
+    /// The same register with an explorer that is told this at its start.
+    pub fn with_explorer(&self, explorer: explorer::Settings) -> Self {
+        Self { explorer, ..self.clone() }.renewed()
+    }
+
+    /// The register's address, as DATABASE_URL for the program.
+    pub fn url(&self) -> String {
+        match &*self.home {
+            Home::Sqlite(folder) => format!("sqlite://{}", folder.path().join("register.db").display()),
+            Home::Postgres(name) => postgres_url(name),
+        }
+    }
+
+    /// The program over this register; only its settings are in the environment.
+    pub fn program(&self) -> Command {
+        let mut program = program();
+        program.env("DATABASE_URL", self.url()).env("SAMREGISTER_JWT_SECRET", SECRET);
+        program
+    }
+
+    /// Imports these files, by name and text: `app.import(&[("members.csv", "key,name,…\n…")])`.
+    pub async fn import(&self, files: &[(&str, &str)]) -> Report {
+        self.try_import(files).await.unwrap_or_else(|error| panic!("the import failed: {error:?}"))
+    }
+
+    /// Like [`App::import`], for what may fail.
+    pub async fn try_import(&self, files: &[(&str, &str)]) -> Result<Report, ImportError> {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            let file = folder.path().join(name);
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, text).unwrap();
+        }
+        import(&self.db, &Viewer::operator("import"), folder.path(), false, &mut |_| {}).await
+    }
+
+    /// The SQL of every statement since the last time that this was asked.
+    pub fn statements(&self) -> Vec<String> {
+        std::mem::take(&mut *self.statements.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The last revision of the audit trail: it stays the same when nothing was changed.
+    pub async fn revision(&self) -> i64 {
+        let sql = "SELECT COALESCE(MAX(revision), 0) FROM audit_entry";
+        let row = self.db.read().query_one_raw(sea_orm::Statement::from_string(self.db.backend(), sql)).await.unwrap().unwrap();
+        row.try_get_by_index(0).unwrap()
+    }
+
+    /// Takes the database away, as an outage does: a file is closed for good, a server refuses connections and breaks those that it has.
+    pub async fn lose_database(&self) {
+        match &*self.home {
+            Home::Sqlite(_) => self.db.clone().close().await.unwrap(),
+            Home::Postgres(name) => {
+                let breaking = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'");
+                on_server(&[&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false"), &breaking]).await;
+            }
+        }
+    }
+
+    /// Brings PostgreSQL back after [`App::lose_database`].
+    pub async fn find_database(&self) {
+        let Home::Postgres(name) = &*self.home else { panic!("a file that was closed stays closed") };
+        on_server(&[&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true")]).await;
+    }
+
+    /// The office.
+    pub fn office(&self) -> Caller<'_> {
+        self.role(Role::Office)
+    }
+
+    /// Finance.
+    pub fn finance(&self) -> Caller<'_> {
+        self.role(Role::Finance)
+    }
+
+    /// The board.
+    pub fn board(&self) -> Caller<'_> {
+        self.role(Role::Board)
+    }
+
+    /// An auditor.
+    pub fn auditor(&self) -> Caller<'_> {
+        self.role(Role::Auditor)
+    }
+
+    fn role(&self, role: Role) -> Caller<'_> {
+        self.viewer(Viewer { roles: vec![role], ..Viewer::default() })
+    }
+
+    /// The lead of these activities, named by their slugs.
+    pub fn lead(&self, activities: &[&str]) -> Caller<'_> {
+        self.viewer(Viewer { roles: vec![Role::ActivityLead], activities: activities.iter().map(|slug| (*slug).to_owned()).collect(), ..Viewer::default() })
+    }
+
+    /// Somebody of the member with this id, as the API writes it.
+    pub fn member(&self, id: &str) -> Caller<'_> {
+        let id = id.strip_prefix("member_").and_then(|id| uuid::Uuid::try_parse(id).ok()).unwrap_or_else(|| panic!("{id} is no member's id"));
+        self.viewer(Viewer { roles: vec![Role::Member], member: Some(id.into()), ..Viewer::default() })
+    }
+
+    /// A program with these scopes, with a blank between.
+    pub fn service(&self, scope: &str) -> Caller<'_> {
+        self.viewer(Viewer { roles: vec![Role::Service], scopes: scope.split_whitespace().map(str::to_owned).collect(), ..Viewer::default() })
+    }
+
+    /// Anybody; without a subject, it is named for its roles.
+    pub fn viewer(&self, mut viewer: Viewer) -> Caller<'_> {
+        if viewer.subject.is_empty() {
+            let words: Vec<_> = viewer.roles.iter().map(|role| role.word().to_lowercase()).collect();
+            viewer.subject = format!("{}@example.se", words.join("+"));
+        }
+        let token = self.keys.mint(&viewer, 1, self.db.clock.now()).unwrap();
+        self.bearer(&token)
+    }
+
+    /// Whoever has this token.
+    pub fn bearer(&self, token: &str) -> Caller<'_> {
+        Caller { app: self, authorization: Some(format!("Bearer {token}")) }
+    }
+
+    /// Somebody without a token.
+    pub fn nobody(&self) -> Caller<'_> {
+        Caller { app: self, authorization: None }
+    }
+
+    /// What the server answers to a request as it stands.
+    pub async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = body::to_bytes(body, usize::MAX).await.unwrap();
+        let json = serde_json::from_slice(&bytes).unwrap_or_default();
+        Answer { status: parts.status, headers: parts.headers, bytes, json }
+    }
+
+    /// What the server answers to a GET of this path by nobody.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.nobody().get(path).await
+    }
+}
+
+/// Who asks.
+#[derive(Clone)]
+pub struct Caller<'a> {
+    app: &'a App,
+    authorization: Option<String>,
+}
+
+impl Caller<'_> {
+    /// Asks a document with these variables.
+    pub async fn ask(&self, document: &str, variables: Value) -> Answer {
+        self.post(json!({ "query": document, "variables": variables }).to_string()).await
+    }
+
+    /// Asks a document without variables.
+    pub async fn query(&self, document: &str) -> Answer {
+        self.ask(document, json!({})).await
+    }
+
+    /// Posts this body, which should be a GraphQL request in JSON, to the API.
+    pub async fn post(&self, body: impl Into<Body>) -> Answer {
+        let request = self.request(Method::POST, "/graphql").header(header::CONTENT_TYPE, "application/json").body(body.into());
+        self.app.send(request.unwrap()).await
+    }
+
+    /// Gets this path.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.app.send(self.request(Method::GET, path).body(Body::empty()).unwrap()).await
+    }
+
+    /// The beginning of a request with this caller's token.
+    pub fn request(&self, method: Method, path: &str) -> axum::http::request::Builder {
+        let request = Request::builder().method(method).uri(path);
+        match &self.authorization {
+            Some(authorization) => request.header(header::AUTHORIZATION, authorization),
+            None => request,
+        }
+    }
+}
+
+/// What the server answered. Indexed by the name of a top field, it gives that field's data, and fails the test when there were errors.
+#[derive(Debug)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// The HTTP headers.
+    pub headers: HeaderMap,
+    /// The body as it came.
+    pub bytes: Bytes,
+    /// The body; null unless it is JSON.
+    pub json: Value,
+}
+
+impl Answer {
+    /// The data, with the errors that must not be there in the message when they are.
+    #[track_caller]
+    pub fn data(&self) -> &Value {
+        assert!(self.errors().is_empty() && self.json.get("data").is_some(), "{} {}", self.status, self.text());
+        &self.json["data"]
+    }
+
+    /// The errors; none when there are none.
+    pub fn errors(&self) -> &[Value] {
+        self.json["errors"].as_array().map_or(&[], Vec::as_slice)
+    }
+
+    /// The one error that there must be.
+    #[track_caller]
+    pub fn error(&self) -> &Value {
+        assert_eq!(self.errors().len(), 1, "{} {}", self.status, self.text());
+        &self.errors()[0]
+    }
+
+    /// The code of the one error.
+    #[track_caller]
+    pub fn code(&self) -> &str {
+        self.error()["extensions"]["code"].as_str().unwrap_or_else(|| panic!("no code in {}", self.text()))
+    }
+
+    /// The stable word of the one error, which must be a CONFLICT.
+    #[track_caller]
+    pub fn reason(&self) -> &str {
+        assert_eq!(self.code(), "CONFLICT", "{}", self.text());
+        self.error()["extensions"]["reason"].as_str().unwrap_or_else(|| panic!("no reason in {}", self.text()))
+    }
+
+    /// The bad fields that the one error names, which must be INVALID, in order of their paths.
+    #[track_caller]
+    pub fn bad_fields(&self) -> Vec<&str> {
+        assert_eq!(self.code(), "INVALID", "{}", self.text());
+        let fields = self.error()["extensions"]["fields"].as_array();
+        let fields = fields.unwrap_or_else(|| panic!("no fields in {}", self.text()));
+        let mut paths: Vec<_> = fields.iter().map(|field| field["path"].as_str().unwrap()).collect();
+        paths.sort_unstable();
+        paths
+    }
+
+    /// The body as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.bytes).into_owned()
+    }
+
+    /// A header as text; empty when there is none.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+}
+
+impl Index<&str> for Answer {
+    type Output = Value;
+
+    #[track_caller]
+    fn index(&self, name: &str) -> &Value {
+        self.data().get(name).unwrap_or_else(|| panic!("no {name} in {}", self.text()))
+    }
+}
+
+/// The program, with none of this process's settings in its environment.
+pub fn program() -> Command {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_samregister"));
+    program.env_remove("DATABASE_URL");
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("SAMREGISTER_") {
+            program.env_remove(name);
+        }
+    }
+    program
+}
+
+/// An instant from its text.
+pub fn instant(text: &str) -> DateTime<Utc> {
+    text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+fn settings(changed: &[(&str, &str)]) -> Settings {
+    let env = [("SAMREGISTER_JWT_SECRET", SECRET)].into_iter().chain(changed.iter().copied());
+    Settings::load(env.map(|(name, value)| (name.to_owned(), value.to_owned())), None).unwrap()
+}
+
+fn router(db: &Database, keys: &Keys, settings: &Settings, explorer: &explorer::Settings) -> Router {
+    server::router(server::App::new(db.clone(), keys.clone(), settings, explorer.clone()), settings)
+}
+
+/// The bytes of an empty register's file, made once for all tests of the run.
+async fn sqlite_template() -> &'static [u8] {
+    static TEMPLATE: OnceCell<Vec<u8>> = OnceCell::const_new();
+    let make = || async {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("template.db");
+        let db = sea_orm::Database::connect(format!("sqlite://{}?mode=rwc", file.display())).await.unwrap();
+        Migrator::up(&db, None).await.unwrap();
+        db.close().await.unwrap();
+        std::fs::read(&file).unwrap()
+    };
+    TEMPLATE.get_or_init(make).await
+}
+
+/// The name of an empty register, made once for all tests of the run. It goes with the server, which `tests/run.sh` throws away.
+async fn postgres_template() -> &'static str {
+    static TEMPLATE: OnceCell<String> = OnceCell::const_new();
+    let make = || async {
+        let name = database_name();
+        on_server(&[&format!("CREATE DATABASE {name}")]).await;
+        let db = sea_orm::Database::connect(postgres_url(&name)).await.unwrap();
+        Migrator::up(&db, None).await.unwrap();
+        db.close().await.unwrap();
+        name
+    };
+    TEMPLATE.get_or_init(make).await
+}
+
+/// A name that no other database of the server has.
+fn database_name() -> String {
+    static MADE: AtomicUsize = AtomicUsize::new(0);
+    format!("samregister_{}_{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed))
+}
+
+/// The address of a database on the tests' server.
+fn postgres_url(database: &str) -> String {
+    let url = std::env::var(SERVER).unwrap_or_else(|_| panic!("this test needs PostgreSQL: run tests/run.sh, which starts one and sets {SERVER}"));
+    let (server, _) = url.rsplit_once('/').unwrap_or_else(|| panic!("{SERVER} is not an address as postgres://user:password@host:port/postgres"));
+    format!("{server}/{database}")
+}
+
+/// Runs these statements on the tests' server, outside of any register.
+async fn on_server(statements: &[&str]) {
+    let server = sea_orm::Database::connect(postgres_url("postgres")).await;
+    let server = server.unwrap_or_else(|error| panic!("the PostgreSQL server of {SERVER} can't be reached: {error}; run tests/run.sh"));
+    for statement in statements {
+        server.execute_unprepared(statement).await.unwrap();
+    }
+    server.close().await.unwrap();
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        let Self::Postgres(name) = self else { return };
+        let name = std::mem::take(name);
+        // A runtime of its own, since this one can't be waited for from within; and whatever goes wrong is no fault of the test.
+        let dropped = thread::spawn(move || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(on_server(&[&format!("DROP DATABASE {name} WITH (FORCE)")])));
+        if dropped.join().is_err() && !thread::panicking() {
+            eprintln!("a test's database was not dropped");
+        }
+    }
+}

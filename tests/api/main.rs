@@ -1,0 +1,11 @@
+//! What the API promises, asked through HTTP in process; `tests/run.sh` runs it on both databases.
+#![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
+mod app;
+
+mod access;
+mod bad_input;
+mod http;
+mod layers;
+mod schema;
+mod statements;

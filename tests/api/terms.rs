@@ -1,0 +1,200 @@
+//! The date rules of a term are told twice, in Rust and in SQL: here both tell of the same agreements on the same days, and must agree.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use ::entity::{
+    activity, agreement,
+    id::{ActivityId, AgreementId, MemberId},
+    kind::{AgreementKind, Direction, SubjectKind},
+    member,
+    term::{Status, Term, add_months},
+};
+use chrono::{Datelike, Days, NaiveDate, TimeDelta};
+use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
+use samregister::{
+    audit,
+    auth::viewer::Viewer,
+    clock,
+    database::Database,
+    swedish, terms,
+};
+use sea_orm::{
+    Condition, ConnectionTrait, EntityTrait, IntoActiveModel,
+    sea_query::{Query, SimpleExpr},
+};
+
+use crate::app::{App, on_both};
+
+/// Agreements in a register of the test.
+const AGREEMENTS: usize = 3000;
+/// Days on which they are looked at.
+const DAYS: usize = 64;
+/// Windows of the expiry list, in days.
+const WINDOWS: [u64; 9] = [0, 1, 27, 31, 59, 90, 365, 366, 3660];
+
+fn day(text: &str) -> NaiveDate {
+    text.parse().unwrap()
+}
+
+/// Makes facts that fall on, just before or just after the days that are looked at, and often at a month's end.
+struct Facts {
+    random: StdRng,
+    days: Vec<NaiveDate>,
+}
+
+impl Facts {
+    fn new(seed: u64) -> Self {
+        let mut random = StdRng::seed_from_u64(seed);
+        let mut days = vec![day("2024-02-29"), day("2023-02-28"), day("2024-03-31"), day("2025-12-31"), day("2026-01-01"), day("1900-01-01"), day("2999-12-31")];
+        while days.len() < DAYS {
+            days.push(day("2020-01-01") + Days::new(random.random_range(0..4000)));
+        }
+        Self { random, days }
+    }
+
+    fn chance(&mut self, percent: u32) -> bool {
+        self.random.random_range(0..100) < percent
+    }
+
+    fn day(&mut self) -> NaiveDate {
+        let near = *self.days.choose(&mut self.random).unwrap() + TimeDelta::days(self.random.random_range(-1..=1));
+        match self.random.random_range(0..10) {
+            0..=5 => near,
+            6 => near.with_day(1).unwrap(),
+            7 | 8 => add_months(near.with_day(1).unwrap(), 1) - Days::new(1),
+            _ => day("2019-06-01") + Days::new(self.random.random_range(0..4500)),
+        }
+    }
+
+    fn maybe(&mut self, percent: u32) -> Option<NaiveDate> {
+        self.chance(percent).then(|| self.day())
+    }
+
+    fn one_of(&mut self, numbers: &[i32]) -> i32 {
+        *numbers.choose(&mut self.random).unwrap()
+    }
+
+    fn term(&mut self) -> agreement::Model {
+        let notice_months = self.one_of(&[0, 0, 1, 1, 2, 3, 3, 6, 12, 13, 25, 120]);
+        let starts_on = self.day();
+        let wanted = if self.chance(50) { self.day() } else { add_months(self.day(), notice_months) };
+        let ends_on = self.chance(85).then(|| if wanted < starts_on { starts_on + TimeDelta::days(self.random.random_range(0..900)) } else { wanted });
+        let is_offered = self.chance(90);
+        let offered_on = self.day();
+        let nudge = TimeDelta::microseconds(*[-1, 0, 1, 43_200_000_000, 1_500_000].choose(&mut self.random).unwrap());
+        let offered_at = is_offered.then(|| clock::start_of(offered_on) + nudge);
+        let signed_on = if is_offered { self.maybe(85) } else { None };
+        agreement::Model {
+            id: AgreementId::new(),
+            kind: if self.chance(80) { AgreementKind::Participation } else { AgreementKind::Cooperation },
+            direction: Direction::None,
+            starts_on,
+            ends_on,
+            notice_months,
+            renewal_months: if ends_on.is_some() && self.chance(60) { Some(self.one_of(&[1, 1, 2, 3, 5, 7, 12, 12, 12, 24, 36, 600])) } else { None },
+            offered_at,
+            signed_on,
+            withdrawn_on: if signed_on.is_none() { self.maybe(30) } else { None },
+            notice_given_on: if signed_on.is_some() && ends_on.is_some() { self.maybe(25) } else { None },
+            replaced_from: if signed_on.is_some() { self.maybe(10) } else { None },
+            ..agreement::Model::default()
+        }
+    }
+}
+
+/// A register with random agreements between 40 members and 5 activities.
+async fn fill(db: &Database, facts: &mut Facts) -> Vec<agreement::Model> {
+    let mut change = audit::begin(db, &Viewer::operator("test"), "fill").await.unwrap();
+    let members: Vec<MemberId> = (0..40).map(|_| MemberId::new()).collect();
+    let activities: Vec<ActivityId> = (0..5).map(|_| ActivityId::new()).collect();
+    for (place, id) in members.iter().enumerate() {
+        let name = format!("Förbund {place}");
+        let row = member::Model { id: *id, name_key: swedish::key(&name), name, joined_on: day("2010-01-01"), ..member::Model::default() };
+        audit::insert(&change, row).await.unwrap();
+    }
+    for (place, id) in activities.iter().enumerate() {
+        let slug = format!("verksamhet-{place}");
+        let row = activity::Model { id: *id, name: slug.clone(), name_key: slug.clone(), slug, starts_on: day("2010-01-01"), ..activity::Model::default() };
+        audit::insert(&change, row).await.unwrap();
+    }
+    let mut agreements = Vec::new();
+    for place in 0..AGREEMENTS {
+        let mut row = facts.term();
+        row.member_id = members.choose(&mut facts.random).copied();
+        row.activity_id = activities.choose(&mut facts.random).copied();
+        row.number = row.offered_at.map(|_| format!("2020-{place}"));
+        row.number_key = row.number.as_deref().map(swedish::number_key).unwrap_or_default();
+        (row.deadline_on, row.deadline_month) = terms::deadline_columns(&terms::of(&row));
+        agreements.push(row);
+    }
+    for rows in agreements.chunks(500) {
+        let rows = rows.iter().cloned().map(IntoActiveModel::into_active_model);
+        agreement::Entity::insert_many(rows).exec_without_returning(change.tx()).await.unwrap();
+    }
+    change.record(SubjectKind::Agreement, agreements[0].id, None::<&()>, Some(&agreements.len())).unwrap();
+    change.commit().await.unwrap();
+    agreements
+}
+
+async fn ids(db: &Database, condition: Condition) -> BTreeSet<AgreementId> {
+    let select = Query::select().column((agreement::Entity, agreement::Column::Id)).from(agreement::Entity).cond_where(condition).take();
+    db.read().query_all(&select).await.unwrap().iter().map(|row| row.try_get_by_index(0).unwrap()).collect()
+}
+
+async fn deadlines(db: &Database, value: SimpleExpr, condition: Condition) -> BTreeMap<AgreementId, NaiveDate> {
+    let mut select = Query::select().column((agreement::Entity, agreement::Column::Id)).from(agreement::Entity).cond_where(condition).take();
+    select.expr(value);
+    let rows = db.read().query_all(&select).await.unwrap();
+    rows.iter().map(|row| (row.try_get_by_index(0).unwrap(), row.try_get_by_index(1).unwrap())).collect()
+}
+
+/// Fails with the facts of the first agreement that the two tell differently of.
+fn same<T: Ord + Clone + std::fmt::Debug>(what: &str, on: NaiveDate, in_rust: BTreeSet<T>, in_sql: BTreeSet<T>, fact: impl Fn(&T) -> Term) {
+    if let Some(one) = in_rust.symmetric_difference(&in_sql).next() {
+        let teller = if in_rust.contains(one) { "Rust" } else { "SQL" };
+        panic!("only {teller} says {what} on {on} of {one:?}: {:#?}", fact(one));
+    }
+}
+
+async fn hold(db: &Database, seed: u64) {
+    let mut facts = Facts::new(seed);
+    let agreements = fill(db, &mut facts).await;
+    let terms_of: BTreeMap<AgreementId, Term> = agreements.iter().map(|row| (row.id, terms::of(row))).collect();
+    let by_rust = |holds: &dyn Fn(&Term) -> bool| -> BTreeSet<AgreementId> { terms_of.iter().filter(|(_, term)| holds(term)).map(|(id, _)| *id).collect() };
+    let mut seen: HashMap<Status, usize> = HashMap::new();
+    let mut within = 0;
+    for on in facts.days.clone() {
+        for status in Status::ALL {
+            let in_rust = by_rust(&|term| term.status(on) == status);
+            *seen.entry(status).or_default() += in_rust.len();
+            same(&format!("{status:?}"), on, in_rust, ids(db, terms::has_status(&[status], on)).await, |id| terms_of[id]);
+        }
+        let some = [Status::Offered, Status::NoticeGiven, Status::Ended];
+        same("one of three", on, by_rust(&|term| some.contains(&term.status(on))), ids(db, terms::has_status(&some, on)).await, |id| terms_of[id]);
+        same("in force", on, by_rust(&|term| term.is_in_force(on)), ids(db, terms::in_force(on)).await, |id| terms_of[id]);
+        for days in WINDOWS {
+            let to = on + Days::new(days);
+            let in_rust: BTreeSet<_> = terms_of
+                .iter()
+                .filter_map(|(id, term)| Some((*id, term.next_deadline(on)?.on)))
+                .filter(|(_, deadline)| *deadline <= to)
+                .collect();
+            within += in_rust.len();
+            let in_sql = deadlines(db, terms::next_deadline(db.backend(), on), terms::deadline_within(db.backend(), on, to)).await;
+            same(&format!("a deadline within {days} days"), on, in_rust, in_sql.into_iter().collect(), |(id, _)| terms_of[id]);
+        }
+        let in_force = agreements.iter().filter(|row| row.kind == AgreementKind::Participation && terms_of[&row.id].is_in_force(on));
+        let in_rust: BTreeSet<MemberId> = in_force.filter(|row| row.activity_id == agreements[0].activity_id).filter_map(|row| row.member_id).collect();
+        let slug = activity::Entity::find_by_id(agreements[0].activity_id.unwrap()).one(db.read()).await.unwrap().unwrap().slug;
+        let found = db.read().query_all(&terms::members_in(db.backend(), &[slug], on)).await.unwrap();
+        let in_sql: BTreeSet<MemberId> = found.iter().map(|row| row.try_get_by_index(0).unwrap()).collect();
+        assert_eq!(in_rust, in_sql, "members in an activity on {on}");
+    }
+    // A test that never meets a status proves nothing about it.
+    assert!(Status::ALL.iter().all(|status| seen.get(status).copied().unwrap_or_default() > DAYS), "{seen:?}");
+    assert!(within > 1000);
+}
+
+on_both!(rust_and_sql_tell_the_same, |app| async move {
+    hold(&app.db, 20_261_121).await;
+});
