@@ -233,15 +233,15 @@ pub async fn count(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<i6
     page::count(db.read(), matching(viewer, filter)).await
 }
 
-/// The entry of this revision, if the viewer may read the trail.
+/// The entries of these revisions; none for those who may not read the trail.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn by_revision(db: &Database, viewer: &Viewer, revision: i64) -> Result<Option<audit_entry::Model>> {
+pub async fn by_revisions(db: &Database, viewer: &Viewer, revisions: &[i64]) -> Result<Vec<audit_entry::Model>> {
     let columns = audit_entry::Model::every_column();
     let mut select = matching(viewer, &Filter::default());
-    select.columns(columns.iter().map(|column| (Entity, *column))).and_where(Column::Revision.eq(revision));
-    Ok(rows(db.read(), &select, &columns).await?.pop())
+    select.columns(columns.iter().map(|column| (Entity, *column))).and_where(Column::Revision.is_in(revisions.iter().copied()));
+    rows(db.read(), &select, &columns).await
 }
 
 /// The entries about each of these things, the oldest first; none for those who may not read the trail.

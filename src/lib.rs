@@ -25,3 +25,7 @@ pub mod agreements;
 pub mod fees;
 pub mod invoices;
 pub mod revenue;
+
+// The ways in
+pub mod graphql;
+pub mod server;

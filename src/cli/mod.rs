@@ -21,7 +21,7 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand};
 use terminal_size::{Width, terminal_size};
 use tracing_subscriber::EnvFilter;
 
@@ -71,21 +71,6 @@ enum Command {
     Verify(verify::Options),
     Schema(schema::Options),
     Completions(completions::Options),
-}
-
-/// How a report is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For the eye
-    Table,
-    /// One document for programs
-    Json,
-    /// For programs and spreadsheets (RFC 4180, UTF-8)
-    Csv,
-    /// A calendar with a day for each deadline (iCalendar)
-    Ics,
-    /// A workbook, its sums as formulas
-    Xlsx,
 }
 
 /// What became of a command that did not fail.

@@ -16,6 +16,7 @@ use crate::{
     },
     clock::Clock,
     config::Settings,
+    error::Error,
     members,
 };
 
@@ -69,9 +70,26 @@ pub async fn run(options: Options) -> Result {
         words.join("+")
     });
     let viewer = Viewer { subject, roles, member, activities: options.activities, scopes: options.scopes };
-    let token = keys.mint(&viewer, options.days, Clock::system().now())?;
+    let token = keys.mint(&viewer, options.days, Clock::system().now()).map_err(refused)?;
     put(format!("{token}\n"))?;
     Ok(Outcome::Done)
+}
+
+/// Names the options where the claims are named.
+fn refused(error: Error) -> Failure {
+    let option = |claim: &str| match claim {
+        "member" => Some("--member"),
+        "activities" => Some("--activity"),
+        "scope" => Some("--scope"),
+        _ => None,
+    };
+    match &error {
+        Error::Invalid(faults) if faults.iter().all(|fault| option(&fault.path).is_some()) => {
+            let lines = faults.iter().map(|fault| format!("{} {}", option(&fault.path).unwrap_or_default(), fault.message));
+            Failure { lines: lines.collect(), code: 2 }
+        }
+        _ => error.into(),
+    }
 }
 
 impl Options {

@@ -165,6 +165,13 @@ impl<'a> Cells<'a> {
         (!text.is_empty()).then(|| self.faults.take(column, instant(text)))
     }
 
+    /// Checks what each cell by itself can't be: only when all of them could be read, since anything may stand for one that could not.
+    pub fn check(&mut self, check: impl FnOnce(&mut Faults)) {
+        if self.faults.is_empty() {
+            check(&mut self.faults);
+        }
+    }
+
     fn required<T: Default>(&mut self, column: &str, read: impl FnOnce(&mut Self, &str) -> Option<T>) -> T {
         let value = read(self, column);
         if value.is_none() && !self.is_unreadable(column) {
@@ -177,7 +184,8 @@ impl<'a> Cells<'a> {
 const YEARS: std::ops::RangeInclusive<i32> = 1900..=2999;
 const NOT_IN_YEARS: &str = "must be in the years 1900 to 2999";
 
-fn day(text: &str) -> Result<NaiveDate, &'static str> {
+/// A day as files write it.
+pub(super) fn day(text: &str) -> Result<NaiveDate, &'static str> {
     // The parser itself is content with `2026-1-5`.
     let is_iso = text.len() == 10 && text.bytes().enumerate().all(|(place, byte)| match place {
         4 | 7 => byte == b'-',

@@ -74,7 +74,7 @@ pub async fn export(db: &Database, viewer: &Viewer, to: &Path, watcher: Watcher<
     members::export_allocations(&mut export).await?;
     organisations::export_contacts(&mut export).await?;
     activities::export(&mut export).await?;
-    activities::export_fee_schedules(&mut export).await?;
+    fee_schedules::export(&mut export).await?;
     templates::export(&mut export).await?;
     agreements::export(&mut export).await?;
     invoices::export(&mut export).await?;

@@ -166,7 +166,7 @@ pub async fn import(db: &Database, viewer: &Viewer, from: &Path, dry_run: bool, 
     members::import_allocations(&mut import).await?;
     organisations::import_contacts(&mut import).await?;
     activities::import(&mut import).await?;
-    activities::import_fee_schedules(&mut import).await?;
+    fee_schedules::import(&mut import).await?;
     templates::import(&mut import).await?;
     agreements::import(&mut import).await?;
     invoices::import(&mut import).await?;
@@ -228,13 +228,19 @@ impl Import<'_> {
     }
 
     /// The next rows of a file, as `read` reads them; those that it answers null for are left out. None: that was all.
-    pub fn chunk<D>(
+    pub fn chunk<D>(&mut self, table: &mut Table, read: impl FnMut(&mut Cells<'_>) -> Option<D>) -> Result<Option<Vec<Line<D>>>, Error> {
+        self.chunk_of(CHUNK, table, read)
+    }
+
+    /// The same, `most` rows.
+    pub fn chunk_of<D>(
         &mut self,
+        most: usize,
         table: &mut Table,
         mut read: impl FnMut(&mut Cells<'_>) -> Option<D>,
     ) -> Result<Option<Vec<Line<D>>>, Error> {
-        let mut lines = Vec::with_capacity(CHUNK);
-        while lines.len() < CHUNK {
+        let mut lines = Vec::with_capacity(most);
+        while lines.len() < most {
             match table.next()? {
                 Next::Row(mut cells) => {
                     if let Some(draft) = read(&mut cells) {

@@ -177,6 +177,11 @@ impl<T: Clone> References<T> {
         found
     }
 
+    /// What a key stands for.
+    pub fn get(&self, key: &str) -> Option<T> {
+        self.found.get(key).cloned()
+    }
+
     /// Whether a key stands for nothing, as far as is known yet.
     pub fn is_missing(&self, key: &str) -> bool {
         !self.found.contains_key(key) && !self.bad.contains(key)

@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use super::{
     File,
-    cells::{Cells, Line},
+    cells::{Cells, Line, day},
     export::{self, Export, key_in, optional},
     import::{CHUNK, Import},
     keys::{self, Claims, Keyed},
@@ -70,8 +70,16 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
         leaving_reason: cells.given("leaving_reason").then(|| cells.optional_text("leaving_reason", LINE)),
         former_names: cells.given("former_names").then(|| former_names(cells)),
     };
-    let in_order = draft.left_on.is_none_or(|left_on| left_on >= draft.joined_on);
-    cells.faults.expect(in_order, "left_on", "must not be before joined_on");
+    cells.check(|faults| {
+        let in_order = draft.left_on.is_none_or(|left_on| left_on >= draft.joined_on);
+        faults.expect(in_order, "left_on", "must not be before joined_on");
+        // The rules of the two that have any are those of admission.
+        let mut broken = Faults::default();
+        draft.billing.check(MemberId::default(), "", &mut broken);
+        for fault in broken.into_inner() {
+            faults.add(if fault.path == "email" { "billing_email" } else { "peppol_id" }, fault.message);
+        }
+    });
     Some(draft)
 }
 
@@ -82,28 +90,20 @@ fn in_order(mut municipalities: Vec<String>) -> Vec<String> {
 }
 
 fn billing(cells: &mut Cells<'_>) -> NewBilling {
-    let billing = NewBilling {
+    NewBilling {
         email: cells.optional_text("billing_email", LINE),
         peppol_id: cells.optional_text("peppol_id", LINE),
         buyer_reference: cells.optional_text("buyer_reference", LINE),
         address_line: cells.optional_text("address_line", LINE),
         postal_code: cells.optional_text("postal_code", LINE),
         city: cells.optional_text("city", LINE),
-    };
-    // The rules of the two that have any are those of admission.
-    let mut faults = Faults::default();
-    let rules = NewBilling { email: billing.email.clone(), peppol_id: billing.peppol_id.clone(), ..NewBilling::default() };
-    rules.check(MemberId::default(), "", &mut faults);
-    for fault in faults.into_inner().into_iter().filter(|_| cells.faults.is_empty()) {
-        cells.faults.add(if fault.path == "email" { "billing_email" } else { "peppol_id" }, fault.message);
     }
-    billing
 }
 
 fn former_names(cells: &mut Cells<'_>) -> BTreeMap<String, NaiveDate> {
     let mut names = BTreeMap::new();
     for part in cells.list("former_names") {
-        let parsed = part.rsplit_once('@').and_then(|(name, until)| Some((name.trim().to_owned(), until.trim().parse().ok()?)));
+        let parsed = part.rsplit_once('@').and_then(|(name, until)| Some((name.trim().to_owned(), day(until.trim()).ok()?)));
         match parsed {
             Some((name, until)) if !name.is_empty() => {
                 names.insert(name, until);
@@ -314,7 +314,7 @@ fn read_allocation(cells: &mut Cells<'_>) -> Option<AllocationDraft> {
         amount: cells.decimal("amount"),
         source: cells.optional_text("source", LINE),
     };
-    cells.faults.expect(draft.amount >= Money::ZERO, "amount", "must not be negative");
+    cells.check(|faults| faults.expect(draft.amount >= Money::ZERO, "amount", "must not be negative"));
     Some(draft)
 }
 

@@ -14,6 +14,7 @@ mod accounts;
 mod activities;
 mod agreements;
 mod cells;
+mod fee_schedules;
 mod invoices;
 mod keys;
 mod members;

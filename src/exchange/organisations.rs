@@ -108,9 +108,11 @@ fn read_contact(cells: &mut Cells<'_>) -> Option<ContactDraft> {
         contact_area: cells.given("contact_area").then(|| cells.optional_text("contact_area", LINE)),
         erased_at: cells.given("erased_at").then(|| cells.optional_instant("erased_at")),
     };
-    cells.faults.expect(draft.email.as_deref().is_none_or(is_email), "email", "is not an e-mail address");
-    let in_order = draft.valid_from.zip(draft.valid_to).is_none_or(|(from, to)| from <= to);
-    cells.faults.expect(in_order, "valid_to", "must not be before valid_from");
+    cells.check(|faults| {
+        faults.expect(draft.email.as_deref().is_none_or(is_email), "email", "is not an e-mail address");
+        let in_order = draft.valid_from.zip(draft.valid_to).is_none_or(|(from, to)| from <= to);
+        faults.expect(in_order, "valid_to", "must not be before valid_from");
+    });
     Some(draft)
 }
 
@@ -167,8 +169,13 @@ async fn merge_contacts(import: &mut Import<'_>, lines: Vec<Line<ContactDraft>>)
             valid_to: draft.valid_to,
             erased_at: draft.erased_at.unwrap_or_else(|| before.and_then(|before| before.erased_at)),
         };
-        if before.is_some_and(|before| before.erased_at.is_some() && *before != after) {
-            line.fault("", "is a contact that was erased; what an older file says of it must not come back");
+        match before {
+            Some(before) if before.erased_at.is_some() && *before != after => {
+                line.fault("", "is a contact that was erased; what an older file says of it must not come back");
+            }
+            // Erasing also takes care of what else knows the person.
+            Some(before) if before.erased_at != after.erased_at => line.fault("erased_at", "is not so in the register; erase the contact there"),
+            _ => {}
         }
         if import.accept(File::Contacts, |draft| draft.key.clone(), line).is_some() {
             import.put(File::Contacts, (SubjectKind::Contact, id), before, after, &mut batch)?;

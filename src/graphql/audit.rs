@@ -7,9 +7,9 @@ use async_graphql::{Context, Description, ID, InputObject, Object};
 use uuid::Uuid;
 
 use super::{
-    Node, database,
+    database,
     loaders::{Handle, grouped},
-    nodes_by_ids,
+    nodes::{self, Node},
     page::{self, CONNECTION, Column, Connection, Noun, asked},
     scalars::{DateTime, Given, Json, NodeId, node_id, take},
     viewer,
@@ -43,8 +43,7 @@ pub fn noun(kind: SubjectKind) -> &'static str {
 impl AuditEntry {
     /// Opaque and globally unique.
     pub async fn id(&self) -> ID {
-        // A revision is a number; it stands in the UUID's low half so that every id has one shape.
-        node_id("audit_entry", Uuid::from_u128(u128::from(self.0.revision.unsigned_abs())))
+        node_id("audit_entry", id_of(self.0.revision))
     }
 
     /// The place in the trail: 1, 2, 3 … without a gap.
@@ -71,7 +70,7 @@ impl AuditEntry {
     async fn subject(&self, ctx: &Context<'_>) -> Option<Result<Node>> {
         let key = |row: &audit_entry::Model| NodeId { noun: noun(row.subject_kind).to_owned(), id: row.subject_id };
         let ids: Vec<_> = self.0.siblings().iter().map(key).collect();
-        let found = self.0.load(ctx, "subject", async { nodes_by_ids(ctx, &ids).await }).await;
+        let found = self.0.load(ctx, "subject", nodes::by_ids(ctx, &ids)).await;
         match found {
             Ok(found) => found.get(&key(&self.0)).cloned().map(Ok),
             Err(error) => Some(Err(error)),
@@ -186,8 +185,13 @@ pub async fn history_of<M: Send + Sync>(ctx: &Context<'_>, row: &Handle<M>, id: 
     Ok(entries.get(&id(row)).into_iter().flatten().cloned().map(AuditEntry).collect())
 }
 
-/// The entry with this id.
-pub async fn node(ctx: &Context<'_>, id: Uuid) -> Result<Option<AuditEntry>> {
-    let Ok(revision) = i64::try_from(id.as_u128()) else { return Ok(None) };
-    Ok(audit::by_revision(database(ctx), viewer(ctx), revision).await?.map(|row| AuditEntry(Handle::single(row))))
+/// The entries with these ids.
+pub(super) async fn by_ids(ctx: &Context<'_>, ids: &[Uuid]) -> Result<Vec<audit_entry::Model>> {
+    let revisions: Vec<_> = ids.iter().filter_map(|id| i64::try_from(id.as_u128()).ok()).collect();
+    audit::by_revisions(database(ctx), viewer(ctx), &revisions).await
+}
+
+/// An entry's id. A revision is a number; it stands in a UUID's low half so that every id has one shape.
+pub(super) fn id_of(revision: i64) -> Uuid {
+    Uuid::from_u128(u128::from(revision.unsigned_abs()))
 }

@@ -618,12 +618,6 @@ pub async fn node(ctx: &Context<'_>, id: MemberId) -> Result<Option<Member>> {
     Ok(found.into_iter().next().map(|row| Member(Handle::single(row))))
 }
 
-/// The contact area with this id.
-pub async fn contact_area_node(ctx: &Context<'_>, id: ContactAreaId) -> Result<Option<ContactArea>> {
-    let found = members::areas_by_ids(database(ctx), &[id]).await?;
-    Ok(found.into_values().next().map(|row| ContactArea(Handle::single(row))))
-}
-
 /// The contact with this id, if you may see it.
 pub async fn contact_node(ctx: &Context<'_>, id: ContactId) -> Result<Option<Contact>> {
     let found = contacts::by_ids(database(ctx), viewer(ctx), &[id], &every::<Contact>()).await?;

@@ -12,6 +12,7 @@ pub mod fees;
 pub mod invoices;
 pub mod loaders;
 pub mod members;
+pub mod nodes;
 pub mod organisations;
 pub mod page;
 pub mod revenue;
@@ -19,16 +20,9 @@ pub mod scalars;
 pub mod status_reports;
 pub mod templates;
 
-use std::collections::HashMap;
+use async_graphql::{Context, EmptySubscription, Enum, MergedObject, Object, Schema, SimpleObject};
 
-use async_graphql::{Context, EmptySubscription, Enum, ID, Interface, MergedObject, Object, Schema, SimpleObject};
-
-use self::scalars::NodeId;
-use crate::{
-    auth::viewer,
-    database::Database,
-    error::{Error, Faults, Result},
-};
+use crate::{auth::viewer, database::Database, error::Result};
 
 /// The schema.
 pub type Register = Schema<Query, Mutation, EmptySubscription>;
@@ -36,7 +30,7 @@ pub type Register = Schema<Query, Mutation, EmptySubscription>;
 /// Everything that can be asked.
 #[derive(MergedObject, Default)]
 pub struct Query(
-    NodeQuery,
+    nodes::NodeQuery,
     ViewerQuery,
     members::MemberQuery,
     activities::ActivityQuery,
@@ -88,95 +82,6 @@ pub enum OrderDirection {
 impl OrderDirection {
     fn is_descending(self) -> bool {
         self == Self::Desc
-    }
-}
-
-/// Anything with a globally unique id.
-#[derive(Interface, Clone)]
-#[graphql(field(name = "id", ty = "ID", desc = "Opaque and globally unique."))]
-pub enum Node {
-    /// A member.
-    Member(members::Member),
-    /// A contact area.
-    ContactArea(members::ContactArea),
-    /// A contact.
-    Contact(members::Contact),
-    /// An organisation.
-    Organisation(organisations::Organisation),
-    /// An activity.
-    Activity(activities::Activity),
-    /// A status report.
-    StatusReport(activities::StatusReport),
-    /// An agreement.
-    Agreement(agreements::Agreement),
-    /// A template.
-    Template(templates::AgreementTemplate),
-    /// A version of a template.
-    TemplateVersion(templates::AgreementTemplateVersion),
-    /// An invoice.
-    Invoice(invoices::Invoice),
-    /// An entry of the audit trail.
-    AuditEntry(audit::AuditEntry),
-}
-
-/// The nodes with these ids that the viewer sees; a statement for each, so for few of them.
-pub(crate) async fn nodes_by_ids(ctx: &Context<'_>, ids: &[NodeId]) -> Result<HashMap<NodeId, Node>> {
-    let mut found = HashMap::new();
-    for id in ids {
-        if !found.contains_key(id) && let Some(node) = node(ctx, id).await? {
-            found.insert(id.clone(), node);
-        }
-    }
-    Ok(found)
-}
-
-async fn node(ctx: &Context<'_>, id: &NodeId) -> Result<Option<Node>> {
-    Ok(match id.noun.as_str() {
-        "member" => members::node(ctx, id.id.into()).await?.map(Node::Member),
-        "contact_area" => members::contact_area_node(ctx, id.id.into()).await?.map(Node::ContactArea),
-        "contact" => members::contact_node(ctx, id.id.into()).await?.map(Node::Contact),
-        "organisation" => organisations::node(ctx, id.id.into()).await?.map(Node::Organisation),
-        "activity" => activities::node(ctx, id.id.into()).await?.map(Node::Activity),
-        "status_report" => activities::status_report_node(ctx, id.id.into()).await?.map(Node::StatusReport),
-        "agreement" => agreements::node(ctx, id.id.into()).await?.map(Node::Agreement),
-        "template" => templates::node(ctx, id.id.into()).await?.map(Node::Template),
-        "template_version" => templates::version_node(ctx, id.id.into()).await?.map(Node::TemplateVersion),
-        "invoice" => invoices::node(ctx, id.id.into()).await?.map(Node::Invoice),
-        "audit_entry" => audit::node(ctx, id.id).await?.map(Node::AuditEntry),
-        _ => None,
-    })
-}
-
-/// Things by their ids.
-#[derive(Default)]
-pub struct NodeQuery;
-
-/// Ids that one request may ask for.
-const NODES: usize = 100;
-
-#[Object]
-impl NodeQuery {
-    /// The thing with this id; null when there is none, or none that you may see.
-    async fn node(&self, ctx: &Context<'_>, id: ID) -> Option<Result<Node>> {
-        match id.parse::<NodeId>() {
-            Ok(id) => node(ctx, &id).await.transpose(),
-            Err(reason) => Some(Err(Error::invalid("id", reason))),
-        }
-    }
-
-    /// The things with these ids, in their order; null in the place of one that there is not, or that you may not see. At most 100.
-    async fn nodes(&self, ctx: &Context<'_>, ids: Vec<ID>) -> Result<Vec<Option<Node>>> {
-        let mut faults = Faults::default();
-        faults.expect(ids.len() <= NODES, "ids", &format!("must be at most {NODES}"));
-        let ids: Vec<Option<NodeId>> = ids
-            .iter()
-            .enumerate()
-            .map(|(place, id)| id.parse().map_err(|reason: String| faults.add(format!("ids.{place}"), reason)).ok())
-            .collect();
-        faults.finish()?;
-        let ids: Vec<NodeId> = ids.into_iter().flatten().collect();
-        let found = nodes_by_ids(ctx, &ids).await?;
-        Ok(ids.iter().map(|id| found.get(id).cloned()).collect())
     }
 }
 

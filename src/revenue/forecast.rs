@@ -32,11 +32,11 @@ const CHUNK: u64 = 1000;
 
 /// What the agreements that bring money, and are signed and not ended as known today, will bring in a year, by activity and without
 /// costs and grants. A fee per mille of an allocation that is not known yet is of the latest one that is. `invoices` is the
-/// number of agreements that bring something.
+/// number of agreements that bring something. Answers the days of the year too.
 ///
 /// # Errors
 /// INVALID for a year that is none.
-pub async fn forecast(db: &Database, viewer: &Viewer, year: i32) -> Result<Report> {
+pub async fn forecast(db: &Database, viewer: &Viewer, year: i32) -> Result<(Range, Report)> {
     let range = Range::year(year).filter(|_| (1900..=2999).contains(&year)).ok_or_else(|| Error::invalid("year", "must be 1900 to 2999"))?;
     let scope = Scope::asked(db, viewer, None, None, &mut Faults::default()).await?;
     let (mut groups, mut total, mut last) = (Groups::new(), Sums::default(), None);
@@ -56,7 +56,7 @@ pub async fn forecast(db: &Database, viewer: &Viewer, year: i32) -> Result<Repor
             }
         }
     }
-    super::finish(db, groups, total).await
+    Ok((range, super::finish(db, groups, total).await?))
 }
 
 fn column(column: Column) -> SimpleExpr {

@@ -24,7 +24,11 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-pub use self::{breaches::breaches, forecast::forecast, results::result_of};
+pub use self::{
+    breaches::breaches,
+    forecast::forecast,
+    results::{ActivityResult, result_of},
+};
 use self::{
     ledger::{Group, Grouping, Range},
     scope::Scope,
@@ -80,8 +84,8 @@ pub struct Ask {
 const LONGEST: i32 = 1200;
 
 impl Ask {
-    /// Notes what is wrong with it by itself.
-    pub fn check(&self, faults: &mut Faults) {
+    /// Notes what is wrong with its period.
+    fn check(&self, faults: &mut Faults) {
         faults.expect(self.from <= self.to, "input.to", "must not be before from");
         faults.expect(self.to < add_months(self.from, LONGEST), "input.to", "must be less than 100 years after from");
     }
@@ -155,10 +159,11 @@ type Groups = HashMap<Group, Sums>;
 /// The revenue that the viewer sees. A member sees what it was invoiced, and no costs and grants, which belong to no member; a
 /// lead sees its activities.
 ///
+/// `faults` are those that reading the question has found already.
+///
 /// # Errors
 /// INVALID for a bad period, an activity or a member that is not there; every one is named.
-pub async fn report(db: &Database, viewer: &Viewer, ask: &Ask) -> Result<Report> {
-    let mut faults = Faults::default();
+pub async fn report(db: &Database, viewer: &Viewer, ask: &Ask, mut faults: Faults) -> Result<Report> {
     ask.check(&mut faults);
     let scope = Scope::asked(db, viewer, ask.activities.as_deref(), ask.members.as_deref(), &mut faults).await?;
     faults.finish()?;

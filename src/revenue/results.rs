@@ -22,8 +22,6 @@ use crate::{
 /// What a year brought an activity. All but `outstanding` is without VAT.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ActivityResult {
-    /// Calendar year.
-    pub year: i32,
     /// Invoiced, after credit notes.
     pub invoiced: Money,
     /// Came in by payments during the year, whenever it was invoiced.
@@ -44,8 +42,7 @@ pub struct ActivityResult {
 /// INVALID for a year that is none.
 pub async fn result_of(db: &Database, viewer: &Viewer, activities: &[ActivityId], year: i32) -> Result<HashMap<ActivityId, ActivityResult>> {
     let range = Range::year(year).filter(|_| (1900..=2999).contains(&year)).ok_or_else(|| Error::invalid("year", "must be 1900 to 2999"))?;
-    let blank = ActivityResult { year, ..ActivityResult::default() };
-    let mut results: HashMap<_, _> = activities.iter().map(|id| (*id, blank)).collect();
+    let mut results: HashMap<_, _> = activities.iter().map(|id| (*id, ActivityResult::default())).collect();
     let scope = Scope::of_activities(db, viewer, activities).await?;
     if scope.is_empty() {
         return Ok(results);

@@ -1,0 +1,250 @@
+//! The register of `samregister serve --demo`: example data in a throw-away file, and a token for each role.
+
+use std::{fs, net::SocketAddr, path::Path, sync::Arc};
+
+use chrono::{Datelike, Days, NaiveDate};
+use entity::{
+    id::MemberId,
+    term::add_months,
+};
+use minijinja::{Environment, ErrorKind, UndefinedBehavior, context};
+use tempfile::TempDir;
+
+use super::{Failure, Result, token};
+use crate::{
+    auth::{
+        token::Keys,
+        viewer::{Role, Viewer},
+    },
+    clock::Clock,
+    config::{self, Settings},
+    database::Database,
+    exchange::{
+        File,
+        import::{self, ImportError, Report},
+    },
+    members,
+};
+
+/// How long the tokens are valid, in days; their key ends with the process anyway.
+const DAYS: u32 = 30;
+/// The member whose token is shown: one with several agreements and invoices.
+const MEMBER: &str = "centrala-ostergotland";
+/// The activities of the lead whose token is shown.
+const ACTIVITIES: [&str; 2] = ["bip", "indikatorer"];
+/// The scopes of the program whose token is shown.
+const SCOPES: [&str; 6] = ["members:read", "agreements:read", "invoices:read", "revenue:read", "templates:read", "audit:read"];
+
+/// A file of the demo data with its name.
+macro_rules! files {
+    ($($name:literal),* $(,)?) => { [$(($name, include_str!(concat!("../../assets/demo/", $name)))),*] };
+}
+
+/// The tables: each is a template, whose days are reckoned from the day that it is loaded.
+const TABLES: [(&str, &str); 14] = files![
+    "members.csv",
+    "organisations.csv",
+    "allocations.csv",
+    "contacts.csv",
+    "activities.csv",
+    "fee_schedules.csv",
+    "templates.csv",
+    "agreements.csv",
+    "invoices.csv",
+    "invoice_lines.csv",
+    "payments.csv",
+    "costs.csv",
+    "grants.csv",
+    "status_reports.csv",
+];
+
+/// The texts of agreements, which are templates of another kind and stay as they are.
+const TEXTS: [(&str, &str); 12] = files![
+    "templates/deltagande-bip-1.json",
+    "templates/deltagande-bip-1.md",
+    "templates/deltagande-indikatorer-1.json",
+    "templates/deltagande-indikatorer-1.md",
+    "templates/deltagande-indikatorer-2.json",
+    "templates/deltagande-indikatorer-2.md",
+    "templates/deltagande-stoppa-valdet-1.json",
+    "templates/deltagande-stoppa-valdet-1.md",
+    "templates/samarbetsavtal-1.json",
+    "templates/samarbetsavtal-1.md",
+    "templates/uppdragsavtal-1.json",
+    "templates/uppdragsavtal-1.md",
+];
+
+/// A register of examples.
+#[derive(Debug)]
+pub struct Demo {
+    /// The register.
+    pub db: Database,
+    /// What its tokens are signed with.
+    pub keys: Arc<Keys>,
+    /// A token for each role.
+    pub tokens: Vec<RoleToken>,
+    report: Report,
+    /// Deleted when the demo ends, so it is last to go.
+    _folder: TempDir,
+}
+
+/// A token with what it is for.
+#[derive(Debug)]
+pub struct RoleToken {
+    /// The role.
+    pub role: Role,
+    /// Whom it is narrowed to, in words.
+    pub of: String,
+    /// The token.
+    pub token: String,
+}
+
+/// The settings of this process but for its database and its keys, which the demo has of its own.
+pub fn settings() -> Result<Settings> {
+    let is_left = |name: &str| name != "DATABASE_URL" && !name.starts_with("SAMREGISTER_JWT_");
+    let env = std::env::vars_os().map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()));
+    Ok(Settings::load(env.filter(|(name, _)| is_left(name)), Some(Path::new(config::FILE)))?)
+}
+
+impl Demo {
+    /// Makes the register in a folder of its own and fills it.
+    ///
+    /// # Errors
+    /// When the folder can't be written to or the data can't be imported.
+    pub async fn make() -> Result<Self> {
+        let unwritable = |cause: std::io::Error| Failure::new(format!("cannot make a folder for the demo: {cause}"));
+        let folder = tempfile::Builder::new().prefix("samregister-demo-").tempdir().map_err(unwritable)?;
+        let path = folder.path().join("register.db").display().to_string();
+        // What would end the path in an address.
+        let path = path.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+        let db = Database::connect(&format!("sqlite://{path}?mode=rwc"), Clock::system(), None).await?;
+        db.migrate().await?;
+        let data = folder.path().join("csv");
+        write_files(&data, db.clock.today())?;
+        let done = import::import(&db, &Viewer::operator("demo"), &data, false, &mut |_| {}).await;
+        let report = done.map_err(|error| match error {
+            ImportError::Bad { rows, .. } => Failure { lines: rows.iter().map(ToString::to_string).collect(), code: 1 },
+            ImportError::Error(error) => error.into(),
+        })?;
+        let keys = Keys::demo();
+        let tokens = mint(&db, &keys).await?;
+        Ok(Self { db, keys: Arc::new(keys), tokens, report, _folder: folder })
+    }
+
+    /// The token of the office, which sees everything.
+    #[must_use]
+    pub fn office(&self) -> Option<&str> {
+        self.tokens.iter().find(|token| token.role == Role::Office).map(|token| token.token.as_str())
+    }
+
+    /// What somebody who starts the demo wants to know.
+    #[must_use]
+    pub fn introduction(&self, at: SocketAddr) -> String {
+        let rows = |file: File| self.report.files.iter().find(|found| found.file == file).map_or(0, |found| found.rows);
+        let tokens: String = self.tokens.iter().map(|token| format!("{}{}\n  {}\n\n", token.role.word(), token.of, token.token)).collect();
+        format!(
+            "A throw-away register with {} members, {} agreements and {} invoices, gone when the server stops.\n\
+             Members are real, agreements and invoices are examples; see assets/demo/README.md.\n\n\
+             Explorer  http://{at}/graphiql\n\
+             API       http://{at}/graphql\n\n\
+             A token for each role:\n\n{tokens}\
+             One query to try:\n\n\
+             curl -s http://{at}/graphql -H 'Authorization: Bearer {}' -H 'Content-Type: application/json' \\\n  \
+             -d '{{\"query\": \"{{ activity(by: {{slug: \\\"indikatorer\\\"}}) {{ name coverage {{ connected members share }} }} }}\"}}'\n\n",
+            rows(File::Members),
+            rows(File::Agreements),
+            rows(File::Invoices),
+            self.office().unwrap_or_default(),
+        )
+    }
+}
+
+/// Writes the files of an import, as they are on this day.
+fn write_files(to: &Path, today: NaiveDate) -> Result<()> {
+    let unwritable = |cause: std::io::Error| Failure::new(format!("cannot write the demo data to {}: {cause}", to.display()));
+    fs::create_dir_all(to.join("templates")).map_err(unwritable)?;
+    for (name, text) in TEXTS {
+        fs::write(to.join(name), text).map_err(unwritable)?;
+    }
+    let templates = templates(today);
+    for (name, text) in TABLES {
+        let rendered = templates.render_named_str(name, text, context! { year => today.year() });
+        let rendered = rendered.map_err(|cause| Failure::new(format!("the demo's {name} is broken: {cause}")))?;
+        fs::write(to.join(name), rendered).map_err(unwritable)?;
+    }
+    Ok(())
+}
+
+/// What the tables may use, besides `year`: `day(n)`, n days from today, and `month(n, d)`, day d of the month n months ahead,
+/// clamped to the month's length.
+fn templates(today: NaiveDate) -> Environment<'static> {
+    let out_of_calendar = || minijinja::Error::new(ErrorKind::InvalidOperation, "is no day");
+    let mut templates = Environment::new();
+    templates.set_undefined_behavior(UndefinedBehavior::Strict);
+    templates.add_function("day", move |days: i32| {
+        let step = Days::new(u64::from(days.unsigned_abs()));
+        let day = if days < 0 { today.checked_sub_days(step) } else { today.checked_add_days(step) };
+        day.map(|day| day.to_string()).ok_or_else(out_of_calendar)
+    });
+    templates.add_function("month", move |months: i32, day: u32| {
+        let first = today.with_day(1).map(|first| add_months(first, months));
+        let day = first.and_then(|first| (1..=day).rev().find_map(|day| first.with_day(day)));
+        day.map(|day| day.to_string()).ok_or_else(out_of_calendar)
+    });
+    templates
+}
+
+async fn mint(db: &Database, keys: &Keys) -> Result<Vec<RoleToken>> {
+    let members = members::all(db, &Viewer::operator("demo"), &members::Filter::default(), &token::COLUMNS).await?;
+    let member = members.into_iter().find(|member| member.import_key.as_deref() == Some(MEMBER));
+    let (id, name): (Option<MemberId>, String) = member.map_or_else(Default::default, |member| (Some(member.id), member.name));
+    let text = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+    let mut tokens = Vec::new();
+    for (role, word) in Role::WORDS {
+        let mut viewer = Viewer { subject: format!("demo-{}", word.to_lowercase()), roles: vec![role], ..Viewer::default() };
+        let mut of = String::new();
+        match role {
+            Role::Member => {
+                viewer.member = id;
+                of = format!(" of {name}");
+            }
+            Role::ActivityLead => {
+                viewer.activities = text(&ACTIVITIES);
+                of = format!(" of {}", ACTIVITIES.join(" and "));
+            }
+            Role::Service => {
+                viewer.scopes = text(&SCOPES);
+                of = format!(" with {}", SCOPES.join(" "));
+            }
+            Role::Office | Role::Finance | Role::Board | Role::Auditor => {}
+        }
+        let token = keys.mint(&viewer, DAYS, db.clock.now())?;
+        tokens.push(RoleToken { role, of, token });
+    }
+    Ok(tokens)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_are_reckoned_from_the_day_of_loading() {
+        let today = "2026-11-30".parse().unwrap();
+        let render = |text: &str| templates(today).render_str(text, context! { year => 2026 }).unwrap();
+        for (text, shown) in [
+            ("{{ day(-30) }} {{ day(31)[:4] }} {{ year - 1 }}", "2026-10-31 2026 2025"),
+            ("{{ month(3, 31) }} {{ month(-1, 31) }} {{ month(0, 1) }}", "2027-02-28 2026-10-31 2026-11-01"),
+            ("{# a remark -#}\nx", "x"),
+        ] {
+            assert_eq!(render(text), shown, "{text}");
+        }
+        assert!(templates(today).render_str("{{ yaer }}", context! {}).is_err());
+    }
+
+    #[test]
+    fn every_table_of_the_exchange_is_there() {
+        let names: Vec<_> = File::ALL.iter().map(|file| file.name()).collect();
+        assert_eq!(TABLES.map(|(name, _)| name).to_vec(), names);
+    }
+}

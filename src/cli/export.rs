@@ -1,0 +1,45 @@
+//! `samregister export`: the register as CSV files.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{Outcome, Result, open, progress::Meter, put, say, settings, table};
+use crate::{
+    auth::viewer::Viewer,
+    documents::{Cell, Column, Grid, Kind},
+    exchange::export,
+};
+
+/// Write the register as CSV files
+///
+/// The same files that `import` reads, as the register is at one moment. Imported into an empty register and exported again they are the
+/// same to the byte. Files of the same names are replaced.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  samregister export ./csv")]
+pub struct Options {
+    /// The folder to write to; made when it isn't there
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+}
+
+/// Exports to a folder.
+///
+/// # Errors
+/// When a file can't be written or the database fails.
+pub async fn run(options: Options) -> Result {
+    let settings = settings()?;
+    let db = open(&settings).await?;
+    let mut meter = Meter::new();
+    let done = export::export(&db, &Viewer::operator("export"), &options.folder, &mut |progress| meter.show(progress)).await;
+    meter.finish();
+    db.close().await?;
+    let files = done?;
+    let number = |number: u64| Cell::Number(i64::try_from(number).unwrap_or(i64::MAX));
+    let columns = vec![Column::new("file", "File", Kind::Text), Column::new("rows", "Rows", Kind::Number)];
+    let rows = files.iter().map(|file| vec![Cell::Text(file.file.name().into()), number(file.rows)]).collect();
+    let total = vec![Cell::Text("Total".into()), number(files.iter().map(|file| file.rows).sum())];
+    put(table(&Grid { columns, rows, total: Some(total) }))?;
+    say(&format!("exported to {}", options.folder.display()));
+    Ok(Outcome::Done)
+}

@@ -1,0 +1,111 @@
+//! `samregister import`: CSV files into the register.
+
+use std::{
+    collections::BTreeSet,
+    io::{self, BufWriter, Write},
+    path::PathBuf,
+};
+
+use clap::Args;
+
+use super::{Failure, Outcome, Result, count, open, progress::Meter, put, say, settings, table};
+use crate::{
+    auth::viewer::Viewer,
+    documents::{Cell, Column, Grid, Kind},
+    exchange::import::{self, BadRow, ImportError, Report},
+};
+
+/// Load CSV files into the register, all or nothing
+///
+/// Reads members.csv, agreements.csv, invoices.csv and so on from a folder; files that aren't there are left out. Everything is
+/// written together or, when a single row is bad, nothing: then every bad row is named as file:line: column: reason. The same files again
+/// change nothing. Commas and semicolons, decimal points and (between semicolons) decimal commas are understood.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  samregister import ./csv --dry-run      checks the files and says what would change
+  samregister import ./csv
+  samregister import ./csv 2> faults.txt  keeps the bad rows for whoever mends them")]
+pub struct Options {
+    /// The folder of the files
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+    /// Only say what would change
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Imports a folder.
+///
+/// # Errors
+/// When a row is bad, a file can't be read or the database fails; then nothing has changed.
+pub async fn run(options: Options) -> Result {
+    let settings = settings()?;
+    let db = open(&settings).await?;
+    let mut meter = Meter::new();
+    let viewer = Viewer::operator("import");
+    let done = import::import(&db, &viewer, &options.folder, options.dry_run, &mut |progress| meter.show(progress)).await;
+    meter.finish();
+    db.close().await?;
+    match done {
+        Ok(report) => {
+            put(table(&grid(&report)))?;
+            for name in &report.ignored {
+                say(&format!("ignored: {name} is none of the files of an import"));
+            }
+            say(if report.dry_run { "nothing was changed: a dry run" } else { "imported" });
+            Ok(Outcome::Done)
+        }
+        Err(ImportError::Bad { rows, more }) => Err(refused(&rows, more)),
+        Err(ImportError::Error(error)) => Err(error.into()),
+    }
+}
+
+fn refused(rows: &[BadRow], more: u64) -> Failure {
+    // There may be thousands; when nobody reads them any more, the summary is all that is left to say.
+    let mut stderr = BufWriter::new(io::stderr().lock());
+    rows.iter().try_for_each(|row| writeln!(stderr, "{row}")).and_then(|()| stderr.flush()).ok();
+    let files: BTreeSet<_> = rows.iter().map(|row| row.file).collect();
+    let mut line = format!("{} in {}; nothing was changed", count(rows.len() + usize::try_from(more).unwrap_or_default(), "fault"), count(files.len(), "file"));
+    if more > 0 {
+        line.push_str(&format!(" (the first {} are shown)", rows.len()));
+    }
+    Failure::new(line)
+}
+
+fn grid(report: &Report) -> Grid {
+    let number = |number: u64| Cell::Number(i64::try_from(number).unwrap_or(i64::MAX));
+    let columns = vec![
+        Column::new("file", "File", Kind::Text),
+        Column::new("rows", "Rows", Kind::Number),
+        Column::new("added", "Added", Kind::Number),
+        Column::new("changed", "Changed", Kind::Number),
+        Column::new("unchanged", "Unchanged", Kind::Number),
+        Column::new("separator", "Separator", Kind::Text),
+    ];
+    let rows = report.files.iter().map(|file| {
+        let separator = match file.separator {
+            ',' => "comma",
+            ';' => "semicolon",
+            _ => "other",
+        };
+        vec![
+            Cell::Text(file.file.name().into()),
+            number(file.rows),
+            number(file.added),
+            number(file.changed),
+            number(file.unchanged),
+            Cell::Text(separator.into()),
+        ]
+    });
+    let sum = |of: fn(&import::FileReport) -> u64| number(report.files.iter().map(of).sum());
+    let total = vec![
+        Cell::Text("Total".into()),
+        sum(|file| file.rows),
+        sum(|file| file.added),
+        sum(|file| file.changed),
+        sum(|file| file.unchanged),
+        Cell::Empty,
+    ];
+    Grid { columns, rows: rows.collect(), total: Some(total) }
+}

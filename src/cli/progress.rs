@@ -1,0 +1,69 @@
+//! How long work is shown: a bar on a terminal, plain lines elsewhere.
+
+use std::{
+    io::{self, IsTerminal},
+    time::{Duration, Instant},
+};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::say;
+use crate::exchange::{File, Progress};
+
+/// How often a line is written where there is no bar.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// Shows how far an import or export has come, on stderr.
+#[derive(Debug)]
+pub struct Meter {
+    bar: Option<ProgressBar>,
+    file: Option<File>,
+    told: Instant,
+}
+
+impl Meter {
+    /// A meter that shows nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        let bar = io::stderr().is_terminal().then(|| {
+            let style = ProgressStyle::with_template("{msg:>18} {bar:30} {percent:>3} %  {prefix}");
+            ProgressBar::no_length().with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+        });
+        Self { bar, file: None, told: Instant::now() }
+    }
+
+    /// Shows how far it is.
+    pub fn show(&mut self, progress: Progress) {
+        let Progress { file, rows, done, of } = progress;
+        let is_new = self.file.replace(file) != Some(file);
+        match &self.bar {
+            Some(bar) => {
+                if is_new {
+                    bar.set_message(file.name());
+                }
+                bar.set_length(of.max(1));
+                bar.set_prefix(format!("{rows} rows"));
+                bar.set_position(done.min(of));
+            }
+            None if is_new || self.told.elapsed() >= PAUSE => {
+                self.told = Instant::now();
+                let percent = done.saturating_mul(100).checked_div(of).unwrap_or(100).min(100);
+                say(&format!("{}: {percent} %, {rows} rows", file.name()));
+            }
+            None => {}
+        }
+    }
+
+    /// Takes the bar away.
+    pub fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl Default for Meter {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,118 @@
+//! `samregister serve`: the API over HTTP.
+
+use std::{io::ErrorKind, net::SocketAddr, sync::Arc};
+
+use clap::Args;
+use tokio::net::TcpListener;
+
+use super::{Failure, Outcome, Result, connect, demo, put, say, start_log};
+use crate::{
+    auth::token::Keys,
+    config::{LogFormat, Settings},
+    server::{self, App, explorer},
+};
+
+/// Serve the API, its explorer and its schema over HTTP
+///
+/// Brings the database up to date first. Ctrl-C and SIGTERM stop it when what runs is done. With --demo it needs no setting at all: it makes a
+/// throw-away register with real members and example agreements and invoices, and a token for each role.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  samregister serve --demo
+  SAMREGISTER_JWT_SECRET=$(openssl rand -hex 32) samregister serve --bind 0.0.0.0:8080
+
+Routes: /graphql the API, /graphiql its explorer, /schema.graphql its schema, /healthz and /readyz for whoever watches it.")]
+pub struct Options {
+    /// Fill a throw-away register with example data, gone when the server stops
+    #[arg(long)]
+    demo: bool,
+    /// Where to listen, in place of SAMREGISTER_BIND
+    #[arg(long, value_name = "ADDR")]
+    bind: Option<SocketAddr>,
+}
+
+/// Serves until it is told to stop.
+///
+/// # Errors
+/// When a setting is bad, the address is taken, or the database can't be reached or migrated.
+pub async fn run(options: Options) -> Result {
+    let mut settings = if options.demo { demo::settings()? } else { Settings::of_process()? };
+    start_log(&settings, &settings.log);
+    settings.bind = options.bind.unwrap_or(settings.bind);
+    if options.demo {
+        return serve_demo(&settings).await;
+    }
+    let keys = Keys::from_settings(&settings)?;
+    let db = connect(settings.database_url.expose(), true).await?;
+    let listener = listen(settings.bind).await?;
+    db.migrate().await?;
+    announce(&settings, &listener)?;
+    let app = App::new(db, keys, &settings, explorer::Settings::default());
+    server::serve(listener, app, &settings, told_to_stop()).await?;
+    Ok(Outcome::Done)
+}
+
+async fn serve_demo(settings: &Settings) -> Result {
+    let listener = listen(settings.bind).await?;
+    let demo = demo::Demo::make().await?;
+    let tokens = demo.tokens.iter().map(|token| (token.role.word().to_owned(), token.token.clone())).collect();
+    let explorer = explorer::Settings { token: demo.office().map(str::to_owned), tokens };
+    put(demo.introduction(address(&listener)?))?;
+    announce(settings, &listener)?;
+    let app = App { keys: Arc::clone(&demo.keys), ..App::new(demo.db.clone(), Keys::demo(), settings, explorer) };
+    server::serve(listener, app, settings, told_to_stop()).await?;
+    Ok(Outcome::Done)
+}
+
+async fn listen(at: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(at).await.map_err(|cause| {
+        let reason = match cause.kind() {
+            ErrorKind::AddrInUse => "another program listens there; stop it, or choose another address with --bind".to_owned(),
+            ErrorKind::AddrNotAvailable => "this machine does not have that address; choose another with --bind".to_owned(),
+            ErrorKind::PermissionDenied => "that takes more rights; choose a port from 1024 on with --bind".to_owned(),
+            _ => cause.to_string(),
+        };
+        Failure::new(format!("cannot listen on {at}: {reason}"))
+    })
+}
+
+fn address(listener: &TcpListener) -> Result<SocketAddr> {
+    listener.local_addr().map_err(|cause| Failure::new(format!("cannot listen: {cause}")))
+}
+
+/// Says where the server is: in a line for people, or in the log for machines.
+fn announce(settings: &Settings, listener: &TcpListener) -> Result<()> {
+    let at = address(listener)?;
+    match settings.log_format {
+        LogFormat::Text => say(&format!("Samregister listens on http://{at}, its explorer on http://{at}/graphiql")),
+        LogFormat::Json => tracing::info!(explorer = format!("http://{at}/graphiql"), "Samregister listens on http://{at}"),
+    }
+    Ok(())
+}
+
+/// Ready when the program is told to stop: by SIGTERM or by Ctrl-C.
+async fn told_to_stop() {
+    let interrupt = async {
+        if let Err(cause) = tokio::signal::ctrl_c().await {
+            tracing::warn!(%cause, "Ctrl-C can't be heard");
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    let terminate = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => _ = signal.recv().await,
+            Err(cause) => {
+                tracing::warn!(%cause, "SIGTERM can't be heard");
+                std::future::pending::<()>().await;
+            }
+        }
+    };
+    #[cfg(not(unix))]
+    let terminate = std::future::pending::<()>();
+    tokio::select! {
+        () = interrupt => {}
+        () = terminate => {}
+    }
+}

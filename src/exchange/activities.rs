@@ -1,0 +1,313 @@
+//! activities.csv and status_reports.csv.
+
+use std::collections::{BTreeSet, HashMap};
+
+use ::entity::{
+    activity, activity_funding, contact,
+    id::{ActivityId, ContactId, StatusReportId},
+    kind::{FundingKind, Health, SubjectKind},
+    sparse::Sparse,
+    status_report,
+};
+use chrono::{DateTime, NaiveDate, Utc};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, sea_query::Expr};
+use serde::Serialize;
+
+use super::{
+    File,
+    cells::{Cells, Line},
+    export::{self, Export, instant, optional},
+    import::Import,
+    keys::{self, Claims, Keyed},
+    writing::{Batch, insert, replace},
+};
+use crate::{
+    database::among,
+    error::{LINE, Result, TEXT},
+    swedish,
+};
+
+/// A row of activities.csv. What is null twice has no column.
+struct Draft {
+    key: String,
+    slug: String,
+    name: String,
+    purpose: Option<String>,
+    goal: Option<String>,
+    funding: Vec<FundingKind>,
+    starts_on: NaiveDate,
+    ends_on: Option<NaiveDate>,
+    board_contact: Option<Option<String>>,
+    lead: Option<Option<String>>,
+}
+
+/// An activity with all that the file tells of it, as its audit entries show it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+struct Whole {
+    #[serde(flatten)]
+    row: activity::Model,
+    funding: Vec<FundingKind>,
+}
+
+fn read(cells: &mut Cells<'_>) -> Option<Draft> {
+    let draft = Draft {
+        key: cells.key("key"),
+        slug: cells.slug("slug"),
+        name: cells.text("name", LINE),
+        purpose: cells.optional_text("purpose", TEXT),
+        goal: cells.optional_text("goal", TEXT),
+        funding: funding(cells),
+        starts_on: cells.day("starts_on"),
+        ends_on: cells.optional_day("ends_on"),
+        board_contact: cells.given("board_contact").then(|| cells.optional_key("board_contact")),
+        lead: cells.given("lead").then(|| cells.optional_key("lead")),
+    };
+    cells.check(|faults| {
+        let in_order = draft.ends_on.is_none_or(|ends_on| ends_on >= draft.starts_on);
+        faults.expect(in_order, "ends_on", "must not be before starts_on");
+    });
+    Some(draft)
+}
+
+fn funding(cells: &mut Cells<'_>) -> Vec<FundingKind> {
+    let words = cells.list("funding");
+    let mut kinds: Vec<FundingKind> = words.iter().map(|word| cells.faults.take("funding", word.parse())).collect();
+    kinds.sort();
+    kinds.dedup();
+    kinds
+}
+
+/// Reads activities.csv.
+pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
+    let Some(mut table) = import.open(File::Activities)? else { return Ok(()) };
+    while let Some(mut lines) = import.chunk(&mut table, read)? {
+        import.check_keys::<activity::Model, _>(File::Activities, &mut lines, |draft| &draft.key).await?;
+        merge(import, lines).await?;
+    }
+    Ok(())
+}
+
+async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
+    let texts = lines.iter().map(|line| line.draft.key.as_str());
+    let existing = keys::existing::<activity::Model>(import.tx(), texts, &activity::Model::every_column()).await?;
+    let existing = whole(import.tx(), existing).await?;
+    let contacts = lines.iter().flat_map(|line| [&line.draft.board_contact, &line.draft.lead]).map(|key| key.as_ref()?.as_deref());
+    let contacts = keys::references::<contact::Model, ContactId>(import, "contact", File::Contacts, contacts).await?;
+    let slugs = lines.iter().map(|line| line.draft.slug.clone()).collect();
+    let mut slugs = Claims::new(keys::owners::<activity::Model>(import.tx(), activity::Column::Slug, &slugs).await?);
+    let mut batch = Batch::default();
+    for mut line in lines {
+        let before = existing.get(&line.draft.key);
+        let old = before.map(|before| &before.row);
+        let id = old.map_or_else(ActivityId::new, |old| old.id);
+        let slug = line.draft.slug.clone();
+        if let Some(old) = old.filter(|old| old.slug != slug) {
+            line.fault("slug", format!("must stay {}, since tokens and scripts rely on it", old.slug));
+        } else if !slugs.take(id.0, None, Some(&slug).filter(|slug| !slug.is_empty())) {
+            line.fault("slug", "is that of another activity too");
+        }
+        let board_contact_id = match line.draft.board_contact.clone() {
+            Some(key) => contacts.find(&mut line, "board_contact", key.as_deref()),
+            None => old.and_then(|old| old.board_contact_id),
+        };
+        let lead_contact_id = match line.draft.lead.clone() {
+            Some(key) => contacts.find(&mut line, "lead", key.as_deref()),
+            None => old.and_then(|old| old.lead_contact_id),
+        };
+        let Some(draft) = import.accept(File::Activities, |draft| draft.key.clone(), line) else { continue };
+        let row = activity::Model {
+            id,
+            import_key: old.map_or(Some(draft.key), |old| old.import_key.clone()),
+            slug: draft.slug,
+            name_key: swedish::key(&draft.name),
+            name: draft.name,
+            purpose: draft.purpose,
+            goal: draft.goal,
+            starts_on: draft.starts_on,
+            ends_on: draft.ends_on,
+            board_contact_id,
+            lead_contact_id,
+            decision_id: old.and_then(|old| old.decision_id),
+        };
+        import.put(File::Activities, (SubjectKind::Activity, id), before, Whole { row, funding: draft.funding }, &mut batch)?;
+    }
+    write(import.tx(), batch).await?;
+    import.settle().await
+}
+
+/// The activities with their ways of funding.
+async fn whole(tx: &DatabaseTransaction, rows: HashMap<String, activity::Model>) -> Result<HashMap<String, Whole>> {
+    let mut funding = funding_of(tx, rows.values().map(|row| row.id)).await?;
+    let whole = |(key, row): (String, activity::Model)| {
+        let funding = funding.remove(&row.id).unwrap_or_default();
+        (key, Whole { row, funding })
+    };
+    Ok(rows.into_iter().map(whole).collect())
+}
+
+async fn funding_of(tx: &DatabaseTransaction, ids: impl Iterator<Item = ActivityId>) -> Result<HashMap<ActivityId, Vec<FundingKind>>> {
+    let theirs = among(tx.get_database_backend(), Expr::col(activity_funding::Column::ActivityId), ids.collect::<BTreeSet<_>>());
+    let mut of: HashMap<ActivityId, Vec<FundingKind>> = HashMap::new();
+    for row in activity_funding::Entity::find().filter(theirs).all(tx).await? {
+        of.entry(row.activity_id).or_default().push(row.kind);
+    }
+    of.values_mut().for_each(|kinds| kinds.sort());
+    Ok(of)
+}
+
+async fn write(tx: &DatabaseTransaction, batch: Batch<Whole>) -> Result<()> {
+    let changed = batch.changed.iter().map(|whole| whole.row.id).collect::<Vec<_>>();
+    if !changed.is_empty() {
+        let theirs = among(tx.get_database_backend(), Expr::col(activity_funding::Column::ActivityId), changed);
+        activity_funding::Entity::delete_many().filter(theirs).exec(tx).await?;
+    }
+    let funding = batch.changed.iter().chain(&batch.added).flat_map(|whole| {
+        let way = |kind: &FundingKind| activity_funding::Model { activity_id: whole.row.id, kind: *kind };
+        whole.funding.iter().map(way)
+    });
+    let funding: Vec<_> = funding.collect();
+    replace(tx, batch.changed.into_iter().map(|whole| whole.row).collect()).await?;
+    insert(tx, batch.added.into_iter().map(|whole| whole.row).collect()).await?;
+    insert(tx, funding).await
+}
+
+/// A row of status_reports.csv.
+struct ReportDraft {
+    activity: String,
+    activity_id: Option<ActivityId>,
+    period: String,
+    health: Health,
+    summary: String,
+    deviations: Option<String>,
+    next_steps: Option<String>,
+    reported_by: String,
+    reported_at: DateTime<Utc>,
+}
+
+impl ReportDraft {
+    /// What names it; empty when the activity is not known.
+    fn name(&self) -> String {
+        self.activity_id.map(|activity| name_of_report(activity, &self.period, self.reported_at)).unwrap_or_default()
+    }
+}
+
+fn name_of_report(activity: ActivityId, period: &str, at: DateTime<Utc>) -> String {
+    format!("{} {period} {}", activity.0.simple(), at.timestamp_micros())
+}
+
+fn read_report(cells: &mut Cells<'_>) -> Option<ReportDraft> {
+    Some(ReportDraft {
+        activity: cells.key("activity"),
+        activity_id: None,
+        period: cells.text("period", LINE),
+        health: cells.value("health"),
+        summary: cells.text("summary", TEXT),
+        deviations: cells.optional_text("deviations", TEXT),
+        next_steps: cells.optional_text("next_steps", TEXT),
+        reported_by: cells.text("reported_by", LINE),
+        reported_at: cells.instant("reported_at"),
+    })
+}
+
+/// Reads status_reports.csv: a report is known by its activity, its period and when it was filed.
+pub(super) async fn import_status_reports(import: &mut Import<'_>) -> Result<()> {
+    let Some(mut table) = import.open(File::StatusReports)? else { return Ok(()) };
+    while let Some(mut lines) = import.chunk(&mut table, read_report)? {
+        let activities = keys::activities(import, lines.iter().map(|line| Some(line.draft.activity.as_str()))).await?;
+        for line in &mut lines {
+            let activity = line.draft.activity.clone();
+            line.draft.activity_id = activities.find(line, "activity", Some(&activity));
+        }
+        import.check_names(File::StatusReports, &mut lines, "", ReportDraft::name).await?;
+        merge_reports(import, lines).await?;
+    }
+    Ok(())
+}
+
+async fn merge_reports(import: &mut Import<'_>, lines: Vec<Line<ReportDraft>>) -> Result<()> {
+    let activities: BTreeSet<ActivityId> = lines.iter().filter_map(|line| line.draft.activity_id).collect();
+    let theirs = among(import.tx().get_database_backend(), Expr::col(status_report::Column::ActivityId), activities);
+    let existing: HashMap<String, status_report::Model> = status_report::Entity::find()
+        .filter(theirs)
+        .all(import.tx())
+        .await?
+        .into_iter()
+        .map(|row| (name_of_report(row.activity_id, &row.period, row.reported_at), row))
+        .collect();
+    let mut batch = Batch::default();
+    for line in lines {
+        let Some(draft) = import.accept(File::StatusReports, |_| String::new(), line) else { continue };
+        let Some(activity_id) = draft.activity_id else { continue };
+        let before = existing.get(&draft.name());
+        let id = before.map_or_else(StatusReportId::new, |before| before.id);
+        let after = status_report::Model {
+            id,
+            activity_id,
+            period: draft.period,
+            health: draft.health,
+            summary: draft.summary,
+            deviations: draft.deviations,
+            next_steps: draft.next_steps,
+            reported_by: draft.reported_by,
+            reported_at: draft.reported_at,
+        };
+        import.put(File::StatusReports, (SubjectKind::StatusReport, id), before, after, &mut batch)?;
+    }
+    batch.write(import.tx()).await?;
+    import.settle().await
+}
+
+/// Writes activities.csv.
+pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
+    let order = export.in_order_of_keys::<activity::Model>().await?;
+    let mut sheet = export.begin(File::Activities, order.len())?;
+    for ids in order.chunks(export::CHUNK) {
+        let rows: Vec<activity::Model> = export.rows(ids).await?;
+        let mut funding = funding_of(&export.tx, rows.iter().map(|row| row.id)).await?;
+        let contacts = rows.iter().flat_map(|row| [row.board_contact_id, row.lead_contact_id]).flatten();
+        let contacts = keys::keys_of::<contact::Model>(&export.tx, contacts.map(Into::into)).await?;
+        for row in rows {
+            let funding: Vec<&str> = funding.remove(&row.id).unwrap_or_default().into_iter().map(FundingKind::word).collect();
+            sheet.write([
+                row.key(),
+                row.slug,
+                row.name,
+                optional(row.purpose),
+                optional(row.goal),
+                funding.join("|"),
+                row.starts_on.to_string(),
+                optional(row.ends_on),
+                export::key_in(&contacts, row.board_contact_id),
+                export::key_in(&contacts, row.lead_contact_id),
+            ])?;
+        }
+        export.tell(&sheet);
+    }
+    export.end(sheet)
+}
+
+/// Writes status_reports.csv.
+pub(super) async fn export_status_reports(export: &mut Export<'_>) -> Result<()> {
+    use status_report::Column::{ActivityId, Id, Period, ReportedAt};
+    let name = |row: &status_report::Model| {
+        format!("{}\0{}\0{}", export.activity(Some(row.activity_id)), row.period, row.reported_at.to_rfc3339())
+    };
+    let order = export.in_order(&[Id, ActivityId, Period, ReportedAt], name).await?;
+    let mut sheet = export.begin(File::StatusReports, order.len())?;
+    for ids in order.chunks(export::CHUNK) {
+        for row in export.rows::<status_report::Model>(ids).await? {
+            sheet.write([
+                export.activity(Some(row.activity_id)),
+                row.period,
+                row.health.to_string(),
+                row.summary,
+                optional(row.deviations),
+                optional(row.next_steps),
+                row.reported_by,
+                instant(row.reported_at),
+            ])?;
+        }
+        export.tell(&sheet);
+    }
+    export.end(sheet)
+}

@@ -1,0 +1,386 @@
+//! templates.csv, with the texts and parameters in files of their own.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    fs,
+    path::{Component, Path},
+};
+
+use ::entity::{
+    id::{ActivityId, TemplateId, TemplateVersionId},
+    kind::{AgreementKind, SubjectKind, TemplateState},
+    template, template_text, template_version,
+};
+use chrono::{DateTime, Utc};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, sea_query::Expr};
+use serde::Serialize;
+
+use super::{
+    File,
+    cells::{Cells, Line},
+    export::{Export, instant, optional},
+    import::{Fate, Import},
+    keys::{self, version_name},
+    staging,
+    writing::{Batch, insert, replace},
+};
+use crate::{
+    database::{among, among_words},
+    error::{LINE, Result},
+    swedish,
+    templates::Parameter,
+};
+
+/// Rows that are read together: each brings two files along.
+const CHUNK: usize = 20;
+
+/// The longest text or list of parameters, in bytes.
+const LONGEST: u64 = 1 << 20;
+
+/// A row of templates.csv: a version, with what it says of its template. What is null twice has no column.
+struct Draft {
+    slug: String,
+    title: String,
+    kind: AgreementKind,
+    activity: Option<String>,
+    version: i32,
+    state: TemplateState,
+    language: String,
+    body: String,
+    parameters: String,
+    published_at: Option<Option<DateTime<Utc>>>,
+}
+
+/// A version with its text, as its audit entries show it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+struct Whole {
+    #[serde(flatten)]
+    version: template_version::Model,
+    body: String,
+    parameters: String,
+}
+
+fn read(folder: &Path, cells: &mut Cells<'_>) -> Option<Draft> {
+    let draft = Draft {
+        slug: cells.slug("slug"),
+        title: cells.text("title", LINE),
+        kind: cells.value("kind"),
+        activity: cells.optional_key("activity"),
+        version: cells.whole("version", 1, 1_000_000),
+        state: cells.value("state"),
+        language: cells.text("language", 35),
+        body: text(folder, cells, "body_file").unwrap_or_default(),
+        parameters: text(folder, cells, "parameters_file").unwrap_or_else(|| "[]".to_owned()),
+        published_at: cells.given("published_at").then(|| cells.optional_instant("published_at")),
+    };
+    cells.check(|faults| {
+        faults.expect(!draft.body.trim().is_empty(), "body_file", "must name a file with the text");
+        if let Err(reason) = check_parameters(&draft.parameters) {
+            faults.add("parameters_file", reason);
+        }
+        let is_fitting = draft.state != TemplateState::Draft || draft.published_at.flatten().is_none();
+        faults.expect(is_fitting, "published_at", "must be empty for a draft");
+    });
+    Some(draft)
+}
+
+/// The text of the file that a cell names, below the folder and nowhere else. None: the cell is empty, or the file is bad.
+fn text(folder: &Path, cells: &mut Cells<'_>, column: &str) -> Option<String> {
+    let name = cells.optional_text(column, LINE)?;
+    match read_text(folder, &name) {
+        Ok(text) => Some(text),
+        Err(reason) => {
+            cells.faults.add(column, reason);
+            None
+        }
+    }
+}
+
+fn read_text(folder: &Path, name: &str) -> Result<String, String> {
+    let name = Path::new(name);
+    let mut path = folder.to_path_buf();
+    for part in name.components() {
+        let Component::Normal(part) = part else {
+            return Err("must name a file below the folder, without .. and without a leading /".to_owned());
+        };
+        path.push(part);
+        let found = fs::symlink_metadata(&path).map_err(|_| format!("there is no file {}", name.display()))?;
+        if found.is_symlink() {
+            return Err("must not lead through a symbolic link".to_owned());
+        }
+    }
+    let found = fs::metadata(&path).map_err(|cause| format!("cannot be read: {cause}"))?;
+    if !found.is_file() {
+        return Err(format!("there is no file {}", name.display()));
+    }
+    if found.len() > LONGEST {
+        return Err("is longer than 1 MiB".to_owned());
+    }
+    let bytes = fs::read(&path).map_err(|cause| format!("cannot be read: {cause}"))?;
+    let text = String::from_utf8(bytes).map_err(|_| "is not in UTF-8".to_owned())?;
+    let is_readable = text.chars().all(|char| !char.is_control() || matches!(char, '\n' | '\r' | '\t'));
+    let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
+    if is_readable { Ok(text) } else { Err("must not have control characters".to_owned()) }
+}
+
+fn check_parameters(text: &str) -> Result<(), String> {
+    let parameters: Vec<Parameter> = serde_json::from_str(text).map_err(|cause| {
+        format!("is not a list of parameters with name, label, type, required and default: {cause}")
+    })?;
+    let mut names = BTreeSet::new();
+    for parameter in &parameters {
+        if parameter.name.trim().is_empty() {
+            return Err("has a parameter without a name".to_owned());
+        }
+        if !names.insert(&parameter.name) {
+            return Err(format!("has the parameter {} twice", parameter.name));
+        }
+    }
+    Ok(())
+}
+
+/// Reads templates.csv: a version is known by its template's slug and its number.
+pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
+    let Some(mut table) = import.open(File::Templates)? else { return Ok(()) };
+    let folder = import.folder;
+    while let Some(mut lines) = import.chunk_of(CHUNK, &mut table, |cells| read(folder, cells))? {
+        let name = |draft: &Draft| version_name(&draft.slug, draft.version);
+        import.check_names(File::Templates, &mut lines, "version", name).await?;
+        merge(import, lines).await?;
+    }
+    Ok(())
+}
+
+async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
+    let activities = keys::activities(import, lines.iter().map(|line| line.draft.activity.as_deref())).await?;
+    let slugs: BTreeSet<String> = lines.iter().map(|line| line.draft.slug.clone()).collect();
+    let existing = versions(import.tx(), &slugs).await?;
+    let mut templates = templates(import.tx(), &slugs).await?;
+    // The first row of a template decides on what all of its rows say; the others must agree.
+    let mut firsts: HashMap<String, u64> =
+        staging::seen(import.tx(), File::Templates, &slugs).await?.into_iter().map(|(slug, (line, _))| (slug, line)).collect();
+    let (mut new_firsts, mut batch, mut template_batch) = (Vec::new(), Batch::default(), Batch::default());
+    for mut line in lines {
+        let activity = line.draft.activity.clone();
+        let activity_id = activities.find(&mut line, "activity", activity.as_deref());
+        let slug = line.draft.slug.clone();
+        let old = templates.get(&slug).cloned();
+        let stated = template_of(&line.draft, activity_id, old.as_ref());
+        if let (Some(first), Some(old)) = (firsts.get(&slug), &old) {
+            let differing = [("title", stated.title != old.title), ("kind", stated.kind != old.kind), ("activity", stated.activity_id != old.activity_id)];
+            for (column, _) in differing.into_iter().filter(|(_, differs)| *differs && line.is_good()) {
+                line.fault(column, format!("must be that of line {first}, which is of the same template"));
+            }
+        }
+        let before = existing.get(&version_name(&slug, line.draft.version));
+        if let Some(before) = before.filter(|before| before.version.state != TemplateState::Draft) {
+            keep(&mut line, before);
+        }
+        let number = line.number;
+        let Some(draft) = import.accept(File::Templates, |draft| version_name(&draft.slug, draft.version), line) else { continue };
+        if !firsts.contains_key(&slug) {
+            firsts.insert(slug.clone(), number);
+            new_firsts.push((slug.clone(), number));
+        }
+        let is_new_title = old.as_ref() != Some(&stated);
+        if is_new_title {
+            import.change.record(SubjectKind::Template, stated.id, old.as_ref(), Some(&stated))?;
+            match old {
+                Some(_) => template_batch.changed.push(stated.clone()),
+                None => template_batch.added.push(stated.clone()),
+            }
+        }
+        let after = build(draft, stated.id, before, import.change.at());
+        templates.insert(slug, stated);
+        if is_new_title && before == Some(&after) {
+            import.count(File::Templates, Fate::Changed);
+        } else {
+            import.put(File::Templates, (SubjectKind::Template, after.version.id), before, after, &mut batch)?;
+        }
+    }
+    staging::note_seen(import.tx(), File::Templates, new_firsts).await?;
+    template_batch.write(import.tx()).await?;
+    write(import.tx(), batch).await?;
+    import.settle().await
+}
+
+fn template_of(draft: &Draft, activity_id: Option<ActivityId>, old: Option<&template::Model>) -> template::Model {
+    template::Model {
+        id: old.map_or_else(TemplateId::new, |old| old.id),
+        slug: draft.slug.clone(),
+        title_key: swedish::key(&draft.title),
+        title: draft.title.clone(),
+        kind: draft.kind,
+        activity_id,
+    }
+}
+
+/// Faults whatever would change about a version that was published once: agreements were made from it.
+fn keep(line: &mut Line<Draft>, before: &Whole) {
+    const NEVER: &str = "differs from the published version, which never changes; add a new version";
+    let draft = &line.draft;
+    let old = &before.version;
+    let faults = [
+        ("body_file", draft.body != before.body, NEVER),
+        ("parameters_file", !is_same_json(&draft.parameters, &before.parameters), NEVER),
+        ("language", draft.language != old.language, NEVER),
+        ("published_at", draft.published_at.flatten().is_some_and(|at| Some(at) != old.published_at), NEVER),
+        ("state", draft.state < old.state, "must not go back; a version is drafted, published and retired in this order"),
+    ];
+    for (column, _, reason) in faults.into_iter().filter(|(_, differs, _)| *differs && line.is_good()).collect::<Vec<_>>() {
+        line.fault(column, reason);
+    }
+}
+
+fn is_same_json(one: &str, other: &str) -> bool {
+    let parse = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
+    one == other || parse(one).is_some_and(|value| parse(other) == Some(value))
+}
+
+fn build(draft: Draft, template_id: TemplateId, before: Option<&Whole>, now: DateTime<Utc>) -> Whole {
+    let published_at = match draft.state {
+        TemplateState::Draft => None,
+        _ => draft.published_at.flatten().or_else(|| before.and_then(|before| before.version.published_at)).or(Some(now)),
+    };
+    // What only looks otherwise stays as it is.
+    let parameters = before.map(|before| &before.parameters).filter(|parameters| is_same_json(parameters, &draft.parameters)).cloned();
+    Whole {
+        version: template_version::Model {
+            id: before.map_or_else(TemplateVersionId::new, |before| before.version.id),
+            template_id,
+            version: draft.version,
+            state: draft.state,
+            language: draft.language,
+            published_at,
+        },
+        body: draft.body,
+        parameters: parameters.unwrap_or(draft.parameters),
+    }
+}
+
+async fn templates(tx: &DatabaseTransaction, slugs: &BTreeSet<String>) -> Result<HashMap<String, template::Model>> {
+    let theirs = among_words(tx.get_database_backend(), Expr::col(template::Column::Slug), slugs);
+    let found = template::Entity::find().filter(theirs).all(tx).await?;
+    Ok(found.into_iter().map(|row| (row.slug.clone(), row)).collect())
+}
+
+/// The versions of the templates with these slugs, under their names.
+async fn versions(tx: &DatabaseTransaction, slugs: &BTreeSet<String>) -> Result<HashMap<String, Whole>> {
+    let slug_of: HashMap<TemplateId, String> = templates(tx, slugs).await?.into_values().map(|row| (row.id, row.slug)).collect();
+    let theirs = among(tx.get_database_backend(), Expr::col(template_version::Column::TemplateId), slug_of.keys().copied());
+    let rows = template_version::Entity::find().filter(theirs).all(tx).await?;
+    let mut texts = texts(tx, &rows).await?;
+    let named = |version: template_version::Model| {
+        let name = version_name(slug_of.get(&version.template_id)?, version.version);
+        let text = texts.remove(&version.id)?;
+        Some((name, Whole { version, body: text.body, parameters: text.parameters }))
+    };
+    Ok(rows.into_iter().filter_map(named).collect())
+}
+
+async fn texts(tx: &DatabaseTransaction, rows: &[template_version::Model]) -> Result<HashMap<TemplateVersionId, template_text::Model>> {
+    let theirs = among(tx.get_database_backend(), Expr::col(template_text::Column::VersionId), rows.iter().map(|row| row.id));
+    let found = template_text::Entity::find().filter(theirs).all(tx).await?;
+    Ok(found.into_iter().map(|text| (text.version_id, text)).collect())
+}
+
+async fn write(tx: &DatabaseTransaction, batch: Batch<Whole>) -> Result<()> {
+    let text = |whole: &Whole| template_text::Model {
+        version_id: whole.version.id,
+        body: whole.body.clone(),
+        parameters: whole.parameters.clone(),
+    };
+    let texts: Vec<_> = batch.changed.iter().chain(&batch.added).map(text).collect();
+    replace(tx, batch.changed.into_iter().map(|whole| whole.version).collect()).await?;
+    insert(tx, batch.added.into_iter().map(|whole| whole.version).collect()).await?;
+    replace(tx, texts).await
+}
+
+/// Writes templates.csv, and the texts and parameters into files beside it.
+pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
+    let templates: HashMap<TemplateId, template::Model> =
+        template::Entity::find().all(&export.tx).await?.into_iter().map(|row| (row.id, row)).collect();
+    let slug = |row: &template_version::Model| templates.get(&row.template_id).map(|template| template.slug.clone()).unwrap_or_default();
+    let name = |row: &template_version::Model| format!("{}\0{:010}", slug(row), row.version);
+    use template_version::Column::{Id, TemplateId as Template, Version};
+    let order = export.in_order(&[Id, Template, Version], name).await?;
+    let mut sheet = export.begin(File::Templates, order.len())?;
+    for ids in order.chunks(CHUNK) {
+        let rows: Vec<template_version::Model> = export.rows(ids).await?;
+        let mut texts = texts(&export.tx, &rows).await?;
+        for row in rows {
+            let (Some(template), Some(text)) = (templates.get(&row.template_id), texts.remove(&row.id)) else { continue };
+            let file = format!("templates/{}-{}", file_name(template), row.version);
+            let (body_file, parameters_file) = (format!("{file}.md"), format!("{file}.json"));
+            export.write_text(&body_file, &text.body)?;
+            export.write_text(&parameters_file, &text.parameters)?;
+            sheet.write([
+                template.slug.clone(),
+                template.title.clone(),
+                template.kind.to_string(),
+                export.activity(template.activity_id),
+                row.version.to_string(),
+                row.state.to_string(),
+                row.language,
+                body_file,
+                parameters_file,
+                optional(row.published_at.map(instant)),
+            ])?;
+        }
+        export.tell(&sheet);
+    }
+    export.end(sheet)
+}
+
+/// The slug, unless it could not be a file's name.
+fn file_name(template: &template::Model) -> String {
+    let is_plain = !template.slug.is_empty() && template.slug.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    if is_plain { template.slug.clone() } else { template.id.0.simple().to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_read_from_below_the_folder_only() {
+        let outer = tempfile::tempdir().unwrap();
+        let folder = outer.path().join("data");
+        fs::create_dir_all(folder.join("templates")).unwrap();
+        fs::write(outer.path().join("secret.md"), "secret").unwrap();
+        fs::write(folder.join("templates/a-1.md"), "\u{feff}Avtal\r\n").unwrap();
+        fs::write(folder.join("bad.md"), b"\xff").unwrap();
+        fs::write(folder.join("nul.md"), b"a\0b").unwrap();
+        assert_eq!(read_text(&folder, "templates/a-1.md").as_deref(), Ok("Avtal\r\n"));
+        for (name, reason) in [
+            ("../secret.md", "must name a file below"),
+            ("templates/../../secret.md", "must name a file below"),
+            ("/etc/passwd", "must name a file below"),
+            ("templates", "there is no file"),
+            ("nothing.md", "there is no file"),
+            ("bad.md", "is not in UTF-8"),
+            ("nul.md", "must not have control characters"),
+        ] {
+            assert!(read_text(&folder, name).unwrap_err().starts_with(reason), "{name}");
+        }
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink(outer.path().join("secret.md"), folder.join("link.md")).unwrap();
+            std::os::unix::fs::symlink(outer.path(), folder.join("out")).unwrap();
+            for name in ["link.md", "out/secret.md"] {
+                assert_eq!(read_text(&folder, name).unwrap_err(), "must not lead through a symbolic link", "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn parameters_are_checked() {
+        let good = r#"[{"name":"a","label":"A","type":"TEXT","required":true,"default":null}]"#;
+        assert_eq!(check_parameters(good), Ok(()));
+        assert_eq!(check_parameters("[]"), Ok(()));
+        assert!(check_parameters(&good.replace("TEXT", "FLOAT")).is_err());
+        assert!(check_parameters("{}").is_err());
+        let twice = format!("[{0},{0}]", &good[1..good.len() - 1]);
+        assert_eq!(check_parameters(&twice), Err("has the parameter a twice".to_owned()));
+    }
+}

@@ -1,0 +1,186 @@
+//! What an invoice is made of: its lines and their VAT, its payments and reminders.
+
+use ::entity::{invoice_line, payment, reminder};
+use async_graphql::{Context, Description, ID, Object};
+
+use crate::{
+    error::Result,
+    graphql::{
+        activities::{Activity, activity_of},
+        agreements::{Agreement, agreement_of},
+        fees::VatRate,
+        loaders::Handle,
+        page::{Column, Noun},
+        scalars::{Date, Money, node_id},
+    },
+    invoices::amounts::RateSum,
+};
+
+/// A line of an invoice.
+#[derive(Clone, Description)]
+pub struct InvoiceLine(pub Handle<invoice_line::Model>);
+
+#[Object(use_type_description)]
+impl InvoiceLine {
+    /// Opaque and globally unique.
+    async fn id(&self) -> ID {
+        node_id("invoice_line", self.0.id)
+    }
+
+    /// What for.
+    async fn description(&self) -> &str {
+        &self.0.description
+    }
+
+    /// The activity that earns it; null for fees of the network itself.
+    async fn activity(&self, ctx: &Context<'_>) -> Option<Result<Activity>> {
+        activity_of(ctx, &self.0, |row| row.activity_id).await.transpose()
+    }
+
+    /// The agreement behind it; null when there is none, or none that you may see.
+    async fn agreement(&self, ctx: &Context<'_>) -> Option<Result<Agreement>> {
+        agreement_of(ctx, &self.0, |row| row.agreement_id).await.transpose()
+    }
+
+    /// First day that it covers; null when it covers no period.
+    async fn period_from(&self) -> Option<Date> {
+        self.0.period_from.map(Date)
+    }
+
+    /// Last day that it covers; null when it covers no period.
+    async fn period_to(&self) -> Option<Date> {
+        self.0.period_to.map(Date)
+    }
+
+    /// How many: a decimal number with at most three decimals, `1.5`.
+    async fn quantity(&self) -> String {
+        self.0.quantity.to_string()
+    }
+
+    /// The price of one, without VAT; negative for a deduction.
+    async fn unit_price(&self) -> Money {
+        self.0.unit_price.into()
+    }
+
+    /// How it is taxed.
+    async fn vat_rate(&self) -> VatRate {
+        self.0.vat_rate.into()
+    }
+
+    /// Quantity × price, without VAT.
+    async fn net(&self) -> Money {
+        self.0.net.into()
+    }
+
+    /// Its share of the invoice's VAT at its rate: the lines' shares add up to it.
+    async fn vat(&self) -> Money {
+        self.0.vat.into()
+    }
+
+    /// Revenue account (konto).
+    async fn account(&self) -> &str {
+        &self.0.account
+    }
+}
+
+impl Noun for InvoiceLine {
+    type Row = invoice_line::Model;
+    const NAME: &'static str = "InvoiceLine";
+
+    fn of(row: Handle<Self::Row>) -> Self {
+        Self(row)
+    }
+
+    fn columns(field: &str) -> &'static [Column<Self::Row>] {
+        use invoice_line::Column as C;
+        match field {
+            "description" => &[C::Description],
+            "activity" => &[C::ActivityId],
+            "agreement" => &[C::AgreementId],
+            "periodFrom" => &[C::PeriodFrom],
+            "periodTo" => &[C::PeriodTo],
+            "quantity" => &[C::Quantity],
+            "unitPrice" => &[C::UnitPrice],
+            "vatRate" => &[C::VatRate],
+            "net" => &[C::Net],
+            "vat" => &[C::Vat],
+            "account" => &[C::Account],
+            _ => &[],
+        }
+    }
+
+    fn always() -> &'static [Column<Self::Row>] {
+        &[invoice_line::Column::Id, invoice_line::Column::InvoiceId]
+    }
+}
+
+/// What an invoice has at one VAT rate (momssats).
+#[derive(Description)]
+pub struct VatAmount(pub(super) RateSum);
+
+#[Object(use_type_description)]
+impl VatAmount {
+    /// The treatment.
+    async fn rate(&self) -> VatRate {
+        self.0.rate.into()
+    }
+
+    /// Net sum of the lines at this rate.
+    async fn net(&self) -> Money {
+        self.0.net.into()
+    }
+
+    /// VAT on that sum.
+    async fn vat(&self) -> Money {
+        self.0.vat.into()
+    }
+}
+
+/// A payment of an invoice.
+#[derive(Description)]
+pub struct Payment(pub(super) payment::Model);
+
+#[Object(use_type_description)]
+impl Payment {
+    /// Opaque and globally unique.
+    async fn id(&self) -> ID {
+        node_id("payment", self.0.id)
+    }
+
+    /// Day in the bank.
+    async fn received_on(&self) -> Date {
+        Date(self.0.received_on)
+    }
+
+    /// What came in.
+    async fn amount(&self) -> Money {
+        self.0.amount.into()
+    }
+
+    /// The bank's own reference.
+    async fn reference(&self) -> &str {
+        &self.0.reference
+    }
+}
+
+/// A reminder (påminnelse) of an invoice.
+#[derive(Description)]
+pub struct Reminder(pub(super) reminder::Model);
+
+#[Object(use_type_description)]
+impl Reminder {
+    /// Opaque and globally unique.
+    async fn id(&self) -> ID {
+        node_id("reminder", self.0.id)
+    }
+
+    /// When.
+    async fn sent_on(&self) -> Date {
+        Date(self.0.sent_on)
+    }
+
+    /// The reminder fee (påminnelseavgift), at most 60.00 by law 1981:739; nought when none was agreed.
+    async fn fee(&self) -> Money {
+        self.0.fee.into()
+    }
+}

@@ -1,0 +1,250 @@
+//! Invoices as the API tells of them.
+
+mod contents;
+mod lists;
+
+use ::entity::{id::InvoiceId, invoice};
+use async_graphql::{Context, Description, Enum, ID, Object};
+
+pub use self::{
+    contents::{InvoiceLine, Payment, Reminder, VatAmount},
+    lists::{InvoiceBy, InvoiceFilter, InvoiceOrder, InvoiceOrderField, InvoiceQuery, invoices_of},
+};
+use super::{
+    agreements::{Counterparty, counterparty_of},
+    database,
+    loaders::{Handle, distinct, grouped},
+    page::{Column, DIRECT, Noun, and, asked, every},
+    scalars::{Date, Given, Money, node_id, take},
+    viewer,
+};
+use crate::{
+    error::{Faults, Result},
+    invoices::{self, amounts, lines, payments},
+};
+
+/// Invoice or credit note.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "::entity::kind::InvoiceKind")]
+pub enum InvoiceKind {
+    /// An invoice (faktura).
+    Invoice,
+    /// A credit note (kreditfaktura): what it says is taken off the invoice that it credits. Its amounts are positive.
+    CreditNote,
+}
+
+/// Where an invoice or credit note is in its life, as of a day.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "amounts::State")]
+pub enum InvoiceState {
+    /// Being written.
+    Draft,
+    /// Sent, nothing paid yet. A credit note stays so.
+    Issued,
+    /// Paid in part, not yet due.
+    PartlyPaid,
+    /// Payments and credit notes together cover it.
+    Paid,
+    /// Not covered, and its last day to pay has passed.
+    Overdue,
+    /// Credit notes alone cover it.
+    Credited,
+}
+
+/// An invoice (faktura) or credit note (kreditfaktura); once issued its content never changes.
+#[derive(Clone, Description)]
+pub struct Invoice(pub Handle<invoice::Model>);
+
+#[Object(use_type_description)]
+impl Invoice {
+    /// Opaque and globally unique.
+    pub async fn id(&self) -> ID {
+        node_id("invoice", self.0.id)
+    }
+
+    /// Invoice or credit note.
+    async fn kind(&self) -> InvoiceKind {
+        self.0.kind.into()
+    }
+
+    /// Gapless and never reused; null while a draft. Invoices and credit notes have a series each.
+    async fn number(&self) -> Option<&str> {
+        self.0.number.as_deref()
+    }
+
+    /// The reference that it is paid with (OCR-nummer), its check digits included; null when it has none.
+    async fn ocr(&self) -> Option<&str> {
+        self.0.ocr.as_deref()
+    }
+
+    /// Where it is in its life, derived from the dates of issue, payment and crediting; never a stored flag that a job has to flip.
+    async fn state(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "As of this day; today when left out.")] on: Option<Given<Date>>,
+    ) -> Result<InvoiceState> {
+        let mut faults = Faults::default();
+        let on = take(on, "on", &mut faults).map_or_else(|| database(ctx).clock.today(), |day| day.0);
+        faults.finish()?;
+        Ok(amounts::state(&self.0, on).into())
+    }
+
+    /// Who is to pay it, or whom a credit note is for.
+    async fn buyer(&self, ctx: &Context<'_>) -> Result<Counterparty> {
+        counterparty_of(ctx, &self.0, |row| (row.member_id, row.organisation_id)).await
+    }
+
+    /// Day of issue; null while a draft.
+    async fn issued_on(&self) -> Option<Date> {
+        self.0.issued_on.map(Date)
+    }
+
+    /// Last day to pay; null for a draft or a credit note.
+    async fn due_on(&self) -> Option<Date> {
+        self.0.due_on.map(Date)
+    }
+
+    /// What it is for, in its own order.
+    async fn lines(&self, ctx: &Context<'_>) -> Result<Vec<InvoiceLine>> {
+        let columns = asked::<InvoiceLine>(ctx, DIRECT);
+        let found = self.0.load(ctx, "", async {
+            let rows = lines::of_invoices(database(ctx), &ids(&self.0), &columns).await?;
+            Ok(grouped(Handle::each(rows), |row| row.invoice_id))
+        });
+        Ok(found.await?.get(&self.0.id).into_iter().flatten().cloned().map(InvoiceLine).collect())
+    }
+
+    /// Sum of its lines, without VAT.
+    async fn net(&self) -> Money {
+        self.0.net.into()
+    }
+
+    /// VAT, reckoned per rate on the net sum at that rate and rounded half up.
+    async fn vat(&self) -> Money {
+        self.0.vat.into()
+    }
+
+    /// Net and VAT at each rate that occurs, the highest first.
+    async fn vat_breakdown(&self, ctx: &Context<'_>) -> Result<Vec<VatAmount>> {
+        let found = self.0.load(ctx, "", lines::vat_of(database(ctx), &ids(&self.0))).await?;
+        Ok(found.get(&self.0.id).into_iter().flatten().copied().map(VatAmount).collect())
+    }
+
+    /// What was added to make it whole kronor (öresavrundning), less than a krona either way.
+    async fn rounding(&self) -> Money {
+        self.0.rounding.into()
+    }
+
+    /// What is to be paid: net, VAT and rounding.
+    async fn total(&self) -> Money {
+        self.0.total.into()
+    }
+
+    /// Sum of its payments.
+    async fn paid(&self) -> Money {
+        self.0.paid.into()
+    }
+
+    /// Sum of its credit notes, with VAT.
+    async fn credited(&self) -> Money {
+        self.0.credited.into()
+    }
+
+    /// What is still to be paid: the total without what was paid and credited, never below nought. Nought for a credit note.
+    async fn outstanding(&self) -> Money {
+        invoices::outstanding(&self.0).into()
+    }
+
+    /// What was paid and credited beyond the total, and is to be paid back; nought for a credit note.
+    async fn overpaid(&self) -> Money {
+        invoices::overpaid(&self.0).into()
+    }
+
+    /// What has come in on it, the first payment first.
+    async fn payments(&self, ctx: &Context<'_>) -> Result<Vec<Payment>> {
+        let found = self.0.load(ctx, "", async {
+            let rows = payments::of_invoices(database(ctx), &ids(&self.0)).await?;
+            Ok(grouped(rows, |row| row.invoice_id))
+        });
+        Ok(found.await?.get(&self.0.id).into_iter().flatten().cloned().map(Payment).collect())
+    }
+
+    /// The reminders (påminnelser) that were sent of it, the first one first.
+    async fn reminders(&self, ctx: &Context<'_>) -> Result<Vec<Reminder>> {
+        let found = self.0.load(ctx, "", async {
+            let rows = payments::reminders_of(database(ctx), &ids(&self.0)).await?;
+            Ok(grouped(rows, |row| row.invoice_id))
+        });
+        Ok(found.await?.get(&self.0.id).into_iter().flatten().cloned().map(Reminder).collect())
+    }
+
+    /// The invoice that this credit note credits; null for an invoice.
+    async fn credits(&self, ctx: &Context<'_>) -> Option<Result<Invoice>> {
+        let own = self.0.credits_id?;
+        let found = self.0.load(ctx, "", async {
+            let ids = distinct(self.0.siblings().iter().filter_map(|row| row.credits_id));
+            let rows = invoices::by_ids(database(ctx), viewer(ctx), &ids, &asked::<Invoice>(ctx, DIRECT)).await?;
+            Ok(grouped(Handle::each(rows), |row| row.id))
+        });
+        match found.await {
+            Ok(found) => found.get(&own)?.first().cloned().map(Invoice).map(Ok),
+            Err(error) => Some(Err(error)),
+        }
+    }
+
+    /// The credit notes of this invoice, in order of number.
+    async fn credit_notes(&self, ctx: &Context<'_>) -> Result<Vec<Invoice>> {
+        let columns = and(asked::<Invoice>(ctx, DIRECT), invoice::Column::CreditsId);
+        let found = self.0.load(ctx, "", async {
+            let rows = invoices::credit_notes_of(database(ctx), viewer(ctx), &ids(&self.0), &columns).await?;
+            Ok(grouped(Handle::each(rows), |row| row.credits_id))
+        });
+        Ok(found.await?.get(&Some(self.0.id)).into_iter().flatten().cloned().map(Invoice).collect())
+    }
+}
+
+/// The ids of a row and of all that came with it.
+fn ids(row: &Handle<invoice::Model>) -> Vec<InvoiceId> {
+    row.siblings().iter().map(|row| row.id).collect()
+}
+
+impl Noun for Invoice {
+    type Row = invoice::Model;
+    const NAME: &'static str = "Invoice";
+
+    fn of(row: Handle<Self::Row>) -> Self {
+        Self(row)
+    }
+
+    fn columns(field: &str) -> &'static [Column<Self::Row>] {
+        use invoice::Column as C;
+        match field {
+            "kind" => &[C::Kind],
+            "number" => &[C::Number],
+            "ocr" => &[C::Ocr],
+            "state" => &[C::IssuedOn, C::DueOn, C::FirstPaidOn, C::SettledOn, C::CreditedOn],
+            "buyer" => &[C::MemberId, C::OrganisationId],
+            "issuedOn" => &[C::IssuedOn],
+            "dueOn" => &[C::DueOn],
+            "net" => &[C::Net],
+            "vat" => &[C::Vat],
+            "rounding" => &[C::Rounding],
+            "total" => &[C::Total],
+            "paid" => &[C::Paid],
+            "credited" => &[C::Credited],
+            "outstanding" | "overpaid" => &[C::Kind, C::Total, C::Paid, C::Credited],
+            "credits" => &[C::CreditsId],
+            _ => &[],
+        }
+    }
+
+    fn always() -> &'static [Column<Self::Row>] {
+        &[invoice::Column::Id]
+    }
+}
+
+/// The invoice with this id, if you may see it.
+pub async fn node(ctx: &Context<'_>, id: InvoiceId) -> Result<Option<Invoice>> {
+    let found = invoices::by_ids(database(ctx), viewer(ctx), &[id], &every::<Invoice>()).await?;
+    Ok(found.into_iter().next().map(|row| Invoice(Handle::single(row))))
+}

@@ -1,0 +1,258 @@
+//! Revenue as the API tells of it.
+
+use async_graphql::{Context, Description, Enum, ID, InputObject, Object, SimpleObject};
+
+use super::{
+    activities::{Activity, activity_of},
+    database,
+    loaders::Handle,
+    members::{Member, member_of},
+    scalars::{Date, Given, Money, row_id},
+    viewer,
+};
+use crate::{
+    error::{Faults, LINE, Result},
+    revenue::{
+        self, Ask, Period, Report,
+        ledger::{Grouping, Range},
+    },
+};
+
+/// What counts as revenue, and on which day.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "revenue::Basis")]
+pub enum RevenueBasis {
+    /// By invoice date: invoices, less credit notes.
+    Invoiced,
+    /// By payment date: what came in, shared out over the lines of what it paid.
+    Paid,
+    /// Spread by day over the period that each line covers (periodisering); a line without a period counts on its invoice's date.
+    Accrued,
+}
+
+/// What rows of a report are made for.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+pub enum RevenueGroup {
+    /// Each activity; what belongs to none, as service fees, has rows of its own.
+    Activity,
+    /// Each member; what was invoiced to others, and all costs and grants, have rows of their own.
+    Member,
+    /// Each calendar year.
+    Year,
+    /// Each quarter of a year.
+    Quarter,
+    /// Each calendar month.
+    Month,
+}
+
+/// What a revenue report is to be about.
+#[derive(InputObject)]
+pub struct RevenueInput {
+    /// First day.
+    from: Given<Date>,
+    /// Last day; less than 100 years after `from`.
+    to: Given<Date>,
+    /// What counts, and on which day.
+    #[graphql(default_with = "RevenueBasis::Invoiced")]
+    basis: RevenueBasis,
+    /// What rows are made for: a row for each combination that has any money. Of several lengths of time the shortest counts. Empty: one row.
+    #[graphql(default_with = "vec![RevenueGroup::Activity]")]
+    group_by: Vec<RevenueGroup>,
+    /// Slugs: these activities alone, and nothing that belongs to none.
+    activities: Option<Vec<String>>,
+    /// What was invoiced to these members alone. Costs and grants, which belong to no member, are left out.
+    members: Option<Vec<ID>>,
+}
+
+impl RevenueInput {
+    fn check(self, counts: (bool, bool), faults: &mut Faults) -> Ask {
+        let from = self.from.take("input.from", faults).0;
+        let to = self.to.take("input.to", faults).0;
+        // Days that can't be read can't be out of order either.
+        let to = if faults.is_empty() { to } else { from };
+        let has = |group| self.group_by.contains(&group);
+        let periods = [(RevenueGroup::Month, Period::Month), (RevenueGroup::Quarter, Period::Quarter), (RevenueGroup::Year, Period::Year)];
+        let period = periods.into_iter().find(|(group, _)| has(*group)).map(|(_, period)| period);
+        let group_by = Grouping { activity: has(RevenueGroup::Activity), member: has(RevenueGroup::Member), period };
+        let slug = |(place, slug): (usize, String), faults: &mut Faults| faults.text(&format!("input.activities.{place}"), &slug, LINE);
+        let id = |(place, id): (usize, ID), faults: &mut Faults| row_id(&id, "member", &format!("input.members.{place}"), faults);
+        Ask {
+            from,
+            to,
+            basis: self.basis.into(),
+            group_by,
+            activities: self.activities.map(|slugs| slugs.into_iter().enumerate().map(|each| slug(each, faults)).collect()),
+            members: self.members.map(|ids| ids.into_iter().enumerate().map(|each| id(each, faults)).collect()),
+            counts,
+        }
+    }
+}
+
+/// Revenue, cost and result over a period.
+#[derive(SimpleObject)]
+pub struct RevenueReport {
+    /// First day.
+    from: Date,
+    /// Last day.
+    to: Date,
+    /// What counts, and on which day.
+    basis: RevenueBasis,
+    /// By period, name of activity and name of member; those without an activity or a member last. Rows without any money are left out.
+    rows: Vec<RevenueRow>,
+    /// The sum of the rows, to the öre.
+    total: RevenueRow,
+}
+
+impl RevenueReport {
+    fn new(range: Range, basis: RevenueBasis, report: Report) -> Self {
+        let total = revenue::Row { sums: report.total, ..revenue::Row::default() };
+        Self {
+            from: Date(range.from),
+            to: Date(range.to),
+            basis,
+            rows: Handle::each(report.rows).into_iter().map(RevenueRow).collect(),
+            total: RevenueRow(Handle::single(total)),
+        }
+    }
+}
+
+/// What came in for an activity, a member and a period, what it cost and what is left.
+#[derive(Description)]
+pub struct RevenueRow(Handle<revenue::Row>);
+
+#[Object(use_type_description)]
+impl RevenueRow {
+    /// The activity; null for what belongs to none, as service fees, and when rows are not made for each activity.
+    async fn activity(&self, ctx: &Context<'_>) -> Option<Result<Activity>> {
+        activity_of(ctx, &self.0, |row| row.group.activity).await.transpose()
+    }
+
+    /// The member that was invoiced; null for other buyers, for costs and grants, and when rows are not made for each member.
+    async fn member(&self, ctx: &Context<'_>) -> Option<Result<Member>> {
+        member_of(ctx, &self.0, |row| row.group.member).await.transpose()
+    }
+
+    /// `2026`, `2026-Q2` or `2026-04`; null when rows are not made by time.
+    async fn period(&self) -> Option<&str> {
+        self.0.group.period.as_deref()
+    }
+
+    /// Revenue without VAT, after credit notes.
+    async fn net(&self) -> Money {
+        self.0.sums.net.into()
+    }
+
+    /// VAT, after credit notes.
+    async fn vat(&self) -> Money {
+        self.0.sums.vat.into()
+    }
+
+    /// Net and VAT.
+    async fn gross(&self) -> Money {
+        self.0.sums.gross().into()
+    }
+
+    /// Net sum of the credit notes that are deducted in `net` already; nought by payment date.
+    async fn credited(&self) -> Money {
+        self.0.sums.credited.into()
+    }
+
+    /// Costs booked in the period.
+    async fn cost(&self) -> Money {
+        self.0.sums.cost.into()
+    }
+
+    /// Grants booked in the period.
+    async fn grants(&self) -> Money {
+        self.0.sums.grants.into()
+    }
+
+    /// What is left: net and grants without cost.
+    async fn result(&self) -> Money {
+        self.0.sums.result().into()
+    }
+
+    /// How many invoices and credit notes are behind it, or by payment date how many were paid on, each once; so the total may be less
+    /// than the rows together. In a forecast: how many agreements bring something.
+    async fn invoices(&self) -> i64 {
+        self.0.sums.invoices
+    }
+}
+
+/// What a year brought an activity, and what is left of it. All but `outstanding` is without VAT.
+#[derive(Description)]
+pub struct ActivityResult {
+    year: i32,
+    sums: revenue::ActivityResult,
+}
+
+impl ActivityResult {
+    /// What a calendar year brought.
+    pub fn new(year: i32, sums: revenue::ActivityResult) -> Self {
+        Self { year, sums }
+    }
+}
+
+#[Object(use_type_description)]
+impl ActivityResult {
+    /// Calendar year.
+    async fn year(&self) -> i32 {
+        self.year
+    }
+
+    /// Invoiced during the year, after credit notes.
+    async fn invoiced(&self) -> Money {
+        self.sums.invoiced.into()
+    }
+
+    /// Came in by payments during the year, whenever it was invoiced.
+    async fn paid(&self) -> Money {
+        self.sums.paid.into()
+    }
+
+    /// With VAT: what is still to be paid, as of now, of what was invoiced during the year.
+    async fn outstanding(&self) -> Money {
+        self.sums.outstanding.into()
+    }
+
+    /// Costs booked during the year.
+    async fn cost(&self) -> Money {
+        self.sums.cost.into()
+    }
+
+    /// Grants booked during the year.
+    async fn grants(&self) -> Money {
+        self.sums.grants.into()
+    }
+
+    /// What is left: invoiced and grants without cost.
+    async fn result(&self) -> Money {
+        self.sums.result.into()
+    }
+}
+
+/// Questions about revenue.
+#[derive(Default)]
+pub struct RevenueQuery;
+
+#[Object]
+impl RevenueQuery {
+    /// Revenue, and for self-funded activities cost and result, over a period. A MEMBER sees what it was invoiced itself, without costs
+    /// and grants; an ACTIVITY_LEAD its activities.
+    async fn revenue(&self, ctx: &Context<'_>, #[graphql(desc = "What it is to be about.")] input: RevenueInput) -> Result<RevenueReport> {
+        let look_ahead = ctx.look_ahead();
+        let counts = (look_ahead.field("rows").field("invoices").exists(), look_ahead.field("total").field("invoices").exists());
+        let (mut faults, basis) = (Faults::default(), input.basis);
+        let ask = input.check(counts, &mut faults);
+        let report = revenue::report(database(ctx), viewer(ctx), &ask, faults).await?;
+        Ok(RevenueReport::new(Range { from: ask.from, to: ask.to }, basis, report))
+    }
+
+    /// What active agreements will bring in a coming year, by activity: those that bring money, are signed, and have not ended as known
+    /// today; a year that one covers only in part is prorated by whole months. A fee per mille of an allocation that is not known
+    /// yet is of the latest one that is; a fee per participant counts nought, since nobody knows yet how many there will be.
+    async fn revenue_forecast(&self, ctx: &Context<'_>, #[graphql(desc = "Calendar year")] year: i32) -> Result<RevenueReport> {
+        let (range, report) = revenue::forecast(database(ctx), viewer(ctx), year).await?;
+        Ok(RevenueReport::new(range, RevenueBasis::Invoiced, report))
+    }
+}
