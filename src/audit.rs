@@ -162,13 +162,8 @@ where
 }
 
 async fn last_entry(db: &impl ConnectionTrait) -> Result<(i64, String)> {
-    let last = Entity::find()
-        .select_only()
-        .columns([Column::Revision, Column::Hash])
-        .order_by_desc(Column::Revision)
-        .into_tuple()
-        .one(db)
-        .await?;
+    let last =
+        Entity::find().select_only().columns([Column::Revision, Column::Hash]).order_by_desc(Column::Revision).into_tuple().one(db).await?;
     Ok(last.unwrap_or_default())
 }
 
@@ -217,7 +212,13 @@ fn matching(viewer: &Viewer, filter: &Filter) -> SelectStatement {
 ///
 /// # Errors
 /// INVALID for a bad page.
-pub async fn list(db: &Database, viewer: &Viewer, filter: &Filter, args: &page::Args, columns: &[Column]) -> Result<Slice<audit_entry::Model>> {
+pub async fn list(
+    db: &Database,
+    viewer: &Viewer,
+    filter: &Filter,
+    args: &page::Args,
+    columns: &[Column],
+) -> Result<Slice<audit_entry::Model>> {
     let mut faults = Faults::default();
     let order = order();
     let page = page::Page::check(args, &order, &mut faults);

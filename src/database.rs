@@ -75,7 +75,8 @@ impl Database {
     pub async fn check(&self) -> Result<()> {
         // The library's own look at the history would make its table when it is missing; a check changes nothing.
         let versions = Query::select().column("version").from("seaql_migrations").take();
-        let applied: Vec<String> = self.reader.query_all(&versions).await?.iter().map(|row| row.try_get_by_index(0)).collect::<std::result::Result<_, _>>()?;
+        let applied: Vec<String> =
+            self.reader.query_all(&versions).await?.iter().map(|row| row.try_get_by_index(0)).collect::<std::result::Result<_, _>>()?;
         let is_current = Migrator::migrations().iter().all(|change| applied.iter().any(|version| version == change.name()));
         if is_current { Ok(()) } else { Err(Error::internal(std::io::Error::other("the schema is not up to date"))) }
     }

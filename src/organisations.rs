@@ -74,7 +74,9 @@ pub async fn add(db: &Database, viewer: &Viewer, name: &str, org_number: Option<
     faults.finish()?;
     let mut change = audit::begin(db, viewer, "organisationAdd").await?;
     let row = Model { id: OrganisationId::new(), name_key: swedish::key(&name), name, org_number, ..Model::default() };
-    audit::insert(&change, row.clone()).await.map_err(|error| error.on_constraint("organisation__org_number", taken(row.org_number.as_ref())))?;
+    audit::insert(&change, row.clone())
+        .await
+        .map_err(|error| error.on_constraint("organisation__org_number", taken(row.org_number.as_ref())))?;
     change.record(SubjectKind::Organisation, row.id, None::<&()>, Some(&row))?;
     change.commit().await?;
     Ok(row.id)
@@ -84,7 +86,13 @@ pub async fn add(db: &Database, viewer: &Viewer, name: &str, org_number: Option<
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the register, NOT_FOUND, INVALID for a bad field, CONFLICT `ORG_NUMBER_TAKEN`.
-pub async fn update(db: &Database, viewer: &Viewer, id: OrganisationId, name: Option<&str>, org_number: Option<Option<OrgNumber>>) -> Result<()> {
+pub async fn update(
+    db: &Database,
+    viewer: &Viewer,
+    id: OrganisationId,
+    name: Option<&str>,
+    org_number: Option<Option<OrgNumber>>,
+) -> Result<()> {
     viewer.require(Deed::KeepRegister)?;
     let mut faults = Faults::default();
     let name = name.map(|name| faults.text("input.name", name, LINE));

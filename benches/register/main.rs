@@ -86,7 +86,12 @@ async fn open(size: Size, name: &str, postgres: bool) -> server::App {
     let db = Database::connect(&url, Clock::system(), None).await.expect("the register");
     db.migrate().await.expect("a schema");
     let viewer = Viewer::operator("bench");
-    let app = server::App::new(db.clone(), Keys::demo(), &Settings::load(Vec::new(), None).expect("defaults"), server::explorer::Settings::default());
+    let app = server::App::new(
+        db.clone(),
+        Keys::demo(),
+        &Settings::load(Vec::new(), None).expect("defaults"),
+        server::explorer::Settings::default(),
+    );
     let empty = answer(&app, "{ members(first: 1) { totalCount } }", serde_json::json!({})).await["members"]["totalCount"] == 0;
     if empty {
         let files = dir.join(format!("{name}-csv"));

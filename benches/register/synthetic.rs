@@ -47,7 +47,13 @@ pub fn write(dir: &Path, size: Size) -> Result<()> {
     let mut allocations = file(dir, "allocations.csv", "member,year,basis,amount,source")?;
     let counties = ["Skåne län", "Uppsala län", "Örebro län", "Ålands län"];
     for n in 0..size.members {
-        writeln!(members, "m{n},Samordningsförbundet {:05},,{},Kommun {n}|Ort {n},Område {},2015-01-01,", n * 7919 % size.members, counties[n % 4], n % 4)?;
+        writeln!(
+            members,
+            "m{n},Samordningsförbundet {:05},,{},Kommun {n}|Ort {n},Område {},2015-01-01,",
+            n * 7919 % size.members,
+            counties[n % 4],
+            n % 4
+        )?;
         writeln!(allocations, "m{n},2026,ALL_PARTIES,{}.00,synthetic", 1_000_000 + n * 1_000)?;
     }
     let mut activities = file(dir, "activities.csv", "key,slug,name,purpose,goal,funding,starts_on,ends_on")?;
@@ -83,7 +89,8 @@ fn write_agreements(dir: &Path, size: Size) -> Result<()> {
 
 fn write_invoices(dir: &Path, size: Size) -> Result<()> {
     let mut invoices = file(dir, "invoices.csv", "key,number,kind,buyer,issued_on,due_on,credits")?;
-    let mut lines = file(dir, "invoice_lines.csv", "invoice,description,activity,agreement,period_from,period_to,quantity,unit_price,vat_rate")?;
+    let mut lines =
+        file(dir, "invoice_lines.csv", "invoice,description,activity,agreement,period_from,period_to,quantity,unit_price,vat_rate")?;
     let mut payments = file(dir, "payments.csv", "invoice,received_on,amount,reference")?;
     for n in 0..size.invoices {
         let member = n * 31 % size.members;
@@ -95,7 +102,11 @@ fn write_invoices(dir: &Path, size: Size) -> Result<()> {
         for line in 0..3 {
             let price = 400 * (1 + (n + line) % 50);
             total += price + price / 4;
-            writeln!(lines, "i{n},Särskild avgift {year},a{},,{year}-01-01,{year}-12-31,1,{price}.00,STANDARD_25", (n + line) % ACTIVITIES)?;
+            writeln!(
+                lines,
+                "i{n},Särskild avgift {year},a{},,{year}-01-01,{year}-12-31,1,{price}.00,STANDARD_25",
+                (n + line) % ACTIVITIES
+            )?;
         }
         if n % 10 != 9 {
             writeln!(payments, "i{n},{},{total}.00,BG{n}", day(2021, days + 20))?;

@@ -69,7 +69,6 @@ pub async fn by_ids(db: &impl ConnectionTrait, ids: &[DecisionId]) -> Result<Has
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let found =
-        Entity::find().filter(among(db.get_database_backend(), Expr::col(Column::Id), ids.iter().copied())).all(db).await?;
+    let found = Entity::find().filter(among(db.get_database_backend(), Expr::col(Column::Id), ids.iter().copied())).all(db).await?;
     Ok(found.into_iter().map(|row| (row.id, row)).collect())
 }

@@ -137,7 +137,11 @@ fn check(row: &mut activity::Model, faults: &mut Faults) {
 impl NewActivity {
     fn check(&self, faults: &mut Faults) -> (activity::Model, Vec<FundingKind>, Option<decision::Model>) {
         let slug = faults.text("input.slug", &self.slug, SLUG);
-        faults.expect(is_slug(&slug), "input.slug", "must have small letters a to z, digits and hyphens between them only, as stoppa-valdet");
+        faults.expect(
+            is_slug(&slug),
+            "input.slug",
+            "must have small letters a to z, digits and hyphens between them only, as stoppa-valdet",
+        );
         let mut row = activity::Model {
             id: ActivityId::new(),
             slug,
@@ -193,7 +197,8 @@ pub async fn start(db: &Database, viewer: &Viewer, new: NewActivity, mut faults:
     row.decision_id = decisions::write(&change, None, decision).await?;
     let (id, slug) = (row.id, row.slug.clone());
     audit::insert(&change, row).await.map_err(|error| {
-        error.on_constraint("activity__slug", Error::conflict("SLUG_TAKEN", format!("another activity has the slug {slug}; choose another")))
+        error
+            .on_constraint("activity__slug", Error::conflict("SLUG_TAKEN", format!("another activity has the slug {slug}; choose another")))
     })?;
     write_funding(&change, id, &funding).await?;
     let after = snapshot(change.tx(), id).await?;

@@ -21,7 +21,8 @@ use crate::{
 /// INTERNAL when the database fails.
 pub async fn parameters_of(db: &Database, agreements: &[AgreementId]) -> Result<HashMap<AgreementId, String>> {
     let agreement = Expr::col((agreement_parameters::Entity, agreement_parameters::Column::AgreementId));
-    let found = agreement_parameters::Entity::find().filter(among(db.backend(), agreement, agreements.iter().copied())).all(db.read()).await?;
+    let found =
+        agreement_parameters::Entity::find().filter(among(db.backend(), agreement, agreements.iter().copied())).all(db.read()).await?;
     Ok(found.into_iter().map(|row| (row.agreement_id, row.parameters)).collect())
 }
 

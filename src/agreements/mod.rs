@@ -270,9 +270,11 @@ pub async fn by_number(db: &Database, viewer: &Viewer, number: &str, columns: &[
 /// INTERNAL when the database fails.
 pub async fn successors_of(db: &Database, viewer: &Viewer, agreements: &[AgreementId], columns: &[Column]) -> Result<Vec<Model>> {
     let mut select = select(db, viewer);
-    select
-        .columns(columns.iter().map(|column| (Entity, *column)))
-        .and_where(among(db.backend(), column(Column::ReplacesId), agreements.iter().copied()));
+    select.columns(columns.iter().map(|column| (Entity, *column))).and_where(among(
+        db.backend(),
+        column(Column::ReplacesId),
+        agreements.iter().copied(),
+    ));
     rows(db.read(), &select, columns).await
 }
 

@@ -1,6 +1,6 @@
 //! The register of `samregister serve --demo`: example data in a throw-away file, and a token for each role.
 
-use std::{fs, net::SocketAddr, path::Path, sync::Arc};
+use std::{fs, net::SocketAddr, path::Path};
 
 use chrono::{Datelike, Days, NaiveDate};
 use entity::{
@@ -80,7 +80,7 @@ pub struct Demo {
     /// The register.
     pub db: Database,
     /// What its tokens are signed with.
-    pub keys: Arc<Keys>,
+    pub keys: Keys,
     /// A token for each role.
     pub tokens: Vec<RoleToken>,
     report: Report,
@@ -128,7 +128,7 @@ impl Demo {
         })?;
         let keys = Keys::demo();
         let tokens = mint(&db, &keys).await?;
-        Ok(Self { db, keys: Arc::new(keys), tokens, report, _folder: folder })
+        Ok(Self { db, keys, tokens, report, _folder: folder })
     }
 
     /// The token of the office, which sees everything.

@@ -232,19 +232,25 @@ struct Entry<'f> {
     days_left: i64,
 }
 
+impl<'f> Entry<'f> {
+    fn of(row: &'f Expiring) -> Self {
+        let activity = row.activity.as_ref();
+        Self {
+            id: agreement_id(row.id),
+            number: &row.number,
+            counterparty: &row.counterparty,
+            activity: activity.map(|(slug, _)| slug.as_str()),
+            activity_name: activity.map(|(_, name)| name.as_str()),
+            kind: row.kind,
+            deadline: row.deadline,
+            date: row.on,
+            days_left: row.days_left,
+        }
+    }
+}
+
 fn for_programs(found: &[Expiring], window: Window) -> Result<String> {
-    let entry = |row: &'_ Expiring| Entry {
-        id: agreement_id(row.id),
-        number: &row.number,
-        counterparty: &row.counterparty,
-        activity: row.activity.as_ref().map(|(slug, _)| slug.as_str()),
-        activity_name: row.activity.as_ref().map(|(_, name)| name.as_str()),
-        kind: row.kind,
-        deadline: row.deadline,
-        date: row.on,
-        days_left: row.days_left,
-    };
-    json(&Document { from: window.from, to: window.to, count: found.len(), agreements: found.iter().map(entry).collect() })
+    json(&Document { from: window.from, to: window.to, count: found.len(), agreements: found.iter().map(Entry::of).collect() })
 }
 
 /// An agreement's id as the API writes it.

@@ -22,6 +22,7 @@ use crate::{
     auth::viewer::Viewer,
     database::Database,
     documents::{Cell, Column, Grid, Kind, sheet},
+    error::Faults,
     members,
     revenue::{
         self, Ask, Period, Report, Sums,
@@ -141,7 +142,7 @@ pub async fn run(options: Options) -> Result {
     let db = open(&settings).await?;
     let viewer = Viewer::operator("revenue");
     check_activities(&db, &viewer, &options.activities).await?;
-    let report = revenue::report(&db, &viewer, &options.ask()).await?;
+    let report = revenue::report(&db, &viewer, &options.ask(), Faults::default()).await?;
     let names = Names::of(&db, &viewer, &report).await?;
     let now = db.clock.now();
     db.close().await?;

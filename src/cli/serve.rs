@@ -1,6 +1,6 @@
 //! `samregister serve`: the API over HTTP.
 
-use std::{io::ErrorKind, net::SocketAddr, sync::Arc};
+use std::{io::ErrorKind, net::SocketAddr};
 
 use clap::Args;
 use tokio::net::TcpListener;
@@ -60,7 +60,7 @@ async fn serve_demo(settings: &Settings) -> Result {
     let explorer = explorer::Settings { token: demo.office().map(str::to_owned), tokens };
     put(demo.introduction(address(&listener)?))?;
     announce(settings, &listener)?;
-    let app = App { keys: Arc::clone(&demo.keys), ..App::new(demo.db.clone(), Keys::demo(), settings, explorer) };
+    let app = App::new(demo.db.clone(), demo.keys.clone(), settings, explorer);
     server::serve(listener, app, settings, told_to_stop()).await?;
     Ok(Outcome::Done)
 }

@@ -139,7 +139,7 @@ async fn of_references(db: &Database) -> error::Result<Vec<String>> {
 /// What is broken in the file of the database.
 async fn of_file(db: &Database) -> error::Result<Vec<String>> {
     let found = pragma(db, "PRAGMA integrity_check").await?;
-    let texts: Vec<String> = found.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, sea_orm::DbErr>>()?;
+    let texts: Vec<String> = found.iter().map(|row| row.try_get_by_index(0)).collect::<std::result::Result<_, _>>()?;
     Ok(texts.into_iter().filter(|text| text != "ok").map(|text| format!("database file: {text}")).collect())
 }
 

@@ -21,12 +21,12 @@ pub fn render(grid: &Grid, width: Option<u16>) -> String {
         table.add_row(row.iter().map(shown));
     }
     for (place, column) in grid.columns.iter().enumerate() {
-        if let Some(shown) = table.column_mut(place) {
-            if column.kind.is_number() {
-                shown.set_cell_alignment(CellAlignment::Right);
-                // Half a number is worse than a long line.
-                shown.set_constraint(ColumnConstraint::ContentWidth);
-            }
+        if let Some(shown) = table.column_mut(place)
+            && column.kind.is_number()
+        {
+            shown.set_cell_alignment(CellAlignment::Right);
+            // Half a number is worse than a long line.
+            shown.set_constraint(ColumnConstraint::ContentWidth);
         }
     }
     let mut lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();

@@ -59,7 +59,8 @@ pub fn amount_for(fee: &Fee, allocation: Option<Money>, term: &Term, year: i32) 
 fn whole_months(term: &Term, first: NaiveDate) -> i64 {
     let until = last_day(term);
     let is_covered = |month: u32| {
-        let (Some(begins), Some(next)) = (first.checked_add_months(Months::new(month)), first.checked_add_months(Months::new(month + 1))) else {
+        let (Some(begins), Some(next)) = (first.checked_add_months(Months::new(month)), first.checked_add_months(Months::new(month + 1)))
+        else {
             return false;
         };
         // It must be in force on the day before the next month begins.

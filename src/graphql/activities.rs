@@ -5,14 +5,15 @@ use std::sync::Arc;
 use ::entity::{activity, fee_schedule, id::ActivityId};
 use async_graphql::{Context, Description, Enum, ID, InputObject, MaybeUndefined, Object, OneofObject};
 
+use super::status_reports::{StatusReportFileInput, file, reports_of};
 use super::{
     agreements::{Agreement, AgreementFilter, AgreementOrder, agreements_of},
+    contacts::{Contact, contact_of},
     coverage::{Coverage, coverage_of},
     database,
     decisions::DecisionInput,
     fees::FeeSchedule,
     loaders::{Handle, distinct, grouped},
-    members::{Contact, contact_of},
     page::{self, CONNECTION, Column, Connection, DIRECT, Noun, and, asked, every},
     revenue::ActivityResult,
     scalars::{Date, Given, Money, change, node_id, plain_change, row_id, take},
@@ -22,7 +23,6 @@ pub use super::{
     decisions::{Decision, decision_of},
     status_reports::{StatusReport, node as status_report_node},
 };
-use super::status_reports::{StatusReportFileInput, file, reports_of};
 use crate::{
     activities::{self, accounts, closure, launch},
     agreements,
@@ -129,11 +129,16 @@ impl Activity {
         last: Option<i32>,
         before: Option<String>,
     ) -> Result<Connection<Agreement>> {
-        agreements_of(ctx, &self.0, agreements::Of::Activity, |row| row.id.0, filter, order_by, page::args(first, after, last, before)).await
+        agreements_of(ctx, &self.0, agreements::Of::Activity, |row| row.id.0, filter, order_by, page::args(first, after, last, before))
+            .await
     }
 
     /// How many members have joined it by a participation agreement in force: "40 of 70". Reckoned over the members and agreements that you may see.
-    async fn coverage(&self, ctx: &Context<'_>, #[graphql(desc = "As of this day; today when left out")] on: Option<Given<Date>>) -> Result<Coverage> {
+    async fn coverage(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "As of this day; today when left out")] on: Option<Given<Date>>,
+    ) -> Result<Coverage> {
         coverage_of(ctx, &self.0, on).await
     }
 

@@ -163,7 +163,14 @@ impl AuditQuery {
         let mut faults = Faults::default();
         let filter = filter.unwrap_or_default().check(&mut faults);
         faults.finish()?;
-        let slice = audit::list(database(ctx), viewer(ctx), &filter, &page::args(first, after, last, before), &asked::<AuditEntry>(ctx, CONNECTION)).await?;
+        let slice = audit::list(
+            database(ctx),
+            viewer(ctx),
+            &filter,
+            &page::args(first, after, last, before),
+            &asked::<AuditEntry>(ctx, CONNECTION),
+        )
+        .await?;
         let count: page::Count = Arc::new(move |ctx| {
             let filter = filter.clone();
             Box::pin(async move { audit::count(database(ctx), viewer(ctx), &filter).await })

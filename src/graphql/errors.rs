@@ -15,7 +15,8 @@ pub fn finish(mut response: Response, request_id: &str) -> Response {
 
 fn describe(error: &mut ServerError, request_id: &str) {
     let source = error.source.take();
-    let own = source.as_ref().and_then(|source| source.downcast_ref::<Error>().or_else(|| source.downcast_ref::<Arc<Error>>().map(Arc::as_ref)));
+    let own =
+        source.as_ref().and_then(|source| source.downcast_ref::<Error>().or_else(|| source.downcast_ref::<Arc<Error>>().map(Arc::as_ref)));
     let mut extensions = error.extensions.take().unwrap_or_default();
     match own {
         Some(own) => {
@@ -31,7 +32,11 @@ fn describe(error: &mut ServerError, request_id: &str) {
         None if extensions.get("code").is_none() => {
             extensions.set("code", "INVALID");
             let field = error.path.is_empty().then(|| "document".to_owned()).unwrap_or_else(|| path(error));
-            let fault = Value::Object([(async_graphql::Name::new("path"), field.into()), (async_graphql::Name::new("message"), error.message.clone().into())].into_iter().collect());
+            let fault = Value::Object(
+                [(async_graphql::Name::new("path"), field.into()), (async_graphql::Name::new("message"), error.message.clone().into())]
+                    .into_iter()
+                    .collect(),
+            );
             extensions.set("fields", Value::List(vec![fault]));
         }
         None => {}

@@ -5,6 +5,7 @@
 pub mod activities;
 pub mod agreements;
 pub mod audit;
+pub mod contacts;
 pub mod coverage;
 pub mod decisions;
 pub mod errors;
@@ -46,7 +47,13 @@ pub struct Query(
 /// A broken rule is a top-level error with `extensions.code`: UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, INVALID (with
 /// `extensions.fields` naming every bad field), CONFLICT (with `extensions.reason`), INTERNAL.
 #[derive(MergedObject, Default)]
-pub struct Mutation(members::MemberMutation, organisations::OrganisationMutation, activities::ActivityMutation, fees::FeeMutation);
+pub struct Mutation(
+    members::changes::MemberMutation,
+    contacts::ContactMutation,
+    organisations::OrganisationMutation,
+    activities::ActivityMutation,
+    fees::FeeMutation,
+);
 
 /// The schema of a register. Who asks goes with each request, as [`viewer::Viewer`] in its data.
 #[must_use]
@@ -134,7 +141,8 @@ impl ViewerQuery {
             Some(id) if look_ahead.field("member").exists() => members::node(ctx, id).await?,
             _ => None,
         };
-        let activities = if look_ahead.field("activities").exists() { activities::by_slugs(ctx, &own.activities).await? } else { Vec::new() };
+        let activities =
+            if look_ahead.field("activities").exists() { activities::by_slugs(ctx, &own.activities).await? } else { Vec::new() };
         Ok(Viewer {
             subject: own.subject.clone(),
             roles: own.roles.iter().copied().map(Into::into).collect(),

@@ -10,10 +10,11 @@ use super::{
     activities::Activity,
     agreements::Agreement,
     audit::{self, AuditEntry},
+    contacts::{Contact, ContactArea},
     database,
     invoices::Invoice,
     loaders::{Handle, grouped},
-    members::{Contact, ContactArea, Member},
+    members::Member,
     organisations::Organisation,
     page::{Noun, every},
     scalars::NodeId,
@@ -86,14 +87,18 @@ async fn of_noun(ctx: &Context<'_>, noun: &str, ids: &[Uuid]) -> Result<Vec<(Uui
             areas.into_values().map(|row| (row.id.0, Node::ContactArea(ContactArea(Handle::single(row))))).collect()
         }
         "contact" => nodes(members::contacts::by_ids(db, viewer, &typed(ids), &every::<Contact>()).await?, |row| row.id.0, Node::Contact),
-        "organisation" => nodes(organisations::by_ids(db, viewer, &typed(ids), &every::<Organisation>()).await?, |row| row.id.0, Node::Organisation),
+        "organisation" => {
+            nodes(organisations::by_ids(db, viewer, &typed(ids), &every::<Organisation>()).await?, |row| row.id.0, Node::Organisation)
+        }
         "activity" => nodes(activities::by_ids(db, viewer, &typed(ids), &every::<Activity>()).await?, |row| row.id.0, Node::Activity),
         "status_report" => {
             let rows = activities::status_reports::by_ids(db, viewer, &typed(ids), &every::<StatusReport>()).await?;
             nodes(rows, |row| row.id.0, Node::StatusReport)
         }
         "agreement" => nodes(agreements::by_ids(db, viewer, &typed(ids), &every::<Agreement>()).await?, |row| row.id.0, Node::Agreement),
-        "template" => nodes(templates::by_ids(db, viewer, &typed(ids), &every::<AgreementTemplate>()).await?, |row| row.id.0, Node::Template),
+        "template" => {
+            nodes(templates::by_ids(db, viewer, &typed(ids), &every::<AgreementTemplate>()).await?, |row| row.id.0, Node::Template)
+        }
         "template_version" => {
             let rows = templates::versions_by_ids(db, viewer, &typed(ids), &every::<AgreementTemplateVersion>()).await?;
             nodes(rows, |row| row.id.0, Node::TemplateVersion)
@@ -122,7 +127,11 @@ impl NodeQuery {
     }
 
     /// The things with these ids, in their order; null in the place of one that there is not, or that you may not see. At most 100.
-    async fn nodes(&self, ctx: &Context<'_>, #[graphql(desc = "Ids that the register gave you")] ids: Vec<ID>) -> Result<Vec<Option<Node>>> {
+    async fn nodes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Ids that the register gave you")] ids: Vec<ID>,
+    ) -> Result<Vec<Option<Node>>> {
         let mut faults = Faults::default();
         faults.expect(ids.len() <= MOST, "ids", &format!("must be at most {MOST}"));
         let read = |(place, id): (usize, &ID)| id.parse::<NodeId>().map_err(|reason| faults.add(format!("ids.{place}"), reason)).ok();

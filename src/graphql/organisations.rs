@@ -39,7 +39,14 @@ impl Organisation {
     }
 
     /// The agreements with it.
-    async fn agreements(&self, ctx: &Context<'_>, first: Option<i32>, after: Option<String>, last: Option<i32>, before: Option<String>) -> Result<Connection<Agreement>> {
+    async fn agreements(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> Result<Connection<Agreement>> {
         agreements_of(ctx, &self.0, Of::Organisation, |row| row.id.0, None, None, page::args(first, after, last, before)).await
     }
 }

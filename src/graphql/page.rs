@@ -2,8 +2,8 @@
 
 use std::{borrow::Cow, collections::HashMap, ops::Range, sync::Arc};
 
-use async_graphql::{Context, Object, OutputType, SelectionField, SimpleObject, TypeName};
 use ::entity::sparse::Sparse;
+use async_graphql::{Context, Object, OutputType, SelectionField, SimpleObject, TypeName};
 use futures_util::future::BoxFuture;
 use sea_orm::{EntityTrait, IdenStatic};
 use uuid::Uuid;

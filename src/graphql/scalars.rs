@@ -25,7 +25,8 @@ impl FromStr for Date {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let shaped = text.len() == 10 && text.bytes().enumerate().all(|(place, byte)| if matches!(place, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() });
+        let shaped = text.len() == 10
+            && text.bytes().enumerate().all(|(place, byte)| if matches!(place, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() });
         let day = shaped.then(|| text.parse::<NaiveDate>().ok()).flatten().filter(|day| (1900..=2999).contains(&day.year()));
         day.map(Self).ok_or_else(|| "is not a date; write a day that exists, 1900 to 2999, as 2026-11-21".into())
     }
@@ -220,7 +221,9 @@ pub fn node_id(noun: &str, id: impl Into<uuid::Uuid>) -> async_graphql::ID {
 
 /// The row's id that a client's id means, or its fault noted: it must be of the noun.
 pub fn row_id<T: From<uuid::Uuid>>(id: &async_graphql::ID, noun: &str, path: &str, faults: &mut Faults) -> T {
-    let read = id.parse::<NodeId>().and_then(|read| if read.noun == noun { Ok(read.id) } else { Err(format!("is the id of a {}, not of a {noun}", read.noun)) });
+    let read = id
+        .parse::<NodeId>()
+        .and_then(|read| if read.noun == noun { Ok(read.id) } else { Err(format!("is the id of a {}, not of a {noun}", read.noun)) });
     T::from(faults.take(path, read))
 }
 

@@ -119,7 +119,10 @@ impl Parts {
         for payment in payments {
             let shared = self.shared.get(&payment.id).copied().unwrap_or_default();
             if shared != payment.amount && !lines.is_empty() {
-                found.push(format!("has the payment {:?} of {}, of which {shared} is shared out over its lines", payment.reference, payment.amount));
+                found.push(format!(
+                    "has the payment {:?} of {}, of which {shared} is shared out over its lines",
+                    payment.reference, payment.amount
+                ));
             }
             if invoice.issued_on.is_none_or(|issued_on| payment.received_on < issued_on) {
                 found.push(format!("has the payment {:?} on {}, before it was issued", payment.reference, payment.received_on));

@@ -191,7 +191,10 @@ pub async fn by_ids(db: &Database, viewer: &Viewer, ids: &[InvoiceId], columns: 
 pub async fn by_number(db: &Database, viewer: &Viewer, number: &str, columns: &[Column]) -> Result<Option<Model>> {
     for kind in [InvoiceKind::Invoice, InvoiceKind::CreditNote] {
         let mut select = select(viewer);
-        select.columns(columns.iter().map(|column| (Entity, *column))).and_where(Column::Kind.eq(kind)).and_where(Column::Number.eq(number));
+        select
+            .columns(columns.iter().map(|column| (Entity, *column)))
+            .and_where(Column::Kind.eq(kind))
+            .and_where(Column::Number.eq(number));
         if let Some(found) = rows(db.read(), &select, columns).await?.pop() {
             return Ok(Some(found));
         }

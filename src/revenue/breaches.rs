@@ -23,12 +23,14 @@ pub async fn breaches(db: &Database) -> Result<Vec<String>> {
 }
 
 async fn of_months(db: &impl ConnectionTrait) -> Result<Vec<String>> {
-    let by_key = |rows: Vec<revenue_month::Model>| -> BTreeMap<_, _> { rows.into_iter().map(|row| ((row.month, row.activity_id), row)).collect() };
+    let by_key =
+        |rows: Vec<revenue_month::Model>| -> BTreeMap<_, _> { rows.into_iter().map(|row| ((row.month, row.activity_id), row)).collect() };
     let stored = by_key(revenue_month::Entity::find().all(db).await?);
     let mut expected = by_key(months::expected(db).await?);
     let mut found = Vec::new();
     for (key, stored) in stored {
-        let expected = expected.remove(&key).unwrap_or_else(|| revenue_month::Model { month: key.0, activity_id: key.1, ..Default::default() });
+        let expected =
+            expected.remove(&key).unwrap_or_else(|| revenue_month::Model { month: key.0, activity_id: key.1, ..Default::default() });
         if stored != expected {
             found.push(sentence(&stored, &expected));
         }
@@ -39,9 +41,18 @@ async fn of_months(db: &impl ConnectionTrait) -> Result<Vec<String>> {
 }
 
 fn sentence(stored: &revenue_month::Model, expected: &revenue_month::Model) -> String {
-    let activity = if expected.activity_id.is_nil() { "what belongs to no activity".to_owned() } else { format!("activity {}", expected.activity_id.simple()) };
+    let activity = if expected.activity_id.is_nil() {
+        "what belongs to no activity".to_owned()
+    } else {
+        format!("activity {}", expected.activity_id.simple())
+    };
     let sums = |row: &revenue_month::Model| {
         format!("{} invoiced, {} credited, {} paid and {} invoices", row.invoiced_net, row.credited_net, row.paid_net, row.invoices)
     };
-    format!("the revenue of {} for {activity} is stored as {}, but comes to {}", expected.month.format("%Y-%m"), sums(stored), sums(expected))
+    format!(
+        "the revenue of {} for {activity} is stored as {}, but comes to {}",
+        expected.month.format("%Y-%m"),
+        sums(stored),
+        sums(expected)
+    )
 }

@@ -37,7 +37,8 @@ const CHUNK: u64 = 1000;
 /// # Errors
 /// INVALID for a year that is none.
 pub async fn forecast(db: &Database, viewer: &Viewer, year: i32) -> Result<(Range, Report)> {
-    let range = Range::year(year).filter(|_| (1900..=2999).contains(&year)).ok_or_else(|| Error::invalid("year", "must be 1900 to 2999"))?;
+    let range =
+        Range::year(year).filter(|_| (1900..=2999).contains(&year)).ok_or_else(|| Error::invalid("year", "must be 1900 to 2999"))?;
     let scope = Scope::asked(db, viewer, None, None, &mut Faults::default()).await?;
     let (mut groups, mut total, mut last) = (Groups::new(), Sums::default(), None);
     while !scope.is_empty() {
@@ -66,10 +67,11 @@ fn column(column: Column) -> SimpleExpr {
 /// The next agreements after `last` that may bring something in the days of `year`.
 async fn chunk(db: &Database, scope: &Scope, year: Range, last: Option<AgreementId>) -> Result<Vec<Model>> {
     let today = db.clock.today();
-    let columns: Vec<Column> = [Column::Id, Column::MemberId, Column::ActivityId, Column::FeeBasis, Column::FeeAmount, Column::FeePerMille, Column::VatRate]
-        .into_iter()
-        .chain(terms::COLUMNS)
-        .collect();
+    let columns: Vec<Column> =
+        [Column::Id, Column::MemberId, Column::ActivityId, Column::FeeBasis, Column::FeeAmount, Column::FeePerMille, Column::VatRate]
+            .into_iter()
+            .chain(terms::COLUMNS)
+            .collect();
     // What the term covers exactly is for the fee to say; here only what ended for good before the year is left out.
     let goes_on = Condition::any()
         .add(column(Column::EndsOn).is_null())

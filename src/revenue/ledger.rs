@@ -182,14 +182,7 @@ fn entries(backend: DbBackend, scope: &Scope, basis: Basis, group_by: Grouping, 
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub(super) async fn sums(
-    db: &Database,
-    scope: &Scope,
-    basis: Basis,
-    group_by: Grouping,
-    range: Range,
-    groups: &mut Groups,
-) -> Result<()> {
+pub(super) async fn sums(db: &Database, scope: &Scope, basis: Basis, group_by: Grouping, range: Range, groups: &mut Groups) -> Result<()> {
     let mut select = entries(db.backend(), scope, basis, group_by, range);
     let amounts = if basis == Basis::Paid {
         [payment_line::Column::Net, payment_line::Column::Vat].map(|column| Expr::col((payment_line::Entity, column)))

@@ -10,13 +10,7 @@ pub mod scope;
 
 use std::collections::HashMap;
 
-use ::entity::{
-    activity,
-    id::MemberId,
-    member,
-    money::Money,
-    term::add_months,
-};
+use ::entity::{activity, id::MemberId, member, money::Money, term::add_months};
 use chrono::NaiveDate;
 use sea_orm::{
     ConnectionTrait,
@@ -36,7 +30,7 @@ use self::{
 use crate::{
     auth::viewer::Viewer,
     database::{Database, among},
-    error::{Faults, Result},
+    error::{Error, Faults, Result},
 };
 
 /// What counts, and on which day.
@@ -165,6 +159,10 @@ type Groups = HashMap<Group, Sums>;
 /// INVALID for a bad period, an activity or a member that is not there; every one is named.
 pub async fn report(db: &Database, viewer: &Viewer, ask: &Ask, mut faults: Faults) -> Result<Report> {
     ask.check(&mut faults);
+    if !faults.is_empty() {
+        // What can't be read can't be looked up.
+        return Err(Error::Invalid(faults.into_inner()));
+    }
     let scope = Scope::asked(db, viewer, ask.activities.as_deref(), ask.members.as_deref(), &mut faults).await?;
     faults.finish()?;
     let range = Range { from: ask.from, to: ask.to };

@@ -40,8 +40,14 @@ pub struct ActivityResult {
 ///
 /// # Errors
 /// INVALID for a year that is none.
-pub async fn result_of(db: &Database, viewer: &Viewer, activities: &[ActivityId], year: i32) -> Result<HashMap<ActivityId, ActivityResult>> {
-    let range = Range::year(year).filter(|_| (1900..=2999).contains(&year)).ok_or_else(|| Error::invalid("year", "must be 1900 to 2999"))?;
+pub async fn result_of(
+    db: &Database,
+    viewer: &Viewer,
+    activities: &[ActivityId],
+    year: i32,
+) -> Result<HashMap<ActivityId, ActivityResult>> {
+    let range =
+        Range::year(year).filter(|_| (1900..=2999).contains(&year)).ok_or_else(|| Error::invalid("year", "must be 1900 to 2999"))?;
     let mut results: HashMap<_, _> = activities.iter().map(|id| (*id, ActivityResult::default())).collect();
     let scope = Scope::of_activities(db, viewer, activities).await?;
     if scope.is_empty() {
@@ -54,8 +60,7 @@ pub async fn result_of(db: &Database, viewer: &Viewer, activities: &[ActivityId]
     ledger::costs(db, &scope, group_by, range, &mut invoiced).await?;
     for (group, sums) in invoiced {
         if let Some(result) = group.activity.and_then(|id| results.get_mut(&id)) {
-            *result =
-                ActivityResult { invoiced: sums.net, cost: sums.cost, grants: sums.grants, result: sums.result(), ..*result };
+            *result = ActivityResult { invoiced: sums.net, cost: sums.cost, grants: sums.grants, result: sums.result(), ..*result };
         }
     }
     for (group, sums) in paid {

@@ -55,9 +55,11 @@ pub async fn get(State(app): State<App>, parameters: Query<Parameters>, request:
 /// Answers a document in a JSON body.
 pub async fn post(State(app): State<App>, request: Request) -> Response {
     let caller = Caller::of(&request);
-    let is_json = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).is_some_and(|kind| {
-        kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
-    });
+    let is_json = request
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok())
+        .is_some_and(|kind| kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json")));
     if !is_json {
         let refused = errors::refused(Error::invalid("content-type", "must be application/json"), &caller.request_id);
         return caller.respond(StatusCode::UNSUPPORTED_MEDIA_TYPE, &refused);
@@ -129,7 +131,8 @@ impl Caller {
     fn respond(&self, status: StatusCode, answer: &Answer) -> Response {
         let mut json = serde_json::to_value(answer).unwrap_or_default();
         // An answer whose execution never began has no data, not even null.
-        let never_began = answer.is_err() && answer.data == async_graphql::Value::Null && answer.errors.iter().all(|error| error.path.is_empty());
+        let never_began =
+            answer.is_err() && answer.data == async_graphql::Value::Null && answer.errors.iter().all(|error| error.path.is_empty());
         if never_began && let Some(json) = json.as_object_mut() {
             json.remove("data");
         }
@@ -139,7 +142,11 @@ impl Caller {
             (false, StatusCode::BAD_REQUEST) => StatusCode::OK,
             (_, status) => status,
         };
-        let kind = if self.wants_graphql_response { "application/graphql-response+json; charset=utf-8" } else { "application/json; charset=utf-8" };
+        let kind = if self.wants_graphql_response {
+            "application/graphql-response+json; charset=utf-8"
+        } else {
+            "application/json; charset=utf-8"
+        };
         let mut response = (status, [(header::CONTENT_TYPE, kind)], json.to_string()).into_response();
         if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));

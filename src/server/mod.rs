@@ -62,7 +62,12 @@ impl App {
             schema: graphql::schema(Some(db.clone())),
             db,
             keys: Arc::new(keys),
-            limits: Arc::new(limits::Limits { depth: most.depth, complexity: most.complexity, aliases: most.aliases, ..limits::Limits::default() }),
+            limits: Arc::new(limits::Limits {
+                depth: most.depth,
+                complexity: most.complexity,
+                aliases: most.aliases,
+                ..limits::Limits::default()
+            }),
             request_time: most.request_time,
             explorer: Arc::new(explorer),
         }
@@ -137,7 +142,12 @@ fn panic_message(cause: &(dyn std::any::Any + Send)) -> &str {
 ///
 /// # Errors
 /// INTERNAL when the listener fails.
-pub async fn serve(listener: tokio::net::TcpListener, app: App, settings: &Settings, stop: impl Future<Output = ()> + Send + 'static) -> Result<()> {
+pub async fn serve(
+    listener: tokio::net::TcpListener,
+    app: App,
+    settings: &Settings,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<()> {
     let db = app.db.clone();
     let router = router(app, settings);
     let (stopping, stopped) = tokio::sync::oneshot::channel();

@@ -1,11 +1,16 @@
 //! What the API promises, asked through HTTP in process; `tests/run.sh` runs it on both databases.
 #![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
+// What the tests stand on
 mod app;
+mod document;
+mod samples;
 
+// What is promised
 mod access;
 mod bad_input;
 mod http;
 mod layers;
 mod schema;
 mod statements;
+mod terms;

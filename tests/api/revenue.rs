@@ -349,10 +349,307 @@ on_both!(every_bad_field_is_named_at_once, |app| async move {
     let ask = async |input: Value| report(&app.finance(), input).await.bad_fields().into_iter().map(str::to_owned).collect::<Vec<_>>();
     assert_eq!(ask(json!({ "from": "2026-12-31", "to": "2026-01-01" })).await, ["input.to"]);
     assert_eq!(ask(json!({ "from": "1950-01-01", "to": "2050-01-01" })).await, ["input.to"]);
-    assert_eq!(
-        ask(json!({ "from": "2026-02-30", "to": "x", "activities": ["bip", "nej", "a\u{0}"], "members": ["x", "invoice_00000000000000000000000000000000", "member_00000000000000000000000000000000"] })).await,
-        ["input.activities.1", "input.activities.2", "input.activities.2", "input.from", "input.members.0", "input.members.0", "input.members.1", "input.members.1", "input.members.2", "input.to"]
-    );
+    let nobody = "member_00000000000000000000000000000000";
+    let unread = json!({ "from": "2026-02-30", "to": "x", "activities": ["bip", "a\u{0}"], "members": ["x", "invoice_00000000000000000000000000000000", nobody] });
+    assert_eq!(ask(unread).await, ["input.activities.1", "input.from", "input.members.0", "input.members.1", "input.to"]);
+    let unknown = json!({ "from": "2026-01-01", "to": "2026-12-31", "activities": ["bip", "nej"], "members": [nobody] });
+    assert_eq!(ask(unknown).await, ["input.activities.1", "input.members.0"]);
     let answer = report(&app.finance(), json!({ "from": "1950-01-01", "to": "2049-12-31" })).await;
     assert_eq!(answer["revenue"]["total"]["net"], "21768.67");
+});
+
+/// A ledger drawn by lot, as the files of an import: invoices in every state with lines at every rate, credit notes and payments.
+pub struct Lot {
+    random: StdRng,
+    invoices: String,
+    lines: String,
+    payments: String,
+    booked: [String; 2],
+}
+
+/// Slugs of the activities of a drawn ledger.
+pub const ACTIVITIES: [&str; 4] = ["bip", "indikatorer", "jgl", "stoppa-valdet"];
+/// Buyers of a drawn ledger: members and others.
+const BUYERS: [&str; 8] = ["m0", "m1", "m2", "m3", "m4", "m5", "o0", "o1"];
+/// The first day and the last day on which anything happens in a drawn ledger.
+const SPAN: (&str, &str) = ("2024-11-01", "2026-11-20");
+
+fn day(text: &str) -> NaiveDate {
+    text.parse().unwrap()
+}
+
+impl Lot {
+    /// Imports a ledger of that many invoices, the same for each seed.
+    pub async fn draw(app: &App, seed: u64, invoices: usize) {
+        let mut lot = Self {
+            random: StdRng::seed_from_u64(seed),
+            invoices: "key,number,kind,buyer,issued_on,due_on,credits\n".into(),
+            lines: "invoice,description,activity,agreement,period_from,period_to,quantity,unit_price,vat_rate\n".into(),
+            payments: "invoice,received_on,amount,reference\n".into(),
+            booked: ["activity,booked_on,amount,description\n".into(), "activity,booked_on,amount,funder\n".into()],
+        };
+        let mut numbers = [1000, 0];
+        for place in 1..=invoices {
+            lot.invoice(place, &mut numbers);
+        }
+        for place in 0..40 {
+            let (day, amount) = (lot.day(), lot.amount());
+            let activity = lot.one_of(&ACTIVITIES);
+            lot.booked[place % 2] += &format!("{activity},{day},{amount},x{place}\n");
+        }
+        let mut members = "key,name,org_number,county,municipalities,contact_area,joined_on,left_on,billing_email,peppol_id,buyer_reference,address_line,postal_code,city\n".to_owned();
+        for member in &BUYERS[..6] {
+            members += &format!("{member},Förbund {member},,,,,2019-01-01,,,,,,,\n");
+        }
+        let mut activities = "key,slug,name,purpose,goal,funding,starts_on,ends_on\n".to_owned();
+        for slug in ACTIVITIES {
+            activities += &format!("{slug},{slug},Namn {slug},,,COURSE_INCOME,2020-01-01,\n");
+        }
+        app.import(&[
+            ("members.csv", &members),
+            ("organisations.csv", "key,name,org_number\no0,Bolag 0,\no1,Bolag 1,\n"),
+            ("activities.csv", &activities),
+            ("invoices.csv", &lot.invoices),
+            ("invoice_lines.csv", &lot.lines),
+            ("payments.csv", &lot.payments),
+            ("costs.csv", &lot.booked[0]),
+            ("grants.csv", &lot.booked[1]),
+        ])
+        .await;
+    }
+
+    fn one_of<'a>(&mut self, words: &[&'a str]) -> &'a str {
+        words.choose(&mut self.random).unwrap()
+    }
+
+    fn chance(&mut self, percent: u32) -> bool {
+        self.random.random_range(0..100) < percent
+    }
+
+    /// A day of the span, often at the end or the beginning of a month.
+    fn day(&mut self) -> NaiveDate {
+        let (first, last) = (day(SPAN.0), day(SPAN.1));
+        let any = first + Days::new(self.random.random_range(0..=(last - first).num_days().unsigned_abs()));
+        match self.random.random_range(0..4) {
+            0 => any.with_day(1).unwrap(),
+            1 => (any.with_day(1).unwrap() - Days::new(1)).max(first),
+            _ => any,
+        }
+    }
+
+    /// A day from `from` to the end of the span.
+    fn day_after(&mut self, from: NaiveDate) -> NaiveDate {
+        let most = (day(SPAN.1) - from).num_days().unsigned_abs().min(120);
+        from + Days::new(self.random.random_range(0..=most))
+    }
+
+    fn amount(&mut self) -> String {
+        let ore: u32 = self.random.random_range(1..2_000_000);
+        format!("{}.{:02}", ore / 100, ore % 100)
+    }
+
+    fn invoice(&mut self, place: usize, numbers: &mut [u32; 2]) {
+        let buyer = self.one_of(&BUYERS);
+        if self.chance(5) {
+            self.invoices += &format!("i{place},,INVOICE,{buyer},,,\n");
+            self.line(&format!("i{place}"), "STANDARD_25");
+            return;
+        }
+        let issued_on = self.day();
+        numbers[0] += 1;
+        let due_on = issued_on + Days::new(self.random.random_range(0..45));
+        self.invoices += &format!("i{place},{},INVOICE,{buyer},{issued_on},{due_on},\n", numbers[0]);
+        let is_outside = self.chance(10);
+        let lines: Vec<_> = (0..self.random.random_range(1..=4))
+            .map(|_| {
+                let rate = if is_outside { "OUTSIDE_SCOPE" } else { self.one_of(&["STANDARD_25", "STANDARD_25", "REDUCED_12", "REDUCED_6", "ZERO", "EXEMPT"]) };
+                self.line(&format!("i{place}"), rate)
+            })
+            .collect();
+        if self.chance(25) {
+            // All of it, or one line of it: never beyond what it was.
+            numbers[1] += 1;
+            let credited_on = self.day_after(issued_on);
+            self.invoices += &format!("c{place},{},CREDIT_NOTE,{buyer},{credited_on},,i{place}\n", numbers[1]);
+            let some = if self.chance(50) { lines.len() } else { 1 };
+            for line in &lines[..some] {
+                self.lines += &format!("c{place},{line}\n");
+            }
+        }
+        for nth in 0..self.random.random_range(0..3) {
+            let (received_on, amount) = (self.day_after(issued_on), self.amount());
+            self.payments += &format!("i{place},{received_on},{amount},b{place}-{nth}\n");
+        }
+    }
+
+    /// Writes a line; answers what stands after its invoice.
+    fn line(&mut self, invoice: &str, rate: &str) -> String {
+        let activity = if self.chance(15) { "" } else { self.one_of(&ACTIVITIES) };
+        let period = if self.chance(60) {
+            let from = self.day();
+            format!("{from},{}", from + Days::new(self.random.random_range(0..500)))
+        } else {
+            ",".into()
+        };
+        let quantity = self.one_of(&["1", "2", "0.5", "1.333", "17"]);
+        let line = format!("Rad,{activity},,{period},{quantity},{},{rate}", self.amount());
+        self.lines += &format!("{invoice},{line}\n");
+        line
+    }
+}
+
+/// The sums of rows, in the order of [`SUMS`].
+fn add_up<'a>(rows: impl IntoIterator<Item = &'a Value>) -> [i64; 7] {
+    rows.into_iter().fold([0; 7], |sums, row| std::array::from_fn(|place| sums[place] + ore(&row[SUMS[place]])))
+}
+
+/// The sums of rows and their invoices by what `key` reads of each, without those that have no money.
+fn fold_by(rows: &Value, key: impl Fn(&Value) -> String) -> BTreeMap<String, ([i64; 7], i64)> {
+    let mut folded: BTreeMap<String, ([i64; 7], i64)> = BTreeMap::new();
+    for row in rows.as_array().unwrap() {
+        let own = add_up([row]);
+        let (sums, invoices) = folded.entry(key(row)).or_default();
+        *sums = std::array::from_fn(|place| sums[place] + own[place]);
+        *invoices += row["invoices"].as_i64().unwrap();
+    }
+    folded.retain(|_, (sums, _)| sums.iter().any(|sum| *sum != 0));
+    folded
+}
+
+on_both!(however_rows_are_made_they_add_up, |app| async move {
+    Lot::draw(&app, 7, 240).await;
+    assert_eq!(revenue::breaches(&app.db).await.unwrap(), Vec::<String>::new());
+    let ranges = [
+        ("2024-01-01", "2027-12-31"),
+        ("2025-01-01", "2025-12-31"),
+        ("2024-11-01", "2026-11-20"),
+        ("2025-03-15", "2026-08-14"),
+        ("2025-02-27", "2025-03-01"),
+        ("2025-06-30", "2025-06-30"),
+        ("2025-02-01", "2025-02-28"),
+    ];
+    let times = [vec![], vec!["YEAR"], vec!["QUARTER"], vec!["MONTH"]];
+    for basis in ["INVOICED", "PAID", "ACCRUED"] {
+        for (from, to) in ranges {
+            let ask = async |groups: Vec<&str>| {
+                let answer = report(&app.finance(), json!({ "from": from, "to": to, "basis": basis, "groupBy": groups })).await;
+                answer["revenue"].clone()
+            };
+            let whole = ask(vec![]).await;
+            for time in &times {
+                let with = |group: &'static [&str]| time.iter().copied().chain(group.iter().copied()).collect::<Vec<_>>();
+                let what = format!("{basis} {from} {to} {time:?}");
+                // Rows by member come from the ledger line by line, the others from the totals that are kept by month.
+                let (by_both, by_activity) = (ask(with(&["ACTIVITY", "MEMBER"])).await, ask(with(&["ACTIVITY"])).await);
+                let by_time = ask(with(&[])).await;
+                for found in [&by_both, &by_activity, &by_time] {
+                    assert_eq!(add_up(found["rows"].as_array().unwrap()), add_up([&found["total"]]), "{what}");
+                    assert_eq!(found["total"], whole["total"], "{what}");
+                }
+                let of_activity = |row: &Value| format!("{} {}", row["period"], row["activity"]["slug"]);
+                let of_time = |row: &Value| row["period"].to_string();
+                // Each invoice has one buyer, so those of all members are as many as there are.
+                assert_eq!(fold_by(&by_both["rows"], of_activity), fold_by(&by_activity["rows"], of_activity), "{what}");
+                let (folded, plain) = (fold_by(&by_activity["rows"], of_time), fold_by(&by_time["rows"], of_time));
+                assert!(folded.iter().map(|(time, (sums, _))| (time, sums)).eq(plain.iter().map(|(time, (sums, _))| (time, sums))), "{what}");
+                let by_member = ask(with(&["MEMBER"])).await;
+                assert_eq!(fold_by(&by_member["rows"], of_time), plain, "{what}");
+            }
+        }
+    }
+});
+
+on_both!(reports_tell_what_the_invoices_say, |app| async move {
+    Lot::draw(&app, 11, 150).await;
+    let document = "query($after: String) { invoices(first: 200, after: $after) { pageInfo { hasNextPage endCursor }
+        nodes { kind issuedOn lines { activity { slug } net vat periodFrom periodTo } payments { receivedOn amount } } } }";
+    let (mut invoices, mut after) = (Vec::new(), Value::Null);
+    loop {
+        let answer = app.finance().ask(document, json!({ "after": after })).await;
+        let page = answer["invoices"].clone();
+        invoices.extend(page["nodes"].as_array().unwrap().iter().filter(|node| !node["issuedOn"].is_null()).cloned());
+        after = page["pageInfo"]["endCursor"].clone();
+        if page["pageInfo"]["hasNextPage"] == false {
+            break;
+        }
+    }
+    let from_to = [("2025-01-01", "2025-12-31"), ("2025-03-15", "2026-08-14")];
+    for (from, to) in from_to {
+        let within = |day: &Value| (from..=to).contains(&day.as_str().unwrap());
+        let (mut expected, mut received): (BTreeMap<String, [i64; 2]>, i64) = (BTreeMap::new(), 0);
+        let mut accrued: BTreeMap<String, [i64; 2]> = BTreeMap::new();
+        for invoice in &invoices {
+            let sign = if invoice["kind"] == "CREDIT_NOTE" { -1 } else { 1 };
+            for line in invoice["lines"].as_array().unwrap() {
+                let amounts = [ore(&line["net"]), ore(&line["vat"])];
+                let slug = line["activity"]["slug"].to_string();
+                if within(&invoice["issuedOn"]) {
+                    let sums = expected.entry(slug.clone()).or_default();
+                    *sums = [sums[0] + sign * amounts[0], sums[1] + sign * amounts[1]];
+                }
+                let own = |end: &str| day(line[end].as_str().unwrap_or_else(|| invoice["issuedOn"].as_str().unwrap()));
+                let (first, last) = (own("periodFrom"), own("periodTo"));
+                let days = (last - first).num_days() + 1;
+                let so_far = |amount: i64, until: NaiveDate| {
+                    let gone = ((until - first).num_days() + 1).clamp(0, days);
+                    (2 * i128::from(amount) * i128::from(gone) + i128::from(days)).div_euclid(2 * i128::from(days)) as i64
+                };
+                let sums = accrued.entry(slug).or_default();
+                *sums = std::array::from_fn(|place| {
+                    let part = so_far(amounts[place], day(to)) - so_far(amounts[place], day(from) - Days::new(1));
+                    sums[place] + sign * part
+                });
+            }
+            let payments = invoice["payments"].as_array().unwrap().iter().filter(|payment| within(&payment["receivedOn"]));
+            received += payments.map(|payment| ore(&payment["amount"])).sum::<i64>();
+        }
+        for (basis, expected) in [("INVOICED", expected), ("ACCRUED", accrued)] {
+            let answer = report(&app.finance(), json!({ "from": from, "to": to, "basis": basis })).await;
+            let rows = answer["revenue"]["rows"].as_array().unwrap();
+            let found: BTreeMap<_, _> = rows.iter().map(|row| (row["activity"]["slug"].to_string(), [ore(&row["net"]), ore(&row["vat"])])).collect();
+            assert_eq!(found, expected, "{basis} {from} {to}");
+        }
+        let paid = report(&app.finance(), json!({ "from": from, "to": to, "basis": "PAID", "groupBy": [] })).await;
+        assert_eq!(ore(&paid["revenue"]["total"]["gross"]), received, "PAID {from} {to}");
+    }
+});
+
+on_both!(a_year_needs_few_statements_whatever_it_holds, |app| async move {
+    let mut counts = BTreeSet::new();
+    for invoices in [60, 120] {
+        Lot::draw(&app, 3, invoices).await;
+        app.statements();
+        let answer = report(&app.finance(), json!({ "from": "2025-01-01", "to": "2025-12-31", "groupBy": ["ACTIVITY", "MONTH"] })).await;
+        assert!(!answer["revenue"]["rows"].as_array().unwrap().is_empty());
+        let statements = app.statements();
+        assert!(statements.iter().any(|sql| sql.contains("revenue_month")), "{statements:#?}");
+        // Only the number of invoices of the total, which was asked for, is not kept by month.
+        assert_eq!(statements.iter().filter(|sql| sql.contains("\"invoice\"")).count(), 1, "{statements:#?}");
+        assert!(!statements.iter().any(|sql| sql.contains("invoice_line")), "{statements:#?}");
+        counts.insert(statements.len());
+    }
+    assert_eq!(counts.len(), 1, "{counts:?}");
+    assert!(counts.iter().all(|count| *count <= 7), "{counts:?}");
+});
+
+on_both!(what_does_not_add_up_is_found, |app| async move {
+    ledger(&app).await;
+    assert_eq!(revenue::breaches(&app.db).await.unwrap(), Vec::<String>::new());
+    let raw = sea_orm::Database::connect(app.url()).await.unwrap();
+    let date = |text: &str| if app.url().starts_with("postgres") { format!("DATE '{text}'") } else { format!("'{text}'") };
+    for (harm, sentence) in [
+        ("UPDATE invoice SET net = net + 1, total = total + 1 WHERE number = '1003'".to_owned(), "invoice 1003 says net 3000.01"),
+        ("UPDATE invoice_line SET vat = vat - 1 WHERE description = 'Serviceavgift'".into(), "invoice 1001 has line 2 with net 1000.00 and VAT 249.99"),
+        ("UPDATE payment_line SET net = net + 1 WHERE payment_id IN (SELECT id FROM payment WHERE reference = 'b1')".into(), "invoice 1001 has the payment \"b1\" of 6030.42"),
+        ("UPDATE invoice SET paid = paid - 100 WHERE number = '1002'".into(), "invoice 1002 says that 6779.00 is paid"),
+        (format!("UPDATE invoice SET settled_on = {} WHERE number = '1004'", date("2026-11-02")), "invoice 1004 has days"),
+        ("UPDATE invoice SET number = '1006', number_key = '000000001006' WHERE number = '1004'".into(), "the invoice series lacks 1004 to 1005"),
+        ("UPDATE revenue_month SET paid_net = paid_net + 1".into(), "the revenue of 2026-"),
+        ("DELETE FROM revenue_month".into(), "is stored as 0.00 invoiced"),
+    ] {
+        raw.execute_unprepared(&harm).await.unwrap();
+        let found = revenue::breaches(&app.db).await.unwrap();
+        assert!(found.iter().any(|breach| breach.contains(sentence)), "{harm}: {found:#?}");
+    }
+    raw.close().await.unwrap();
 });

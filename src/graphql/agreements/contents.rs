@@ -1,9 +1,6 @@
 //! What an agreement is made of: its deadline, fee, signatures and text.
 
-use ::entity::{
-    acknowledgement, agreement, agreement_document, signature,
-    term::Deadline,
-};
+use ::entity::{acknowledgement, agreement, agreement_document, signature, term::Deadline};
 use async_graphql::{Context, Description, Enum, Object};
 use chrono::NaiveDate;
 

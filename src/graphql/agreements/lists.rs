@@ -62,7 +62,11 @@ impl AgreementFilter {
             as_of: take(self.as_of, "filter.asOf", faults).map(|day| day.0),
             kinds: self.kind.into_iter().flatten().map(Into::into).collect(),
             direction: self.direction.map(Into::into),
-            activities: slugs.iter().enumerate().map(|(place, slug)| faults.text(&format!("filter.activity.{place}"), slug, LINE)).collect(),
+            activities: slugs
+                .iter()
+                .enumerate()
+                .map(|(place, slug)| faults.text(&format!("filter.activity.{place}"), slug, LINE))
+                .collect(),
             counterparty: self.counterparty.and_then(|id| counterparty(&id, faults)),
             contact_area: faults.optional_text("filter.contactArea", self.contact_area.as_deref(), LINE),
             county: faults.optional_text("filter.county", self.county.as_deref(), LINE),
@@ -110,7 +114,8 @@ pub struct AgreementOrder {
 }
 
 fn order(ctx: &Context<'_>, given: Option<AgreementOrder>) -> Order {
-    let (field, descending) = given.map_or((agreements::Field::Number, false), |order| (order.field.into(), order.direction.is_descending()));
+    let (field, descending) =
+        given.map_or((agreements::Field::Number, false), |order| (order.field.into(), order.direction.is_descending()));
     agreements::order(database(ctx), field, descending)
 }
 

@@ -110,7 +110,11 @@ impl Agreement {
     }
 
     /// Where it is in its life, derived from the dates below; never a stored flag that a job has to flip.
-    async fn status(&self, ctx: &Context<'_>, #[graphql(desc = "As of this day; today when left out.")] on: Option<Given<Date>>) -> Result<AgreementStatus> {
+    async fn status(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "As of this day; today when left out.")] on: Option<Given<Date>>,
+    ) -> Result<AgreementStatus> {
         Ok(terms::of(&self.0).status(day(ctx, on)?).into())
     }
 
@@ -151,7 +155,11 @@ impl Agreement {
     }
 
     /// Last day of the term that runs on a day: with every prolongation by then, and never later than the day before a signed successor starts. Null: until further notice.
-    async fn term_ends_on(&self, ctx: &Context<'_>, #[graphql(desc = "The day; today when left out.")] on: Option<Given<Date>>) -> Option<Result<Date>> {
+    async fn term_ends_on(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The day; today when left out.")] on: Option<Given<Date>>,
+    ) -> Option<Result<Date>> {
         day(ctx, on).map(|on| terms::of(&self.0).last_day(on).map(Date)).transpose()
     }
 
@@ -194,7 +202,9 @@ impl Agreement {
     async fn next_deadline(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "On this day or after it; today when left out. Give the window's first day in `expiringAgreements`.")] on: Option<Given<Date>>,
+        #[graphql(desc = "On this day or after it; today when left out. Give the window's first day in `expiringAgreements`.")] on: Option<
+            Given<Date>,
+        >,
     ) -> Option<Result<AgreementDeadline>> {
         let deadline = day(ctx, on).map(|on| AgreementDeadline::of(&self.0, on));
         deadline.transpose()
@@ -315,7 +325,11 @@ impl Noun for Agreement {
 }
 
 /// The agreement that each row of a batch names, if the viewer sees it.
-pub async fn agreement_of<M: Send + Sync>(ctx: &Context<'_>, row: &Handle<M>, id: fn(&M) -> Option<AgreementId>) -> Result<Option<Agreement>> {
+pub async fn agreement_of<M: Send + Sync>(
+    ctx: &Context<'_>,
+    row: &Handle<M>,
+    id: fn(&M) -> Option<AgreementId>,
+) -> Result<Option<Agreement>> {
     let Some(own) = id(row) else { return Ok(None) };
     let found = row
         .load(ctx, "agreement", async {

@@ -47,7 +47,11 @@ impl InvoiceFilter {
             states: self.state.into_iter().flatten().map(Into::into).collect(),
             as_of: take(self.as_of, "filter.asOf", faults).map(|day| day.0),
             kind: self.kind.map(Into::into),
-            activities: slugs.iter().enumerate().map(|(place, slug)| faults.text(&format!("filter.activity.{place}"), slug, LINE)).collect(),
+            activities: slugs
+                .iter()
+                .enumerate()
+                .map(|(place, slug)| faults.text(&format!("filter.activity.{place}"), slug, LINE))
+                .collect(),
             buyer: self.buyer.and_then(|id| buyer(&id, faults)),
             issued_from: take(self.issued_from, "filter.issuedFrom", faults).map(|day| day.0),
             issued_to: take(self.issued_to, "filter.issuedTo", faults).map(|day| day.0),

@@ -1,0 +1,302 @@
+//! Contacts and contact areas as the API tells of them.
+
+use ::entity::{
+    contact, contact_area,
+    id::{ContactAreaId, ContactId},
+    member,
+};
+use async_graphql::{Context, Description, Enum, ID, InputObject, MaybeUndefined, Object};
+use chrono::NaiveDate;
+
+use super::{
+    database,
+    loaders::{Handle, distinct, grouped},
+    members::{Member, member_of},
+    page::{Column, DIRECT, Noun, and, asked, every},
+    scalars::{Date, Given, change, node_id, plain_change, row_id, take},
+    viewer,
+};
+use crate::{
+    error::{Error, Faults, Result},
+    members::{self, contacts},
+};
+
+/// What a contact is to its member, organisation or contact area.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "::entity::kind::ContactRole")]
+pub enum ContactRole {
+    /// Head of office (förbundschef).
+    ChiefExecutive,
+    /// Chair (ordförande).
+    Chair,
+    /// Finance (ekonomi).
+    Finance,
+    /// Member of the board (styrelseledamot).
+    BoardMember,
+    /// Contact for an activity.
+    ActivityContact,
+    /// Anything else.
+    Other,
+}
+
+/// A person at work. Personal data: see the GDPR rules.
+#[derive(Clone, Description)]
+pub struct Contact(pub Handle<contact::Model>);
+
+#[Object(use_type_description)]
+impl Contact {
+    /// Opaque and globally unique.
+    pub async fn id(&self) -> ID {
+        node_id("contact", self.0.id)
+    }
+
+    /// Name; a pseudonym when the person was erased.
+    async fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// What the person is there.
+    async fn role(&self) -> ContactRole {
+        self.0.role.into()
+    }
+
+    /// E-mail; null when not known.
+    async fn email(&self) -> Option<&str> {
+        self.0.email.as_deref()
+    }
+
+    /// Phone; null when not known.
+    async fn phone(&self) -> Option<&str> {
+        self.0.phone.as_deref()
+    }
+
+    /// First day in the role; null when not known.
+    async fn valid_from(&self) -> Option<Date> {
+        self.0.valid_from.map(Date)
+    }
+
+    /// Last day in the role; null while it goes on.
+    async fn valid_to(&self) -> Option<Date> {
+        self.0.valid_to.map(Date)
+    }
+
+    /// The member that the person works for; null for others.
+    async fn member(&self, ctx: &Context<'_>) -> Option<Result<Member>> {
+        member_of(ctx, &self.0, |row| row.member_id).await.transpose()
+    }
+}
+
+impl Noun for Contact {
+    type Row = contact::Model;
+    const NAME: &'static str = "Contact";
+
+    fn of(row: Handle<Self::Row>) -> Self {
+        Self(row)
+    }
+
+    fn columns(field: &str) -> &'static [Column<Self::Row>] {
+        use contact::Column as C;
+        match field {
+            "name" => &[C::Name],
+            "role" => &[C::Role],
+            "email" => &[C::Email],
+            "phone" => &[C::Phone],
+            "validFrom" => &[C::ValidFrom],
+            "validTo" => &[C::ValidTo],
+            "member" => &[C::MemberId],
+            _ => &[],
+        }
+    }
+
+    fn always() -> &'static [Column<Self::Row>] {
+        &[contact::Column::Id]
+    }
+}
+
+/// The contact that each row of a batch names, if the viewer sees it.
+pub async fn contact_of<M: Send + Sync>(ctx: &Context<'_>, row: &Handle<M>, id: fn(&M) -> Option<ContactId>) -> Result<Option<Contact>> {
+    let Some(own) = id(row) else { return Ok(None) };
+    let found = row
+        .load(ctx, "contact", async {
+            let ids = distinct(row.siblings().iter().filter_map(id));
+            let rows = contacts::by_ids(database(ctx), viewer(ctx), &ids, &asked::<Contact>(ctx, DIRECT)).await?;
+            Ok(grouped(Handle::each(rows), |row| row.id))
+        })
+        .await?;
+    Ok(found.get(&own).and_then(|rows| rows.first()).cloned().map(Contact))
+}
+
+/// One of the geographic areas that share board contacts (kontaktmannaskap).
+#[derive(Clone, Description)]
+pub struct ContactArea(pub Handle<contact_area::Model>);
+
+#[Object(use_type_description)]
+impl ContactArea {
+    /// Opaque and globally unique.
+    pub async fn id(&self) -> ID {
+        node_id("contact_area", self.0.id)
+    }
+
+    /// Its name.
+    async fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Who on the board is there for its members. Personal data: see the GDPR rules.
+    async fn board_contacts(&self, ctx: &Context<'_>) -> Result<Vec<Contact>> {
+        let columns = and(asked::<Contact>(ctx, DIRECT), contact::Column::ContactAreaId);
+        let areas: Vec<_> = self.0.siblings().iter().map(|row| row.id).collect();
+        let rows = self
+            .0
+            .load(ctx, "", async {
+                let rows = contacts::of_areas(database(ctx), viewer(ctx), &areas, &columns).await?;
+                Ok(grouped(Handle::each(rows), |row| row.contact_area_id))
+            })
+            .await?;
+        Ok(rows.get(&Some(self.0.id)).into_iter().flatten().cloned().map(Contact).collect())
+    }
+
+    /// The members in the area, present and past, in order of name.
+    async fn members(&self, ctx: &Context<'_>) -> Result<Vec<Member>> {
+        let columns = and(asked::<Member>(ctx, DIRECT), member::Column::ContactAreaId);
+        let areas: Vec<_> = self.0.siblings().iter().map(|row| row.id).collect();
+        let rows = self
+            .0
+            .load(ctx, "", async {
+                let rows = members::of_areas(database(ctx), viewer(ctx), &areas, &columns).await?;
+                Ok(grouped(Handle::each(rows), |row| row.contact_area_id))
+            })
+            .await?;
+        Ok(rows.get(&Some(self.0.id)).into_iter().flatten().cloned().map(Member).collect())
+    }
+}
+
+/// The contact area that each row of a batch names.
+pub async fn contact_area_of<M: Send + Sync>(
+    ctx: &Context<'_>,
+    row: &Handle<M>,
+    id: fn(&M) -> Option<ContactAreaId>,
+) -> Result<Option<ContactArea>> {
+    let Some(own) = id(row) else { return Ok(None) };
+    let found = row
+        .load(ctx, "", async {
+            let ids = distinct(row.siblings().iter().filter_map(id));
+            let rows = members::areas_by_ids(database(ctx), &ids).await?;
+            Ok(grouped(Handle::each(rows.into_values().collect()), |row| row.id))
+        })
+        .await?;
+    Ok(found.get(&own).and_then(|rows| rows.first()).cloned().map(ContactArea))
+}
+
+/// The contact with this id, if you may see it.
+async fn node(ctx: &Context<'_>, id: ContactId) -> Result<Option<Contact>> {
+    let found = contacts::by_ids(database(ctx), viewer(ctx), &[id], &every::<Contact>()).await?;
+    Ok(found.into_iter().next().map(|row| Contact(Handle::single(row))))
+}
+
+async fn changed(ctx: &Context<'_>, id: ContactId) -> Result<Contact> {
+    node(ctx, id).await?.ok_or_else(|| Error::NotFound("there is no such contact".into()))
+}
+
+/// A contact to be added; it belongs to at most one of `member`, `organisation` and `contactArea`.
+#[derive(InputObject)]
+pub struct ContactAddInput {
+    /// The member that the person works for.
+    member: Option<ID>,
+    /// The organisation that the person works for.
+    organisation: Option<ID>,
+    /// The contact area that the person serves on the board.
+    contact_area: Option<ID>,
+    /// What the person is there.
+    role: ContactRole,
+    /// Name.
+    name: String,
+    /// E-mail.
+    email: Option<String>,
+    /// Phone.
+    phone: Option<String>,
+    /// First day in the role.
+    valid_from: Option<Given<Date>>,
+    /// Last day in the role.
+    valid_to: Option<Given<Date>>,
+}
+
+/// What changes about a contact; what is left out stays as it is.
+#[derive(InputObject)]
+pub struct ContactUpdateInput {
+    /// Which.
+    contact: ID,
+    /// What the person is there.
+    role: Option<ContactRole>,
+    /// Name.
+    name: Option<String>,
+    /// Null: no longer known.
+    email: MaybeUndefined<String>,
+    /// Null: no longer known.
+    phone: MaybeUndefined<String>,
+    /// Null: not known.
+    valid_from: MaybeUndefined<Given<Date>>,
+    /// Null: still in the role.
+    valid_to: MaybeUndefined<Given<Date>>,
+}
+
+/// A contact to be erased.
+#[derive(InputObject)]
+pub struct ContactEraseInput {
+    /// Which.
+    contact: ID,
+}
+
+/// Deeds on contacts.
+#[derive(Default)]
+pub struct ContactMutation;
+
+#[Object]
+impl ContactMutation {
+    /// Adds a contact.
+    async fn contact_add(&self, ctx: &Context<'_>, input: ContactAddInput) -> Result<Contact> {
+        let mut faults = Faults::default();
+        let new = contacts::NewContact {
+            member: input.member.map(|id| row_id(&id, "member", "input.member", &mut faults)),
+            organisation: input.organisation.map(|id| row_id(&id, "organisation", "input.organisation", &mut faults)),
+            contact_area: input.contact_area.map(|id| row_id(&id, "contact_area", "input.contactArea", &mut faults)),
+            role: input.role.into(),
+            name: input.name,
+            email: input.email,
+            phone: input.phone,
+            valid_from: day(take(input.valid_from, "input.validFrom", &mut faults)),
+            valid_to: day(take(input.valid_to, "input.validTo", &mut faults)),
+        };
+        let id = contacts::add(database(ctx), viewer(ctx), new, faults).await?;
+        changed(ctx, id).await
+    }
+
+    /// Changes what is known of a contact.
+    async fn contact_update(&self, ctx: &Context<'_>, input: ContactUpdateInput) -> Result<Contact> {
+        let mut faults = Faults::default();
+        let id = row_id(&input.contact, "contact", "input.contact", &mut faults);
+        let changes = contacts::ContactChanges {
+            role: input.role.map(Into::into),
+            name: input.name,
+            email: plain_change(input.email),
+            phone: plain_change(input.phone),
+            valid_from: change(input.valid_from, "input.validFrom", &mut faults).map(day),
+            valid_to: change(input.valid_to, "input.validTo", &mut faults).map(day),
+        };
+        contacts::update(database(ctx), viewer(ctx), id, changes, faults).await?;
+        changed(ctx, id).await
+    }
+
+    /// Erases a person: name, e-mail and phone give way to a pseudonym (GDPR art. 17).
+    async fn contact_erase(&self, ctx: &Context<'_>, input: ContactEraseInput) -> Result<Contact> {
+        let mut faults = Faults::default();
+        let id = row_id(&input.contact, "contact", "input.contact", &mut faults);
+        faults.finish()?;
+        contacts::erase(database(ctx), viewer(ctx), id).await?;
+        changed(ctx, id).await
+    }
+}
+
+fn day(date: Option<Date>) -> Option<NaiveDate> {
+    date.map(|date| date.0)
+}

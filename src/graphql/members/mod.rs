@@ -1,0 +1,458 @@
+//! Members as the API tells of them.
+
+pub mod changes;
+
+use std::sync::Arc;
+
+use ::entity::{allocation, contact, id::MemberId, member, member_billing};
+use async_graphql::{Context, Description, Enum, ID, InputObject, Object, OneofObject};
+
+use super::{
+    agreements::{Agreement, AgreementFilter, AgreementOrder, agreements_of},
+    contacts::{Contact, ContactArea, contact_area_of},
+    database,
+    fees::FeeQuote,
+    invoices::{Invoice, InvoiceFilter, InvoiceOrder, invoices_of},
+    loaders::{Handle, distinct, grouped},
+    page::{self, CONNECTION, Column, Connection, DIRECT, Noun, and, asked, every},
+    scalars::{Date, Given, Money, OrgNumber, node_id, row_id, take},
+    viewer,
+};
+use crate::{
+    agreements,
+    error::{Faults, Result},
+    fees, invoices,
+    members::{self, allocations, contacts},
+};
+
+/// Where a membership is in its life.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "members::Status")]
+pub enum MemberStatus {
+    /// Decided, not yet begun.
+    Upcoming,
+    /// A member.
+    Active,
+    /// No longer a member.
+    Left,
+}
+
+/// What an allocation (tilldelning) counts.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "::entity::kind::AllocationBasis")]
+pub enum AllocationBasis {
+    /// The money of all four parties.
+    AllParties,
+    /// The state's half alone.
+    StateShare,
+}
+
+/// A samordningsförbund that is, was or will be a member of the network.
+#[derive(Clone, Description)]
+pub struct Member(pub Handle<member::Model>);
+
+#[Object(use_type_description)]
+impl Member {
+    /// Opaque and globally unique.
+    pub async fn id(&self) -> ID {
+        node_id("member", self.0.id)
+    }
+
+    /// Its name today.
+    async fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Names that it had before, the latest first.
+    async fn former_names(&self, ctx: &Context<'_>) -> Result<Vec<String>> {
+        let names = self
+            .0
+            .load(ctx, "", async {
+                let names = members::former_names_of(database(ctx).read(), &ids(&self.0)).await?;
+                Ok(grouped(names, |row| row.member_id))
+            })
+            .await?;
+        Ok(names.get(&self.0.id).into_iter().flatten().map(|row| row.name.clone()).collect())
+    }
+
+    /// Null when not known; needed before an invoice can be issued.
+    async fn org_number(&self) -> Option<OrgNumber> {
+        self.0.org_number.clone().map(OrgNumber)
+    }
+
+    /// Its county (län); null when not known.
+    async fn county(&self) -> Option<&str> {
+        self.0.county.as_deref()
+    }
+
+    /// Its municipalities (kommuner), in Swedish order; empty when not known.
+    async fn municipalities(&self, ctx: &Context<'_>) -> Result<Vec<String>> {
+        let names = self.0.load(ctx, "", members::municipalities_of(database(ctx).read(), &ids(&self.0))).await?;
+        Ok(names.get(&self.0.id).cloned().unwrap_or_default())
+    }
+
+    /// One of the geographic areas that share board contacts (kontaktmannaskap); null when it has none.
+    async fn contact_area(&self, ctx: &Context<'_>) -> Option<Result<ContactArea>> {
+        contact_area_of(ctx, &self.0, |row| row.contact_area_id).await.transpose()
+    }
+
+    /// First day of membership.
+    async fn joined_on(&self) -> Date {
+        Date(self.0.joined_on)
+    }
+
+    /// Last day of membership; null while it goes on.
+    async fn left_on(&self) -> Option<Date> {
+        self.0.left_on.map(Date)
+    }
+
+    /// Why it left; null when it has not, or nobody said.
+    async fn leaving_reason(&self) -> Option<&str> {
+        self.0.leaving_reason.as_deref()
+    }
+
+    /// Where the membership is in its life, as of today.
+    async fn status(&self, ctx: &Context<'_>) -> MemberStatus {
+        members::status(self.0.joined_on, self.0.left_on, database(ctx).clock.today()).into()
+    }
+
+    /// The members that were merged into this one.
+    async fn predecessors(&self, ctx: &Context<'_>) -> Result<Vec<Member>> {
+        let columns = and(asked::<Member>(ctx, DIRECT), member::Column::SuccessorId);
+        let found = self
+            .0
+            .load(ctx, "", async {
+                let rows = members::predecessors_of(database(ctx), viewer(ctx), &ids(&self.0), &columns).await?;
+                Ok(grouped(Handle::each(rows), |row| row.successor_id))
+            })
+            .await?;
+        Ok(found.get(&Some(self.0.id)).into_iter().flatten().cloned().map(Member).collect())
+    }
+
+    /// The member that this one was merged into; null when it was not.
+    async fn successor(&self, ctx: &Context<'_>) -> Option<Result<Member>> {
+        member_of(ctx, &self.0, |row| row.successor_id).await.transpose()
+    }
+
+    /// The yearly allocations (tilldelning) that per-mille fees are reckoned on, the latest year first.
+    async fn allocations(&self, ctx: &Context<'_>) -> Result<Vec<Allocation>> {
+        let rows = self
+            .0
+            .load(ctx, "", async {
+                let rows = allocations::of_members(database(ctx), viewer(ctx), &ids(&self.0), None).await?;
+                Ok(grouped(rows, |row| row.member_id))
+            })
+            .await?;
+        Ok(rows.get(&self.0.id).into_iter().flatten().cloned().map(Allocation).collect())
+    }
+
+    /// The allocation of one year; null when it is not known. Of two bases, that of all parties.
+    async fn allocation(&self, ctx: &Context<'_>, #[graphql(desc = "Calendar year")] year: i32) -> Option<Result<Allocation>> {
+        let rows = self
+            .0
+            .load(ctx, "", async {
+                let rows = allocations::of_members(database(ctx), viewer(ctx), &ids(&self.0), Some(year)).await?;
+                Ok(grouped(rows, |row| row.member_id))
+            })
+            .await;
+        match rows {
+            Ok(rows) => rows.get(&self.0.id).and_then(|rows| rows.first()).cloned().map(Allocation).map(Ok),
+            Err(error) => Some(Err(error)),
+        }
+    }
+
+    /// Its present contacts. Personal data: see the GDPR rules.
+    async fn contacts(&self, ctx: &Context<'_>) -> Result<Vec<Contact>> {
+        let columns = and(asked::<Contact>(ctx, DIRECT), contact::Column::MemberId);
+        let rows = self
+            .0
+            .load(ctx, "", async {
+                let rows = contacts::of_members(database(ctx), viewer(ctx), &ids(&self.0), &columns).await?;
+                Ok(grouped(Handle::each(rows), |row| row.member_id))
+            })
+            .await?;
+        Ok(rows.get(&Some(self.0.id)).into_iter().flatten().cloned().map(Contact).collect())
+    }
+
+    /// Where its invoices go.
+    async fn billing(&self, ctx: &Context<'_>) -> Result<BillingDetails> {
+        let rows = self.0.load(ctx, "", members::billing_of(database(ctx), viewer(ctx), &ids(&self.0))).await?;
+        Ok(BillingDetails(rows.get(&self.0.id).cloned().unwrap_or_default()))
+    }
+
+    /// Its agreements with the network.
+    #[expect(clippy::too_many_arguments, reason = "the contract's")]
+    async fn agreements(
+        &self,
+        ctx: &Context<'_>,
+        filter: Option<AgreementFilter>,
+        order_by: Option<AgreementOrder>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> Result<Connection<Agreement>> {
+        agreements_of(ctx, &self.0, agreements::Of::Member, |row| row.id.0, filter, order_by, page::args(first, after, last, before)).await
+    }
+
+    /// The invoices that it has got.
+    #[expect(clippy::too_many_arguments, reason = "the contract's")]
+    async fn invoices(
+        &self,
+        ctx: &Context<'_>,
+        filter: Option<InvoiceFilter>,
+        order_by: Option<InvoiceOrder>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> Result<Connection<Invoice>> {
+        invoices_of(ctx, &self.0, invoices::Of::Member, |row| row.id.0, filter, order_by, page::args(first, after, last, before)).await
+    }
+
+    /// The service fee (serviceavgift) of a year under the rule in force, and how it came about; null when there is no rule or no allocation for that year.
+    async fn service_fee(&self, ctx: &Context<'_>, #[graphql(desc = "Calendar year")] year: i32) -> Option<Result<FeeQuote>> {
+        let quotes = self.0.load(ctx, "", fees::service_fees(database(ctx), viewer(ctx), &ids(&self.0), year)).await;
+        match quotes {
+            Ok(quotes) => quotes.get(&self.0.id).cloned().map(|quote| Ok(FeeQuote(quote))),
+            Err(error) => Some(Err(error)),
+        }
+    }
+}
+
+fn ids(row: &Handle<member::Model>) -> Vec<MemberId> {
+    row.siblings().iter().map(|row| row.id).collect()
+}
+
+impl Noun for Member {
+    type Row = member::Model;
+    const NAME: &'static str = "Member";
+
+    fn of(row: Handle<Self::Row>) -> Self {
+        Self(row)
+    }
+
+    fn columns(field: &str) -> &'static [Column<Self::Row>] {
+        use member::Column as C;
+        match field {
+            "name" => &[C::Name],
+            "orgNumber" => &[C::OrgNumber],
+            "county" => &[C::County],
+            "contactArea" => &[C::ContactAreaId],
+            "joinedOn" => &[C::JoinedOn],
+            "leftOn" => &[C::LeftOn],
+            "leavingReason" => &[C::LeavingReason],
+            "status" => &[C::JoinedOn, C::LeftOn],
+            "successor" => &[C::SuccessorId],
+            _ => &[],
+        }
+    }
+
+    fn always() -> &'static [Column<Self::Row>] {
+        &[member::Column::Id]
+    }
+}
+
+/// The member that each row of a batch names, if the viewer sees it.
+pub async fn member_of<M: Send + Sync>(ctx: &Context<'_>, row: &Handle<M>, id: fn(&M) -> Option<MemberId>) -> Result<Option<Member>> {
+    let Some(own) = id(row) else { return Ok(None) };
+    let found = row
+        .load(ctx, "member", async {
+            let ids = distinct(row.siblings().iter().filter_map(id));
+            let rows = members::by_ids(database(ctx), viewer(ctx), &ids, &asked::<Member>(ctx, DIRECT)).await?;
+            Ok(grouped(Handle::each(rows), |row| row.id))
+        })
+        .await?;
+    Ok(found.get(&own).and_then(|rows| rows.first()).cloned().map(Member))
+}
+
+/// A member's yearly allocation (tilldelning).
+#[derive(Clone, Description)]
+pub struct Allocation(allocation::Model);
+
+#[Object(use_type_description)]
+impl Allocation {
+    /// Calendar year.
+    async fn year(&self) -> i32 {
+        self.0.year
+    }
+
+    /// The money, for the whole year.
+    async fn amount(&self) -> Money {
+        self.0.amount.into()
+    }
+
+    /// What it counts.
+    async fn basis(&self) -> AllocationBasis {
+        self.0.basis.into()
+    }
+
+    /// Where the figure is from; null when nobody said.
+    async fn source(&self) -> Option<&str> {
+        self.0.source.as_deref()
+    }
+}
+
+/// Where a member's invoices go. Personal data may stand in an e-mail address.
+#[derive(Clone, Description)]
+pub struct BillingDetails(member_billing::Model);
+
+#[Object(use_type_description)]
+impl BillingDetails {
+    /// For invoices by e-mail; null when not known.
+    async fn email(&self) -> Option<&str> {
+        self.0.email.as_deref()
+    }
+
+    /// Peppol participant, `0007:2220001834`; null when not known.
+    async fn peppol_id(&self) -> Option<&str> {
+        self.0.peppol_id.as_deref()
+    }
+
+    /// The buyer's reference (Er referens), which public bodies require on an invoice; null when not known.
+    async fn buyer_reference(&self) -> Option<&str> {
+        self.0.buyer_reference.as_deref()
+    }
+
+    /// Street or box; null when not known.
+    async fn address_line(&self) -> Option<&str> {
+        self.0.address_line.as_deref()
+    }
+
+    /// Postal code (postnummer); null when not known.
+    async fn postal_code(&self) -> Option<&str> {
+        self.0.postal_code.as_deref()
+    }
+
+    /// City (postort); null when not known.
+    async fn city(&self) -> Option<&str> {
+        self.0.city.as_deref()
+    }
+}
+
+/// Names a member in one of two ways.
+#[derive(OneofObject)]
+pub enum MemberBy {
+    /// By its id.
+    Id(ID),
+    /// By its organisation number (organisationsnummer).
+    OrgNumber(Given<OrgNumber>),
+}
+
+/// Which members; every part narrows the others.
+#[derive(InputObject, Default)]
+pub struct MemberFilter {
+    /// With this status on `asOf`.
+    status: Option<MemberStatus>,
+    /// The day that status and participation are reckoned on; today when left out.
+    as_of: Option<Given<Date>>,
+    /// In the contact area of this name.
+    contact_area: Option<String>,
+    /// In this county (län).
+    county: Option<String>,
+    /// With these words in the name, or this municipality; capitals don't count in names.
+    search: Option<String>,
+    /// Slugs: members with a participation agreement in force in each of these.
+    in_activity: Option<Vec<String>>,
+    /// Slugs: members without a participation agreement in force in each of these.
+    not_in_activity: Option<Vec<String>>,
+}
+
+impl MemberFilter {
+    fn check(self, faults: &mut Faults) -> members::Filter {
+        members::Filter {
+            status: self.status.map(Into::into),
+            as_of: take(self.as_of, "filter.asOf", faults).map(|day| day.0),
+            contact_area: self.contact_area,
+            county: self.county,
+            search: self.search,
+            in_activity: self.in_activity.unwrap_or_default(),
+            not_in_activity: self.not_in_activity.unwrap_or_default(),
+        }
+    }
+}
+
+/// What members can be ordered by.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "members::Field")]
+pub enum MemberOrderField {
+    /// Name, in Swedish order.
+    Name,
+    /// First day of membership.
+    JoinedOn,
+}
+
+/// An order of members; the id breaks ties.
+#[derive(InputObject)]
+pub struct MemberOrder {
+    /// What to order by.
+    field: MemberOrderField,
+    /// Which way.
+    #[graphql(default_with = "super::OrderDirection::Asc")]
+    direction: super::OrderDirection,
+}
+
+/// Questions about members.
+#[derive(Default)]
+pub struct MemberQuery;
+
+#[Object]
+impl MemberQuery {
+    /// The members that you may see; by name unless you say otherwise.
+    #[expect(clippy::too_many_arguments, reason = "the contract's")]
+    async fn members(
+        &self,
+        ctx: &Context<'_>,
+        filter: Option<MemberFilter>,
+        order_by: Option<MemberOrder>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> Result<Connection<Member>> {
+        let mut faults = Faults::default();
+        let filter = filter.unwrap_or_default().check(&mut faults);
+        let order = order_by.map_or_else(
+            || members::order(members::Field::Name, false),
+            |order| members::order(order.field.into(), order.direction.is_descending()),
+        );
+        let args = page::args(first, after, last, before);
+        crate::page::Page::check(&args, &order, &mut faults);
+        faults.finish()?;
+        let slice = members::list(database(ctx), viewer(ctx), &filter, &order, &args, &asked::<Member>(ctx, CONNECTION)).await?;
+        let count: page::Count = Arc::new(move |ctx| {
+            let filter = filter.clone();
+            Box::pin(async move { members::count(database(ctx), viewer(ctx), &filter).await })
+        });
+        Ok(Connection::new(slice, count))
+    }
+
+    /// One member; null when there is none, or none that you may see.
+    async fn member(&self, ctx: &Context<'_>, by: MemberBy) -> Option<Result<Member>> {
+        find(ctx, by).await.transpose()
+    }
+}
+
+async fn find(ctx: &Context<'_>, by: MemberBy) -> Result<Option<Member>> {
+    let columns = asked::<Member>(ctx, DIRECT);
+    let mut faults = Faults::default();
+    let found = match by {
+        MemberBy::Id(id) => {
+            let id = row_id(&id, "member", "by.id", &mut faults);
+            faults.finish()?;
+            members::by_ids(database(ctx), viewer(ctx), &[id], &columns).await?.into_iter().next()
+        }
+        MemberBy::OrgNumber(number) => {
+            let number = number.take("by.orgNumber", &mut faults);
+            faults.finish()?;
+            members::by_org_number(database(ctx), viewer(ctx), &number.0, &columns).await?
+        }
+    };
+    Ok(found.map(|row| Member(Handle::single(row))))
+}
+
+/// The member with this id, if you may see it.
+pub async fn node(ctx: &Context<'_>, id: MemberId) -> Result<Option<Member>> {
+    let found = members::by_ids(database(ctx), viewer(ctx), &[id], &every::<Member>()).await?;
+    Ok(found.into_iter().next().map(|row| Member(Handle::single(row))))
+}
