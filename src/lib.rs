@@ -25,7 +25,12 @@ pub mod agreements;
 pub mod fees;
 pub mod invoices;
 pub mod revenue;
+pub mod exchange;
+
+// What leaves as a file
+pub mod documents;
 
 // The ways in
+pub mod cli;
 pub mod graphql;
 pub mod server;

@@ -35,10 +35,11 @@ use crate::{
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  samregister expiring
   samregister expiring --within-days 30 --activity bip indikatorer
-  samregister expiring --format ics > avtal.ics       a calendar; import it again and its days move, none is doubled
-  samregister expiring --check || mail -s \"Avtal som löper ut\" kansli@example.se   in a cron table
+  A calendar; read again later, its days move and none is doubled:
+    samregister expiring --within-days 365 --format ics > avtal.ics
+  A letter from cron, only when there are any:
+    samregister expiring --check > list || mail -s Avtal kansli@example.se < list
 
 Exit codes: 0 done, also when there are none; with --check 3 when there are any.")]
 pub struct Options {
@@ -46,7 +47,7 @@ pub struct Options {
     #[arg(long, value_name = "N", default_value_t = DEFAULT_DAYS, value_parser = clap::value_parser!(i64).range(0..=MOST_DAYS))]
     within_days: i64,
     /// The first day; today unless given
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = super::day)]
     from: Option<NaiveDate>,
     /// Only agreements about these activities
     #[arg(long = "activity", num_args = 1.., value_name = "SLUG", value_delimiter = ',')]
@@ -117,7 +118,8 @@ pub(super) async fn check_activities(db: &Database, viewer: &Viewer, slugs: &[St
     }
     let every = activities::all(db, viewer, &activities::Filter::default(), &[activity::Column::Slug]).await?;
     let every: Vec<_> = every.into_iter().map(|activity| activity.slug).collect();
-    let lines = unknown.iter().map(|slug| format!("--activity: there is no activity {slug}; there are {}", every.join(", ")));
+    let known = if every.is_empty() { "none at all".to_owned() } else { every.join(", ") };
+    let lines = unknown.iter().map(|slug| format!("--activity {slug} is no activity's slug; there are {known}"));
     Err(Failure { lines: lines.collect(), code: 1 })
 }
 
@@ -261,8 +263,8 @@ fn agreement_id(id: Uuid) -> String {
 /// The day in the office's own language, since calendars are for people.
 fn day(row: &Expiring) -> calendar::Day {
     let what = match row.deadline {
-        DeadlineKind::Notice => "sista dag för uppsägning",
-        DeadlineKind::End => "upphör",
+        DeadlineKind::Notice => ": sista dag för uppsägning",
+        DeadlineKind::End => " upphör",
     };
     let activity = row.activity.as_ref().map(|(_, name)| format!(", {name}")).unwrap_or_default();
     let consequence = match row.deadline {
@@ -272,7 +274,7 @@ fn day(row: &Expiring) -> calendar::Day {
     calendar::Day {
         uid: format!("{}-{}@samregister", agreement_id(row.id), row.deadline.word()),
         on: row.on,
-        summary: format!("Avtal {} {} {what}", row.number, row.counterparty),
+        summary: format!("Avtal {} med {}{what}", row.number, row.counterparty),
         description: format!("{}{activity}\n{consequence}", row.counterparty),
     }
 }

@@ -23,9 +23,10 @@ use crate::{
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  samregister import ./csv --dry-run      checks the files and says what would change
-  samregister import ./csv
-  samregister import ./csv 2> faults.txt  keeps the bad rows for whoever mends them")]
+  Check the files and say what would change:
+    samregister import ./csv --dry-run
+  Keep the bad rows for whoever mends them:
+    samregister import ./csv 2> faults.txt")]
 pub struct Options {
     /// The folder of the files
     #[arg(value_name = "DIR")]

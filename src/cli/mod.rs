@@ -18,9 +18,11 @@ pub mod verify;
 use std::{
     ffi::OsString,
     io::{self, ErrorKind, IsTerminal, Write},
+    path::Path,
     process::ExitCode,
 };
 
+use chrono::{Datelike, NaiveDate};
 use clap::{Parser, Subcommand};
 use terminal_size::{Width, terminal_size};
 use tracing_subscriber::EnvFilter;
@@ -45,19 +47,24 @@ pub struct Program {
 
 const HELP: &str = "\
 Examples:
-  samregister serve --demo                                    a throw-away register to try, with a token for each role
-  samregister migrate && samregister import ./csv             a register of your own, filled from CSV files
-  samregister serve                                           the API, on http://127.0.0.1:8080
-  samregister expiring --within-days 90 --check               exits with 3 when agreements are about to end
-  samregister revenue --from 2026-01-01 --to 2026-12-31       revenue, cost and result of each activity
+  A throw-away register to try, with a token for each role:
+    samregister serve --demo
+  A register of your own, filled from CSV files:
+    samregister migrate && samregister import ./csv && samregister serve
+  Which agreements are about to end? Exits with 3 when there are any:
+    samregister expiring --within-days 90 --check
+  Revenue, cost and result of each activity:
+    samregister revenue --from 2026-01-01 --to 2026-12-31
 
-Settings stand in the environment or in samregister.toml in the working directory, under the same names:
-  DATABASE_URL              sqlite://samregister.db?mode=rwc unless set, or postgres://…
-  SAMREGISTER_BIND          127.0.0.1:8080 unless set
-  SAMREGISTER_JWT_SECRET    what tokens are signed with (at least 32 bytes), or SAMREGISTER_JWT_PUBLIC_KEY, a PEM file
-  SAMREGISTER_LOG           what is logged, as debug; SAMREGISTER_LOG_FORMAT=json for machines
+Settings, in the environment or in samregister.toml in the working directory:
+  DATABASE_URL            sqlite://samregister.db?mode=rwc, or postgres://…
+  SAMREGISTER_BIND        where to listen; 127.0.0.1:8080 unless set
+  SAMREGISTER_JWT_SECRET  signs tokens: at least 32 bytes. Or set
+                          SAMREGISTER_JWT_PUBLIC_KEY to a PEM file
+  SAMREGISTER_LOG         what is logged, as info or debug
+  SAMREGISTER_LOG_FORMAT  text, or json for machines
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a check found something.";
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a check found something";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -103,7 +110,7 @@ impl Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let lines = match &error {
-            Error::Invalid(faults) => faults.iter().map(|fault| format!("{}: {}", fault.path, fault.message)).collect(),
+            Error::Invalid(faults) => faults.iter().map(|fault| format!("{} {}", fault.path, fault.message)).collect(),
             // Whoever runs a command at the machine may see what nobody else may.
             Error::Internal(cause) => vec![format!("the register failed: {cause}")],
             other => vec![other.to_string()],
@@ -162,13 +169,15 @@ impl Command {
 /// Reads the settings and starts the log, for a command that is no server: it tells only what goes wrong, unless somebody asked for more.
 fn settings() -> Result<Settings> {
     let settings = Settings::of_process()?;
-    let is_asked_for = std::env::var("SAMREGISTER_LOG").is_ok_and(|filter| !filter.trim().is_empty());
-    start_log(&settings, if is_asked_for { &settings.log } else { "warn" });
+    start_log(&settings, "warn");
     Ok(settings)
 }
 
-/// Starts the log, on stderr.
-fn start_log(settings: &Settings, filter: &str) {
+/// Starts the log, on stderr, with what the settings ask for or else with this filter.
+fn start_log(settings: &Settings, otherwise: &str) {
+    // The settings don't tell their own default from what somebody wrote, which is the same for a server and not for others.
+    let is_asked_for = settings.log != "info" || std::env::var("SAMREGISTER_LOG").is_ok_and(|filter| !filter.trim().is_empty());
+    let filter = if is_asked_for { &settings.log } else { otherwise };
     let log = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(filter)).with_writer(io::stderr);
     let wants_colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     match settings.log_format {
@@ -182,18 +191,24 @@ fn start_log(settings: &Settings, filter: &str) {
 /// Connects to the database of this address; makes it when `may_make` and it is a file that isn't there.
 async fn connect(url: &str, may_make: bool) -> Result<Database> {
     if url.contains(":memory:") || url.contains("mode=memory") {
-        return Err(Failure::new("DATABASE_URL: is a database in memory, which every connection has one of its own; name a file"));
+        return Err(Failure::new("DATABASE_URL names a database in memory, of which every connection would have its own; name a file"));
+    }
+    // An address of a server may hold a password, and is never shown.
+    let file = url.strip_prefix("sqlite:").map(|rest| rest.strip_prefix("//").unwrap_or(rest)).map(|rest| rest.split('?').next().unwrap_or(rest));
+    if let Some(file) = file.filter(|file| !may_make && !file.contains('%') && !Path::new(file).exists()) {
+        return Err(Failure::new(format!("there is no register in {file}; `samregister migrate` makes one")));
     }
     let address = if may_make { url.to_owned() } else { url.replace("mode=rwc", "mode=rw") };
-    // An address of a server may hold a password.
-    let place = if url.starts_with("sqlite:") { url.split('?').next().unwrap_or_default() } else { "the PostgreSQL server of DATABASE_URL" };
     Database::connect(&address, Clock::system(), None).await.map_err(|error| {
-        let cause = match error {
+        let cause = match &error {
             Error::Internal(cause) => cause.to_string(),
             other => other.to_string(),
         };
-        let advice = if may_make || !url.starts_with("sqlite:") { "" } else { "; `samregister migrate` makes a register there" };
-        Failure::new(format!("cannot open {place}: {cause}{advice}"))
+        let cause = cause.strip_prefix("Connection Error: ").unwrap_or(&cause);
+        Failure::new(match file {
+            Some(file) => format!("cannot open {file}: {cause}; is there such a folder, and may it be written to?"),
+            None => format!("cannot reach the PostgreSQL server of DATABASE_URL: {cause}; does it run, and are its address, user and password right?"),
+        })
     })
 }
 
@@ -235,6 +250,12 @@ fn json(document: &impl serde::Serialize) -> Result<String> {
     Ok(format!("{text}\n"))
 }
 
+/// Reads a day of the command line.
+fn day(text: &str) -> std::result::Result<NaiveDate, &'static str> {
+    let day = text.parse().ok().filter(|day: &NaiveDate| (1900..=2999).contains(&day.year()));
+    day.ok_or("no such day; write it as 2026-12-31")
+}
+
 /// A count with its noun: `1 agreement`, `2 agreements`.
 fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
@@ -268,6 +289,6 @@ mod tests {
         faults.add("A", "is bad");
         faults.add("B", "is worse");
         let failure = faults.finish().map_err(Failure::from).unwrap_err();
-        assert_eq!((failure.lines, failure.code), (vec!["A: is bad".to_owned(), "B: is worse".to_owned()], 1));
+        assert_eq!((failure.lines, failure.code), (vec!["A is bad".to_owned(), "B is worse".to_owned()], 1));
     }
 }

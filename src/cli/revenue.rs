@@ -38,15 +38,16 @@ use crate::{
 #[command(after_help = "\
 Examples:
   samregister revenue --from 2026-01-01 --to 2026-12-31
-  samregister revenue --from 2024-01-01 --to 2026-12-31 --group-by activity,year --basis paid
-  samregister revenue --from 2026-01-01 --to 2026-12-31 --group-by member,quarter --format csv > members.csv
-  samregister revenue --from 2026-01-01 --to 2026-12-31 --format xlsx --output revenue-2026.xlsx")]
+  samregister revenue --from 2024-01-01 --to 2026-12-31 --basis paid \\
+    --group-by activity,year
+  samregister revenue --from 2026-01-01 --to 2026-12-31 --group-by member,quarter \\
+    --format xlsx --output revenue-2026.xlsx")]
 pub struct Options {
     /// First day
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = super::day)]
     from: NaiveDate,
     /// Last day
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = super::day)]
     to: NaiveDate,
     /// What counts, and on which day
     #[arg(long, value_enum, default_value_t = Basis::Invoiced)]
@@ -105,8 +106,10 @@ enum Format {
 
 impl Options {
     fn check(&self) -> Result<()> {
-        if self.from > self.to {
-            return Err(Failure::usage(format!("--to {} is before --from {}", self.to, self.from)));
+        let mut faults = Faults::default();
+        self.ask().check(&mut faults);
+        if let Some(fault) = faults.into_inner().pop() {
+            return Err(Failure::usage(format!("--to {} {}", self.to, fault.message)));
         }
         if self.format == Format::Xlsx && self.output.is_none() && io::stdout().is_terminal() {
             return Err(Failure::usage("--format xlsx needs --output FILE, since a terminal can't show a workbook"));
@@ -149,6 +152,7 @@ pub async fn run(options: Options) -> Result {
 
     let shown = Shown { report: &report, names: &names, grouping: options.grouping() };
     let document = match options.format {
+        Format::Table if report.rows.is_empty() => format!("no revenue, cost or grant from {} to {}\n", options.from, options.to).into_bytes(),
         Format::Table => format!("{}\n{}\n", table(&shown.for_people()), options.caption()).into_bytes(),
         Format::Json => options.document(&shown.for_programs())?.into_bytes(),
         Format::Csv => sheet::csv(&shown.for_programs())?,
@@ -244,7 +248,8 @@ impl Shown<'_> {
         columns.extend(self.grouping.period.map(|_| Column::new("period", "Period", Kind::Text)));
         columns.extend(self.grouping.activity.then_some(Column::new("activity_name", "Activity", Kind::Text)));
         columns.extend(self.grouping.member.then_some(Column::new("member_name", "Member", Kind::Text)));
-        self.grid(columns, |group| {
+        let is_one_row = columns.is_empty();
+        let grid = self.grid(columns, Cell::Text("Total".into()), |group| {
             let mut cells = Vec::new();
             cells.extend(self.grouping.period.map(|_| Cell::text(group.period.clone())));
             cells.extend(self.grouping.activity.then(|| match group.activity.and_then(|id| self.names.activities.get(&id)) {
@@ -256,7 +261,9 @@ impl Shown<'_> {
                 None => Cell::Text("(no member)".into()),
             }));
             cells
-        })
+        });
+        // A single row is its own total.
+        Grid { total: grid.total.filter(|_| !is_one_row), ..grid }
     }
 
     fn for_programs(&self) -> Grid {
@@ -268,7 +275,7 @@ impl Shown<'_> {
         if self.grouping.member {
             columns.extend([Column::new("member", "Member", Kind::Text), Column::new("member_name", "Member's name", Kind::Text)]);
         }
-        self.grid(columns, |group| {
+        self.grid(columns, Cell::Empty, |group| {
             let mut cells = Vec::new();
             cells.extend(self.grouping.period.map(|_| Cell::text(group.period.clone())));
             if self.grouping.activity {
@@ -283,8 +290,8 @@ impl Shown<'_> {
         })
     }
 
-    /// The rows with these columns before the sums, and `groups` to fill them.
-    fn grid(&self, mut columns: Vec<Column>, groups: impl Fn(&Group) -> Vec<Cell>) -> Grid {
+    /// The rows with these columns before the sums, and `groups` to fill them; `total` stands first in the row of totals.
+    fn grid(&self, mut columns: Vec<Column>, total: Cell, groups: impl Fn(&Group) -> Vec<Cell>) -> Grid {
         let before = columns.len();
         columns.extend([
             Column::new("net", "Net", Kind::Money),
@@ -303,7 +310,7 @@ impl Shown<'_> {
             cells
         };
         let rows = self.report.rows.iter().map(|row| with_sums(groups(&row.group), &row.sums)).collect();
-        let heading = (0..before).map(|place| if place == 0 { Cell::Text("Total".into()) } else { Cell::Empty });
+        let heading = (0..before).map(|place| if place == 0 { total.clone() } else { Cell::Empty });
         Grid { columns, rows, total: Some(with_sums(heading.collect(), &self.report.total)) }
     }
 }

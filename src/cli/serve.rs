@@ -20,16 +20,25 @@ use crate::{
 #[command(after_help = "\
 Examples:
   samregister serve --demo
-  SAMREGISTER_JWT_SECRET=$(openssl rand -hex 32) samregister serve --bind 0.0.0.0:8080
+  export SAMREGISTER_JWT_SECRET=$(openssl rand -hex 32)
+  samregister serve --bind 0.0.0.0:8080
 
-Routes: /graphql the API, /graphiql its explorer, /schema.graphql its schema, /healthz and /readyz for whoever watches it.")]
+Routes:
+  /graphql             the API
+  /graphiql            its explorer, for a browser
+  /schema.graphql      its schema
+  /healthz, /readyz    whether it lives, whether it can answer")]
 pub struct Options {
     /// Fill a throw-away register with example data, gone when the server stops
     #[arg(long)]
     demo: bool,
     /// Where to listen, in place of SAMREGISTER_BIND
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = read_address)]
     bind: Option<SocketAddr>,
+}
+
+fn read_address(text: &str) -> std::result::Result<SocketAddr, &'static str> {
+    text.parse().map_err(|_| "must be an address and a port, as 127.0.0.1:8080")
 }
 
 /// Serves until it is told to stop.
@@ -38,7 +47,7 @@ pub struct Options {
 /// When a setting is bad, the address is taken, or the database can't be reached or migrated.
 pub async fn run(options: Options) -> Result {
     let mut settings = if options.demo { demo::settings()? } else { Settings::of_process()? };
-    start_log(&settings, &settings.log);
+    start_log(&settings, "info,sea_orm_migration=warn");
     settings.bind = options.bind.unwrap_or(settings.bind);
     if options.demo {
         return serve_demo(&settings).await;

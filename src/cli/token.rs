@@ -30,7 +30,7 @@ Examples:
   samregister token --role OFFICE --subject anna@example.se
   samregister token --role MEMBER --member 222000-1834
   samregister token --role ACTIVITY_LEAD --activity bip indikatorer --days 90
-  samregister token --role SERVICE --scope agreements:read members:read --days 365 --subject expiry-check")]
+  samregister token --role SERVICE --scope agreements:read --subject cron")]
 pub struct Options {
     /// What the bearer is; several roles add up
     #[arg(long = "role", required = true, num_args = 1.., value_name = "ROLE", value_delimiter = ',', ignore_case = true,

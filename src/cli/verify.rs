@@ -27,7 +27,8 @@ use crate::{
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
-  samregister verify || mail -s \"The register is broken\" kansli@example.se   in a cron table
+  A letter from cron, only when something is broken:
+    samregister verify > list || mail -s Register kansli@example.se < list
 
 Exit codes: 0 nothing found; 3 something is broken, each breach on a line.")]
 pub struct Options {}

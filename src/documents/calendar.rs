@@ -49,6 +49,24 @@ mod tests {
             description: "Rad ett\nrad två".into(),
         };
         let text = render("Avtal", &[day], DateTime::UNIX_EPOCH);
-        insta::assert_snapshot!(text.replace("\r\n", "\n"), @"");
+        insta::assert_snapshot!(text.replace("\r\n", "\n"), @r"
+        BEGIN:VCALENDAR
+        VERSION:2.0
+        PRODID:-//Samregister//Samregister//SV
+        CALSCALE:GREGORIAN
+        METHOD:PUBLISH
+        NAME:Avtal
+        X-WR-CALNAME:Avtal
+        BEGIN:VEVENT
+        DESCRIPTION:Rad ett\nrad två
+        DTEND;VALUE=DATE:20270101
+        DTSTAMP:19700101T000000Z
+        DTSTART;VALUE=DATE:20261231
+        SUMMARY:Avtal 2026-0042\, Åre\; ö: sista dag för uppsägning
+        TRANSP:TRANSPARENT
+        UID:agreement_1-NOTICE@samregister
+        END:VEVENT
+        END:VCALENDAR
+        ");
     }
 }

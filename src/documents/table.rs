@@ -3,7 +3,7 @@
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle};
 use entity::money::Money;
 
-use super::{Cell, Grid};
+use super::{Cell, Grid, Kind};
 use crate::swedish;
 
 /// A line under the header and no other.
@@ -21,10 +21,13 @@ pub fn render(grid: &Grid, width: Option<u16>) -> String {
         table.add_row(row.iter().map(shown));
     }
     for (place, column) in grid.columns.iter().enumerate() {
-        if let Some(shown) = table.column_mut(place)
-            && column.kind.is_number()
-        {
+        let Some(shown) = table.column_mut(place) else { continue };
+        // With the blank between columns that makes two.
+        shown.set_padding((0, 1));
+        if column.kind.is_number() {
             shown.set_cell_alignment(CellAlignment::Right);
+        }
+        if column.kind != Kind::Text {
             // Half a number is worse than a long line.
             shown.set_constraint(ColumnConstraint::ContentWidth);
         }
@@ -54,7 +57,7 @@ mod tests {
     use chrono::NaiveDate;
 
     use super::*;
-    use crate::documents::{Column, Kind};
+    use crate::documents::Column;
 
     #[test]
     fn numbers_stand_to_the_right_and_sums_below_a_line() {
@@ -65,6 +68,13 @@ mod tests {
         ];
         let total = Some(vec![Cell::Text("Total".into()), Cell::Money(Money(-123_456_700)), Cell::Empty]);
         let table = render(&Grid { columns, rows, total }, None);
-        insta::assert_snapshot!(table.replace('\u{a0}', " "), @"");
+        insta::assert_snapshot!(table.replace('\u{a0}', " "), @r"
+         Name              Net   On
+        ────────────────────────────────────
+         Åmål     1 234 567,00   1970-01-01
+                             –
+        ────────────────────────────────────
+         Total   −1 234 567,00
+        ");
     }
 }

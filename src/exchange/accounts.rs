@@ -7,11 +7,10 @@ use ::entity::{
     id::{ActivityId, CostId, GrantId},
     kind::SubjectKind,
     money::Money,
-    sparse::Sparse,
 };
 use chrono::NaiveDate;
 use sea_orm::{
-    ActiveModelBehavior, ActiveModelTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter, sea_query::Expr,
+    ActiveModelBehavior, ActiveModelTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, sea_query::Expr,
 };
 use serde::Serialize;
 
@@ -129,7 +128,7 @@ where
 {
     let Some(mut table) = import.open(M::FILE)? else { return Ok(()) };
     while let Some(mut lines) = import.chunk(&mut table, read::<M>)? {
-        let activities = keys::activities(import, lines.iter().map(|line| Some(line.draft.activity.as_str()))).await?;
+        let activities = keys::activities(import, keys::given(lines.iter().map(|line| Some(line.draft.activity.as_str())))).await?;
         for line in &mut lines {
             let activity = line.draft.activity.clone();
             line.draft.activity_id = activities.find(line, "activity", Some(&activity));

@@ -88,10 +88,11 @@ pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
 }
 
 async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
-    let texts = lines.iter().map(|line| line.draft.key.as_str());
-    let existing = keys::existing::<activity::Model>(import.tx(), texts, &activity::Model::every_column()).await?;
+    let own = keys::given(lines.iter().map(|line| Some(line.draft.key.as_str())));
+    let existing = keys::existing::<activity::Model>(import.tx(), &own, &activity::Model::every_column()).await?;
     let existing = whole(import.tx(), existing).await?;
-    let contacts = lines.iter().flat_map(|line| [&line.draft.board_contact, &line.draft.lead]).map(|key| key.as_ref()?.as_deref());
+    let contacts = lines.iter().flat_map(|line| [&line.draft.board_contact, &line.draft.lead]);
+    let contacts = keys::given(contacts.map(|key| key.as_ref()?.as_deref()));
     let contacts = keys::references::<contact::Model, ContactId>(import, "contact", File::Contacts, contacts).await?;
     let slugs = lines.iter().map(|line| line.draft.slug.clone()).collect();
     let mut slugs = Claims::new(keys::owners::<activity::Model>(import.tx(), activity::Column::Slug, &slugs).await?);
@@ -137,7 +138,7 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
 
 /// The activities with their ways of funding.
 async fn whole(tx: &DatabaseTransaction, rows: HashMap<String, activity::Model>) -> Result<HashMap<String, Whole>> {
-    let mut funding = funding_of(tx, rows.values().map(|row| row.id)).await?;
+    let mut funding = funding_of(tx, rows.values().map(|row| row.id).collect()).await?;
     let whole = |(key, row): (String, activity::Model)| {
         let funding = funding.remove(&row.id).unwrap_or_default();
         (key, Whole { row, funding })
@@ -145,8 +146,8 @@ async fn whole(tx: &DatabaseTransaction, rows: HashMap<String, activity::Model>)
     Ok(rows.into_iter().map(whole).collect())
 }
 
-async fn funding_of(tx: &DatabaseTransaction, ids: impl Iterator<Item = ActivityId>) -> Result<HashMap<ActivityId, Vec<FundingKind>>> {
-    let theirs = among(tx.get_database_backend(), Expr::col(activity_funding::Column::ActivityId), ids.collect::<BTreeSet<_>>());
+async fn funding_of(tx: &DatabaseTransaction, ids: BTreeSet<ActivityId>) -> Result<HashMap<ActivityId, Vec<FundingKind>>> {
+    let theirs = among(tx.get_database_backend(), Expr::col(activity_funding::Column::ActivityId), ids);
     let mut of: HashMap<ActivityId, Vec<FundingKind>> = HashMap::new();
     for row in activity_funding::Entity::find().filter(theirs).all(tx).await? {
         of.entry(row.activity_id).or_default().push(row.kind);
@@ -213,7 +214,7 @@ fn read_report(cells: &mut Cells<'_>) -> Option<ReportDraft> {
 pub(super) async fn import_status_reports(import: &mut Import<'_>) -> Result<()> {
     let Some(mut table) = import.open(File::StatusReports)? else { return Ok(()) };
     while let Some(mut lines) = import.chunk(&mut table, read_report)? {
-        let activities = keys::activities(import, lines.iter().map(|line| Some(line.draft.activity.as_str()))).await?;
+        let activities = keys::activities(import, keys::given(lines.iter().map(|line| Some(line.draft.activity.as_str())))).await?;
         for line in &mut lines {
             let activity = line.draft.activity.clone();
             line.draft.activity_id = activities.find(line, "activity", Some(&activity));
@@ -263,9 +264,9 @@ pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
     let mut sheet = export.begin(File::Activities, order.len())?;
     for ids in order.chunks(export::CHUNK) {
         let rows: Vec<activity::Model> = export.rows(ids).await?;
-        let mut funding = funding_of(&export.tx, rows.iter().map(|row| row.id)).await?;
+        let mut funding = funding_of(&export.tx, rows.iter().map(|row| row.id).collect()).await?;
         let contacts = rows.iter().flat_map(|row| [row.board_contact_id, row.lead_contact_id]).flatten();
-        let contacts = keys::keys_of::<contact::Model>(&export.tx, contacts.map(Into::into)).await?;
+        let contacts = keys::keys_of::<contact::Model>(&export.tx, contacts.map(Into::into).collect()).await?;
         for row in rows {
             let funding: Vec<&str> = funding.remove(&row.id).unwrap_or_default().into_iter().map(FundingKind::word).collect();
             sheet.write([

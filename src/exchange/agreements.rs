@@ -27,12 +27,15 @@ use super::{
 use crate::{
     clock::day_of,
     database::among,
-    error::{Faults, LINE, Result, TEXT},
+    error::{Faults, Result, TEXT},
     swedish, terms,
 };
 
 /// The longest number of a document, in characters.
 pub(super) const NUMBER: usize = 40;
+
+/// The longest parameters, in characters.
+const PARAMETERS: usize = 200_000;
 
 /// A row of agreements.csv. What is null twice has no column.
 struct Draft {
@@ -94,7 +97,7 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
         withdrawn_on: cells.given("withdrawn_on").then(|| cells.optional_day("withdrawn_on")),
         termination_reason: cells.given("termination_reason").then(|| cells.optional_text("termination_reason", TEXT)),
         replaces: cells.given("replaces").then(|| cells.optional_key("replaces")),
-        parameters: cells.given("parameters").then(|| cells.optional_text("parameters", TEXT)),
+        parameters: cells.given("parameters").then(|| cells.optional_text("parameters", PARAMETERS)),
     };
     cells.check(|faults| check(&draft, faults));
     Some(draft)
@@ -185,7 +188,7 @@ struct Known {
 
 /// Merges rows into the register, but for those whose predecessor isn't there yet.
 async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>, is_last: bool, has_changed: &mut bool) -> Result<Vec<Line<Draft>>> {
-    let replaced = lines.iter().map(|line| line.draft.replaces.as_ref()?.as_deref());
+    let replaced = keys::given(lines.iter().map(|line| line.draft.replaces.as_ref()?.as_deref()));
     let replaced = keys::references::<agreement::Model, AgreementId>(import, "agreement", File::Agreements, replaced).await?;
     let waits = |line: &Line<Draft>| {
         let replaces = line.draft.replaces.iter().flatten().next();
@@ -193,13 +196,13 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>, is_last: bool, 
     };
     let (postponed, lines): (Vec<_>, Vec<_>) = lines.into_iter().partition(waits);
 
-    let texts = lines.iter().map(|line| line.draft.key.as_str());
-    let existing = keys::existing::<agreement::Model>(import.tx(), texts, &agreement::Model::every_column()).await?;
-    let versions = lines.iter().filter_map(|line| line.draft.template.as_deref().zip(line.draft.template_version));
+    let own = keys::given(lines.iter().map(|line| Some(line.draft.key.as_str())));
+    let existing = keys::existing::<agreement::Model>(import.tx(), &own, &agreement::Model::every_column()).await?;
+    let versions = lines.iter().filter_map(|line| line.draft.template.clone().zip(line.draft.template_version)).collect();
     let known = Known {
         existing: whole(import.tx(), existing).await?,
-        activities: keys::activities(import, lines.iter().map(|line| line.draft.activity.as_deref())).await?,
-        parties: keys::parties(import, lines.iter().map(|line| Some(line.draft.counterparty.as_str()))).await?,
+        activities: keys::activities(import, keys::given(lines.iter().map(|line| line.draft.activity.as_deref()))).await?,
+        parties: keys::parties(import, keys::given(lines.iter().map(|line| Some(line.draft.counterparty.as_str())))).await?,
         versions: keys::template_versions(import, versions).await?,
         replaced,
     };
@@ -207,9 +210,14 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>, is_last: bool, 
     let mut numbers = Claims::new(keys::owners::<agreement::Model>(import.tx(), agreement::Column::Number, &numbers).await?);
     let mut successors = Claims::new(successors_of(import.tx(), &lines, &known).await?);
 
+    let circle: BTreeSet<String> = if is_last { lines.iter().map(|line| line.draft.key.clone()).collect() } else { BTreeSet::new() };
     let mut batch = Batch::default();
     let mut predecessors = BTreeSet::new();
     for mut line in lines {
+        if line.draft.replaces.iter().flatten().any(|key| *key == line.draft.key || circle.contains(key)) {
+            line.fault("replaces", "leads back to the agreement itself");
+            line.draft.replaces = None;
+        }
         let before = known.existing.get(&line.draft.key);
         let after = build(&mut line, before, &known);
         let old = before.map(|before| &before.row);
@@ -245,9 +253,6 @@ fn build(line: &mut Line<Draft>, before: Option<&Whole>, known: &Known) -> Whole
     let (member_id, organisation_id) = Party::columns(party);
     let version = line.draft.template.as_deref().zip(line.draft.template_version).map(|(slug, version)| version_name(slug, version));
     let template_version_id = known.versions.find(line, "template_version", version.as_deref());
-    if replaces.iter().flatten().any(|key| *key == line.draft.key) {
-        line.fault("replaces", "must be another agreement");
-    }
     let replaces_id = match replaces {
         Some(key) => known.replaced.find(line, "replaces", key.as_deref()),
         None => old.and_then(|old| old.replaces_id),
@@ -305,7 +310,7 @@ fn is_same_json(one: Option<&str>, other: Option<&str>) -> bool {
 
 /// The agreements with their parameters.
 async fn whole(tx: &DatabaseTransaction, rows: HashMap<String, agreement::Model>) -> Result<HashMap<String, Whole>> {
-    let mut parameters = parameters_of(tx, rows.values().map(|row| row.id)).await?;
+    let mut parameters = parameters_of(tx, rows.values().map(|row| row.id).collect()).await?;
     let whole = |(key, row): (String, agreement::Model)| {
         let parameters = parameters.remove(&row.id);
         (key, Whole { row, parameters })
@@ -313,8 +318,8 @@ async fn whole(tx: &DatabaseTransaction, rows: HashMap<String, agreement::Model>
     Ok(rows.into_iter().map(whole).collect())
 }
 
-async fn parameters_of(tx: &DatabaseTransaction, ids: impl Iterator<Item = AgreementId>) -> Result<HashMap<AgreementId, String>> {
-    let theirs = among(tx.get_database_backend(), Expr::col(agreement_parameters::Column::AgreementId), ids.collect::<BTreeSet<_>>());
+async fn parameters_of(tx: &DatabaseTransaction, ids: BTreeSet<AgreementId>) -> Result<HashMap<AgreementId, String>> {
+    let theirs = among(tx.get_database_backend(), Expr::col(agreement_parameters::Column::AgreementId), ids);
     let found = agreement_parameters::Entity::find().filter(theirs).all(tx).await?;
     Ok(found.into_iter().map(|row| (row.agreement_id, row.parameters)).collect())
 }
@@ -354,7 +359,7 @@ async fn tell_predecessors(import: &mut Import<'_>, predecessors: BTreeSet<Agree
     let successors = agreement::Entity::find().filter(theirs).all(import.tx()).await?;
     let replaced_from: HashMap<AgreementId, NaiveDate> =
         successors.into_iter().filter(|row| row.signed_on.is_some()).filter_map(|row| Some((row.replaces_id?, row.starts_on))).collect();
-    let rows = keys::by_ids::<agreement::Model>(import.tx(), predecessors.into_iter().map(Into::into)).await?;
+    let rows = keys::by_ids::<agreement::Model>(import.tx(), predecessors.into_iter().map(Into::into).collect()).await?;
     let mut changed = Vec::new();
     for before in rows.into_values() {
         let after = agreement::Model { replaced_from: replaced_from.get(&before.id).copied(), ..before.clone() };
@@ -412,8 +417,8 @@ pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
     let mut sheet = export.begin(File::Agreements, order.len())?;
     for ids in order.chunks(export::CHUNK) {
         let rows: Vec<agreement::Model> = export.rows(ids).await?;
-        let replaced = keys::keys_of::<agreement::Model>(&export.tx, rows.iter().filter_map(|row| row.replaces_id).map(Into::into)).await?;
-        let mut parameters = parameters_of(&export.tx, rows.iter().map(|row| row.id)).await?;
+        let replaced = keys::keys_of::<agreement::Model>(&export.tx, rows.iter().filter_map(|row| row.replaces_id).map(Into::into).collect()).await?;
+        let mut parameters = parameters_of(&export.tx, rows.iter().map(|row| row.id).collect()).await?;
         for row in rows {
             let version = row.template_version_id.and_then(|id| versions.get(&id));
             sheet.write([

@@ -52,6 +52,12 @@ impl<'a> Cells<'a> {
         self.header.place(column).is_some()
     }
 
+    /// Whether the cell says just this.
+    pub fn says(&self, column: &str, text: &str) -> bool {
+        let field = self.header.place(column).and_then(|place| self.record.get(place)).unwrap_or_default();
+        field.trim_ascii() == text.as_bytes()
+    }
+
     /// The text without blanks around it; empty when it is bad, or the file hasn't the column.
     pub fn raw(&mut self, column: &str) -> &'a str {
         let field = self.header.place(column).and_then(|place| self.record.get(place)).unwrap_or_default();

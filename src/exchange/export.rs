@@ -5,9 +5,10 @@ use std::{
     fs,
     io::{self, BufWriter},
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
 };
 
-use ::entity::{activity, member, organisation, sparse::Sparse};
+use ::entity::{activity, member, organisation};
 use sea_orm::{
     AccessMode, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, ExprTrait, IsolationLevel, Order, TransactionTrait,
     sea_query::{Expr, Query},
@@ -16,8 +17,8 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::{
-    File, Progress, Watcher, accounts, activities, agreements, invoices,
-    keys::{self, Identified, Keyed},
+    File, Progress, Watcher, accounts, activities, agreements, fee_schedules, invoices,
+    keys::{Identified, Keyed},
     members, organisations, templates, unusable,
 };
 use crate::{
@@ -66,7 +67,7 @@ pub async fn export(db: &Database, viewer: &Viewer, to: &Path, watcher: Watcher<
         activities: every_key::<activity::Model>(&tx).await?,
         tx,
         folder,
-        watcher,
+        watcher: Mutex::new(watcher),
         done: Vec::new(),
     };
     members::export(&mut export).await?;
@@ -92,7 +93,8 @@ pub(super) struct Export<'a> {
     pub organisations: HashMap<Uuid, String>,
     pub activities: HashMap<Uuid, String>,
     folder: TempDir,
-    watcher: Watcher<'a>,
+    /// In a mutex only so that the export may be lent across threads.
+    watcher: Mutex<Watcher<'a>>,
     done: Vec<Exported>,
 }
 
@@ -126,7 +128,9 @@ impl Export<'_> {
 
     /// Tells how far a file has come.
     pub fn tell(&mut self, sheet: &Sheet) {
-        (self.watcher)(Progress { file: sheet.file, rows: sheet.rows, done: sheet.rows, of: sheet.of.max(sheet.rows) });
+        let of = std::cmp::max(sheet.of, sheet.rows);
+        let watcher = self.watcher.get_mut().unwrap_or_else(PoisonError::into_inner);
+        watcher(Progress { file: sheet.file, rows: sheet.rows, done: sheet.rows, of });
     }
 
     /// Ends a file.

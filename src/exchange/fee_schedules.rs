@@ -96,7 +96,7 @@ pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
     let Some(mut table) = import.open(File::FeeSchedules)? else { return Ok(()) };
     let mut touched = BTreeSet::new();
     while let Some(mut lines) = import.chunk(&mut table, read)? {
-        let activities = keys::activities(import, lines.iter().map(|line| line.draft.activity.as_deref())).await?;
+        let activities = keys::activities(import, keys::given(lines.iter().map(|line| line.draft.activity.as_deref()))).await?;
         for line in &mut lines {
             let activity = line.draft.activity.clone();
             line.draft.activity_id = activities.find(line, "activity", activity.as_deref());

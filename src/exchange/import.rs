@@ -4,6 +4,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     fmt, io,
     path::Path,
+    sync::{Mutex, PoisonError},
 };
 
 use ::entity::kind::SubjectKind;
@@ -14,7 +15,7 @@ use uuid::Uuid;
 use super::{
     File, Progress, Watcher, accounts, activities, agreements,
     cells::{Cells, Line},
-    invoices,
+    fee_schedules, invoices,
     keys::{self, Keyed},
     members, organisations,
     reading::{Next, Table},
@@ -154,7 +155,7 @@ pub async fn import(db: &Database, viewer: &Viewer, from: &Path, dry_run: bool, 
     let mut import = Import {
         change,
         folder: from,
-        watcher,
+        watcher: Mutex::new(watcher),
         bad: Vec::new(),
         more: 0,
         bad_keys: BTreeSet::new(),
@@ -201,7 +202,8 @@ fn other_files(folder: &Path) -> Result<Vec<String>, Error> {
 pub(super) struct Import<'a> {
     pub change: Change,
     pub folder: &'a Path,
-    watcher: Watcher<'a>,
+    /// In a mutex only so that the import may be lent across threads.
+    watcher: Mutex<Watcher<'a>>,
     bad: Vec<BadRow>,
     more: u64,
     bad_keys: BTreeSet<(File, String)>,
@@ -239,6 +241,7 @@ impl Import<'_> {
         table: &mut Table,
         mut read: impl FnMut(&mut Cells<'_>) -> Option<D>,
     ) -> Result<Option<Vec<Line<D>>>, Error> {
+        let is_quiet = table.is_quiet;
         let mut lines = Vec::with_capacity(most);
         while lines.len() < most {
             match table.next()? {
@@ -247,14 +250,16 @@ impl Import<'_> {
                         lines.push(Line { number: cells.line, draft, faults: cells.faults, follows: false });
                     }
                 }
-                Next::Bad(row) => self.reject(row),
+                Next::Bad(row) if !is_quiet => self.reject(row),
+                Next::Bad(_) => {}
                 Next::End => break,
             }
         }
         if let Some(report) = self.files.get_mut(&table.file) {
             report.rows = report.rows.max(table.rows);
         }
-        (self.watcher)(Progress { file: table.file, rows: table.rows, done: table.position(), of: table.size });
+        let watcher = self.watcher.get_mut().unwrap_or_else(PoisonError::into_inner);
+        watcher(Progress { file: table.file, rows: table.rows, done: table.position(), of: table.size });
         Ok((!lines.is_empty()).then_some(lines))
     }
 
@@ -291,8 +296,8 @@ impl Import<'_> {
     /// Faults every row whose key another row of the file had before it.
     pub async fn check_keys<M: Keyed, D>(&mut self, file: File, lines: &mut [Line<D>], key: impl Fn(&D) -> &str) -> Result<(), Error> {
         // A row that is known by its id may have a key as well.
-        let by_id = lines.iter().map(|line| key(&line.draft)).filter(|key| keys::as_id(key).is_some());
-        let by_id = keys::existing::<M>(self.tx(), by_id, &[M::ID, M::IMPORT_KEY]).await?;
+        let by_id = keys::given(lines.iter().map(|line| Some(key(&line.draft)).filter(|key| keys::as_id(key).is_some())));
+        let by_id = keys::existing::<M>(self.tx(), &by_id, &[M::ID, M::IMPORT_KEY]).await?;
         let name_of = |draft: &D| by_id.get(key(draft)).map_or_else(|| key(draft).to_owned(), Keyed::key);
         self.check_names(file, lines, "key", name_of).await
     }

@@ -16,7 +16,7 @@ use ::entity::{
     status_report, template, template_version,
 };
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, ExprTrait, Iden,
+    ConnectionTrait, DatabaseTransaction, EntityTrait, ExprTrait,
     sea_query::{Expr, Query},
 };
 use uuid::Uuid;
@@ -78,26 +78,21 @@ pub(super) fn as_id(key: &str) -> Option<Uuid> {
 }
 
 /// The rows that these keys stand for.
-pub(super) async fn existing<M: Keyed>(
-    tx: &DatabaseTransaction,
-    keys: impl IntoIterator<Item = &str>,
-    columns: &[Column<M>],
-) -> Result<HashMap<String, M>>
+pub(super) async fn existing<M: Keyed>(tx: &DatabaseTransaction, keys: &BTreeSet<String>, columns: &[Column<M>]) -> Result<HashMap<String, M>>
 where
     Column<M>: Copy,
 {
     let backend = tx.get_database_backend();
-    let keys: BTreeSet<&str> = keys.into_iter().filter(|key| !key.is_empty()).collect();
     let mut found = HashMap::new();
     if keys.is_empty() {
         return Ok(found);
     }
     let select = || Query::select().columns(columns.iter().copied()).from(M::Entity::default()).take();
-    let by_key = select().and_where(among_words(backend, Expr::col(M::IMPORT_KEY), keys.iter().copied())).take();
+    let by_key = select().and_where(among_words(backend, Expr::col(M::IMPORT_KEY), keys)).take();
     for row in rows::<M>(tx, &by_key, columns).await? {
         found.insert(row.key(), row);
     }
-    let ids: Vec<Uuid> = keys.iter().filter(|key| !found.contains_key(**key)).filter_map(|key| as_id(key)).collect();
+    let ids: Vec<Uuid> = keys.iter().filter(|key| !found.contains_key(*key)).filter_map(|key| as_id(key)).collect();
     if !ids.is_empty() {
         let by_id = select().and_where(among(backend, Expr::col(M::ID), ids)).take();
         for row in rows::<M>(tx, &by_id, columns).await? {
@@ -108,11 +103,10 @@ where
 }
 
 /// The rows with these ids, whole.
-pub(super) async fn by_ids<M: Keyed>(tx: &DatabaseTransaction, ids: impl IntoIterator<Item = Uuid>) -> Result<HashMap<Uuid, M>>
+pub(super) async fn by_ids<M: Keyed>(tx: &DatabaseTransaction, ids: BTreeSet<Uuid>) -> Result<HashMap<Uuid, M>>
 where
     Column<M>: Copy,
 {
-    let ids: BTreeSet<Uuid> = ids.into_iter().collect();
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
@@ -126,11 +120,10 @@ where
 }
 
 /// The keys that stand for the rows with these ids.
-pub(super) async fn keys_of<M: Keyed>(tx: &impl ConnectionTrait, ids: impl IntoIterator<Item = Uuid>) -> Result<HashMap<Uuid, String>>
+pub(super) async fn keys_of<M: Keyed>(tx: &DatabaseTransaction, ids: BTreeSet<Uuid>) -> Result<HashMap<Uuid, String>>
 where
     Column<M>: Copy,
 {
-    let ids: BTreeSet<Uuid> = ids.into_iter().collect();
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
@@ -188,36 +181,35 @@ impl<T: Clone> References<T> {
     }
 }
 
-fn wanted<'k>(keys: impl IntoIterator<Item = Option<&'k str>>) -> BTreeSet<String> {
+/// The keys that are given at all. Statements take them as a set, since an iterator over rows could not be lent across threads.
+pub(super) fn given<'k>(keys: impl IntoIterator<Item = Option<&'k str>>) -> BTreeSet<String> {
     keys.into_iter().flatten().filter(|key| !key.is_empty()).map(str::to_owned).collect()
 }
 
 /// The ids of what these keys of one noun stand for.
-pub(super) async fn references<'k, M: Keyed, I: From<Uuid> + Clone>(
+pub(super) async fn references<M: Keyed, I: From<Uuid> + Clone>(
     import: &Import<'_>,
     noun: &'static str,
     file: File,
-    keys: impl IntoIterator<Item = Option<&'k str>>,
+    keys: BTreeSet<String>,
 ) -> Result<References<I>>
 where
     Column<M>: Copy,
 {
-    let keys = wanted(keys);
-    let found = existing::<M>(import.tx(), keys.iter().map(String::as_str), &[M::ID, M::IMPORT_KEY]).await?;
+    let found = existing::<M>(import.tx(), &keys, &[M::ID, M::IMPORT_KEY]).await?;
     let found = found.into_iter().map(|(key, row)| (key, I::from(row.id()))).collect();
     References::new(import, noun, &[file], keys, found).await
 }
 
 /// The activities that these keys or slugs stand for.
-pub(super) async fn activities<'k>(import: &Import<'_>, keys: impl IntoIterator<Item = Option<&'k str>>) -> Result<References<ActivityId>> {
-    let keys = wanted(keys);
+pub(super) async fn activities(import: &Import<'_>, keys: BTreeSet<String>) -> Result<References<ActivityId>> {
     let mut found: HashMap<String, ActivityId> = owners::<activity::Model>(import.tx(), activity::Column::Slug, &keys)
         .await?
         .into_iter()
         .map(|(slug, id)| (slug, ActivityId(id)))
         .collect();
     let columns = [activity::Column::Id, activity::Column::ImportKey];
-    let by_key = existing::<activity::Model>(import.tx(), keys.iter().map(String::as_str), &columns).await?;
+    let by_key = existing::<activity::Model>(import.tx(), &keys, &columns).await?;
     found.extend(by_key.into_iter().map(|(key, row)| (key, row.id)));
     References::new(import, "activity", &[File::Activities], keys, found).await
 }
@@ -241,8 +233,7 @@ impl Party {
 }
 
 /// The members and organisations that these keys or organisation numbers stand for.
-pub(super) async fn parties<'k>(import: &Import<'_>, keys: impl IntoIterator<Item = Option<&'k str>>) -> Result<References<Party>> {
-    let keys = wanted(keys);
+pub(super) async fn parties(import: &Import<'_>, keys: BTreeSet<String>) -> Result<References<Party>> {
     let tx = import.tx();
     let mut found = HashMap::new();
     // The surest way last, so that it wins: a member's key, an organisation's, a number.
@@ -253,10 +244,9 @@ pub(super) async fn parties<'k>(import: &Import<'_>, keys: impl IntoIterator<Ite
         let members = owners::<member::Model>(tx, member::Column::OrgNumber, &numbers).await?;
         found.extend(members.into_iter().map(|(key, id)| (key, Party::Member(id.into()))));
     }
-    let texts = || keys.iter().map(String::as_str);
-    let organisations = existing::<organisation::Model>(tx, texts(), &[organisation::Column::Id, organisation::Column::ImportKey]).await?;
+    let organisations = existing::<organisation::Model>(tx, &keys, &[organisation::Column::Id, organisation::Column::ImportKey]).await?;
     found.extend(organisations.into_iter().map(|(key, row)| (key, Party::Organisation(row.id))));
-    let members = existing::<member::Model>(tx, texts(), &[member::Column::Id, member::Column::ImportKey]).await?;
+    let members = existing::<member::Model>(tx, &keys, &[member::Column::Id, member::Column::ImportKey]).await?;
     found.extend(members.into_iter().map(|(key, row)| (key, Party::Member(row.id))));
     References::new(import, "member or organisation", &[File::Members, File::Organisations], keys, found).await
 }
@@ -267,12 +257,8 @@ pub(super) fn version_name(slug: &str, version: i32) -> String {
 }
 
 /// The template versions that these slugs and numbers stand for, under their [`version_name`].
-pub(super) async fn template_versions<'k>(
-    import: &Import<'_>,
-    versions: impl IntoIterator<Item = (&'k str, i32)>,
-) -> Result<References<TemplateVersionId>> {
-    let versions: BTreeSet<(&str, i32)> = versions.into_iter().collect();
-    let slugs: BTreeSet<&str> = versions.iter().map(|(slug, _)| *slug).collect();
+pub(super) async fn template_versions(import: &Import<'_>, versions: BTreeSet<(String, i32)>) -> Result<References<TemplateVersionId>> {
+    let slugs: BTreeSet<&str> = versions.iter().map(|(slug, _)| slug.as_str()).collect();
     let mut found = HashMap::new();
     if !slugs.is_empty() {
         let tx = import.tx();
@@ -293,7 +279,7 @@ pub(super) async fn template_versions<'k>(
             found.insert(version_name(&slug, version), row.try_get_by_index::<TemplateVersionId>(2)?);
         }
     }
-    let keys = versions.into_iter().map(|(slug, version)| version_name(slug, version)).collect();
+    let keys = versions.iter().map(|(slug, version)| version_name(slug, *version)).collect();
     References::new(import, "template", &[File::Templates], keys, found).await
 }
 

@@ -9,6 +9,7 @@ use ::entity::{
     member, member_billing, member_former_name, member_municipality,
     money::Money,
     number::OrgNumber,
+    organisation,
 };
 use chrono::NaiveDate;
 use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, sea_query::Expr};
@@ -138,7 +139,7 @@ pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
 
 /// Merges rows into the register, but for those whose successor isn't there yet.
 async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>, is_last: bool) -> Result<Vec<Line<Draft>>> {
-    let successors = lines.iter().map(|line| line.draft.successor.as_ref()?.as_deref());
+    let successors = keys::given(lines.iter().map(|line| line.draft.successor.as_ref()?.as_deref()));
     let successors = keys::references::<member::Model, MemberId>(import, "member", File::Members, successors).await?;
     let waits = |line: &Line<Draft>| {
         let successor = line.draft.successor.iter().flatten().next();
@@ -147,19 +148,14 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>, is_last: bool) 
     let (postponed, lines): (Vec<_>, Vec<_>) = lines.into_iter().partition(waits);
 
     let columns = <member::Model as ::entity::sparse::Sparse>::every_column();
-    let existing = keys::existing::<member::Model>(import.tx(), lines.iter().map(|line| line.draft.key.as_str()), &columns).await?;
-    let existing = whole(import.tx(), existing).await?;
-    let others = lines.iter().map(|line| Some(line.draft.key.as_str()));
-    let organisations =
-        keys::existing::<::entity::organisation::Model>(import.tx(), others.flatten(), &[
-            ::entity::organisation::Column::Id,
-            ::entity::organisation::Column::ImportKey,
-        ])
-        .await?;
-    let areas = contact_areas(import, lines.iter().filter_map(|line| line.draft.contact_area.as_deref())).await?;
+    let own = keys::given(lines.iter().map(|line| Some(line.draft.key.as_str())));
+    let existing = whole(import.tx(), keys::existing(import.tx(), &own, &columns).await?).await?;
+    let organisations = keys::existing::<organisation::Model>(import.tx(), &own, &[organisation::Column::Id, organisation::Column::ImportKey]).await?;
+    let areas = contact_areas(import, keys::given(lines.iter().map(|line| line.draft.contact_area.as_deref()))).await?;
     let numbers = lines.iter().filter_map(|line| line.draft.org_number.as_ref().map(ToString::to_string)).collect();
     let mut numbers = Claims::new(keys::owners::<member::Model>(import.tx(), member::Column::OrgNumber, &numbers).await?);
 
+    let circle: BTreeSet<String> = if is_last { lines.iter().map(|line| line.draft.key.clone()).collect() } else { BTreeSet::new() };
     let mut batch = Batch::default();
     for mut line in lines {
         let before = existing.get(&line.draft.key);
@@ -167,8 +163,9 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>, is_last: bool) 
         if organisations.contains_key(&line.draft.key) {
             line.fault("key", "is an organisation's too; each needs a key of its own");
         }
-        if line.draft.successor.iter().flatten().any(|key| *key == line.draft.key) {
-            line.fault("successor", "must be another member");
+        if line.draft.successor.iter().flatten().any(|key| *key == line.draft.key || circle.contains(key)) {
+            line.fault("successor", "leads back to the member itself");
+            line.draft.successor = None;
         }
         let successor = line.draft.successor.clone().map(|key| successors.find(&mut line, "successor", key.as_deref()));
         let number = line.draft.org_number.as_ref().map(ToString::to_string);
@@ -273,8 +270,8 @@ async fn write(import: &Import<'_>, batch: Batch<Whole>, existing: &HashMap<Stri
 }
 
 /// The contact areas with these names, under their folded ones; those that are not there are made.
-pub(super) async fn contact_areas<'k>(import: &mut Import<'_>, names: impl Iterator<Item = &'k str>) -> Result<HashMap<String, ContactAreaId>> {
-    let names: BTreeMap<String, &str> = names.map(|name| (swedish::key(name), name)).collect();
+pub(super) async fn contact_areas(import: &mut Import<'_>, names: BTreeSet<String>) -> Result<HashMap<String, ContactAreaId>> {
+    let names: BTreeMap<String, String> = names.into_iter().map(|name| (swedish::key(&name), name)).collect();
     if names.is_empty() {
         return Ok(HashMap::new());
     }
@@ -285,7 +282,7 @@ pub(super) async fn contact_areas<'k>(import: &mut Import<'_>, names: impl Itera
     let mut added = Vec::new();
     for (key, name) in names {
         if !areas.contains_key(&key) {
-            let area = contact_area::Model { id: ContactAreaId::new(), name: name.to_owned(), name_key: key.clone() };
+            let area = contact_area::Model { id: ContactAreaId::new(), name, name_key: key.clone() };
             import.change.record(SubjectKind::ContactArea, area.id, None::<&()>, Some(&area))?;
             areas.insert(key, area.id);
             added.push(area);
@@ -322,7 +319,7 @@ fn read_allocation(cells: &mut Cells<'_>) -> Option<AllocationDraft> {
 pub(super) async fn import_allocations(import: &mut Import<'_>) -> Result<()> {
     let Some(mut table) = import.open(File::Allocations)? else { return Ok(()) };
     while let Some(mut lines) = import.chunk(&mut table, read_allocation)? {
-        let members = lines.iter().map(|line| Some(line.draft.member.as_str()));
+        let members = keys::given(lines.iter().map(|line| Some(line.draft.member.as_str())));
         let members = keys::references::<member::Model, MemberId>(import, "member", File::Members, members).await?;
         for line in &mut lines {
             let member = line.draft.member.clone();
@@ -367,7 +364,7 @@ pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
     let mut sheet = export.begin(File::Members, order.len())?;
     for ids in order.chunks(export::CHUNK) {
         let rows: Vec<member::Model> = export.rows(ids).await?;
-        let areas = contact_area_names(&export.tx, rows.iter().filter_map(|row| row.contact_area_id)).await?;
+        let areas = contact_area_names(&export.tx, rows.iter().filter_map(|row| row.contact_area_id).collect()).await?;
         let mut wholes = whole(&export.tx, rows.iter().map(|row| (row.key(), row.clone())).collect()).await?;
         for Whole { row, municipalities, billing, former_names } in rows.iter().filter_map(|row| wholes.remove(&row.key())) {
             let former_names: Vec<_> = former_names.iter().map(|(name, until)| format!("{name}@{until}")).collect();
@@ -399,9 +396,9 @@ pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
 /// The names of these contact areas.
 pub(super) async fn contact_area_names(
     tx: &DatabaseTransaction,
-    ids: impl IntoIterator<Item = ContactAreaId>,
+    ids: BTreeSet<ContactAreaId>,
 ) -> Result<HashMap<ContactAreaId, String>> {
-    let mine = among(tx.get_database_backend(), Expr::col(contact_area::Column::Id), ids.into_iter().collect::<BTreeSet<_>>());
+    let mine = among(tx.get_database_backend(), Expr::col(contact_area::Column::Id), ids);
     let found = contact_area::Entity::find().filter(mine).all(tx).await?;
     Ok(found.into_iter().map(|area| (area.id, area.name)).collect())
 }

@@ -48,9 +48,9 @@ pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
 }
 
 async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
-    let texts = || lines.iter().map(|line| line.draft.key.as_str());
-    let existing = keys::existing::<organisation::Model>(import.tx(), texts(), &organisation::Model::every_column()).await?;
-    let members = keys::existing::<member::Model>(import.tx(), texts(), &[member::Column::Id, member::Column::ImportKey]).await?;
+    let own = keys::given(lines.iter().map(|line| Some(line.draft.key.as_str())));
+    let existing = keys::existing::<organisation::Model>(import.tx(), &own, &organisation::Model::every_column()).await?;
+    let members = keys::existing::<member::Model>(import.tx(), &own, &[member::Column::Id, member::Column::ImportKey]).await?;
     let numbers = lines.iter().filter_map(|line| line.draft.org_number.as_ref().map(ToString::to_string)).collect();
     let mut numbers = Claims::new(keys::owners::<organisation::Model>(import.tx(), organisation::Column::OrgNumber, &numbers).await?);
     let mut batch = Batch::default();
@@ -127,14 +127,14 @@ pub(super) async fn import_contacts(import: &mut Import<'_>) -> Result<()> {
 }
 
 async fn merge_contacts(import: &mut Import<'_>, lines: Vec<Line<ContactDraft>>) -> Result<()> {
-    let texts = lines.iter().map(|line| line.draft.key.as_str());
-    let existing = keys::existing::<contact::Model>(import.tx(), texts, &contact::Model::every_column()).await?;
-    let members = lines.iter().map(|line| line.draft.member.as_deref());
+    let own = keys::given(lines.iter().map(|line| Some(line.draft.key.as_str())));
+    let existing = keys::existing::<contact::Model>(import.tx(), &own, &contact::Model::every_column()).await?;
+    let members = keys::given(lines.iter().map(|line| line.draft.member.as_deref()));
     let members = keys::references::<member::Model, _>(import, "member", File::Members, members).await?;
-    let organisations = lines.iter().map(|line| line.draft.organisation.as_ref()?.as_deref());
+    let organisations = keys::given(lines.iter().map(|line| line.draft.organisation.as_ref()?.as_deref()));
     let organisations =
         keys::references::<organisation::Model, OrganisationId>(import, "organisation", File::Organisations, organisations).await?;
-    let areas = contact_areas(import, lines.iter().filter_map(|line| line.draft.contact_area.as_ref()?.as_deref())).await?;
+    let areas = contact_areas(import, keys::given(lines.iter().map(|line| line.draft.contact_area.as_ref()?.as_deref()))).await?;
     let mut batch = Batch::default();
     for mut line in lines {
         let before = existing.get(&line.draft.key);
@@ -204,7 +204,7 @@ pub(super) async fn export_contacts(export: &mut Export<'_>) -> Result<()> {
     let mut sheet = export.begin(File::Contacts, order.len())?;
     for ids in order.chunks(export::CHUNK) {
         let rows: Vec<contact::Model> = export.rows(ids).await?;
-        let areas = contact_area_names(&export.tx, rows.iter().filter_map(|row| row.contact_area_id)).await?;
+        let areas = contact_area_names(&export.tx, rows.iter().filter_map(|row| row.contact_area_id).collect()).await?;
         for row in rows {
             sheet.write([
                 row.key(),

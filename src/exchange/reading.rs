@@ -27,6 +27,8 @@ pub(super) struct Table {
     pub rows: u64,
     /// Its size in bytes.
     pub size: u64,
+    /// Whether rows that can't be read as such are passed over: they were told when the file was read before.
+    pub is_quiet: bool,
     reader: csv::Reader<Lines<fs::File>>,
     record: ByteRecord,
     header: Header,
@@ -91,7 +93,7 @@ impl Table {
         }
         let Some(header) = header(file, &record, &mut fault) else { return Ok(None) };
         let separator = char::from(separator);
-        Ok(Some(Self { file, separator, rows: 0, size: metadata.len(), reader, record, header, finished: false }))
+        Ok(Some(Self { file, separator, rows: 0, size: metadata.len(), is_quiet: false, reader, record, header, finished: false }))
     }
 
     /// Bytes read so far.

@@ -152,7 +152,7 @@ pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
 }
 
 async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
-    let activities = keys::activities(import, lines.iter().map(|line| line.draft.activity.as_deref())).await?;
+    let activities = keys::activities(import, keys::given(lines.iter().map(|line| line.draft.activity.as_deref()))).await?;
     let slugs: BTreeSet<String> = lines.iter().map(|line| line.draft.slug.clone()).collect();
     let existing = versions(import.tx(), &slugs).await?;
     let mut templates = templates(import.tx(), &slugs).await?;
@@ -168,7 +168,8 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
         let stated = template_of(&line.draft, activity_id, old.as_ref());
         if let (Some(first), Some(old)) = (firsts.get(&slug), &old) {
             let differing = [("title", stated.title != old.title), ("kind", stated.kind != old.kind), ("activity", stated.activity_id != old.activity_id)];
-            for (column, _) in differing.into_iter().filter(|(_, differs)| *differs && line.is_good()) {
+            let was_good = line.is_good();
+            for (column, _) in differing.into_iter().filter(|(_, differs)| *differs && was_good) {
                 line.fault(column, format!("must be that of line {first}, which is of the same template"));
             }
         }
@@ -227,7 +228,8 @@ fn keep(line: &mut Line<Draft>, before: &Whole) {
         ("published_at", draft.published_at.flatten().is_some_and(|at| Some(at) != old.published_at), NEVER),
         ("state", draft.state < old.state, "must not go back; a version is drafted, published and retired in this order"),
     ];
-    for (column, _, reason) in faults.into_iter().filter(|(_, differs, _)| *differs && line.is_good()).collect::<Vec<_>>() {
+    let was_good = line.is_good();
+    for (column, _, reason) in faults.into_iter().filter(|(_, differs, _)| *differs && was_good) {
         line.fault(column, reason);
     }
 }

@@ -122,12 +122,12 @@ impl Activity {
     async fn agreements(
         &self,
         ctx: &Context<'_>,
-        filter: Option<AgreementFilter>,
-        order_by: Option<AgreementOrder>,
-        first: Option<i32>,
-        after: Option<String>,
-        last: Option<i32>,
-        before: Option<String>,
+        #[graphql(desc = "Which; all when left out.")] filter: Option<AgreementFilter>,
+        #[graphql(desc = "By number when left out.")] order_by: Option<AgreementOrder>,
+        #[graphql(desc = "That many from the front, 0 to 200; 25 when neither this nor `last` is given.")] first: Option<i32>,
+        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
+        #[graphql(desc = "That many from the back, 0 to 200.")] last: Option<i32>,
+        #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
     ) -> Result<Connection<Agreement>> {
         agreements_of(ctx, &self.0, agreements::Of::Activity, |row| row.id.0, filter, order_by, page::args(first, after, last, before))
             .await
@@ -137,7 +137,7 @@ impl Activity {
     async fn coverage(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "As of this day; today when left out")] on: Option<Given<Date>>,
+        #[graphql(desc = "As of this day; today when left out.")] on: Option<Given<Date>>,
     ) -> Result<Coverage> {
         coverage_of(ctx, &self.0, on).await
     }
@@ -156,7 +156,7 @@ impl Activity {
     }
 
     /// What was invoiced and paid in one year, what it cost and what is left; nought where you may not see revenue.
-    async fn result(&self, ctx: &Context<'_>, #[graphql(desc = "Calendar year")] year: i32) -> Result<ActivityResult> {
+    async fn result(&self, ctx: &Context<'_>, #[graphql(desc = "Calendar year.")] year: i32) -> Result<ActivityResult> {
         let results = self.0.load(ctx, "", revenue::result_of(database(ctx), viewer(ctx), &ids(&self.0), year)).await?;
         Ok(ActivityResult::new(year, results.get(&self.0.id).cloned().unwrap_or_default()))
     }
@@ -165,10 +165,10 @@ impl Activity {
     async fn status_reports(
         &self,
         ctx: &Context<'_>,
-        first: Option<i32>,
-        after: Option<String>,
-        last: Option<i32>,
-        before: Option<String>,
+        #[graphql(desc = "That many from the front, 0 to 200; 25 when neither this nor `last` is given.")] first: Option<i32>,
+        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
+        #[graphql(desc = "That many from the back, 0 to 200.")] last: Option<i32>,
+        #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
     ) -> Result<Connection<StatusReport>> {
         reports_of(ctx, &self.0, page::args(first, after, last, before)).await
     }
@@ -279,11 +279,11 @@ impl ActivityQuery {
     async fn activities(
         &self,
         ctx: &Context<'_>,
-        filter: Option<ActivityFilter>,
-        first: Option<i32>,
-        after: Option<String>,
-        last: Option<i32>,
-        before: Option<String>,
+        #[graphql(desc = "Which; all when left out.")] filter: Option<ActivityFilter>,
+        #[graphql(desc = "That many from the front, 0 to 200; 25 when neither this nor `last` is given.")] first: Option<i32>,
+        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
+        #[graphql(desc = "That many from the back, 0 to 200.")] last: Option<i32>,
+        #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
     ) -> Result<Connection<Activity>> {
         let mut faults = Faults::default();
         let filter = filter.unwrap_or_default().check(&mut faults);
@@ -299,7 +299,7 @@ impl ActivityQuery {
     }
 
     /// One activity; null when there is none.
-    async fn activity(&self, ctx: &Context<'_>, by: ActivityBy) -> Option<Result<Activity>> {
+    async fn activity(&self, ctx: &Context<'_>, #[graphql(desc = "Which.")] by: ActivityBy) -> Option<Result<Activity>> {
         find(ctx, by).await.transpose()
     }
 }
@@ -418,7 +418,7 @@ pub struct ActivityMutation;
 #[Object]
 impl ActivityMutation {
     /// Starts an activity. CONFLICT with reason SLUG_TAKEN when another one has the slug.
-    async fn activity_start(&self, ctx: &Context<'_>, input: ActivityStartInput) -> Result<Activity> {
+    async fn activity_start(&self, ctx: &Context<'_>, #[graphql(desc = "What to start.")] input: ActivityStartInput) -> Result<Activity> {
         let mut faults = Faults::default();
         let new = launch::NewActivity {
             slug: input.slug,
@@ -437,7 +437,7 @@ impl ActivityMutation {
     }
 
     /// Changes what is known of an activity.
-    async fn activity_update(&self, ctx: &Context<'_>, input: ActivityUpdateInput) -> Result<Activity> {
+    async fn activity_update(&self, ctx: &Context<'_>, #[graphql(desc = "What changes.")] input: ActivityUpdateInput) -> Result<Activity> {
         let mut faults = Faults::default();
         let id = row_id(&input.activity, "activity", "input.activity", &mut faults);
         let changes = launch::ActivityChanges {
@@ -456,7 +456,7 @@ impl ActivityMutation {
     }
 
     /// Sets an activity's last day. CONFLICT with reason AGREEMENTS_IN_FORCE and their numbers when participation agreements go on after it; ALREADY_CLOSED when it has ended before today.
-    async fn activity_close(&self, ctx: &Context<'_>, input: ActivityCloseInput) -> Result<Activity> {
+    async fn activity_close(&self, ctx: &Context<'_>, #[graphql(desc = "Which, and when.")] input: ActivityCloseInput) -> Result<Activity> {
         let mut faults = Faults::default();
         let id = row_id(&input.activity, "activity", "input.activity", &mut faults);
         let ends_on = input.ends_on.take("input.endsOn", &mut faults).0;
@@ -465,7 +465,7 @@ impl ActivityMutation {
     }
 
     /// Books a cost of an activity; the same twice are two costs.
-    async fn cost_record(&self, ctx: &Context<'_>, input: CostRecordInput) -> Result<Activity> {
+    async fn cost_record(&self, ctx: &Context<'_>, #[graphql(desc = "The cost.")] input: CostRecordInput) -> Result<Activity> {
         let mut faults = Faults::default();
         let new = accounts::NewBooking {
             activity: row_id(&input.activity, "activity", "input.activity", &mut faults),
@@ -479,7 +479,7 @@ impl ActivityMutation {
     }
 
     /// Books a grant (bidrag) to an activity; the same twice are two grants.
-    async fn grant_record(&self, ctx: &Context<'_>, input: GrantRecordInput) -> Result<Activity> {
+    async fn grant_record(&self, ctx: &Context<'_>, #[graphql(desc = "The grant.")] input: GrantRecordInput) -> Result<Activity> {
         let mut faults = Faults::default();
         let new = accounts::NewBooking {
             activity: row_id(&input.activity, "activity", "input.activity", &mut faults),
@@ -493,7 +493,7 @@ impl ActivityMutation {
     }
 
     /// Files a report on an activity in your name, for the board. FORBIDDEN unless you lead the activity or are the office.
-    async fn status_report_file(&self, ctx: &Context<'_>, input: StatusReportFileInput) -> Result<StatusReport> {
+    async fn status_report_file(&self, ctx: &Context<'_>, #[graphql(desc = "The report.")] input: StatusReportFileInput) -> Result<StatusReport> {
         file(ctx, input).await
     }
 }

@@ -282,7 +282,7 @@ pub struct FeeMutation;
 impl FeeMutation {
     /// Sets a price of taking part in an activity. It takes the place of one with the same first day and basis; an open-ended one that
     /// it begins in ends the day before. CONFLICT with reason OVERLAPS when another of the basis holds on a day of it.
-    async fn fee_schedule_set(&self, ctx: &Context<'_>, input: FeeScheduleSetInput) -> Result<Activity> {
+    async fn fee_schedule_set(&self, ctx: &Context<'_>, #[graphql(desc = "The price.")] input: FeeScheduleSetInput) -> Result<Activity> {
         let mut faults = Faults::default();
         let new = input.check(&mut faults);
         let activity = new.activity.unwrap_or_default();
@@ -291,7 +291,7 @@ impl FeeMutation {
     }
 
     /// Sets the network's own service or membership fee, as `feeScheduleSet` does for an activity. The one in force on 1 January counts for the year.
-    async fn network_fee_set(&self, ctx: &Context<'_>, input: NetworkFeeSetInput) -> Result<FeeSchedule> {
+    async fn network_fee_set(&self, ctx: &Context<'_>, #[graphql(desc = "The price.")] input: NetworkFeeSetInput) -> Result<FeeSchedule> {
         let mut faults = Faults::default();
         let new = input.check(&mut faults);
         let id = schedules::set(database(ctx), viewer(ctx), new, faults).await?;

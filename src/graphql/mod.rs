@@ -35,6 +35,7 @@ pub struct Query(
     ViewerQuery,
     members::MemberQuery,
     activities::ActivityQuery,
+    fees::FeeQuery,
     agreements::AgreementQuery,
     templates::TemplateQuery,
     invoices::InvoiceQuery,

@@ -417,13 +417,13 @@ on_both!(what_expires_is_a_window_and_says_why, |app| async move {
         (r#"(withinDays: 0, from: "2026-12-01")"#, vec![]),
         (r#"(from: "2026-12-15")"#, vec![]),
         (r#"(from: "2026-12-16")"#, vec!["2025-0002"]),
-        (r#"(withinDays: 365, from: "2026-12-16")"#, vec!["2025-0002", "2027-11-30", "2027-12-31"]),
+        // Its next notice day is a year later; the successor's end is later still.
+        (r#"(withinDays: 380, from: "2026-12-16")"#, vec!["2025-0002", "2025-0001", "2026-0003"]),
         (r#"(withinDays: 3660, from: "2030-01-01")"#, vec!["2025-0001"]),
         (r#"(filter: { activity: ["bip"] })"#, vec!["2026-0001"]),
         (r#"(filter: { contactArea: "Väst" })"#, vec!["2025-0001"]),
         ("(filter: { status: [NOTICE_GIVEN] })", vec!["2026-0001"]),
     ] {
-        let found: Vec<_> = found.into_iter().map(|number| match number { "2027-11-30" => "2025-0001", "2027-12-31" => "2026-0003", other => other }).collect();
         assert_eq!(expiring(&office, arguments).await, found, "{arguments}");
     }
     let list = "expiringAgreements(withinDays: 3000, filter: { includeAcknowledged: true }, ";
@@ -489,7 +489,7 @@ on_both!(each_sees_its_own, |app| async move {
         assert_eq!(numbers(&answer, "agreements"), found, "{who}");
         assert_eq!(answer["agreements"]["totalCount"], found.len(), "{who}");
     }
-    assert_eq!(listed(&app.service("agreements:read"), "").await.len(), 10);
+    assert_eq!(listed(&app.service("agreements:read"), "first: 25").await.len(), 10);
     // What may not be seen is not there, whichever way it is asked for.
     for name in ["draft", "renewing"] {
         let answer = gotland.ask("query($id: ID!) { node(id: $id) { id } agreement(by: { id: $id }) { id } }", json!({ "id": register.id(name) })).await;

@@ -8,7 +8,7 @@ use crate::{
     samples::Samples,
 };
 
-/// A number of each noun, as ids are written, that nothing has.
+/// What follows the noun in the ids of things that are not there.
 const NOTHING: &str = "0197aaaaaaaa7000800000000000000a";
 
 /// Does a deed as the office.

@@ -8,7 +8,9 @@ mod samples;
 
 // What is promised
 mod access;
+mod activities;
 mod bad_input;
+mod fees;
 mod http;
 mod layers;
 mod schema;

@@ -1,0 +1,67 @@
+//! The three files, written side by side.
+
+use std::collections::BTreeSet;
+
+use ::entity::{agreement, id::InvoiceId, invoice};
+
+use super::{
+    super::{
+        File,
+        export::{CHUNK, Export, key_in, optional},
+        keys::{self, Keyed},
+    },
+    merging::parts_of,
+};
+use crate::error::Result;
+
+/// Writes invoices.csv, invoice_lines.csv and payments.csv.
+pub(in super::super) async fn export(export: &mut Export<'_>) -> Result<()> {
+    let order = export.in_order_of_keys::<invoice::Model>().await?;
+    let mut sheet = export.begin(File::Invoices, order.len())?;
+    let mut line_sheet = export.begin(File::InvoiceLines, 0)?;
+    let mut payment_sheet = export.begin(File::Payments, 0)?;
+    for ids in order.chunks(CHUNK) {
+        let rows: Vec<invoice::Model> = export.rows(ids).await?;
+        let mut parts = parts_of(&export.tx, rows.iter().map(|row| row.id).collect::<BTreeSet<InvoiceId>>()).await?;
+        let credited = rows.iter().filter_map(|row| row.credits_id).map(Into::into).collect();
+        let credited = keys::keys_of::<invoice::Model>(&export.tx, credited).await?;
+        let agreements = parts.values().flat_map(|(lines, _)| lines).filter_map(|line| line.agreement_id).map(Into::into).collect();
+        let agreements = keys::keys_of::<agreement::Model>(&export.tx, agreements).await?;
+        for row in rows {
+            let key = row.key();
+            let (lines, payments) = parts.remove(&row.id).unwrap_or_default();
+            for line in lines {
+                line_sheet.write([
+                    key.clone(),
+                    line.description,
+                    export.activity(line.activity_id),
+                    key_in(&agreements, line.agreement_id),
+                    optional(line.period_from),
+                    optional(line.period_to),
+                    line.quantity.to_string(),
+                    line.unit_price.to_string(),
+                    line.vat_rate.to_string(),
+                    line.account,
+                ])?;
+            }
+            for payment in payments {
+                payment_sheet.write([key.clone(), payment.received_on.to_string(), payment.amount.to_string(), payment.reference])?;
+            }
+            sheet.write([
+                key,
+                optional(row.number),
+                row.kind.to_string(),
+                export.party(row.member_id, row.organisation_id),
+                optional(row.issued_on),
+                optional(row.due_on),
+                key_in(&credited, row.credits_id),
+                optional(row.ocr),
+                row.rounding.to_string(),
+            ])?;
+        }
+        export.tell(&sheet);
+    }
+    export.end(sheet)?;
+    export.end(line_sheet)?;
+    export.end(payment_sheet)
+}

@@ -1,0 +1,429 @@
+//! What the files say of an invoice, held against the register: what is new is written, and what was issued stays as it is.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use ::entity::{
+    id::{InvoiceId, InvoiceLineId},
+    invoice, invoice_line,
+    kind::{InvoiceKind, SubjectKind},
+    money::Money,
+    number,
+    sparse::Sparse,
+};
+use sea_orm::{
+    ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
+    sea_query::{Expr, Query},
+};
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::{
+    super::{
+        File,
+        import::{BadRow, Fate, Import},
+        keys::{self, Claims, Party, References},
+        staging,
+        writing::Batch,
+    },
+    credits::{self, Credits},
+    drafts::{Head, Incoming, LineDraft},
+    payments::{self, Payments},
+};
+use crate::{
+    database::{among, among_words},
+    error::Result,
+    invoices::amounts::{self, Priced, Share},
+    swedish,
+};
+
+/// An invoice with its lines and payments, as its audit entries show it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub(super) struct Whole {
+    #[serde(flatten)]
+    pub row: invoice::Model,
+    pub lines: Vec<invoice_line::Model>,
+    pub payments: Vec<::entity::payment::Model>,
+}
+
+impl Whole {
+    fn is_issued(&self) -> bool {
+        self.row.issued_on.is_some()
+    }
+
+    /// What people call it.
+    pub fn name(&self) -> String {
+        let noun = if self.row.kind == InvoiceKind::CreditNote { "credit note" } else { "invoice" };
+        format!("{noun} {}", self.row.number.as_deref().unwrap_or_default())
+    }
+
+    fn shares(&self) -> Vec<Share> {
+        self.lines.iter().map(|line| Share { net: line.net, vat: line.vat }).collect()
+    }
+}
+
+/// What a chunk's invoices refer to, and the values that they may take.
+struct Known {
+    existing: HashMap<String, Whole>,
+    /// Keys with bad rows among their lines or payments.
+    shunned: HashSet<String>,
+    parties: References<Party>,
+    credits: Credits,
+    numbers: Claims<String>,
+    ocrs: Claims<String>,
+}
+
+/// What is to be written.
+#[derive(Default)]
+struct Writes {
+    rows: Batch<invoice::Model>,
+    lines: Batch<invoice_line::Model>,
+    removed_lines: Vec<InvoiceLineId>,
+    payments: Payments,
+}
+
+/// Merges invoices into the register.
+pub(super) async fn merge(import: &mut Import<'_>, incoming: Vec<Incoming>) -> Result<()> {
+    let mut known = known(import, &incoming).await?;
+    let mut writes = Writes::default();
+    for mut incoming in incoming {
+        let before = known.existing.remove(&incoming.key);
+        if before.is_none() && incoming.head.is_none() {
+            refuse_orphans(import, &known, incoming).await?;
+            continue;
+        }
+        let after = match &before {
+            Some(before) if before.is_issued() => keep(&mut incoming, before, &mut known),
+            _ => make(&mut incoming, before.as_ref(), &mut known),
+        };
+        let mut after = after;
+        payments::take(&mut incoming, &mut after, &known.credits);
+        if incoming.is_good() && !known.shunned.contains(&incoming.key) {
+            known.credits.take(&mut incoming, before.as_ref(), &after);
+        }
+        if incoming.is_good() && !known.shunned.contains(&incoming.key) {
+            write(import, &incoming, before, after, &mut writes)?;
+        } else {
+            reject(import, incoming);
+        }
+    }
+    let tx = import.tx();
+    writes.rows.write(tx).await?;
+    if !writes.removed_lines.is_empty() {
+        let theirs = among(tx.get_database_backend(), Expr::col(invoice_line::Column::Id), writes.removed_lines);
+        invoice_line::Entity::delete_many().filter(theirs).exec(tx).await?;
+    }
+    writes.lines.write(tx).await?;
+    writes.payments.write(tx).await?;
+    known.credits.settle(import).await?;
+    import.settle().await
+}
+
+/// Loads what the chunk needs, in a handful of statements.
+async fn known(import: &Import<'_>, incoming: &[Incoming]) -> Result<Known> {
+    let tx = import.tx();
+    let heads = || incoming.iter().filter_map(|incoming| incoming.head.as_ref()).map(|line| &line.draft);
+    let own = keys::given(incoming.iter().map(|incoming| Some(incoming.key.as_str())));
+    let rows = keys::existing::<invoice::Model>(tx, &own, &invoice::Model::every_column()).await?;
+    let mut parts = parts_of(tx, rows.values().map(|row| row.id).collect()).await?;
+    let existing: HashMap<String, Whole> = rows
+        .into_iter()
+        .map(|(key, row)| {
+            let (lines, payments) = parts.remove(&row.id).unwrap_or_default();
+            (key, Whole { row, lines, payments })
+        })
+        .collect();
+    let shunned = if import.is_good() { HashSet::new() } else { staging::bad(tx, File::Invoices, &own).await? };
+    let numbers: BTreeSet<&str> = heads().filter_map(|head| head.number.as_deref()).collect();
+    let ocrs = heads().flat_map(|head| [head.ocr.clone().flatten(), derived_ocr(head)]).flatten().collect();
+    Ok(Known {
+        shunned,
+        parties: keys::parties(import, keys::given(heads().map(|head| Some(head.buyer.as_str())))).await?,
+        credits: credits::load(import, keys::given(heads().map(|head| head.credits.as_deref())), &existing).await?,
+        numbers: Claims::new(numbers_of(tx, numbers).await?),
+        ocrs: Claims::new(keys::owners::<invoice::Model>(tx, invoice::Column::Ocr, &ocrs).await?),
+        existing,
+    })
+}
+
+type Parts = (Vec<invoice_line::Model>, Vec<::entity::payment::Model>);
+
+/// The lines and payments of these invoices.
+pub(super) async fn parts_of(tx: &DatabaseTransaction, ids: BTreeSet<InvoiceId>) -> Result<HashMap<InvoiceId, Parts>> {
+    let mut parts: HashMap<InvoiceId, Parts> = HashMap::new();
+    if ids.is_empty() {
+        return Ok(parts);
+    }
+    let theirs = among(tx.get_database_backend(), Expr::col(invoice_line::Column::InvoiceId), ids.iter().copied());
+    let find = invoice_line::Entity::find().filter(theirs);
+    for line in find.order_by_asc(invoice_line::Column::InvoiceId).order_by_asc(invoice_line::Column::Position).all(tx).await? {
+        parts.entry(line.invoice_id).or_default().0.push(line);
+    }
+    for payment in payments::of(tx, ids).await? {
+        parts.entry(payment.invoice_id).or_default().1.push(payment);
+    }
+    Ok(parts)
+}
+
+/// Which invoice has each of these numbers, each kind in a series of its own.
+async fn numbers_of(tx: &DatabaseTransaction, numbers: BTreeSet<&str>) -> Result<HashMap<String, Uuid>> {
+    if numbers.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let select = Query::select()
+        .columns([invoice::Column::Kind, invoice::Column::Number, invoice::Column::Id])
+        .from(invoice::Entity)
+        .and_where(among_words(tx.get_database_backend(), Expr::col(invoice::Column::Number), numbers))
+        .take();
+    let found = tx.query_all(&select).await?;
+    let row = |row: &sea_orm::QueryResult| -> Result<_> {
+        let (kind, number): (String, String) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+        Ok((format!("{kind} {number}"), row.try_get_by_index(2)?))
+    };
+    found.iter().map(row).collect()
+}
+
+/// The OCR reference that follows from an invoice's number, when it is of digits and hyphens.
+fn derived_ocr(head: &Head) -> Option<String> {
+    let number = head.number.as_deref().filter(|_| head.kind == InvoiceKind::Invoice)?;
+    let is_plain = number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+    number::ocr(&number.replace('-', "")).filter(|_| is_plain)
+}
+
+/// Lines and payments of an invoice that is nowhere.
+async fn refuse_orphans(import: &mut Import<'_>, known: &Known, incoming: Incoming) -> Result<()> {
+    if known.shunned.contains(&incoming.key) {
+        return Ok(());
+    }
+    let reason = format!("there is no invoice {}", incoming.key);
+    let lines = incoming.lines.iter().map(|(line, _)| (File::InvoiceLines, *line));
+    for (file, line) in lines.chain(incoming.payments.iter().map(|(line, _)| (File::Payments, *line))) {
+        import.reject(BadRow::new(file, line, "invoice", reason.clone()));
+    }
+    Ok(())
+}
+
+fn reject(import: &mut Import<'_>, incoming: Incoming) {
+    import.shun(File::Invoices, &incoming.key);
+    for row in incoming.bad {
+        import.reject(row);
+    }
+    if let Some(head) = incoming.head {
+        for fault in head.faults.into_inner() {
+            import.reject(BadRow::new(File::Invoices, head.number, &fault.path, fault.message));
+        }
+    }
+}
+
+/// An issued invoice as it was: the files must say the same of it.
+fn keep(incoming: &mut Incoming, before: &Whole, known: &mut Known) -> Whole {
+    let mut after = before.clone();
+    let never = format!("differs from {}, which is issued and never changes; credit it instead", before.name());
+    if let Some(mut line) = incoming.head.take() {
+        let (buyer, credited) = (line.draft.buyer.clone(), line.draft.credits.clone());
+        let party = Party::columns(known.parties.find(&mut line, "buyer", Some(&buyer)));
+        let credits_id = known.credits.find(&mut line, credited.as_deref());
+        let (head, old) = (&line.draft, &before.row);
+        let ocr = head.ocr.clone().unwrap_or_else(|| old.ocr.clone());
+        let differing = [
+            ("number", head.number != old.number),
+            ("kind", head.kind != old.kind),
+            ("buyer", party != (old.member_id, old.organisation_id)),
+            ("issued_on", head.issued_on != old.issued_on),
+            ("due_on", head.due_on != old.due_on),
+            ("credits", credits_id != old.credits_id),
+            ("ocr", old.ocr.is_some() && ocr != old.ocr),
+            ("rounding", head.rounding.is_some_and(|rounding| rounding != old.rounding)),
+        ];
+        if line.is_good() {
+            for (column, _) in differing.into_iter().filter(|(_, differs)| *differs) {
+                line.fault(column, never.clone());
+            }
+            if !known.ocrs.take(before.row.id.0, None, ocr.as_ref()) {
+                line.fault("ocr", "is that of another invoice too");
+            }
+        }
+        after.row.ocr = ocr;
+        incoming.head = Some(line);
+    }
+    if !incoming.lines.is_empty() {
+        for (place, (number, line)) in incoming.lines.iter().enumerate() {
+            let differs = before.lines.get(place).is_none_or(|old| !is_same_line(line, old));
+            if differs {
+                incoming.bad.push(BadRow::new(File::InvoiceLines, *number, "", never.clone()));
+            }
+        }
+        if incoming.lines.len() < before.lines.len() {
+            let reason = format!("has {} of the {} lines of {}", incoming.lines.len(), before.lines.len(), before.name());
+            incoming.fault("", reason);
+        }
+    }
+    after
+}
+
+fn is_same_line(line: &LineDraft, old: &invoice_line::Model) -> bool {
+    line.description == old.description
+        && (line.activity_id, line.agreement_id) == (old.activity_id, old.agreement_id)
+        && (line.period_from, line.period_to) == (old.period_from, old.period_to)
+        && (line.quantity, line.unit_price, line.vat_rate) == (old.quantity, old.unit_price, old.vat_rate)
+        && line.account.as_ref().is_none_or(|account| *account == old.account)
+}
+
+/// A new invoice, or a draft as it becomes.
+fn make(incoming: &mut Incoming, before: Option<&Whole>, known: &mut Known) -> Whole {
+    let mut after = before.cloned().unwrap_or_default();
+    if before.is_none() {
+        after.row.id = InvoiceId::new();
+        after.row.import_key = Some(incoming.key.clone());
+    }
+    if let Some(mut line) = incoming.head.take() {
+        let (buyer, credited) = (line.draft.buyer.clone(), line.draft.credits.clone());
+        let party = known.parties.find(&mut line, "buyer", Some(&buyer));
+        after.row.credits_id = known.credits.find(&mut line, credited.as_deref());
+        (after.row.member_id, after.row.organisation_id) = Party::columns(party);
+        let (row, head) = (&mut after.row, &line.draft);
+        row.kind = head.kind;
+        row.number.clone_from(&head.number);
+        row.number_key = head.number.as_deref().map(swedish::number_key).unwrap_or_default();
+        row.issued_on = head.issued_on;
+        row.due_on = head.due_on;
+        row.rounding = head.rounding.unwrap_or(row.rounding);
+        let name = head.number.as_ref().map(|number| format!("{} {number}", head.kind));
+        let (id, derived, ocr) = (row.id.0, derived_ocr(head), head.ocr.clone());
+        if !known.numbers.take(id, None, name.as_ref()) {
+            line.fault("number", "is that of another one too");
+        }
+        after.row.ocr = match ocr {
+            Some(ocr) => {
+                if !known.ocrs.take(id, None, ocr.as_ref()) {
+                    line.fault("ocr", "is that of another invoice too");
+                }
+                ocr
+            }
+            None => derived.filter(|ocr| known.ocrs.take(id, None, Some(ocr))),
+        };
+        incoming.head = Some(line);
+    }
+    if !incoming.lines.is_empty() {
+        after.lines = lines_of(incoming, &after);
+    } else if after.is_issued() {
+        incoming.fault("", "has no lines in invoice_lines.csv");
+    }
+    reckon(incoming, &mut after);
+    after
+}
+
+/// The lines that the file says; a draft's keep their ids by their place.
+fn lines_of(incoming: &Incoming, before: &Whole) -> Vec<invoice_line::Model> {
+    let line = |(position, (_, line)): (i32, &(u64, LineDraft))| {
+        let old = usize::try_from(position - 1).ok().and_then(|place| before.lines.get(place));
+        let account = || amounts::default_account(line.activity_id).to_owned();
+        invoice_line::Model {
+            id: old.map_or_else(InvoiceLineId::new, |old| old.id),
+            invoice_id: before.row.id,
+            position,
+            description: line.description.clone(),
+            activity_id: line.activity_id,
+            agreement_id: line.agreement_id,
+            period_from: line.period_from,
+            period_to: line.period_to,
+            quantity: line.quantity,
+            unit_price: line.unit_price,
+            vat_rate: line.vat_rate,
+            net: Money::ZERO,
+            vat: Money::ZERO,
+            account: line.account.clone().or_else(|| old.map(|old| old.account.clone())).unwrap_or_else(account),
+        }
+    };
+    (1..).zip(&incoming.lines).map(line).collect()
+}
+
+/// Works out the sums of a document and of its lines.
+fn reckon(incoming: &mut Incoming, after: &mut Whole) {
+    if !amounts::rates_fit_together(after.lines.iter().map(|line| line.vat_rate)) {
+        incoming.fault("", "has lines outside the scope of VAT beside others; they need an invoice of their own");
+    }
+    let priced: Vec<Priced> = after
+        .lines
+        .iter()
+        .map(|line| Priced { quantity: line.quantity, unit_price: line.unit_price, rate: line.vat_rate })
+        .collect();
+    let Some(totals) = amounts::totals(&priced, after.row.rounding) else {
+        incoming.fault("", "adds up to more than 90071992547409.91 kronor");
+        return;
+    };
+    for (line, share) in after.lines.iter_mut().zip(totals.lines) {
+        (line.net, line.vat) = (share.net, share.vat);
+    }
+    (after.row.net, after.row.vat, after.row.total) = (totals.net, totals.vat, totals.total);
+}
+
+/// Puts what differs where it is written from, and records it.
+fn write(import: &mut Import<'_>, incoming: &Incoming, before: Option<Whole>, after: Whole, writes: &mut Writes) -> Result<()> {
+    count(import, incoming, before.as_ref(), &after);
+    if before.as_ref() == Some(&after) {
+        return Ok(());
+    }
+    import.change.record(SubjectKind::Invoice, after.row.id, before.as_ref(), Some(&after))?;
+    let is_new = before.is_none();
+    let before = before.unwrap_or_default();
+    if let Some(issued_on) = after.row.issued_on.filter(|_| !before.is_issued()) {
+        import.earned_on(issued_on);
+    }
+    let shares = after.shares();
+    for payment in &after.payments {
+        let old = before.payments.iter().find(|old| old.id == payment.id);
+        if old != Some(payment) {
+            import.earned_on(payment.received_on);
+            import.earned_on(old.unwrap_or(payment).received_on);
+            writes.payments.add(payment, old.is_some(), &after.lines, &shares);
+        }
+    }
+    writes.removed_lines.extend(before.lines.iter().skip(after.lines.len()).map(|line| line.id));
+    for (place, line) in after.lines.into_iter().enumerate() {
+        match before.lines.get(place) {
+            Some(old) if *old == line => {}
+            Some(_) => writes.lines.changed.push(line),
+            None => writes.lines.added.push(line),
+        }
+    }
+    if is_new {
+        writes.rows.added.push(after.row);
+    } else if before.row != after.row {
+        writes.rows.changed.push(after.row);
+    }
+    Ok(())
+}
+
+/// Counts what became of the rows of each of the three files.
+fn count(import: &mut Import<'_>, incoming: &Incoming, before: Option<&Whole>, after: &Whole) {
+    let fate = |is_there: bool, is_same: bool| match (is_there, is_same) {
+        (false, _) => Fate::Added,
+        (true, true) => Fate::Unchanged,
+        (true, false) => Fate::Changed,
+    };
+    if incoming.head.is_some() {
+        // The sums follow from the other files.
+        let said = |row: &invoice::Model| invoice::Model {
+            net: Money::ZERO,
+            vat: Money::ZERO,
+            total: Money::ZERO,
+            paid: Money::ZERO,
+            credited: Money::ZERO,
+            first_paid_on: None,
+            settled_on: None,
+            credited_on: None,
+            ..row.clone()
+        };
+        let is_same = before.is_some_and(|before| said(&before.row) == said(&after.row));
+        import.count(File::Invoices, fate(before.is_some(), is_same));
+    }
+    for (place, line) in after.lines.iter().enumerate().take(incoming.lines.len()) {
+        let old = before.and_then(|before| before.lines.get(place));
+        import.count(File::InvoiceLines, fate(old.is_some(), old == Some(line)));
+    }
+    for (_, draft) in &incoming.payments {
+        let find = |whole: &Whole| whole.payments.iter().find(|payment| payment.reference == draft.reference).cloned();
+        let old = before.and_then(find);
+        import.count(File::Payments, fate(old.is_some(), old == find(after)));
+    }
+}

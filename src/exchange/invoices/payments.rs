@@ -1,0 +1,125 @@
+//! Payments: those that the file brings beside those that are there, and what each pays of which line.
+
+use std::collections::{BTreeSet, HashMap};
+
+use ::entity::{
+    id::{InvoiceId, PaymentId},
+    invoice_line,
+    kind::InvoiceKind,
+    payment, payment_line,
+};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, sea_query::Expr};
+
+use super::{
+    super::{
+        File,
+        import::BadRow,
+        writing::{Batch, insert},
+    },
+    credits::Credits,
+    drafts::Incoming,
+    merging::Whole,
+};
+use crate::{
+    database::among,
+    error::Result,
+    invoices::amounts::{self, Share},
+};
+
+/// The payments of these invoices, each invoice's by day and reference.
+pub(super) async fn of(tx: &DatabaseTransaction, invoices: BTreeSet<InvoiceId>) -> Result<Vec<payment::Model>> {
+    let theirs = among(tx.get_database_backend(), Expr::col(payment::Column::InvoiceId), invoices);
+    let mut found = payment::Entity::find().filter(theirs).order_by_asc(payment::Column::InvoiceId).all(tx).await?;
+    found.sort_by(|one, other| order(one).cmp(&order(other)));
+    Ok(found)
+}
+
+fn order(payment: &payment::Model) -> (InvoiceId, chrono::NaiveDate, &str) {
+    (payment.invoice_id, payment.received_on, &payment.reference)
+}
+
+/// Takes the payments that the file brings, and works out the settlement of the invoice.
+pub(super) fn take(incoming: &mut Incoming, after: &mut Whole, credits: &Credits) {
+    let mut firsts: HashMap<&str, u64> = HashMap::new();
+    let mut places: HashMap<String, usize> =
+        after.payments.iter().enumerate().map(|(place, payment)| (payment.reference.clone(), place)).collect();
+    for (line, draft) in &incoming.payments {
+        let mut fault = |column: &str, reason: String| incoming.bad.push(BadRow::new(File::Payments, *line, column, reason));
+        if let Some(first) = firsts.get(draft.reference.as_str()) {
+            fault("reference", format!("is that of line {first} too, of the same invoice: the same payment"));
+            continue;
+        }
+        firsts.insert(&draft.reference, *line);
+        match (after.row.kind, after.row.issued_on) {
+            (InvoiceKind::CreditNote, _) => fault("invoice", "is a credit note; payments are of invoices".to_owned()),
+            (_, None) => fault("invoice", "is a draft, and can't be paid before it is issued".to_owned()),
+            (_, Some(issued_on)) if draft.received_on < issued_on => {
+                fault("received_on", format!("must not be before {issued_on}, when the invoice was issued"));
+            }
+            _ => {}
+        }
+        let payment = payment::Model {
+            id: PaymentId::default(),
+            invoice_id: after.row.id,
+            received_on: draft.received_on,
+            amount: draft.amount,
+            reference: draft.reference.clone(),
+        };
+        match places.get(&draft.reference) {
+            Some(place) => after.payments[*place] = payment::Model { id: after.payments[*place].id, ..payment },
+            None => {
+                places.insert(draft.reference.clone(), after.payments.len());
+                after.payments.push(payment::Model { id: PaymentId::new(), ..payment });
+            }
+        }
+    }
+    let size = after.payments.iter().try_fold(0_i64, |size, payment| size.checked_add(payment.amount.0));
+    if size.is_none_or(|size| size > ::entity::money::Money::MAX.0) {
+        incoming.fault("", "is paid with more than 90071992547409.91 kronor");
+        return;
+    }
+    after.payments.sort_by(|one, other| order(one).cmp(&order(other)));
+    settle(after, credits.of(after.row.id));
+}
+
+/// Works out what payments and credit notes make of an issued invoice.
+pub(super) fn settle(whole: &mut Whole, credits: &[(chrono::NaiveDate, ::entity::money::Money)]) {
+    if let (InvoiceKind::Invoice, Some(issued_on)) = (whole.row.kind, whole.row.issued_on) {
+        let payments: Vec<_> = whole.payments.iter().map(|payment| (payment.received_on, payment.amount)).collect();
+        amounts::settlement(whole.row.total, issued_on, &payments, credits).write(&mut whole.row);
+    }
+}
+
+/// Payments to be written, with what they pay of each line.
+#[derive(Default)]
+pub(super) struct Payments {
+    rows: Batch<payment::Model>,
+    shares: Vec<payment_line::Model>,
+}
+
+impl Payments {
+    /// Adds a payment of an invoice with these lines.
+    pub fn add(&mut self, payment: &payment::Model, is_there: bool, lines: &[invoice_line::Model], shares: &[Share]) {
+        let parts = amounts::attribute(payment.amount, shares).into_iter().zip(lines);
+        let row = |(part, line): (Share, &invoice_line::Model)| payment_line::Model {
+            payment_id: payment.id,
+            line_id: line.id,
+            net: part.net,
+            vat: part.vat,
+        };
+        self.shares.extend(parts.map(row));
+        let rows = if is_there { &mut self.rows.changed } else { &mut self.rows.added };
+        rows.push(payment.clone());
+    }
+
+    /// Writes them.
+    pub async fn write(self, tx: &DatabaseTransaction) -> Result<()> {
+        if !self.rows.changed.is_empty() {
+            let changed = self.rows.changed.iter().map(|payment| payment.id);
+            let theirs = among(tx.get_database_backend(), Expr::col(payment_line::Column::PaymentId), changed);
+            payment_line::Entity::delete_many().filter(theirs).exec(tx).await?;
+        }
+        self.rows.write(tx).await?;
+        insert(tx, self.shares).await
+    }
+}

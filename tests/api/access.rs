@@ -1,0 +1,446 @@
+//! Who may ask what: one table with a row for each query and mutation and a column for each role, and every cell of it tried.
+//!
+//! What somebody may see at all is told once more by [`may_see`], and held against every byte of every answer: whatever way is
+//! taken to a thing, through whatever fields, none that is another's shows.
+
+use std::collections::BTreeMap;
+
+use samregister::auth::viewer::{Role, Viewer};
+use serde_json::{Value, json};
+
+use crate::{
+    app::{App, Caller, on_both},
+    document::Schema,
+    samples::Samples,
+};
+
+/// Who asks: MEMBER is Alfa, LEAD leads BIP, a word in small letters is a SERVICE with that scope (`agreements+` to write), NOBODY has no token.
+///
+/// all: both Alfa's and Beta's · own: Alfa's alone, which is BIP's too · public: what everybody may see and nothing of either ·
+/// empty: an answer with nothing in it · may: does it · no: FORBIDDEN · token: UNAUTHENTICATED.
+const TABLE: &str = "
+                    OFFICE FINANCE BOARD AUDITOR LEAD   MEMBER members agreements agreements+ invoices invoices+ revenue templates templates+ audit  NOBODY
+node                all    all     all   all     public own    public  public     public      public   public    public  public    public     public token
+nodes               all    all     all   all     public own    public  public     public      public   public    public  public    public     public token
+viewer              public public  public public public own    public  public     public      public   public    public  public    public     public token
+members             all    all     all   all     public own    all     public     public      public   public    public  empty     empty      empty  token
+member              all    all     all   all     public own    all     public     public      public   public    public  empty     empty      empty  token
+activities          all    all     all   all     own    own    public  all        all         public   public    public  public    public     public token
+activity            all    all     all   all     own    own    public  all        all         public   public    public  public    public     public token
+agreements          all    all     all   all     own    own    empty   all        all         empty    empty     empty   empty     empty      empty  token
+agreement           all    all     all   all     own    own    empty   all        all         empty    empty     empty   empty     empty      empty  token
+expiringAgreements  all    all     all   all     own    own    empty   all        all         empty    empty     empty   empty     empty      empty  token
+templates           all    all     all   all     public public public  public     public      public   public    public  all       all        public token
+template            all    all     all   all     public public public  public     public      public   public    public  all       all        public token
+invoices            all    all     all   all     empty  own    empty   empty      empty       all      all       empty   empty     empty      empty  token
+invoice             all    all     all   all     empty  own    empty   empty      empty       all      all       empty   empty     empty      empty  token
+revenue             all    all     all   all     own    own    empty   empty      empty       empty    empty     all     empty     empty      empty  token
+revenueForecast     all    all     all   all     own    own    empty   empty      empty       empty    empty     all     empty     empty      empty  token
+networkFees         public public  public public public public public  public     public      public   public    public  public    public     public token
+auditLog            all    empty   empty all     empty  empty  empty   empty      empty       empty    empty     empty   empty     empty      all    token
+
+memberAdmit         may    no      no    no      no     no     no      no         no          no       no        no      no        no         no     token
+memberUpdate        may    no      no    no      no     no     no      no         no          no       no        no      no        no         no     token
+memberLeave         may    no      no    no      no     no     no      no         no          no       no        no      no        no         no     token
+memberMerge         may    no      no    no      no     no     no      no         no          no       no        no      no        no         no     token
+allocationSet       may    may     no    no      no     no     no      no         no          no       no        no      no        no         no     token
+contactAdd          may    no      no    no      no     no     no      no         no          no       no        no      no        no         no     token
+contactUpdate       may    no      no    no      no     no     no      no         no          no       no        no      no        no         no     token
+contactErase        may    no      no    no      no     no     no      no         no          no       no        no      no        no         no     token
+organisationAdd     may    no      no    no      no     no     no      no         no          no       no        no      no        no         no     token
+organisationUpdate  may    no      no    no      no     no     no      no         no          no       no        no      no        no         no     token
+activityStart       may    no      no    no      no     no     no      no         no          no       no        no      no        no         no     token
+activityUpdate      may    no      no    no      no     no     no      no         no          no       no        no      no        no         no     token
+activityClose       may    no      no    no      no     no     no      no         no          no       no        no      no        no         no     token
+feeScheduleSet      may    may     no    no      no     no     no      no         no          no       no        no      no        no         no     token
+networkFeeSet       may    may     no    no      no     no     no      no         no          no       no        no      no        no         no     token
+costRecord          may    may     no    no      no     no     no      no         no          no       no        no      no        no         no     token
+grantRecord         may    may     no    no      no     no     no      no         no          no       no        no      no        no         no     token
+statusReportFile    may    no      no    no      may    no     no      no         no          no       no        no      no        no         no     token
+";
+
+/// The table: cells by row, then in the order of the columns.
+struct Table {
+    columns: Vec<&'static str>,
+    rows: BTreeMap<&'static str, Vec<&'static str>>,
+}
+
+impl Table {
+    fn read() -> Self {
+        let mut lines = TABLE.lines().filter(|line| !line.trim().is_empty()).map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let columns = lines.next().unwrap();
+        let rows: BTreeMap<_, _> = lines.map(|cells| (cells[0], cells[1..].to_vec())).collect();
+        assert!(rows.iter().all(|(_, cells)| cells.len() == columns.len()), "a row of the table is too short or too long");
+        Self { columns, rows }
+    }
+
+    /// The cells of a row, each with its column.
+    fn row(&self, name: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
+        self.columns.iter().copied().zip(self.rows[name].iter().copied())
+    }
+}
+
+/// Whoever the column stands for.
+fn caller<'a>(app: &'a App, samples: &Samples, column: &str) -> Caller<'a> {
+    match column {
+        "OFFICE" => app.office(),
+        "FINANCE" => app.finance(),
+        "BOARD" => app.board(),
+        "AUDITOR" => app.auditor(),
+        "LEAD" => app.lead(&["bip"]),
+        "MEMBER" => app.member(samples.id("alfa")),
+        "NOBODY" => app.nobody(),
+        scope => app.service(&scope.strip_suffix('+').map_or_else(|| format!("{scope}:read"), |realm| format!("{realm}:write"))),
+    }
+}
+
+/// What a word or figure of the samples tells of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Of {
+    /// Who a member or organisation is.
+    Name,
+    /// Allocations, fees reckoned on them, billing details and contacts.
+    Affairs,
+    /// An agreement.
+    Agreement,
+    /// An agreement that was never offered.
+    DraftAgreement,
+    /// What the agreement would bring in.
+    Forecast,
+    /// An invoice or payment.
+    Invoice,
+    /// An amount that stands on an invoice and in the revenue.
+    Revenue,
+    /// Costs and grants of an activity, and what is told about it.
+    Activity,
+    /// A template that is not published.
+    Draft,
+    /// The trail itself.
+    Trail,
+}
+
+/// Whose it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Whose {
+    /// Alfa's, or of BIP, in which Alfa takes part.
+    Alfa,
+    /// Beta's, or of Indikatorer, in which Beta takes part.
+    Beta,
+    /// Neither's; a party to an agreement about BIP.
+    Gamma,
+    /// Nobody's.
+    Neither,
+}
+
+/// Words and figures that stand for what they tell of, and nowhere else in the samples.
+const MARKS: &[(&str, Of, Whose)] = &[
+    ("Samordningsförbundet Alfa", Of::Name, Whose::Alfa),
+    ("222000-1834", Of::Name, Whose::Alfa),
+    ("Alfaby", Of::Name, Whose::Alfa),
+    ("Samordningsförbundet Beta", Of::Name, Whose::Beta),
+    ("222000-2568", Of::Name, Whose::Beta),
+    ("Betaby", Of::Name, Whose::Beta),
+    ("Konsult Gamma", Of::Name, Whose::Gamma),
+    ("13571357", Of::Affairs, Whose::Alfa),
+    ("27142.71", Of::Affairs, Whose::Alfa),
+    ("REF-ALFA", Of::Affairs, Whose::Alfa),
+    ("anna@alfa", Of::Affairs, Whose::Alfa),
+    ("24682468", Of::Affairs, Whose::Beta),
+    ("49364.94", Of::Affairs, Whose::Beta),
+    ("REF-BETA", Of::Affairs, Whose::Beta),
+    ("berit@beta", Of::Affairs, Whose::Beta),
+    ("gustav@gamma", Of::Affairs, Whose::Neither),
+    ("stina@styrelsen", Of::Affairs, Whose::Neither),
+    ("nils@styrelsen", Of::Affairs, Whose::Neither),
+    ("2026-7001", Of::Agreement, Whose::Alfa),
+    ("2026-7002", Of::Agreement, Whose::Beta),
+    ("2026-7003", Of::Agreement, Whose::Gamma),
+    ("34343.43", Of::Agreement, Whose::Gamma),
+    ("45454.45", Of::DraftAgreement, Whose::Beta),
+    ("12121.21", Of::Forecast, Whose::Alfa),
+    ("23232.32", Of::Forecast, Whose::Beta),
+    ("1936.03", Of::Forecast, Whose::Beta),
+    ("\"8801\"", Of::Invoice, Whose::Alfa),
+    ("BG-ALFA", Of::Invoice, Whose::Alfa),
+    ("\"8802\"", Of::Invoice, Whose::Beta),
+    ("BG-BETA", Of::Invoice, Whose::Beta),
+    ("11311.31", Of::Revenue, Whose::Alfa),
+    ("14139.14", Of::Revenue, Whose::Alfa),
+    ("22422.42", Of::Revenue, Whose::Beta),
+    ("28028.03", Of::Revenue, Whose::Beta),
+    ("3333.31", Of::Activity, Whose::Alfa),
+    ("5555.51", Of::Activity, Whose::Alfa),
+    ("Läget i den första", Of::Activity, Whose::Alfa),
+    ("4444.41", Of::Activity, Whose::Beta),
+    ("6666.61", Of::Activity, Whose::Beta),
+    ("Läget i den andra", Of::Activity, Whose::Beta),
+    ("Hemlig", Of::Draft, Whose::Neither),
+    ("samregister import", Of::Trail, Whose::Neither),
+];
+
+/// What everybody with a token may see.
+const PUBLIC: [&str; 4] = ["Uppföljning", "Kurser", "Öppen avtalstext", "Avtal om deltagande"];
+
+/// Whether somebody may ever see this, asked in whatever way. The issue's words: a MEMBER sees its own association, its agreements,
+/// invoices and contacts, all activities and published templates, and nothing else; an ACTIVITY_LEAD its activities' agreements and
+/// revenue, for which it must know who the members are.
+fn may_see(column: &str, of: Of, whose: Whose) -> bool {
+    let services = |columns: &[&str]| columns.contains(&column);
+    match column {
+        "OFFICE" | "AUDITOR" => true,
+        "FINANCE" | "BOARD" => of != Of::Trail,
+        "LEAD" => match of {
+            Of::Name => true,
+            Of::Agreement | Of::Forecast => whose != Whose::Beta,
+            Of::Revenue | Of::Activity => whose == Whose::Alfa,
+            Of::Affairs | Of::DraftAgreement | Of::Invoice | Of::Draft | Of::Trail => false,
+        },
+        "MEMBER" => whose == Whose::Alfa && !matches!(of, Of::Activity | Of::DraftAgreement | Of::Draft | Of::Trail),
+        // The trail tells of everything.
+        "audit" => true,
+        "NOBODY" => false,
+        _ => match of {
+            Of::Name => !services(&["templates", "templates+"]),
+            Of::Affairs => services(&["members"]),
+            Of::Agreement | Of::DraftAgreement => services(&["agreements", "agreements+"]),
+            Of::Forecast => services(&["agreements", "agreements+", "revenue"]),
+            Of::Invoice => services(&["invoices", "invoices+"]),
+            Of::Revenue => services(&["invoices", "invoices+", "revenue"]),
+            Of::Activity => services(&["revenue"]),
+            Of::Draft => services(&["templates", "templates+"]),
+            Of::Trail => false,
+        },
+    }
+}
+
+/// A query of the table: how it is asked, and the marks of Alfa's and of Beta's things that it is about.
+struct Question {
+    document: String,
+    variables: Value,
+    /// Of each, any shows that it is there.
+    alfa: &'static [&'static str],
+    beta: &'static [&'static str],
+    public: &'static [&'static str],
+}
+
+/// How each query of the table is asked, with every field that the schema has below it.
+fn question(schema: &Schema, samples: &Samples, name: &str) -> Question {
+    let widest = |arguments: &str, depth: usize| schema.widest("Query", name, arguments, depth);
+    let both = |key: &str, alfa: &str, beta: &str| {
+        let by = |value: &str| format!("(by: {{ {key}: \"{value}\" }})");
+        format!("{{ a: {} b: {} }}", widest(&by(alfa), 2), widest(&by(beta), 2))
+    };
+    let (id, one) = (|name: &str| samples.id(name), |depth: usize| format!("{{ {} }}", widest("", depth)));
+    let names = &["Samordningsförbundet Alfa", "Samordningsförbundet Beta"];
+    let (document, alfa, beta, public): (_, &'static [_], &'static [_], &'static [_]) = match name {
+        "node" => {
+            let each = samples.ids().into_iter().enumerate().map(|(place, id)| format!("n{place}: {}", schema.widest("Query", "node", &format!("(id: \"{id}\")"), 0)));
+            (format!("{{ {} }}", each.collect::<String>()), &["REF-ALFA"], &["REF-BETA"], &["Uppföljning", "Kurser"])
+        }
+        "nodes" => {
+            let ids: Vec<_> = samples.ids().into_iter().map(|id| format!("\"{id}\"")).collect();
+            (format!("{{ {} }}", widest(&format!("(ids: [{}])", ids.join(", ")), 1)), &["REF-ALFA"], &["REF-BETA"], &["Uppföljning", "Kurser"])
+        }
+        "viewer" => (one(2), &["REF-ALFA"], &["REF-BETA"], &["@example.se"]),
+        "members" => (one(3), &["REF-ALFA"], &["REF-BETA"], names),
+        "member" => (both("id", id("alfa"), id("beta")), &["REF-ALFA"], &["REF-BETA"], names),
+        "activities" => (one(3), &["2026-7001"], &["2026-7002"], &["Uppföljning", "Kurser"]),
+        "activity" => (both("slug", "bip", "indikatorer"), &["2026-7001"], &["2026-7002"], &["Uppföljning", "Kurser"]),
+        "agreements" | "expiringAgreements" => (one(3), &["2026-7001"], &["2026-7002"], &[]),
+        "agreement" => (both("number", "2026-7001", "2026-7002"), &["2026-7001"], &["2026-7002"], &[]),
+        "templates" => (one(2), &["Hemligt avtal"], &["Hemlig avtalstext"], &["Öppen avtalstext"]),
+        "template" => (both("slug", "deltagande", "nytt"), &["Hemligt avtal"], &["Hemlig avtalstext"], &["Öppen avtalstext"]),
+        "invoices" => (one(2), &["\"8801\""], &["\"8802\""], &[]),
+        "invoice" => (both("number", "8801", "8802"), &["\"8801\""], &["\"8802\""], &[]),
+        "revenue" => {
+            let input = "(input: { from: \"2026-01-01\", to: \"2026-12-31\", groupBy: [ACTIVITY, MEMBER, YEAR, QUARTER, MONTH] })";
+            (format!("{{ {} }}", widest(input, 2)), &["11311.31"], &["22422.42"], &[])
+        }
+        "revenueForecast" => (format!("{{ {} }}", widest("(year: 2027)", 2)), &["12121.21"], &["1936.03"], &[]),
+        "networkFees" => (one(1), &[], &[], &["PER_MILLE_OF_ALLOCATION"]),
+        "auditLog" => (format!("{{ {} }}", widest("(first: 200)", 1)), &["REF-ALFA"], &["REF-BETA"], &[]),
+        _ => panic!("nobody knows how to ask {name}: add it to question()"),
+    };
+    Question { document, variables: json!({}), alfa, beta, public }
+}
+
+/// Asks a question in one column, and says what is wrong with the answer.
+async fn try_cell(app: &App, samples: &Samples, name: &str, question: &Question, column: &str, cell: &str) -> Vec<String> {
+    let answer = caller(app, samples, column).ask(&question.document, question.variables.clone()).await;
+    let text = answer.text();
+    let mut wrong = Vec::new();
+    let mut expect = |holds: bool, what: String| {
+        if !holds {
+            wrong.push(format!("{name} for {column} ({cell}): {what}"));
+        }
+    };
+    if cell == "token" {
+        expect(answer.status == 401 && answer.code() == "UNAUTHENTICATED", format!("is answered {}", &text[..text.len().min(300)]));
+        return wrong;
+    }
+    expect(answer.errors().is_empty(), format!("has errors: {}", serde_json::to_string(answer.errors()).unwrap_or_default().chars().take(600).collect::<String>()));
+    let shows = |marks: &[&str]| marks.iter().any(|mark| text.contains(mark));
+    let (alfa, beta, public) = match cell {
+        "all" => (true, true, true),
+        "own" => (true, false, true),
+        "public" => (false, false, true),
+        "empty" => (false, false, false),
+        _ => panic!("{name} has the cell {cell}, which no query can have"),
+    };
+    for (marks, there, whose) in [(question.alfa, alfa, "Alfa's"), (question.beta, beta, "Beta's")] {
+        if !marks.is_empty() {
+            expect(shows(marks) == there, format!("{whose} {marks:?} {}", if there { "is missing" } else { "shows" }));
+        }
+    }
+    if !question.public.is_empty() {
+        expect(shows(question.public) == public, format!("{:?} {}", question.public, if public { "is missing" } else { "shows" }));
+    }
+    for (mark, of, whose) in MARKS {
+        expect(may_see(column, *of, *whose) || !text.contains(mark), format!("shows {mark:?}, which is {whose:?}'s {of:?}"));
+    }
+    if cell == "empty" {
+        expect(!PUBLIC.iter().any(|mark| text.contains(mark)), "is not empty".into());
+    }
+    wrong
+}
+
+#[tokio::test]
+async fn the_table_has_a_row_for_each_query_and_mutation() {
+    let schema = Schema::of_program().await;
+    let table = Table::read();
+    let asked: Vec<_> = ["Query", "Mutation"].into_iter().flat_map(|name| schema.field_names(name)).collect();
+    let missing: Vec<_> = asked.iter().filter(|name| !table.rows.contains_key(*name)).collect();
+    let gone: Vec<_> = table.rows.keys().filter(|name| !asked.contains(name)).collect();
+    assert!(missing.is_empty() && gone.is_empty(), "the access table lacks {missing:?}, and has {gone:?}, which the schema does not");
+}
+
+on_both!(queries_answer_as_the_table_says, |app| async move {
+    let app = app.with(&[("SAMREGISTER_MAX_DEPTH", "30"), ("SAMREGISTER_MAX_COMPLEXITY", "1000000000"), ("SAMREGISTER_MAX_ALIASES", "10000")]);
+    let samples = Samples::fill(&app).await;
+    let (schema, table) = (Schema::of_program().await, Table::read());
+    let before = app.revision().await;
+    let mut wrong = Vec::new();
+    for name in schema.field_names("Query") {
+        let question = question(&schema, &samples, name);
+        for (column, cell) in table.row(name) {
+            wrong.extend(try_cell(&app, &samples, name, &question, column, cell).await);
+        }
+    }
+    assert_eq!(app.revision().await, before, "asking changed something");
+    assert!(wrong.is_empty(), "{} cells are not as the table says:\n{}", wrong.len(), wrong.join("\n"));
+});
+
+on_both!(deeds_are_done_for_those_that_the_table_says, |app| async move {
+    let samples = Samples::fill(&app).await;
+    let (schema, table) = (Schema::of_program().await, Table::read());
+    let mut wrong = Vec::new();
+    for name in schema.field_names("Mutation") {
+        // Those who may not try first, so that what they try is there to be changed.
+        let mut cells: Vec<_> = table.row(name).collect();
+        cells.sort_by_key(|(_, cell)| *cell == "may");
+        for (turn, (column, cell)) in cells.into_iter().enumerate() {
+            let before = app.revision().await;
+            let document = format!("mutation($input: {}{}Input!) {{ {name}(input: $input) {{ id }} }}", name[..1].to_uppercase(), &name[1..]);
+            let answer = caller(&app, &samples, column).ask(&document, json!({ "input": input(&samples, name, turn) })).await;
+            let said = answer.errors().first().map_or("done", |error| error["extensions"]["code"].as_str().unwrap_or("?"));
+            let expected = match cell {
+                "may" => "done",
+                "no" => "FORBIDDEN",
+                "token" => "UNAUTHENTICATED",
+                _ => panic!("{name} has the cell {cell}, which no mutation can have"),
+            };
+            let changed = app.revision().await != before;
+            if said != expected || changed != (cell == "may") {
+                wrong.push(format!("{name} for {column} ({cell}): {said}{}: {}", if changed { ", and changed something" } else { "" }, answer.text()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} cells are not as the table says:\n{}", wrong.len(), wrong.join("\n"));
+});
+
+/// A good input of each mutation; those of later turns differ where the same again would be refused or change nothing.
+fn input(samples: &Samples, name: &str, turn: usize) -> Value {
+    let id = |name: &str| samples.id(name);
+    match name {
+        "memberAdmit" => json!({ "name": format!("Ny {turn}"), "joinedOn": "2027-01-01" }),
+        "memberUpdate" => json!({ "member": id("beta"), "county": format!("Län {turn}") }),
+        "memberLeave" => json!({ "member": id("alfa"), "leftOn": "2027-12-31", "endAgreements": true }),
+        "memberMerge" => json!({ "into": id("alfa"), "from": [id("beta")], "leftOn": "2027-12-31", "endAgreements": true }),
+        "allocationSet" => json!({ "member": id("alfa"), "year": 2030, "amount": format!("{turn}.00") }),
+        "contactAdd" => json!({ "member": id("alfa"), "role": "CHAIR", "name": format!("Ny {turn}") }),
+        "contactUpdate" => json!({ "contact": id("anna"), "phone": format!("070-174 06 {}", 20 + turn) }),
+        "contactErase" => json!({ "contact": id("berit") }),
+        "organisationAdd" => json!({ "name": format!("Ny {turn}") }),
+        "organisationUpdate" => json!({ "organisation": id("gamma"), "name": format!("Gamma {turn}") }),
+        "activityStart" => json!({ "slug": format!("ny-{turn}"), "name": "Ny", "funding": ["VOLUNTEER"], "startsOn": "2027-01-01" }),
+        "activityUpdate" => json!({ "activity": id("bip"), "goal": format!("Mål {turn}") }),
+        "activityClose" => json!({ "activity": id("indikatorer"), "endsOn": "2040-12-31" }),
+        "feeScheduleSet" => json!({ "activity": id("bip"), "validFrom": format!("{}-01-01", 2030 + turn), "basis": "FIXED_PER_YEAR", "amount": "1", "vatRate": "ZERO" }),
+        "networkFeeSet" => json!({ "validFrom": format!("{}-01-01", 2030 + turn), "basis": "FIXED_PER_YEAR", "amount": "1", "vatRate": "ZERO" }),
+        "costRecord" => json!({ "activity": id("bip"), "bookedOn": "2026-06-01", "amount": "1.00", "description": "x" }),
+        "grantRecord" => json!({ "activity": id("bip"), "bookedOn": "2026-06-01", "amount": "1.00", "funder": "x" }),
+        "statusReportFile" => json!({ "activity": id("bip"), "period": format!("2026-{turn}"), "health": "GREEN", "summary": "x" }),
+        _ => panic!("nobody knows how to do {name}: add it to input()"),
+    }
+}
+
+on_both!(a_lead_reports_on_its_own_activities_alone, |app| async move {
+    let samples = Samples::fill(&app).await;
+    let before = app.revision().await;
+    let report = "mutation($input: StatusReportFileInput!) { statusReportFile(input: $input) { id } }";
+    let input = json!({ "activity": samples.id("indikatorer"), "period": "2026", "health": "RED", "summary": "x" });
+    assert_eq!(app.lead(&["bip"]).ask(report, json!({ "input": input })).await.code(), "FORBIDDEN");
+    assert_eq!(app.revision().await, before);
+    app.lead(&["bip", "indikatorer"]).ask(report, json!({ "input": input })).await.data();
+});
+
+on_both!(nothing_of_another_member_is_counted, |app| async move {
+    let samples = Samples::fill(&app).await;
+    let question = "{
+        members { totalCount pageInfo { hasNextPage } nodes { agreements { totalCount } invoices { totalCount } } }
+        agreements { totalCount } invoices { totalCount } expiringAgreements { totalCount } auditLog { totalCount }
+        activities { totalCount nodes { slug agreements { totalCount } statusReports { totalCount } coverage { connected members share notConnected { id } } result(year: 2026) { invoiced paid outstanding cost grants result } } }
+        templates { totalCount nodes { usage { agreements active } } }
+        revenue(input: { from: \"2026-01-01\", to: \"2026-12-31\", groupBy: [] }) { total { net vat gross credited cost result invoices } }
+        search: members(filter: { search: \"Beta\" }) { totalCount }
+        buyer: invoices(filter: { buyer: \"BETA\" }) { totalCount }
+        counterparty: agreements(filter: { counterparty: \"BETA\" }) { totalCount } }";
+    let question = question.replace("BETA", samples.id("beta"));
+    let seen = app.member(samples.id("alfa")).query(&question).await.data().clone();
+    for (name, count) in [("members", 1), ("agreements", 1), ("invoices", 1), ("expiringAgreements", 1), ("auditLog", 0), ("activities", 2), ("search", 0), ("buyer", 0), ("counterparty", 0), ("templates", 1)] {
+        assert_eq!(seen[name]["totalCount"], count, "{name} in {seen}");
+    }
+    assert_eq!(seen["members"]["nodes"], json!([{ "agreements": { "totalCount": 1 }, "invoices": { "totalCount": 1 } }]));
+    let activity = |slug: &str| seen["activities"]["nodes"].as_array().unwrap().iter().find(|activity| activity["slug"] == slug).unwrap().clone();
+    let (bip, other) = (activity("bip"), activity("indikatorer"));
+    assert_eq!(bip["coverage"], json!({ "connected": 1, "members": 1, "share": 1.0, "notConnected": [] }));
+    assert_eq!(other["coverage"], json!({ "connected": 0, "members": 1, "share": 0.0, "notConnected": [{ "id": samples.id("alfa") }] }));
+    assert_eq!((&bip["agreements"]["totalCount"], &other["agreements"]["totalCount"]), (&json!(1), &json!(0)));
+    for activity in [&bip, &other] {
+        assert_eq!((&activity["statusReports"]["totalCount"], &activity["result"]["cost"], &activity["result"]["grants"]), (&json!(0), &json!("0.00"), &json!("0.00")));
+    }
+    assert_eq!((&bip["result"]["invoiced"], &other["result"]["invoiced"]), (&json!("11311.31"), &json!("0.00")));
+    assert_eq!(seen["revenue"]["total"], json!({ "net": "11311.31", "vat": "2827.83", "gross": "14139.14", "credited": "0.00", "cost": "0.00", "result": "11311.31", "invoices": 1 }));
+    // A member that one may not see is no member.
+    let of_beta = format!("{{ revenue(input: {{ from: \"2026-01-01\", to: \"2026-12-31\", members: [\"{}\"] }}) {{ total {{ net }} }} }}", samples.id("beta"));
+    assert_eq!(app.member(samples.id("alfa")).query(&of_beta).await.bad_fields(), ["input.members.0"]);
+    assert_eq!(seen["templates"]["nodes"], json!([{ "usage": [{ "agreements": 1, "active": 1 }] }]));
+
+    let seen = app.lead(&["bip"]).query(&question).await.data().clone();
+    for (name, count) in [("members", 2), ("agreements", 2), ("invoices", 0), ("expiringAgreements", 2), ("auditLog", 0), ("activities", 2), ("buyer", 0), ("counterparty", 0)] {
+        assert_eq!(seen[name]["totalCount"], count, "{name} in {seen}");
+    }
+    assert_eq!(seen["revenue"]["total"], json!({ "net": "11311.31", "vat": "2827.83", "gross": "14139.14", "credited": "0.00", "cost": "3333.31", "result": "13533.51", "invoices": 1 }));
+});
+
+on_both!(roles_add_to_each_other, |app| async move {
+    let samples = Samples::fill(&app).await;
+    let id = samples.id("alfa").trim_start_matches("member_").parse::<uuid::Uuid>().unwrap();
+    let both = Viewer { roles: vec![Role::Member, Role::ActivityLead], member: Some(id.into()), activities: vec!["indikatorer".into()], ..Viewer::default() };
+    let seen = app.viewer(both).query("{ agreements { nodes { number } } invoices { nodes { number } } members { totalCount } }").await;
+    assert_eq!(seen["agreements"]["nodes"], json!([{ "number": "2026-7001" }, { "number": "2026-7002" }]));
+    assert_eq!(seen["invoices"]["nodes"], json!([{ "number": "8801" }]));
+    assert_eq!(seen["members"]["totalCount"], 2);
+    let all = Viewer { roles: vec![Role::Member, Role::Board], member: Some(id.into()), ..Viewer::default() };
+    assert_eq!(app.viewer(all).query("{ invoices { totalCount } }").await["invoices"]["totalCount"], 2);
+});
