@@ -123,7 +123,7 @@ pub fn in_force(on: NaiveDate) -> Condition {
         .add(not_ended_by(on))
 }
 
-/// Members with a participation agreement in force on `on` in the activity with this slug.
+/// Members with a participation agreement in force on `on` in one of the activities with these slugs.
 #[must_use]
 pub fn members_in(backend: DbBackend, slugs: &[String], on: NaiveDate) -> SelectStatement {
     use ::entity::activity;
@@ -135,41 +135,65 @@ pub fn members_in(backend: DbBackend, slugs: &[String], on: NaiveDate) -> Select
     Query::select()
         .expr(column(Column::MemberId))
         .from(Entity)
-        .and_where(Column::Kind.eq(AgreementKind::Participation))
+        .and_where(is_participation())
         .and_where(column(Column::ActivityId).in_subquery(activities))
         .and_where(column(Column::MemberId).is_not_null())
         .cond_where(in_force(on))
         .take()
 }
 
+/// The agreement lets a member take part in an activity, said so that an index on such agreements alone can be used: it must stand in the statement's text.
+#[must_use]
+pub fn is_participation() -> SimpleExpr {
+    Expr::cust(format!("\"agreement\".\"kind\" = '{}'", AgreementKind::Participation))
+}
+
+/// Months from the month of `day` to the next one in which a term that is prolonged by itself has a deadline: 0 to its renewal months less one.
+fn months_ahead(day: NaiveDate) -> String {
+    let months = format!("(\"agreement\".\"deadline_month\" - {}) % \"agreement\".\"renewal_months\"", month_index(day));
+    format!("((({months}) + \"agreement\".\"renewal_months\") % \"agreement\".\"renewal_months\")")
+}
+
 /// The day of the next deadline on or after `on`, whatever the status; meaningful for rows that [`deadline_within`] lets through.
 #[must_use]
 pub fn next_deadline(backend: DbBackend, on: NaiveDate) -> SimpleExpr {
-    let month = on.year() * 12 + on.month0().cast_signed();
-    // The k of `entity::term::occurrence`; integer division rounds towards nought, and below nought nought is taken anyway.
-    let (nth, k) = if backend == DbBackend::Postgres {
-        (
-            "((({e} + make_interval(months => {k} * {r}))::date - make_interval(months => {n}))::date)",
-            "GREATEST(0, ({m} + {n} - (EXTRACT(YEAR FROM {e})::int * 12 + EXTRACT(MONTH FROM {e})::int - 1)) / {r})",
-        )
+    // The deadline that falls {turn} months after the month of `on`: the end of that round, reckoned from the first end so that it
+    // never drifts, less the notice.
+    let falls = if backend == DbBackend::Postgres {
+        "((({e} + make_interval(months => {round}))::date - make_interval(months => {n}))::date)"
     } else {
-        (
-            "date(date({e}, ({k} * {r}) || ' months', 'floor'), (-{n}) || ' months', 'floor')",
-            "MAX(0, ({m} + {n} - (CAST(strftime('%Y', {e}) AS INTEGER) * 12 + CAST(strftime('%m', {e}) AS INTEGER) - 1)) / {r})",
-        )
+        "date(date({e}, ({round}) || ' months', 'floor'), (-{n}) || ' months', 'floor')"
     };
-    let fill = |text: &str| {
-        text.replace("{e}", "\"agreement\".\"ends_on\"")
-            .replace("{r}", "\"agreement\".\"renewal_months\"")
+    let first_end = if backend == DbBackend::Postgres {
+        "(EXTRACT(YEAR FROM {e})::int * 12 + EXTRACT(MONTH FROM {e})::int - 1)"
+    } else {
+        "(CAST(substr({e}, 1, 4) AS INTEGER) * 12 + CAST(substr({e}, 6, 2) AS INTEGER) - 1)"
+    };
+    let fill = |turn: &str| {
+        falls
+            .replace("{round}", &format!("{} + {turn} + {{n}} - {first_end}", month_index(on)))
+            .replace("{e}", "\"agreement\".\"ends_on\"")
             .replace("{n}", "\"agreement\".\"notice_months\"")
-            .replace("{m}", &month.to_string())
     };
-    let k = fill(k);
-    let this = fill(nth).replace("{k}", &k);
-    let next = fill(nth).replace("{k}", &format!("({k} + 1)"));
+    let ahead = months_ahead(on);
+    let (this, next) = (fill(&ahead), fill(&format!("{ahead} + \"agreement\".\"renewal_months\"")));
     let cast = if backend == DbBackend::Postgres { "::date" } else { "" };
     Expr::cust(format!(
-        "CASE WHEN \"agreement\".\"deadline_month\" IS NULL THEN \"agreement\".\"deadline_on\" WHEN {this} >= '{on}'{cast} THEN {this} ELSE {next} END"
+        "CASE WHEN \"agreement\".\"deadline_month\" IS NULL OR \"agreement\".\"deadline_on\" >= '{on}'{cast} THEN \"agreement\".\"deadline_on\" \
+         WHEN {ahead} > 0 OR {this} >= '{on}'{cast} THEN {this} ELSE {next} END"
+    ))
+}
+
+/// The renewal months that agreements have, each with the months of its round that fall within `months` of the month of `from`:
+/// two indexed columns of whatever expires. The renewal months in use are few and are leapt through in their index.
+fn turns_within(from: NaiveDate, months: i32) -> SimpleExpr {
+    Expr::cust(format!(
+        "(\"agreement\".\"renewal_months\", \"agreement\".\"deadline_month\") IN (WITH RECURSIVE \
+         \"round\" (\"length\") AS (SELECT MIN(\"renewal_months\") FROM \"agreement\" UNION ALL \
+         SELECT (SELECT MIN(\"renewal_months\") FROM \"agreement\" WHERE \"renewal_months\" > \"length\") FROM \"round\" WHERE \"length\" IS NOT NULL), \
+         \"turn\" (\"ahead\") AS (SELECT 0 UNION ALL SELECT \"ahead\" + 1 FROM \"turn\" WHERE \"ahead\" < {months}) \
+         SELECT \"length\", ({} + \"ahead\") % \"length\" FROM \"round\" JOIN \"turn\" ON \"ahead\" < \"length\" WHERE \"length\" IS NOT NULL)",
+        month_index(from)
     ))
 }
 
@@ -179,16 +203,17 @@ pub fn deadline_within(backend: DbBackend, from: NaiveDate, to: NaiveDate) -> Co
     let pending =
         Condition::all().add(not_by(Column::WithdrawnOn, from)).add(by(Column::SignedOn, from)).add(column(Column::ReplacedFrom).is_null());
     let fixed = Condition::all().add(column(Column::DeadlineMonth).is_null()).add(column(Column::DeadlineOn).between(from, to));
-    // Months from the window's first to the deadline's next turn: a cheap test that leaves few rows to the exact one.
-    let round = Expr::cust(format!(
-        "((\"agreement\".\"deadline_month\" - {}) % \"agreement\".\"renewal_months\" + \"agreement\".\"renewal_months\") % \"agreement\".\"renewal_months\"",
-        month_index(from)
-    ));
+    // A deadline in a month between the first and the last falls within for sure; the others must be reckoned.
+    let (ahead, months) = (Expr::cust(months_ahead(from)), month_index(to) - month_index(from));
+    let falls_within = Condition::any()
+        .add(column(Column::DeadlineOn).gte(from))
+        .add(Condition::all().add(ahead.clone().gt(0)).add(ahead.lt(months)))
+        .add(next_deadline(backend, from).lte(to));
     let recurring = Condition::all()
         .add(column(Column::DeadlineMonth).is_not_null())
         .add(column(Column::DeadlineOn).lte(to))
-        .add(round.lte(month_index(to) - month_index(from)))
-        .add(next_deadline(backend, from).lte(to));
+        .add(turns_within(from, months))
+        .add(falls_within);
     pending.add(Condition::any().add(fixed).add(recurring))
 }
 

@@ -122,6 +122,10 @@ impl From<Error> for Failure {
 /// What commands answer.
 pub type Result<T = Outcome> = std::result::Result<T, Failure>;
 
+/// The stack of a thread that answers requests, in bytes: the deepest document within the limits needs a few hundred kilobytes in a
+/// release build and several megabytes without optimisation. Only what is used takes memory.
+const STACK: usize = 16 << 20;
+
 /// The whole program.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let program = match Program::try_parse_from(args) {
@@ -132,7 +136,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(if answer.use_stderr() { 2 } else { 0 });
         }
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread().thread_stack_size(STACK).enable_all().build();
     let done = match runtime {
         Ok(runtime) => runtime.block_on(program.command.run()),
         Err(cause) => Err(Failure::new(format!("cannot start: {cause}"))),

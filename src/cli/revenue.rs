@@ -22,7 +22,7 @@ use crate::{
     auth::viewer::Viewer,
     database::Database,
     documents::{Cell, Column, Grid, Kind, sheet},
-    error::Faults,
+    error::{Error, Faults},
     members,
     revenue::{
         self, Ask, Period, Report, Sums,
@@ -106,11 +106,6 @@ enum Format {
 
 impl Options {
     fn check(&self) -> Result<()> {
-        let mut faults = Faults::default();
-        self.ask().check(&mut faults);
-        if let Some(fault) = faults.into_inner().pop() {
-            return Err(Failure::usage(format!("--to {} {}", self.to, fault.message)));
-        }
         if self.format == Format::Xlsx && self.output.is_none() && io::stdout().is_terminal() {
             return Err(Failure::usage("--format xlsx needs --output FILE, since a terminal can't show a workbook"));
         }
@@ -145,7 +140,7 @@ pub async fn run(options: Options) -> Result {
     let db = open(&settings).await?;
     let viewer = Viewer::operator("revenue");
     check_activities(&db, &viewer, &options.activities).await?;
-    let report = revenue::report(&db, &viewer, &options.ask(), Faults::default()).await?;
+    let report = revenue::report(&db, &viewer, &options.ask(), Faults::default()).await.map_err(refused)?;
     let names = Names::of(&db, &viewer, &report).await?;
     let now = db.clock.now();
     db.close().await?;
@@ -174,6 +169,17 @@ pub async fn run(options: Options) -> Result {
         }
     }
     Ok(Outcome::Done)
+}
+
+/// Names the options where the API's fields are named.
+fn refused(error: Error) -> Failure {
+    match error {
+        Error::Invalid(faults) => {
+            let lines = faults.iter().map(|fault| format!("--{} {}", fault.path.trim_start_matches("input."), fault.message));
+            Failure { lines: lines.collect(), code: 2 }
+        }
+        other => other.into(),
+    }
 }
 
 impl Options {

@@ -1,6 +1,6 @@
 //! Tables for the terminal: one line a row where it fits, numbers to the right, kronor as Swedes write them.
 
-use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle, Width};
 use entity::money::Money;
 
 use super::{Cell, Grid, Kind};
@@ -9,7 +9,8 @@ use crate::swedish;
 /// A line under the header and no other.
 const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
-/// The grid as lines of text, each with its line break. Text is wrapped to fit into `width` characters; null: it need not fit.
+/// The grid as lines of text, each with its line break. Text is wrapped between words to fit into `width` characters, if it can; null: it
+/// need not fit.
 #[must_use]
 pub fn render(grid: &Grid, width: Option<u16>) -> String {
     let mut table = Table::new();
@@ -27,10 +28,11 @@ pub fn render(grid: &Grid, width: Option<u16>) -> String {
         if column.kind.is_number() {
             shown.set_cell_alignment(CellAlignment::Right);
         }
-        if column.kind != Kind::Text {
-            // Half a number is worse than a long line.
-            shown.set_constraint(ColumnConstraint::ContentWidth);
-        }
+        // Half a number or half a word is worse than a long line.
+        shown.set_constraint(match column.kind {
+            Kind::Text => ColumnConstraint::LowerBoundary(Width::Fixed(longest_word(grid, place))),
+            _ => ColumnConstraint::ContentWidth,
+        });
     }
     let mut lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
     let is_rule = |line: &&String| !line.is_empty() && line.chars().all(|char| char == '─');
@@ -39,6 +41,14 @@ pub fn render(grid: &Grid, width: Option<u16>) -> String {
         lines.insert(lines.len().saturating_sub(1), rule);
     }
     lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+/// The width of the longest word in a column, and of its end.
+fn longest_word(grid: &Grid, place: usize) -> u16 {
+    let cells = grid.rows.iter().chain(&grid.total).filter_map(|row| row.get(place)).map(shown);
+    let title = grid.columns.get(place).map(|column| column.title.to_owned());
+    let length = |text: String| text.split(' ').map(|word| word.chars().count()).max().unwrap_or_default();
+    u16::try_from(cells.chain(title).map(length).max().unwrap_or_default() + 1).unwrap_or(u16::MAX)
 }
 
 fn shown(cell: &Cell) -> String {

@@ -139,32 +139,45 @@ fn line(column: invoice_line::Column) -> SimpleExpr {
 /// A sum of öre that is nought over no rows.
 pub(super) fn sum(of: SimpleExpr) -> SimpleExpr {
     // PostgreSQL sums big integers to a decimal.
-    Expr::from(Func::coalesce([Func::sum(of).into(), Expr::val(0)])).cast_as("bigint")
+    Expr::from(Func::coalesce([Func::sum(of).into(), Expr::cust("0")])).cast_as("bigint")
+}
+
+/// A column of noughts.
+fn nought() -> SimpleExpr {
+    Expr::cust("CAST(0 AS bigint)")
 }
 
 /// The amount on rows of invoices of this kind, else nought.
 fn if_kind(kind: InvoiceKind, amount: SimpleExpr) -> SimpleExpr {
-    Expr::case(invoice(invoice::Column::Kind).eq(kind), amount).finally(0).into()
+    Expr::case(invoice(invoice::Column::Kind).eq(kind), amount).finally(Expr::cust("0")).into()
 }
 
-/// What was invoiced or paid in a range, grouped, with its joins: only those that are needed.
-fn entries(backend: DbBackend, scope: &Scope, basis: Basis, group_by: Grouping, range: Range) -> SelectStatement {
+/// What was invoiced or paid in a range, grouped, with its joins: only those that are needed. With `shares`, payments come with
+/// what they pay of each line.
+fn entries(backend: DbBackend, scope: &Scope, basis: Basis, group_by: Grouping, range: Range, shares: bool) -> SelectStatement {
     let mut select = Query::select();
     let by_activity = group_by.activity || scope.is_by_activity();
-    let of_invoice = |select: &mut SelectStatement, column: SimpleExpr| {
-        select.join(JoinType::InnerJoin, invoice::Entity, invoice(invoice::Column::Id).eq(column));
-    };
+    let payment = |column: payment::Column| Expr::col((payment::Entity, column));
+    let share = |column: payment_line::Column| Expr::col((payment_line::Entity, column));
     let day = if basis == Basis::Paid {
-        let of_payment = Expr::col((payment_line::Entity, payment_line::Column::PaymentId)).equals((payment::Entity, payment::Column::Id));
-        select.from(payment::Entity).join(JoinType::InnerJoin, payment_line::Entity, of_payment);
+        select.from(payment::Entity);
+        if shares {
+            let of_payment = share(payment_line::Column::PaymentId).eq(payment(payment::Column::Id));
+            select.join(JoinType::InnerJoin, payment_line::Entity, of_payment);
+        }
         if by_activity {
-            let of_line = line(invoice_line::Column::Id).equals((payment_line::Entity, payment_line::Column::LineId));
-            select.join(JoinType::InnerJoin, invoice_line::Entity, of_line);
+            let of_payment = if shares {
+                line(invoice_line::Column::Id).eq(share(payment_line::Column::LineId))
+            } else {
+                line(invoice_line::Column::InvoiceId).eq(payment(payment::Column::InvoiceId))
+            };
+            select.join(JoinType::InnerJoin, invoice_line::Entity, of_payment);
         }
         if group_by.member || scope.is_by_member() {
-            of_invoice(&mut select, Expr::col((payment::Entity, payment::Column::InvoiceId)));
+            let of_payment = invoice(invoice::Column::Id).eq(payment(payment::Column::InvoiceId));
+            select.join(JoinType::InnerJoin, invoice::Entity, of_payment);
         }
-        Expr::col((payment::Entity, payment::Column::ReceivedOn))
+        payment(payment::Column::ReceivedOn)
     } else {
         select.from(invoice::Entity);
         if by_activity {
@@ -183,7 +196,7 @@ fn entries(backend: DbBackend, scope: &Scope, basis: Basis, group_by: Grouping, 
 /// # Errors
 /// INTERNAL when the database fails.
 pub(super) async fn sums(db: &Database, scope: &Scope, basis: Basis, group_by: Grouping, range: Range, groups: &mut Groups) -> Result<()> {
-    let mut select = entries(db.backend(), scope, basis, group_by, range);
+    let mut select = entries(db.backend(), scope, basis, group_by, range, true);
     let amounts = if basis == Basis::Paid {
         [payment_line::Column::Net, payment_line::Column::Vat].map(|column| Expr::col((payment_line::Entity, column)))
     } else if group_by.activity || scope.is_by_activity() {
@@ -194,7 +207,7 @@ pub(super) async fn sums(db: &Database, scope: &Scope, basis: Basis, group_by: G
     };
     for amount in amounts {
         if basis == Basis::Paid {
-            select.expr(sum(amount)).expr(Expr::val(0_i64));
+            select.expr(sum(amount)).expr(nought());
         } else {
             select.expr(sum(if_kind(InvoiceKind::Invoice, amount.clone()))).expr(sum(if_kind(InvoiceKind::CreditNote, amount)));
         }
@@ -236,7 +249,7 @@ pub(super) async fn stored(
     select.from(revenue_month::Entity).and_where(range.has(&month)).cond_where(scope.of_activity(db.backend(), column(C::ActivityId)));
     group_by.onto(&mut select, db.backend(), column(C::ActivityId), Expr::val(Option::<Uuid>::None), &month);
     if basis == Basis::Paid {
-        select.expr(sum(column(C::PaidNet))).expr(Expr::val(0_i64)).expr(sum(column(C::PaidVat))).expr(Expr::val(0_i64));
+        select.expr(sum(column(C::PaidNet))).expr(nought()).expr(sum(column(C::PaidVat))).expr(nought());
     } else {
         for amount in [C::InvoicedNet, C::CreditedNet, C::InvoicedVat, C::CreditedVat, C::Invoices] {
             select.expr(sum(column(amount)));
@@ -273,7 +286,7 @@ pub(super) async fn counts(
     range: Range,
     groups: &mut Groups,
 ) -> Result<()> {
-    let mut select = entries(db.backend(), scope, basis, group_by, range);
+    let mut select = entries(db.backend(), scope, basis, group_by, range, false);
     select.expr(distinct_invoices(basis, group_by.activity || scope.is_by_activity()));
     for row in &db.read().query_all(&select).await? {
         let (group, place) = group_by.read(row)?;

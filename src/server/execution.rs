@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures_util::FutureExt;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tower_http::request_id::RequestId;
 
 use super::{App, limits, panic_message};
@@ -88,6 +88,12 @@ pub async fn sdl(State(app): State<App>) -> Response {
     ([(header::CONTENT_TYPE, "application/graphql; charset=utf-8")], graphql::sdl(&app.schema)).into_response()
 }
 
+/// An answer without data.
+#[derive(Serialize)]
+struct Refusal<'a> {
+    errors: &'a [async_graphql::ServerError],
+}
+
 /// What a request says of its sender.
 struct Caller {
     request_id: String,
@@ -129,13 +135,12 @@ impl Caller {
     }
 
     fn respond(&self, status: StatusCode, answer: &Answer) -> Response {
-        let mut json = serde_json::to_value(answer).unwrap_or_default();
         // An answer whose execution never began has no data, not even null.
         let never_began =
             answer.is_err() && answer.data == async_graphql::Value::Null && answer.errors.iter().all(|error| error.path.is_empty());
-        if never_began && let Some(json) = json.as_object_mut() {
-            json.remove("data");
-        }
+        // Written as it is, and not by way of a JSON value, since that would lose the order of the fields.
+        let json = if never_began { serde_json::to_string(&Refusal { errors: &answer.errors }) } else { serde_json::to_string(answer) };
+        let json = json.unwrap_or_default();
         let status = match (self.wants_graphql_response, status) {
             (true, StatusCode::OK) if never_began => StatusCode::BAD_REQUEST,
             // Clients that read `application/json` expect to find the errors in a 200, but for those of HTTP itself.
@@ -147,7 +152,7 @@ impl Caller {
         } else {
             "application/json; charset=utf-8"
         };
-        let mut response = (status, [(header::CONTENT_TYPE, kind)], json.to_string()).into_response();
+        let mut response = (status, [(header::CONTENT_TYPE, kind)], json).into_response();
         if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
         }

@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 use crate::app::{Answer, App, Caller, on_both};
 
 /// The report's members, with one whose allocation nobody knows and one that is known by the state's share alone.
-const MEMBERS: &str = "key,name,org_number,county,municipalities,contact_area,joined_on,left_on\n\
-    gotland,Gotland,222000-1834,,,,2015-01-01,\n\
-    goteborg,Göteborg,222000-2568,,,,2015-01-01,\n\
-    okand,Okänd,,,,,2015-01-01,\n\
-    statlig,Statlig,,,,,2015-01-01,\n";
+const MEMBERS: &str = "key,name,org_number,county,municipalities,contact_area,joined_on,left_on,billing_email,peppol_id,buyer_reference,address_line,postal_code,city\n\
+    gotland,Gotland,222000-1834,,,,2015-01-01,,,,,,,\n\
+    goteborg,Göteborg,222000-2568,,,,2015-01-01,,,,,,,\n\
+    okand,Okänd,,,,,2015-01-01,,,,,,,\n\
+    statlig,Statlig,,,,,2015-01-01,,,,,,,\n";
 const ALLOCATIONS: &str = "member,year,basis,amount,source\n\
     gotland,2026,ALL_PARTIES,4324333.00,\n\
     gotland,2026,STATE_SHARE,2162166.50,\n\
