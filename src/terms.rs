@@ -8,7 +8,7 @@ use ::entity::{
 };
 use chrono::{Datelike, NaiveDate};
 use sea_orm::{
-    ColumnTrait, Condition, DbBackend, ExprTrait,
+    Condition, DbBackend, ExprTrait,
     sea_query::{Expr, Query, SelectStatement, SimpleExpr},
 };
 

@@ -4,7 +4,7 @@ use ::entity::{
     activity,
     agreement::{Column, Entity},
     id::ActivityId,
-    kind::{AgreementKind, SubjectKind},
+    kind::SubjectKind,
 };
 use chrono::NaiveDate;
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
@@ -15,6 +15,7 @@ use crate::{
     auth::viewer::{Deed, Viewer},
     database::Database,
     error::{Error, Faults, Result},
+    terms,
 };
 
 /// A signed agreement whose term reaches beyond `last`, whenever it was signed. No status as of a day says this: closing an
@@ -37,7 +38,7 @@ pub(super) async fn expect_no_agreements_after(change: &Change, row: &activity::
         .select_only()
         .column(Column::Number)
         .filter(Column::ActivityId.eq(row.id))
-        .filter(Column::Kind.eq(AgreementKind::Participation))
+        .filter(terms::is_participation())
         .filter(outlives(last))
         .order_by_asc(Column::NumberKey)
         .into_tuple()

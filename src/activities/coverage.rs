@@ -5,7 +5,6 @@ use std::collections::{HashMap, HashSet};
 use ::entity::{
     agreement::{self, Column},
     id::{ActivityId, MemberId},
-    kind::AgreementKind,
     member,
 };
 use chrono::NaiveDate;
@@ -52,7 +51,7 @@ fn visible(backend: DbBackend, viewer: &Viewer) -> Condition {
 fn participation(db: &Database, viewer: &Viewer, activities: &[ActivityId], on: NaiveDate) -> SelectStatement {
     Query::select()
         .from(agreement::Entity)
-        .and_where(Column::Kind.eq(AgreementKind::Participation))
+        .and_where(terms::is_participation())
         .and_where(among(db.backend(), column(Column::ActivityId), activities.iter().copied()))
         .and_where(column(Column::MemberId).is_not_null())
         .cond_where(terms::in_force(on))
@@ -73,18 +72,16 @@ pub async fn members(db: &Database, viewer: &Viewer, on: NaiveDate) -> Result<i6
 /// # Errors
 /// INTERNAL when the database fails.
 pub async fn connected(db: &Database, viewer: &Viewer, activities: &[ActivityId], on: NaiveDate) -> Result<HashMap<ActivityId, i64>> {
-    let present = Query::select()
-        .column((member::Entity, member::Column::Id))
-        .from(member::Entity)
-        .cond_where(members::visible(viewer))
-        .and_where(member::Column::JoinedOn.lte(on))
-        .cond_where(Condition::any().add(member::Column::LeftOn.is_null()).add(member::Column::LeftOn.gte(on)))
-        .take();
+    let of_agreement = Expr::col((member::Entity, member::Column::Id)).equals((agreement::Entity, Column::MemberId));
     let mut select = participation(db, viewer, activities, on);
     select
         .expr(column(Column::ActivityId))
         .expr(column(Column::MemberId).count_distinct())
-        .and_where(column(Column::MemberId).in_subquery(present))
+        // Each agreement's member is looked up by its key; `IN` the members on the day was seen to try every one of them for each activity.
+        .inner_join(member::Entity, of_agreement)
+        .cond_where(members::visible(viewer))
+        .and_where(member::Column::JoinedOn.lte(on))
+        .cond_where(Condition::any().add(member::Column::LeftOn.is_null()).add(member::Column::LeftOn.gte(on)))
         .add_group_by([column(Column::ActivityId)]);
     let found = db.read().query_all(&select).await?;
     found.iter().map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?))).collect()

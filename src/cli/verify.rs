@@ -82,13 +82,16 @@ async fn of_agreements(db: &Database) -> error::Result<Vec<String>> {
             break;
         }
     }
+    let mut of_successors = Vec::new();
     for (id, (name, from)) in &replaced {
         if successors.get(id) != Some(from) {
-            breaches.push(format!("{name} is replaced from {from}, but no signed successor starts then"));
+            of_successors.push(format!("{name} is replaced from {from}, but no signed successor starts then"));
         }
     }
     let forgotten = successors.iter().filter(|(id, _)| !replaced.contains_key(id));
-    breaches.extend(forgotten.map(|(id, from)| format!("agreement {} has a signed successor from {from}, but does not say so", id.0.simple())));
+    of_successors.extend(forgotten.map(|(id, from)| format!("agreement {} has a signed successor from {from}, but does not say so", id.0.simple())));
+    of_successors.sort();
+    breaches.extend(of_successors);
     Ok(breaches)
 }
 
@@ -120,8 +123,8 @@ fn look_at_number(row: &Model, last: Option<(i32, u32)>, breaches: &mut Vec<Stri
         && of == year
         && serial > before.saturating_add(1)
     {
-        let missing = if serial == before + 2 { format!("{}", before + 1) } else { format!("{} to {}", before + 1, serial - 1) };
-        breaches.push(format!("agreement {year}-{before:04} is followed by {year}-{serial:04}: {missing} of the year is missing"));
+        let missing = if serial == before + 2 { format!("{} is", before + 1) } else { format!("{} to {} are", before + 1, serial - 1) };
+        breaches.push(format!("agreement {year}-{before:04} is followed by {year}-{serial:04}: {missing} missing"));
     }
     Some((year, serial))
 }
@@ -161,8 +164,8 @@ mod tests {
         assert_eq!(
             breaches,
             [
-                "agreement 2025-0002 is followed by 2025-0004: 3 of the year is missing",
-                "agreement 2025-0004 is followed by 2025-0008: 5 to 7 of the year is missing",
+                "agreement 2025-0002 is followed by 2025-0004: 3 is missing",
+                "agreement 2025-0004 is followed by 2025-0008: 5 to 7 are missing",
             ]
         );
     }

@@ -79,12 +79,12 @@ mod tests {
         let total = Some(vec![Cell::Text("Total".into()), Cell::Money(Money(-123_456_700)), Cell::Empty]);
         let table = render(&Grid { columns, rows, total }, None);
         insta::assert_snapshot!(table.replace('\u{a0}', " "), @r"
-         Name              Net   On
-        ────────────────────────────────────
-         Åmål     1 234 567,00   1970-01-01
-                             –
-        ────────────────────────────────────
-         Total   −1 234 567,00
+        Name             Net  On
+        ─────────────────────────────────
+        Åmål    1 234 567,00  1970-01-01
+                           –
+        ─────────────────────────────────
+        Total  −1 234 567,00
         ");
     }
 }

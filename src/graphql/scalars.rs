@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
-use async_graphql::{InputType, InputValueError, InputValueResult, Scalar, ScalarType, Value, registry::Registry};
+use async_graphql::{Description, InputType, InputValueError, InputValueResult, Scalar, ScalarType, Value, registry::Registry};
 use chrono::{Datelike, NaiveDate, SecondsFormat, Utc};
 use entity::{money, number};
 
@@ -18,7 +18,7 @@ fn text<T>(value: &Value, read: impl FnOnce(&str) -> Result<T, String>) -> Resul
 }
 
 /// A calendar date, ISO 8601: `2026-11-21`.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Description)]
 pub struct Date(pub NaiveDate);
 
 impl FromStr for Date {
@@ -32,7 +32,7 @@ impl FromStr for Date {
     }
 }
 
-#[Scalar]
+#[Scalar(use_type_description)]
 impl ScalarType for Date {
     fn parse(value: Value) -> InputValueResult<Self> {
         text(&value, Self::from_str).map_err(InputValueError::custom)
@@ -44,7 +44,7 @@ impl ScalarType for Date {
 }
 
 /// An instant, RFC 3339, UTC.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Description)]
 pub struct DateTime(pub chrono::DateTime<Utc>);
 
 impl FromStr for DateTime {
@@ -57,7 +57,7 @@ impl FromStr for DateTime {
     }
 }
 
-#[Scalar]
+#[Scalar(use_type_description)]
 impl ScalarType for DateTime {
     fn parse(value: Value) -> InputValueResult<Self> {
         text(&value, Self::from_str).map_err(InputValueError::custom)
@@ -69,10 +69,10 @@ impl ScalarType for DateTime {
 }
 
 /// An amount in Swedish kronor: a decimal string with exactly two decimals, `"26800.00"`. Stored as integer öre, never a float. Input may have fewer decimals.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Description)]
 pub struct Money(pub money::Money);
 
-#[Scalar]
+#[Scalar(use_type_description)]
 impl ScalarType for Money {
     fn parse(value: Value) -> InputValueResult<Self> {
         text(&value, |text| text.parse().map(Self).map_err(|reason: money::NotMoney| reason.to_string())).map_err(InputValueError::custom)
@@ -90,10 +90,10 @@ impl From<money::Money> for Money {
 }
 
 /// A Swedish organisation number (organisationsnummer), `NNNNNN-NNNN`, its check digit verified on input.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Description)]
 pub struct OrgNumber(pub number::OrgNumber);
 
-#[Scalar]
+#[Scalar(use_type_description)]
 impl ScalarType for OrgNumber {
     fn parse(value: Value) -> InputValueResult<Self> {
         text(&value, |text| text.parse().map(Self).map_err(|reason: &str| reason.to_owned())).map_err(InputValueError::custom)
@@ -105,10 +105,10 @@ impl ScalarType for OrgNumber {
 }
 
 /// Any JSON value: the parameters of an agreement text.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Description)]
 pub struct Json(pub serde_json::Value);
 
-#[Scalar(name = "JSON")]
+#[Scalar(name = "JSON", use_type_description)]
 impl ScalarType for Json {
     fn parse(value: Value) -> InputValueResult<Self> {
         Ok(Self(value.into_json()?))

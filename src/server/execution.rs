@@ -44,8 +44,9 @@ pub async fn get(State(app): State<App>, parameters: Query<Parameters>, request:
         match parameters.variables.filter(|text| !text.is_empty()) {
             None => Ok(document),
             Some(text) => {
-                let variables = serde_json::from_str(&text).map_err(|_| Error::invalid("variables", "is not a JSON object"))?;
-                Ok(document.variables(async_graphql::Variables::from_json(variables)))
+                let variables: serde_json::Map<_, _> =
+                    serde_json::from_str(&text).map_err(|_| Error::invalid("variables", "is not a JSON object"))?;
+                Ok(document.variables(async_graphql::Variables::from_json(variables.into())))
             }
         }
     });
@@ -114,17 +115,16 @@ impl Caller {
 
     async fn answer(self, app: &App, document: Result<Document>, only_queries: bool) -> Response {
         let viewer = self.token.clone().and_then(|token| app.keys.verify(&token, app.db.clock.now()));
-        let prepared = viewer.and_then(|viewer| {
-            let document = document?;
-            let (document, operation) = measure(document, &app.limits)?;
+        // Who asks is known before what is asked is looked at. A request that can't be read is a fault of HTTP's, a document that
+        // may not be executed one of GraphQL's.
+        let prepared = viewer.map_err(|error| (StatusCode::UNAUTHORIZED, error)).and_then(|viewer| {
+            let document = document.map_err(|error| (StatusCode::BAD_REQUEST, error))?;
+            let (document, operation) = measure(document, &app.limits).map_err(|error| (StatusCode::OK, error))?;
             Ok((document.data(viewer), operation))
         });
         let (document, operation) = match prepared {
             Ok(prepared) => prepared,
-            Err(error) => {
-                let status = if matches!(error, Error::Unauthenticated(_)) { StatusCode::UNAUTHORIZED } else { StatusCode::BAD_REQUEST };
-                return self.respond(status, &errors::refused(error, &self.request_id));
-            }
+            Err((status, error)) => return self.respond(status, &errors::refused(error, &self.request_id)),
         };
         if only_queries && operation != OperationType::Query {
             let refused = errors::refused(Error::invalid("query", "must be a query; send mutations with POST"), &self.request_id);
@@ -141,12 +141,9 @@ impl Caller {
         // Written as it is, and not by way of a JSON value, since that would lose the order of the fields.
         let json = if never_began { serde_json::to_string(&Refusal { errors: &answer.errors }) } else { serde_json::to_string(answer) };
         let json = json.unwrap_or_default();
-        let status = match (self.wants_graphql_response, status) {
-            (true, StatusCode::OK) if never_began => StatusCode::BAD_REQUEST,
-            // Clients that read `application/json` expect to find the errors in a 200, but for those of HTTP itself.
-            (false, StatusCode::BAD_REQUEST) => StatusCode::OK,
-            (_, status) => status,
-        };
+        // Clients that read `application/json` expect to find the errors in a 200, but for those of HTTP itself.
+        let is_refused = never_began && status == StatusCode::OK && self.wants_graphql_response;
+        let status = if is_refused { StatusCode::BAD_REQUEST } else { status };
         let kind = if self.wants_graphql_response {
             "application/graphql-response+json; charset=utf-8"
         } else {
@@ -180,10 +177,10 @@ fn measure(mut document: Document, most: &limits::Limits) -> Result<(Document, O
 
 async fn execute(app: &App, document: Document, operation: OperationType, request_id: &str) -> Answer {
     let schema = app.schema.clone();
-    let id = request_id.to_owned();
+    let (id, asked) = (request_id.to_owned(), document.query.clone());
     let execution = async move {
         match AssertUnwindSafe(schema.execute(document)).catch_unwind().await {
-            Ok(answer) => errors::finish(answer, &id),
+            Ok(answer) => errors::finish(answer, &asked, &id),
             Err(cause) => {
                 let cause = panic_message(&*cause).to_owned();
                 errors::refused(Error::internal(std::io::Error::other(format!("a resolver panicked: {cause}"))), &id)
@@ -213,5 +210,27 @@ pub async fn ask(app: &App, viewer: Viewer, document: Document) -> Answer {
     match measure(document, &app.limits) {
         Ok((document, operation)) => execute(app, document.data(viewer), operation, &id).await,
         Err(error) => errors::refused(error, &id),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{auth::token::Keys, clock::Clock, config::Settings, database::Database, server::explorer};
+
+    #[tokio::test]
+    async fn a_panic_in_a_resolver_is_an_error_and_the_server_lives() {
+        let db = Database::connect("sqlite::memory:", Clock::system(), None).await;
+        let settings = Settings::load([], None);
+        let (Ok(db), Ok(settings)) = (db, settings) else { panic!("no register to ask") };
+        let app = App::new(db, Keys::demo(), &settings, explorer::Settings::default());
+        // Without a viewer, resolvers find a bug of ours.
+        let answer = execute(&app, Document::new("{ viewer { subject } }"), OperationType::Query, "the-id").await;
+        let [error] = answer.errors.as_slice() else { panic!("{answer:?}") };
+        let extension = |name: &str| error.extensions.as_ref().and_then(|extensions| extensions.get(name)).cloned();
+        assert_eq!((extension("code"), extension("requestId")), (Some("INTERNAL".into()), Some("the-id".into())));
+        assert_eq!(error.message, "something failed on the server; the request id finds it in the log");
+        let viewer = Viewer { subject: "somebody".into(), ..Viewer::default() };
+        assert!(ask(&app, viewer, Document::new("{ viewer { subject } }")).await.is_ok());
     }
 }

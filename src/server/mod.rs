@@ -17,7 +17,6 @@ use axum::{
 use tower_http::{
     catch_panic::CatchPanicLayer,
     cors::{AllowOrigin, CorsLayer},
-    limit::RequestBodyLimitLayer,
     request_id::{MakeRequestUuid, PropagateRequestIdLayer, RequestId, SetRequestIdLayer},
     trace::TraceLayer,
 };
@@ -99,8 +98,7 @@ pub fn router(app: App, settings: &Settings) -> Router {
         .route("/readyz", get(health::ready))
         .fallback(unknown)
         .with_state(app)
-        .layer(RequestBodyLimitLayer::new(settings.limits.body_bytes))
-        .layer(axum::extract::DefaultBodyLimit::disable())
+        .layer(axum::extract::DefaultBodyLimit::max(settings.limits.body_bytes))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(cors(&settings.cors_origins))
         .layer(trace)

@@ -61,6 +61,15 @@ impl Schema {
         format!("{name}{arguments} {selection}")
     }
 
+    /// Everything that `node` answers for this id, by the noun that it names, nested through `depth` nouns.
+    pub fn node(&self, id: &str, depth: usize) -> String {
+        let words = id.rsplit_once('_').unwrap().0.split('_');
+        let noun: String = words.map(|word| format!("{}{}", word[..1].to_uppercase(), &word[1..])).collect();
+        let possible = list(&self.named("Node")["possibleTypes"]).iter().map(|possible| possible["name"].as_str().unwrap());
+        let type_name = possible.filter(|name| name.ends_with(&noun)).min_by_key(|name| name.len()).unwrap_or_else(|| panic!("{id} is of no noun"));
+        format!("node(id: \"{id}\") {{ ... on {type_name} {} }}", self.selection(type_name, depth, &mut Vec::new()))
+    }
+
     /// The relations between nouns in such a document: fields that lead to a noun or a list of them, and counts.
     pub fn relations(document: &str) -> usize {
         document.matches('{').count() + document.matches("totalCount").count()

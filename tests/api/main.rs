@@ -10,6 +10,8 @@ mod samples;
 mod access;
 mod activities;
 mod bad_input;
+mod cli;
+mod exchange;
 mod fees;
 mod http;
 mod layers;

@@ -102,8 +102,7 @@ d1,Kurs,bip,,,,1,99999.00,STANDARD_25
     (
         "payments.csv",
         "invoice,received_on,amount,reference
-i1,2026-02-10,6030.42,b1
-i1,2026-07-01,6030.42,b2
+i1,2026-02-10,12060.84,b1
 i2,2026-04-30,6780.00,b3
 ",
     ),
@@ -640,7 +639,7 @@ on_both!(what_does_not_add_up_is_found, |app| async move {
     for (harm, sentence) in [
         ("UPDATE invoice SET net = net + 1, total = total + 1 WHERE number = '1003'".to_owned(), "invoice 1003 says net 3000.01"),
         ("UPDATE invoice_line SET vat = vat - 1 WHERE description = 'Serviceavgift'".into(), "invoice 1001 has line 2 with net 1000.00 and VAT 249.99"),
-        ("UPDATE payment_line SET net = net + 1 WHERE payment_id IN (SELECT id FROM payment WHERE reference = 'b1')".into(), "invoice 1001 has the payment \"b1\" of 6030.42"),
+        ("UPDATE payment_line SET net = net + 1 WHERE payment_id IN (SELECT id FROM payment WHERE reference = 'b1')".into(), "invoice 1001 has the payment \"b1\" of 12060.84"),
         ("UPDATE invoice SET paid = paid - 100 WHERE number = '1002'".into(), "invoice 1002 says that 6779.00 is paid"),
         (format!("UPDATE invoice SET settled_on = {} WHERE number = '1004'", date("2026-11-02")), "invoice 1004 has days"),
         ("UPDATE invoice SET number = '1006', number_key = '000000001006' WHERE number = '1004'".into(), "the invoice series lacks 1004 to 1005"),

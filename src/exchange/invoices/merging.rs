@@ -88,19 +88,23 @@ pub(super) async fn merge(import: &mut Import<'_>, incoming: Vec<Incoming>) -> R
     for mut incoming in incoming {
         let before = known.existing.remove(&incoming.key);
         if before.is_none() && incoming.head.is_none() {
-            refuse_orphans(import, &known, incoming).await?;
+            refuse_orphans(import, &known, &incoming);
             continue;
         }
-        let after = match &before {
+        if known.shunned.contains(&incoming.key) {
+            // Without its bad lines it would look like something that it is not.
+            reject(import, incoming);
+            continue;
+        }
+        let mut after = match &before {
             Some(before) if before.is_issued() => keep(&mut incoming, before, &mut known),
             _ => make(&mut incoming, before.as_ref(), &mut known),
         };
-        let mut after = after;
         payments::take(&mut incoming, &mut after, &known.credits);
-        if incoming.is_good() && !known.shunned.contains(&incoming.key) {
+        if incoming.is_good() {
             known.credits.take(&mut incoming, before.as_ref(), &after);
         }
-        if incoming.is_good() && !known.shunned.contains(&incoming.key) {
+        if incoming.is_good() {
             write(import, &incoming, before, after, &mut writes)?;
         } else {
             reject(import, incoming);
@@ -190,16 +194,15 @@ fn derived_ocr(head: &Head) -> Option<String> {
 }
 
 /// Lines and payments of an invoice that is nowhere.
-async fn refuse_orphans(import: &mut Import<'_>, known: &Known, incoming: Incoming) -> Result<()> {
+fn refuse_orphans(import: &mut Import<'_>, known: &Known, incoming: &Incoming) {
     if known.shunned.contains(&incoming.key) {
-        return Ok(());
+        return;
     }
     let reason = format!("there is no invoice {}", incoming.key);
     let lines = incoming.lines.iter().map(|(line, _)| (File::InvoiceLines, *line));
     for (file, line) in lines.chain(incoming.payments.iter().map(|(line, _)| (File::Payments, *line))) {
         import.reject(BadRow::new(file, line, "invoice", reason.clone()));
     }
-    Ok(())
 }
 
 fn reject(import: &mut Import<'_>, incoming: Incoming) {
