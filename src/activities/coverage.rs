@@ -3,17 +3,19 @@
 use std::collections::{HashMap, HashSet};
 
 use ::entity::{
+    activity_funding,
     agreement::{self, Column},
     id::{ActivityId, MemberId},
+    kind::FundingKind,
     member,
 };
 use chrono::NaiveDate;
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DbBackend, ExprTrait,
-    sea_query::{Expr, Query, SelectStatement, SimpleExpr},
+    sea_query::{Expr, Query, SelectStatement, SimpleExpr, UnionType},
 };
 
-use super::{funding_of, needs_agreements, with_slugs};
+use super::with_slugs;
 use crate::{
     auth::viewer::{Realm, Viewer},
     database::{Database, among},
@@ -59,19 +61,26 @@ fn participation(db: &Database, viewer: &Viewer, activities: &[ActivityId], on: 
         .take()
 }
 
-/// How many members there are on the day, of those that the viewer sees.
-///
-/// # Errors
-/// INTERNAL when the database fails.
-pub async fn members(db: &Database, viewer: &Viewer, on: NaiveDate) -> Result<i64> {
-    members::count(db, viewer, &present(on)).await
+/// How many members there are and how many of them have joined, of those that the viewer sees.
+#[derive(Clone, Debug, Default)]
+pub struct Counts {
+    /// Members on the day.
+    pub members: i64,
+    /// How many of them have joined each activity; those that nobody has joined are left out.
+    pub connected: HashMap<ActivityId, i64>,
 }
 
-/// How many of them have joined each of these activities; those that nobody has joined are left out.
+/// Counts for these activities, by one statement.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn connected(db: &Database, viewer: &Viewer, activities: &[ActivityId], on: NaiveDate) -> Result<HashMap<ActivityId, i64>> {
+pub async fn counts(db: &Database, viewer: &Viewer, activities: &[ActivityId], on: NaiveDate) -> Result<Counts> {
+    let present = |select: &mut SelectStatement| {
+        select
+            .cond_where(members::visible(viewer))
+            .and_where(member::Column::JoinedOn.lte(on))
+            .cond_where(Condition::any().add(member::Column::LeftOn.is_null()).add(member::Column::LeftOn.gte(on)));
+    };
     let of_agreement = Expr::col((member::Entity, member::Column::Id)).equals((agreement::Entity, Column::MemberId));
     let mut select = participation(db, viewer, activities, on);
     select
@@ -79,12 +88,18 @@ pub async fn connected(db: &Database, viewer: &Viewer, activities: &[ActivityId]
         .expr(column(Column::MemberId).count_distinct())
         // Each agreement's member is looked up by its key; `IN` the members on the day was seen to try every one of them for each activity.
         .inner_join(member::Entity, of_agreement)
-        .cond_where(members::visible(viewer))
-        .and_where(member::Column::JoinedOn.lte(on))
-        .cond_where(Condition::any().add(member::Column::LeftOn.is_null()).add(member::Column::LeftOn.gte(on)))
         .add_group_by([column(Column::ActivityId)]);
-    let found = db.read().query_all(&select).await?;
-    found.iter().map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?))).collect()
+    present(&mut select);
+    let mut all = Query::select().from(member::Entity).expr(Expr::cust("NULL")).expr(Expr::cust("COUNT(*)")).take();
+    present(&mut all);
+    let mut counts = Counts::default();
+    for row in &db.read().query_all(select.union(UnionType::All, all)).await? {
+        match row.try_get_by_index::<Option<ActivityId>>(0)? {
+            Some(activity) => drop(counts.connected.insert(activity, row.try_get_by_index(1)?)),
+            None => counts.members = row.try_get_by_index(1)?,
+        }
+    }
+    Ok(counts)
 }
 
 /// How large a part of the members has joined, 0 to 1; 0 when there are no members.
@@ -94,44 +109,63 @@ pub fn share(connected: i64, members: i64) -> f64 {
     if members == 0 { 0.0 } else { connected as f64 / members as f64 }
 }
 
-/// Members that have not joined, of several activities at once: each member's row stands there once.
+/// Members on a day, and which of them have not joined each of several activities: a member's row stands there once.
 #[derive(Clone, Debug, Default)]
-pub struct NotConnected {
-    /// The members on the day that the viewer sees, in order of name.
+pub struct Missing {
+    /// The members that the viewer sees, in order of name.
     pub members: Vec<member::Model>,
-    /// The places in that list of those that have not joined an activity. Empty for one that needs no agreements.
+    /// How many of them have joined each activity.
+    pub connected: HashMap<ActivityId, i64>,
+    /// The places in the list of those that have not; none for an activity that needs no agreements.
     pub places: HashMap<ActivityId, Vec<usize>>,
 }
 
-/// Which of them have not joined each of these activities. What volunteers alone carry needs no agreements, so that nobody is missing there.
+/// Who has not joined each of these activities, by two statements. What volunteers alone carry needs no agreements, so that nobody is missing there.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn not_connected(
+pub async fn missing(
     db: &Database,
     viewer: &Viewer,
     activities: &[ActivityId],
     on: NaiveDate,
     columns: &[member::Column],
-) -> Result<NotConnected> {
+) -> Result<Missing> {
     let members = members::all(db, viewer, &present(on), columns).await?;
-    let funding = funding_of(db.read(), activities).await?;
     let mut select = participation(db, viewer, activities, on);
-    select.distinct().expr(column(Column::ActivityId)).expr(column(Column::MemberId));
-    let mut joined: HashMap<ActivityId, HashSet<MemberId>> = HashMap::new();
+    select.distinct().expr(column(Column::ActivityId)).expr(column(Column::MemberId)).union(UnionType::All, by_volunteers(db, activities));
+    let (mut joined, mut needs_none) = (HashSet::new(), HashSet::new());
     for row in &db.read().query_all(&select).await? {
-        joined.entry(row.try_get_by_index(0)?).or_default().insert(row.try_get_by_index(1)?);
+        let activity: ActivityId = row.try_get_by_index(0)?;
+        match row.try_get_by_index::<Option<MemberId>>(1)? {
+            Some(member) => joined.insert((activity, member)),
+            None => needs_none.insert(activity),
+        };
     }
-    let nobody = HashSet::new();
-    let missing = |activity: &ActivityId| -> Vec<usize> {
-        if !needs_agreements(funding.get(activity).map_or(&[], Vec::as_slice)) {
-            return Vec::new();
-        }
-        let joined = joined.get(activity).unwrap_or(&nobody);
-        (0..members.len()).filter(|place| !joined.contains(&members[*place].id)).collect()
-    };
-    let places = activities.iter().map(|activity| (*activity, missing(activity))).collect();
-    Ok(NotConnected { members, places })
+    let mut missing = Missing { members, ..Missing::default() };
+    for activity in activities {
+        let lacking = (0..missing.members.len()).filter(|place| !joined.contains(&(*activity, missing.members[*place].id)));
+        let lacking: Vec<_> = lacking.collect();
+        let connected = i64::try_from(missing.members.len() - lacking.len()).unwrap_or(i64::MAX);
+        missing.connected.insert(*activity, connected);
+        missing.places.insert(*activity, if needs_none.contains(activity) { Vec::new() } else { lacking });
+    }
+    Ok(missing)
+}
+
+/// Those of these activities that volunteers alone carry, each with null for a member.
+fn by_volunteers(db: &Database, activities: &[ActivityId]) -> SelectStatement {
+    let kind = || Expr::col((activity_funding::Entity, activity_funding::Column::Kind));
+    let activity = Expr::col((activity_funding::Entity, activity_funding::Column::ActivityId));
+    Query::select()
+        .from(activity_funding::Entity)
+        .expr(activity.clone())
+        .expr(Expr::cust("NULL"))
+        .and_where(among(db.backend(), activity.clone(), activities.iter().copied()))
+        .add_group_by([activity])
+        .and_having(kind().min().eq(FundingKind::Volunteer.word()))
+        .and_having(kind().max().eq(FundingKind::Volunteer.word()))
+        .take()
 }
 
 #[cfg(test)]

@@ -29,12 +29,6 @@ use crate::{
     page::{self, KeyType, Order, Slice},
 };
 
-/// Whether members need an agreement to take part: not in what volunteers alone carry.
-#[must_use]
-pub fn needs_agreements(funding: &[FundingKind]) -> bool {
-    funding != [FundingKind::Volunteer]
-}
-
 /// Which activities; every part narrows the others.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
@@ -172,17 +166,4 @@ pub async fn funding_of(db: &impl ConnectionTrait, activities: &[ActivityId]) ->
         kinds.sort();
     }
     Ok(of)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_what_volunteers_alone_carry_needs_no_agreements() {
-        assert!(!needs_agreements(&[FundingKind::Volunteer]));
-        for funding in [&[][..], &[FundingKind::SpecialFee], &[FundingKind::Grant, FundingKind::Volunteer]] {
-            assert!(needs_agreements(funding), "{funding:?}");
-        }
-    }
 }

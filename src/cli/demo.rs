@@ -3,10 +3,7 @@
 use std::{fs, net::SocketAddr, path::Path};
 
 use chrono::{Datelike, Days, NaiveDate};
-use entity::{
-    id::MemberId,
-    term::add_months,
-};
+use entity::{id::MemberId, term::add_months};
 use minijinja::{Environment, ErrorKind, UndefinedBehavior, context};
 use tempfile::TempDir;
 

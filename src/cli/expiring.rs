@@ -24,8 +24,7 @@ use crate::{
     database::Database,
     documents::{Cell, Column, Grid, Kind, calendar, sheet},
     error::Faults,
-    members, organisations,
-    page, terms,
+    members, organisations, page, terms,
 };
 
 /// List agreements that expire or must be given notice of
@@ -101,10 +100,10 @@ pub async fn run(options: Options) -> Result {
     let now = db.clock.now();
     db.close().await?;
     put(match options.format {
-        Format::Table => for_eyes(&found, window),
-        Format::Json => for_programs(&found, window)?,
-        Format::Csv => String::from_utf8_lossy(&sheet::csv(&grid(&found, |(slug, _)| slug))?).into_owned(),
-        Format::Ics => calendar::render("Avtal som löper ut", &found.iter().map(day).collect::<Vec<_>>(), now),
+        Format::Table => for_eyes(&found, window).into_bytes(),
+        Format::Json => for_programs(&found, window)?.into_bytes(),
+        Format::Csv => sheet::csv(&grid(&found, |(slug, _)| slug))?,
+        Format::Ics => calendar::render("Avtal som löper ut", &found.iter().map(day).collect::<Vec<_>>(), now).into_bytes(),
     })?;
     Ok(if options.check && !found.is_empty() { Outcome::Found } else { Outcome::Done })
 }

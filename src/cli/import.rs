@@ -67,7 +67,11 @@ fn refused(rows: &[BadRow], more: u64) -> Failure {
     let mut stderr = BufWriter::new(io::stderr().lock());
     rows.iter().try_for_each(|row| writeln!(stderr, "{row}")).and_then(|()| stderr.flush()).ok();
     let files: BTreeSet<_> = rows.iter().map(|row| row.file).collect();
-    let mut line = format!("{} in {}; nothing was changed", count(rows.len() + usize::try_from(more).unwrap_or_default(), "fault"), count(files.len(), "file"));
+    let mut line = format!(
+        "{} in {}; nothing was changed",
+        count(rows.len() + usize::try_from(more).unwrap_or_default(), "fault"),
+        count(files.len(), "file")
+    );
     if more > 0 {
         line.push_str(&format!(" (the first {} are shown)", rows.len()));
     }

@@ -198,7 +198,8 @@ async fn connect(url: &str, may_make: bool) -> Result<Database> {
         return Err(Failure::new("DATABASE_URL names a database in memory, of which every connection would have its own; name a file"));
     }
     // An address of a server may hold a password, and is never shown.
-    let file = url.strip_prefix("sqlite:").map(|rest| rest.strip_prefix("//").unwrap_or(rest)).map(|rest| rest.split('?').next().unwrap_or(rest));
+    let file =
+        url.strip_prefix("sqlite:").map(|rest| rest.strip_prefix("//").unwrap_or(rest)).map(|rest| rest.split('?').next().unwrap_or(rest));
     if let Some(file) = file.filter(|file| !may_make && !file.contains('%') && !Path::new(file).exists()) {
         return Err(Failure::new(format!("there is no register in {file}; `samregister migrate` makes one")));
     }
@@ -211,7 +212,9 @@ async fn connect(url: &str, may_make: bool) -> Result<Database> {
         let cause = cause.strip_prefix("Connection Error: ").unwrap_or(&cause);
         Failure::new(match file {
             Some(file) => format!("cannot open {file}: {cause}; is there such a folder, and may it be written to?"),
-            None => format!("cannot reach the PostgreSQL server of DATABASE_URL: {cause}; does it run, and are its address, user and password right?"),
+            None => format!(
+                "cannot reach the PostgreSQL server of DATABASE_URL: {cause}; does it run, and are its address, user and password right?"
+            ),
         })
     })
 }
@@ -280,7 +283,11 @@ mod tests {
     fn every_command_and_option_is_described() {
         for command in Program::command().get_subcommands() {
             assert!(command.get_about().is_some(), "{}", command.get_name());
-            assert!(command.get_after_help().is_some_and(|help| help.to_string().contains("samregister")), "{} has no example", command.get_name());
+            assert!(
+                command.get_after_help().is_some_and(|help| help.to_string().contains("samregister")),
+                "{} has no example",
+                command.get_name()
+            );
             for option in command.get_arguments() {
                 assert!(option.get_help().is_some(), "{} {}", command.get_name(), option.get_id());
             }

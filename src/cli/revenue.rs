@@ -147,16 +147,15 @@ pub async fn run(options: Options) -> Result {
 
     let shown = Shown { report: &report, names: &names, grouping: options.grouping() };
     let document = match options.format {
-        Format::Table if report.rows.is_empty() => format!("no revenue, cost or grant from {} to {}\n", options.from, options.to).into_bytes(),
+        Format::Table if report.rows.is_empty() => {
+            format!("no revenue, cost or grant from {} to {}\n", options.from, options.to).into_bytes()
+        }
         Format::Table => format!("{}\n{}\n", table(&shown.for_people()), options.caption()).into_bytes(),
         Format::Json => options.document(&shown.for_programs())?.into_bytes(),
         Format::Csv => sheet::csv(&shown.for_programs())?,
         Format::Xlsx => {
-            let about = sheet::About {
-                sheet: format!("Revenue {}–{}", options.from, options.to),
-                title: options.caption(),
-                made_at: now,
-            };
+            let about =
+                sheet::About { sheet: format!("Revenue {}–{}", options.from, options.to), title: options.caption(), made_at: now };
             sheet::xlsx(&shown.for_people(), &about)?
         }
     };

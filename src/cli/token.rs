@@ -130,7 +130,8 @@ mod tests {
 
     #[test]
     fn members_are_found_by_number_and_by_key() {
-        let member = Model { id: MemberId::new(), import_key: Some("umea".into()), org_number: "222000-1834".parse().ok(), ..Model::default() };
+        let member =
+            Model { id: MemberId::new(), import_key: Some("umea".into()), org_number: "222000-1834".parse().ok(), ..Model::default() };
         let members = [Model { id: MemberId::new(), ..Model::default() }, member.clone()];
         for name in ["umea", "222000-1834"] {
             assert_eq!(find(&members, name).ok(), Some(member.id), "{name}");

@@ -89,7 +89,8 @@ async fn of_agreements(db: &Database) -> error::Result<Vec<String>> {
         }
     }
     let forgotten = successors.iter().filter(|(id, _)| !replaced.contains_key(id));
-    of_successors.extend(forgotten.map(|(id, from)| format!("agreement {} has a signed successor from {from}, but does not say so", id.0.simple())));
+    of_successors
+        .extend(forgotten.map(|(id, from)| format!("agreement {} has a signed successor from {from}, but does not say so", id.0.simple())));
     of_successors.sort();
     breaches.extend(of_successors);
     Ok(breaches)
@@ -135,7 +136,10 @@ async fn of_references(db: &Database) -> error::Result<Vec<String>> {
     let breach = |row: &sea_orm::QueryResult| -> error::Result<String> {
         let (table, parent): (String, String) = (row.try_get_by_index(0)?, row.try_get_by_index(2)?);
         let id: Option<i64> = row.try_get_by_index(1)?;
-        Ok(format!("table {table}: row {} refers to a row of {parent} that is not there", id.map_or_else(|| "?".to_owned(), |id| id.to_string())))
+        Ok(format!(
+            "table {table}: row {} refers to a row of {parent} that is not there",
+            id.map_or_else(|| "?".to_owned(), |id| id.to_string())
+        ))
     };
     found.iter().map(breach).collect()
 }

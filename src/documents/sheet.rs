@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use entity::money::Money;
-use rust_xlsxwriter::{ColNum, DocProperties, ExcelDateTime, Format, FormatAlign, FormatBorder, Formula, RowNum, Workbook, Worksheet, XlsxError};
+use rust_xlsxwriter::{
+    ColNum, DocProperties, ExcelDateTime, Format, FormatAlign, FormatBorder, Formula, RowNum, Workbook, Worksheet, XlsxError,
+};
 
 use super::{Cell, Grid, Kind};
 use crate::error::{Error, Result};
@@ -139,10 +141,15 @@ mod tests {
             Column::new("on", "On", Kind::Day),
         ];
         let rows = vec![
-            vec![Cell::Text("Umeå, \"nya\"\n=1+1".into()), Cell::Money(Money(1_467_393_60)), Cell::Number(2), Cell::Day(NaiveDate::default())],
+            vec![
+                Cell::Text("Umeå, \"nya\"\n=1+1".into()),
+                Cell::Money(Money(146_739_360)),
+                Cell::Number(2),
+                Cell::Day(NaiveDate::default()),
+            ],
             vec![Cell::Empty, Cell::Money(Money(-5)), Cell::Number(1), Cell::Empty],
         ];
-        let total = Some(vec![Cell::Text("Total".into()), Cell::Money(Money(1_467_393_55)), Cell::Number(2), Cell::Empty]);
+        let total = Some(vec![Cell::Text("Total".into()), Cell::Money(Money(146_739_355)), Cell::Number(2), Cell::Empty]);
         Grid { columns, rows, total }
     }
 

@@ -36,7 +36,9 @@ pub fn render(grid: &Grid, width: Option<u16>) -> String {
     }
     let mut lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
     let is_rule = |line: &&String| !line.is_empty() && line.chars().all(|char| char == '─');
-    if grid.total.is_some() && let Some(rule) = lines.iter().find(is_rule).cloned() {
+    if grid.total.is_some()
+        && let Some(rule) = lines.iter().find(is_rule).cloned()
+    {
         // A row of sums has hardly any text that could be wrapped, so it is the last line.
         lines.insert(lines.len().saturating_sub(1), rule);
     }
@@ -71,7 +73,8 @@ mod tests {
 
     #[test]
     fn numbers_stand_to_the_right_and_sums_below_a_line() {
-        let columns = vec![Column::new("name", "Name", Kind::Text), Column::new("net", "Net", Kind::Money), Column::new("on", "On", Kind::Day)];
+        let columns =
+            vec![Column::new("name", "Name", Kind::Text), Column::new("net", "Net", Kind::Money), Column::new("on", "On", Kind::Day)];
         let rows = vec![
             vec![Cell::Text("Åmål".into()), Cell::Money(Money(123_456_700)), Cell::Day(NaiveDate::default())],
             vec![Cell::Empty, Cell::Money(Money::ZERO), Cell::Empty],

@@ -86,12 +86,6 @@ impl Activity {
         Ok(kinds.get(&self.0.id).into_iter().flatten().copied().map(Into::into).collect())
     }
 
-    /// Whether members need an agreement to take part: not in what volunteers alone carry.
-    async fn needs_agreements(&self, ctx: &Context<'_>) -> Result<bool> {
-        let kinds = self.0.load(ctx, "", activities::funding_of(database(ctx).read(), &ids(&self.0))).await?;
-        Ok(activities::needs_agreements(kinds.get(&self.0.id).map_or(&[], Vec::as_slice)))
-    }
-
     /// First day.
     async fn starts_on(&self) -> Date {
         Date(self.0.starts_on)
@@ -493,7 +487,11 @@ impl ActivityMutation {
     }
 
     /// Files a report on an activity in your name, for the board. FORBIDDEN unless you lead the activity or are the office.
-    async fn status_report_file(&self, ctx: &Context<'_>, #[graphql(desc = "The report.")] input: StatusReportFileInput) -> Result<StatusReport> {
+    async fn status_report_file(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The report.")] input: StatusReportFileInput,
+    ) -> Result<StatusReport> {
         file(ctx, input).await
     }
 }

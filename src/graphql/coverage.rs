@@ -1,8 +1,8 @@
 //! The coverage of an activity as the API tells of it.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
-use ::entity::activity;
+use ::entity::{activity, id::ActivityId, member};
 use async_graphql::{Context, Description, Object};
 use chrono::NaiveDate;
 
@@ -11,7 +11,7 @@ use super::{
     database,
     loaders::{Batch, Handle},
     members::Member,
-    page::{DIRECT, asked},
+    page::asked,
     scalars::{Date, Given, take},
     viewer,
 };
@@ -23,10 +23,23 @@ use crate::{
 /// How many members have joined an activity, as of a day: "40 of 70".
 #[derive(Clone, Description)]
 pub struct Coverage {
-    activity: Handle<activity::Model>,
+    activity: ActivityId,
     on: NaiveDate,
-    connected: i64,
-    members: i64,
+    reckoned: Arc<Reckoned>,
+}
+
+/// What was reckoned for a batch of activities; only what somebody asks for.
+#[derive(Default)]
+struct Reckoned {
+    counts: coverage::Counts,
+    members: Option<Arc<Batch<member::Model>>>,
+    missing: HashMap<ActivityId, Vec<usize>>,
+}
+
+impl Coverage {
+    fn count(&self) -> i64 {
+        self.reckoned.counts.connected.get(&self.activity).copied().unwrap_or_default()
+    }
 }
 
 #[Object(use_type_description)]
@@ -38,55 +51,48 @@ impl Coverage {
 
     /// Members on that day with a participation agreement in force.
     async fn connected(&self) -> i64 {
-        self.connected
+        self.count()
     }
 
     /// Members on that day, connected or not.
     async fn members(&self) -> i64 {
-        self.members
+        self.reckoned.counts.members
     }
 
     /// `connected` ⁄ `members`, 0 to 1; 0 when there are no members.
     async fn share(&self) -> f64 {
-        coverage::share(self.connected, self.members)
+        coverage::share(self.count(), self.reckoned.counts.members)
     }
 
     /// Members on that day that lack such an agreement, in order of name. Empty for what volunteers alone carry: nobody needs one there.
-    async fn not_connected(&self, ctx: &Context<'_>) -> Result<Vec<Member>> {
-        let found = self
-            .activity
-            .load(ctx, "", async {
-                let columns = asked::<Member>(ctx, DIRECT);
-                let found = coverage::not_connected(database(ctx), viewer(ctx), &ids(&self.activity), self.on, &columns).await?;
-                Ok((Batch::new(found.members), found.places))
-            })
-            .await?;
-        let (batch, places) = &*found;
-        Ok(places.get(&self.activity.id).into_iter().flatten().map(|place| Member(Handle::at(batch, *place))).collect())
+    async fn not_connected(&self) -> Vec<Member> {
+        let places = self.reckoned.missing.get(&self.activity).into_iter().flatten();
+        let rows = places.filter_map(|place| Some(Handle::at(self.reckoned.members.as_ref()?, *place)));
+        rows.map(Member).collect()
     }
 }
 
-/// The coverage of each row of a batch; counted is only what is asked for.
+/// The coverage of each row of a batch.
 pub(super) async fn coverage_of(ctx: &Context<'_>, row: &Handle<activity::Model>, on: Option<Given<Date>>) -> Result<Coverage> {
     let mut faults = Faults::default();
     let on = take(on, "on", &mut faults).map_or_else(|| database(ctx).clock.today(), |day| day.0);
     faults.finish()?;
+    let reckoned = row.load(ctx, "", reckon(ctx, row, on)).await?;
+    Ok(Coverage { activity: row.id, on, reckoned })
+}
+
+async fn reckon(ctx: &Context<'_>, row: &Handle<activity::Model>, on: NaiveDate) -> Result<Reckoned> {
     let asks = |field: &str| ctx.look_ahead().field(field).exists();
-    let connected = row
-        .load(ctx, "connected", async {
-            if !asks("connected") && !asks("share") {
-                return Ok(HashMap::new());
-            }
-            coverage::connected(database(ctx), viewer(ctx), &ids(row), on).await
-        })
-        .await?;
-    let members = row
-        .load(ctx, "members", async {
-            if !asks("members") && !asks("share") {
-                return Ok(0);
-            }
-            coverage::members(database(ctx), viewer(ctx), on).await
-        })
-        .await?;
-    Ok(Coverage { activity: row.clone(), on, connected: connected.get(&row.id).copied().unwrap_or_default(), members: *members })
+    if asks("notConnected") {
+        // The counts follow from the lists.
+        let columns = asked::<Member>(ctx, &[&["notConnected"]]);
+        let found = coverage::missing(database(ctx), viewer(ctx), &ids(row), on, &columns).await?;
+        let counts = coverage::Counts { members: i64::try_from(found.members.len()).unwrap_or(i64::MAX), connected: found.connected };
+        return Ok(Reckoned { counts, members: Some(Batch::new(found.members)), missing: found.places });
+    }
+    if asks("connected") || asks("members") || asks("share") {
+        let counts = coverage::counts(database(ctx), viewer(ctx), &ids(row), on).await?;
+        return Ok(Reckoned { counts, ..Reckoned::default() });
+    }
+    Ok(Reckoned::default())
 }

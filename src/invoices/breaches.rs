@@ -26,7 +26,7 @@ use crate::{
 const CHUNK: u64 = 500;
 
 /// Everything about stored invoices that does not follow from their lines, payments and credit notes, and the numbers that
-/// are missing in a series: a sentence each. Read within one transaction, else what changes meanwhile looks broken.
+/// are missing in a series: a sentence each. What is written between two of its statements may look broken.
 ///
 /// # Errors
 /// INTERNAL when the database fails.

@@ -20,10 +20,11 @@ use sea_orm::{
 };
 
 use super::{
-    Groups, Period, Sums,
+    Groups, MOST, Period, Sums,
     ledger::{Group, Grouping, Range},
     months::month_of,
     scope::Scope,
+    too_many,
 };
 use crate::{database::Database, error::Result};
 
@@ -52,11 +53,11 @@ pub(super) async fn sums(db: &Database, scope: &Scope, group_by: Grouping, range
     // Line by line: a report may be about all of them.
     let mut found = db.read().stream(&select).await?;
     while let Some(row) = found.try_next().await? {
-        spread.add(&read(&row)?);
+        spread.add(&read(&row)?)?;
     }
     for ((activity, member, place), (sums, _)) in spread.sums {
         let period = group_by.period.map(|period| period.name(stretches[place].from));
-        groups.entry(Group { activity, member, period }).or_default().add(&sums);
+        groups.of(Group { activity, member, period })?.add(&sums);
     }
     Ok(spread.invoices)
 }
@@ -135,11 +136,14 @@ struct Spread<'a> {
 }
 
 impl Spread<'_> {
-    fn add(&mut self, line: &Line) {
+    fn add(&mut self, line: &Line) -> Result<()> {
         let activity = line.activity.filter(|_| self.group_by.activity);
         let member = line.member.filter(|_| self.group_by.member);
         let first = self.stretches.partition_point(|stretch| stretch.to < line.covers.from);
         for (place, stretch) in self.stretches.iter().enumerate().skip(first).take_while(|(_, stretch)| stretch.from <= line.covers.to) {
+            if self.sums.len() > MOST {
+                return Err(too_many());
+            }
             let days = Range { from: max(stretch.from, line.covers.from), to: min(stretch.to, line.covers.to) };
             let (net, vat) = (part(line.net, line.covers, days), part(line.vat, line.covers, days));
             let (sums, last) = self.sums.entry((activity, member, place)).or_default();
@@ -162,6 +166,7 @@ impl Spread<'_> {
         if self.last.replace(line.invoice) != Some(line.invoice) {
             self.invoices += 1;
         }
+        Ok(())
     }
 }
 
@@ -177,8 +182,12 @@ fn part(amount: Money, covers: Range, days: Range) -> Money {
 mod tests {
     use super::*;
 
+    fn day(text: &str) -> NaiveDate {
+        text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
+    }
+
     fn range(from: &str, to: &str) -> Range {
-        Range { from: from.parse().unwrap(), to: to.parse().unwrap() }
+        Range { from: day(from), to: day(to) }
     }
 
     #[test]

@@ -40,7 +40,7 @@ pub async fn forecast(db: &Database, viewer: &Viewer, year: i32) -> Result<(Rang
     let range =
         Range::year(year).filter(|_| (1900..=2999).contains(&year)).ok_or_else(|| Error::invalid("year", "must be 1900 to 2999"))?;
     let scope = Scope::asked(db, viewer, None, None, &mut Faults::default()).await?;
-    let (mut groups, mut total, mut last) = (Groups::new(), Sums::default(), None);
+    let (mut groups, mut total, mut last) = (Groups::default(), Sums::default(), None);
     while !scope.is_empty() {
         let chunk = chunk(db, &scope, range, last).await?;
         let Some(end) = chunk.last() else { break };
@@ -53,7 +53,7 @@ pub async fn forecast(db: &Database, viewer: &Viewer, year: i32) -> Result<(Rang
                 let vat = row.vat_rate.and_then(|rate| net.times(rate.percent(), 100)).unwrap_or_default();
                 total.invoices += 1;
                 let group = Group { activity: row.activity_id, ..Group::default() };
-                groups.entry(group).or_default().add(&Sums { net, vat, invoices: 1, ..Sums::default() });
+                groups.of(group)?.add(&Sums { net, vat, invoices: 1, ..Sums::default() });
             }
         }
     }

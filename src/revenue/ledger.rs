@@ -15,7 +15,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{Basis, Groups, Period, Sums, months::month_of, scope::Scope};
+use super::{Basis, Groups, MOST, Period, Sums, months::month_of, scope::Scope};
 use crate::{database::Database, error::Result};
 
 /// What a row of a report is for.
@@ -47,6 +47,8 @@ impl Grouping {
         for column in columns.into_iter().flatten() {
             select.expr(column.clone()).add_group_by([column]);
         }
+        // One more than a report may have, so that it is seen.
+        select.limit(MOST as u64 + 1);
     }
 
     /// The group of a row, and the place of what follows it.
@@ -221,7 +223,7 @@ pub(super) async fn sums(db: &Database, scope: &Scope, basis: Basis, group_by: G
 
 /// Adds net, credited net, VAT and credited VAT, which stand in a row from `place` on.
 fn add_sums(groups: &mut Groups, group: Group, row: &QueryResult, place: usize) -> Result<()> {
-    let sums = groups.entry(group).or_default();
+    let sums = groups.of(group)?;
     let amount = |after: usize| row.try_get_by_index::<Money>(place + after);
     sums.net += amount(0)? - amount(1)?;
     sums.credited += amount(1)?;
@@ -258,7 +260,7 @@ pub(super) async fn stored(
     for row in &db.read().query_all(&select).await? {
         let (group, place) = group_by.read(row)?;
         if basis != Basis::Paid {
-            groups.entry(group.clone()).or_default().invoices += row.try_get_by_index::<i64>(place + 4)?;
+            groups.of(group.clone())?.invoices += row.try_get_by_index::<i64>(place + 4)?;
         }
         add_sums(groups, group, row, place)?;
     }
@@ -290,7 +292,7 @@ pub(super) async fn counts(
     select.expr(distinct_invoices(basis, group_by.activity || scope.is_by_activity()));
     for row in &db.read().query_all(&select).await? {
         let (group, place) = group_by.read(row)?;
-        groups.entry(group).or_default().invoices += row.try_get_by_index::<i64>(place)?;
+        groups.of(group)?.invoices += row.try_get_by_index::<i64>(place)?;
     }
     Ok(())
 }
@@ -300,9 +302,9 @@ pub(super) async fn counts(
 /// # Errors
 /// INTERNAL when the database fails.
 pub(super) async fn count(db: &Database, scope: &Scope, basis: Basis, range: Range) -> Result<i64> {
-    let mut whole = Groups::new();
+    let mut whole = Groups::default();
     counts(db, scope, basis, Grouping::default(), range, &mut whole).await?;
-    Ok(whole.into_values().map(|sums| sums.invoices).sum())
+    Ok(whole.0.into_values().map(|sums| sums.invoices).sum())
 }
 
 /// Adds the costs and grants that were booked in a range. They belong to no member.
@@ -338,7 +340,7 @@ async fn booked<T: Iden + Copy + 'static>(
     select.expr(sum(column(cost::Column::Amount)));
     for row in &db.read().query_all(&select).await? {
         let (group, place) = group_by.read(row)?;
-        add(groups.entry(group).or_default(), row.try_get_by_index(place)?);
+        add(groups.of(group)?, row.try_get_by_index(place)?);
     }
     Ok(())
 }

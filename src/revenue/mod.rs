@@ -147,8 +147,29 @@ pub struct Report {
     pub total: Sums,
 }
 
+/// Rows that a report has at most: more would be nobody's reading, and take the server's memory.
+const MOST: usize = 100_000;
+
+fn too_many() -> Error {
+    Error::invalid(
+        "input.groupBy",
+        format!("makes more than {MOST} rows; ask for a shorter period, for fewer activities or members, or for longer lengths of time"),
+    )
+}
+
 /// The sums of groups in the making.
-type Groups = HashMap<Group, Sums>;
+#[derive(Debug, Default)]
+struct Groups(HashMap<Group, Sums>);
+
+impl Groups {
+    /// The sums of a group.
+    fn of(&mut self, group: Group) -> Result<&mut Sums> {
+        if self.0.len() >= MOST && !self.0.contains_key(&group) {
+            return Err(too_many());
+        }
+        Ok(self.0.entry(group).or_default())
+    }
+}
 
 /// The revenue that the viewer sees. A member sees what it was invoiced, and no costs and grants, which belong to no member; a
 /// lead sees its activities.
@@ -156,7 +177,7 @@ type Groups = HashMap<Group, Sums>;
 /// `faults` are those that reading the question has found already.
 ///
 /// # Errors
-/// INVALID for a bad period, an activity or a member that is not there; every one is named.
+/// INVALID for a bad period, an activity or a member that is not there, naming every one, and for more than 100 000 rows.
 pub async fn report(db: &Database, viewer: &Viewer, ask: &Ask, mut faults: Faults) -> Result<Report> {
     ask.check(&mut faults);
     if !faults.is_empty() {
@@ -167,7 +188,7 @@ pub async fn report(db: &Database, viewer: &Viewer, ask: &Ask, mut faults: Fault
     faults.finish()?;
     let range = Range { from: ask.from, to: ask.to };
     let mut total = Sums::default();
-    let mut groups = Groups::new();
+    let mut groups = Groups::default();
     if !scope.is_empty() {
         if ask.basis == Basis::Accrued {
             total.invoices = accrual::sums(db, &scope, ask.group_by, range, &mut groups).await?;
@@ -195,7 +216,7 @@ async fn plain(db: &Database, scope: &Scope, ask: &Ask, groups: &mut Groups) -> 
             }
         }
         _ => {
-            groups.values_mut().for_each(|sums| sums.invoices = 0);
+            groups.0.values_mut().for_each(|sums| sums.invoices = 0);
             ledger::counts(db, scope, ask.basis, ask.group_by, range, groups).await?;
         }
     }
@@ -221,7 +242,7 @@ async fn sums(db: &Database, scope: &Scope, basis: Basis, group_by: Grouping, ra
 
 /// Puts the rows in order and sums them up. Rows without any money are left out.
 async fn finish(db: &Database, groups: Groups, mut total: Sums) -> Result<Report> {
-    let mut rows: Vec<Row> = groups.into_iter().filter(|(_, sums)| sums.has_money()).map(|(group, sums)| Row { group, sums }).collect();
+    let mut rows: Vec<Row> = groups.0.into_iter().filter(|(_, sums)| sums.has_money()).map(|(group, sums)| Row { group, sums }).collect();
     for row in &rows {
         total.add(&Sums { invoices: 0, ..row.sums });
     }

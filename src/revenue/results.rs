@@ -54,16 +54,16 @@ pub async fn result_of(
         return Ok(results);
     }
     let group_by = Grouping { activity: true, ..Grouping::default() };
-    let (mut invoiced, mut paid) = (Groups::new(), Groups::new());
+    let (mut invoiced, mut paid) = (Groups::default(), Groups::default());
     super::sums(db, &scope, Basis::Invoiced, group_by, range, &mut invoiced).await?;
     super::sums(db, &scope, Basis::Paid, group_by, range, &mut paid).await?;
     ledger::costs(db, &scope, group_by, range, &mut invoiced).await?;
-    for (group, sums) in invoiced {
+    for (group, sums) in invoiced.0 {
         if let Some(result) = group.activity.and_then(|id| results.get_mut(&id)) {
             *result = ActivityResult { invoiced: sums.net, cost: sums.cost, grants: sums.grants, result: sums.result(), ..*result };
         }
     }
-    for (group, sums) in paid {
+    for (group, sums) in paid.0 {
         if let Some(result) = group.activity.and_then(|id| results.get_mut(&id)) {
             result.paid = sums.net;
         }

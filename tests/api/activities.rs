@@ -36,7 +36,8 @@ async fn id(app: &App, slug: &str) -> String {
 
 /// The id of a member by a word of its name.
 async fn member(app: &App, name: &str) -> String {
-    let answer = app.office().ask("query($name: String!) { members(filter: { search: $name }) { nodes { id } } }", json!({ "name": name })).await;
+    let answer =
+        app.office().ask("query($name: String!) { members(filter: { search: $name }) { nodes { id } } }", json!({ "name": name })).await;
     answer["members"]["nodes"][0]["id"].as_str().unwrap().to_owned()
 }
 
@@ -54,7 +55,8 @@ on_both!(an_activity_is_started, |app| async move {
     .await;
     let contacts = app.office().query("{ members(filter: { search: \"Ale\" }) { nodes { contacts { id } } } }").await;
     let anna = &contacts["members"]["nodes"][0]["contacts"][0]["id"];
-    let selection = "slug name purpose goal funding needsAgreements startsOn endsOn boardContact { name } lead { name } decision { body on paragraph document }";
+    let selection =
+        "slug name purpose goal funding startsOn endsOn boardContact { name } lead { name } decision { body on paragraph document }";
     let input = json!({
         "slug": "stoppa-valdet", "name": " Stoppa våldet ", "purpose": "Färre drabbas", "goal": "Rad ett\nRad två",
         "funding": ["GRANT", "SPECIAL_FEE", "GRANT"], "startsOn": "2026-01-01", "endsOn": "2028-12-31", "lead": anna,
@@ -63,7 +65,7 @@ on_both!(an_activity_is_started, |app| async move {
     let started = does(&app.office(), "activityStart", selection, input.clone()).await;
     let expected = json!({
         "slug": "stoppa-valdet", "name": "Stoppa våldet", "purpose": "Färre drabbas", "goal": "Rad ett\nRad två", "funding": ["SPECIAL_FEE", "GRANT"],
-        "needsAgreements": true, "startsOn": "2026-01-01", "endsOn": "2028-12-31", "boardContact": null, "lead": { "name": "Anna" },
+        "startsOn": "2026-01-01", "endsOn": "2028-12-31", "boardContact": null, "lead": { "name": "Anna" },
         "decision": { "body": "BOARD", "on": "2025-11-20", "paragraph": "§ 7", "document": null },
     });
     assert_eq!(started["activityStart"], expected);
@@ -71,7 +73,8 @@ on_both!(an_activity_is_started, |app| async move {
     let before = app.revision().await;
     let again = does(&app.office(), "activityStart", "id", input).await;
     assert_eq!(again.reason(), "SLUG_TAKEN");
-    let nobody = json!({ "slug": "ny", "name": "Ny", "funding": [], "startsOn": "2026-01-01", "lead": "contact_0197aaaaaaaa7000800000000000000a" });
+    let nobody =
+        json!({ "slug": "ny", "name": "Ny", "funding": [], "startsOn": "2026-01-01", "lead": "contact_0197aaaaaaaa7000800000000000000a" });
     assert_eq!(does(&app.office(), "activityStart", "id", nobody).await.code(), "NOT_FOUND");
     for caller in [app.finance(), app.board(), app.lead(&["stoppa-valdet"]), app.service("members:read")] {
         let refused = does(&caller, "activityStart", "id", json!({ "slug": "Å", "name": "", "funding": [], "startsOn": "x" })).await;
@@ -95,17 +98,27 @@ on_both!(only_what_is_said_changes, |app| async move {
     let document = "mutation($id: ID!, $purpose: String, $goal: String) { activityUpdate(input: { activity: $id, purpose: $purpose, goal: $goal, name: \"BIP!\" }) { name purpose goal } }";
     let cleared = app.office().ask(document, json!({ "id": bip, "goal": null })).await;
     assert_eq!(cleared["activityUpdate"], json!({ "name": "BIP!", "purpose": "Kurser", "goal": null }));
-    (expected["name"], expected["goal"], expected["funding"], expected["decision"]) = (json!("BIP!"), Value::Null, json!(["VOLUNTEER"]), Value::Null);
+    (expected["name"], expected["goal"], expected["funding"], expected["decision"]) =
+        (json!("BIP!"), Value::Null, json!(["VOLUNTEER"]), Value::Null);
     assert_eq!(update(json!({ "activity": bip, "funding": ["VOLUNTEER"], "decision": null })).await, expected);
 
     // The same again is no change and leaves no trace.
     let before = app.revision().await;
     assert_eq!(update(json!({ "activity": bip, "funding": ["VOLUNTEER"], "name": "BIP!" })).await, expected);
     assert_eq!(app.revision().await, before);
-    let trail = app.office().ask("query($id: ID!) { auditLog(filter: { subject: $id }, first: 1) { nodes { action actor before after } } }", json!({ "id": bip })).await;
+    let trail = app
+        .office()
+        .ask(
+            "query($id: ID!) { auditLog(filter: { subject: $id }, first: 1) { nodes { action actor before after } } }",
+            json!({ "id": bip }),
+        )
+        .await;
     let entry = &trail["auditLog"]["nodes"][0];
     assert_eq!((&entry["action"], &entry["actor"]), (&json!("activityUpdate"), &json!("office@example.se")));
-    assert_eq!((&entry["before"]["funding"], &entry["after"]["funding"]), (&json!(["SPECIAL_FEE", "COURSE_INCOME"]), &json!(["VOLUNTEER"])));
+    assert_eq!(
+        (&entry["before"]["funding"], &entry["after"]["funding"]),
+        (&json!(["SPECIAL_FEE", "COURSE_INCOME"]), &json!(["VOLUNTEER"]))
+    );
 });
 
 on_both!(an_activity_with_agreements_does_not_end, |app| async move {
@@ -141,7 +154,8 @@ on_both!(an_activity_with_agreements_does_not_end, |app| async move {
 
 on_both!(coverage_is_as_of_any_day, |app| async move {
     fill(&app).await;
-    let document = "query($on: Date) { activity(by: { slug: \"bip\" }) { coverage(on: $on) { on connected members share notConnected { name } } } }";
+    let document =
+        "query($on: Date) { activity(by: { slug: \"bip\" }) { coverage(on: $on) { on connected members share notConnected { name } } } }";
     for (on, connected, members, missing) in [
         ("2023-12-31", 0, 3, vec!["Ale", "Åre", "Östra"]),
         ("2025-12-31", 2, 3, vec!["Ale"]),
@@ -169,8 +183,9 @@ on_both!(coverage_is_as_of_any_day, |app| async move {
     assert_eq!(app.office().ask(document, json!({ "on": "2026-02-30" })).await.bad_fields(), ["on"]);
 
     // Volunteers never lack agreements.
-    let network = app.office().query("{ activity(by: { slug: \"natverk\" }) { needsAgreements coverage { connected members notConnected { name } } } }").await;
-    let expected = json!({ "needsAgreements": false, "coverage": { "connected": 0, "members": 2, "notConnected": [] } });
+    let network =
+        app.office().query("{ activity(by: { slug: \"natverk\" }) { coverage { connected members notConnected { name } } } }").await;
+    let expected = json!({ "coverage": { "connected": 0, "members": 2, "notConnected": [] } });
     assert_eq!(network["activity"], expected);
 });
 
@@ -192,7 +207,7 @@ on_both!(coverage_counts_what_the_viewer_sees, |app| async move {
 
 on_both!(a_page_costs_as_many_statements_as_a_row, |app| async move {
     fill(&app).await;
-    let document = "query($first: Int!) { activities(first: $first) { totalCount nodes { name funding needsAgreements boardContact { name } lead { name }
+    let document = "query($first: Int!) { activities(first: $first) { totalCount nodes { name funding boardContact { name } lead { name }
         decision { body } coverage { connected members share notConnected { name contactArea { name } } } feeSchedules { amount decision { body } }
         statusReports(first: 2) { totalCount nodes { summary activity { name } } } } } }";
     let ask = async |first: i32| {
@@ -202,11 +217,26 @@ on_both!(a_page_costs_as_many_statements_as_a_row, |app| async move {
     };
     let (one, all) = (ask(1).await, ask(200).await);
     assert_eq!(one, all);
-    // Nothing is counted that nobody asks for.
-    app.statements();
-    app.office().query("{ activities { nodes { slug coverage { on } } } }").await.data();
-    let statements = app.statements();
-    assert_eq!(statements.len(), 1, "{statements:#?}");
+    // Nothing is counted that nobody asks for, however it is asked.
+    for (selection, statements) in [
+        ("on", 1),
+        ("on members", 2),
+        ("connected members share", 2),
+        ("connected members share notConnected { name }", 3),
+        ("... on Coverage { share: connected ...missing }", 3),
+    ] {
+        app.statements();
+        let document = format!("query($missing: Boolean!) {{ activities {{ nodes {{ slug coverage {{ {selection} }} }} }} }} ");
+        let fragment = "fragment missing on Coverage { lacking: notConnected @include(if: $missing) { called: name } }";
+        let document = if selection.contains("missing") { document + fragment } else { document.replace("($missing: Boolean!)", "") };
+        let answer = app.office().ask(&document, json!({ "missing": true })).await;
+        let made = app.statements();
+        assert_eq!(made.len(), statements, "{selection}: {made:#?}");
+        if selection.contains("missing") {
+            let coverage = &answer["activities"]["nodes"][1]["coverage"];
+            assert_eq!(coverage, &json!({ "share": 1, "lacking": [{ "called": "Östra" }] }));
+        }
+    }
 });
 
 on_both!(costs_and_grants_make_the_result, |app| async move {
@@ -259,7 +289,9 @@ on_both!(the_board_is_told_in_a_fixed_form, |app| async move {
         "nextSteps": "Fler kursledare", "reportedBy": "activity_lead@example.se", "reportedAt": "2026-11-21T09:00:00Z",
     });
     assert_eq!(filed["statusReportFile"], expected);
-    for (now, period) in [("2026-11-21T09:00:00.000001Z", "2026-T2"), ("2026-11-21T09:00:00.120Z", "2026-T3"), ("2026-11-22T00:00:00Z", "2026-T4")] {
+    for (now, period) in
+        [("2026-11-21T09:00:00.000001Z", "2026-T2"), ("2026-11-21T09:00:00.120Z", "2026-T3"), ("2026-11-22T00:00:00Z", "2026-T4")]
+    {
         does(&app.at(now).office(), "statusReportFile", "id", report(period)).await.data();
     }
     let before = app.revision().await;
@@ -272,7 +304,8 @@ on_both!(the_board_is_told_in_a_fixed_form, |app| async move {
     let document = "query($first: Int, $after: String, $last: Int, $before: String) { activity(by: { slug: \"bip\" }) {
         statusReports(first: $first, after: $after, last: $last, before: $before) { totalCount nodes { period } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } } }";
     let page = async |caller: Caller<'_>, arguments: Value| caller.ask(document, arguments).await["activity"]["statusReports"].clone();
-    let periods = |page: &Value| page["nodes"].as_array().unwrap().iter().map(|node| node["period"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    let periods =
+        |page: &Value| page["nodes"].as_array().unwrap().iter().map(|node| node["period"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
     let first = page(app.board(), json!({ "first": 3 })).await;
     assert_eq!(periods(&first), ["2026-T4", "2026-T3", "2026-T2"]);
     assert_eq!((&first["totalCount"], &first["pageInfo"]["hasNextPage"]), (&json!(4), &json!(true)));
@@ -285,7 +318,13 @@ on_both!(the_board_is_told_in_a_fixed_form, |app| async move {
     let reports = app.office().query("{ activity(by: { slug: \"bip\" }) { statusReports { nodes { id } } } }").await;
     let of = json!({ "id": reports["activity"]["statusReports"]["nodes"][0]["id"] });
     let find = "query($id: ID!) { node(id: $id) { ... on StatusReport { period } } }";
-    for (caller, seen) in [(app.lead(&["bip"]), 4), (app.service("revenue:read"), 4), (app.lead(&["natverk"]), 0), (app.member(&ale), 0), (app.service("members:read"), 0)] {
+    for (caller, seen) in [
+        (app.lead(&["bip"]), 4),
+        (app.service("revenue:read"), 4),
+        (app.lead(&["natverk"]), 0),
+        (app.member(&ale), 0),
+        (app.service("members:read"), 0),
+    ] {
         let page = page(caller.clone(), json!({})).await;
         assert_eq!((periods(&page).len(), &page["totalCount"]), (seen, &json!(seen)));
         let node = if seen == 0 { Value::Null } else { json!({ "period": "2026-T4" }) };
@@ -312,7 +351,8 @@ on_both!(activities_are_found, |app| async move {
         ] {
             let arguments = if filter.is_empty() { String::new() } else { format!("({filter})") };
             let answer = caller.query(&format!("{{ activities{arguments} {{ totalCount nodes {{ slug }} }} }}")).await;
-            let found: Vec<_> = answer["activities"]["nodes"].as_array().unwrap().iter().map(|node| node["slug"].as_str().unwrap()).collect();
+            let found: Vec<_> =
+                answer["activities"]["nodes"].as_array().unwrap().iter().map(|node| node["slug"].as_str().unwrap()).collect();
             assert_eq!(found, slugs, "{filter}");
             let total = if filter.starts_with("filter") { slugs.len() } else { 3 };
             assert_eq!(answer["activities"]["totalCount"], json!(total), "{filter}");

@@ -483,7 +483,6 @@ on_both!(each_sees_its_own, |app| async move {
         ("a lead of nothing", &app.lead(&["annan"]), vec![]),
         ("göteborg, lead of indikatorer", &both, vec!["2023-0001", "2024-0001", "2025-0001", "2026-0004"]),
         ("a program without the scope", &app.service("members:read invoices:read templates:read"), vec![]),
-        ("nobody in particular", &app.viewer(Viewer::default()), vec![]),
     ] {
         let answer = caller.query("{ agreements { totalCount nodes { number } } }").await;
         assert_eq!(numbers(&answer, "agreements"), found, "{who}");

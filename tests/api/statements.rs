@@ -50,7 +50,7 @@ async fn fill(app: &App) {
         add("agreements.csv", format_args!("g{n},2024-{n:04},PARTICIPATION,INCOME,a{n},m{n},t-{n:03},1,2024-01-01,2026-12-31,1,12,2023-12-01T09:00:00Z,2023-12-02,,PER_MILLE_OF_ALLOCATION,,2,ZERO,"));
         add("agreements.csv", format_args!("h{n},2026-{n:04},PARTICIPATION,INCOME,a{n},m{n},t-{n:03},1,2026-07-01,2026-12-31,1,12,2026-06-01T09:00:00Z,2026-06-02,,PER_MILLE_OF_ALLOCATION,,2,ZERO,g{n}"));
         add("invoices.csv", format_args!("i{n},{},INVOICE,m{n},2026-03-01,2026-03-31,", 1000 + n));
-        add("invoices.csv", format_args!("k{n},K{},CREDIT_NOTE,m{n},2026-04-01,2026-04-30,i{n}", 1000 + n));
+        add("invoices.csv", format_args!("k{n},K{},CREDIT_NOTE,m{n},2026-04-01,,i{n}", 1000 + n));
         add("invoice_lines.csv", format_args!("i{n},Avgift,a{n},g{n},2026-01-01,2026-12-31,1,{}.00,ZERO", 100 + n));
         add("invoice_lines.csv", format_args!("k{n},Avgift,a{n},g{n},2026-01-01,2026-12-31,1,10.00,ZERO"));
         add("payments.csv", format_args!("i{n},2026-03-20,20.00,BG-{n}"));
@@ -87,6 +87,11 @@ fn difference(one: &BTreeMap<String, usize>, other: &BTreeMap<String, usize>) ->
     format!("here:\n{}\nthere:\n{}", only(one, other), only(other, one))
 }
 
+/// A relation takes a statement; a few take some more, as coverage and results, which are reckoned from several tables.
+fn is_bounded(statements: usize, relations: usize) -> bool {
+    statements * 2 <= relations * 3
+}
+
 /// The lists of the schema with the arguments by which all their rows have the same relations.
 fn lists(schema: &Schema) -> Vec<(&str, &str)> {
     let lists = schema.fields("Query").iter().filter(|field| inner(&field["type"]).ends_with("Connection"));
@@ -114,7 +119,7 @@ on_both!(a_list_makes_the_same_statements_whatever_its_page_size, |app| async mo
         let relations = Schema::relations(&document(1));
         let made: usize = one.values().sum();
         println!("{name}{arguments}: {made} statements for {relations} relations");
-        assert!(made <= relations, "{name}{arguments} makes {made} statements for {relations} relations:\n{}", difference(&one, &BTreeMap::new()));
+        assert!(is_bounded(made, relations), "{name}{arguments} makes {made} statements for {relations} relations:\n{}", difference(&one, &BTreeMap::new()));
         for size in [25, 200] {
             let many = cost(&app, &document(size)).await;
             assert!(many == one, "{name}{arguments}: {size} rows take other statements than one; {}", difference(&many, &one));
@@ -130,7 +135,7 @@ on_both!(nouns_within_nouns_take_no_more, |app| async move {
         let document = |size: usize| format!("{{ {} }}", schema.widest("Query", name, &format!("(first: {size}{arguments})"), 2));
         let (one, many) = (cost(&app, &document(1)).await, cost(&app, &document(10)).await);
         assert!(many == one, "{name}{arguments}: ten rows take other statements than one; {}", difference(&many, &one));
-        assert!(one.values().sum::<usize>() <= Schema::relations(&document(1)), "{name}{arguments}");
+        assert!(is_bounded(one.values().sum(), Schema::relations(&document(1))), "{name}{arguments}");
     }
 });
 

@@ -69,15 +69,17 @@ pub(super) struct Incoming {
     pub payments: Vec<(u64, PaymentDraft)>,
     /// What is bad about its lines and payments.
     pub bad: Vec<BadRow>,
+    /// Whether a row of invoice_lines.csv is missing here since it is bad: no sum can be made, and nothing be said of them as a whole.
+    pub lacks_lines: bool,
 }
 
 impl Incoming {
     pub fn of_head(head: Line<Head>) -> Self {
-        Self { key: head.draft.key.clone(), head: Some(head), lines: Vec::new(), payments: Vec::new(), bad: Vec::new() }
+        Self { key: head.draft.key.clone(), head: Some(head), lines: Vec::new(), payments: Vec::new(), bad: Vec::new(), lacks_lines: false }
     }
 
     pub fn without_head(key: String) -> Self {
-        Self { key, head: None, lines: Vec::new(), payments: Vec::new(), bad: Vec::new() }
+        Self { key, head: None, lines: Vec::new(), payments: Vec::new(), bad: Vec::new(), lacks_lines: false }
     }
 
     pub fn is_good(&self) -> bool {
@@ -224,8 +226,9 @@ async fn put_aside<D: Serialize>(import: &mut Import<'_>, file: File, lines: Vec
                 let record = serde_json::to_string(&part.draft).map_err(Error::internal)?;
                 rows.push(staging::Waiting { key, line: number, record });
             }
-            // The invoice without this row would be told as something that it is not.
-            None => import.shun(File::Invoices, &key),
+            // The invoice without this line would be told as something that it is not.
+            None if file == File::InvoiceLines => import.shun(File::Invoices, &key),
+            None => {}
         }
     }
     staging::put_aside(import.tx(), file, rows).await?;

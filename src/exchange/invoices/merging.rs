@@ -64,7 +64,7 @@ impl Whole {
 /// What a chunk's invoices refer to, and the values that they may take.
 struct Known {
     existing: HashMap<String, Whole>,
-    /// Keys with bad rows among their lines or payments.
+    /// Keys with bad rows among their lines, or that are bad themselves.
     shunned: HashSet<String>,
     parties: References<Party>,
     credits: Credits,
@@ -87,13 +87,9 @@ pub(super) async fn merge(import: &mut Import<'_>, incoming: Vec<Incoming>) -> R
     let mut writes = Writes::default();
     for mut incoming in incoming {
         let before = known.existing.remove(&incoming.key);
+        incoming.lacks_lines = known.shunned.contains(&incoming.key);
         if before.is_none() && incoming.head.is_none() {
-            refuse_orphans(import, &known, &incoming);
-            continue;
-        }
-        if known.shunned.contains(&incoming.key) {
-            // Without its bad lines it would look like something that it is not.
-            reject(import, incoming);
+            refuse_orphans(import, &incoming);
             continue;
         }
         let mut after = match &before {
@@ -101,10 +97,10 @@ pub(super) async fn merge(import: &mut Import<'_>, incoming: Vec<Incoming>) -> R
             _ => make(&mut incoming, before.as_ref(), &mut known),
         };
         payments::take(&mut incoming, &mut after, &known.credits);
-        if incoming.is_good() {
+        if incoming.is_good() && !incoming.lacks_lines {
             known.credits.take(&mut incoming, before.as_ref(), &after);
         }
-        if incoming.is_good() {
+        if incoming.is_good() && !incoming.lacks_lines {
             write(import, &incoming, before, after, &mut writes)?;
         } else {
             reject(import, incoming);
@@ -194,8 +190,8 @@ fn derived_ocr(head: &Head) -> Option<String> {
 }
 
 /// Lines and payments of an invoice that is nowhere.
-fn refuse_orphans(import: &mut Import<'_>, known: &Known, incoming: &Incoming) {
-    if known.shunned.contains(&incoming.key) {
+fn refuse_orphans(import: &mut Import<'_>, incoming: &Incoming) {
+    if incoming.lacks_lines {
         return;
     }
     let reason = format!("there is no invoice {}", incoming.key);
@@ -248,7 +244,7 @@ fn keep(incoming: &mut Incoming, before: &Whole, known: &mut Known) -> Whole {
         after.row.ocr = ocr;
         incoming.head = Some(line);
     }
-    if !incoming.lines.is_empty() {
+    if !incoming.lines.is_empty() && !incoming.lacks_lines {
         for (place, (number, line)) in incoming.lines.iter().enumerate() {
             let differs = before.lines.get(place).is_none_or(|old| !is_same_line(line, old));
             if differs {
@@ -308,10 +304,12 @@ fn make(incoming: &mut Incoming, before: Option<&Whole>, known: &mut Known) -> W
     }
     if !incoming.lines.is_empty() {
         after.lines = lines_of(incoming, &after);
-    } else if after.is_issued() {
+    } else if after.lines.is_empty() && after.is_issued() && !incoming.lacks_lines {
         incoming.fault("", "has no lines in invoice_lines.csv");
     }
-    reckon(incoming, &mut after);
+    if !incoming.lacks_lines {
+        reckon(incoming, &mut after);
+    }
     after
 }
 

@@ -1,0 +1,150 @@
+//! Ledgers drawn by lot, for what must hold whatever was invoiced, credited and paid.
+
+use chrono::{Datelike, Days, NaiveDate};
+use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
+
+use crate::app::App;
+
+/// A ledger drawn by lot, as the files of an import: invoices in every state with lines at every rate, credit notes and payments.
+pub struct Lot {
+    random: StdRng,
+    invoices: String,
+    lines: String,
+    payments: String,
+    booked: [String; 2],
+}
+
+/// Slugs of the activities of a drawn ledger.
+const ACTIVITIES: [&str; 4] = ["bip", "indikatorer", "jgl", "stoppa-valdet"];
+/// Buyers of a drawn ledger: members and others.
+const BUYERS: [&str; 8] = ["m0", "m1", "m2", "m3", "m4", "m5", "o0", "o1"];
+/// The first day and the last day on which anything happens in a drawn ledger.
+const SPAN: (&str, &str) = ("2024-11-01", "2026-11-20");
+
+fn day(text: &str) -> NaiveDate {
+    text.parse().unwrap()
+}
+
+impl Lot {
+    /// Imports a ledger of that many invoices, the same for each seed.
+    pub async fn draw(app: &App, seed: u64, invoices: usize) {
+        let mut lot = Self {
+            random: StdRng::seed_from_u64(seed),
+            invoices: "key,number,kind,buyer,issued_on,due_on,credits\n".into(),
+            lines: "invoice,description,activity,agreement,period_from,period_to,quantity,unit_price,vat_rate\n".into(),
+            payments: "invoice,received_on,amount,reference\n".into(),
+            booked: ["activity,booked_on,amount,description\n".into(), "activity,booked_on,amount,funder\n".into()],
+        };
+        let mut numbers = [1000, 0];
+        for place in 1..=invoices {
+            lot.invoice(place, &mut numbers);
+        }
+        for place in 0..40 {
+            let (day, amount) = (lot.day(), lot.amount());
+            let activity = lot.one_of(&ACTIVITIES);
+            lot.booked[place % 2] += &format!("{activity},{day},{amount},x{place}\n");
+        }
+        let mut members = "key,name,org_number,county,municipalities,contact_area,joined_on,left_on,billing_email,peppol_id,buyer_reference,address_line,postal_code,city\n".to_owned();
+        for member in &BUYERS[..6] {
+            members += &format!("{member},Förbund {member},,,,,2019-01-01,,,,,,,\n");
+        }
+        let mut activities = "key,slug,name,purpose,goal,funding,starts_on,ends_on\n".to_owned();
+        for slug in ACTIVITIES {
+            activities += &format!("{slug},{slug},Namn {slug},,,COURSE_INCOME,2020-01-01,\n");
+        }
+        app.import(&[
+            ("members.csv", &members),
+            ("organisations.csv", "key,name,org_number\no0,Bolag 0,\no1,Bolag 1,\n"),
+            ("activities.csv", &activities),
+            ("invoices.csv", &lot.invoices),
+            ("invoice_lines.csv", &lot.lines),
+            ("payments.csv", &lot.payments),
+            ("costs.csv", &lot.booked[0]),
+            ("grants.csv", &lot.booked[1]),
+        ])
+        .await;
+    }
+
+    fn one_of<'a>(&mut self, words: &[&'a str]) -> &'a str {
+        words.choose(&mut self.random).unwrap()
+    }
+
+    fn chance(&mut self, percent: u32) -> bool {
+        self.random.random_range(0..100) < percent
+    }
+
+    /// A day of the span, often at the end or the beginning of a month.
+    fn day(&mut self) -> NaiveDate {
+        let (first, last) = (day(SPAN.0), day(SPAN.1));
+        let any = first + Days::new(self.random.random_range(0..=(last - first).num_days().unsigned_abs()));
+        match self.random.random_range(0..4) {
+            0 => any.with_day(1).unwrap(),
+            1 => (any.with_day(1).unwrap() - Days::new(1)).max(first),
+            _ => any,
+        }
+    }
+
+    /// A day from `from` to the end of the span.
+    fn day_after(&mut self, from: NaiveDate) -> NaiveDate {
+        let most = (day(SPAN.1) - from).num_days().unsigned_abs().min(120);
+        from + Days::new(self.random.random_range(0..=most))
+    }
+
+    fn amount(&mut self) -> String {
+        let ore: u32 = self.random.random_range(1..2_000_000);
+        format!("{}.{:02}", ore / 100, ore % 100)
+    }
+
+    fn invoice(&mut self, place: usize, numbers: &mut [u32; 2]) {
+        let buyer = self.one_of(&BUYERS);
+        if self.chance(5) {
+            self.invoices += &format!("i{place},,INVOICE,{buyer},,,\n");
+            self.line(&format!("i{place}"), "STANDARD_25");
+            return;
+        }
+        let issued_on = self.day();
+        numbers[0] += 1;
+        let due_on = issued_on + Days::new(self.random.random_range(0..45));
+        self.invoices += &format!("i{place},{},INVOICE,{buyer},{issued_on},{due_on},\n", numbers[0]);
+        let is_outside = self.chance(10);
+        let lines: Vec<_> = (0..self.random.random_range(1..=4))
+            .map(|_| {
+                let rate = if is_outside {
+                    "OUTSIDE_SCOPE"
+                } else {
+                    self.one_of(&["STANDARD_25", "STANDARD_25", "REDUCED_12", "REDUCED_6", "ZERO", "EXEMPT"])
+                };
+                self.line(&format!("i{place}"), rate)
+            })
+            .collect();
+        if self.chance(25) {
+            // All of it, or one line of it: never beyond what it was.
+            numbers[1] += 1;
+            let credited_on = self.day_after(issued_on);
+            self.invoices += &format!("c{place},{},CREDIT_NOTE,{buyer},{credited_on},,i{place}\n", numbers[1]);
+            let some = if self.chance(50) { lines.len() } else { 1 };
+            for line in &lines[..some] {
+                self.lines += &format!("c{place},{line}\n");
+            }
+        }
+        for nth in 0..self.random.random_range(0..3) {
+            let (received_on, amount) = (self.day_after(issued_on), self.amount());
+            self.payments += &format!("i{place},{received_on},{amount},b{place}-{nth}\n");
+        }
+    }
+
+    /// Writes a line; answers what stands after its invoice.
+    fn line(&mut self, invoice: &str, rate: &str) -> String {
+        let activity = if self.chance(15) { "" } else { self.one_of(&ACTIVITIES) };
+        let period = if self.chance(60) {
+            let from = self.day();
+            format!("{from},{}", from + Days::new(self.random.random_range(0..500)))
+        } else {
+            ",".into()
+        };
+        let quantity = self.one_of(&["1", "2", "0.5", "1.333", "17"]);
+        let line = format!("Rad,{activity},,{period},{quantity},{},{rate}", self.amount());
+        self.lines += &format!("{invoice},{line}\n");
+        line
+    }
+}
