@@ -1,15 +1,17 @@
 //! The date rules of a term as SQL conditions on the agreement table: the second telling of `entity::term`, held against the first by a property test.
 
 use ::entity::{
+    activity,
     agreement::{Column, Entity},
     id::MemberId,
     kind::AgreementKind,
+    member,
     term::{Status, Term, add_months},
 };
 use chrono::{Datelike, NaiveDate};
 use sea_orm::{
     Condition, DbBackend, ExprTrait,
-    sea_query::{Expr, Query, SelectStatement, SimpleExpr},
+    sea_query::{Expr, Query, SelectStatement, SimpleExpr, SubQueryStatement},
 };
 
 use crate::{
@@ -123,10 +125,24 @@ pub fn in_force(on: NaiveDate) -> Condition {
         .add(not_ended_by(on))
 }
 
+/// A member has a participation agreement in force on `on` in the activity with this slug; a condition on the member table. Each
+/// member is looked up by itself, so that a page of members costs the same whatever the register's size.
+#[must_use]
+pub fn takes_part(slug: &str, on: NaiveDate) -> SimpleExpr {
+    let own = Query::select()
+        .expr(Expr::cust("1"))
+        .from(Entity)
+        .and_where(column(Column::MemberId).eq(Expr::col((member::Entity, member::Column::Id))))
+        .and_where(column(Column::ActivityId).eq(activity_named(slug)))
+        .and_where(is_participation())
+        .cond_where(in_force(on))
+        .take();
+    Expr::exists(own)
+}
+
 /// Members with a participation agreement in force on `on` in one of the activities with these slugs.
 #[must_use]
 pub fn members_in(backend: DbBackend, slugs: &[String], on: NaiveDate) -> SelectStatement {
-    use ::entity::activity;
     let activities = Query::select()
         .column((activity::Entity, activity::Column::Id))
         .from(activity::Entity)
@@ -140,6 +156,17 @@ pub fn members_in(backend: DbBackend, slugs: &[String], on: NaiveDate) -> Select
         .and_where(column(Column::MemberId).is_not_null())
         .cond_where(in_force(on))
         .take()
+}
+
+/// The identifier of the activity with this slug, as one value: compared with it, an index gives rows in their order, where several would have to be sorted.
+#[must_use]
+pub fn activity_named(slug: &str) -> SimpleExpr {
+    let found = Query::select()
+        .column((activity::Entity, activity::Column::Id))
+        .from(activity::Entity)
+        .and_where(Expr::col((activity::Entity, activity::Column::Slug)).eq(slug))
+        .take();
+    SimpleExpr::SubQuery(None, Box::new(SubQueryStatement::SelectStatement(found)))
 }
 
 /// The agreement lets a member take part in an activity, said so that an index on such agreements alone can be used: it must stand in the statement's text.

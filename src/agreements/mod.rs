@@ -16,7 +16,7 @@ use ::entity::{
 use chrono::NaiveDate;
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DbBackend, ExprTrait,
-    sea_query::{CaseStatement, Expr, Func, LikeExpr, Query, SelectStatement, SimpleExpr, SubQueryStatement},
+    sea_query::{CaseStatement, Expr, Func, LikeExpr, Query, SelectStatement, SimpleExpr},
 };
 use uuid::Uuid;
 
@@ -121,11 +121,9 @@ pub fn visible(backend: DbBackend, viewer: &Viewer) -> Condition {
 
 /// About one of these activities, by slug.
 fn about(backend: DbBackend, slugs: &[String]) -> SimpleExpr {
-    let found = activities::with_slugs(backend, slugs);
     match slugs {
-        // Compared with one value, an index gives the rows in their order; among several, they would have to be sorted.
-        [_] => column(Column::ActivityId).eq(SimpleExpr::SubQuery(None, Box::new(SubQueryStatement::SelectStatement(found)))),
-        _ => column(Column::ActivityId).in_subquery(found),
+        [slug] => column(Column::ActivityId).eq(terms::activity_named(slug)),
+        _ => column(Column::ActivityId).in_subquery(activities::with_slugs(backend, slugs)),
     }
 }
 

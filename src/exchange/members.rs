@@ -1,6 +1,6 @@
 //! members.csv and allocations.csv.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, hash_map::Entry};
 
 use ::entity::{
     allocation, contact_area,
@@ -281,10 +281,10 @@ pub(super) async fn contact_areas(import: &mut Import<'_>, names: BTreeSet<Strin
     let mut areas: HashMap<String, ContactAreaId> = found.into_iter().map(|area| (area.name_key, area.id)).collect();
     let mut added = Vec::new();
     for (key, name) in names {
-        if !areas.contains_key(&key) {
-            let area = contact_area::Model { id: ContactAreaId::new(), name, name_key: key.clone() };
+        if let Entry::Vacant(place) = areas.entry(key) {
+            let area = contact_area::Model { id: ContactAreaId::new(), name, name_key: place.key().clone() };
             import.change.record(SubjectKind::ContactArea, area.id, None::<&()>, Some(&area))?;
-            areas.insert(key, area.id);
+            place.insert(area.id);
             added.push(area);
         }
     }

@@ -128,8 +128,9 @@ impl Table {
             }
             self.rows += 1;
             let (fields, columns) = (self.record.len(), self.header.0.len());
-            let swallowed = || self.record.iter().any(|field| field.contains(&b'\n'));
-            if self.reader.is_done() && self.reader.get_ref().odd_quotes && swallowed() {
+            let is_last = self.reader.position().byte() >= self.reader.get_ref().passed;
+            let is_broken = || self.record.iter().any(|field| field.contains(&b'\n'));
+            if is_last && self.reader.get_ref().odd_quotes && is_broken() {
                 return Ok(Next::Bad(BadRow::new(self.file, line, "", "has a quotation mark that is not closed")));
             }
             if fields < columns || self.record.iter().skip(columns).any(|field| !field.is_empty()) {

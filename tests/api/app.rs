@@ -113,6 +113,8 @@ impl App {
     }
 
     async fn open(url: &str, home: Home) -> Self {
+        // The cause of an INTERNAL error is told to the log alone.
+        tracing_subscriber::fmt().with_max_level(tracing::Level::ERROR).with_test_writer().try_init().ok();
         let statements = Arc::new(Mutex::new(Vec::new()));
         let heard = Arc::clone(&statements);
         let listener: samregister::database::Listener = Arc::new(move |sql: &str| heard.lock().unwrap_or_else(PoisonError::into_inner).push(sql.to_owned()));

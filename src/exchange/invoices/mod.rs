@@ -35,7 +35,7 @@ pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
         table.is_quiet = kind == InvoiceKind::CreditNote;
         while let Some(mut lines) = import.chunk(&mut table, |cells| drafts::read(kind, cells))? {
             import.check_keys::<invoice::Model, _>(File::Invoices, &mut lines, |head| &head.key).await?;
-            let incoming = lines.into_iter().map(|line| Incoming::of_head(line)).collect();
+            let incoming = lines.into_iter().map(Incoming::of_head).collect();
             merge(import, with_parts(import, incoming).await?).await?;
         }
     }
