@@ -65,7 +65,12 @@ impl Database {
     /// # Errors
     /// INTERNAL when a change fails; it is then not made.
     pub async fn migrate(&self) -> Result<()> {
-        Ok(Migrator::up(&self.writer, None).await?)
+        Migrator::up(&self.writer, None).await?;
+        if self.backend() == DbBackend::Sqlite {
+            // SQLite chooses among indexes by statistics that nobody else keeps up to date; this looks only at tables that have changed much.
+            self.writer.execute_unprepared("PRAGMA optimize=0x10002").await?;
+        }
+        Ok(())
     }
 
     /// Whether the database answers and has every change of the schema.

@@ -122,9 +122,12 @@ impl From<DbErr> for Error {
 pub struct Faults(Vec<Fault>);
 
 impl Faults {
-    /// Notes a bad field.
+    /// Notes a bad field. What was found wrong first stands: later checks see a default in the place of a value that could not be read.
     pub fn add(&mut self, path: impl Into<String>, message: impl Into<String>) {
-        self.0.push(Fault { path: path.into(), message: message.into() });
+        let path = path.into();
+        if self.0.iter().all(|fault| fault.path != path) {
+            self.0.push(Fault { path, message: message.into() });
+        }
     }
 
     /// Notes a bad field unless `holds`.

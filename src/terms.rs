@@ -11,13 +11,10 @@ use ::entity::{
 use chrono::{Datelike, NaiveDate};
 use sea_orm::{
     Condition, DbBackend, ExprTrait,
-    sea_query::{Expr, Query, SelectStatement, SimpleExpr, SubQueryStatement},
+    sea_query::{Expr, Func, Query, SimpleExpr, SubQueryStatement},
 };
 
-use crate::{
-    clock::{self, day_of},
-    database::among_words,
-};
+use crate::clock::{self, day_of};
 
 fn column(column: Column) -> SimpleExpr {
     Expr::col((Entity, column))
@@ -73,6 +70,14 @@ fn month_index(day: NaiveDate) -> i32 {
 #[must_use]
 pub fn has_status(statuses: &[Status], on: NaiveDate) -> Condition {
     statuses.iter().fold(Condition::any(), |any, status| any.add(is(*status, on)))
+}
+
+/// True of whatever has one of these statuses, when those are few in any register: tells SQLite, which keeps no statistics, to find
+/// them by an index of days rather than to walk through the register in the list's order. Null: nothing to tell.
+#[must_use]
+pub fn is_rare(backend: DbBackend, statuses: &[Status], on: NaiveDate) -> Option<SimpleExpr> {
+    let is_it = backend == DbBackend::Sqlite && statuses == [Status::Signed];
+    is_it.then(|| Func::cust("unlikely").arg(column(Column::StartsOn).gt(on)).into())
 }
 
 fn by(fact: Column, on: NaiveDate) -> SimpleExpr {
@@ -138,24 +143,6 @@ pub fn takes_part(slug: &str, on: NaiveDate) -> SimpleExpr {
         .cond_where(in_force(on))
         .take();
     Expr::exists(own)
-}
-
-/// Members with a participation agreement in force on `on` in one of the activities with these slugs.
-#[must_use]
-pub fn members_in(backend: DbBackend, slugs: &[String], on: NaiveDate) -> SelectStatement {
-    let activities = Query::select()
-        .column((activity::Entity, activity::Column::Id))
-        .from(activity::Entity)
-        .and_where(among_words(backend, Expr::col((activity::Entity, activity::Column::Slug)), slugs))
-        .take();
-    Query::select()
-        .expr(column(Column::MemberId))
-        .from(Entity)
-        .and_where(is_participation())
-        .and_where(column(Column::ActivityId).in_subquery(activities))
-        .and_where(column(Column::MemberId).is_not_null())
-        .cond_where(in_force(on))
-        .take()
 }
 
 /// The identifier of the activity with this slug, as one value: compared with it, an index gives rows in their order, where several would have to be sorted.

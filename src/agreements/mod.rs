@@ -135,7 +135,7 @@ fn narrow(db: &Database, mut select: SelectStatement, filter: &Filter) -> Select
     let (backend, on) = (db.backend(), filter.as_of.unwrap_or_else(|| db.clock.today()));
     let statuses: Vec<_> = Status::ALL.into_iter().filter(|status| filter.statuses.contains(status)).collect();
     if !statuses.is_empty() {
-        select.cond_where(terms::has_status(&statuses, on));
+        select.cond_where(terms::has_status(&statuses, on)).and_where_option(terms::is_rare(backend, &statuses, on));
     }
     match filter.kinds.as_slice() {
         [] => {}

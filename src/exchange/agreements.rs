@@ -288,7 +288,6 @@ fn build(line: &mut Line<Draft>, before: Option<&Whole>, known: &Known) -> Whole
         vat_rate: draft.vat_rate,
         decision_id: old.and_then(|old| old.decision_id),
     };
-    (row.deadline_on, row.deadline_month) = terms::deadline_columns(&terms::of(&row));
     let old_parameters = before.and_then(|before| before.parameters.clone());
     let parameters = match draft.parameters.clone() {
         // What only looks otherwise stays as it is.
@@ -296,8 +295,10 @@ fn build(line: &mut Line<Draft>, before: Option<&Whole>, known: &Known) -> Whole
         Some(new) => new,
         None => old_parameters,
     };
+    // Only of a term that could be read: no months stand where they could not, and no term is prolonged by none.
     if line.faults.is_empty() {
         check_days(&row, &mut line.faults);
+        (row.deadline_on, row.deadline_month) = terms::deadline_columns(&terms::of(&row));
     }
     Whole { row, parameters }
 }

@@ -81,12 +81,21 @@ impl<'a> Cells<'a> {
         if text.is_empty() && self.is_unreadable(column) {
             return String::new();
         }
-        self.faults.text(column, text, most)
+        self.good(|faults| faults.text(column, text, most))
     }
 
     pub fn optional_text(&mut self, column: &str, most: usize) -> Option<String> {
         let text = self.raw(column);
-        self.faults.optional_text(column, Some(text), most)
+        self.good(|faults| faults.optional_text(column, Some(text), most))
+    }
+
+    /// What was read when nothing is bad about it. What is bad must go nowhere: PostgreSQL fails on a NUL even in a question.
+    fn good<T: Default>(&mut self, read: impl FnOnce(&mut Faults) -> T) -> T {
+        let mut faults = Faults::default();
+        let value = read(&mut faults);
+        let is_good = faults.is_empty();
+        faults.into_inner().into_iter().for_each(|fault| self.faults.add(fault.path, fault.message));
+        if is_good { value } else { T::default() }
     }
 
     /// A key that must be there, of the row itself or of one that it refers to.
@@ -109,7 +118,7 @@ impl<'a> Cells<'a> {
     /// A list, its parts apart by `|`.
     pub fn list(&mut self, column: &str) -> Vec<String> {
         let parts = self.raw(column).split('|').map(str::trim).filter(|part| !part.is_empty());
-        parts.map(|part| self.faults.text(column, part, LINE)).collect()
+        parts.map(|part| self.good(|faults| faults.text(column, part, LINE))).collect()
     }
 
     /// A value that must be there.

@@ -320,7 +320,8 @@ impl Import<'_> {
                 continue;
             }
             if let Some(first) = seen.get(&name) {
-                line.fault(column, format!("is that of line {first} too"));
+                let reason = if column.is_empty() { "is about the same as" } else { "is that of" };
+                line.fault(column, format!("{reason} line {first}"));
             } else {
                 seen.insert(name.clone(), line.number);
                 new.push((name, line.number));
@@ -392,10 +393,11 @@ impl Import<'_> {
 
     async fn finish(mut self, ignored: Vec<String>, dry_run: bool) -> Result<Report, ImportError> {
         staging::allow_scans(self.tx()).await?;
+        // Before the sums, since SQLite may take as much memory for sorting as for its cache.
+        staging::clear(self.tx()).await?;
         if self.is_good() && let Some((first, last)) = self.months {
             months::rebuild(&self.change, Months::Between(first, last)).await?;
         }
-        staging::clear(self.tx()).await?;
         if !self.is_good() {
             self.change.undo().await?;
             self.bad.sort_by_key(|row| (row.file, row.line));

@@ -136,7 +136,7 @@ pub struct AuditFilter {
 impl AuditFilter {
     fn check(self, faults: &mut Faults) -> audit::Filter {
         audit::Filter {
-            actor: self.actor,
+            actor: faults.optional_text("filter.actor", self.actor.as_deref(), crate::error::LINE),
             subject: self.subject.map(|id| faults.take("filter.subject", id.parse::<NodeId>().map(|read| read.id))),
             from: take(self.from, "filter.from", faults).map(|from| from.0),
             to: take(self.to, "filter.to", faults).map(|to| to.0),

@@ -156,10 +156,10 @@ fn matching(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement 
         );
     }
     for slug in &filter.in_activity {
-        select.and_where(column(Column::Id).in_subquery(terms::members_in(db.backend(), std::slice::from_ref(slug), on)));
+        select.and_where(terms::takes_part(slug, on));
     }
     for slug in &filter.not_in_activity {
-        select.and_where(column(Column::Id).not_in_subquery(terms::members_in(db.backend(), std::slice::from_ref(slug), on)));
+        select.and_where(terms::takes_part(slug, on).not());
     }
     select
 }

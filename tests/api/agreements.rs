@@ -77,13 +77,26 @@ impl Writer {
 
     async fn activity(&mut self, slug: &str) -> ActivityId {
         let id = ActivityId::new();
-        let row = activity::Model { id, slug: slug.into(), name: slug.into(), name_key: slug.into(), starts_on: day("2015-01-01"), ..activity::Model::default() };
+        let row = activity::Model {
+            id,
+            slug: slug.into(),
+            name: slug.into(),
+            name_key: slug.into(),
+            starts_on: day("2015-01-01"),
+            ..activity::Model::default()
+        };
         audit::insert(&self.change, row).await.unwrap();
         self.register.keep("activity", slug, id);
         id
     }
 
-    async fn template(&mut self, slug: &str, kind: AgreementKind, activity: Option<ActivityId>, states: &[TemplateState]) -> Vec<TemplateVersionId> {
+    async fn template(
+        &mut self,
+        slug: &str,
+        kind: AgreementKind,
+        activity: Option<ActivityId>,
+        states: &[TemplateState],
+    ) -> Vec<TemplateVersionId> {
         let id = TemplateId::new();
         let title = format!("Mall {slug}");
         let row = template::Model { id, slug: slug.into(), title_key: swedish::key(&title), title, kind, activity_id: activity };
@@ -93,7 +106,14 @@ impl Writer {
         for (place, state) in states.iter().enumerate() {
             let version = i32::try_from(place).unwrap() + 1;
             let published_at = (*state != TemplateState::Draft).then(|| instant("2024-01-01T08:00:00Z"));
-            let row = template_version::Model { id: TemplateVersionId::new(), template_id: id, version, state: *state, language: "sv".into(), published_at };
+            let row = template_version::Model {
+                id: TemplateVersionId::new(),
+                template_id: id,
+                version,
+                state: *state,
+                language: "sv".into(),
+                published_at,
+            };
             self.register.keep("template_version", &format!("mall {slug} {version}"), row.id);
             versions.push(row.id);
             let parameters = r#"[{"name":"days","label":"Dagar","type":"INTEGER","required":true,"default":14}]"#;
@@ -138,17 +158,34 @@ pub(crate) async fn fill(app: &App) -> Register {
     let gotland = writer.member("Finsam Gotland", "Gotlands län", east).await;
     let goteborg = writer.member("Göteborg", "Västra Götalands län", west).await;
     let halland = writer.member("Halland", "Hallands län", west).await;
-    let allocation = allocation::Model { id: AllocationId::new(), member_id: goteborg, year: 2026, amount: Money(6_120_000_000), ..allocation::Model::default() };
+    let allocation = allocation::Model {
+        id: AllocationId::new(),
+        member_id: goteborg,
+        year: 2026,
+        amount: Money(6_120_000_000),
+        ..allocation::Model::default()
+    };
     audit::insert(&writer.change, allocation).await.unwrap();
     let advisers = OrganisationId::new();
-    let row = organisation::Model { id: advisers, name: "Rådgivarna AB".into(), name_key: swedish::key("Rådgivarna AB"), ..organisation::Model::default() };
+    let row = organisation::Model {
+        id: advisers,
+        name: "Rådgivarna AB".into(),
+        name_key: swedish::key("Rådgivarna AB"),
+        ..organisation::Model::default()
+    };
     audit::insert(&writer.change, row).await.unwrap();
     writer.register.keep("organisation", "Rådgivarna AB", advisers);
     let (bip, indicators) = (writer.activity("bip").await, writer.activity("indikatorer").await);
     use TemplateState::{Draft, Published, Retired};
     let versions = writer.template("bip", AgreementKind::Participation, Some(bip), &[Retired, Published, Draft]).await;
     writer.template("hemlig", AgreementKind::Cooperation, None, &[Draft]).await;
-    let board = decision::Model { id: DecisionId::new(), body: DecisionBody::Board, decided_on: Some(day("2023-10-10")), paragraph: Some("§ 7".into()), document: None };
+    let board = decision::Model {
+        id: DecisionId::new(),
+        body: DecisionBody::Board,
+        decided_on: Some(day("2023-10-10")),
+        paragraph: Some("§ 7".into()),
+        document: None,
+    };
     audit::insert(&writer.change, board.clone()).await.unwrap();
 
     let open = agreement::Model {
@@ -170,7 +207,13 @@ pub(crate) async fn fill(app: &App) -> Register {
         method: SignatureMethod::ESignature,
         document_sha256: "00ff".into(),
     };
-    let other = signature::Model { id: SignatureId::new(), party: SignatureParty::Counterparty, title: Some("Ordförande".into()), signed_on: day("2023-12-01"), ..signature.clone() };
+    let other = signature::Model {
+        id: SignatureId::new(),
+        party: SignatureParty::Counterparty,
+        title: Some("Ordförande".into()),
+        signed_on: day("2023-12-01"),
+        ..signature.clone()
+    };
     for row in [other, signature] {
         audit::insert(&writer.change, row).await.unwrap();
     }
@@ -189,9 +232,14 @@ pub(crate) async fn fill(app: &App) -> Register {
     };
     writer.agreement("renewing", renewing).await;
 
-    let quiet = agreement::Model { template_version_id: Some(versions[1]), ..taking_part("2025-0002", halland, bip, "2025-01-01", Some("2026-12-31")) };
+    let quiet = agreement::Model {
+        template_version_id: Some(versions[1]),
+        ..taking_part("2025-0002", halland, bip, "2025-01-01", Some("2026-12-31"))
+    };
     let quiet = writer.agreement("quiet", quiet).await;
-    for (at, until, note) in [("2026-11-01T10:00:00Z", "2026-12-15", "Förlängs i januari"), ("2026-10-01T10:00:00Z", "2026-10-31", "Vi ser")] {
+    for (at, until, note) in
+        [("2026-11-01T10:00:00Z", "2026-12-15", "Förlängs i januari"), ("2026-10-01T10:00:00Z", "2026-10-31", "Vi ser")]
+    {
         let row = acknowledgement::Model {
             id: AcknowledgementId::new(),
             agreement_id: quiet,
@@ -203,13 +251,24 @@ pub(crate) async fn fill(app: &App) -> Register {
         audit::insert(&writer.change, row).await.unwrap();
     }
 
-    let replaced = agreement::Model { replaced_from: Some(day("2027-01-01")), ..taking_part("2025-0003", gotland, bip, "2025-02-01", Some("2027-01-31")) };
+    let replaced = agreement::Model {
+        replaced_from: Some(day("2027-01-01")),
+        ..taking_part("2025-0003", gotland, bip, "2025-02-01", Some("2027-01-31"))
+    };
     let replaced = writer.agreement("replaced", replaced).await;
-    let successor = agreement::Model { replaces_id: Some(replaced), signed_on: Some(day("2026-11-01")), ..taking_part("2026-0003", gotland, bip, "2027-01-01", Some("2027-12-31")) };
+    let successor = agreement::Model {
+        replaces_id: Some(replaced),
+        signed_on: Some(day("2026-11-01")),
+        ..taking_part("2026-0003", gotland, bip, "2027-01-01", Some("2027-12-31"))
+    };
     writer.agreement("successor", successor).await;
     let draft = agreement::Model { number: None, signed_on: None, ..taking_part("", goteborg, bip, "2027-01-01", None) };
     writer.agreement("draft", draft).await;
-    let offered = agreement::Model { signed_on: None, offered_at: Some(instant("2026-11-01T09:00:00Z")), ..taking_part("2026-0004", halland, indicators, "2027-01-01", None) };
+    let offered = agreement::Model {
+        signed_on: None,
+        offered_at: Some(instant("2026-11-01T09:00:00Z")),
+        ..taking_part("2026-0004", halland, indicators, "2027-01-01", None)
+    };
     writer.agreement("offered", offered).await;
     let ending = agreement::Model {
         kind: AgreementKind::Assignment,
@@ -221,7 +280,11 @@ pub(crate) async fn fill(app: &App) -> Register {
         ..taking_part("2026-0001", gotland, bip, "2026-01-01", Some("2026-12-10"))
     };
     writer.agreement("ending", ending).await;
-    let withdrawn = agreement::Model { signed_on: None, withdrawn_on: Some(day("2026-05-05")), ..taking_part("2026-0002", gotland, bip, "2026-06-01", None) };
+    let withdrawn = agreement::Model {
+        signed_on: None,
+        withdrawn_on: Some(day("2026-05-05")),
+        ..taking_part("2026-0002", gotland, bip, "2026-06-01", None)
+    };
     writer.agreement("withdrawn", withdrawn).await;
     writer.agreement("ended", taking_part("2023-0001", goteborg, bip, "2023-01-01", Some("2024-12-31"))).await;
 
@@ -280,8 +343,17 @@ on_both!(an_agreement_tells_all_of_itself, |app| async move {
 
 on_both!(a_draft_has_no_number_yet, |app| async move {
     let register = fill(&app).await;
-    let answer = app.office().ask("query($id: ID!) { node(id: $id) { ... on Agreement { number status offeredAt document { html } parameters fee { basis } } } }", json!({ "id": register.id("draft") })).await;
-    assert_eq!(answer["node"], json!({ "number": "UTKAST", "status": "DRAFT", "offeredAt": null, "document": null, "parameters": {}, "fee": null }));
+    let answer = app
+        .office()
+        .ask(
+            "query($id: ID!) { node(id: $id) { ... on Agreement { number status offeredAt document { html } parameters fee { basis } } } }",
+            json!({ "id": register.id("draft") }),
+        )
+        .await;
+    assert_eq!(
+        answer["node"],
+        json!({ "number": "UTKAST", "status": "DRAFT", "offeredAt": null, "document": null, "parameters": {}, "fee": null })
+    );
     assert_eq!(app.office().query(r#"{ agreement(by: { number: "UTKAST" }) { id } }"#).await["agreement"], Value::Null);
 });
 
@@ -297,7 +369,8 @@ on_both!(every_status_is_found_and_told, |app| async move {
         ("ENDED", vec!["2023-0001"]),
         ("WITHDRAWN", vec!["2026-0002"]),
     ] {
-        let answer = office.query(&format!("{{ agreements(filter: {{ status: [{status}] }}) {{ totalCount nodes {{ number status }} }} }}")).await;
+        let answer =
+            office.query(&format!("{{ agreements(filter: {{ status: [{status}] }}) {{ totalCount nodes {{ number status }} }} }}")).await;
         assert_eq!(numbers(&answer, "agreements"), found, "{status}");
         assert_eq!(answer["agreements"]["totalCount"], found.len());
         assert!(answer["agreements"]["nodes"].as_array().unwrap().iter().all(|node| node["status"] == status));
@@ -307,7 +380,10 @@ on_both!(every_status_is_found_and_told, |app| async move {
         let answer = office.query(&format!(r#"{{ agreement(by: {{ number: "2023-0001" }}) {{ status(on: "{on}") }} }}"#)).await;
         let told = if on == "2022-12-31" { "DRAFT" } else { status };
         assert_eq!(answer["agreement"]["status"], told, "{on}");
-        assert!(listed(&office, &format!(r#"filter: {{ status: [{told}], asOf: "{on}" }}"#)).await.contains(&"2023-0001".to_owned()), "{on}");
+        assert!(
+            listed(&office, &format!(r#"filter: {{ status: [{told}], asOf: "{on}" }}"#)).await.contains(&"2023-0001".to_owned()),
+            "{on}"
+        );
     }
 });
 
@@ -350,7 +426,8 @@ on_both!(filters_compose, |app| async move {
 on_both!(orders_have_tie_breakers_and_pages, |app| async move {
     fill(&app).await;
     let office = app.office();
-    let all = ["UTKAST", "2023-0001", "2024-0001", "2025-0001", "2025-0002", "2025-0003", "2026-0001", "2026-0002", "2026-0003", "2026-0004"];
+    let all =
+        ["UTKAST", "2023-0001", "2024-0001", "2025-0001", "2025-0002", "2025-0003", "2026-0001", "2026-0002", "2026-0003", "2026-0004"];
     assert_eq!(listed(&office, "first: 100").await, all);
     assert_eq!(listed(&office, "orderBy: { field: NUMBER, direction: DESC }").await, all.iter().rev().copied().collect::<Vec<_>>());
     let by_end = listed(&office, "orderBy: { field: ENDS_ON }").await;
@@ -370,7 +447,11 @@ async fn walk(caller: &Caller<'_>, list: &str, name: &str, forward: bool) -> Vec
     let (mut found, mut at) = (Vec::new(), String::new());
     loop {
         let page = if forward { format!("first: 2 {at}") } else { format!("last: 2 {at}") };
-        let answer = caller.query(&format!("{{ {list} {page}) {{ nodes {{ number }} pageInfo {{ hasNextPage hasPreviousPage startCursor endCursor }} }} }}")).await;
+        let answer = caller
+            .query(&format!(
+                "{{ {list} {page}) {{ nodes {{ number }} pageInfo {{ hasNextPage hasPreviousPage startCursor endCursor }} }} }}"
+            ))
+            .await;
         let rows = numbers(&answer, name);
         let info = &answer[name]["pageInfo"];
         if forward {
@@ -452,7 +533,9 @@ on_both!(a_successor_is_told_from_both_sides, |app| async move {
 
 on_both!(a_fee_needs_its_allocation, |app| async move {
     fill(&app).await;
-    let ask = |year: &str| format!(r#"{{ agreement(by: {{ number: "2025-0001" }}) {{ fee {{ amount perMille vatRate amountFor(year: {year}) }} }} }}"#);
+    let ask = |year: &str| {
+        format!(r#"{{ agreement(by: {{ number: "2025-0001" }}) {{ fee {{ amount perMille vatRate amountFor(year: {year}) }} }} }}"#)
+    };
     let answer = app.office().query(&ask("2026")).await;
     assert_eq!(answer["agreement"]["fee"], json!({ "amount": null, "perMille": 2.0, "vatRate": "EXEMPT", "amountFor": "122400.00" }));
     let answer = app.office().query(&ask("2027")).await;
@@ -491,7 +574,9 @@ on_both!(each_sees_its_own, |app| async move {
     assert_eq!(listed(&app.service("agreements:read"), "first: 25").await.len(), 10);
     // What may not be seen is not there, whichever way it is asked for.
     for name in ["draft", "renewing"] {
-        let answer = gotland.ask("query($id: ID!) { node(id: $id) { id } agreement(by: { id: $id }) { id } }", json!({ "id": register.id(name) })).await;
+        let answer = gotland
+            .ask("query($id: ID!) { node(id: $id) { id } agreement(by: { id: $id }) { id } }", json!({ "id": register.id(name) }))
+            .await;
         assert_eq!(answer.data(), &json!({ "node": null, "agreement": null }), "{name}");
     }
     assert_eq!(gotland.query(r#"{ agreement(by: { number: "2025-0001" }) { id } }"#).await["agreement"], Value::Null);
@@ -507,7 +592,10 @@ on_both!(each_sees_its_own, |app| async move {
         ])
     );
     let answer = goteborg.query(r#"{ agreement(by: { number: "2025-0001" }) { history { id } counterparty { ... on Member { name } } template { version } fee { amountFor(year: 2026) } } }"#).await;
-    assert_eq!(answer["agreement"], json!({ "history": [], "counterparty": { "name": "Göteborg" }, "template": { "version": 2 }, "fee": { "amountFor": "122400.00" } }));
+    assert_eq!(
+        answer["agreement"],
+        json!({ "history": [], "counterparty": { "name": "Göteborg" }, "template": { "version": 2 }, "fee": { "amountFor": "122400.00" } })
+    );
     // A lead sees the organisation that its activity's agreement is with.
     let answer = lead.query(r#"{ agreement(by: { number: "2026-0001" }) { counterparty { __typename ... on Organisation { name agreements { nodes { number } } } } } }"#).await;
     assert_eq!(
@@ -548,11 +636,24 @@ on_both!(every_bad_argument_is_named_at_once, |app| async move {
     assert_eq!(
         answer.bad_fields(),
         [
-            "after", "filter.activity.1", "filter.activity.2", "filter.asOf", "filter.contactArea", "filter.counterparty", "filter.endsFrom", "filter.endsTo",
-            "filter.search", "filter.templateVersion", "first", "last", "last",
+            "after",
+            "filter.activity.1",
+            "filter.activity.2",
+            "filter.asOf",
+            "filter.contactArea",
+            "filter.counterparty",
+            "filter.endsFrom",
+            "filter.endsTo",
+            "filter.search",
+            "filter.templateVersion",
+            "first",
+            "last",
+            "last",
         ]
     );
-    let answer = office.query(r#"{ expiringAgreements(withinDays: 3661, from: "2026-13-01", first: 1000, filter: { endsTo: "x" }) { nodes { id } } }"#).await;
+    let answer = office
+        .query(r#"{ expiringAgreements(withinDays: 3661, from: "2026-13-01", first: 1000, filter: { endsTo: "x" }) { nodes { id } } }"#)
+        .await;
     assert_eq!(answer.bad_fields(), ["filter.endsTo", "first", "from", "withinDays"]);
     assert_eq!(office.query("{ expiringAgreements(withinDays: -1) { nodes { id } } }").await.bad_fields(), ["withinDays"]);
     for (ask, field) in [

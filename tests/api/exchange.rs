@@ -181,14 +181,15 @@ on_both!(every_bad_row_is_told_and_nothing_happens, |app| async move {
              beta,\"Nytt\nnamn\",222000-1834,,,,2020-01-01,2019-01-01,inte en adress,x,,,,,\n\
              ny,Ny igen,,,,,2020-01-01,,,,,,,,ny\n\
              gamma,Tar en organisations,,,,,2020-01-01,,,,,,,,nobody\n\
-             kort,rad\n",
+             kort,rad\n\
+             \0,Noll,,,,,2020-01-01,,,,,,,,\0\n",
         ),
-        ("allocations.csv", "member,year,basis,amount,source\nny,2026,ALL_PARTIES,1.00,\nfinns-inte,1899,HALF,-1.005,\nalfa,2026,STATE_SHARE,-1.00,\n"),
+        ("allocations.csv", "member,year,basis,amount,source\nny,2026,ALL_PARTIES,1.00,\nfinns-inte,1899,HALF,-1.005,\nalfa,2026,STATE_SHARE,-1.00,\nalfa,2026,STATE_SHARE,1.00,\n"),
         (
             "agreements.csv",
             "key,number,kind,direction,activity,counterparty,template,template_version,starts_on,ends_on,notice_months,renewal_months,offered_at,signed_on,notice_given_on,fee_basis,fee_amount,fee_per_mille,vat_rate,withdrawn_on\n\
              a,,PARTICIPATION,COST,,alfa,deltagande,,2026-01-01,,0,12,,,,FIXED_PER_YEAR,,2,,\n\
-             b,2026-7001,COOPERATION,NONE,,ny,deltagande,9,2026-01-01,2025-01-01,121,,2026-01-01T09:00:00Z,,,,,,,\n\
+             b,2026-7001,COOPERATION,NONE,,ny,deltagande,9,2026-01-01,2025-01-01,121,0,2026-01-01T09:00:00Z,,,,,,,\n\
              c,2026-7009,COOPERATION,NONE,,beta,,,2026-01-01,2025-01-01,0,,2026-02-01T09:00:00Z,2026-01-01,2025-12-01,,,,,2026-03-01\n\
              d,2026-7001,COOPERATION,NONE,nej,beta,,,2026-01-01,,0,,2026-02-01T09:00:00Z,,,,,,,\n",
         ),
@@ -203,16 +204,19 @@ on_both!(every_bad_row_is_told_and_nothing_happens, |app| async move {
             "members.csv:2: joined_on: is not a day of the calendar",
             "members.csv:3: name: must not have control characters",
             "members.csv:3: org_number: is that of another member too",
-            "members.csv:5: key: is that of line 2 too",
+            "members.csv:5: key: is that of line 2",
             "members.csv:5: successor: leads back to the member itself",
             "members.csv:6: key: is an organisation's too; each needs a key of its own",
             "members.csv:6: successor: there is no member nobody",
             "members.csv:7: has 2 fields where the header has 15",
+            "members.csv:8: key: must not have control characters",
+            "members.csv:8: successor: must not have control characters",
             "allocations.csv:3: year: must be a whole number from 1900 to 2999",
             "allocations.csv:3: basis: is none of ALL_PARTIES, STATE_SHARE",
             "allocations.csv:3: amount: has more than two decimals; write kronor as 26800.00",
             "allocations.csv:3: member: there is no member finns-inte",
             "allocations.csv:4: amount: must not be negative",
+            "allocations.csv:5: is about the same as line 4",
             "agreements.csv:2: activity: must not be empty: one takes part in an activity",
             "agreements.csv:2: direction: must not be COST: who takes part is not paid for it",
             "agreements.csv:2: template_version: must be given together with template",
@@ -221,6 +225,7 @@ on_both!(every_bad_row_is_told_and_nothing_happens, |app| async move {
             "agreements.csv:2: fee_per_mille: must be empty for FIXED_PER_YEAR",
             "agreements.csv:2: vat_rate: must not be empty where there is a fee",
             "agreements.csv:3: notice_months: must be a whole number from 0 to 120",
+            "agreements.csv:3: renewal_months: must be a whole number from 1 to 600",
             "agreements.csv:3: template_version: there is no template deltagande version 9",
             "agreements.csv:3: number: is that of another agreement too",
             "agreements.csv:4: ends_on: must not be before starts_on",

@@ -41,9 +41,7 @@ on_both!(what_is_not_published_is_seen_by_few, |app| async move {
     let register = fill(&app).await;
     let list = "{ templates { totalCount nodes { slug versions { version } current { version } usage { version { version } agreements active } } } }";
     let secret = json!({ "slug": "hemlig", "versions": [{ "version": 1 }], "current": null, "usage": [{ "version": { "version": 1 }, "agreements": 0, "active": 0 }] });
-    let usage = |first: u32, second: u32| {
-        json!([{ "version": { "version": 1 }, "agreements": first, "active": first }, { "version": { "version": 2 }, "agreements": second, "active": second }])
-    };
+    let usage = |first: u32, second: u32| json!([{ "version": { "version": 1 }, "agreements": first, "active": first }, { "version": { "version": 2 }, "agreements": second, "active": second }]);
     for caller in [app.office(), app.service("templates:read agreements:read")] {
         let answer = caller.query(list).await;
         assert_eq!((&answer["templates"]["totalCount"], &answer["templates"]["nodes"][1]), (&json!(2), &secret));
@@ -87,7 +85,8 @@ on_both!(templates_are_found, |app| async move {
     }
     let answer = office.ask("query($id: ID!) { template(by: { id: $id }) { slug } }", json!({ "id": register.id("mall bip") })).await;
     assert_eq!(answer["template"]["slug"], "bip");
-    let answer = office.query(r#"{ templates(first: 201, before: "x", filter: { activity: "", search: "\u0000" }) { nodes { id } } }"#).await;
+    let answer =
+        office.query(r#"{ templates(first: 201, before: "x", filter: { activity: "", search: "\u0000" }) { nodes { id } } }"#).await;
     assert_eq!(answer.bad_fields(), ["before", "filter.activity", "filter.search", "first"]);
     assert_eq!(office.query(r#"{ template(by: { id: "x" }) { id } }"#).await.bad_fields(), ["by.id"]);
     assert_eq!(office.query(r#"{ template(by: { slug: "\u0000" }) { id } }"#).await.bad_fields(), ["by.slug"]);

@@ -11,16 +11,10 @@ use ::entity::{
 };
 use chrono::{Datelike, Days, NaiveDate, TimeDelta};
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
-use samregister::{
-    audit,
-    auth::viewer::Viewer,
-    clock,
-    database::Database,
-    swedish, terms,
-};
+use samregister::{audit, auth::viewer::Viewer, clock, database::Database, swedish, terms};
 use sea_orm::{
-    Condition, ConnectionTrait, EntityTrait, IntoActiveModel,
-    sea_query::{Query, SimpleExpr},
+    Condition, ConnectionTrait, EntityTrait, ExprTrait, IntoActiveModel, Order, Statement,
+    sea_query::{Query, SelectStatement, SimpleExpr},
 };
 
 use crate::app::{App, on_both};
@@ -45,7 +39,15 @@ struct Facts {
 impl Facts {
     fn new(seed: u64) -> Self {
         let mut random = StdRng::seed_from_u64(seed);
-        let mut days = vec![day("2024-02-29"), day("2023-02-28"), day("2024-03-31"), day("2025-12-31"), day("2026-01-01"), day("1900-01-01"), day("2999-12-31")];
+        let mut days = vec![
+            day("2024-02-29"),
+            day("2023-02-28"),
+            day("2024-03-31"),
+            day("2025-12-31"),
+            day("2026-01-01"),
+            day("1900-01-01"),
+            day("2999-12-31"),
+        ];
         while days.len() < DAYS {
             days.push(day("2020-01-01") + Days::new(random.random_range(0..4000)));
         }
@@ -78,7 +80,9 @@ impl Facts {
         let notice_months = self.one_of(&[0, 0, 1, 1, 2, 3, 3, 6, 12, 13, 25, 120]);
         let starts_on = self.day();
         let wanted = if self.chance(50) { self.day() } else { add_months(self.day(), notice_months) };
-        let ends_on = self.chance(85).then(|| if wanted < starts_on { starts_on + TimeDelta::days(self.random.random_range(0..900)) } else { wanted });
+        let ends_on = self
+            .chance(85)
+            .then(|| if wanted < starts_on { starts_on + TimeDelta::days(self.random.random_range(0..900)) } else { wanted });
         let is_offered = self.chance(90);
         let offered_on = self.day();
         let nudge = TimeDelta::microseconds(*[-1, 0, 1, 43_200_000_000, 1_500_000].choose(&mut self.random).unwrap());
@@ -91,7 +95,11 @@ impl Facts {
             starts_on,
             ends_on,
             notice_months,
-            renewal_months: if ends_on.is_some() && self.chance(60) { Some(self.one_of(&[1, 1, 2, 3, 5, 7, 12, 12, 12, 24, 36, 600])) } else { None },
+            renewal_months: if ends_on.is_some() && self.chance(60) {
+                Some(self.one_of(&[1, 1, 2, 3, 5, 7, 12, 12, 12, 24, 36, 600]))
+            } else {
+                None
+            },
             offered_at,
             signed_on,
             withdrawn_on: if signed_on.is_none() { self.maybe(30) } else { None },
@@ -114,7 +122,14 @@ async fn fill(db: &Database, facts: &mut Facts) -> Vec<agreement::Model> {
     }
     for (place, id) in activities.iter().enumerate() {
         let slug = format!("verksamhet-{place}");
-        let row = activity::Model { id: *id, name: slug.clone(), name_key: slug.clone(), slug, starts_on: day("2010-01-01"), ..activity::Model::default() };
+        let row = activity::Model {
+            id: *id,
+            name: slug.clone(),
+            name_key: slug.clone(),
+            slug,
+            starts_on: day("2010-01-01"),
+            ..activity::Model::default()
+        };
         audit::insert(&change, row).await.unwrap();
     }
     let mut agreements = Vec::new();
@@ -136,13 +151,18 @@ async fn fill(db: &Database, facts: &mut Facts) -> Vec<agreement::Model> {
     agreements
 }
 
+async fn slug_of(db: &Database, activity: Option<ActivityId>) -> String {
+    activity::Entity::find_by_id(activity.unwrap()).one(db.read()).await.unwrap().unwrap().slug
+}
+
 async fn ids(db: &Database, condition: Condition) -> BTreeSet<AgreementId> {
     let select = Query::select().column((agreement::Entity, agreement::Column::Id)).from(agreement::Entity).cond_where(condition).take();
     db.read().query_all(&select).await.unwrap().iter().map(|row| row.try_get_by_index(0).unwrap()).collect()
 }
 
 async fn deadlines(db: &Database, value: SimpleExpr, condition: Condition) -> BTreeMap<AgreementId, NaiveDate> {
-    let mut select = Query::select().column((agreement::Entity, agreement::Column::Id)).from(agreement::Entity).cond_where(condition).take();
+    let mut select =
+        Query::select().column((agreement::Entity, agreement::Column::Id)).from(agreement::Entity).cond_where(condition).take();
     select.expr(value);
     let rows = db.read().query_all(&select).await.unwrap();
     rows.iter().map(|row| (row.try_get_by_index(0).unwrap(), row.try_get_by_index(1).unwrap())).collect()
@@ -160,17 +180,23 @@ async fn hold(db: &Database, seed: u64) {
     let mut facts = Facts::new(seed);
     let agreements = fill(db, &mut facts).await;
     let terms_of: BTreeMap<AgreementId, Term> = agreements.iter().map(|row| (row.id, terms::of(row))).collect();
-    let by_rust = |holds: &dyn Fn(&Term) -> bool| -> BTreeSet<AgreementId> { terms_of.iter().filter(|(_, term)| holds(term)).map(|(id, _)| *id).collect() };
+    let by_rust = |holds: &dyn Fn(&Term) -> bool| -> BTreeSet<AgreementId> {
+        terms_of.iter().filter(|(_, term)| holds(term)).map(|(id, _)| *id).collect()
+    };
+    let slug = slug_of(db, agreements[0].activity_id).await;
     let mut seen: HashMap<Status, usize> = HashMap::new();
     let mut within = 0;
     for on in facts.days.clone() {
         for status in Status::ALL {
             let in_rust = by_rust(&|term| term.status(on) == status);
             *seen.entry(status).or_default() += in_rust.len();
-            same(&format!("{status:?}"), on, in_rust, ids(db, terms::has_status(&[status], on)).await, |id| terms_of[id]);
+            let condition = Condition::all().add(terms::has_status(&[status], on)).add_option(terms::is_rare(db.backend(), &[status], on));
+            same(&format!("{status:?}"), on, in_rust, ids(db, condition).await, |id| terms_of[id]);
         }
         let some = [Status::Offered, Status::NoticeGiven, Status::Ended];
-        same("one of three", on, by_rust(&|term| some.contains(&term.status(on))), ids(db, terms::has_status(&some, on)).await, |id| terms_of[id]);
+        same("one of three", on, by_rust(&|term| some.contains(&term.status(on))), ids(db, terms::has_status(&some, on)).await, |id| {
+            terms_of[id]
+        });
         same("in force", on, by_rust(&|term| term.is_in_force(on)), ids(db, terms::in_force(on)).await, |id| terms_of[id]);
         for days in WINDOWS {
             let to = on + Days::new(days);
@@ -184,11 +210,12 @@ async fn hold(db: &Database, seed: u64) {
             same(&format!("a deadline within {days} days"), on, in_rust, in_sql.into_iter().collect(), |(id, _)| terms_of[id]);
         }
         let in_force = agreements.iter().filter(|row| row.kind == AgreementKind::Participation && terms_of[&row.id].is_in_force(on));
-        let in_rust: BTreeSet<MemberId> = in_force.filter(|row| row.activity_id == agreements[0].activity_id).filter_map(|row| row.member_id).collect();
-        let slug = activity::Entity::find_by_id(agreements[0].activity_id.unwrap()).one(db.read()).await.unwrap().unwrap().slug;
-        let found = db.read().query_all(&terms::members_in(db.backend(), &[slug], on)).await.unwrap();
+        let in_rust: BTreeSet<MemberId> =
+            in_force.filter(|row| row.activity_id == agreements[0].activity_id).filter_map(|row| row.member_id).collect();
+        let taking_part = Query::select().column(member::Column::Id).from(member::Entity).and_where(terms::takes_part(&slug, on)).take();
+        let found = db.read().query_all(&taking_part).await.unwrap();
         let in_sql: BTreeSet<MemberId> = found.iter().map(|row| row.try_get_by_index(0).unwrap()).collect();
-        assert_eq!(in_rust, in_sql, "members in an activity on {on}");
+        assert_eq!(in_rust, in_sql, "members that take part in an activity on {on}");
     }
     // A test that never meets a status proves nothing about it.
     assert!(Status::ALL.iter().all(|status| seen.get(status).copied().unwrap_or_default() > DAYS), "{seen:?}");
@@ -198,3 +225,69 @@ async fn hold(db: &Database, seed: u64) {
 on_both!(rust_and_sql_tell_the_same, |app| async move {
     hold(&app.db, 20_261_121).await;
 });
+
+/// How SQLite goes about a statement, a step a line. What is bound to it does not matter: it plans without statistics.
+async fn plan(db: &Database, select: &SelectStatement) -> String {
+    let sql = db.backend().build(select).sql;
+    let steps = db.read().query_all_raw(Statement::from_string(db.backend(), format!("EXPLAIN QUERY PLAN {sql}"))).await.unwrap();
+    steps.iter().map(|step| step.try_get::<String>("", "detail").unwrap()).collect::<Vec<_>>().join("\n")
+}
+
+#[tokio::test]
+async fn conditions_are_found_by_their_indexes() {
+    let app = App::sqlite().await;
+    let (db, on) = (&app.db, day("2026-11-21"));
+    let agreements = |condition: Condition| {
+        let mut select =
+            Query::select().column((agreement::Entity, agreement::Column::Number)).from(agreement::Entity).cond_where(condition).take();
+        select
+            .order_by((agreement::Entity, agreement::Column::NumberKey), Order::Asc)
+            .order_by((agreement::Entity, agreement::Column::Id), Order::Asc)
+            .limit(26);
+        select
+    };
+    let status =
+        |status: Status| Condition::all().add(terms::has_status(&[status], on)).add_option(terms::is_rare(db.backend(), &[status], on));
+    let members = |condition: SimpleExpr| {
+        let mut select = Query::select().column((member::Entity, member::Column::Id)).from(member::Entity).and_where(condition).take();
+        select
+            .order_by((member::Entity, member::Column::NameKey), Order::Asc)
+            .order_by((member::Entity, member::Column::Id), Order::Asc)
+            .limit(26);
+        select
+    };
+    for (select, steps) in [
+        // What expires: the fixed ends by their day, the recurring deadlines by their months.
+        (
+            agreements(terms::deadline_within(db.backend(), on, on + Days::new(90))),
+            vec![
+                "SEARCH agreement USING INDEX agreement__deadline_on (deadline_on>? AND deadline_on<?)",
+                "SEARCH agreement USING INDEX agreement__deadline_month__deadline_on (renewal_months=? AND deadline_month=? AND deadline_on<?)",
+            ],
+        ),
+        // Few of any register.
+        (agreements(status(Status::Signed)), vec!["SEARCH agreement USING INDEX agreement__starts_on__id (starts_on>?)"]),
+        // Many of any register: a page is full before long, and in its order.
+        (agreements(status(Status::Active)), vec!["SCAN agreement USING INDEX agreement__number_key__id"]),
+        (agreements(status(Status::Ended)), vec!["SCAN agreement USING INDEX agreement__number_key__id"]),
+        (
+            members(terms::takes_part("bip", on)),
+            vec![
+                "SCAN member USING COVERING INDEX member__name_key__id",
+                "SEARCH agreement USING INDEX agreement__activity_id__member_id (activity_id=? AND member_id=?)",
+            ],
+        ),
+        (
+            members(terms::takes_part("bip", on).not()),
+            vec![
+                "SCAN member USING COVERING INDEX member__name_key__id",
+                "SEARCH agreement USING INDEX agreement__activity_id__member_id (activity_id=? AND member_id=?)",
+            ],
+        ),
+    ] {
+        let plan = plan(db, &select).await;
+        for step in steps {
+            assert!(plan.lines().any(|line| line == step), "{step}\nis not in\n{plan}");
+        }
+    }
+}

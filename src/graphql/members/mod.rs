@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     agreements,
-    error::{Faults, Result},
+    error::{Faults, LINE, Result},
     fees, invoices,
     members::{self, allocations, contacts},
 };
@@ -363,13 +363,20 @@ impl MemberFilter {
         members::Filter {
             status: self.status.map(Into::into),
             as_of: take(self.as_of, "filter.asOf", faults).map(|day| day.0),
-            contact_area: self.contact_area,
-            county: self.county,
-            search: self.search,
-            in_activity: self.in_activity.unwrap_or_default(),
-            not_in_activity: self.not_in_activity.unwrap_or_default(),
+            contact_area: faults.optional_text("filter.contactArea", self.contact_area.as_deref(), LINE),
+            county: faults.optional_text("filter.county", self.county.as_deref(), LINE),
+            search: faults.optional_text("filter.search", self.search.as_deref(), LINE),
+            in_activity: slugs(self.in_activity, "filter.inActivity", faults),
+            not_in_activity: slugs(self.not_in_activity, "filter.notInActivity", faults),
         }
     }
+}
+
+fn slugs(given: Option<Vec<String>>, path: &str, faults: &mut Faults) -> Vec<String> {
+    let given = given.unwrap_or_default();
+    // Each is a condition of its own in the statement.
+    faults.expect(given.len() <= 20, path, "must be at most 20");
+    given.iter().enumerate().map(|(place, slug)| faults.text(&format!("{path}.{place}"), slug, LINE)).collect()
 }
 
 /// What members can be ordered by.
