@@ -5,7 +5,8 @@ use std::{sync::Arc, time::Duration};
 use ::entity::sparse::Sparse;
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, EntityTrait, Value,
+    AccessMode, ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, EntityTrait, IsolationLevel,
+    TransactionTrait, Value,
     sea_query::{ArrayType, Expr, ExprTrait, PgFunc, Query, SelectStatement, SimpleExpr},
     sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
 };
@@ -96,6 +97,17 @@ impl Database {
     #[must_use]
     pub fn read(&self) -> &DatabaseConnection {
         &self.reader
+    }
+
+    /// A transaction for reading alone, in which everything fits together whatever is written meanwhile.
+    ///
+    /// # Errors
+    /// INTERNAL when the database fails.
+    pub async fn snapshot(&self) -> Result<DatabaseTransaction> {
+        // SQLite knows no levels: what a transaction has begun to read stays as it is.
+        let level = (self.backend() == DbBackend::Postgres).then_some(IsolationLevel::RepeatableRead);
+        let access = level.map(|_| AccessMode::ReadOnly);
+        Ok(self.reader.begin_with_config(level, access).await?)
     }
 
     /// The connection for writing; for `audit` alone, so that nothing is written without its entry.

@@ -63,13 +63,12 @@ fn taken(number: Option<&OrgNumber>) -> Error {
     Error::conflict("ORG_NUMBER_TAKEN", format!("another organisation has the organisation number {number}"))
 }
 
-/// Adds an organisation.
+/// Adds an organisation. `faults` are those that reading the input has found already.
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the register, INVALID for a bad field, CONFLICT `ORG_NUMBER_TAKEN`.
-pub async fn add(db: &Database, viewer: &Viewer, name: &str, org_number: Option<OrgNumber>) -> Result<OrganisationId> {
+pub async fn add(db: &Database, viewer: &Viewer, name: &str, org_number: Option<OrgNumber>, mut faults: Faults) -> Result<OrganisationId> {
     viewer.require(Deed::KeepRegister)?;
-    let mut faults = Faults::default();
     let name = faults.text("input.name", name, LINE);
     faults.finish()?;
     let mut change = audit::begin(db, viewer, "organisationAdd").await?;
@@ -92,9 +91,9 @@ pub async fn update(
     id: OrganisationId,
     name: Option<&str>,
     org_number: Option<Option<OrgNumber>>,
+    mut faults: Faults,
 ) -> Result<()> {
     viewer.require(Deed::KeepRegister)?;
-    let mut faults = Faults::default();
     let name = name.map(|name| faults.text("input.name", name, LINE));
     faults.finish()?;
     let mut change = audit::begin(db, viewer, "organisationUpdate").await?;

@@ -9,9 +9,7 @@ use ::entity::{
     money::Money,
 };
 use chrono::NaiveDate;
-use sea_orm::{
-    ActiveModelBehavior, ActiveModelTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, sea_query::Expr,
-};
+use sea_orm::{ActiveModelBehavior, ActiveModelTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, sea_query::Expr};
 use serde::Serialize;
 
 use super::{

@@ -111,7 +111,11 @@ fn check(draft: &Draft, faults: &mut Faults) {
     }
     let is_whole = draft.template.is_some() == draft.template_version.is_some();
     faults.expect(is_whole, "template_version", "must be given together with template");
-    faults.expect(draft.offered_at.is_some() == draft.number.is_some(), "number", "must be given together with offered_at: a draft has neither");
+    faults.expect(
+        draft.offered_at.is_some() == draft.number.is_some(),
+        "number",
+        "must be given together with offered_at: a draft has neither",
+    );
     faults.expect(draft.renewal_months.is_none() || draft.ends_on.is_some(), "renewal_months", "needs ends_on, the end of the first term");
     match draft.fee_basis {
         Some(basis) => {
@@ -138,7 +142,8 @@ fn check(draft: &Draft, faults: &mut Faults) {
 /// The order of an agreement's days.
 fn check_days(row: &agreement::Model, faults: &mut Faults) {
     let offered_on = row.offered_at.map(day_of);
-    let not_before = |later: Option<NaiveDate>, earlier: Option<NaiveDate>| later.zip(earlier).is_none_or(|(later, earlier)| later >= earlier);
+    let not_before =
+        |later: Option<NaiveDate>, earlier: Option<NaiveDate>| later.zip(earlier).is_none_or(|(later, earlier)| later >= earlier);
     faults.expect(not_before(row.ends_on, Some(row.starts_on)), "ends_on", "must not be before starts_on");
     faults.expect(row.signed_on.is_none() || offered_on.is_some(), "signed_on", "must be empty for what was not offered");
     faults.expect(not_before(row.signed_on, offered_on), "signed_on", "must not be before the day of offered_at");
@@ -378,10 +383,15 @@ async fn refuse_overlaps(import: &mut Import<'_>) -> Result<()> {
     let never = if backend == sea_orm::DbBackend::Postgres { "DATE '9999-12-31'" } else { "'9999-12-31'" };
     // The last day of the term, when it is not replaced before.
     let last = |row: &str| {
-        format!("(CASE WHEN {row}.renewal_months IS NOT NULL AND {row}.notice_given_on IS NULL THEN {never} ELSE COALESCE({row}.ends_on, {never}) END)")
+        format!(
+            "(CASE WHEN {row}.renewal_months IS NOT NULL AND {row}.notice_given_on IS NULL THEN {never} ELSE COALESCE({row}.ends_on, {never}) END)"
+        )
     };
     let begins_within = |later: &str, earlier: &str| {
-        format!("{later}.starts_on <= {} AND ({earlier}.replaced_from IS NULL OR {later}.starts_on < {earlier}.replaced_from)", last(earlier))
+        format!(
+            "{later}.starts_on <= {} AND ({earlier}.replaced_from IS NULL OR {later}.starts_on < {earlier}.replaced_from)",
+            last(earlier)
+        )
     };
     let is_signed = |row: &str| format!("{row}.kind = 'PARTICIPATION' AND {row}.signed_on IS NOT NULL AND {row}.withdrawn_on IS NULL");
     let sql = format!(
@@ -418,7 +428,8 @@ pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
     let mut sheet = export.begin(File::Agreements, order.len())?;
     for ids in order.chunks(export::CHUNK) {
         let rows: Vec<agreement::Model> = export.rows(ids).await?;
-        let replaced = keys::keys_of::<agreement::Model>(&export.tx, rows.iter().filter_map(|row| row.replaces_id).map(Into::into).collect()).await?;
+        let replaced =
+            keys::keys_of::<agreement::Model>(&export.tx, rows.iter().filter_map(|row| row.replaces_id).map(Into::into).collect()).await?;
         let mut parameters = parameters_of(&export.tx, rows.iter().map(|row| row.id).collect()).await?;
         for row in rows {
             let version = row.template_version_id.and_then(|id| versions.get(&id));

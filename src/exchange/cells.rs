@@ -202,10 +202,11 @@ const NOT_IN_YEARS: &str = "must be in the years 1900 to 2999";
 /// A day as files write it.
 pub(super) fn day(text: &str) -> Result<NaiveDate, &'static str> {
     // The parser itself is content with `2026-1-5`.
-    let is_iso = text.len() == 10 && text.bytes().enumerate().all(|(place, byte)| match place {
-        4 | 7 => byte == b'-',
-        _ => byte.is_ascii_digit(),
-    });
+    let is_iso = text.len() == 10
+        && text.bytes().enumerate().all(|(place, byte)| match place {
+            4 | 7 => byte == b'-',
+            _ => byte.is_ascii_digit(),
+        });
     if !is_iso {
         return Err("is not a date; write YYYY-MM-DD");
     }

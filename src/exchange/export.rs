@@ -10,7 +10,7 @@ use std::{
 
 use ::entity::{activity, member, organisation};
 use sea_orm::{
-    AccessMode, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, ExprTrait, IsolationLevel, Order, TransactionTrait,
+    ConnectionTrait, DatabaseTransaction, EntityTrait, ExprTrait, Order,
     sea_query::{Expr, Query},
 };
 use tempfile::TempDir;
@@ -56,11 +56,7 @@ pub async fn export(db: &Database, viewer: &Viewer, to: &Path, watcher: Watcher<
     let folder = tempfile::Builder::new().prefix(".export-").tempdir_in(to).map_err(unwritable)?;
 
     // Everything is read in one transaction, so that it fits together whatever is written meanwhile.
-    let tx = if db.backend() == DbBackend::Postgres {
-        db.read().begin_with_config(Some(IsolationLevel::RepeatableRead), Some(AccessMode::ReadOnly)).await?
-    } else {
-        db.read().begin().await?
-    };
+    let tx = db.snapshot().await?;
     let mut export = Export {
         members: every_key::<member::Model>(&tx).await?,
         organisations: every_key::<organisation::Model>(&tx).await?,

@@ -395,7 +395,9 @@ impl Import<'_> {
         staging::allow_scans(self.tx()).await?;
         // Before the sums, since SQLite may take as much memory for sorting as for its cache.
         staging::clear(self.tx()).await?;
-        if self.is_good() && let Some((first, last)) = self.months {
+        if self.is_good()
+            && let Some((first, last)) = self.months
+        {
             months::rebuild(&self.change, Months::Between(first, last)).await?;
         }
         if !self.is_good() {
@@ -403,7 +405,11 @@ impl Import<'_> {
             self.bad.sort_by_key(|row| (row.file, row.line));
             return Err(ImportError::Bad { rows: self.bad, more: self.more });
         }
-        if dry_run { self.change.undo().await? } else { self.change.commit().await? }
+        if dry_run {
+            self.change.undo().await?
+        } else {
+            self.change.commit().await?
+        }
         Ok(Report { files: self.files.into_values().collect(), ignored, dry_run })
     }
 }

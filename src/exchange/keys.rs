@@ -56,7 +56,20 @@ macro_rules! identified {
         }
     )*};
 }
-identified!(member, organisation, contact, activity, agreement, invoice, allocation, fee_schedule, template_version, cost, grant, status_report);
+identified!(
+    member,
+    organisation,
+    contact,
+    activity,
+    agreement,
+    invoice,
+    allocation,
+    fee_schedule,
+    template_version,
+    cost,
+    grant,
+    status_report
+);
 
 macro_rules! keyed {
     ($($table:ident),*) => {$(
@@ -78,7 +91,11 @@ pub(super) fn as_id(key: &str) -> Option<Uuid> {
 }
 
 /// The rows that these keys stand for.
-pub(super) async fn existing<M: Keyed>(tx: &DatabaseTransaction, keys: &BTreeSet<String>, columns: &[Column<M>]) -> Result<HashMap<String, M>>
+pub(super) async fn existing<M: Keyed>(
+    tx: &DatabaseTransaction,
+    keys: &BTreeSet<String>,
+    columns: &[Column<M>],
+) -> Result<HashMap<String, M>>
 where
     Column<M>: Copy,
 {
@@ -145,7 +162,13 @@ pub(super) struct References<T> {
 
 impl<T: Clone> References<T> {
     /// `found`, with those of the other `keys` that stand in bad rows of `files`.
-    async fn new(import: &Import<'_>, noun: &'static str, files: &[File], keys: BTreeSet<String>, found: HashMap<String, T>) -> Result<Self> {
+    async fn new(
+        import: &Import<'_>,
+        noun: &'static str,
+        files: &[File],
+        keys: BTreeSet<String>,
+        found: HashMap<String, T>,
+    ) -> Result<Self> {
         let missing: BTreeSet<String> = keys.into_iter().filter(|key| !found.contains_key(key)).collect();
         let mut bad = HashSet::new();
         if !missing.is_empty() && !import.is_good() {
@@ -284,7 +307,11 @@ pub(super) async fn template_versions(import: &Import<'_>, versions: BTreeSet<(S
 }
 
 /// Which row has each of these values in a column that is unique.
-pub(super) async fn owners<M: Keyed>(tx: &DatabaseTransaction, column: Column<M>, values: &BTreeSet<String>) -> Result<HashMap<String, Uuid>>
+pub(super) async fn owners<M: Keyed>(
+    tx: &DatabaseTransaction,
+    column: Column<M>,
+    values: &BTreeSet<String>,
+) -> Result<HashMap<String, Uuid>>
 where
     Column<M>: Copy,
 {

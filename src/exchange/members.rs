@@ -150,7 +150,8 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>, is_last: bool) 
     let columns = <member::Model as ::entity::sparse::Sparse>::every_column();
     let own = keys::given(lines.iter().map(|line| Some(line.draft.key.as_str())));
     let existing = whole(import.tx(), keys::existing(import.tx(), &own, &columns).await?).await?;
-    let organisations = keys::existing::<organisation::Model>(import.tx(), &own, &[organisation::Column::Id, organisation::Column::ImportKey]).await?;
+    let organisations =
+        keys::existing::<organisation::Model>(import.tx(), &own, &[organisation::Column::Id, organisation::Column::ImportKey]).await?;
     let areas = contact_areas(import, keys::given(lines.iter().map(|line| line.draft.contact_area.as_deref()))).await?;
     let numbers = lines.iter().filter_map(|line| line.draft.org_number.as_ref().map(ToString::to_string)).collect();
     let mut numbers = Claims::new(keys::owners::<member::Model>(import.tx(), member::Column::OrgNumber, &numbers).await?);
@@ -257,7 +258,8 @@ async fn write(import: &Import<'_>, batch: Batch<Whole>, existing: &HashMap<Stri
     });
     let municipalities: Vec<_> = municipalities.collect();
     let former_names = renamed.iter().copied().chain(&batch.added).flat_map(|whole| {
-        let former = |(name, until): (&String, &NaiveDate)| member_former_name::Model { member_id: whole.row.id, name: name.clone(), until: *until };
+        let former =
+            |(name, until): (&String, &NaiveDate)| member_former_name::Model { member_id: whole.row.id, name: name.clone(), until: *until };
         whole.former_names.iter().map(former)
     });
     let former_names: Vec<_> = former_names.collect();
@@ -394,10 +396,7 @@ pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
 }
 
 /// The names of these contact areas.
-pub(super) async fn contact_area_names(
-    tx: &DatabaseTransaction,
-    ids: BTreeSet<ContactAreaId>,
-) -> Result<HashMap<ContactAreaId, String>> {
+pub(super) async fn contact_area_names(tx: &DatabaseTransaction, ids: BTreeSet<ContactAreaId>) -> Result<HashMap<ContactAreaId, String>> {
     let mine = among(tx.get_database_backend(), Expr::col(contact_area::Column::Id), ids);
     let found = contact_area::Entity::find().filter(mine).all(tx).await?;
     Ok(found.into_iter().map(|area| (area.id, area.name)).collect())

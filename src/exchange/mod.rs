@@ -102,8 +102,20 @@ impl File {
     pub fn columns(self) -> &'static [&'static str] {
         match self {
             Self::Members => &[
-                "key", "name", "org_number", "county", "municipalities", "contact_area", "joined_on", "left_on", "billing_email", "peppol_id",
-                "buyer_reference", "address_line", "postal_code", "city",
+                "key",
+                "name",
+                "org_number",
+                "county",
+                "municipalities",
+                "contact_area",
+                "joined_on",
+                "left_on",
+                "billing_email",
+                "peppol_id",
+                "buyer_reference",
+                "address_line",
+                "postal_code",
+                "city",
             ],
             Self::Organisations => &["key", "name", "org_number"],
             Self::Allocations => &["member", "year", "basis", "amount", "source"],
@@ -112,8 +124,24 @@ impl File {
             Self::FeeSchedules => &["activity", "valid_from", "valid_to", "basis", "amount", "per_mille", "cap", "minimum", "vat_rate"],
             Self::Templates => &["slug", "title", "kind", "activity", "version", "state", "language", "body_file", "parameters_file"],
             Self::Agreements => &[
-                "key", "number", "kind", "direction", "activity", "counterparty", "template", "template_version", "starts_on", "ends_on",
-                "notice_months", "renewal_months", "offered_at", "signed_on", "notice_given_on", "fee_basis", "fee_amount", "fee_per_mille",
+                "key",
+                "number",
+                "kind",
+                "direction",
+                "activity",
+                "counterparty",
+                "template",
+                "template_version",
+                "starts_on",
+                "ends_on",
+                "notice_months",
+                "renewal_months",
+                "offered_at",
+                "signed_on",
+                "notice_given_on",
+                "fee_basis",
+                "fee_amount",
+                "fee_per_mille",
                 "vat_rate",
             ],
             Self::Invoices => &["key", "number", "kind", "buyer", "issued_on", "due_on", "credits"],
@@ -123,9 +151,7 @@ impl File {
             Self::Payments => &["invoice", "received_on", "amount", "reference"],
             Self::Costs => &["activity", "booked_on", "amount", "description"],
             Self::Grants => &["activity", "booked_on", "amount", "funder"],
-            Self::StatusReports => {
-                &["activity", "period", "health", "summary", "deviations", "next_steps", "reported_by", "reported_at"]
-            }
+            Self::StatusReports => &["activity", "period", "health", "summary", "deviations", "next_steps", "reported_by", "reported_at"],
         }
     }
 

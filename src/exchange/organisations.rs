@@ -174,7 +174,9 @@ async fn merge_contacts(import: &mut Import<'_>, lines: Vec<Line<ContactDraft>>)
                 line.fault("", "is a contact that was erased; what an older file says of it must not come back");
             }
             // Erasing also takes care of what else knows the person.
-            Some(before) if before.erased_at != after.erased_at => line.fault("erased_at", "is not so in the register; erase the contact there"),
+            Some(before) if before.erased_at != after.erased_at => {
+                line.fault("erased_at", "is not so in the register; erase the contact there")
+            }
             _ => {}
         }
         if import.accept(File::Contacts, |draft| draft.key.clone(), line).is_some() {

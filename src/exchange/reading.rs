@@ -289,7 +289,9 @@ mod tests {
                         let texts = ["key", "name", "org_number"].map(|column| cells.optional_text(column, 20_000).unwrap_or_default());
                         rows.push((cells.line, texts.join("/")));
                         let line = cells.line;
-                        bad.extend(cells.faults.into_inner().into_iter().map(|f| BadRow::new(File::Organisations, line, &f.path, f.message)));
+                        bad.extend(
+                            cells.faults.into_inner().into_iter().map(|f| BadRow::new(File::Organisations, line, &f.path, f.message)),
+                        );
                     }
                     Next::Bad(row) => bad.push(row),
                     Next::End => break,

@@ -124,9 +124,8 @@ fn read_text(folder: &Path, name: &str) -> Result<String, String> {
 }
 
 fn check_parameters(text: &str) -> Result<(), String> {
-    let parameters: Vec<Parameter> = serde_json::from_str(text).map_err(|cause| {
-        format!("is not a list of parameters with name, label, type, required and default: {cause}")
-    })?;
+    let parameters: Vec<Parameter> = serde_json::from_str(text)
+        .map_err(|cause| format!("is not a list of parameters with name, label, type, required and default: {cause}"))?;
     let mut names = BTreeSet::new();
     for parameter in &parameters {
         if parameter.name.trim().is_empty() {
@@ -167,7 +166,11 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
         let old = templates.get(&slug).cloned();
         let stated = template_of(&line.draft, activity_id, old.as_ref());
         if let (Some(first), Some(old)) = (firsts.get(&slug), &old) {
-            let differing = [("title", stated.title != old.title), ("kind", stated.kind != old.kind), ("activity", stated.activity_id != old.activity_id)];
+            let differing = [
+                ("title", stated.title != old.title),
+                ("kind", stated.kind != old.kind),
+                ("activity", stated.activity_id != old.activity_id),
+            ];
             let was_good = line.is_good();
             for (column, _) in differing.into_iter().filter(|(_, differs)| *differs && was_good) {
                 line.fault(column, format!("must be that of line {first}, which is of the same template"));

@@ -154,23 +154,18 @@ impl AuditQuery {
     async fn audit_log(
         &self,
         ctx: &Context<'_>,
-        filter: Option<AuditFilter>,
-        first: Option<i32>,
-        after: Option<String>,
-        last: Option<i32>,
-        before: Option<String>,
+        #[graphql(desc = "Which; all when left out")] filter: Option<AuditFilter>,
+        #[graphql(desc = "That many rows from the front; 25 when neither `first` nor `last` is given, and at most 200")] first: Option<i32>,
+        #[graphql(desc = "Only rows after the one with this cursor")] after: Option<String>,
+        #[graphql(desc = "That many rows from the back")] last: Option<i32>,
+        #[graphql(desc = "Only rows before the one with this cursor")] before: Option<String>,
     ) -> Result<Connection<AuditEntry>> {
         let mut faults = Faults::default();
         let filter = filter.unwrap_or_default().check(&mut faults);
+        let args = page::args(first, after, last, before);
+        crate::page::Page::check(&args, &audit::order(), &mut faults);
         faults.finish()?;
-        let slice = audit::list(
-            database(ctx),
-            viewer(ctx),
-            &filter,
-            &page::args(first, after, last, before),
-            &asked::<AuditEntry>(ctx, CONNECTION),
-        )
-        .await?;
+        let slice = audit::list(database(ctx), viewer(ctx), &filter, &args, &asked::<AuditEntry>(ctx, CONNECTION)).await?;
         let count: page::Count = Arc::new(move |ctx| {
             let filter = filter.clone();
             Box::pin(async move { audit::count(database(ctx), viewer(ctx), &filter).await })

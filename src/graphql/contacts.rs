@@ -254,7 +254,7 @@ pub struct ContactMutation;
 #[Object]
 impl ContactMutation {
     /// Adds a contact.
-    async fn contact_add(&self, ctx: &Context<'_>, input: ContactAddInput) -> Result<Contact> {
+    async fn contact_add(&self, ctx: &Context<'_>, #[graphql(desc = "What to do")] input: ContactAddInput) -> Result<Contact> {
         let mut faults = Faults::default();
         let new = contacts::NewContact {
             member: input.member.map(|id| row_id(&id, "member", "input.member", &mut faults)),
@@ -272,7 +272,7 @@ impl ContactMutation {
     }
 
     /// Changes what is known of a contact.
-    async fn contact_update(&self, ctx: &Context<'_>, input: ContactUpdateInput) -> Result<Contact> {
+    async fn contact_update(&self, ctx: &Context<'_>, #[graphql(desc = "What to do")] input: ContactUpdateInput) -> Result<Contact> {
         let mut faults = Faults::default();
         let id = row_id(&input.contact, "contact", "input.contact", &mut faults);
         let changes = contacts::ContactChanges {
@@ -288,7 +288,7 @@ impl ContactMutation {
     }
 
     /// Erases a person: name, e-mail and phone give way to a pseudonym (GDPR art. 17).
-    async fn contact_erase(&self, ctx: &Context<'_>, input: ContactEraseInput) -> Result<Contact> {
+    async fn contact_erase(&self, ctx: &Context<'_>, #[graphql(desc = "What to do")] input: ContactEraseInput) -> Result<Contact> {
         let mut faults = Faults::default();
         let id = row_id(&input.contact, "contact", "input.contact", &mut faults);
         faults.finish()?;

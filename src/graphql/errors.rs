@@ -30,7 +30,8 @@ pub fn finish(mut response: Response, asked: &str, request_id: &str) -> Response
 /// field's name is put back when it is the only one missing; within two lists nobody knows the place in the inner one any more.
 fn complete_path(error: &mut ServerError, document: &ExecutableDocument) {
     let Some(place) = error.locations.first() else { return };
-    let names: Vec<_> = error.path.iter().filter_map(|segment| if let PathSegment::Field(name) = segment { Some(name.as_str()) } else { None }).collect();
+    let names: Vec<_> =
+        error.path.iter().filter_map(|segment| if let PathSegment::Field(name) = segment { Some(name.as_str()) } else { None }).collect();
     let mut operations = document.operations.iter().map(|(_, operation)| &operation.node.selection_set.node);
     let missing = operations.find_map(|selections| find_below(document, selections, &names, *place));
     error.path.extend(missing.into_iter().flatten().map(PathSegment::Field));

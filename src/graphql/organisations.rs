@@ -42,10 +42,10 @@ impl Organisation {
     async fn agreements(
         &self,
         ctx: &Context<'_>,
-        first: Option<i32>,
-        after: Option<String>,
-        last: Option<i32>,
-        before: Option<String>,
+        #[graphql(desc = "That many rows from the front; 25 when neither `first` nor `last` is given, and at most 200")] first: Option<i32>,
+        #[graphql(desc = "Only rows after the one with this cursor")] after: Option<String>,
+        #[graphql(desc = "That many rows from the back")] last: Option<i32>,
+        #[graphql(desc = "Only rows before the one with this cursor")] before: Option<String>,
     ) -> Result<Connection<Agreement>> {
         agreements_of(ctx, &self.0, Of::Organisation, |row| row.id.0, None, None, page::args(first, after, last, before)).await
     }
@@ -109,22 +109,27 @@ pub struct OrganisationMutation;
 #[Object]
 impl OrganisationMutation {
     /// Adds an organisation that the network can make agreements with.
-    async fn organisation_add(&self, ctx: &Context<'_>, input: OrganisationAddInput) -> Result<Organisation> {
+    async fn organisation_add(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do")] input: OrganisationAddInput,
+    ) -> Result<Organisation> {
         let mut faults = Faults::default();
         let number = take(input.org_number, "input.orgNumber", &mut faults).map(|number| number.0);
-        faults.text("input.name", &input.name, crate::error::LINE);
-        faults.finish()?;
-        let id = organisations::add(database(ctx), viewer(ctx), &input.name, number).await?;
+        let id = organisations::add(database(ctx), viewer(ctx), &input.name, number, faults).await?;
         changed(ctx, id).await
     }
 
     /// Changes what is known of an organisation.
-    async fn organisation_update(&self, ctx: &Context<'_>, input: OrganisationUpdateInput) -> Result<Organisation> {
+    async fn organisation_update(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do")] input: OrganisationUpdateInput,
+    ) -> Result<Organisation> {
         let mut faults = Faults::default();
         let id = row_id(&input.organisation, "organisation", "input.organisation", &mut faults);
         let number = super::scalars::change(input.org_number, "input.orgNumber", &mut faults).map(|number| number.map(|number| number.0));
-        faults.finish()?;
-        organisations::update(database(ctx), viewer(ctx), id, input.name.as_deref(), number).await?;
+        organisations::update(database(ctx), viewer(ctx), id, input.name.as_deref(), number, faults).await?;
         changed(ctx, id).await
     }
 }

@@ -367,11 +367,11 @@ impl TemplateQuery {
     async fn templates(
         &self,
         ctx: &Context<'_>,
-        filter: Option<TemplateFilter>,
-        first: Option<i32>,
-        after: Option<String>,
-        last: Option<i32>,
-        before: Option<String>,
+        #[graphql(desc = "Which; all when left out")] filter: Option<TemplateFilter>,
+        #[graphql(desc = "That many rows from the front; 25 when neither `first` nor `last` is given, and at most 200")] first: Option<i32>,
+        #[graphql(desc = "Only rows after the one with this cursor")] after: Option<String>,
+        #[graphql(desc = "That many rows from the back")] last: Option<i32>,
+        #[graphql(desc = "Only rows before the one with this cursor")] before: Option<String>,
     ) -> Result<Connection<AgreementTemplate>> {
         let mut faults = Faults::default();
         let filter = filter.unwrap_or_default().check(&mut faults);
@@ -385,7 +385,11 @@ impl TemplateQuery {
     }
 
     /// One template; null when there is none, or none that you may see.
-    async fn template(&self, ctx: &Context<'_>, by: TemplateBy) -> Option<Result<AgreementTemplate>> {
+    async fn template(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which; exactly one of the ways")] by: TemplateBy,
+    ) -> Option<Result<AgreementTemplate>> {
         find(ctx, by).await.transpose()
     }
 }

@@ -115,7 +115,7 @@ pub struct MemberChanges {
 }
 
 /// A member with all that its audit entries tell.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Snapshot {
     /// The row.
     #[serde(flatten)]
@@ -219,7 +219,11 @@ pub async fn admit(db: &Database, viewer: &Viewer, new: NewMember, mut faults: F
 pub async fn update(db: &Database, viewer: &Viewer, id: MemberId, changes: MemberChanges, mut faults: Faults) -> Result<()> {
     viewer.require(Deed::KeepRegister)?;
     let mut change = audit::begin(db, viewer, "memberUpdate").await?;
-    let before = snapshot(change.tx(), id).await?;
+    let before = match snapshot(change.tx(), id).await {
+        // The id itself was bad: the other fields are checked all the same, so that all faults are named.
+        Err(_) if !faults.is_empty() => Snapshot::default(),
+        found => found?,
+    };
     let mut row = before.row.clone();
     if let Some(name) = &changes.name {
         row.name = faults.text("input.name", name, LINE);

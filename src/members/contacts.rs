@@ -171,7 +171,11 @@ async fn find(change: &audit::Change, id: ContactId) -> Result<Model> {
 pub async fn update(db: &Database, viewer: &Viewer, id: ContactId, changes: ContactChanges, mut faults: Faults) -> Result<()> {
     viewer.require(Deed::KeepRegister)?;
     let mut change = audit::begin(db, viewer, "contactUpdate").await?;
-    let before = find(&change, id).await?;
+    let before = match find(&change, id).await {
+        // The id itself was bad: the other fields are checked all the same, so that all faults are named.
+        Err(_) if !faults.is_empty() => Model::default(),
+        found => found?,
+    };
     if before.erased_at.is_some() {
         return Err(Error::conflict("ERASED", "the contact is erased; add a new one"));
     }

@@ -36,11 +36,12 @@ pub struct Departure {
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the register, NOT_FOUND, INVALID for a bad field, CONFLICT `ALREADY_LEFT`, or
 /// `AGREEMENTS_IN_FORCE` with the agreements' numbers unless they are to end too.
-pub async fn leave(db: &Database, viewer: &Viewer, departure: Departure) -> Result<()> {
+pub async fn leave(db: &Database, viewer: &Viewer, departure: Departure, mut faults: Faults) -> Result<()> {
     viewer.require(Deed::KeepRegister)?;
+    let reason = faults.optional_text("input.reason", departure.reason.as_deref(), LINE);
+    faults.finish()?;
     let mut change = audit::begin(db, viewer, "memberLeave").await?;
     let mut faults = Faults::default();
-    let reason = faults.optional_text("input.reason", departure.reason.as_deref(), LINE);
     let row = member::Entity::find_by_id(departure.member).one(change.tx()).await?;
     let row = row.ok_or_else(|| Error::NotFound("there is no such member".into()))?;
     faults.expect(departure.left_on >= row.joined_on, "input.leftOn", "must not be before the first day of membership");
@@ -125,12 +126,13 @@ pub struct Merger {
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the register, NOT_FOUND, INVALID naming every bad field, and the conflicts of [`leave`].
-pub async fn merge(db: &Database, viewer: &Viewer, merger: Merger) -> Result<()> {
+pub async fn merge(db: &Database, viewer: &Viewer, merger: Merger, mut faults: Faults) -> Result<()> {
     viewer.require(Deed::KeepRegister)?;
-    let mut change = audit::begin(db, viewer, "memberMerge").await?;
-    let mut faults = Faults::default();
     let reason = faults.optional_text("input.reason", merger.reason.as_deref(), LINE);
     faults.expect(!merger.from.is_empty(), "input.from", "must name a member");
+    faults.finish()?;
+    let mut change = audit::begin(db, viewer, "memberMerge").await?;
+    let mut faults = Faults::default();
     let into = member::Entity::find_by_id(merger.into).one(change.tx()).await?;
     let into = into.ok_or_else(|| Error::NotFound("there is no such member".into()))?;
     let mut leaving = Vec::new();

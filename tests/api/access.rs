@@ -239,7 +239,12 @@ fn question(schema: &Schema, samples: &Samples, name: &str) -> Question {
         }
         "nodes" => {
             let ids: Vec<_> = samples.ids().into_iter().map(|id| format!("\"{id}\"")).collect();
-            (format!("{{ {} }}", widest(&format!("(ids: [{}])", ids.join(", ")), 0)), &["REF-ALFA"], &["REF-BETA"], &["Uppföljning", "Kurser"])
+            (
+                format!("{{ {} }}", widest(&format!("(ids: [{}])", ids.join(", ")), 0)),
+                &["REF-ALFA"],
+                &["REF-BETA"],
+                &["Uppföljning", "Kurser"],
+            )
         }
         "viewer" => (one(2), &["REF-ALFA"], &["REF-BETA"], &["@example.se"]),
         "members" => (one(2), &["REF-ALFA"], &["REF-BETA"], names),
@@ -278,7 +283,10 @@ async fn try_cell(app: &App, samples: &Samples, name: &str, question: &Question,
         expect(answer.status == 401 && answer.code() == "UNAUTHENTICATED", format!("is answered {}", &text[..text.len().min(300)]));
         return wrong;
     }
-    expect(answer.errors().is_empty(), format!("has errors: {}", serde_json::to_string(answer.errors()).unwrap_or_default().chars().take(600).collect::<String>()));
+    expect(
+        answer.errors().is_empty(),
+        format!("has errors: {}", serde_json::to_string(answer.errors()).unwrap_or_default().chars().take(600).collect::<String>()),
+    );
     let shows = |marks: &[&str]| marks.iter().any(|mark| text.contains(mark));
     let (alfa, beta, public) = match cell {
         "all" => (true, true, true),
@@ -315,7 +323,8 @@ async fn the_table_has_a_row_for_each_query_and_mutation() {
 }
 
 on_both!(queries_answer_as_the_table_says, |app| async move {
-    let app = app.with(&[("SAMREGISTER_MAX_DEPTH", "30"), ("SAMREGISTER_MAX_COMPLEXITY", "1000000000"), ("SAMREGISTER_MAX_ALIASES", "10000")]);
+    let app =
+        app.with(&[("SAMREGISTER_MAX_DEPTH", "30"), ("SAMREGISTER_MAX_COMPLEXITY", "1000000000"), ("SAMREGISTER_MAX_ALIASES", "10000")]);
     let samples = Samples::fill(&app).await;
     let (schema, table) = (Schema::of_program().await, Table::read());
     let before = app.revision().await;
@@ -340,7 +349,8 @@ on_both!(deeds_are_done_for_those_that_the_table_says, |app| async move {
         cells.sort_by_key(|(_, cell)| *cell == "may");
         for (turn, (column, cell)) in cells.into_iter().enumerate() {
             let before = app.revision().await;
-            let document = format!("mutation($input: {}{}Input!) {{ {name}(input: $input) {{ id }} }}", name[..1].to_uppercase(), &name[1..]);
+            let document =
+                format!("mutation($input: {}{}Input!) {{ {name}(input: $input) {{ id }} }}", name[..1].to_uppercase(), &name[1..]);
             let answer = caller(&app, &samples, column).ask(&document, json!({ "input": input(&samples, name, turn) })).await;
             let said = answer.errors().first().map_or("done", |error| error["extensions"]["code"].as_str().unwrap_or("?"));
             let expected = match cell {
@@ -351,7 +361,11 @@ on_both!(deeds_are_done_for_those_that_the_table_says, |app| async move {
             };
             let changed = app.revision().await != before;
             if said != expected || changed != (cell == "may") {
-                wrong.push(format!("{name} for {column} ({cell}): {said}{}: {}", if changed { ", and changed something" } else { "" }, answer.text()));
+                wrong.push(format!(
+                    "{name} for {column} ({cell}): {said}{}: {}",
+                    if changed { ", and changed something" } else { "" },
+                    answer.text()
+                ));
             }
         }
     }
@@ -375,8 +389,12 @@ fn input(samples: &Samples, name: &str, turn: usize) -> Value {
         "activityStart" => json!({ "slug": format!("ny-{turn}"), "name": "Ny", "funding": ["VOLUNTEER"], "startsOn": "2027-01-01" }),
         "activityUpdate" => json!({ "activity": id("bip"), "goal": format!("Mål {turn}") }),
         "activityClose" => json!({ "activity": id("indikatorer"), "endsOn": "2040-12-31" }),
-        "feeScheduleSet" => json!({ "activity": id("bip"), "validFrom": format!("{}-01-01", 2030 + turn), "basis": "FIXED_PER_YEAR", "amount": "1", "vatRate": "ZERO" }),
-        "networkFeeSet" => json!({ "validFrom": format!("{}-01-01", 2030 + turn), "basis": "FIXED_PER_YEAR", "amount": "1", "vatRate": "ZERO" }),
+        "feeScheduleSet" => {
+            json!({ "activity": id("bip"), "validFrom": format!("{}-01-01", 2030 + turn), "basis": "FIXED_PER_YEAR", "amount": "1", "vatRate": "ZERO" })
+        }
+        "networkFeeSet" => {
+            json!({ "validFrom": format!("{}-01-01", 2030 + turn), "basis": "FIXED_PER_YEAR", "amount": "1", "vatRate": "ZERO" })
+        }
         "costRecord" => json!({ "activity": id("bip"), "bookedOn": "2026-06-01", "amount": "1.00", "description": "x" }),
         "grantRecord" => json!({ "activity": id("bip"), "bookedOn": "2026-06-01", "amount": "1.00", "funder": "x" }),
         "statusReportFile" => json!({ "activity": id("bip"), "period": format!("2026-{turn}"), "health": "GREEN", "summary": "x" }),
@@ -407,36 +425,74 @@ on_both!(nothing_of_another_member_is_counted, |app| async move {
         counterparty: agreements(filter: { counterparty: \"BETA\" }) { totalCount } }";
     let question = question.replace("BETA", samples.id("beta"));
     let seen = app.member(samples.id("alfa")).query(&question).await.data().clone();
-    for (name, count) in [("members", 1), ("agreements", 1), ("invoices", 1), ("expiringAgreements", 1), ("auditLog", 0), ("activities", 2), ("search", 0), ("buyer", 0), ("counterparty", 0), ("templates", 1)] {
+    for (name, count) in [
+        ("members", 1),
+        ("agreements", 1),
+        ("invoices", 1),
+        ("expiringAgreements", 1),
+        ("auditLog", 0),
+        ("activities", 2),
+        ("search", 0),
+        ("buyer", 0),
+        ("counterparty", 0),
+        ("templates", 1),
+    ] {
         assert_eq!(seen[name]["totalCount"], count, "{name} in {seen}");
     }
     assert_eq!(seen["members"]["nodes"], json!([{ "agreements": { "totalCount": 1 }, "invoices": { "totalCount": 1 } }]));
-    let activity = |slug: &str| seen["activities"]["nodes"].as_array().unwrap().iter().find(|activity| activity["slug"] == slug).unwrap().clone();
+    let activity =
+        |slug: &str| seen["activities"]["nodes"].as_array().unwrap().iter().find(|activity| activity["slug"] == slug).unwrap().clone();
     let (bip, other) = (activity("bip"), activity("indikatorer"));
     assert_eq!(bip["coverage"], json!({ "connected": 1, "members": 1, "share": 1.0, "notConnected": [] }));
     assert_eq!(other["coverage"], json!({ "connected": 0, "members": 1, "share": 0.0, "notConnected": [{ "id": samples.id("alfa") }] }));
     assert_eq!((&bip["agreements"]["totalCount"], &other["agreements"]["totalCount"]), (&json!(1), &json!(0)));
     for activity in [&bip, &other] {
-        assert_eq!((&activity["statusReports"]["totalCount"], &activity["result"]["cost"], &activity["result"]["grants"]), (&json!(0), &json!("0.00"), &json!("0.00")));
+        assert_eq!(
+            (&activity["statusReports"]["totalCount"], &activity["result"]["cost"], &activity["result"]["grants"]),
+            (&json!(0), &json!("0.00"), &json!("0.00"))
+        );
     }
     assert_eq!((&bip["result"]["invoiced"], &other["result"]["invoiced"]), (&json!("11311.31"), &json!("0.00")));
-    assert_eq!(seen["revenue"]["total"], json!({ "net": "11311.31", "vat": "2827.83", "gross": "14139.14", "credited": "0.00", "cost": "0.00", "result": "11311.31", "invoices": 1 }));
+    assert_eq!(
+        seen["revenue"]["total"],
+        json!({ "net": "11311.31", "vat": "2827.83", "gross": "14139.14", "credited": "0.00", "cost": "0.00", "result": "11311.31", "invoices": 1 })
+    );
     // A member that one may not see is no member.
-    let of_beta = format!("{{ revenue(input: {{ from: \"2026-01-01\", to: \"2026-12-31\", members: [\"{}\"] }}) {{ total {{ net }} }} }}", samples.id("beta"));
+    let of_beta = format!(
+        "{{ revenue(input: {{ from: \"2026-01-01\", to: \"2026-12-31\", members: [\"{}\"] }}) {{ total {{ net }} }} }}",
+        samples.id("beta")
+    );
     assert_eq!(app.member(samples.id("alfa")).query(&of_beta).await.bad_fields(), ["input.members.0"]);
     assert_eq!(seen["templates"]["nodes"], json!([{ "usage": [{ "agreements": 1, "active": 1 }] }]));
 
     let seen = app.lead(&["bip"]).query(&question).await.data().clone();
-    for (name, count) in [("members", 2), ("agreements", 2), ("invoices", 0), ("expiringAgreements", 2), ("auditLog", 0), ("activities", 2), ("buyer", 0), ("counterparty", 0)] {
+    for (name, count) in [
+        ("members", 2),
+        ("agreements", 2),
+        ("invoices", 0),
+        ("expiringAgreements", 2),
+        ("auditLog", 0),
+        ("activities", 2),
+        ("buyer", 0),
+        ("counterparty", 0),
+    ] {
         assert_eq!(seen[name]["totalCount"], count, "{name} in {seen}");
     }
-    assert_eq!(seen["revenue"]["total"], json!({ "net": "11311.31", "vat": "2827.83", "gross": "14139.14", "credited": "0.00", "cost": "3333.31", "result": "13533.51", "invoices": 1 }));
+    assert_eq!(
+        seen["revenue"]["total"],
+        json!({ "net": "11311.31", "vat": "2827.83", "gross": "14139.14", "credited": "0.00", "cost": "3333.31", "result": "13533.51", "invoices": 1 })
+    );
 });
 
 on_both!(roles_add_to_each_other, |app| async move {
     let samples = Samples::fill(&app).await;
     let id = samples.id("alfa").trim_start_matches("member_").parse::<uuid::Uuid>().unwrap();
-    let both = Viewer { roles: vec![Role::Member, Role::ActivityLead], member: Some(id.into()), activities: vec!["indikatorer".into()], ..Viewer::default() };
+    let both = Viewer {
+        roles: vec![Role::Member, Role::ActivityLead],
+        member: Some(id.into()),
+        activities: vec!["indikatorer".into()],
+        ..Viewer::default()
+    };
     let seen = app.viewer(both).query("{ agreements { nodes { number } } invoices { nodes { number } } members { totalCount } }").await;
     // A lead sees the drafts of its activities, too.
     assert_eq!(seen["agreements"]["nodes"], json!([{ "number": "UTKAST" }, { "number": "2026-7001" }, { "number": "2026-7002" }]));

@@ -117,7 +117,8 @@ impl App {
         tracing_subscriber::fmt().with_max_level(tracing::Level::ERROR).with_test_writer().try_init().ok();
         let statements = Arc::new(Mutex::new(Vec::new()));
         let heard = Arc::clone(&statements);
-        let listener: samregister::database::Listener = Arc::new(move |sql: &str| heard.lock().unwrap_or_else(PoisonError::into_inner).push(sql.to_owned()));
+        let listener: samregister::database::Listener =
+            Arc::new(move |sql: &str| heard.lock().unwrap_or_else(PoisonError::into_inner).push(sql.to_owned()));
         let db = Database::connect(url, Clock::fixed(instant(NOW)), Some(listener)).await.unwrap();
         let settings = settings(&[]);
         let keys = Keys::from_settings(&settings).unwrap();
@@ -165,7 +166,9 @@ impl App {
 
     /// Imports these files, by name and text: `app.import(&[("members.csv", "key,name,…\n…")])`.
     pub async fn import(&self, files: &[(&str, &str)]) -> Report {
-        self.try_import(files).await.unwrap_or_else(|error| panic!("the import failed: {}", format!("{error:?}").chars().take(2000).collect::<String>()))
+        self.try_import(files)
+            .await
+            .unwrap_or_else(|error| panic!("the import failed: {}", format!("{error:?}").chars().take(2000).collect::<String>()))
     }
 
     /// Like [`App::import`], for what may fail.
@@ -234,18 +237,27 @@ impl App {
 
     /// The lead of these activities, named by their slugs.
     pub fn lead(&self, activities: &[&str]) -> Caller<'_> {
-        self.viewer(Viewer { roles: vec![Role::ActivityLead], activities: activities.iter().map(|slug| (*slug).to_owned()).collect(), ..Viewer::default() })
+        self.viewer(Viewer {
+            roles: vec![Role::ActivityLead],
+            activities: activities.iter().map(|slug| (*slug).to_owned()).collect(),
+            ..Viewer::default()
+        })
     }
 
     /// Somebody of the member with this id, as the API writes it.
     pub fn member(&self, id: &str) -> Caller<'_> {
-        let id = id.strip_prefix("member_").and_then(|id| uuid::Uuid::try_parse(id).ok()).unwrap_or_else(|| panic!("{id} is no member's id"));
+        let id =
+            id.strip_prefix("member_").and_then(|id| uuid::Uuid::try_parse(id).ok()).unwrap_or_else(|| panic!("{id} is no member's id"));
         self.viewer(Viewer { roles: vec![Role::Member], member: Some(id.into()), ..Viewer::default() })
     }
 
     /// A program with these scopes, with a blank between.
     pub fn service(&self, scope: &str) -> Caller<'_> {
-        self.viewer(Viewer { roles: vec![Role::Service], scopes: scope.split_whitespace().map(str::to_owned).collect(), ..Viewer::default() })
+        self.viewer(Viewer {
+            roles: vec![Role::Service],
+            scopes: scope.split_whitespace().map(str::to_owned).collect(),
+            ..Viewer::default()
+        })
     }
 
     /// Anybody; without a subject, it is named for its roles.
@@ -461,8 +473,10 @@ fn database_name() -> String {
 
 /// The address of a database on the tests' server.
 fn postgres_url(database: &str) -> String {
-    let url = std::env::var(SERVER).unwrap_or_else(|_| panic!("this test needs PostgreSQL: run tests/run.sh, which starts one and sets {SERVER}"));
-    let (server, _) = url.rsplit_once('/').unwrap_or_else(|| panic!("{SERVER} is not an address as postgres://user:password@host:port/postgres"));
+    let url = std::env::var(SERVER)
+        .unwrap_or_else(|_| panic!("this test needs PostgreSQL: run tests/run.sh, which starts one and sets {SERVER}"));
+    let (server, _) =
+        url.rsplit_once('/').unwrap_or_else(|| panic!("{SERVER} is not an address as postgres://user:password@host:port/postgres"));
     format!("{server}/{database}")
 }
 
@@ -481,7 +495,13 @@ impl Drop for Home {
         let Self::Postgres(name) = self else { return };
         let name = std::mem::take(name);
         // A runtime of its own, since this one can't be waited for from within; and whatever goes wrong is no fault of the test.
-        let dropped = thread::spawn(move || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(on_server(&[&format!("DROP DATABASE {name} WITH (FORCE)")])));
+        let dropped = thread::spawn(move || {
+            tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap()
+                .block_on(on_server(&[&format!("DROP DATABASE {name} WITH (FORCE)")]))
+        });
         if dropped.join().is_err() && !thread::panicking() {
             eprintln!("a test's database was not dropped");
         }

@@ -30,7 +30,10 @@ impl Schema {
     /// Our own types, without those of GraphQL itself.
     pub fn types(&self) -> impl Iterator<Item = (&str, &Value)> {
         let of_graphql = ["String", "Int", "Float", "Boolean", "ID"];
-        self.types.iter().filter(move |(name, _)| !name.starts_with("__") && !of_graphql.contains(&name.as_str())).map(|(name, found)| (name.as_str(), found))
+        self.types
+            .iter()
+            .filter(move |(name, _)| !name.starts_with("__") && !of_graphql.contains(&name.as_str()))
+            .map(|(name, found)| (name.as_str(), found))
     }
 
     /// A type by its name; null when there is none.
@@ -66,7 +69,8 @@ impl Schema {
         let words = id.rsplit_once('_').unwrap().0.split('_');
         let noun: String = words.map(|word| format!("{}{}", word[..1].to_uppercase(), &word[1..])).collect();
         let possible = list(&self.named("Node")["possibleTypes"]).iter().map(|possible| possible["name"].as_str().unwrap());
-        let type_name = possible.filter(|name| name.ends_with(&noun)).min_by_key(|name| name.len()).unwrap_or_else(|| panic!("{id} is of no noun"));
+        let type_name =
+            possible.filter(|name| name.ends_with(&noun)).min_by_key(|name| name.len()).unwrap_or_else(|| panic!("{id} is of no noun"));
         format!("node(id: \"{id}\") {{ ... on {type_name} {} }}", self.selection(type_name, depth, &mut Vec::new()))
     }
 
@@ -125,7 +129,10 @@ impl Schema {
     /// Whether a type stands for rows of the register that have a life of their own.
     fn is_noun(&self, name: &str) -> bool {
         let found = self.named(name);
-        name.ends_with("Connection") || name == "Node" || found["kind"] == "UNION" || list(&found["interfaces"]).iter().any(|interface| interface["name"] == "Node")
+        name.ends_with("Connection")
+            || name == "Node"
+            || found["kind"] == "UNION"
+            || list(&found["interfaces"]).iter().any(|interface| interface["name"] == "Node")
     }
 }
 

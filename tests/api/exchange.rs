@@ -84,7 +84,8 @@ async fn make_without_keys(app: &App) {
     );
     let member = member.await;
     let lead = make("contactAdd", json!({ "member": member, "role": "OTHER", "name": "Dora Dahl" })).await;
-    let activity = json!({ "slug": "jgl", "name": "JGL", "purpose": "På\nflera rader", "funding": [], "startsOn": "2024-01-01", "lead": lead });
+    let activity =
+        json!({ "slug": "jgl", "name": "JGL", "purpose": "På\nflera rader", "funding": [], "startsOn": "2024-01-01", "lead": lead });
     make("activityStart", activity).await;
     make("organisationAdd", json!({ "name": "Konsult Epsilon" })).await;
 }
@@ -117,11 +118,16 @@ on_both!(whatever_wrote_the_files_the_register_is_the_same, |app| async move {
     let swedish: Vec<(String, String)> = FILES
         .iter()
         .map(|(name, text)| {
-            let Some((header, rows)) = text.split_once('\n').filter(|_| name.ends_with(".csv")) else { return ((*name).to_owned(), (*text).to_owned()) };
+            let Some((header, rows)) = text.split_once('\n').filter(|_| name.ends_with(".csv")) else {
+                return ((*name).to_owned(), (*text).to_owned());
+            };
             let mut rows: Vec<String> = rows.lines().map(|row| row.replace(',', ";")).collect();
             rows.reverse();
             for cell in rows.iter_mut().filter(|_| !name.starts_with("contacts")) {
-                let cells: Vec<String> = cell.split(';').map(|cell| if cell.parse::<f64>().is_ok() { cell.replace('.', ",") } else { cell.to_owned() }).collect();
+                let cells: Vec<String> = cell
+                    .split(';')
+                    .map(|cell| if cell.parse::<f64>().is_ok() { cell.replace('.', ",") } else { cell.to_owned() })
+                    .collect();
                 *cell = cells.join(";");
             }
             ((*name).to_owned(), format!("\u{feff}{}\r\n{}\r\n", header.replace(',', ";"), rows.join("\r\n")))
@@ -161,7 +167,10 @@ on_both!(changes_are_told_with_what_was_before, |app| async move {
     let entry = app.office().query("{ auditLog(first: 1) { nodes { action actor before after } } }").await;
     let entry = entry["auditLog"]["nodes"][0].clone();
     assert_eq!((&entry["action"], &entry["actor"]), (&json!("import"), &json!("samregister import")));
-    assert_eq!((&entry["before"]["municipalities"], &entry["after"]["municipalities"]), (&json!(["Alfaby", "Alfastad"]), &json!(["Alfastad", "Nyby"])));
+    assert_eq!(
+        (&entry["before"]["municipalities"], &entry["after"]["municipalities"]),
+        (&json!(["Alfaby", "Alfastad"]), &json!(["Alfastad", "Nyby"]))
+    );
 
     // A file without a column that it need not have says nothing about it.
     let contacts = changed("contacts.csv", "anna@alfa", "anna.a@alfa").replace(",organisation,contact_area", "");
@@ -184,7 +193,10 @@ on_both!(every_bad_row_is_told_and_nothing_happens, |app| async move {
              kort,rad\n\
              \0,Noll,,,,,2020-01-01,,,,,,,,\0\n",
         ),
-        ("allocations.csv", "member,year,basis,amount,source\nny,2026,ALL_PARTIES,1.00,\nfinns-inte,1899,HALF,-1.005,\nalfa,2026,STATE_SHARE,-1.00,\nalfa,2026,STATE_SHARE,1.00,\n"),
+        (
+            "allocations.csv",
+            "member,year,basis,amount,source\nny,2026,ALL_PARTIES,1.00,\nfinns-inte,1899,HALF,-1.005,\nalfa,2026,STATE_SHARE,-1.00,\nalfa,2026,STATE_SHARE,1.00,\n",
+        ),
         (
             "agreements.csv",
             "key,number,kind,direction,activity,counterparty,template,template_version,starts_on,ends_on,notice_months,renewal_months,offered_at,signed_on,notice_given_on,fee_basis,fee_amount,fee_per_mille,vat_rate,withdrawn_on\n\
@@ -288,7 +300,11 @@ on_both!(a_row_may_stand_before_what_it_refers_to_in_its_file, |app| async move 
         app.import(&[("agreements.csv", &text)]).await;
         assert_eq!(app.revision().await, revision);
     }
-    let beside = changed("agreements.csv", "avtal-beta,2026-7002,PARTICIPATION,INCOME,indikatorer,beta,", "avtal-beta,2026-7002,PARTICIPATION,INCOME,bip,alfa,");
+    let beside = changed(
+        "agreements.csv",
+        "avtal-beta,2026-7002,PARTICIPATION,INCOME,indikatorer,beta,",
+        "avtal-beta,2026-7002,PARTICIPATION,INCOME,bip,alfa,",
+    );
     let bad = bad_rows(App::sqlite().await.try_import(&with("agreements.csv", &beside)).await);
     assert!(bad[0].starts_with("agreements.csv:2: starts_on: is in force beside 2026-7002"), "{bad:?}");
     assert!(bad[1].starts_with("agreements.csv:3: starts_on: is in force beside 2026-7001"), "{bad:?}");
@@ -304,11 +320,17 @@ on_both!(rows_are_known_by_key_by_id_by_slug_and_by_number, |app| async move {
     let costs = "activity,booked_on,amount,description\njgl,2026-01-01,1.00,Efter slug\n";
     let agreements = changed("agreements.csv", "COST,bip,gamma", "COST,jgl,802555-0008").replace(",alfa,", ",222000-1834,");
     let report = app.import(&[("allocations.csv", &allocations), ("costs.csv", costs), ("agreements.csv", &agreements)]).await;
-    assert_eq!((of(&report, File::Allocations), of(&report, File::Costs), of(&report, File::Agreements)), ((1, 0, 0), (1, 0, 0), (0, 1, 3)));
+    assert_eq!(
+        (of(&report, File::Allocations), of(&report, File::Costs), of(&report, File::Agreements)),
+        ((1, 0, 0), (1, 0, 0), (0, 1, 3))
+    );
     assert!(exported(&app).await["allocations.csv"].contains(&format!("{delta},2026,ALL_PARTIES,7.00,\n")));
     // An activity's slug stays, and one contact that was erased stays erased.
     let renamed = changed("activities.csv", "bip,bip,", "bip,bipp,");
-    assert_eq!(bad_rows(app.try_import(&[("activities.csv", &renamed)]).await), ["activities.csv:2: slug: must stay bip, since tokens and scripts rely on it"]);
+    assert_eq!(
+        bad_rows(app.try_import(&[("activities.csv", &renamed)]).await),
+        ["activities.csv:2: slug: must stay bip, since tokens and scripts rely on it"]
+    );
 });
 
 on_both!(costs_like_each_other_are_told_apart_by_their_place, |app| async move {
@@ -322,14 +344,19 @@ on_both!(costs_like_each_other_are_told_apart_by_their_place, |app| async move {
     assert_eq!(of(&app.import(&[("costs.csv", &three)]).await, File::Costs), (0, 0, 3));
     assert_eq!(of(&app.import(&[("costs.csv", &costs(&["3333.31", "10.00", "-10.00"]))]).await, File::Costs), (0, 1, 2));
     let out = exported(&app).await;
-    assert!(out["costs.csv"].contains("bip,2026-04-01,3333.31,Lokal\nbip,2026-04-01,10.00,Lokal\nbip,2026-04-01,-10.00,Lokal\n"), "{}", out["costs.csv"]);
+    assert!(
+        out["costs.csv"].contains("bip,2026-04-01,3333.31,Lokal\nbip,2026-04-01,10.00,Lokal\nbip,2026-04-01,-10.00,Lokal\n"),
+        "{}",
+        out["costs.csv"]
+    );
 });
 
 on_both!(a_published_text_never_changes, |app| async move {
     app.import(FILES).await;
     let bad = bad_rows(app.try_import(&with("templates/deltagande-1.md", "En annan text\n")).await);
     assert_eq!(bad, ["templates.csv:2: body_file: differs from the published version, which never changes; add a new version"]);
-    let back = changed("templates.csv", "PUBLISHED", "DRAFT").replace("Hemligt avtal,PARTICIPATION,bip,1,DRAFT", "Hemligt avtal,PARTICIPATION,bip,1,PUBLISHED");
+    let back = changed("templates.csv", "PUBLISHED", "DRAFT")
+        .replace("Hemligt avtal,PARTICIPATION,bip,1,DRAFT", "Hemligt avtal,PARTICIPATION,bip,1,PUBLISHED");
     let bad = bad_rows(app.try_import(&with("templates.csv", &back)).await);
     assert_eq!(bad, ["templates.csv:2: state: must not go back; a version is drafted, published and retired in this order"]);
     // A draft may change, and be published.
@@ -385,11 +412,16 @@ on_both!(what_is_issued_never_changes_but_may_be_paid, |app| async move {
         ]
     );
     // 11 311.31 and 25 %: 14 139.14 in all, of which 1 000.01 is paid.
-    let report = try_invoices(&app, "", "", "faktura-alfa,2026-04-02,13139.13,BG-REST\nfaktura-alfa,2026-03-20,1000.01,BG-ALFA\n").await.unwrap();
+    let report =
+        try_invoices(&app, "", "", "faktura-alfa,2026-04-02,13139.13,BG-REST\nfaktura-alfa,2026-03-20,1000.01,BG-ALFA\n").await.unwrap();
     assert_eq!(of(&report, File::Payments), (1, 0, 1));
-    let invoice = "{ invoice(by: { number: \"8801\" }) { total paid outstanding before: state(on: \"2026-04-01\") state(on: \"2026-04-02\") } }";
+    let invoice =
+        "{ invoice(by: { number: \"8801\" }) { total paid outstanding before: state(on: \"2026-04-01\") state(on: \"2026-04-02\") } }";
     let answer = app.office().query(invoice).await;
-    assert_eq!(answer["invoice"], json!({ "total": "14139.14", "paid": "14139.14", "outstanding": "0.00", "before": "OVERDUE", "state": "PAID" }));
+    assert_eq!(
+        answer["invoice"],
+        json!({ "total": "14139.14", "paid": "14139.14", "outstanding": "0.00", "before": "OVERDUE", "state": "PAID" })
+    );
     let revenue = "{ revenue(input: { from: \"2026-01-01\", to: \"2026-12-31\", basis: PAID }) { total { net vat gross } } }";
     // Beta has paid 2 000.02.
     assert_eq!(app.office().query(revenue).await["revenue"]["total"]["gross"], "16139.16");
@@ -473,7 +505,10 @@ on_both!(credit_notes_settle_what_they_credit, |app| async move {
     let heads = "k9,K9,CREDIT_NOTE,alfa,2026-06-10,,f9\nf9,2026-09,INVOICE,alfa,2026-06-01,2026-07-01,\n";
     let lines = "k9,Kreditering,bip,,,,1,100.00,STANDARD_25\nf9,Ett,bip,,,,2,50.00,STANDARD_25\nf9,Två,,,,,1.5,100.00,STANDARD_25\n";
     let report = try_invoices(&app, heads, lines, "f9,2026-06-20,187.50,BG-9\n").await.unwrap();
-    assert_eq!((of(&report, File::Invoices), of(&report, File::InvoiceLines), of(&report, File::Payments)), ((2, 0, 0), (3, 0, 0), (1, 0, 0)));
+    assert_eq!(
+        (of(&report, File::Invoices), of(&report, File::InvoiceLines), of(&report, File::Payments)),
+        ((2, 0, 0), (3, 0, 0), (1, 0, 0))
+    );
     let answer = app
         .office()
         .query(

@@ -121,7 +121,9 @@ async fn answers_come_in_the_media_type_that_was_asked_for() {
 #[tokio::test]
 async fn questions_come_as_json() {
     let app = App::sqlite().await;
-    for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/graphql", "application/jsonx"] {
+    for kind in
+        ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/graphql", "application/jsonx"]
+    {
         is_refused(&post(&app, &[(header::CONTENT_TYPE, kind)], question()).await, StatusCode::UNSUPPORTED_MEDIA_TYPE, "INVALID");
     }
     is_refused(&post(&app, &[], question()).await, StatusCode::UNSUPPORTED_MEDIA_TYPE, "INVALID");
@@ -134,8 +136,17 @@ async fn questions_come_as_json() {
 async fn a_body_that_is_no_question_is_refused_with_its_place() {
     let app = App::sqlite().await;
     let json = [(header::CONTENT_TYPE, "application/json")];
-    let bodies: [&[u8]; 9] =
-        [b"", b"{", b"null", b"[]", b"\"x\"", b"{\"query\": 1}", b"{\"query\": \"{ viewer { subject } }\", \"variables\": []}", b"\xff\xfe", b"{}"];
+    let bodies: [&[u8]; 9] = [
+        b"",
+        b"{",
+        b"null",
+        b"[]",
+        b"\"x\"",
+        b"{\"query\": 1}",
+        b"{\"query\": \"{ viewer { subject } }\", \"variables\": []}",
+        b"\xff\xfe",
+        b"{}",
+    ];
     for body in bodies {
         let answer = post(&app, &json, body.to_vec()).await;
         assert_eq!(answer.code(), "INVALID", "{}: {}", String::from_utf8_lossy(body), answer.text());
@@ -155,7 +166,11 @@ async fn a_large_body_is_refused_with_or_without_its_length() {
     let large = json!({ "query": QUESTION, "variables": { "x": "x".repeat(3000) } }).to_string();
     let json = (header::CONTENT_TYPE, "application/json");
     let length = large.len().to_string();
-    is_refused(&post(&app, &[json.clone(), (header::CONTENT_LENGTH, &length)], large.clone()).await, StatusCode::PAYLOAD_TOO_LARGE, "INVALID");
+    is_refused(
+        &post(&app, &[json.clone(), (header::CONTENT_LENGTH, &length)], large.clone()).await,
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "INVALID",
+    );
     let parts = large.as_bytes().chunks(500).map(|part| Ok::<_, std::io::Error>(part.to_vec())).collect::<Vec<_>>();
     let streamed = Body::from_stream(futures_util::stream::iter(parts));
     is_refused(&post(&app, &[json], streamed).await, StatusCode::PAYLOAD_TOO_LARGE, "INVALID");
@@ -185,7 +200,12 @@ async fn queries_may_stand_in_the_address_and_mutations_may_not() {
 async fn other_methods_and_routes_are_told_where_to_go() {
     let app = App::sqlite().await;
     for (method, path) in [
-        (Method::PUT, "/graphql"), (Method::DELETE, "/graphql"), (Method::PATCH, "/graphql"), (Method::POST, "/healthz"), (Method::POST, "/graphiql"), (Method::DELETE, "/schema.graphql"),
+        (Method::PUT, "/graphql"),
+        (Method::DELETE, "/graphql"),
+        (Method::PATCH, "/graphql"),
+        (Method::POST, "/healthz"),
+        (Method::POST, "/graphiql"),
+        (Method::DELETE, "/schema.graphql"),
     ] {
         let answer = app.send(app.office().request(method.clone(), path).body(Body::empty()).unwrap()).await;
         assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{method} {path}");
@@ -235,7 +255,10 @@ async fn only_a_good_token_opens() {
         ("no token", "abc".into()),
         ("three dots", "...".into()),
         ("expired", good.mint(&office(), 1, now - Duration::from_secs(2 * 86_400)).unwrap()),
-        ("another secret", keys("another secret, which is as long as it must be", ("SAMREGISTER_LOG", "info")).mint(&office(), 1, now).unwrap()),
+        (
+            "another secret",
+            keys("another secret, which is as long as it must be", ("SAMREGISTER_LOG", "info")).mint(&office(), 1, now).unwrap(),
+        ),
         ("another issuer", keys(SECRET, ("SAMREGISTER_JWT_ISSUER", "somebody-else")).mint(&office(), 1, now).unwrap()),
         ("another audience", keys(SECRET, ("SAMREGISTER_JWT_AUDIENCE", "something-else")).mint(&office(), 1, now).unwrap()),
         ("unsigned", format!("{unsigned}.{claims}.")),
@@ -251,7 +274,9 @@ async fn only_a_good_token_opens() {
     let later = app.at("2026-11-22T09:00:31Z").bearer(&token).query(QUESTION).await.code().to_owned();
     assert_eq!(later, "UNAUTHENTICATED");
     for (scheme, opens) in [("bearer ", true), ("BEARER ", true), ("Bearer  ", true), ("Basic ", false), ("", false)] {
-        let request = Request::post("/graphql").header(header::CONTENT_TYPE, "application/json").header(header::AUTHORIZATION, format!("{scheme}{token}"));
+        let request = Request::post("/graphql")
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::AUTHORIZATION, format!("{scheme}{token}"));
         let answer = app.send(request.body(question().into()).unwrap()).await;
         assert_eq!(answer.status == StatusCode::OK, opens, "{scheme:?}");
     }
@@ -270,14 +295,23 @@ async fn the_explorer_needs_nothing_from_another_host() {
         assert!(policy.contains(part), "{part} in {policy}");
     }
     let html = page.text();
-    let named: Vec<_> = ["src=\"", "href=\""].iter().flat_map(|attribute| html.split(attribute).skip(1)).map(|rest| rest.split('"').next().unwrap()).collect();
+    let named: Vec<_> = ["src=\"", "href=\""]
+        .iter()
+        .flat_map(|attribute| html.split(attribute).skip(1))
+        .map(|rest| rest.split('"').next().unwrap())
+        .collect();
     assert!(named.len() > 5, "{named:?}");
     for path in named.into_iter().filter(|path| !path.starts_with("data:")) {
         assert!(path.starts_with("/graphiql/"), "{path} is not ours");
         let file = app.get(path).await;
         assert_eq!(file.status, StatusCode::OK, "{path}");
         let kind = file.header("content-type");
-        assert!(path.ends_with(".js") && kind.starts_with("text/javascript") || path.ends_with(".css") && kind.starts_with("text/css") || kind.starts_with("text/plain"), "{path} is {kind}");
+        assert!(
+            path.ends_with(".js") && kind.starts_with("text/javascript")
+                || path.ends_with(".css") && kind.starts_with("text/css")
+                || kind.starts_with("text/plain"),
+            "{path} is {kind}"
+        );
         assert!(file.bytes.len() > 100 && file.header("x-content-type-options") == "nosniff", "{path}");
     }
     assert!(!html.contains("<script>") && !html.contains("onload="), "a script stands in the page");
@@ -291,7 +325,11 @@ async fn the_explorer_needs_nothing_from_another_host() {
 async fn the_explorers_examples_are_answered() {
     let app = App::sqlite().await;
     let examples = app.get("/graphiql/examples.graphql").await.text();
-    let names: Vec<_> = examples.lines().filter_map(|line| line.strip_prefix("query ")).map(|rest| rest.split(['(', ' ', '{']).next().unwrap().to_owned()).collect();
+    let names: Vec<_> = examples
+        .lines()
+        .filter_map(|line| line.strip_prefix("query "))
+        .map(|rest| rest.split(['(', ' ', '{']).next().unwrap().to_owned())
+        .collect();
     assert!(names.len() >= 3, "{names:?}");
     for name in names {
         let answer = app.office().post(json!({ "query": examples, "operationName": name }).to_string()).await;
@@ -323,9 +361,16 @@ async fn the_schema_can_be_had_without_a_token() {
 #[tokio::test]
 async fn only_named_web_pages_may_ask() {
     let app = App::sqlite().await.with(&[("SAMREGISTER_CORS_ORIGINS", "https://register.example.se")]);
-    for (origin, is_named) in [("https://register.example.se", true), ("https://example.se", false), ("https://register.example.se.evil.example", false), ("null", false)] {
+    for (origin, is_named) in [
+        ("https://register.example.se", true),
+        ("https://example.se", false),
+        ("https://register.example.se.evil.example", false),
+        ("null", false),
+    ] {
         let request = Request::builder().method(Method::OPTIONS).uri("/graphql").header(header::ORIGIN, origin);
-        let request = request.header(header::ACCESS_CONTROL_REQUEST_METHOD, "POST").header(header::ACCESS_CONTROL_REQUEST_HEADERS, "authorization,content-type");
+        let request = request
+            .header(header::ACCESS_CONTROL_REQUEST_METHOD, "POST")
+            .header(header::ACCESS_CONTROL_REQUEST_HEADERS, "authorization,content-type");
         let answer = app.send(request.body(Body::empty()).unwrap()).await;
         assert_eq!(answer.header("access-control-allow-origin"), if is_named { origin } else { "" });
         assert!(answer.header("access-control-allow-credentials").is_empty());
@@ -334,9 +379,14 @@ async fn only_named_web_pages_may_ask() {
 
 #[tokio::test]
 async fn a_document_beyond_a_limit_is_refused_in_words() {
-    let app = App::sqlite().await.with(&[("SAMREGISTER_MAX_DEPTH", "6"), ("SAMREGISTER_MAX_COMPLEXITY", "2000"), ("SAMREGISTER_MAX_ALIASES", "5")]);
+    let app = App::sqlite().await.with(&[
+        ("SAMREGISTER_MAX_DEPTH", "6"),
+        ("SAMREGISTER_MAX_COMPLEXITY", "2000"),
+        ("SAMREGISTER_MAX_ALIASES", "5"),
+    ]);
     let nested = |levels: usize| format!("{{ members {{ nodes {{ {} id {} }} }} }}", "successor { ".repeat(levels), "} ".repeat(levels));
-    let aliases = |number: usize| format!("{{ {} }}", (0..number).map(|place| format!("a{place}: viewer {{ subject }}")).collect::<String>());
+    let aliases =
+        |number: usize| format!("{{ {} }}", (0..number).map(|place| format!("a{place}: viewer {{ subject }}")).collect::<String>());
     // Each spreads the one before twice: thirty of them are a thousand million fields in some 640 bytes.
     let bomb: String = (1..30).map(|place| format!("fragment f{place} on Viewer {{ ...f{} ...f{} }} ", place - 1, place - 1)).collect();
     let bomb = format!("{{ viewer {{ ...f29 }} }} fragment f0 on Viewer {{ subject }} {bomb}");
@@ -373,7 +423,9 @@ async fn the_explorers_introspection_is_within_the_limits() {
 #[tokio::test]
 async fn a_server_that_is_stopped_finishes_what_runs() {
     let folder = tempfile::tempdir().unwrap();
-    let db = Database::connect(&format!("sqlite://{}?mode=rwc", folder.path().join("register.db").display()), Clock::system(), None).await.unwrap();
+    let db = Database::connect(&format!("sqlite://{}?mode=rwc", folder.path().join("register.db").display()), Clock::system(), None)
+        .await
+        .unwrap();
     db.migrate().await.unwrap();
     let env = [("SAMREGISTER_JWT_SECRET".to_owned(), SECRET.to_owned())];
     let settings = Settings::load(env, None).unwrap();

@@ -39,7 +39,8 @@ impl Source {
 
     /// A breach for each line of code that has one of these words.
     fn naming(&self, words: &[&str], what: &str) -> Vec<Breach> {
-        let named = self.code().flat_map(|(line, code)| words.iter().filter(move |word| has_word(code, word)).map(move |word| (line, word)));
+        let named =
+            self.code().flat_map(|(line, code)| words.iter().filter(move |word| has_word(code, word)).map(move |word| (line, word)));
         named.map(|(line, word)| self.at(line, &format!("names {word}: {what}"))).collect()
     }
 
@@ -168,14 +169,24 @@ fn nobody_names(words: &[&str], what: &str, may_not: impl Fn(&Source) -> bool) -
 fn the_tables_know_nothing_of_the_api_and_of_http() {
     holds(nobody_names(&["async_graphql", "axum"], "entity knows SeaORM and nothing above it", |source| source.is_in("entity/")));
     let manifest = fs::read_to_string(root().join("entity/Cargo.toml")).unwrap();
-    holds(dependencies(&manifest).filter(|(_, name)| ["async-graphql", "axum", "samregister", "migration"].contains(name)).map(|(line, name)| format!("entity/Cargo.toml:{line}: depends on {name}")));
+    holds(
+        dependencies(&manifest)
+            .filter(|(_, name)| ["async-graphql", "axum", "samregister", "migration"].contains(name))
+            .map(|(line, name)| format!("entity/Cargo.toml:{line}: depends on {name}")),
+    );
 }
 
 #[test]
 fn the_history_of_the_schema_knows_not_even_the_tables() {
-    holds(nobody_names(&["entity::"], "a change of the schema must stay what it was when the tables have moved on", |source| source.is_in("migration/")));
+    holds(nobody_names(&["entity::"], "a change of the schema must stay what it was when the tables have moved on", |source| {
+        source.is_in("migration/")
+    }));
     let manifest = fs::read_to_string(root().join("migration/Cargo.toml")).unwrap();
-    holds(dependencies(&manifest).filter(|(_, name)| ["entity", "samregister"].contains(name)).map(|(line, name)| format!("migration/Cargo.toml:{line}: depends on {name}")));
+    holds(
+        dependencies(&manifest)
+            .filter(|(_, name)| ["entity", "samregister"].contains(name))
+            .map(|(line, name)| format!("migration/Cargo.toml:{line}: depends on {name}")),
+    );
 }
 
 /// The dependencies of a manifest, by name with their lines.
@@ -208,9 +219,24 @@ fn only_the_server_and_the_start_know_axum() {
 fn the_api_builds_no_query() {
     let what = "a resolver calls a rule, which asks the database";
     let words = [
-        "QueryFilter", "QuerySelect", "QueryOrder", "QueryTrait", "PaginatorTrait", "ActiveModel", "IntoActiveModel", "ActiveModelTrait",
-        "ActiveValue", "ConnectionTrait", "TransactionTrait", "StreamTrait", "ColumnTrait", "sea_query", "query_all", "query_one",
-        "execute_unprepared", "Statement::from",
+        "QueryFilter",
+        "QuerySelect",
+        "QueryOrder",
+        "QueryTrait",
+        "PaginatorTrait",
+        "ActiveModel",
+        "IntoActiveModel",
+        "ActiveModelTrait",
+        "ActiveValue",
+        "ConnectionTrait",
+        "TransactionTrait",
+        "StreamTrait",
+        "ColumnTrait",
+        "sea_query",
+        "query_all",
+        "query_one",
+        "execute_unprepared",
+        "Statement::from",
     ];
     holds(nobody_names(&words, what, |source| source.is_in("src/graphql/")));
     // Paging names the columns of any table, for which it needs the type alone.
@@ -240,9 +266,13 @@ fn rules_use_only_those_to_their_left() {
     let sources = sources();
     let breaches = sources.iter().filter(|source| source.is_in("src/")).flat_map(|source| {
         // What is no rule is either below all of them, and may use none, or above.
-        let below_all = ["audit", "auth", "clock", "config", "database", "documents", "error", "page", "swedish"].contains(&source.module());
+        let below_all =
+            ["audit", "auth", "clock", "config", "database", "documents", "error", "page", "swedish"].contains(&source.module());
         let most = place(source.module()).or(below_all.then_some(0)).unwrap_or(RULES.len());
-        let named = source.modules_named().into_iter().filter(move |(_, name)| name != source.module() && place(name).is_some_and(|used| used >= most));
+        let named = source
+            .modules_named()
+            .into_iter()
+            .filter(move |(_, name)| name != source.module() && place(name).is_some_and(|used| used >= most));
         named.map(|(line, name)| source.at(line, &format!("{} uses {name}; the order is {}", source.module(), RULES.join(", "))))
     });
     holds(breaches);
@@ -250,9 +280,25 @@ fn rules_use_only_those_to_their_left() {
 
 #[test]
 fn every_module_is_known_to_these_tests() {
-    let known = ["audit", "auth", "cli", "clock", "config", "database", "documents", "error", "graphql", "lib", "main", "page", "server", "swedish"];
+    let known = [
+        "audit",
+        "auth",
+        "cli",
+        "clock",
+        "config",
+        "database",
+        "documents",
+        "error",
+        "graphql",
+        "lib",
+        "main",
+        "page",
+        "server",
+        "swedish",
+    ];
     let sources = sources();
-    let strange = sources.iter().filter(|source| source.is_in("src/") && !known.contains(&source.module()) && !RULES.contains(&source.module()));
+    let strange =
+        sources.iter().filter(|source| source.is_in("src/") && !known.contains(&source.module()) && !RULES.contains(&source.module()));
     holds(strange.map(|source| source.at(1, "is of a module that has no place in the layers: give it one in tests/api/layers.rs")));
 }
 
@@ -278,7 +324,9 @@ fn only_the_audit_trail_writes() {
 #[test]
 fn every_file_says_first_what_it_is() {
     let sources = sources();
-    let silent = sources.iter().filter(|source| !source.text.lines().next().is_some_and(|line| line.len() > "//! ".len() && line.starts_with("//! ")));
+    let silent = sources
+        .iter()
+        .filter(|source| !source.text.lines().next().is_some_and(|line| line.len() > "//! ".len() && line.starts_with("//! ")));
     holds(silent.map(|source| source.at(1, "does not begin with //! and a sentence that says what it is")));
 }
 
@@ -286,9 +334,9 @@ fn every_file_says_first_what_it_is() {
 fn no_file_is_a_drawer_for_leftovers() {
     let drawers = ["util", "common", "helper", "type", "service", "misc", "shared", "prelude"];
     let sources = sources();
-    let named = sources.iter().filter(|source| {
-        source.path.split('/').any(|part| drawers.contains(&part.trim_end_matches(".rs").trim_end_matches('s')))
-    });
+    let named = sources
+        .iter()
+        .filter(|source| source.path.split('/').any(|part| drawers.contains(&part.trim_end_matches(".rs").trim_end_matches('s'))));
     holds(named.map(|source| source.at(1, "is named for nothing; name it for what it holds")));
 }
 
@@ -327,7 +375,10 @@ fn no_file_tells_of_the_machine_it_was_written_on() {
 #[test]
 fn these_tests_find_what_they_look_for() {
     let source = |path: &str, text: &str| Source { path: path.into(), text: text.into() };
-    let file = source("src/members/admission.rs", "use crate::{\n    error::{Error, fees},\n    revenue,\n};\nfn f() { super::super::invoices::f(); super::agreements::f(); } // crate::exchange\n");
+    let file = source(
+        "src/members/admission.rs",
+        "use crate::{\n    error::{Error, fees},\n    revenue,\n};\nfn f() { super::super::invoices::f(); super::agreements::f(); } // crate::exchange\n",
+    );
     assert_eq!(file.modules_named(), [(2, "error".into()), (3, "revenue".into()), (5, "invoices".into())]);
     assert_eq!(source("src/members/mod.rs", "use super::fees;").modules_named(), [(1, "fees".into())]);
     assert_eq!(source("src/terms.rs", "use super::fees;").modules_named(), [(1, "fees".into())]);

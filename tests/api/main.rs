@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
 // What the tests stand on
+mod agreement_samples;
 mod app;
 mod document;
 mod lot;

@@ -75,14 +75,8 @@ pub const FILES: &[(&str, &str)] = &[
         "payments.csv",
         "invoice,received_on,amount,reference\nfaktura-alfa,2026-03-20,1000.01,BG-ALFA\nfaktura-beta,2026-03-21,2000.02,BG-BETA\n",
     ),
-    (
-        "costs.csv",
-        "activity,booked_on,amount,description\nbip,2026-04-01,3333.31,Lokal\nindikatorer,2026-04-01,4444.41,Konsult\n",
-    ),
-    (
-        "grants.csv",
-        "activity,booked_on,amount,funder\nbip,2026-05-01,5555.51,Myndighet\nindikatorer,2026-05-01,6666.61,Myndighet\n",
-    ),
+    ("costs.csv", "activity,booked_on,amount,description\nbip,2026-04-01,3333.31,Lokal\nindikatorer,2026-04-01,4444.41,Konsult\n"),
+    ("grants.csv", "activity,booked_on,amount,funder\nbip,2026-05-01,5555.51,Myndighet\nindikatorer,2026-05-01,6666.61,Myndighet\n"),
     (
         "status_reports.csv",
         "activity,period,health,summary,deviations,next_steps,reported_by,reported_at\n\
@@ -137,7 +131,9 @@ impl Samples {
             ids.extend(names.iter().copied().zip(found));
         }
         let agreements = answer["agreements"]["nodes"].as_array().unwrap();
-        for (name, number) in [("avtal alfa", "2026-7001"), ("avtal beta", "2026-7002"), ("avtal gamma", "2026-7003"), ("utkast alfa", "UTKAST")] {
+        for (name, number) in
+            [("avtal alfa", "2026-7001"), ("avtal beta", "2026-7002"), ("avtal gamma", "2026-7003"), ("utkast alfa", "UTKAST")]
+        {
             let agreement = agreements.iter().find(|agreement| agreement["number"] == number);
             ids.insert(name, agreement.unwrap_or_else(|| panic!("{number} in {}", answer.text()))["id"].as_str().unwrap().to_owned());
         }

@@ -21,7 +21,9 @@ fn the_file_is_what_the_code_says() {
         fs::write(&file, &said).unwrap();
     }
     let kept = fs::read_to_string(&file).unwrap_or_default();
-    if let Some((line, (kept, said))) = kept.lines().chain([""]).zip(said.lines().chain([""])).enumerate().find(|(_, (kept, said))| kept != said) {
+    if let Some((line, (kept, said))) =
+        kept.lines().chain([""]).zip(said.lines().chain([""])).enumerate().find(|(_, (kept, said))| kept != said)
+    {
         panic!("schema.graphql:{}: is {kept:?}, but the code says {said:?}; UPDATE_SCHEMA=1 cargo test schema writes it anew", line + 1);
     }
     assert!(kept == said, "schema.graphql has another end; UPDATE_SCHEMA=1 cargo test schema writes it anew");
@@ -32,7 +34,11 @@ fn the_program_prints_it() {
     let printed = app::program().arg("schema").output().unwrap();
     assert!(printed.status.success(), "{}", String::from_utf8_lossy(&printed.stderr));
     let text = String::from_utf8(printed.stdout).unwrap();
-    assert!(text.trim_end() == graphql::sdl(&graphql::schema(None)).trim_end(), "the program prints something else: {}…", text.chars().take(200).collect::<String>());
+    assert!(
+        text.trim_end() == graphql::sdl(&graphql::schema(None)).trim_end(),
+        "the program prints something else: {}…",
+        text.chars().take(200).collect::<String>()
+    );
     assert!(printed.stderr.is_empty(), "{}", String::from_utf8_lossy(&printed.stderr));
 }
 
@@ -79,7 +85,11 @@ async fn what_clients_rely_on_is_there() {
         for field in list(&found["fields"]) {
             let path = format!("{name}.{}", text(field));
             there.insert(format!("{path}: {}", written(&field["type"])));
-            there.extend(list(&field["args"]).iter().map(|argument| format!("{path}({}): {}{}", text(argument), written(&argument["type"]), with_default(argument))));
+            there.extend(
+                list(&field["args"])
+                    .iter()
+                    .map(|argument| format!("{path}({}): {}{}", text(argument), written(&argument["type"]), with_default(argument))),
+            );
         }
         for field in list(&found["inputFields"]) {
             there.insert(format!("{name}.{}: {}{}", text(field), written(&field["type"]), with_default(field)));

@@ -41,14 +41,29 @@ async fn fill(app: &App) {
     .collect();
     for n in 0..THINGS {
         let mut add = |file: &str, line: std::fmt::Arguments<'_>| writeln!(files.get_mut(file).unwrap(), "{line}").unwrap();
-        add("members.csv", format_args!("m{n},Förbund {n:03},,Län,Kommun {n},Södra,2015-01-01,2027-12-31,f{n}@example.se,,REF,Gata,111 11,Stad,ny,Slås ihop,Gamla {n}@2016-01-01"));
+        add(
+            "members.csv",
+            format_args!(
+                "m{n},Förbund {n:03},,Län,Kommun {n},Södra,2015-01-01,2027-12-31,f{n}@example.se,,REF,Gata,111 11,Stad,ny,Slås ihop,Gamla {n}@2016-01-01"
+            ),
+        );
         add("allocations.csv", format_args!("m{n},2026,ALL_PARTIES,1000000.00,Beslut"));
         add("contacts.csv", format_args!("c{n},m{n},CHAIR,Person {n:03},p{n}@example.se,,,,,"));
         add("activities.csv", format_args!("a{n},a-{n:03},Verksamhet {n:03},,,SPECIAL_FEE,2020-01-01,,styrelse,c{n}"));
         add("fee_schedules.csv", format_args!("a{n},2020-01-01,,FIXED_PER_YEAR,100.00,,,,ZERO"));
         add("templates.csv", format_args!("t-{n:03},Mall {n:03},PARTICIPATION,a{n},1,PUBLISHED,sv,templates/text.md,templates/text.json"));
-        add("agreements.csv", format_args!("g{n},2024-{n:04},PARTICIPATION,INCOME,a{n},m{n},t-{n:03},1,2024-01-01,2026-12-31,1,12,2023-12-01T09:00:00Z,2023-12-02,,PER_MILLE_OF_ALLOCATION,,2,ZERO,"));
-        add("agreements.csv", format_args!("h{n},2026-{n:04},PARTICIPATION,INCOME,a{n},m{n},t-{n:03},1,2026-07-01,2026-12-31,1,12,2026-06-01T09:00:00Z,2026-06-02,,PER_MILLE_OF_ALLOCATION,,2,ZERO,g{n}"));
+        add(
+            "agreements.csv",
+            format_args!(
+                "g{n},2024-{n:04},PARTICIPATION,INCOME,a{n},m{n},t-{n:03},1,2024-01-01,2026-12-31,1,12,2023-12-01T09:00:00Z,2023-12-02,,PER_MILLE_OF_ALLOCATION,,2,ZERO,"
+            ),
+        );
+        add(
+            "agreements.csv",
+            format_args!(
+                "h{n},2026-{n:04},PARTICIPATION,INCOME,a{n},m{n},t-{n:03},1,2026-07-01,2026-12-31,1,12,2026-06-01T09:00:00Z,2026-06-02,,PER_MILLE_OF_ALLOCATION,,2,ZERO,g{n}"
+            ),
+        );
         add("invoices.csv", format_args!("i{n},{},INVOICE,m{n},2026-03-01,2026-03-31,", 1000 + n));
         add("invoices.csv", format_args!("k{n},K{},CREDIT_NOTE,m{n},2026-04-01,,i{n}", 1000 + n));
         add("invoice_lines.csv", format_args!("i{n},Avgift,a{n},g{n},2026-01-01,2026-12-31,1,{}.00,ZERO", 100 + n));
@@ -106,7 +121,12 @@ fn lists(schema: &Schema) -> Vec<(&str, &str)> {
 }
 
 fn generous(app: &App) -> App {
-    app.with(&[("SAMREGISTER_MAX_DEPTH", "30"), ("SAMREGISTER_MAX_COMPLEXITY", "1000000000"), ("SAMREGISTER_MAX_ALIASES", "10000"), ("SAMREGISTER_REQUEST_SECONDS", "600")])
+    app.with(&[
+        ("SAMREGISTER_MAX_DEPTH", "30"),
+        ("SAMREGISTER_MAX_COMPLEXITY", "1000000000"),
+        ("SAMREGISTER_MAX_ALIASES", "10000"),
+        ("SAMREGISTER_REQUEST_SECONDS", "600"),
+    ])
 }
 
 on_both!(a_list_makes_the_same_statements_whatever_its_page_size, |app| async move {
@@ -119,7 +139,11 @@ on_both!(a_list_makes_the_same_statements_whatever_its_page_size, |app| async mo
         let relations = Schema::relations(&document(1));
         let made: usize = one.values().sum();
         println!("{name}{arguments}: {made} statements for {relations} relations");
-        assert!(is_bounded(made, relations), "{name}{arguments} makes {made} statements for {relations} relations:\n{}", difference(&one, &BTreeMap::new()));
+        assert!(
+            is_bounded(made, relations),
+            "{name}{arguments} makes {made} statements for {relations} relations:\n{}",
+            difference(&one, &BTreeMap::new())
+        );
         for size in [25, 200] {
             let many = cost(&app, &document(size)).await;
             assert!(many == one, "{name}{arguments}: {size} rows take other statements than one; {}", difference(&many, &one));
@@ -206,7 +230,8 @@ on_both!(things_by_their_ids_take_a_statement_a_noun, |app| async move {
     fill(&app).await;
     let answer = app.office().query("{ members(first: 50) { nodes { id } } invoices(first: 50) { nodes { id } } }").await;
     let ids = |number: usize| {
-        let of = |name: &str| answer[name]["nodes"].as_array().unwrap().iter().take(number).map(|node| node["id"].clone()).collect::<Vec<_>>();
+        let of =
+            |name: &str| answer[name]["nodes"].as_array().unwrap().iter().take(number).map(|node| node["id"].clone()).collect::<Vec<_>>();
         json!({ "ids": ([of("members"), of("invoices")].concat()) })
     };
     let question = "query($ids: [ID!]!) { nodes(ids: $ids) { id ... on Member { name contacts { name } } ... on Invoice { number lines { description } } } }";
@@ -225,7 +250,9 @@ on_both!(revenue_takes_the_same_statements_for_one_row_and_for_many, |app| async
     fill(&app).await;
     let document = |activities: &str, groups: &str| {
         let input = format!("(input: {{ from: \"2026-01-15\", to: \"2026-11-20\", groupBy: [{groups}]{activities} }})");
-        format!("{{ revenue{input} {{ rows {{ net vat gross credited cost result invoices activity {{ name }} member {{ name }} }} total {{ net invoices }} }} }}")
+        format!(
+            "{{ revenue{input} {{ rows {{ net vat gross credited cost result invoices activity {{ name }} member {{ name }} }} total {{ net invoices }} }} }}"
+        )
     };
     for groups in ["ACTIVITY", "ACTIVITY, MEMBER", "ACTIVITY, MEMBER, MONTH"] {
         let one = cost(&app, &document(", activities: [\"a-000\"]", groups)).await;

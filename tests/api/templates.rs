@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    agreements::fill,
+    agreement_samples::fill,
     app::{App, on_both},
 };
 

@@ -343,11 +343,8 @@ fn reckon(incoming: &mut Incoming, after: &mut Whole) {
     if !amounts::rates_fit_together(after.lines.iter().map(|line| line.vat_rate)) {
         incoming.fault("", "has lines outside the scope of VAT beside others; they need an invoice of their own");
     }
-    let priced: Vec<Priced> = after
-        .lines
-        .iter()
-        .map(|line| Priced { quantity: line.quantity, unit_price: line.unit_price, rate: line.vat_rate })
-        .collect();
+    let priced: Vec<Priced> =
+        after.lines.iter().map(|line| Priced { quantity: line.quantity, unit_price: line.unit_price, rate: line.vat_rate }).collect();
     let Some(totals) = amounts::totals(&priced, after.row.rounding) else {
         incoming.fault("", "adds up to more than 90071992547409.91 kronor");
         return;

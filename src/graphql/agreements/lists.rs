@@ -170,12 +170,12 @@ impl AgreementQuery {
     async fn agreements(
         &self,
         ctx: &Context<'_>,
-        filter: Option<AgreementFilter>,
-        order_by: Option<AgreementOrder>,
-        first: Option<i32>,
-        after: Option<String>,
-        last: Option<i32>,
-        before: Option<String>,
+        #[graphql(desc = "Which; all when left out")] filter: Option<AgreementFilter>,
+        #[graphql(desc = "In which order; see the list's default")] order_by: Option<AgreementOrder>,
+        #[graphql(desc = "That many rows from the front; 25 when neither `first` nor `last` is given, and at most 200")] first: Option<i32>,
+        #[graphql(desc = "Only rows after the one with this cursor")] after: Option<String>,
+        #[graphql(desc = "That many rows from the back")] last: Option<i32>,
+        #[graphql(desc = "Only rows before the one with this cursor")] before: Option<String>,
     ) -> Result<Connection<Agreement>> {
         let mut faults = Faults::default();
         let filter = filter.unwrap_or_default().check(&mut faults);
@@ -190,7 +190,11 @@ impl AgreementQuery {
     }
 
     /// One agreement; null when there is none, or none that you may see.
-    async fn agreement(&self, ctx: &Context<'_>, by: AgreementBy) -> Option<Result<Agreement>> {
+    async fn agreement(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which; exactly one of the ways")] by: AgreementBy,
+    ) -> Option<Result<Agreement>> {
         find(ctx, by).await.transpose()
     }
 
@@ -203,11 +207,11 @@ impl AgreementQuery {
         ctx: &Context<'_>,
         #[graphql(default_with = "deadlines::DEFAULT_DAYS", desc = "Days after `from`, 0 to 3660.")] within_days: i64,
         #[graphql(desc = "The window's first day; today when left out.")] from: Option<Given<Date>>,
-        filter: Option<AgreementFilter>,
-        first: Option<i32>,
-        after: Option<String>,
-        last: Option<i32>,
-        before: Option<String>,
+        #[graphql(desc = "Which; all when left out")] filter: Option<AgreementFilter>,
+        #[graphql(desc = "That many rows from the front; 25 when neither `first` nor `last` is given, and at most 200")] first: Option<i32>,
+        #[graphql(desc = "Only rows after the one with this cursor")] after: Option<String>,
+        #[graphql(desc = "That many rows from the back")] last: Option<i32>,
+        #[graphql(desc = "Only rows before the one with this cursor")] before: Option<String>,
     ) -> Result<Connection<Agreement>> {
         let mut faults = Faults::default();
         let from = take(from, "from", &mut faults).map(|day| day.0);

@@ -257,12 +257,12 @@ impl Agreement {
     async fn invoices(
         &self,
         ctx: &Context<'_>,
-        filter: Option<InvoiceFilter>,
-        order_by: Option<InvoiceOrder>,
-        first: Option<i32>,
-        after: Option<String>,
-        last: Option<i32>,
-        before: Option<String>,
+        #[graphql(desc = "Which; all when left out")] filter: Option<InvoiceFilter>,
+        #[graphql(desc = "In which order; see the list's default")] order_by: Option<InvoiceOrder>,
+        #[graphql(desc = "That many rows from the front; 25 when neither `first` nor `last` is given, and at most 200")] first: Option<i32>,
+        #[graphql(desc = "Only rows after the one with this cursor")] after: Option<String>,
+        #[graphql(desc = "That many rows from the back")] last: Option<i32>,
+        #[graphql(desc = "Only rows before the one with this cursor")] before: Option<String>,
     ) -> Result<Connection<Invoice>> {
         invoices_of(ctx, &self.0, invoices::Of::Agreement, |row| row.id.0, filter, order_by, page::args(first, after, last, before)).await
     }

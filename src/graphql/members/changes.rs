@@ -141,7 +141,7 @@ pub struct MemberMutation;
 #[Object]
 impl MemberMutation {
     /// Admits a member.
-    async fn member_admit(&self, ctx: &Context<'_>, input: MemberAdmitInput) -> Result<Member> {
+    async fn member_admit(&self, ctx: &Context<'_>, #[graphql(desc = "What to do")] input: MemberAdmitInput) -> Result<Member> {
         let mut faults = Faults::default();
         let new = admission::NewMember {
             name: input.name,
@@ -157,7 +157,7 @@ impl MemberMutation {
     }
 
     /// Changes what is known of a member.
-    async fn member_update(&self, ctx: &Context<'_>, input: MemberUpdateInput) -> Result<Member> {
+    async fn member_update(&self, ctx: &Context<'_>, #[graphql(desc = "What to do")] input: MemberUpdateInput) -> Result<Member> {
         let mut faults = Faults::default();
         let id = row_id(&input.member, "member", "input.member", &mut faults);
         let changes = admission::MemberChanges {
@@ -174,7 +174,7 @@ impl MemberMutation {
     }
 
     /// Ends a membership. Refused while it has agreements in force (CONFLICT, reason AGREEMENTS_IN_FORCE, with their numbers) unless they end too.
-    async fn member_leave(&self, ctx: &Context<'_>, input: MemberLeaveInput) -> Result<Member> {
+    async fn member_leave(&self, ctx: &Context<'_>, #[graphql(desc = "What to do")] input: MemberLeaveInput) -> Result<Member> {
         let mut faults = Faults::default();
         let departure = departure::Departure {
             member: row_id(&input.member, "member", "input.member", &mut faults),
@@ -182,14 +182,13 @@ impl MemberMutation {
             reason: input.reason,
             end_agreements: input.end_agreements,
         };
-        faults.finish()?;
         let id = departure.member;
-        departure::leave(database(ctx), viewer(ctx), departure).await?;
+        departure::leave(database(ctx), viewer(ctx), departure, faults).await?;
         changed(ctx, id).await
     }
 
     /// Two members become one, or one takes over another: the old ones leave, the one that goes on has them as predecessors.
-    async fn member_merge(&self, ctx: &Context<'_>, input: MemberMergeInput) -> Result<Member> {
+    async fn member_merge(&self, ctx: &Context<'_>, #[graphql(desc = "What to do")] input: MemberMergeInput) -> Result<Member> {
         let mut faults = Faults::default();
         let merger = departure::Merger {
             into: row_id(&input.into, "member", "input.into", &mut faults),
@@ -203,14 +202,13 @@ impl MemberMutation {
             reason: input.reason,
             end_agreements: input.end_agreements,
         };
-        faults.finish()?;
         let id = merger.into;
-        departure::merge(database(ctx), viewer(ctx), merger).await?;
+        departure::merge(database(ctx), viewer(ctx), merger, faults).await?;
         changed(ctx, id).await
     }
 
     /// Sets a member's allocation of a year, in the place of one with the same basis.
-    async fn allocation_set(&self, ctx: &Context<'_>, input: AllocationSetInput) -> Result<Member> {
+    async fn allocation_set(&self, ctx: &Context<'_>, #[graphql(desc = "What to do")] input: AllocationSetInput) -> Result<Member> {
         let mut faults = Faults::default();
         let new = allocations::NewAllocation {
             member: row_id(&input.member, "member", "input.member", &mut faults),

@@ -185,12 +185,12 @@ impl Member {
     async fn agreements(
         &self,
         ctx: &Context<'_>,
-        filter: Option<AgreementFilter>,
-        order_by: Option<AgreementOrder>,
-        first: Option<i32>,
-        after: Option<String>,
-        last: Option<i32>,
-        before: Option<String>,
+        #[graphql(desc = "Which; all when left out")] filter: Option<AgreementFilter>,
+        #[graphql(desc = "In which order; see the list's default")] order_by: Option<AgreementOrder>,
+        #[graphql(desc = "That many rows from the front; 25 when neither `first` nor `last` is given, and at most 200")] first: Option<i32>,
+        #[graphql(desc = "Only rows after the one with this cursor")] after: Option<String>,
+        #[graphql(desc = "That many rows from the back")] last: Option<i32>,
+        #[graphql(desc = "Only rows before the one with this cursor")] before: Option<String>,
     ) -> Result<Connection<Agreement>> {
         agreements_of(ctx, &self.0, agreements::Of::Member, |row| row.id.0, filter, order_by, page::args(first, after, last, before)).await
     }
@@ -200,12 +200,12 @@ impl Member {
     async fn invoices(
         &self,
         ctx: &Context<'_>,
-        filter: Option<InvoiceFilter>,
-        order_by: Option<InvoiceOrder>,
-        first: Option<i32>,
-        after: Option<String>,
-        last: Option<i32>,
-        before: Option<String>,
+        #[graphql(desc = "Which; all when left out")] filter: Option<InvoiceFilter>,
+        #[graphql(desc = "In which order; see the list's default")] order_by: Option<InvoiceOrder>,
+        #[graphql(desc = "That many rows from the front; 25 when neither `first` nor `last` is given, and at most 200")] first: Option<i32>,
+        #[graphql(desc = "Only rows after the one with this cursor")] after: Option<String>,
+        #[graphql(desc = "That many rows from the back")] last: Option<i32>,
+        #[graphql(desc = "Only rows before the one with this cursor")] before: Option<String>,
     ) -> Result<Connection<Invoice>> {
         invoices_of(ctx, &self.0, invoices::Of::Member, |row| row.id.0, filter, order_by, page::args(first, after, last, before)).await
     }
@@ -410,12 +410,12 @@ impl MemberQuery {
     async fn members(
         &self,
         ctx: &Context<'_>,
-        filter: Option<MemberFilter>,
-        order_by: Option<MemberOrder>,
-        first: Option<i32>,
-        after: Option<String>,
-        last: Option<i32>,
-        before: Option<String>,
+        #[graphql(desc = "Which; all when left out")] filter: Option<MemberFilter>,
+        #[graphql(desc = "In which order; see the list's default")] order_by: Option<MemberOrder>,
+        #[graphql(desc = "That many rows from the front; 25 when neither `first` nor `last` is given, and at most 200")] first: Option<i32>,
+        #[graphql(desc = "Only rows after the one with this cursor")] after: Option<String>,
+        #[graphql(desc = "That many rows from the back")] last: Option<i32>,
+        #[graphql(desc = "Only rows before the one with this cursor")] before: Option<String>,
     ) -> Result<Connection<Member>> {
         let mut faults = Faults::default();
         let filter = filter.unwrap_or_default().check(&mut faults);
@@ -435,7 +435,7 @@ impl MemberQuery {
     }
 
     /// One member; null when there is none, or none that you may see.
-    async fn member(&self, ctx: &Context<'_>, by: MemberBy) -> Option<Result<Member>> {
+    async fn member(&self, ctx: &Context<'_>, #[graphql(desc = "Which; exactly one of the ways")] by: MemberBy) -> Option<Result<Member>> {
         find(ctx, by).await.transpose()
     }
 }
