@@ -1,4 +1,4 @@
-//! Writes the CSV files of a synthetic register: `cargo run --release --example synthetic -- DIR [MEMBERS AGREEMENTS INVOICES]`.
+//! Writes the CSV files of a synthetic register: `cargo run --release --example synthetic -- DIR [MEMBERS AGREEMENTS INVOICES]`. Another number of sizes gives a small one.
 
 #[path = "../benches/register/synthetic.rs"]
 mod synthetic;
@@ -9,7 +9,8 @@ fn main() -> std::io::Result<()> {
     let sizes: Vec<usize> = arguments.filter_map(|size| size.parse().ok()).collect();
     let size = match sizes[..] {
         [members, agreements, invoices] => synthetic::Size { members, agreements, invoices },
-        _ => synthetic::LARGE,
+        _ if sizes.is_empty() => synthetic::LARGE,
+        _ => synthetic::SMALL,
     };
     synthetic::write(std::path::Path::new(&dir), size)
 }

@@ -100,7 +100,7 @@ impl fmt::Display for Error {
             Self::Invalid(faults) => {
                 for (place, fault) in faults.iter().enumerate() {
                     let separator = if place == 0 { "" } else { "; " };
-                    write!(f, "{separator}{}: {}", fault.path, fault.message)?;
+                    write!(f, "{separator}{} {}", fault.path, fault.message)?;
                 }
                 Ok(())
             }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// Whether the last digit of `digits` is the check digit of those before it.
 #[must_use]
 pub fn luhn_holds(digits: &str) -> bool {
-    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) && luhn_sum(digits, false) % 10 == 0
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) && luhn_sum(digits, false).is_multiple_of(10)
 }
 
 /// The check digit that makes `digits` followed by it valid.

@@ -12,7 +12,7 @@ use ::entity::{
     organisation,
 };
 use chrono::NaiveDate;
-use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, sea_query::Expr};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, sea_query::Expr};
 use serde::Serialize;
 
 use super::{
@@ -338,10 +338,8 @@ pub(super) async fn import_allocations(import: &mut Import<'_>) -> Result<()> {
 
 async fn merge_allocations(import: &mut Import<'_>, lines: Vec<Line<AllocationDraft>>) -> Result<()> {
     let members: BTreeSet<MemberId> = lines.iter().filter_map(|line| line.draft.member_id).collect();
-    let years = || lines.iter().map(|line| line.draft.year);
     let existing: HashMap<(MemberId, i32, AllocationBasis), allocation::Model> = allocation::Entity::find()
         .filter(among(import.tx().get_database_backend(), Expr::col(allocation::Column::MemberId), members))
-        .filter(allocation::Column::Year.between(years().min().unwrap_or_default(), years().max().unwrap_or_default()))
         .all(import.tx())
         .await?
         .into_iter()

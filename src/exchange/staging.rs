@@ -16,11 +16,12 @@ const TABLES: [&str; 3] = ["import_seen", "import_bad", "import_row"];
 /// Makes the tables.
 pub(super) async fn prepare(tx: &DatabaseTransaction) -> Result<()> {
     clear(tx).await?;
+    // Keys come first in the indexes: PostgreSQL would else read all of a file's entries to have them in the order that it groups by.
     let (key, gone) = if is_postgres(tx) { ("text COLLATE \"C\"", "ON COMMIT DROP") } else { ("text", "") };
     tx.execute_unprepared(&format!(
         "CREATE TEMP TABLE import_seen (file integer NOT NULL, key {key} NOT NULL, line bigint NOT NULL) {gone};
-         CREATE INDEX import_seen__file__key ON import_seen (file, key);
-         CREATE TEMP TABLE import_bad (file integer NOT NULL, key {key} NOT NULL, PRIMARY KEY (file, key)) {gone};
+         CREATE INDEX import_seen__key__file ON import_seen (key, file);
+         CREATE TEMP TABLE import_bad (file integer NOT NULL, key {key} NOT NULL, PRIMARY KEY (key, file)) {gone};
          CREATE TEMP TABLE import_row (file integer NOT NULL, key {key} NOT NULL, line bigint NOT NULL, record text NOT NULL) {gone};"
     ))
     .await?;

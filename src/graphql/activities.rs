@@ -269,7 +269,6 @@ pub struct ActivityQuery;
 #[Object]
 impl ActivityQuery {
     /// What the network runs and has run, in order of name.
-    #[expect(clippy::too_many_arguments, reason = "the contract's")]
     async fn activities(
         &self,
         ctx: &Context<'_>,

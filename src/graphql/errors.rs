@@ -81,7 +81,7 @@ fn describe(error: &mut ServerError, request_id: &str) {
             extensions.set("code", "INVALID");
             // Its words end now with a full stop and now without one; ours never do.
             error.message.truncate(error.message.trim_end_matches('.').len());
-            let field = error.path.is_empty().then(|| "document".to_owned()).unwrap_or_else(|| path(error));
+            let field = if error.path.is_empty() { "document".to_owned() } else { path(error) };
             let fault = Value::Object(
                 [(async_graphql::Name::new("path"), field.into()), (async_graphql::Name::new("message"), error.message.clone().into())]
                     .into_iter()

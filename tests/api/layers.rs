@@ -114,7 +114,7 @@ fn has_word(code: &str, word: &str) -> bool {
     code.match_indices(word).any(|(start, _)| {
         let before = code[..start].chars().next_back();
         let after = code[start + word.len()..].chars().next();
-        !(joins(first) && joins(before)) && !(joins(last) && joins(after))
+        !(joins(first) && joins(before) || joins(last) && joins(after))
     })
 }
 

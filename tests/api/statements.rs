@@ -184,8 +184,8 @@ on_both!(requests_at_a_time_make_what_each_makes_alone, |app| async move {
     let app = generous(&app);
     fill(&app).await;
     let schema = Schema::of_program().await;
-    let widest = lists(&schema).into_iter().map(|(name, arguments)| schema.widest("Query", name, &format!("(first: 5{arguments})"), 1));
-    for question in widest.chain(WAYS.map(|way| way.replace("SIZE", "25"))) {
+    let widest = lists(&schema).into_iter().map(|(name, arguments)| schema.widest("Query", name, &format!("(first: 3{arguments})"), 1));
+    for question in widest.chain(WAYS.map(|way| way.replace("SIZE", "5"))) {
         let document = format!("{{ {question} }}");
         let alone = cost(&app, &document).await;
         let callers = (0..CALLERS).map(|_| {

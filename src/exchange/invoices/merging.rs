@@ -11,7 +11,7 @@ use ::entity::{
     sparse::Sparse,
 };
 use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
+    ConnectionTrait, DatabaseTransaction, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
     sea_query::{Expr, Query},
 };
 use serde::Serialize;
@@ -172,6 +172,8 @@ async fn numbers_of(tx: &DatabaseTransaction, numbers: BTreeSet<&str>) -> Result
     let select = Query::select()
         .columns([invoice::Column::Kind, invoice::Column::Number, invoice::Column::Id])
         .from(invoice::Entity)
+        // Of either kind, said so that the index of kinds and numbers is of use.
+        .and_where(Expr::col(invoice::Column::Kind).is_in(InvoiceKind::WORDS.iter().copied()))
         .and_where(among_words(tx.get_database_backend(), Expr::col(invoice::Column::Number), numbers))
         .take();
     let found = tx.query_all(&select).await?;
