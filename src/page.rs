@@ -194,13 +194,19 @@ impl<M> Slice<M> {
     }
 }
 
+/// Bounds a page by its cursors. The key is bounded by itself too, though the tuple says it already: SQLite searches an index on an
+/// expression by that expression alone, and would else read a deep page from the list's beginning.
 fn bound(select: &mut SelectStatement, order: &Order, page: &Page) -> Way {
     let place = || Expr::tuple([order.key.clone(), order.id.clone()]);
     let at = |cursor: &Cursor| Expr::tuple([cursor.key.expr(), Expr::val(cursor.id)]);
     for (cursor, is_after) in [(&page.after, true), (&page.before, false)] {
         if let Some(cursor) = cursor {
-            let later = if is_after == order.descending { place().lt(at(cursor)) } else { place().gt(at(cursor)) };
-            select.and_where(later);
+            let (key, at_key) = (order.key.clone(), cursor.key.expr());
+            if is_after == order.descending {
+                select.and_where(place().lt(at(cursor))).and_where(key.lte(at_key));
+            } else {
+                select.and_where(place().gt(at(cursor))).and_where(key.gte(at_key));
+            }
         }
     }
     if order.descending == page.backward { Way::Asc } else { Way::Desc }
