@@ -67,10 +67,19 @@ impl Database {
     /// INTERNAL when a change fails; it is then not made.
     pub async fn migrate(&self) -> Result<()> {
         Migrator::up(&self.writer, None).await?;
-        if self.backend() == DbBackend::Sqlite {
-            // SQLite chooses among indexes by statistics that nobody else keeps up to date; this looks only at tables that have changed much.
-            self.writer.execute_unprepared("PRAGMA optimize=0x10002").await?;
-        }
+        // PostgreSQL does it by itself, in time.
+        if self.backend() == DbBackend::Sqlite { self.analyze().await } else { Ok(()) }
+    }
+
+    /// Brings up to date what the database knows of its tables' contents, by which it chooses among indexes; worth its time after
+    /// much was written.
+    ///
+    /// # Errors
+    /// INTERNAL when the database fails.
+    pub async fn analyze(&self) -> Result<()> {
+        // SQLite looks only at tables that have changed much.
+        let statement = if self.backend() == DbBackend::Sqlite { "PRAGMA optimize=0x10002" } else { "ANALYZE" };
+        self.writer.execute_unprepared(statement).await?;
         Ok(())
     }
 

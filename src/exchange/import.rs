@@ -174,7 +174,15 @@ pub async fn import(db: &Database, viewer: &Viewer, from: &Path, dry_run: bool, 
     accounts::import_costs(&mut import).await?;
     accounts::import_grants(&mut import).await?;
     activities::import_status_reports(&mut import).await?;
-    import.finish(ignored, dry_run).await
+    let report = import.finish(ignored, dry_run).await?;
+    if report.files.iter().any(|file| file.added + file.changed > 0)
+        && !dry_run
+        && let Err(error) = db.analyze().await
+    {
+        // What was imported is there all the same.
+        tracing::warn!(%error, "the database's statistics could not be brought up to date after the import");
+    }
+    Ok(report)
 }
 
 /// Names of files in `.csv` that are none of the exchange's.

@@ -78,21 +78,21 @@ fn among_keys<'a>(tx: &DatabaseTransaction, keys: impl IntoIterator<Item = &'a (
 
 /// The keys among these that rows of the file had before, each with the first one's line and how many there were.
 pub(super) async fn seen(tx: &DatabaseTransaction, file: File, keys: &BTreeSet<String>) -> Result<HashMap<String, (u64, u64)>> {
+    // Grouped here: to have the groups in order, PostgreSQL would read its index from end to end.
     let select = Query::select()
-        .expr(column("key"))
-        .expr(Expr::cust("MIN(line)"))
-        .expr(Expr::cust("COUNT(*)"))
+        .exprs(["key", "line"].map(column))
         .from(Alias::new("import_seen"))
         .and_where(of(file))
         .and_where(among_keys(tx, keys))
-        .group_by_col(Alias::new("key"))
         .take();
-    let found = tx.query_all(&select).await?;
-    let row = |row: &sea_orm::QueryResult| -> Result<_> {
-        let (line, count): (i64, i64) = (row.try_get_by_index(1)?, row.try_get_by_index(2)?);
-        Ok((row.try_get_by_index(0)?, (line.unsigned_abs(), count.unsigned_abs())))
-    };
-    found.iter().map(row).collect()
+    let mut seen: HashMap<String, (u64, u64)> = HashMap::new();
+    for row in tx.query_all(&select).await? {
+        let line: i64 = row.try_get_by_index(1)?;
+        let (first, count) = seen.entry(row.try_get_by_index(0)?).or_insert((u64::MAX, 0));
+        *first = Ord::min(*first, line.unsigned_abs());
+        *count += 1;
+    }
+    Ok(seen)
 }
 
 /// Notes that rows of the file have these keys.

@@ -11,7 +11,7 @@ use ::entity::{
     sparse::Sparse,
 };
 use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
+    ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
     sea_query::{Expr, Query},
 };
 use serde::Serialize;
@@ -169,12 +169,12 @@ async fn numbers_of(tx: &DatabaseTransaction, numbers: BTreeSet<&str>) -> Result
     if numbers.is_empty() {
         return Ok(HashMap::new());
     }
+    // Numbers are found by their keys, which have an index that begins with them; a few more may share one.
+    let keys: BTreeSet<String> = numbers.into_iter().map(swedish::number_key).collect();
     let select = Query::select()
         .columns([invoice::Column::Kind, invoice::Column::Number, invoice::Column::Id])
         .from(invoice::Entity)
-        // Of either kind, said so that the index of kinds and numbers is of use.
-        .and_where(Expr::col(invoice::Column::Kind).is_in(InvoiceKind::WORDS.iter().copied()))
-        .and_where(among_words(tx.get_database_backend(), Expr::col(invoice::Column::Number), numbers))
+        .and_where(among_words(tx.get_database_backend(), Expr::col(invoice::Column::NumberKey), &keys))
         .take();
     let found = tx.query_all(&select).await?;
     let row = |row: &sea_orm::QueryResult| -> Result<_> {
