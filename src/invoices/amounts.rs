@@ -131,12 +131,26 @@ pub fn rates_fit_together(rates: impl IntoIterator<Item = VatRate>) -> bool {
     rates.all(|rate| (rate == VatRate::OutsideScope) == first_is_outside)
 }
 
-/// What a payment pays of each line: pro rata on the lines' gross sums with the last öre to the largest line, each part then
-/// divided as its line is. The parts always add up to the payment; without lines there are none.
+/// What each of these payments of one document pays of each of its lines. All that is paid so far is shared out pro rata on the
+/// lines' gross sums with the last öre to the largest line, each part then divided as its line is; a payment pays what that adds to
+/// the payments before it. So the parts add up to each payment, and once all is paid to each line, to the öre.
 #[must_use]
-pub fn attribute(payment: Money, lines: &[Share]) -> Vec<Share> {
+pub fn attribute(payments: &[Money], lines: &[Share]) -> Vec<Vec<Share>> {
+    let (mut paid, mut before) = (Money::ZERO, vec![Share::default(); lines.len()]);
+    let parts = payments.iter().map(|&payment| {
+        paid += payment;
+        let now = share_out(paid, lines);
+        let added = now.iter().zip(&before).map(|(now, before)| Share { net: now.net - before.net, vat: now.vat - before.vat }).collect();
+        before = now;
+        added
+    });
+    parts.collect()
+}
+
+/// What a sum covers of each line; without lines nothing.
+fn share_out(sum: Money, lines: &[Share]) -> Vec<Share> {
     let weights: Vec<i64> = lines.iter().map(|line| line.gross().0).collect();
-    let parts = payment.split(&weights).into_iter().zip(lines);
+    let parts = sum.split(&weights).into_iter().zip(lines);
     parts
         .map(|(part, line)| {
             let vat = part.times(line.vat.0, line.gross().0).unwrap_or_default();
@@ -320,17 +334,38 @@ mod tests {
     #[test]
     fn a_part_payment_is_attributed_pro_rata_and_adds_up() {
         let lines = [share(1_000_000, 250_000), share(500_000, 125_000), share(200_000, 0)];
-        let parts = attribute(Money(100_000), &lines);
+        let parts = attribute(&[Money(100_000)], &lines).remove(0);
         // 100 000 / 2 075 000 of each line: 60 240.96 and 30 120.48 and 9 638.55; the last öre goes to the largest.
         assert_eq!(parts.iter().map(|part| part.gross().0).collect::<Vec<_>>(), [60_241, 30_120, 9_639]);
         assert_eq!(parts[0], share(48_193, 12_048));
         assert_eq!(parts[2], share(9_639, 0));
         for payment in [1, 2, 3, 7, 99_999, 2_075_000, 5_000_000] {
-            assert_eq!(attribute(Money(payment), &lines).iter().map(|part| part.gross()).sum::<Money>(), Money(payment));
+            let parts = attribute(&[Money(payment)], &lines).remove(0);
+            assert_eq!(parts.iter().map(|part| part.gross()).sum::<Money>(), Money(payment));
         }
-        assert_eq!(attribute(Money(2_075_000), &lines), lines);
-        assert_eq!(attribute(Money(100), &[share(0, 0)]), [share(100, 0)]);
-        assert!(attribute(Money(100), &[]).is_empty());
+        assert_eq!(attribute(&[Money(2_075_000)], &lines), [lines.to_vec()]);
+        assert_eq!(attribute(&[Money(100)], &[share(0, 0)]), [[share(100, 0)]]);
+        assert_eq!(attribute(&[Money(100)], &[]), [[]]);
+    }
+
+    #[test]
+    fn part_payments_together_pay_every_line_to_the_ore() {
+        // 0.33 + 0.08 each: a payment by itself would round its VAT anew each time.
+        let lines = [share(33, 8), share(33, 8), share(7, 2)];
+        for first in 1..90 {
+            for second in 1..(91 - first) {
+                let payments = [Money(first), Money(second), Money(91 - first - second)];
+                let parts = attribute(&payments, &lines);
+                for (payment, parts) in payments.iter().zip(&parts) {
+                    assert_eq!(parts.iter().map(|part| part.gross()).sum::<Money>(), *payment);
+                }
+                for (place, line) in lines.iter().enumerate() {
+                    let net = parts.iter().map(|parts| parts[place].net).sum::<Money>();
+                    let vat = parts.iter().map(|parts| parts[place].vat).sum::<Money>();
+                    assert_eq!(Share { net, vat }, *line, "{payments:?}");
+                }
+            }
+        }
     }
 
     #[test]
