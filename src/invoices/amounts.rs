@@ -67,7 +67,7 @@ pub struct Totals {
 }
 
 /// The totals of a document with these lines. VAT is reckoned per rate on the net sum at that rate, half up
-/// (mervärdesskattelag 2023:200, 17 kap. 24 §), and then shared out over the lines. Null when a sum leaves [`Money::MAX`].
+/// (mervärdesskattelag 2023:200, 17 kap. 24 §); each line has its own, and the largest what rounding leaves over. Null when a sum leaves [`Money::MAX`].
 #[must_use]
 pub fn totals(lines: &[Priced], rounding: Money) -> Option<Totals> {
     let nets: Vec<Money> = lines.iter().map(|line| line.quantity.at(line.unit_price)).collect::<Option<_>>()?;
@@ -83,11 +83,15 @@ pub fn totals(lines: &[Priced], rounding: Money) -> Option<Totals> {
             continue;
         }
         let of_rate: Vec<usize> = (place..lines.len()).filter(|&other| lines[other].rate == line.rate).collect();
-        let weights: Vec<i64> = of_rate.iter().map(|&other| nets[other].0).collect();
-        let net = Money(weights.iter().sum());
+        let net: Money = of_rate.iter().map(|&other| nets[other]).sum();
         let vat = net.times(line.rate.percent(), 100)?;
-        for (&other, part) in of_rate.iter().zip(vat.split(&weights)) {
-            shares[other].vat = part;
+        // By the rate and not by their share of the sum, which may be next to nothing when lines cancel each other out.
+        for &other in &of_rate {
+            shares[other].vat = nets[other].times(line.rate.percent(), 100)?;
+        }
+        let left_over = vat - of_rate.iter().map(|&other| shares[other].vat).sum();
+        if let Some(&largest) = of_rate.iter().max_by_key(|&&other| (nets[other].0.abs(), std::cmp::Reverse(other))) {
+            shares[largest].vat += left_over;
         }
         rates.push(RateSum { rate: line.rate, net, vat });
     }
@@ -285,6 +289,14 @@ mod tests {
         let totals = totals(&lines, Money::ZERO).unwrap();
         assert_eq!(totals.vat, Money(25));
         assert_eq!(totals.lines, [share(33, 9), share(33, 8), share(33, 8)]);
+    }
+
+    #[test]
+    fn lines_that_cancel_out_keep_their_vat() {
+        let lines = [99_999, 10_000, -109_998].map(|price| line(1000, price, VatRate::Standard25));
+        let totals = totals(&lines, Money::ZERO).unwrap();
+        assert_eq!((totals.net, totals.vat), (Money(1), Money::ZERO));
+        assert_eq!(totals.lines, [share(99_999, 25_000), share(10_000, 2_500), share(-109_998, -27_500)]);
     }
 
     #[test]
