@@ -11,7 +11,7 @@ use chrono::NaiveDate;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 use serde::Serialize;
 
-use super::municipalities_of;
+use super::{in_order, municipalities_of};
 use crate::{
     audit::{self, Change},
     auth::viewer::{Deed, Viewer},
@@ -154,11 +154,7 @@ pub async fn contact_area(change: &mut Change, name: &str) -> Result<ContactArea
 }
 
 fn municipalities(names: &[String], faults: &mut Faults) -> Vec<String> {
-    let mut checked: Vec<String> =
-        names.iter().enumerate().map(|(place, name)| faults.text(&format!("input.municipalities.{place}"), name, LINE)).collect();
-    checked.sort_by_cached_key(|name| swedish::key(name));
-    checked.dedup();
-    checked
+    in_order(names.iter().enumerate().map(|(place, name)| faults.text(&format!("input.municipalities.{place}"), name, LINE)).collect())
 }
 
 async fn write_municipalities(change: &Change, member: MemberId, names: &[String]) -> Result<()> {
