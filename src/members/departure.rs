@@ -2,12 +2,12 @@
 
 use ::entity::{
     agreement,
-    id::{AgreementId, MemberId},
+    id::MemberId,
     kind::SubjectKind,
     member,
 };
 use chrono::NaiveDate;
-use sea_orm::{EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
 use super::admission::snapshot;
 use crate::{
@@ -61,10 +61,9 @@ async fn depart(
     if row.left_on.is_some() {
         return Err(Error::conflict("ALREADY_LEFT", format!("{} has left already", row.name)));
     }
-    // What is in force on the day after would outlive the membership.
-    let after_it = left_on.succ_opt().unwrap_or(left_on);
     let unfinished = agreement::Entity::find()
-        .filter(terms::unfinished_of(row.id, after_it))
+        .filter(agreement::Column::MemberId.eq(row.id))
+        .filter(terms::outlives(left_on))
         .order_by_asc(agreement::Column::NumberKey)
         .all(change.tx())
         .await?;
@@ -153,13 +152,4 @@ pub async fn merge(db: &Database, viewer: &Viewer, merger: Merger, mut faults: F
     let predecessors: Vec<_> = merger.from.iter().map(|id| id.0).collect();
     change.record(SubjectKind::Member, into.id, Some(&after), Some(&serde_json::json!({ "predecessors": predecessors })))?;
     change.commit().await
-}
-
-/// The agreements that would end with a membership, for those who ask before.
-///
-/// # Errors
-/// INTERNAL when the database fails.
-pub async fn agreements_that_would_end(db: &Database, member: MemberId, left_on: NaiveDate) -> Result<Vec<AgreementId>> {
-    let found = agreement::Entity::find().filter(terms::unfinished_of(member, left_on)).all(db.read()).await?;
-    Ok(found.into_iter().map(|agreement| agreement.id).collect())
 }
