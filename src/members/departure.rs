@@ -124,7 +124,8 @@ pub struct Merger {
 /// Merges members: the old ones leave, the one that goes on has them as predecessors.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND, INVALID naming every bad field, and the conflicts of [`leave`].
+/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND, INVALID naming every bad field, the conflicts of [`leave`], and
+/// `ALREADY_LEFT` when the member that should go on does not: so no member can be its own predecessor, by whatever way round.
 pub async fn merge(db: &Database, viewer: &Viewer, merger: Merger, mut faults: Faults) -> Result<()> {
     viewer.require(Deed::KeepRegister)?;
     let reason = faults.optional_text("input.reason", merger.reason.as_deref(), LINE);
@@ -145,6 +146,9 @@ pub async fn merge(db: &Database, viewer: &Viewer, merger: Merger, mut faults: F
         leaving.push(row);
     }
     faults.finish()?;
+    if into.left_on.is_some_and(|last| last <= merger.left_on) {
+        return Err(Error::conflict("ALREADY_LEFT", format!("{} does not go on, it has left itself; merge into one that stays", into.name)));
+    }
     for row in leaving {
         depart(&mut change, row, merger.left_on, reason.clone(), Some(into.id), merger.end_agreements).await?;
     }
