@@ -8,8 +8,9 @@ use ::entity::{
 };
 use chrono::NaiveDate;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use serde::Serialize;
 
-use super::admission::snapshot;
+use super::admission::{Snapshot, snapshot};
 use crate::{
     audit::{self, Change},
     auth::viewer::{Deed, Viewer},
@@ -149,11 +150,29 @@ pub async fn merge(db: &Database, viewer: &Viewer, merger: Merger, mut faults: F
     if into.left_on.is_some_and(|last| last <= merger.left_on) {
         return Err(Error::conflict("ALREADY_LEFT", format!("{} does not go on, it has left itself; merge into one that stays", into.name)));
     }
+    let before = heir(&change, into.id).await?;
     for row in leaving {
         depart(&mut change, row, merger.left_on, reason.clone(), Some(into.id), merger.end_agreements).await?;
     }
-    let after = snapshot(change.tx(), into.id).await?;
-    let predecessors: Vec<_> = merger.from.iter().map(|id| id.0).collect();
-    change.record(SubjectKind::Member, into.id, Some(&after), Some(&serde_json::json!({ "predecessors": predecessors })))?;
+    let after = heir(&change, into.id).await?;
+    change.record(SubjectKind::Member, into.id, Some(&before), Some(&after))?;
     change.commit().await
+}
+
+/// A member with those that it goes on for, as the audit entries of mergers tell of it.
+#[derive(Serialize)]
+struct Heir {
+    #[serde(flatten)]
+    member: Snapshot,
+    predecessors: Vec<MemberId>,
+}
+
+async fn heir(change: &Change, id: MemberId) -> Result<Heir> {
+    let predecessors = member::Entity::find()
+        .filter(member::Column::SuccessorId.eq(id))
+        .order_by_asc(member::Column::NameKey)
+        .order_by_asc(member::Column::Id)
+        .all(change.tx())
+        .await?;
+    Ok(Heir { member: snapshot(change.tx(), id).await?, predecessors: predecessors.into_iter().map(|row| row.id).collect() })
 }
