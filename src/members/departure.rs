@@ -1,11 +1,6 @@
 //! Departure: how a member leaves, alone or into another one.
 
-use ::entity::{
-    agreement,
-    id::MemberId,
-    kind::SubjectKind,
-    member,
-};
+use ::entity::{agreement, id::MemberId, kind::SubjectKind, member};
 use chrono::NaiveDate;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use serde::Serialize;
@@ -148,7 +143,10 @@ pub async fn merge(db: &Database, viewer: &Viewer, merger: Merger, mut faults: F
     }
     faults.finish()?;
     if into.left_on.is_some_and(|last| last <= merger.left_on) {
-        return Err(Error::conflict("ALREADY_LEFT", format!("{} does not go on, it has left itself; merge into one that stays", into.name)));
+        return Err(Error::conflict(
+            "ALREADY_LEFT",
+            format!("{} does not go on, it has left itself; merge into one that stays", into.name),
+        ));
     }
     let before = heir(&change, into.id).await?;
     for row in leaving {
