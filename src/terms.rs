@@ -230,19 +230,12 @@ pub fn deadline_within(backend: DbBackend, from: NaiveDate, to: NaiveDate) -> Co
     pending.add(Condition::any().add(fixed).add(recurring))
 }
 
-/// The agreement is signed and goes on after `last`, or begins only then, whenever it was signed. No status as of a day says this: who
-/// leaves as of last year must also see what was signed since.
+/// The agreement is signed, whenever that was, and goes on after `last` or begins only then. No status as of a day says this: what ends
+/// as of last year must also see what was signed since.
 #[must_use]
 pub fn outlives(last: NaiveDate) -> Condition {
-    let ends_later = Condition::any()
-        .add(column(Column::EndsOn).is_null())
-        .add(column(Column::EndsOn).gt(last))
-        .add(Condition::all().add(column(Column::RenewalMonths).is_not_null()).add(column(Column::NoticeGivenOn).is_null()));
-    let replaced_later =
-        Condition::any().add(column(Column::ReplacedFrom).is_null()).add(column(Column::ReplacedFrom).gt(last.succ_opt().unwrap_or(last)));
     Condition::all()
         .add(column(Column::SignedOn).is_not_null())
         .add(column(Column::WithdrawnOn).is_null())
-        .add(ends_later)
-        .add(replaced_later)
+        .add(not_ended_by(last.succ_opt().unwrap_or(last)))
 }

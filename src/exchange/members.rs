@@ -29,7 +29,7 @@ use crate::{
     error::{Faults, LINE, Result},
     members::{
         admission::{self, NewBilling},
-        former_names_of, municipalities_of,
+        former_names_of, in_order, municipalities_of,
     },
     swedish,
 };
@@ -87,12 +87,6 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
         }
     });
     Some(draft)
-}
-
-fn in_order(mut municipalities: Vec<String>) -> Vec<String> {
-    municipalities.sort_by_cached_key(|name| (swedish::key(name), name.clone()));
-    municipalities.dedup();
-    municipalities
 }
 
 fn billing(cells: &mut Cells<'_>) -> NewBilling {
@@ -228,7 +222,7 @@ async fn whole(tx: &DatabaseTransaction, rows: HashMap<String, member::Model>) -
         let id = row.id;
         let whole = Whole {
             row,
-            municipalities: in_order(municipalities.remove(&id).unwrap_or_default()),
+            municipalities: municipalities.remove(&id).unwrap_or_default(),
             billing: billing.remove(&id).unwrap_or_else(|| member_billing::Model { member_id: id, ..Default::default() }),
             former_names: former_names.remove(&id).unwrap_or_default(),
         };

@@ -11,7 +11,7 @@ use chrono::NaiveDate;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 use serde::Serialize;
 
-use super::municipalities_of;
+use super::{in_order, municipalities_of};
 use crate::{
     audit::{self, Change},
     auth::viewer::{Deed, Viewer},
@@ -159,14 +159,13 @@ pub fn expect_no_bar(path: &str, name: &str, faults: &mut Faults) {
 }
 
 fn municipalities(names: &[String], faults: &mut Faults) -> Vec<String> {
-    let mut checked: Vec<String> =
-        names.iter().enumerate().map(|(place, name)| faults.text(&format!("input.municipalities.{place}"), name, LINE)).collect();
-    for (place, name) in checked.iter().enumerate() {
-        expect_no_bar(&format!("input.municipalities.{place}"), name, faults);
-    }
-    checked.sort_by_cached_key(|name| (swedish::key(name), name.clone()));
-    checked.dedup();
-    checked
+    let mut read = |(place, name): (usize, &String)| {
+        let path = format!("input.municipalities.{place}");
+        let name = faults.text(&path, name, LINE);
+        expect_no_bar(&path, &name, faults);
+        name
+    };
+    in_order(names.iter().enumerate().map(&mut read).collect())
 }
 
 async fn write_municipalities(change: &Change, member: MemberId, names: &[String]) -> Result<()> {

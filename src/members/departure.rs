@@ -2,10 +2,10 @@
 
 use ::entity::{agreement, id::MemberId, kind::SubjectKind, member};
 use chrono::NaiveDate;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use serde::Serialize;
 
-use super::admission::snapshot;
+use super::admission::{Snapshot, snapshot};
 use crate::{
     audit::{self, Change},
     auth::viewer::{Deed, Viewer},
@@ -125,8 +125,8 @@ pub struct Merger {
 /// Merges members: the old ones leave, the one that goes on has them as predecessors.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND, INVALID naming every bad field, CONFLICT `SUCCESSOR_LEFT` when the one
-/// that goes on leaves no later than the others, and the conflicts of [`leave`].
+/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND, INVALID naming every bad field, the conflicts of [`leave`], and
+/// `ALREADY_LEFT` when the member that should go on does not: so no member can be its own predecessor, by whatever way round.
 pub async fn merge(db: &Database, viewer: &Viewer, merger: Merger, mut faults: Faults) -> Result<()> {
     viewer.require(Deed::KeepRegister)?;
     let reason = faults.optional_text("input.reason", merger.reason.as_deref(), LINE);
@@ -145,33 +145,35 @@ pub async fn merge(db: &Database, viewer: &Viewer, merger: Merger, mut faults: F
         leaving.push(row);
     }
     faults.finish()?;
-    if let Some(left_on) = into.left_on.filter(|left_on| *left_on <= merger.left_on) {
-        let message = format!("{} leaves on {left_on}, and can't go on after {}", into.name, merger.left_on);
-        return Err(Error::conflict("SUCCESSOR_LEFT", message));
+    if into.left_on.is_some_and(|last| last <= merger.left_on) {
+        return Err(Error::conflict(
+            "ALREADY_LEFT",
+            format!("{} does not go on, it has left itself; merge into one that stays", into.name),
+        ));
     }
-    let before = predecessors(&change, into.id).await?;
+    let before = heir(&change, into.id).await?;
     for row in leaving {
         depart(&mut change, row, merger.left_on, reason.clone(), Some(into.id), merger.end_agreements).await?;
     }
-    let after = predecessors(&change, into.id).await?;
+    let after = heir(&change, into.id).await?;
     change.record(SubjectKind::Member, into.id, Some(&before), Some(&after))?;
     change.commit().await
 }
 
-/// Whom a member goes on for, as its audit entry tells: they are columns of their own rows.
+/// A member with those that it goes on for, as the audit entries of mergers tell of it.
 #[derive(Serialize)]
-struct Predecessors {
+struct Heir {
+    #[serde(flatten)]
+    member: Snapshot,
     predecessors: Vec<MemberId>,
 }
 
-async fn predecessors(change: &Change, of: MemberId) -> Result<Predecessors> {
-    let found = member::Entity::find()
-        .select_only()
-        .column(member::Column::Id)
-        .filter(member::Column::SuccessorId.eq(of))
+async fn heir(change: &Change, id: MemberId) -> Result<Heir> {
+    let predecessors = member::Entity::find()
+        .filter(member::Column::SuccessorId.eq(id))
+        .order_by_asc(member::Column::NameKey)
         .order_by_asc(member::Column::Id)
-        .into_tuple()
         .all(change.tx())
         .await?;
-    Ok(Predecessors { predecessors: found })
+    Ok(Heir { member: snapshot(change.tx(), id).await?, predecessors: predecessors.into_iter().map(|row| row.id).collect() })
 }
