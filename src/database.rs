@@ -2,10 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use ::entity::sparse::Sparse;
+use ::entity::sparse::{Column, Sparse};
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{
-    AccessMode, ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, EntityTrait, IsolationLevel,
+    AccessMode, ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, IsolationLevel,
     TransactionTrait, Value,
     sea_query::{ArrayType, Expr, ExprTrait, PgFunc, Query, SelectStatement, SimpleExpr},
     sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
@@ -170,7 +170,7 @@ fn sqlite(url: &str, read_only: bool) -> ConnectOptions {
 pub async fn rows<M: Sparse>(
     db: &impl ConnectionTrait,
     select: &SelectStatement,
-    columns: &[<M::Entity as EntityTrait>::Column],
+    columns: &[Column<M>],
 ) -> Result<Vec<M>> {
     let found = db.query_all(select).await?;
     Ok(found.iter().map(|row| M::read(row, columns)).collect::<std::result::Result<_, _>>()?)

@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use ::entity::sparse::Sparse;
+use ::entity::sparse::{Column, Sparse};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{Datelike, NaiveDate};
 use sea_orm::{
-    ConnectionTrait, EntityTrait, ExprTrait, QueryResult,
+    ConnectionTrait, ExprTrait, QueryResult,
     sea_query::{Alias, Expr, Func, IntoIden, Order as Way, OverStatement, Query, SelectStatement, SimpleExpr, WindowStatement},
 };
 use uuid::Uuid;
@@ -213,14 +213,14 @@ fn bound(select: &mut SelectStatement, order: &Order, page: &Page) -> Way {
     if order.descending == page.backward { Way::Asc } else { Way::Desc }
 }
 
-fn select_with_place<M: Sparse>(select: &mut SelectStatement, columns: &[<M::Entity as EntityTrait>::Column], order: &Order) {
+fn select_with_place<M: Sparse>(select: &mut SelectStatement, columns: &[Column<M>], order: &Order) {
     for column in columns {
         select.expr(Expr::col((M::Entity::default(), *column)));
     }
     select.expr_as(order.key.clone(), Alias::new("place_key")).expr_as(order.id.clone(), Alias::new("place_id"));
 }
 
-fn read<M: Sparse>(row: &QueryResult, columns: &[<M::Entity as EntityTrait>::Column], order: &Order) -> Result<(Cursor, M)> {
+fn read<M: Sparse>(row: &QueryResult, columns: &[Column<M>], order: &Order) -> Result<(Cursor, M)> {
     let key = Key::read(row, columns.len(), order.key_type)?;
     let id = row.try_get_by_index(columns.len() + 1)?;
     Ok((Cursor { order: order.name.to_owned(), key, id }, M::read(row, columns)?))
@@ -233,7 +233,7 @@ fn read<M: Sparse>(row: &QueryResult, columns: &[<M::Entity as EntityTrait>::Col
 pub async fn fetch<M: Sparse>(
     db: &impl ConnectionTrait,
     mut select: SelectStatement,
-    columns: &[<M::Entity as EntityTrait>::Column],
+    columns: &[Column<M>],
     order: &Order,
     page: &Page,
 ) -> Result<Slice<M>> {
@@ -251,10 +251,10 @@ pub async fn fetch<M: Sparse>(
 pub async fn fetch_each<M: Sparse>(
     db: &impl ConnectionTrait,
     mut select: SelectStatement,
-    columns: &[<M::Entity as EntityTrait>::Column],
+    columns: &[Column<M>],
     order: &Order,
     page: &Page,
-    parent: <M::Entity as EntityTrait>::Column,
+    parent: Column<M>,
 ) -> Result<HashMap<Uuid, Slice<M>>> {
     let parent = Expr::col((M::Entity::default(), parent));
     select_with_place::<M>(&mut select, columns, order);
