@@ -27,6 +27,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Change {
     tx: DatabaseTransaction,
+    db: Database,
     actor: String,
     action: &'static str,
     at: DateTime<Utc>,
@@ -46,13 +47,15 @@ const BATCH: usize = 250;
 /// # Errors
 /// INTERNAL when the database fails.
 pub async fn begin(db: &Database, viewer: &Viewer, action: &'static str) -> Result<Change> {
+    db.find()?;
     let options = TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..TransactionOptions::default() };
     let tx = db.write().begin_with_options(options).await?;
     if tx.get_database_backend() == DbBackend::Postgres {
         tx.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({WRITERS_LOCK})")).await?;
     }
     let last = last_entry(&tx).await?;
-    Ok(Change { tx, actor: viewer.subject.clone(), action, at: db.clock.now(), last, waiting: Vec::new(), recorded: false })
+    let (db, actor, at) = (db.clone(), viewer.subject.clone(), db.clock.now());
+    Ok(Change { tx, db, actor, action, at, last, waiting: Vec::new(), recorded: false })
 }
 
 impl Change {
@@ -116,6 +119,7 @@ impl Change {
     /// INTERNAL when the database fails; then nothing has happened.
     pub async fn commit(mut self) -> Result<()> {
         self.flush().await?;
+        self.db.find()?;
         if self.recorded {
             self.tx.commit().await?
         } else {

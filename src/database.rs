@@ -1,6 +1,11 @@
 //! The connections: readers, and one writer that only `audit` hands out.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use ::entity::sparse::{Column, Sparse};
 use migration::{Migrator, MigratorTrait};
@@ -8,7 +13,7 @@ use sea_orm::{
     AccessMode, ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, IsolationLevel, QueryResult,
     Statement, TransactionTrait, Value,
     sea_query::{ArrayType, Expr, ExprTrait, PgFunc, Query, SelectStatement, SimpleExpr},
-    sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
+    sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 use uuid::Uuid;
 
@@ -25,6 +30,8 @@ pub type Listener = Arc<dyn Fn(&str) + Send + Sync>;
 pub struct Database {
     reader: DatabaseConnection,
     writer: DatabaseConnection,
+    /// Where a register on SQLite is; none on PostgreSQL.
+    file: Option<Arc<File>>,
     /// What time it is for this register.
     pub clock: Clock,
 }
@@ -58,7 +65,7 @@ impl Database {
                 connection.set_metric_callback(move |info| listener(&info.statement.sql));
             }
         }
-        Ok(Self { reader, writer, clock })
+        Ok(Self { reader, writer, file: File::of(url).map(Arc::new), clock })
     }
 
     /// Brings the schema up to date.
@@ -88,12 +95,22 @@ impl Database {
     /// # Errors
     /// INTERNAL when it does not.
     pub async fn check(&self) -> Result<()> {
+        self.find()?;
         // The library's own look at the history would make its table when it is missing; a check changes nothing.
         let versions = Query::select().column("version").from("seaql_migrations").take();
         let applied: Vec<String> =
             self.reader.query_all(&versions).await?.iter().map(|row| row.try_get_by_index(0)).collect::<std::result::Result<_, _>>()?;
         let is_current = Migrator::migrations().iter().all(|change| applied.iter().any(|version| version == change.name()));
         if is_current { Ok(()) } else { Err(Error::internal(std::io::Error::other("the schema is not up to date"))) }
+    }
+
+    /// Whether the file of a register on SQLite is where it was: one that was moved, removed or replaced under the running program
+    /// would still be read and written by the connections that have it open, and nobody would find again what they write.
+    ///
+    /// # Errors
+    /// INTERNAL until it is back.
+    pub fn find(&self) -> Result<()> {
+        self.file.as_ref().map_or(Ok(()), |file| file.find().map_err(Error::internal))
     }
 
     /// Which of the two databases it is.
@@ -164,6 +181,44 @@ impl Database {
         }
         Ok(())
     }
+}
+
+/// The file of a register on SQLite, known by more than its name.
+struct File {
+    path: PathBuf,
+    identity: Identity,
+}
+
+/// What no other file of the machine has: its device and its number there.
+#[cfg(unix)]
+type Identity = (u64, u64);
+#[cfg(not(unix))]
+type Identity = ();
+
+impl File {
+    /// The file that `url` names, as it is now; none of a server's, nor of a database in memory.
+    fn of(url: &str) -> Option<Self> {
+        let path = url.starts_with("sqlite:").then(|| url.parse::<SqliteConnectOptions>().ok()).flatten()?.get_filename().to_owned();
+        let identity = identify(&path).ok()?;
+        Some(Self { path, identity })
+    }
+
+    fn find(&self) -> io::Result<()> {
+        let trouble = match identify(&self.path) {
+            Ok(identity) if identity == self.identity => return Ok(()),
+            Ok(_) => "another file stands in its place; put it back, or start again to use the other".to_owned(),
+            Err(cause) => format!("{cause}; put it back"),
+        };
+        Err(io::Error::other(format!("the register's file {} is gone: {trouble}", self.path.display())))
+    }
+}
+
+fn identify(path: &Path) -> io::Result<Identity> {
+    let found = std::fs::metadata(path)?;
+    #[cfg(unix)]
+    return Ok((std::os::unix::fs::MetadataExt::dev(&found), std::os::unix::fs::MetadataExt::ino(&found)));
+    #[cfg(not(unix))]
+    return Ok(drop(found));
 }
 
 fn options(url: &str, connections: u32) -> ConnectOptions {

@@ -176,6 +176,9 @@ fn measure(mut document: Document, most: &limits::Limits) -> Result<(Document, O
 }
 
 async fn execute(app: &App, document: Document, operation: OperationType, request_id: &str) -> Answer {
+    if let Err(gone) = app.db.find() {
+        return errors::refused(gone, request_id);
+    }
     let schema = app.schema.clone();
     let (id, asked) = (request_id.to_owned(), document.query.clone());
     let execution = async move {

@@ -19,6 +19,7 @@ mod fees;
 mod http;
 mod invoices;
 mod layers;
+mod outages;
 mod revenue;
 mod schema;
 mod statements;
