@@ -10,11 +10,12 @@ use std::{
 use ::entity::sparse::{Column, Sparse};
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{
-    AccessMode, ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, IsolationLevel, QueryResult,
-    Statement, TransactionTrait, Value,
+    AccessMode, ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel, QueryResult,
+    RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
     sea_query::{ArrayType, Expr, ExprTrait, PgFunc, Query, SelectStatement, SimpleExpr},
-    sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+    sqlx::sqlite::{SqliteConnectOptions, SqliteError, SqliteJournalMode, SqliteSynchronous},
 };
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
 use crate::{
@@ -30,6 +31,9 @@ pub type Listener = Arc<dyn Fn(&str) + Send + Sync>;
 pub struct Database {
     reader: DatabaseConnection,
     writer: DatabaseConnection,
+    /// Who writes takes it, in the order of coming: there is one connection to wait for, and a wait for that can't be told from a
+    /// database that is away.
+    turn: Arc<Semaphore>,
     /// Where a register on SQLite is; none on PostgreSQL.
     file: Option<Arc<File>>,
     /// What time it is for this register.
@@ -42,8 +46,14 @@ impl std::fmt::Debug for Database {
     }
 }
 
-/// Connections that read. SQLite reads in parallel with its one writer; PostgreSQL's pool serves both.
-const READERS: u32 = 8;
+/// Connections that read beside the one that writes, on SQLite and on PostgreSQL.
+const READERS: (u32, u32) = (8, 16);
+
+/// How long a change waits for those before it in this program, and then for those of other programs, before the register is called busy.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Names the lock that writers on PostgreSQL take in turn, so that revisions and numbers have no gaps; SQLite has one writer anyway.
+const WRITERS_LOCK: i64 = 0x5341_4d52_4547;
 
 impl Database {
     /// Connects to `url` (`sqlite://…` or `postgres://…`) without changing anything there.
@@ -56,8 +66,9 @@ impl Database {
             let writer = sea_orm::Database::connect(sqlite(url, false)).await?;
             (sea_orm::Database::connect(sqlite(url, true)).await?, writer)
         } else {
-            let pool = sea_orm::Database::connect(options(url, READERS * 2)).await?;
-            (pool.clone(), pool)
+            // A pool of its own, so that changes that wait for each other keep nobody from reading.
+            let writer = sea_orm::Database::connect(options(url, 1)).await?;
+            (sea_orm::Database::connect(options(url, READERS.1)).await?, writer)
         };
         if let Some(listener) = listener {
             for connection in [&mut reader, &mut writer] {
@@ -65,7 +76,7 @@ impl Database {
                 connection.set_metric_callback(move |info| listener(&info.statement.sql));
             }
         }
-        Ok(Self { reader, writer, file: File::of(url).map(Arc::new), clock })
+        Ok(Self { reader, writer, turn: Arc::new(Semaphore::new(1)), file: File::of(url).map(Arc::new), clock })
     }
 
     /// Brings the schema up to date.
@@ -164,9 +175,23 @@ impl Database {
         Ok(self.reader.query_all_raw(Statement::from_string(DbBackend::Sqlite, text)).await?)
     }
 
-    /// The connection for writing; for `audit` alone, so that nothing is written without its entry.
-    pub(crate) fn write(&self) -> &DatabaseConnection {
-        &self.writer
+    /// A transaction for writing, begun when those who came before are done, and the turn, to be kept as long as it runs; for `audit`
+    /// alone, so that nothing is written without its entry.
+    ///
+    /// # Errors
+    /// CONFLICT with the reason BUSY when others write for too long, INTERNAL when the database fails.
+    pub(crate) async fn write(&self) -> Result<(DatabaseTransaction, OwnedSemaphorePermit)> {
+        let turn = tokio::time::timeout(PATIENCE, Arc::clone(&self.turn).acquire_owned()).await;
+        let turn = turn.map_err(|_| busy())?.map_err(Error::internal)?;
+        self.find()?;
+        let options = TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..Default::default() };
+        let tx = self.writer.begin_with_options(options).await.map_err(or_busy)?;
+        if self.backend() == DbBackend::Postgres {
+            let wait = PATIENCE.as_millis();
+            let lock = format!("SET LOCAL lock_timeout = {wait}; SELECT pg_advisory_xact_lock({WRITERS_LOCK})");
+            tx.execute_unprepared(&lock).await.map_err(or_busy)?;
+        }
+        Ok((tx, turn))
     }
 
     /// Closes every connection when nobody uses it any more.
@@ -174,13 +199,27 @@ impl Database {
     /// # Errors
     /// INTERNAL when a connection fails to close.
     pub async fn close(self) -> Result<()> {
-        let shared = self.backend() == DbBackend::Postgres;
         self.reader.close().await?;
-        if !shared {
-            self.writer.close().await?;
-        }
-        Ok(())
+        Ok(self.writer.close().await?)
     }
+}
+
+fn busy() -> Error {
+    Error::conflict("BUSY", "the register is busy with other changes and this one was not begun; try again in a while")
+}
+
+/// An error of the database, or what it says when another program holds the lock that writers take in turn.
+fn or_busy(cause: DbErr) -> Error {
+    let (DbErr::Conn(error) | DbErr::Exec(error) | DbErr::Query(error)) = &cause else { return cause.into() };
+    let RuntimeErr::SqlxError(error) = error else { return cause.into() };
+    let Some(error) = error.as_database_error() else { return cause.into() };
+    let code = error.code().unwrap_or_default();
+    // PostgreSQL's lock_not_available; SQLite's SQLITE_BUSY in the lowest byte, with more in the others.
+    let is_locked = match error.try_downcast_ref::<SqliteError>() {
+        Some(_) => code.parse::<u32>().is_ok_and(|code| code & 0xff == 5),
+        None => code == "55P03",
+    };
+    if is_locked { busy() } else { cause.into() }
 }
 
 /// The file of a register on SQLite, known by more than its name.
@@ -233,7 +272,7 @@ fn options(url: &str, connections: u32) -> ConnectOptions {
 }
 
 fn sqlite(url: &str, read_only: bool) -> ConnectOptions {
-    let mut options = options(url, if read_only { READERS } else { 1 });
+    let mut options = options(url, if read_only { READERS.0 } else { 1 });
     options.map_sqlx_sqlite_opts(move |sqlite| {
         let sqlite = sqlite
             .journal_mode(SqliteJournalMode::Wal)
@@ -241,7 +280,7 @@ fn sqlite(url: &str, read_only: bool) -> ConnectOptions {
             // is one commit, and so none the slower.
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
-            .busy_timeout(Duration::from_secs(10))
+            .busy_timeout(PATIENCE)
             .statement_cache_capacity(200);
         if read_only { sqlite.pragma("query_only", "ON") } else { sqlite }
     });

@@ -46,7 +46,8 @@ pub struct Query(
 /// Everything that can be done. Each deed takes one `input`, returns the thing it changed, and is done whole or not at all.
 ///
 /// A broken rule is a top-level error with `extensions.code`: UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, INVALID (with
-/// `extensions.fields` naming every bad field), CONFLICT (with `extensions.reason`), INTERNAL.
+/// `extensions.fields` naming every bad field), CONFLICT (with `extensions.reason`), INTERNAL. Any deed may meet a
+/// CONFLICT with the reason BUSY while others write for long, as an import does: nothing was changed, try again in a while.
 #[derive(MergedObject, Default)]
 pub struct Mutation(
     members::changes::MemberMutation,
