@@ -31,6 +31,8 @@ pub type Listener = Arc<dyn Fn(&str) + Send + Sync>;
 pub struct Database {
     reader: DatabaseConnection,
     writer: DatabaseConnection,
+    /// Asks whether the database is there, when every other connection is taken too.
+    probe: DatabaseConnection,
     /// Who writes takes it, in the order of coming: there is one connection to wait for, and a wait for that can't be told from a
     /// database that is away.
     turn: Arc<Semaphore>,
@@ -52,6 +54,12 @@ const READERS: (u32, u32) = (8, 16);
 /// How long a change waits for those before it in this program, and then for those of other programs, before the register is called busy.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long a question waits for one of them: longer than its request may take by default, so that under load that limit decides.
+const LOAD: Duration = Duration::from_secs(30);
+
+/// How long whoever asks whether the database is there waits for a connection to it.
+const REACH: Duration = Duration::from_secs(2);
+
 /// Names the lock that writers on PostgreSQL take in turn, so that revisions and numbers have no gaps; SQLite has one writer anyway.
 const WRITERS_LOCK: i64 = 0x5341_4d52_4547;
 
@@ -61,22 +69,24 @@ impl Database {
     /// # Errors
     /// INTERNAL when the database can't be reached.
     pub async fn connect(url: &str, clock: Clock, listener: Option<Listener>) -> Result<Self> {
-        let (mut reader, mut writer) = if url.starts_with("sqlite:") {
-            // The writer comes first: it makes the file and sets the journal, which readers can't.
-            let writer = sea_orm::Database::connect(sqlite(url, false)).await?;
-            (sea_orm::Database::connect(sqlite(url, true)).await?, writer)
+        let (writer, reader, mut probe) = if url.starts_with("sqlite:") {
+            (sqlite(url, 1, PATIENCE, false), sqlite(url, READERS.0, LOAD, true), sqlite(url, 1, REACH, true))
         } else {
-            // A pool of its own, so that changes that wait for each other keep nobody from reading.
-            let writer = sea_orm::Database::connect(options(url, 1)).await?;
-            (sea_orm::Database::connect(options(url, READERS.1)).await?, writer)
+            (options(url, 1, PATIENCE), options(url, READERS.1, LOAD), options(url, 1, REACH))
         };
+        // What broke while nobody looked says nothing of what is there now.
+        probe.test_before_acquire(true);
+        // The writer comes first: it makes a file of SQLite's and sets its journal, which readers can't.
+        let mut writer = sea_orm::Database::connect(writer).await?;
+        let mut reader = sea_orm::Database::connect(reader).await?;
+        let probe = sea_orm::Database::connect(probe).await?;
         if let Some(listener) = listener {
             for connection in [&mut reader, &mut writer] {
                 let listener = Arc::clone(&listener);
                 connection.set_metric_callback(move |info| listener(&info.statement.sql));
             }
         }
-        Ok(Self { reader, writer, turn: Arc::new(Semaphore::new(1)), file: File::of(url).map(Arc::new), clock })
+        Ok(Self { reader, writer, probe, turn: Arc::new(Semaphore::new(1)), file: File::of(url).map(Arc::new), clock })
     }
 
     /// Brings the schema up to date.
@@ -101,7 +111,7 @@ impl Database {
         Ok(())
     }
 
-    /// Whether the database answers and has every change of the schema.
+    /// Whether the database answers and has every change of the schema, however many wait for a connection.
     ///
     /// # Errors
     /// INTERNAL when it does not.
@@ -110,7 +120,7 @@ impl Database {
         // The library's own look at the history would make its table when it is missing; a check changes nothing.
         let versions = Query::select().column("version").from("seaql_migrations").take();
         let applied: Vec<String> =
-            self.reader.query_all(&versions).await?.iter().map(|row| row.try_get_by_index(0)).collect::<std::result::Result<_, _>>()?;
+            self.probe.query_all(&versions).await?.iter().map(|row| row.try_get_by_index(0)).collect::<std::result::Result<_, _>>()?;
         let is_current = Migrator::migrations().iter().all(|change| applied.iter().any(|version| version == change.name()));
         if is_current { Ok(()) } else { Err(Error::internal(std::io::Error::other("the schema is not up to date"))) }
     }
@@ -199,6 +209,7 @@ impl Database {
     /// # Errors
     /// INTERNAL when a connection fails to close.
     pub async fn close(self) -> Result<()> {
+        self.probe.close().await?;
         self.reader.close().await?;
         Ok(self.writer.close().await?)
     }
@@ -260,19 +271,19 @@ fn identify(path: &Path) -> io::Result<Identity> {
     return Ok(drop(found));
 }
 
-fn options(url: &str, connections: u32) -> ConnectOptions {
+fn options(url: &str, connections: u32, patience: Duration) -> ConnectOptions {
     let mut options = ConnectOptions::new(url);
     options
         .max_connections(connections)
-        .acquire_timeout(Duration::from_secs(10))
+        .acquire_timeout(patience)
         // A ping before each use costs a round trip; a broken connection fails its statement and is replaced.
         .test_before_acquire(false)
         .sqlx_logging(false);
     options
 }
 
-fn sqlite(url: &str, read_only: bool) -> ConnectOptions {
-    let mut options = options(url, if read_only { READERS.0 } else { 1 });
+fn sqlite(url: &str, connections: u32, patience: Duration, read_only: bool) -> ConnectOptions {
+    let mut options = options(url, connections, patience);
     options.map_sqlx_sqlite_opts(move |sqlite| {
         let sqlite = sqlite
             .journal_mode(SqliteJournalMode::Wal)

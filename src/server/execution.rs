@@ -1,6 +1,6 @@
 //! GraphQL over HTTP: who asks, what it may cost, and the answer, whatever happens on the way.
 
-use std::panic::AssertUnwindSafe;
+use std::{panic::AssertUnwindSafe, time::Duration};
 
 use async_graphql::{Request as Document, Response as Answer, parser::types::OperationType};
 use axum::{
@@ -22,6 +22,9 @@ use crate::{
 
 /// The media type of the GraphQL over HTTP specification; a client that asks for it gets status codes that mean something.
 const GRAPHQL_RESPONSE: &str = "application/graphql-response+json";
+
+/// How long a query takes before it is asked, again and again, whether the database is there at all.
+const DOUBT: Duration = Duration::from_secs(2);
 
 /// The parameters of a GET.
 #[derive(Debug, Deserialize)]
@@ -198,9 +201,19 @@ async fn execute(app: &App, document: Document, operation: OperationType, reques
             Err(failed) => errors::refused(Error::internal(failed), request_id),
         };
     }
-    match tokio::time::timeout(app.request_time, execution).await {
-        Ok(answer) => answer,
-        Err(_) => {
+    // Waiting for a connection looks the same whether many ask or the database is away, so that is asked apart.
+    let lost = async {
+        loop {
+            tokio::time::sleep(DOUBT).await;
+            if let Err(cause) = app.db.check().await {
+                break cause;
+            }
+        }
+    };
+    tokio::select! {
+        answer = execution => answer,
+        cause = lost => errors::refused(cause, request_id),
+        () = tokio::time::sleep(app.request_time) => {
             let words = format!("took longer than {} seconds; ask for less", app.request_time.as_secs());
             errors::refused(Error::invalid("query", words), request_id)
         }

@@ -132,6 +132,11 @@ impl App {
         self
     }
 
+    /// The same register by another way to its database.
+    pub async fn by(&self, url: &str) -> Self {
+        Self { db: Database::connect(url, self.db.clock, None).await.unwrap(), ..self.clone() }.renewed()
+    }
+
     /// The same register at another instant: `app.at("2027-01-01T09:00:00Z")`.
     pub fn at(&self, now: &str) -> Self {
         let mut app = self.clone();

@@ -6,6 +6,11 @@ use axum::http::StatusCode;
 use futures_util::future::join_all;
 use samregister::{audit, auth::viewer::Viewer, database::Database};
 use serde_json::json;
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpListener, TcpStream},
+    task::{JoinHandle, JoinSet},
+};
 
 use crate::app::{App, on_both};
 
@@ -38,7 +43,7 @@ async fn a_file_that_is_gone_is_neither_read_nor_written_until_it_is_back() {
 }
 
 on_both!(changes_that_wait_for_another_program_keep_nobody_from_reading, |app| async move {
-    let other = Database::connect(&app.url(), app.db.clock.clone(), None).await.unwrap();
+    let other = Database::connect(&app.url(), app.db.clock, None).await.unwrap();
     let import = audit::begin(&other, &Viewer::operator("import"), "import").await.unwrap();
     let waiting: Vec<_> = (0..20)
         .map(|_| {
@@ -59,3 +64,70 @@ on_both!(changes_that_wait_for_another_program_keep_nobody_from_reading, |app| a
     assert_eq!(app.revision().await, 1);
     other.close().await.unwrap();
 });
+
+on_both!(under_load_a_query_waits_for_a_connection_as_long_as_it_may_take, |app| async move {
+    let mut taken = Vec::new();
+    while let Ok(snapshot) = tokio::time::timeout(Duration::from_millis(500), app.db.snapshot()).await {
+        taken.push(snapshot.unwrap());
+    }
+    let waiting = tokio::spawn({
+        let app = app.clone();
+        async move { app.office().query(READ).await["members"]["totalCount"].clone() }
+    });
+    tokio::time::sleep(Duration::from_secs(11)).await;
+    assert_eq!(app.get("/readyz").await.status, StatusCode::OK, "many ask, but the database is there");
+    assert!(!waiting.is_finished());
+    drop(taken);
+    assert_eq!(waiting.await.unwrap(), 0);
+});
+
+/// A way to a server that can be cut: then it refuses connections and breaks those that it has.
+struct Bridge {
+    port: u16,
+    running: JoinHandle<()>,
+}
+
+impl Bridge {
+    async fn to(server: String, port: u16) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let running = tokio::spawn(async move {
+            let mut crossings = JoinSet::new();
+            while let Ok((mut near, _)) = listener.accept().await {
+                let server = server.clone();
+                crossings.spawn(async move {
+                    let mut far = TcpStream::connect(server).await?;
+                    copy_bidirectional(&mut near, &mut far).await
+                });
+            }
+        });
+        Self { port, running }
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_down_is_said_in_a_few_seconds() {
+    let home = App::postgres().await;
+    let url = home.url();
+    let server = url.split(['@', '/']).nth(3).unwrap();
+    let bridge = Bridge::to(server.to_owned(), 0).await;
+    let app = home.by(&url.replace(server, &format!("127.0.0.1:{}", bridge.port))).await;
+    assert_eq!(app.office().query(READ).await["members"]["totalCount"], 0);
+    bridge.running.abort();
+    bridge.running.await.unwrap_err();
+
+    let start = Instant::now();
+    assert_eq!(app.get("/readyz").await.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
+    // A connection that broke says so at once; whoever needs a new one waits.
+    let start = Instant::now();
+    for answer in join_all((0..4).map(|_| async { app.office().query(READ).await })).await {
+        assert_eq!(answer.code(), "INTERNAL", "{}", answer.text());
+    }
+    assert!(start.elapsed() < Duration::from_secs(8), "{:?}", start.elapsed());
+
+    let bridge = Bridge::to(server.to_owned(), bridge.port).await;
+    assert_eq!(app.get("/readyz").await.status, StatusCode::OK);
+    assert_eq!(app.office().query(READ).await["members"]["totalCount"], 0);
+    bridge.running.abort();
+}
