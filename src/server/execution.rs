@@ -2,7 +2,7 @@
 
 use std::{panic::AssertUnwindSafe, time::Duration};
 
-use async_graphql::{Request as Document, Response as Answer, parser::types::OperationType};
+use async_graphql::{Request as Document, Response as Answer, ServerError, parser::types::OperationType};
 use axum::{
     body::Bytes,
     extract::{FromRequest, Query, Request, State, rejection::BytesRejection},
@@ -95,7 +95,7 @@ pub async fn sdl(State(app): State<App>) -> Response {
 /// An answer without data.
 #[derive(Serialize)]
 struct Refusal<'a> {
-    errors: &'a [async_graphql::ServerError],
+    errors: &'a [ServerError],
 }
 
 /// What a request says of its sender.
@@ -144,9 +144,15 @@ impl Caller {
         // Written as it is, and not by way of a JSON value, since that would lose the order of the fields.
         let json = if never_began { serde_json::to_string(&Refusal { errors: &answer.errors }) } else { serde_json::to_string(answer) };
         let json = json.unwrap_or_default();
-        // Clients that read `application/json` expect to find the errors in a 200, but for those of HTTP itself.
+        // Clients that read `application/json` expect to find the errors in a 200, but for those of HTTP itself and for failures of ours.
         let is_refused = never_began && status == StatusCode::OK && self.wants_graphql_response;
-        let status = if is_refused { StatusCode::BAD_REQUEST } else { status };
+        let status = if never_began && status == StatusCode::OK && answer.errors.iter().any(is_ours) {
+            StatusCode::INTERNAL_SERVER_ERROR
+        } else if is_refused {
+            StatusCode::BAD_REQUEST
+        } else {
+            status
+        };
         let kind = if self.wants_graphql_response {
             "application/graphql-response+json; charset=utf-8"
         } else {
@@ -161,6 +167,10 @@ impl Caller {
         }
         response
     }
+}
+
+fn is_ours(error: &ServerError) -> bool {
+    error.extensions.as_ref().and_then(|extensions| extensions.get("code")) == Some(&"INTERNAL".into())
 }
 
 fn bearer(headers: &HeaderMap) -> Result<String> {

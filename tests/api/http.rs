@@ -119,6 +119,21 @@ async fn answers_come_in_the_media_type_that_was_asked_for() {
 }
 
 #[tokio::test]
+async fn a_failure_before_there_is_any_data_is_a_500() {
+    let app = App::sqlite().await.with_a_bug();
+    let admission = "mutation { memberAdmit(input: { name: \"Nya\", joinedOn: \"2026-01-01\" }) { id } }";
+    for document in ["{ members { nodes { id } } }", admission] {
+        for accept in ["application/json", "application/graphql-response+json"] {
+            let headers = [(header::CONTENT_TYPE, "application/json"), (header::ACCEPT, accept)];
+            let answer = post(&app, &headers, json!({ "query": document }).to_string()).await;
+            is_refused(&answer, StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL");
+            assert!(answer.header("content-type").starts_with(accept));
+        }
+    }
+    app.office().query(QUESTION).await.data();
+}
+
+#[tokio::test]
 async fn questions_come_as_json() {
     let app = App::sqlite().await;
     for kind in
