@@ -5,7 +5,7 @@ use std::{panic::AssertUnwindSafe, time::Duration};
 use async_graphql::{Request as Document, Response as Answer, ServerError, parser::types::OperationType};
 use axum::{
     body::Bytes,
-    extract::{FromRequest, Query, Request, State, rejection::BytesRejection},
+    extract::{FromRequest, Query, Request, State, rejection::{BytesRejection, QueryRejection}},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -36,10 +36,11 @@ pub struct Parameters {
 }
 
 /// Answers a query in the address; deeds are for POST alone.
-pub async fn get(State(app): State<App>, parameters: Query<Parameters>, request: Request) -> Response {
+pub async fn get(State(app): State<App>, parameters: Result<Query<Parameters>, QueryRejection>, request: Request) -> Response {
     let caller = Caller::of(&request);
-    let parameters = parameters.0;
-    let document = parameters.query.ok_or_else(|| Error::invalid("query", "is missing")).and_then(|query| {
+    let parameters = parameters.map_err(|_| Error::invalid("address", "can't be read; give query, operationName and variables once each"));
+    let document = parameters.and_then(|Query(parameters)| {
+        let query = parameters.query.ok_or_else(|| Error::invalid("query", "is missing"))?;
         let mut document = Document::new(query);
         if let Some(name) = parameters.operation_name {
             document = document.operation_name(name);

@@ -206,6 +206,9 @@ async fn queries_may_stand_in_the_address_and_mutations_may_not() {
     assert_eq!(answer.header("allow"), "POST");
     assert_eq!(app.revision().await, 0);
     assert_eq!(office.get("/graphql").await.bad_fields(), ["query"]);
+    let twice = office.get("/graphql?query=%7Bviewer%7Broles%7D%7D&query=%7Bviewer%7Bsubject%7D%7D").await;
+    is_refused(&twice, StatusCode::BAD_REQUEST, "INVALID");
+    assert_eq!(twice.bad_fields(), ["address"]);
     assert_eq!(office.get("/graphql?query=%7Bviewer%7Broles%7D%7D&variables=%7B").await.bad_fields(), ["variables"]);
     assert_eq!(office.get("/graphql?query=%7Bviewer%7Broles%7D%7D&variables=%5B1%5D").await.bad_fields(), ["variables"]);
     is_refused(&app.get("/graphql?query=%7Bviewer%7Broles%7D%7D").await, StatusCode::UNAUTHORIZED, "UNAUTHENTICATED");
