@@ -69,11 +69,12 @@ pub async fn post(State(app): State<App>, request: Request) -> Response {
         let refused = errors::refused(Error::invalid("content-type", "must be application/json"), &caller.request_id);
         return caller.respond(StatusCode::UNSUPPORTED_MEDIA_TYPE, &refused);
     }
-    let body = match Bytes::from_request(request, &()).await {
-        Ok(body) => body,
-        Err(rejection) => {
-            let (status, words) = match rejection {
-                BytesRejection::FailedToBufferBody(failed) if failed.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+    let body = match tokio::time::timeout(app.request_time, Bytes::from_request(request, &())).await {
+        Ok(Ok(body)) => body,
+        failed => {
+            let (status, words) = match failed {
+                Err(_) => (StatusCode::REQUEST_TIMEOUT, "took too long to arrive"),
+                Ok(Err(BytesRejection::FailedToBufferBody(failed))) if failed.status() == StatusCode::PAYLOAD_TOO_LARGE => {
                     (StatusCode::PAYLOAD_TOO_LARGE, "is larger than this server takes")
                 }
                 _ => (StatusCode::BAD_REQUEST, "could not be read to its end"),

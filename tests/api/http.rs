@@ -12,19 +12,11 @@ use samregister::{
         token::Keys,
         viewer::{Role, Viewer},
     },
-    clock::Clock,
     config::Settings,
-    database::Database,
     graphql,
-    server::{self, explorer},
+    server::explorer,
 };
 use serde_json::{Value, json};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
-    sync::oneshot,
-};
-
 use crate::app::{Answer, App, NOW, SECRET, instant, on_both};
 
 const QUESTION: &str = "{ viewer { subject roles } }";
@@ -436,41 +428,4 @@ async fn the_explorers_introspection_is_within_the_limits() {
     let introspection = include_str!("introspection.graphql");
     let answer = App::sqlite().await.office().query(introspection).await;
     assert!(answer["__schema"]["types"].as_array().unwrap().len() > 50);
-}
-
-#[tokio::test]
-async fn a_server_that_is_stopped_finishes_what_runs() {
-    let folder = tempfile::tempdir().unwrap();
-    let db = Database::connect(&format!("sqlite://{}?mode=rwc", folder.path().join("register.db").display()), Clock::system(), None)
-        .await
-        .unwrap();
-    db.migrate().await.unwrap();
-    let env = [("SAMREGISTER_JWT_SECRET".to_owned(), SECRET.to_owned())];
-    let settings = Settings::load(env, None).unwrap();
-    let keys = Keys::from_settings(&settings).unwrap();
-    let token = keys.mint(&office(), 1, chrono::Utc::now()).unwrap();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let (stop, stopped) = oneshot::channel::<()>();
-    let app = server::App::new(db, keys, &settings, explorer::Settings::default());
-    let serving = tokio::spawn(async move { server::serve(listener, app, &settings, async { drop(stopped.await) }).await });
-
-    let body = question();
-    let mut caller = TcpStream::connect(address).await.unwrap();
-    let head = format!(
-        "POST /graphql HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
-        body.len()
-    );
-    // Half of a request is on its way when the server is told to stop.
-    caller.write_all(head.as_bytes()).await.unwrap();
-    caller.write_all(&body.as_bytes()[..5]).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    stop.send(()).unwrap();
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    caller.write_all(&body.as_bytes()[5..]).await.unwrap();
-    let mut answer = String::new();
-    caller.read_to_string(&mut answer).await.unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.contains("kansli@example.se"), "{answer}");
-    tokio::time::timeout(Duration::from_secs(10), serving).await.unwrap().unwrap().unwrap();
-    assert!(TcpStream::connect(address).await.is_err(), "a stopped server takes no more");
 }

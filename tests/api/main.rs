@@ -14,6 +14,7 @@ mod activities;
 mod agreements;
 mod bad_input;
 mod cli;
+mod connections;
 mod exchange;
 mod fees;
 mod http;
