@@ -72,6 +72,7 @@ impl App {
                 depth: most.depth,
                 complexity: most.complexity,
                 aliases: most.aliases,
+                lists: graphql::lists(),
                 ..limits::Limits::default()
             }),
             request_time: most.request_time,

@@ -424,6 +424,21 @@ async fn a_document_beyond_a_limit_is_refused_in_words() {
 }
 
 #[tokio::test]
+async fn lists_within_lists_are_weighed_before_they_are_answered() {
+    let app = App::sqlite().await;
+    let areas =
+        |levels: usize| format!("{{ members(first: 38) {{ nodes {{ {} name {} }} }} }}", "contactArea { members { ".repeat(levels), "} }".repeat(levels));
+    for levels in [2, 4, 6] {
+        let answer = app.office().query(&areas(levels)).await;
+        is_refused(&answer, StatusCode::OK, "INVALID");
+        assert!(answer.error()["message"].as_str().unwrap().contains("at most 50000 are allowed"), "{}", answer.text());
+    }
+    app.office().query(&areas(1)).await.data();
+    app.office().query("{ members(first: 200) { nodes { name contacts { name email } allocations { year amount } contactArea { boardContacts { name } members { name } } } } }").await.data();
+    app.office().query("{ invoices(first: 200) { nodes { number lines { description net } payments { on amount } creditNotes { number lines { net } } } } }").await.data();
+}
+
+#[tokio::test]
 async fn the_explorers_introspection_is_within_the_limits() {
     let introspection = include_str!("introspection.graphql");
     let answer = App::sqlite().await.office().query(introspection).await;
