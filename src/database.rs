@@ -13,9 +13,13 @@ use sea_orm::{
     AccessMode, ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel, QueryResult,
     RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
     sea_query::{ArrayType, Expr, ExprTrait, PgFunc, Query, SelectStatement, SimpleExpr},
-    sqlx::sqlite::{SqliteConnectOptions, SqliteError, SqliteJournalMode, SqliteSynchronous},
+    sqlx::{
+        self, ConnectOptions as _, Connection,
+        postgres::PgConnectOptions,
+        sqlite::{SqliteConnectOptions, SqliteError, SqliteJournalMode, SqliteSynchronous},
+    },
 };
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
 use crate::{
@@ -31,8 +35,10 @@ pub type Listener = Arc<dyn Fn(&str) + Send + Sync>;
 pub struct Database {
     reader: DatabaseConnection,
     writer: DatabaseConnection,
-    /// Asks whether the database is there, when every other connection is taken too.
+    /// Asks whether the database is ready, when every other connection is taken too.
     probe: DatabaseConnection,
+    /// PostgreSQL's server, which one at a time asks whether it is there; none of a register on SQLite.
+    server: Option<Arc<Mutex<PgConnectOptions>>>,
     /// Who writes takes it, in the order of coming: there is one connection to wait for, and a wait for that can't be told from a
     /// database that is away.
     turn: Arc<Semaphore>,
@@ -51,14 +57,14 @@ impl std::fmt::Debug for Database {
 /// Connections that read beside the one that writes, on SQLite and on PostgreSQL.
 const READERS: (u32, u32) = (8, 16);
 
+/// How long a question waits for one of them: much longer than its request may take by default, so that under load that limit decides.
+const LOAD: Duration = Duration::from_secs(60);
+
 /// How long a change waits for those before it in this program, and then for those of other programs, before the register is called busy.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How long a question waits for one of them: longer than its request may take by default, so that under load that limit decides.
-const LOAD: Duration = Duration::from_secs(30);
-
-/// How long whoever asks whether the database is there waits for a connection to it.
-const REACH: Duration = Duration::from_secs(2);
+/// How long whoever asks whether the database is ready waits for a connection to it.
+const REACH: Duration = Duration::from_secs(5);
 
 /// Names the lock that writers on PostgreSQL take in turn, so that revisions and numbers have no gaps; SQLite has one writer anyway.
 const WRITERS_LOCK: i64 = 0x5341_4d52_4547;
@@ -86,7 +92,12 @@ impl Database {
                 connection.set_metric_callback(move |info| listener(&info.statement.sql));
             }
         }
-        Ok(Self { reader, writer, probe, turn: Arc::new(Semaphore::new(1)), file: File::of(url).map(Arc::new), clock })
+        let (server, file) = if url.starts_with("sqlite:") {
+            (None, File::of(url).map(Arc::new))
+        } else {
+            (url.parse().ok().map(|server| Arc::new(Mutex::new(server))), None)
+        };
+        Ok(Self { reader, writer, probe, server, turn: Arc::new(Semaphore::new(1)), file, clock })
     }
 
     /// Brings the schema up to date.
@@ -122,7 +133,23 @@ impl Database {
         let applied: Vec<String> =
             self.probe.query_all(&versions).await?.iter().map(|row| row.try_get_by_index(0)).collect::<std::result::Result<_, _>>()?;
         let is_current = Migrator::migrations().iter().all(|change| applied.iter().any(|version| version == change.name()));
-        if is_current { Ok(()) } else { Err(Error::internal(std::io::Error::other("the schema is not up to date"))) }
+        if is_current { Ok(()) } else { Err(Error::internal(io::Error::other("the schema is not up to date"))) }
+    }
+
+    /// Whether the database is there, however long it takes to answer: a server that is down can't be told from one with much to do by
+    /// waiting for a connection, since the pool tries again and again.
+    ///
+    /// # Errors
+    /// INTERNAL when nobody listens there, or the file is gone.
+    pub async fn reach(&self) -> Result<()> {
+        self.find()?;
+        let Some(server) = &self.server else { return Ok(()) };
+        match server.lock().await.connect().await {
+            Ok(connection) => connection.close().await.map_err(Error::internal),
+            // It is there; what it has to say, it says to those who wait too.
+            Err(sqlx::Error::Database(_)) => Ok(()),
+            Err(cause) => Err(Error::internal(cause)),
+        }
     }
 
     /// Whether the file of a register on SQLite is where it was: one that was moved, removed or replaced under the running program
@@ -246,9 +273,9 @@ type Identity = (u64, u64);
 type Identity = ();
 
 impl File {
-    /// The file that `url` names, as it is now; none of a server's, nor of a database in memory.
+    /// The file that `url` names, as it is now; none of a database in memory.
     fn of(url: &str) -> Option<Self> {
-        let path = url.starts_with("sqlite:").then(|| url.parse::<SqliteConnectOptions>().ok()).flatten()?.get_filename().to_owned();
+        let path = url.parse::<SqliteConnectOptions>().ok()?.get_filename().to_owned();
         let identity = identify(&path).ok()?;
         Some(Self { path, identity })
     }
@@ -276,8 +303,9 @@ fn options(url: &str, connections: u32, patience: Duration) -> ConnectOptions {
     options
         .max_connections(connections)
         .acquire_timeout(patience)
-        // A ping before each use costs a round trip; a broken connection fails its statement and is replaced.
-        .test_before_acquire(false)
+        // A ping before each use costs a round trip, of which one that was in use a moment ago has no need; if it broke since, it fails
+        // its statement and is replaced.
+        .test_before_acquire_if_idle_for(Duration::from_secs(1))
         .sqlx_logging(false);
     options
 }
@@ -302,11 +330,7 @@ fn sqlite(url: &str, connections: u32, patience: Duration, read_only: bool) -> C
 ///
 /// # Errors
 /// INTERNAL when the statement fails.
-pub async fn rows<M: Sparse>(
-    db: &impl ConnectionTrait,
-    select: &SelectStatement,
-    columns: &[Column<M>],
-) -> Result<Vec<M>> {
+pub async fn rows<M: Sparse>(db: &impl ConnectionTrait, select: &SelectStatement, columns: &[Column<M>]) -> Result<Vec<M>> {
     let found = db.query_all(select).await?;
     Ok(found.iter().map(|row| M::read(row, columns)).collect::<std::result::Result<_, _>>()?)
 }

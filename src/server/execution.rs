@@ -5,7 +5,10 @@ use std::{panic::AssertUnwindSafe, time::Duration};
 use async_graphql::{Request as Document, Response as Answer, ServerError, parser::types::OperationType};
 use axum::{
     body::Bytes,
-    extract::{FromRequest, Query, Request, State, rejection::{BytesRejection, QueryRejection}},
+    extract::{
+        FromRequest, Query, Request, State,
+        rejection::{BytesRejection, QueryRejection},
+    },
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -217,7 +220,7 @@ async fn execute(app: &App, document: Document, operation: OperationType, reques
     let lost = async {
         loop {
             tokio::time::sleep(DOUBT).await;
-            if let Err(cause) = app.db.check().await {
+            if let Err(cause) = app.db.reach().await {
                 break cause;
             }
         }

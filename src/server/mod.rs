@@ -32,7 +32,7 @@ use crate::{
     auth::token::Keys,
     config::Settings,
     database::Database,
-    error::{Error, Result},
+    error::Result,
     graphql::{self, Register},
 };
 
@@ -148,12 +148,7 @@ fn panic_message(cause: &(dyn std::any::Any + Send)) -> &str {
 ///
 /// # Errors
 /// INTERNAL when the database fails to close.
-pub async fn serve(
-    mut listener: tokio::net::TcpListener,
-    app: App,
-    settings: &Settings,
-    stop: impl Future<Output = ()>,
-) -> Result<()> {
+pub async fn serve(mut listener: tokio::net::TcpListener, app: App, settings: &Settings, stop: impl Future<Output = ()>) -> Result<()> {
     let db = app.db.clone();
     let service = TowerToHyperService::new(router(app, settings));
     let mut http = http1::Builder::new();

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use axum::http::StatusCode;
 use futures_util::future::join_all;
 use samregister::{audit, auth::viewer::Viewer, database::Database};
+use sea_orm::{ConnectionTrait, Statement};
 use serde_json::json;
 use tokio::{
     io::copy_bidirectional,
@@ -40,6 +41,14 @@ async fn a_file_that_is_gone_is_neither_read_nor_written_until_it_is_back() {
     assert_eq!(app.get("/readyz").await.status, StatusCode::OK);
     assert_eq!(app.office().query(READ).await["members"]["totalCount"], 1);
     assert_eq!(app.office().query(ADMISSION).await["memberAdmit"]["name"], json!("Nya"));
+}
+
+#[tokio::test]
+async fn what_is_answered_as_done_is_on_the_disk() {
+    let app = App::sqlite().await;
+    let asked = Statement::from_string(app.db.backend(), "PRAGMA synchronous");
+    let level: i64 = app.db.read().query_one_raw(asked).await.unwrap().unwrap().try_get_by_index(0).unwrap();
+    assert_eq!(level, 2, "a power cut can take back a commit unless it is FULL");
 }
 
 on_both!(changes_that_wait_for_another_program_keep_nobody_from_reading, |app| async move {
