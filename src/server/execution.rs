@@ -20,7 +20,7 @@ use super::{App, limits, panic_message};
 use crate::{
     auth::viewer::Viewer,
     error::{Error, Result},
-    graphql::{self, errors},
+    graphql::{self, errors, loaders::Rows},
 };
 
 /// The media type of the GraphQL over HTTP specification; a client that asks for it gets status codes that mean something.
@@ -197,11 +197,16 @@ async fn execute(app: &App, document: Document, operation: OperationType, reques
     if let Err(gone) = app.db.find() {
         return errors::refused(gone, request_id);
     }
-    let schema = app.schema.clone();
+    let (schema, rows) = (app.schema.clone(), Rows::default());
+    let document = document.data(rows.clone());
     let (id, asked) = (request_id.to_owned(), document.query.clone());
     let execution = async move {
         match AssertUnwindSafe(schema.execute(document)).catch_unwind().await {
-            Ok(answer) => errors::finish(answer, &asked, &id),
+            // Each list that came too late says so, which is one error and no answer; but of a deed, what was done is told.
+            Ok(answer) => match rows.check() {
+                Err(error) if operation == OperationType::Query => errors::refused(error, &id),
+                _ => errors::finish(answer, &asked, &id),
+            },
             Err(cause) => {
                 let cause = panic_message(&*cause).to_owned();
                 errors::refused(Error::internal(std::io::Error::other(format!("a resolver panicked: {cause}"))), &id)

@@ -438,6 +438,21 @@ async fn lists_within_lists_are_weighed_before_they_are_answered() {
 }
 
 #[tokio::test]
+async fn an_answer_that_grows_beyond_what_was_weighed_is_broken_off() {
+    let app = App::sqlite().await;
+    let header = "key,name,org_number,county,municipalities,contact_area,joined_on,left_on,billing_email,peppol_id,buyer_reference,\
+        address_line,postal_code,city,successor,leaving_reason,former_names\n";
+    let members = (0..80).map(|number| format!("m{number},Förbundet {number},,,,Södra,2010-01-01,,,,,,,,,,\n"));
+    app.import(&[("members.csv", &members.fold(header.to_owned(), |text, member| text + &member))]).await;
+    let area = "contactArea { members { name contactArea { members { name } } } }";
+    let few = app.office().query(&format!("{{ members(first: 1) {{ nodes {{ {area} }} }} }}")).await;
+    assert_eq!(few["members"]["nodes"][0]["contactArea"]["members"].as_array().unwrap().len(), 80);
+    let many = app.office().query(&format!("{{ members(first: 18) {{ nodes {{ {area} }} }} }}")).await;
+    is_refused(&many, StatusCode::OK, "INVALID");
+    assert_eq!(many.error()["message"], "query answers more than 100000 rows in lists that have no pages; ask for less");
+}
+
+#[tokio::test]
 async fn the_explorers_introspection_is_within_the_limits() {
     let introspection = include_str!("introspection.graphql");
     let answer = App::sqlite().await.office().query(introspection).await;
