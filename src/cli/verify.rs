@@ -17,13 +17,13 @@ use crate::{
     auth::viewer::Viewer,
     database::Database,
     error::{self, Error, Faults},
-    page, revenue, swedish, terms,
+    page, revenue, search, swedish, terms,
 };
 
 /// Check everything that must hold in the register
 ///
 /// The audit trail's chain; invoices against their lines, payments and credit notes; the totals by month; gapless series of numbers; the
-/// deadlines and successors of agreements; with SQLite also references between rows and the file itself. Changes nothing.
+/// deadlines and successors of agreements; the words that the search finds things by; with SQLite also references between rows and the file itself. Changes nothing.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
@@ -40,7 +40,8 @@ pub struct Options {}
 pub async fn run(_: Options) -> Result {
     let settings = settings()?;
     let db = open(&settings).await?;
-    let mut checks = vec![audit::breaches(&db).await?, revenue::breaches(&db).await?, of_agreements(&db).await?];
+    let mut checks =
+        vec![audit::breaches(&db).await?, revenue::breaches(&db).await?, of_agreements(&db).await?, search::breaches(&db).await?];
     if db.backend() == DbBackend::Sqlite {
         checks.extend([of_references(&db).await?, of_file(&db).await?]);
     }
