@@ -65,7 +65,9 @@ impl Noun {
     /// Finds the texts of things: an id, a text, and whether it is a JSON value whose texts are meant.
     fn texts(self) -> &'static str {
         match self {
-            Self::Activity => "SELECT id, name, 0 FROM activity WHERE id {among} UNION ALL SELECT id, slug, 0 FROM activity WHERE id {among}",
+            Self::Activity => {
+                "SELECT id, name, 0 FROM activity WHERE id {among} UNION ALL SELECT id, slug, 0 FROM activity WHERE id {among}"
+            }
             Self::Agreement => {
                 "SELECT id, number, 0 FROM agreement WHERE id {among} AND number IS NOT NULL \
                  UNION ALL SELECT a.id, m.name, 0 FROM agreement a JOIN member m ON m.id = a.member_id WHERE a.id {among} \

@@ -66,11 +66,7 @@ const SOURCES: [Source; 8] = [
     },
     Source { table: "member_former_name", columns: &["member_id", "name"], stale: &[ITS_MEMBER, AGREEMENTS_OF_ITS_MEMBER] },
     Source { table: "member_municipality", columns: &["member_id", "municipality"], stale: &[ITS_MEMBER] },
-    Source {
-        table: "organisation",
-        columns: &["name"],
-        stale: &[("AGREEMENT", "id", "FROM agreement WHERE organisation_id = {row}.id")],
-    },
+    Source { table: "organisation", columns: &["name"], stale: &[("AGREEMENT", "id", "FROM agreement WHERE organisation_id = {row}.id")] },
     Source {
         table: "activity",
         columns: &["name", "slug"],
@@ -97,7 +93,8 @@ impl Source {
     /// The statements that note what is stale for a row.
     fn notes(&self, row: &str) -> String {
         let note = |(noun, id, from): &Stale| {
-            format!("INSERT INTO search_stale (subject_id, noun) SELECT {id}, '{noun}' {from} ON CONFLICT DO NOTHING;\n").replace("{row}", row)
+            format!("INSERT INTO search_stale (subject_id, noun) SELECT {id}, '{noun}' {from} ON CONFLICT DO NOTHING;\n")
+                .replace("{row}", row)
         };
         self.stale.iter().map(note).collect()
     }
@@ -119,12 +116,7 @@ impl Source {
                  CREATE TRIGGER {name} AFTER {event_name} ON {table} FOR EACH ROW {when} EXECUTE FUNCTION {name}();\n"
             )
         };
-        [
-            each("insert", "", &["NEW"]),
-            each("update", &format!("WHEN ({changed})"), &["OLD", "NEW"]),
-            each("delete", "", &["OLD"]),
-        ]
-        .concat()
+        [each("insert", "", &["NEW"]), each("update", &format!("WHEN ({changed})"), &["OLD", "NEW"]), each("delete", "", &["OLD"])].concat()
     }
 }
 

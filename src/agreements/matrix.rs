@@ -42,7 +42,9 @@ pub async fn columns(db: &Database, viewer: &Viewer, on: NaiveDate, slugs: &[Str
     let (by_volunteers, mut activities): (Vec<_>, Vec<_>) = running.into_iter().partition(is_by_volunteers);
     // A column whose agreements are another's would look as if nobody took part.
     let sight = viewer.sees(Realm::Agreements);
-    activities.retain(|activity| sight.all || sight.activities.contains(&activity.slug) || (sight.activities.is_empty() && sight.member.is_some()));
+    activities.retain(|activity| {
+        sight.all || sight.activities.contains(&activity.slug) || (sight.activities.is_empty() && sight.member.is_some())
+    });
     Ok(Columns { activities, by_volunteers })
 }
 

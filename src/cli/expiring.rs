@@ -144,7 +144,11 @@ fn for_eyes(found: &[Expiring], window: Window) -> String {
         return format!("no agreement has a deadline from {from} to {to}\n");
     }
     let has = if found.len() == 1 { "has" } else { "have" };
-    format!("{}\n{} {has} a deadline from {from} to {to}\n", table(&grid(found, |(_, name)| name, ToString::to_string)), count(found.len(), "agreement"))
+    format!(
+        "{}\n{} {has} a deadline from {from} to {to}\n",
+        table(&grid(found, |(_, name)| name, ToString::to_string)),
+        count(found.len(), "agreement")
+    )
 }
 
 /// What programs read.

@@ -72,8 +72,7 @@ impl ActivityMatrix {
         let columns = asked::<Member>(ctx, &[&["edges", "node", "member"], &["nodes", "member"]]);
         let (on, args) = (self.as_of, page::args(first, after, last, before));
         let slice = matrix::members_on(database(ctx), viewer(ctx), on, &args, &columns).await?;
-        let count: page::Count =
-            Arc::new(move |ctx| Box::pin(async move { matrix::count(database(ctx), viewer(ctx), on).await }));
+        let count: page::Count = Arc::new(move |ctx| Box::pin(async move { matrix::count(database(ctx), viewer(ctx), on).await }));
         let asked_with = AskedWith { as_of: on, activities: self.activities.iter().map(|row| row.id).collect() };
         Ok(Connection::telling(slice, asked_with, count))
     }
@@ -251,8 +250,7 @@ impl MatrixQuery {
         let compared_to = take(compared_to, "comparedTo", &mut faults).map(|day| day.0);
         matrix::check(compared_to, as_of, &mut faults);
         let slugs = activity.unwrap_or_default();
-        let slugs: Vec<_> =
-            slugs.iter().enumerate().map(|(place, slug)| faults.text(&format!("activity.{place}"), slug, LINE)).collect();
+        let slugs: Vec<_> = slugs.iter().enumerate().map(|(place, slug)| faults.text(&format!("activity.{place}"), slug, LINE)).collect();
         faults.finish()?;
         let columns = and(asked::<Activity>(ctx, &[&["activities", "activity"], &["byVolunteers"]]), activity::Column::Slug);
         let found = matrix::columns(database(ctx), viewer(ctx), as_of, &slugs, &columns).await?;

@@ -127,7 +127,10 @@ async fn expiring_now(db: &Database) -> Result<Vec<(Within, i64)>> {
         counts.insert((activity.unwrap_or_default(), kind.word()), found);
     }
     let rows = counts.into_iter().flat_map(|((activity, kind), counts)| {
-        WITHIN.into_iter().zip(counts).map(move |(within, count)| (Within { activity: activity.clone(), kind: kind.to_owned(), within }, count))
+        WITHIN
+            .into_iter()
+            .zip(counts)
+            .map(move |(within, count)| (Within { activity: activity.clone(), kind: kind.to_owned(), within }, count))
     });
     Ok(rows.collect())
 }

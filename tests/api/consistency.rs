@@ -8,7 +8,10 @@ const AGREEMENTS: &str = "key,number,kind,direction,activity,counterparty,templa
 
 /// Templates with an old and a new version, one with a draft beyond, and one without any that is in use.
 const FILES: &[(&str, &str)] = &[
-    ("members.csv", "key,name,org_number,county,municipalities,contact_area,joined_on,left_on\nale,Ale,,,,,2015-01-01,\nbo,Boden,,,,,2015-01-01,\n"),
+    (
+        "members.csv",
+        "key,name,org_number,county,municipalities,contact_area,joined_on,left_on\nale,Ale,,,,,2015-01-01,\nbo,Boden,,,,,2015-01-01,\n",
+    ),
     (
         "activities.csv",
         "key,slug,name,purpose,goal,funding,starts_on,ends_on\nbip,bip,BIP,,,SPECIAL_FEE,2020-01-01,\nind,indikatorer,Indikatorer,,,SPECIAL_FEE,2020-01-01,\n",
@@ -35,7 +38,9 @@ const FILES: &[(&str, &str)] = &[
 
 async fn fill(app: &App) {
     let row = |n: usize, member: &str, activity: &str, template: &str, starts_on: &str| {
-        format!("g{n},2026-000{n},PARTICIPATION,INCOME,{activity},{member},{template},{starts_on},,1,,2025-12-01T09:00:00Z,2025-12-02,,,,,\n")
+        format!(
+            "g{n},2026-000{n},PARTICIPATION,INCOME,{activity},{member},{template},{starts_on},,1,,2025-12-01T09:00:00Z,2025-12-02,,,,,\n"
+        )
     };
     let rows = [
         row(1, "ale", "bip", ",", "2026-01-01"),
@@ -92,7 +97,8 @@ on_both!(agreements_that_are_not_uniform_are_listed_with_the_reason, |app| async
     assert_eq!(deviating(app.office(), json!({})).await, before);
 
     fill_in(&app, &[("2026-0002", r#"{"plats":"Åre","färg":"röd","dagar":7}"#), ("2026-0004", r#"{"plats":"Kiruna"}"#)]).await;
-    let after = are(&[("2026-0001", &["NO_TEMPLATE"]), ("2026-0002", &["OLD_VERSION", "PARAMETERS"]), ("2026-0003", &["NO_CURRENT_VERSION"])]);
+    let after =
+        are(&[("2026-0001", &["NO_TEMPLATE"]), ("2026-0002", &["OLD_VERSION", "PARAMETERS"]), ("2026-0003", &["NO_CURRENT_VERSION"])]);
     assert_eq!(deviating(app.office(), json!({})).await, after);
     let answer = app.office().ask(QUESTION, json!({ "first": 2 })).await;
     let page = &answer["templateConsistency"];
@@ -148,7 +154,10 @@ on_both!(parameters_are_told_alike_in_rust_and_in_sql, |app| async move {
 on_both!(texts_are_compared_only_when_asked_for, |app| async move {
     fill(&app).await;
     app.statements();
-    app.office().query("{ templateConsistency { nodes { reasons agreement { number } version { version } current { version } } } }").await.data();
+    app.office()
+        .query("{ templateConsistency { nodes { reasons agreement { number } version { version } current { version } } } }")
+        .await
+        .data();
     let statements = app.statements();
     assert!(statements.len() == 5 && !statements.iter().any(|sql| sql.contains("body")), "{statements:#?}");
     let bad = app.office().ask(QUESTION, json!({ "first": 201, "after": "x", "filter": { "asOf": "x" } })).await;

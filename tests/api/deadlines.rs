@@ -153,7 +153,10 @@ on_both!(the_calendar_tells_each_what_it_may_see, |app| async move {
     let samples = Samples::fill(&app).await;
     let names = async |caller: Caller<'_>, parameters: &str| {
         let found = events(&caller.get(&format!("/files/expiring.ics{parameters}")).await);
-        found.into_values().map(|event| value(&event, "SUMMARY").split(' ').nth(1).unwrap().to_owned()).collect::<std::collections::BTreeSet<_>>()
+        found
+            .into_values()
+            .map(|event| value(&event, "SUMMARY").split(' ').nth(1).unwrap().to_owned())
+            .collect::<std::collections::BTreeSet<_>>()
     };
     let are = |numbers: &[&str]| numbers.iter().map(|number| (*number).to_owned()).collect::<std::collections::BTreeSet<_>>();
     assert_eq!(names(app.member(samples.id("alfa")), "").await, are(&["2026-7001"]));

@@ -124,11 +124,8 @@ on_both!(the_matrix_takes_the_same_statements_whatever_its_size, |app| async mov
         for n in 0..size {
             writeln!(files[0].1, "m{n},Förbund {n:03},,,,,2015-01-01,").unwrap();
             writeln!(files[1].1, "a{n},a-{n:03},Verksamhet {n:03},,,SPECIAL_FEE,2020-01-01,").unwrap();
-            writeln!(
-                files[2].1,
-                "g{n},2024-{n:04},PARTICIPATION,INCOME,a{n},m{n},,,2024-01-01,,1,,2023-12-01T09:00:00Z,2023-12-02,,,,,"
-            )
-            .unwrap();
+            writeln!(files[2].1, "g{n},2024-{n:04},PARTICIPATION,INCOME,a{n},m{n},,,2024-01-01,,1,,2023-12-01T09:00:00Z,2023-12-02,,,,,")
+                .unwrap();
         }
         let files: Vec<_> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
         app.import(&files).await;

@@ -88,7 +88,28 @@ on_both!(words_are_found_by_their_beginnings, |app| async move {
 
 on_both!(what_is_searched_for_means_nothing_to_the_database, |app| async move {
     Samples::fill(&app).await;
-    for text in ["*", "\"", "'", "a* OR b*", "alfa NOT beta", "NEAR(alfa beta)", "words:alfa", "^alfa^beta", "alfa | beta", "alfa & !beta", "alfa <-> beta", ":*", "()", "-", "%", "_", "\\", "😀", "{}", "alfa'):*|'mbeta"] {
+    for text in [
+        "*",
+        "\"",
+        "'",
+        "a* OR b*",
+        "alfa NOT beta",
+        "NEAR(alfa beta)",
+        "words:alfa",
+        "^alfa^beta",
+        "alfa | beta",
+        "alfa & !beta",
+        "alfa <-> beta",
+        ":*",
+        "()",
+        "-",
+        "%",
+        "_",
+        "\\",
+        "😀",
+        "{}",
+        "alfa'):*|'mbeta",
+    ] {
         let found = find(app.office(), text).await;
         let words = text.chars().any(char::is_alphanumeric);
         assert!(found == none(), "{text} finds {found:?}, having words: {words}");
@@ -106,21 +127,50 @@ on_both!(the_index_follows_every_change, |app| async move {
     let samples = Samples::fill(&app).await;
     let office = app.office();
     let done = async |document: &str, input: serde_json::Value| office.ask(document, json!({ "input": input })).await.data().clone();
-    done("mutation($input: MemberUpdateInput!) { memberUpdate(input: $input) { id } }", json!({ "member": samples.id("alfa"), "name": "Finsam Åsele", "municipalities": ["Åsele"] })).await;
+    done(
+        "mutation($input: MemberUpdateInput!) { memberUpdate(input: $input) { id } }",
+        json!({ "member": samples.id("alfa"), "name": "Finsam Åsele", "municipalities": ["Åsele"] }),
+    )
+    .await;
     // By the new name and by the old one, the agreements with it, too; and no more by the municipality that it had.
     for text in ["åsele", "Samordningsförbundet Alfa"] {
-        assert_eq!((members(&app, text).await, agreements(&app, text).await), (vec!["Finsam Åsele".to_owned()], vec!["UTKAST".to_owned(), "2026-7001".to_owned()]), "{text}");
+        assert_eq!(
+            (members(&app, text).await, agreements(&app, text).await),
+            (vec!["Finsam Åsele".to_owned()], vec!["UTKAST".to_owned(), "2026-7001".to_owned()]),
+            "{text}"
+        );
     }
     assert_eq!(members(&app, "alfaby").await, Vec::<String>::new());
-    done("mutation($input: OrganisationUpdateInput!) { organisationUpdate(input: $input) { id } }", json!({ "organisation": samples.id("gamma"), "name": "Delta AB" })).await;
+    done(
+        "mutation($input: OrganisationUpdateInput!) { organisationUpdate(input: $input) { id } }",
+        json!({ "organisation": samples.id("gamma"), "name": "Delta AB" }),
+    )
+    .await;
     assert_eq!((agreements(&app, "delta").await, agreements(&app, "gamma").await), (vec!["2026-7003".to_owned()], vec![]));
-    done("mutation($input: ActivityUpdateInput!) { activityUpdate(input: $input) { id } }", json!({ "activity": samples.id("bip"), "name": "Ärendestöd" })).await;
+    done(
+        "mutation($input: ActivityUpdateInput!) { activityUpdate(input: $input) { id } }",
+        json!({ "activity": samples.id("bip"), "name": "Ärendestöd" }),
+    )
+    .await;
     let [_, activities, templates, found] = find(app.office(), "ärende").await;
-    assert_eq!((activities, templates, found), (vec!["bip".to_owned()], vec!["nytt".to_owned()], vec!["2026-7001".to_owned(), "2026-7003".to_owned()]));
-    done("mutation($input: MemberAdmitInput!) { memberAdmit(input: $input) { id } }", json!({ "name": "Ny i Öckerö", "joinedOn": "2027-01-01" })).await;
+    assert_eq!(
+        (activities, templates, found),
+        (vec!["bip".to_owned()], vec!["nytt".to_owned()], vec!["2026-7001".to_owned(), "2026-7003".to_owned()])
+    );
+    done(
+        "mutation($input: MemberAdmitInput!) { memberAdmit(input: $input) { id } }",
+        json!({ "name": "Ny i Öckerö", "joinedOn": "2027-01-01" }),
+    )
+    .await;
     assert_eq!(members(&app, "öck").await, ["Ny i Öckerö"]);
     // What was refused is not found.
-    office.ask("mutation($input: MemberAdmitInput!) { memberAdmit(input: $input) { id } }", json!({ "input": { "name": "Tagen", "orgNumber": "222000-1834", "joinedOn": "2027-01-01" } })).await.reason();
+    office
+        .ask(
+            "mutation($input: MemberAdmitInput!) { memberAdmit(input: $input) { id } }",
+            json!({ "input": { "name": "Tagen", "orgNumber": "222000-1834", "joinedOn": "2027-01-01" } }),
+        )
+        .await
+        .reason();
     assert_eq!(members(&app, "tagen").await, Vec::<String>::new());
     // An import that changes names, and the same again.
     let files = [("organisations.csv", "key,name,org_number\ngamma,Epsilon AB,802555-0008\n")];
@@ -152,7 +202,10 @@ on_both!(each_finds_what_it_may_see, |app| async move {
     // With pages and other filters.
     let page = "query($after: String) { agreements(first: 1, after: $after, filter: { search: \"2026\", kind: [PARTICIPATION] }) { totalCount pageInfo { endCursor hasNextPage } nodes { number } } }";
     let first = app.office().ask(page, json!({})).await["agreements"].clone();
-    assert_eq!((&first["nodes"], &first["totalCount"], &first["pageInfo"]["hasNextPage"]), (&json!([{ "number": "2026-7001" }]), &json!(2), &json!(true)));
+    assert_eq!(
+        (&first["nodes"], &first["totalCount"], &first["pageInfo"]["hasNextPage"]),
+        (&json!([{ "number": "2026-7001" }]), &json!(2), &json!(true))
+    );
     let next = app.office().ask(page, json!({ "after": first["pageInfo"]["endCursor"] })).await["agreements"].clone();
     assert_eq!((&next["nodes"], &next["pageInfo"]["hasNextPage"]), (&json!([{ "number": "2026-7002" }]), &json!(false)));
 });
@@ -169,7 +222,11 @@ async fn past_the_program(app: &App, statements: &[&str]) {
 on_both!(a_register_from_before_is_searched_after_it_is_migrated, |app| async move {
     Samples::fill(&app).await;
     let stale = "INSERT INTO search_stale (subject_id, noun) SELECT id,";
-    past_the_program(&app, &["DELETE FROM search_document", &format!("{stale} 'MEMBER' FROM member"), &format!("{stale} 'AGREEMENT' FROM agreement")]).await;
+    past_the_program(
+        &app,
+        &["DELETE FROM search_document", &format!("{stale} 'MEMBER' FROM member"), &format!("{stale} 'AGREEMENT' FROM agreement")],
+    )
+    .await;
     assert_eq!(find(app.office(), "alfa").await, none());
     app.db.migrate().await.unwrap();
     assert_eq!((members(&app, "alfa").await.len(), agreements(&app, "alfa").await.len()), (1, 2));
@@ -178,14 +235,21 @@ on_both!(a_register_from_before_is_searched_after_it_is_migrated, |app| async mo
 on_both!(verify_finds_what_the_search_has_wrong, |app| async move {
     let samples = Samples::fill(&app).await;
     assert_eq!(search::breaches(&app.db).await.unwrap(), Vec::<String>::new());
-    past_the_program(&app, &["UPDATE member SET name = 'Omdöpt' WHERE name LIKE '%Alfa'", "UPDATE search_document SET words = 'vx' WHERE words LIKE 'vbip%'"]).await;
+    past_the_program(
+        &app,
+        &["UPDATE member SET name = 'Omdöpt' WHERE name LIKE '%Alfa'", "UPDATE search_document SET words = 'vx' WHERE words LIKE 'vbip%'"],
+    )
+    .await;
     let mut found = search::breaches(&app.db).await.unwrap();
     found.sort();
     assert_eq!(found.len(), 4, "{found:#?}");
     let program = app.program().arg("verify").output().unwrap();
     assert_eq!(program.status.code(), Some(3));
     let activity = samples.id("bip").replace('_', " ");
-    assert!(String::from_utf8_lossy(&program.stdout).contains(&format!("{activity} is searched for by other words than it has")), "{found:#?}");
+    assert!(
+        String::from_utf8_lossy(&program.stdout).contains(&format!("{activity} is searched for by other words than it has")),
+        "{found:#?}"
+    );
 
     // The next change, whatever it is about, makes anew what was noted as stale; triggers noted it though the program did not write it.
     let mut change = audit::begin(&app.db, &Viewer::operator("test"), "test").await.unwrap();
