@@ -182,7 +182,7 @@ on_both!(what_expires_is_written_in_four_ways, |app| async move {
     let table = expiring("--within-days 90").done();
     insta::allow_duplicates!(insta::assert_snapshot!(table, @r"
     Number     Counterparty               Activity     Kind           Deadline  Date        Days left  Reason
-    ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+    ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
     2026-7001  Samordningsförbundet Alfa  BIP          PARTICIPATION  NOTICE    2026-12-31         40  prolonged by 12 months unless notice is given
     2026-7002  Samordningsförbundet Beta  Indikatorer  PARTICIPATION  END       2027-01-31         71  ends, nothing prolongs it
     2026-7003  Konsult Gamma AB           BIP          ASSIGNMENT     END       2027-02-10         81  ends, nothing prolongs it

@@ -10,7 +10,7 @@ const AGREEMENTS: &str = "key,number,kind,direction,activity,counterparty,templa
 const FILES: &[(&str, &str)] = &[
     (
         "members.csv",
-        "key,name,org_number,county,municipalities,contact_area,joined_on,left_on\nale,Ale,,,,,2015-01-01,\nbo,Boden,,,,,2015-01-01,\n",
+        "key,name,org_number,county,municipalities,contact_area,joined_on,left_on,billing_email,peppol_id,buyer_reference,address_line,postal_code,city\nale,Ale,,,,,2015-01-01,,,,,,,\nbo,Boden,,,,,2015-01-01,,,,,,,\n",
     ),
     (
         "activities.csv",

@@ -9,8 +9,8 @@ use crate::app::{App, Caller, on_both};
 const FILES: &[(&str, &str)] = &[
     (
         "members.csv",
-        "key,name,org_number,county,municipalities,contact_area,joined_on,left_on\n\
-         ale,Ale,,,,,2015-01-01,\nbo,Boden,,,,,2015-01-01,2026-06-30\no,Öckerö,,,,,2015-01-01,\nny,Ystad,,,,,2027-01-01,\n",
+        "key,name,org_number,county,municipalities,contact_area,joined_on,left_on,billing_email,peppol_id,buyer_reference,address_line,postal_code,city\n\
+         ale,Ale,,,,,2015-01-01,,,,,,,\nbo,Boden,,,,,2015-01-01,2026-06-30,,,,,,\no,Öckerö,,,,,2015-01-01,,,,,,,\nny,Ystad,,,,,2027-01-01,,,,,,,\n",
     ),
     (
         "activities.csv",
@@ -122,7 +122,7 @@ on_both!(the_matrix_takes_the_same_statements_whatever_its_size, |app| async mov
     for size in [2, 40] {
         let mut files: Vec<_> = FILES.iter().map(|(name, text)| (*name, (*text).to_owned())).collect();
         for n in 0..size {
-            writeln!(files[0].1, "m{n},Förbund {n:03},,,,,2015-01-01,").unwrap();
+            writeln!(files[0].1, "m{n},Förbund {n:03},,,,,2015-01-01,,,,,,,").unwrap();
             writeln!(files[1].1, "a{n},a-{n:03},Verksamhet {n:03},,,SPECIAL_FEE,2020-01-01,").unwrap();
             writeln!(files[2].1, "g{n},2024-{n:04},PARTICIPATION,INCOME,a{n},m{n},,,2024-01-01,,1,,2023-12-01T09:00:00Z,2023-12-02,,,,,")
                 .unwrap();

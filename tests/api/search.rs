@@ -279,7 +279,7 @@ on_both!(the_search_goes_by_its_index, |app| async move {
     let snapshot = app.db.snapshot().await.unwrap();
     if backend == DbBackend::Postgres {
         // So small a table is else read from end to end.
-        snapshot.execute_unprepared("SET LOCAL enable_seqscan = off").await.unwrap();
+        snapshot.execute_unprepared("SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = off").await.unwrap();
     }
     let statement = Statement { sql: format!("{explain} {sql}"), values, db_backend: backend };
     let rows = snapshot.query_all_raw(statement).await.unwrap();
