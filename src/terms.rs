@@ -3,7 +3,6 @@
 use ::entity::{
     activity,
     agreement::{Column, Entity},
-    id::MemberId,
     kind::AgreementKind,
     member,
     term::{Status, Term, add_months},
@@ -231,8 +230,12 @@ pub fn deadline_within(backend: DbBackend, from: NaiveDate, to: NaiveDate) -> Co
     pending.add(Condition::any().add(fixed).add(recurring))
 }
 
-/// The agreements that a member has in force on `on` or signed for later.
+/// The agreement is signed, whenever that was, and goes on after `last` or begins only then. No status as of a day says this: what ends
+/// as of last year must also see what was signed since.
 #[must_use]
-pub fn unfinished_of(member: MemberId, on: NaiveDate) -> Condition {
-    Condition::all().add(column(Column::MemberId).eq(member)).add(has_status(&[Status::Signed, Status::Active, Status::NoticeGiven], on))
+pub fn outlives(last: NaiveDate) -> Condition {
+    Condition::all()
+        .add(column(Column::SignedOn).is_not_null())
+        .add(column(Column::WithdrawnOn).is_null())
+        .add(not_ended_by(last.succ_opt().unwrap_or(last)))
 }

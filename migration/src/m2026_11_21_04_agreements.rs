@@ -36,7 +36,6 @@ CREATE TABLE agreement (
     CHECK (ends_on >= starts_on),
     CHECK ((offered_at IS NULL) = (number IS NULL)),
     CHECK (signed_on IS NULL OR offered_at IS NOT NULL),
-    CHECK (signed_on IS NULL OR withdrawn_on IS NULL),
     CHECK (notice_given_on IS NULL OR (signed_on IS NOT NULL AND ends_on IS NOT NULL)),
     CHECK (renewal_months IS NULL OR ends_on IS NOT NULL),
     CHECK ((fee_basis IS NULL) = (vat_rate IS NULL)),

@@ -7,7 +7,7 @@ use ::entity::{
     kind::SubjectKind,
 };
 use chrono::NaiveDate;
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::launch::{snapshot, snapshot_or_faults};
 use crate::{
@@ -18,19 +18,6 @@ use crate::{
     terms,
 };
 
-/// A signed agreement whose term reaches beyond `last`, whenever it was signed. No status as of a day says this: closing an
-/// activity as of last year must also see what was signed since.
-fn outlives(last: NaiveDate) -> Condition {
-    let ends_later = Condition::any()
-        .add(Column::EndsOn.is_null())
-        .add(Column::EndsOn.gt(last))
-        .add(Condition::all().add(Column::RenewalMonths.is_not_null()).add(Column::NoticeGivenOn.is_null()));
-    let replaced_later = Condition::any()
-        .add(Column::ReplacedFrom.is_null())
-        .add(last.succ_opt().map_or_else(|| Column::ReplacedFrom.gt(last), |after| Column::ReplacedFrom.gt(after)));
-    Condition::all().add(Column::SignedOn.is_not_null()).add(Column::WithdrawnOn.is_null()).add(ends_later).add(replaced_later)
-}
-
 /// # Errors
 /// CONFLICT `AGREEMENTS_IN_FORCE` with the numbers of the participation agreements that would go on after the activity's last day.
 pub(super) async fn expect_no_agreements_after(change: &Change, row: &activity::Model, last: NaiveDate) -> Result<()> {
@@ -39,7 +26,7 @@ pub(super) async fn expect_no_agreements_after(change: &Change, row: &activity::
         .column(Column::Number)
         .filter(Column::ActivityId.eq(row.id))
         .filter(terms::is_participation())
-        .filter(outlives(last))
+        .filter(terms::outlives(last))
         .order_by_asc(Column::NumberKey)
         .into_tuple()
         .all(change.tx())

@@ -9,7 +9,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, erro
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::viewer::{Role, Viewer};
+use super::viewer::{OPERATOR, Role, Viewer};
 use crate::config::{self, Settings, VerificationKey};
 use crate::error::{Error, Faults, LINE, Result};
 
@@ -168,8 +168,9 @@ fn check_times(claims: &Value, now: DateTime<Utc>) -> Result<()> {
 
 fn viewer_of(claims: &Value) -> Result<Viewer> {
     let subject = claims["sub"].as_str().unwrap_or_default();
-    if subject.trim().is_empty() || subject.chars().count() > LINE || subject.chars().any(char::is_control) {
-        return Err(refused(format!("must have a subject (sub) of 1 to {LINE} characters")));
+    let is_ours = subject.starts_with(OPERATOR);
+    if subject.trim().is_empty() || subject.chars().count() > LINE || subject.chars().any(char::is_control) || is_ours {
+        return Err(refused(format!("must have a subject (sub) of 1 to {LINE} characters that does not begin with {OPERATOR:?}")));
     }
     let mut viewer = Viewer { subject: subject.to_owned(), ..Viewer::default() };
     for word in texts(&claims["roles"], "roles")? {
@@ -410,6 +411,7 @@ mod tests {
             (json!({ "aud": null }), "no claim aud"),
             (json!({ "sub": " " }), "a subject (sub)"),
             (json!({ "sub": "a\nb" }), "a subject (sub)"),
+            (json!({ "sub": "samregister import" }), "a subject (sub)"),
             (json!({ "roles": null }), "no roles"),
             (json!({ "roles": "BOARD" }), "roles that are not a list"),
             (json!({ "roles": ["BOARD", "board"] }), "a role that is none of OFFICE, FINANCE"),

@@ -111,11 +111,14 @@ pub struct Viewer {
     pub scopes: Vec<String>,
 }
 
+/// How the subjects of the program's own commands begin; no token may have such a one.
+pub(super) const OPERATOR: &str = "samregister ";
+
 impl Viewer {
     /// The program itself, for commands that are run at the machine and not through the API.
     #[must_use]
     pub fn operator(command: &str) -> Self {
-        Self { subject: format!("samregister {command}"), roles: vec![Role::Office, Role::Auditor], ..Self::default() }
+        Self { subject: format!("{OPERATOR}{command}"), roles: vec![Role::Office, Role::Auditor], ..Self::default() }
     }
 
     /// Whether the viewer has the role.

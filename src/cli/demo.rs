@@ -141,7 +141,7 @@ impl Demo {
         let tokens: String = self.tokens.iter().map(|token| format!("{}{}\n  {}\n\n", token.role.word(), token.of, token.token)).collect();
         format!(
             "A throw-away register with {} members, {} agreements and {} invoices, gone when the server stops.\n\
-             Members are real, agreements and invoices are examples; see assets/demo/README.md.\n\n\
+             The members are real; their areas, dates of joining, agreements and invoices are examples: see assets/demo/README.md.\n\n\
              Explorer  http://{at}/graphiql\n\
              API       http://{at}/graphql\n\n\
              A token for each role:\n\n{tokens}\

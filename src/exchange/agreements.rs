@@ -25,7 +25,7 @@ use super::{
     writing::{Batch, insert, replace},
 };
 use crate::{
-    clock::day_of,
+    clock::{day_of, start_of},
     database::among,
     error::{Faults, Result, TEXT},
     swedish, terms,
@@ -99,6 +99,9 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
         replaces: cells.given("replaces").then(|| cells.optional_key("replaces")),
         parameters: cells.given("parameters").then(|| cells.optional_text("parameters", PARAMETERS)),
     };
+    // Nobody noted when an old contract was offered: at the latest on the day that it was signed.
+    let offered_at = draft.offered_at.or_else(|| draft.signed_on.filter(|_| draft.number.is_some()).map(start_of));
+    let draft = Draft { offered_at, ..draft };
     cells.check(|faults| check(&draft, faults));
     Some(draft)
 }
@@ -114,7 +117,7 @@ fn check(draft: &Draft, faults: &mut Faults) {
     faults.expect(
         draft.offered_at.is_some() == draft.number.is_some(),
         "number",
-        "must be given together with offered_at: a draft has neither",
+        "must be given together with offered_at or signed_on: a draft has none of them",
     );
     faults.expect(draft.renewal_months.is_none() || draft.ends_on.is_some(), "renewal_months", "needs ends_on, the end of the first term");
     match draft.fee_basis {
@@ -147,7 +150,6 @@ fn check_days(row: &agreement::Model, faults: &mut Faults) {
     faults.expect(not_before(row.ends_on, Some(row.starts_on)), "ends_on", "must not be before starts_on");
     faults.expect(row.signed_on.is_none() || offered_on.is_some(), "signed_on", "must be empty for what was not offered");
     faults.expect(not_before(row.signed_on, offered_on), "signed_on", "must not be before the day of offered_at");
-    faults.expect(row.withdrawn_on.is_none() || row.signed_on.is_none(), "withdrawn_on", "must be empty for what was signed");
     faults.expect(not_before(row.withdrawn_on, offered_on), "withdrawn_on", "must not be before the day of offered_at");
     if row.notice_given_on.is_some() {
         faults.expect(row.signed_on.is_some(), "notice_given_on", "must be empty for what was not signed");

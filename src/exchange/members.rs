@@ -24,9 +24,13 @@ use super::{
     writing::{Batch, insert, replace},
 };
 use crate::{
+    clock::day_of,
     database::{among, among_words},
     error::{Faults, LINE, Result},
-    members::{admission::NewBilling, former_names_of, municipalities_of},
+    members::{
+        admission::{self, NewBilling},
+        former_names_of, in_order, municipalities_of,
+    },
     swedish,
 };
 
@@ -74,6 +78,7 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
     cells.check(|faults| {
         let in_order = draft.left_on.is_none_or(|left_on| left_on >= draft.joined_on);
         faults.expect(in_order, "left_on", "must not be before joined_on");
+        admission::expect_no_bar("name", &draft.name, faults);
         // The rules of the two that have any are those of admission.
         let mut broken = Faults::default();
         draft.billing.check(MemberId::default(), "", &mut broken);
@@ -82,12 +87,6 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
         }
     });
     Some(draft)
-}
-
-fn in_order(mut municipalities: Vec<String>) -> Vec<String> {
-    municipalities.sort_by_cached_key(|name| (swedish::key(name), name.clone()));
-    municipalities.dedup();
-    municipalities
 }
 
 fn billing(cells: &mut Cells<'_>) -> NewBilling {
@@ -176,7 +175,11 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>, is_last: bool) 
         }
         let Some(draft) = import.accept(File::Members, |draft| draft.key.clone(), line) else { continue };
         let area = draft.contact_area.as_deref().and_then(|name| areas.get(&swedish::key(name))).copied();
-        let after = build(draft, id, before, area, successor);
+        let mut after = build(draft, id, before, area, successor);
+        if let Some(before) = before.filter(|before| before.row.name != after.row.name) {
+            // A file that tells of former names knows better, when this one is among them.
+            after.former_names.entry(before.row.name.clone()).or_insert_with(|| day_of(import.change.at()));
+        }
         import.put(File::Members, (SubjectKind::Member, id), before, after, &mut batch)?;
     }
     write(import, batch, &existing).await?;
@@ -219,7 +222,7 @@ async fn whole(tx: &DatabaseTransaction, rows: HashMap<String, member::Model>) -
         let id = row.id;
         let whole = Whole {
             row,
-            municipalities: in_order(municipalities.remove(&id).unwrap_or_default()),
+            municipalities: municipalities.remove(&id).unwrap_or_default(),
             billing: billing.remove(&id).unwrap_or_else(|| member_billing::Model { member_id: id, ..Default::default() }),
             former_names: former_names.remove(&id).unwrap_or_default(),
         };

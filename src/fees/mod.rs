@@ -43,14 +43,6 @@ pub async fn service_fees(db: &Database, viewer: &Viewer, members: &[MemberId], 
     Ok(allocations.into_iter().filter_map(|(member, allocation)| Some((member, quote(&rule, Some(allocation))?))).collect())
 }
 
-/// The membership fee (medlemsavgift) of a year, the same for all: the network's fixed fee in force on 1 January. Null when there is none.
-///
-/// # Errors
-/// INTERNAL when the database fails.
-pub async fn membership_fee(db: &Database, year: i32) -> Result<Option<Quote>> {
-    Ok(rule(db, FeeBasis::FixedPerYear, year).await?.and_then(|rule| quote(&rule, None)))
-}
-
 /// The network's own rule of this basis that is in force on 1 January of the year.
 async fn rule(db: &Database, basis: FeeBasis, year: i32) -> Result<Option<fee_schedule::Model>> {
     let Some(first) = NaiveDate::from_ymd_opt(year, 1, 1).filter(|_| amounts::YEARS.contains(&year)) else { return Ok(None) };

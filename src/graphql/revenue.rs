@@ -210,7 +210,8 @@ impl ActivityResult {
         self.sums.paid.into()
     }
 
-    /// With VAT: what is still to be paid, as of now, of what was invoiced during the year.
+    /// With VAT: what is still to be paid, as of now, of what was invoiced during the year. Below nought when more
+    /// was paid of the activity's lines than is left of them after credit notes, since their invoice has other lines that are unpaid.
     async fn outstanding(&self) -> Money {
         self.sums.outstanding.into()
     }

@@ -67,7 +67,7 @@ pub struct Totals {
 }
 
 /// The totals of a document with these lines. VAT is reckoned per rate on the net sum at that rate, half up
-/// (mervärdesskattelag 2023:200, 17 kap. 24 §), and then shared out over the lines. Null when a sum leaves [`Money::MAX`].
+/// (mervärdesskattelag 2023:200, 17 kap. 24 §); each line has its own, and the largest what rounding leaves over. Null when a sum leaves [`Money::MAX`].
 #[must_use]
 pub fn totals(lines: &[Priced], rounding: Money) -> Option<Totals> {
     let nets: Vec<Money> = lines.iter().map(|line| line.quantity.at(line.unit_price)).collect::<Option<_>>()?;
@@ -83,11 +83,15 @@ pub fn totals(lines: &[Priced], rounding: Money) -> Option<Totals> {
             continue;
         }
         let of_rate: Vec<usize> = (place..lines.len()).filter(|&other| lines[other].rate == line.rate).collect();
-        let weights: Vec<i64> = of_rate.iter().map(|&other| nets[other].0).collect();
-        let net = Money(weights.iter().sum());
+        let net: Money = of_rate.iter().map(|&other| nets[other]).sum();
         let vat = net.times(line.rate.percent(), 100)?;
-        for (&other, part) in of_rate.iter().zip(vat.split(&weights)) {
-            shares[other].vat = part;
+        // By the rate and not by their share of the sum, which may be next to nothing when lines cancel each other out.
+        for &other in &of_rate {
+            shares[other].vat = nets[other].times(line.rate.percent(), 100)?;
+        }
+        let left_over = vat - of_rate.iter().map(|&other| shares[other].vat).sum();
+        if let Some(&largest) = of_rate.iter().max_by_key(|&&other| (nets[other].0.abs(), std::cmp::Reverse(other))) {
+            shares[largest].vat += left_over;
         }
         rates.push(RateSum { rate: line.rate, net, vat });
     }
@@ -131,12 +135,26 @@ pub fn rates_fit_together(rates: impl IntoIterator<Item = VatRate>) -> bool {
     rates.all(|rate| (rate == VatRate::OutsideScope) == first_is_outside)
 }
 
-/// What a payment pays of each line: pro rata on the lines' gross sums with the last öre to the largest line, each part then
-/// divided as its line is. The parts always add up to the payment; without lines there are none.
+/// What each of these payments of one document pays of each of its lines. All that is paid so far is shared out pro rata on the
+/// lines' gross sums with the last öre to the largest line, each part then divided as its line is; a payment pays what that adds to
+/// the payments before it. So the parts add up to each payment, and once all is paid to each line, to the öre.
 #[must_use]
-pub fn attribute(payment: Money, lines: &[Share]) -> Vec<Share> {
+pub fn attribute(payments: &[Money], lines: &[Share]) -> Vec<Vec<Share>> {
+    let (mut paid, mut before) = (Money::ZERO, vec![Share::default(); lines.len()]);
+    let parts = payments.iter().map(|&payment| {
+        paid += payment;
+        let now = share_out(paid, lines);
+        let added = now.iter().zip(&before).map(|(now, before)| Share { net: now.net - before.net, vat: now.vat - before.vat }).collect();
+        before = now;
+        added
+    });
+    parts.collect()
+}
+
+/// What a sum covers of each line; without lines nothing.
+fn share_out(sum: Money, lines: &[Share]) -> Vec<Share> {
     let weights: Vec<i64> = lines.iter().map(|line| line.gross().0).collect();
-    let parts = payment.split(&weights).into_iter().zip(lines);
+    let parts = sum.split(&weights).into_iter().zip(lines);
     parts
         .map(|(part, line)| {
             let vat = part.times(line.vat.0, line.gross().0).unwrap_or_default();
@@ -274,6 +292,14 @@ mod tests {
     }
 
     #[test]
+    fn lines_that_cancel_out_keep_their_vat() {
+        let lines = [99_999, 10_000, -109_998].map(|price| line(1000, price, VatRate::Standard25));
+        let totals = totals(&lines, Money::ZERO).unwrap();
+        assert_eq!((totals.net, totals.vat), (Money(1), Money::ZERO));
+        assert_eq!(totals.lines, [share(99_999, 25_000), share(10_000, 2_500), share(-109_998, -27_500)]);
+    }
+
+    #[test]
     fn each_rate_has_its_own_sum() {
         let lines = [line(1000, 10_000, VatRate::Reduced6), line(1500, 10_001, VatRate::Standard25), line(1000, -5_000, VatRate::Reduced6)];
         let totals = totals(&lines, Money(37)).unwrap();
@@ -320,17 +346,38 @@ mod tests {
     #[test]
     fn a_part_payment_is_attributed_pro_rata_and_adds_up() {
         let lines = [share(1_000_000, 250_000), share(500_000, 125_000), share(200_000, 0)];
-        let parts = attribute(Money(100_000), &lines);
+        let parts = attribute(&[Money(100_000)], &lines).remove(0);
         // 100 000 / 2 075 000 of each line: 60 240.96 and 30 120.48 and 9 638.55; the last öre goes to the largest.
         assert_eq!(parts.iter().map(|part| part.gross().0).collect::<Vec<_>>(), [60_241, 30_120, 9_639]);
         assert_eq!(parts[0], share(48_193, 12_048));
         assert_eq!(parts[2], share(9_639, 0));
         for payment in [1, 2, 3, 7, 99_999, 2_075_000, 5_000_000] {
-            assert_eq!(attribute(Money(payment), &lines).iter().map(|part| part.gross()).sum::<Money>(), Money(payment));
+            let parts = attribute(&[Money(payment)], &lines).remove(0);
+            assert_eq!(parts.iter().map(|part| part.gross()).sum::<Money>(), Money(payment));
         }
-        assert_eq!(attribute(Money(2_075_000), &lines), lines);
-        assert_eq!(attribute(Money(100), &[share(0, 0)]), [share(100, 0)]);
-        assert!(attribute(Money(100), &[]).is_empty());
+        assert_eq!(attribute(&[Money(2_075_000)], &lines), [lines.to_vec()]);
+        assert_eq!(attribute(&[Money(100)], &[share(0, 0)]), [[share(100, 0)]]);
+        assert_eq!(attribute(&[Money(100)], &[]), [[]]);
+    }
+
+    #[test]
+    fn part_payments_together_pay_every_line_to_the_ore() {
+        // 0.33 + 0.08 each: a payment by itself would round its VAT anew each time.
+        let lines = [share(33, 8), share(33, 8), share(7, 2)];
+        for first in 1..90 {
+            for second in 1..(91 - first) {
+                let payments = [Money(first), Money(second), Money(91 - first - second)];
+                let parts = attribute(&payments, &lines);
+                for (payment, parts) in payments.iter().zip(&parts) {
+                    assert_eq!(parts.iter().map(|part| part.gross()).sum::<Money>(), *payment);
+                }
+                for (place, line) in lines.iter().enumerate() {
+                    let net = parts.iter().map(|parts| parts[place].net).sum::<Money>();
+                    let vat = parts.iter().map(|parts| parts[place].vat).sum::<Money>();
+                    assert_eq!(Share { net, vat }, *line, "{payments:?}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::{cmp::max, collections::HashMap};
 
 use ::entity::{
-    id::InvoiceId,
+    id::{InvoiceId, InvoiceLineId, PaymentId},
     invoice::{Column, Entity, Model},
     invoice_line,
     kind::InvoiceKind,
@@ -16,7 +16,10 @@ use sea_orm::{
     sea_query::{Expr, Query},
 };
 
-use super::amounts::{Priced, Settlement, rates_fit_together, settlement, totals};
+use super::{
+    amounts::{self, Priced, Settlement, Share, rates_fit_together, settlement, totals},
+    payments,
+};
 use crate::{
     database::{among, rows},
     error::Result,
@@ -70,8 +73,8 @@ fn name(invoice: &Model) -> String {
 struct Parts {
     lines: HashMap<InvoiceId, Vec<invoice_line::Model>>,
     payments: HashMap<InvoiceId, Vec<payment::Model>>,
-    /// What was shared out of each payment, net and VAT.
-    shared: HashMap<::entity::id::PaymentId, Money>,
+    /// What each payment pays of each line.
+    shared: HashMap<(PaymentId, InvoiceLineId), Share>,
     credit_notes: HashMap<InvoiceId, Vec<Model>>,
 }
 
@@ -89,15 +92,16 @@ impl Parts {
         for line in rows::<invoice_line::Model>(db, &lines, &invoice_line::Model::every_column()).await? {
             parts.lines.entry(line.invoice_id).or_default().push(line);
         }
-        let payments = payment::Entity::find().filter(among(backend, Expr::col(payment::Column::InvoiceId), ids())).all(db).await?;
+        let mut found = payment::Entity::find().filter(among(backend, Expr::col(payment::Column::InvoiceId), ids())).all(db).await?;
         let shares = payment_line::Entity::find()
-            .filter(among(backend, Expr::col(payment_line::Column::PaymentId), payments.iter().map(|payment| payment.id)))
+            .filter(among(backend, Expr::col(payment_line::Column::PaymentId), found.iter().map(|payment| payment.id)))
             .all(db)
             .await?;
         for share in shares {
-            *parts.shared.entry(share.payment_id).or_default() += share.net + share.vat;
+            parts.shared.insert((share.payment_id, share.line_id), Share { net: share.net, vat: share.vat });
         }
-        for payment in payments {
+        found.sort_by(|one, other| payments::order(one).cmp(&payments::order(other)));
+        for payment in found {
             parts.payments.entry(payment.invoice_id).or_default().push(payment);
         }
         let credit_notes = Entity::find().filter(among(backend, Expr::col(Column::CreditsId), ids())).all(db).await?;
@@ -116,11 +120,14 @@ impl Parts {
         let payments = self.payments.get(&invoice.id).map(Vec::as_slice).unwrap_or_default();
         let credit_notes = self.credit_notes.get(&invoice.id).map(Vec::as_slice).unwrap_or_default();
         add_up(invoice, lines, &mut found);
-        for payment in payments {
-            let shared = self.shared.get(&payment.id).copied().unwrap_or_default();
-            if shared != payment.amount && !lines.is_empty() {
+        let shares: Vec<_> = lines.iter().map(|line| Share { net: line.net, vat: line.vat }).collect();
+        let amounts: Vec<_> = payments.iter().map(|payment| payment.amount).collect();
+        for (payment, expected) in payments.iter().zip(amounts::attribute(&amounts, &shares)) {
+            let stored = lines.iter().map(|line| self.shared.get(&(payment.id, line.id)).copied().unwrap_or_default());
+            if !stored.clone().eq(expected) {
+                let shared: Money = stored.map(Share::gross).sum();
                 found.push(format!(
-                    "has the payment {:?} of {}, of which {shared} is shared out over its lines",
+                    "has the payment {:?} of {}, of which {shared} is shared out over its lines, and not as it should be",
                     payment.reference, payment.amount
                 ));
             }

@@ -1,12 +1,19 @@
 //! What has come in on invoices, and the reminders of what has not.
 
 use ::entity::{id::InvoiceId, payment, reminder};
+use chrono::NaiveDate;
 use sea_orm::{EntityTrait, QueryFilter, QueryOrder, sea_query::Expr};
 
 use crate::{
     database::{Database, among},
     error::Result,
 };
+
+/// The order in which payments of an invoice pay it.
+#[must_use]
+pub fn order(payment: &payment::Model) -> (InvoiceId, NaiveDate, &str) {
+    (payment.invoice_id, payment.received_on, &payment.reference)
+}
 
 /// The payments of each of these invoices, which the viewer must be known to see, the first one first.
 ///

@@ -11,7 +11,7 @@ use chrono::NaiveDate;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 use serde::Serialize;
 
-use super::municipalities_of;
+use super::{in_order, municipalities_of};
 use crate::{
     audit::{self, Change},
     auth::viewer::{Deed, Viewer},
@@ -153,12 +153,19 @@ pub async fn contact_area(change: &mut Change, name: &str) -> Result<ContactArea
     Ok(area.id)
 }
 
+/// Notes a name with a bar in it: names stand in lists, which the CSV files of the exchange write with bars between.
+pub fn expect_no_bar(path: &str, name: &str, faults: &mut Faults) {
+    faults.expect(!name.contains('|'), path, "must not have the character |");
+}
+
 fn municipalities(names: &[String], faults: &mut Faults) -> Vec<String> {
-    let mut checked: Vec<String> =
-        names.iter().enumerate().map(|(place, name)| faults.text(&format!("input.municipalities.{place}"), name, LINE)).collect();
-    checked.sort_by_cached_key(|name| swedish::key(name));
-    checked.dedup();
-    checked
+    let mut read = |(place, name): (usize, &String)| {
+        let path = format!("input.municipalities.{place}");
+        let name = faults.text(&path, name, LINE);
+        expect_no_bar(&path, &name, faults);
+        name
+    };
+    in_order(names.iter().enumerate().map(&mut read).collect())
 }
 
 async fn write_municipalities(change: &Change, member: MemberId, names: &[String]) -> Result<()> {
@@ -182,6 +189,7 @@ pub async fn admit(db: &Database, viewer: &Viewer, new: NewMember, mut faults: F
     viewer.require(Deed::KeepRegister)?;
     let id = MemberId::new();
     let name = faults.text("input.name", &new.name, LINE);
+    expect_no_bar("input.name", &name, &mut faults);
     let county = faults.optional_text("input.county", new.county.as_deref(), LINE);
     let area = faults.optional_text("input.contactArea", new.contact_area.as_deref(), LINE);
     let municipalities = municipalities(&new.municipalities, &mut faults);
@@ -227,6 +235,7 @@ pub async fn update(db: &Database, viewer: &Viewer, id: MemberId, changes: Membe
     let mut row = before.row.clone();
     if let Some(name) = &changes.name {
         row.name = faults.text("input.name", name, LINE);
+        expect_no_bar("input.name", &row.name, &mut faults);
         row.name_key = swedish::key(&row.name);
     }
     if let Some(number) = changes.org_number {

@@ -172,8 +172,8 @@ pub async fn update(db: &Database, viewer: &Viewer, id: ContactId, changes: Cont
     viewer.require(Deed::KeepRegister)?;
     let mut change = audit::begin(db, viewer, "contactUpdate").await?;
     let before = match find(&change, id).await {
-        // The id itself was bad: the other fields are checked all the same, so that all faults are named.
-        Err(_) if !faults.is_empty() => Model::default(),
+        // The id itself was bad: the other fields are checked all the same, so that all faults are named, and those alone.
+        Err(_) if !faults.is_empty() => Model { name: "a name that is good".into(), ..Model::default() },
         found => found?,
     };
     if before.erased_at.is_some() {

@@ -1,18 +1,15 @@
 //! Departure: how a member leaves, alone or into another one.
 
-use ::entity::{
-    agreement,
-    id::{AgreementId, MemberId},
-    kind::SubjectKind,
-    member,
-};
+use ::entity::{agreement, id::MemberId, kind::SubjectKind, member};
 use chrono::NaiveDate;
-use sea_orm::{EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use serde::Serialize;
 
-use super::admission::snapshot;
+use super::admission::{Snapshot, snapshot};
 use crate::{
     audit::{self, Change},
     auth::viewer::{Deed, Viewer},
+    clock,
     database::Database,
     error::{Error, Faults, LINE, Result},
     terms,
@@ -39,15 +36,21 @@ pub struct Departure {
 pub async fn leave(db: &Database, viewer: &Viewer, departure: Departure, mut faults: Faults) -> Result<()> {
     viewer.require(Deed::KeepRegister)?;
     let reason = faults.optional_text("input.reason", departure.reason.as_deref(), LINE);
-    faults.finish()?;
     let mut change = audit::begin(db, viewer, "memberLeave").await?;
-    let mut faults = Faults::default();
-    let row = member::Entity::find_by_id(departure.member).one(change.tx()).await?;
-    let row = row.ok_or_else(|| Error::NotFound("there is no such member".into()))?;
+    let row = find(&change, departure.member, &mut faults).await?;
     faults.expect(departure.left_on >= row.joined_on, "input.leftOn", "must not be before the first day of membership");
     faults.finish()?;
     depart(&mut change, row, departure.left_on, reason, None, departure.end_agreements).await?;
     change.commit().await
+}
+
+/// The member's row; without one the faults found so far are told, or else that there is none.
+async fn find(change: &Change, id: MemberId, faults: &mut Faults) -> Result<member::Model> {
+    let found = member::Entity::find_by_id(id).one(change.tx()).await?;
+    if found.is_none() {
+        std::mem::take(faults).finish()?;
+    }
+    found.ok_or_else(|| Error::NotFound("there is no such member".into()))
 }
 
 async fn depart(
@@ -61,10 +64,9 @@ async fn depart(
     if row.left_on.is_some() {
         return Err(Error::conflict("ALREADY_LEFT", format!("{} has left already", row.name)));
     }
-    // What is in force on the day after would outlive the membership.
-    let after_it = left_on.succ_opt().unwrap_or(left_on);
     let unfinished = agreement::Entity::find()
-        .filter(terms::unfinished_of(row.id, after_it))
+        .filter(agreement::Column::MemberId.eq(row.id))
+        .filter(terms::outlives(left_on))
         .order_by_asc(agreement::Column::NumberKey)
         .all(change.tx())
         .await?;
@@ -72,7 +74,11 @@ async fn depart(
         let numbers: Vec<_> = unfinished.iter().filter_map(|agreement| agreement.number.as_deref()).collect();
         return Err(Error::conflict(
             "AGREEMENTS_IN_FORCE",
-            format!("{} has agreements in force: {}; end them first, or say that they end too", row.name, numbers.join(", ")),
+            format!(
+                "{} has agreements in force after {left_on}: {}; end them first, or say that they end too",
+                row.name,
+                numbers.join(", ")
+            ),
         ));
     }
     for agreement in unfinished {
@@ -85,22 +91,16 @@ async fn depart(
     change.record(SubjectKind::Member, id, Some(&before), Some(&after))
 }
 
-/// Ends an agreement with its member's membership: as by notice.
+/// Ends an agreement with its member's membership: as by notice, or by withdrawal when it would begin only after that.
 async fn end_agreement(change: &mut Change, before: agreement::Model, on: NaiveDate, reason: Option<&str>) -> Result<()> {
     let mut after = before.clone();
-    let given_on = crate::clock::day_of(change.at()).min(on);
+    let decided_on = clock::day_of(change.at()).min(on);
     if after.starts_on > on {
-        return Err(Error::conflict(
-            "AGREEMENT_STARTS_LATER",
-            format!(
-                "agreement {} starts on {}, after the membership; replace or withdraw it first",
-                after.number.unwrap_or_default(),
-                after.starts_on
-            ),
-        ));
+        after.withdrawn_on = terms::of(&after).offered_on.max(Some(decided_on));
+    } else {
+        after.ends_on = Some(on);
+        after.notice_given_on = after.notice_given_on.or_else(|| after.signed_on.max(Some(decided_on)));
     }
-    after.ends_on = Some(on);
-    after.notice_given_on = after.notice_given_on.or(Some(given_on.max(after.signed_on.unwrap_or(given_on))));
     after.termination_reason = Some(reason.unwrap_or("membership ended").to_owned());
     (after.deadline_on, after.deadline_month) = terms::deadline_columns(&terms::of(&after));
     audit::replace(change, after.clone()).await?;
@@ -125,41 +125,55 @@ pub struct Merger {
 /// Merges members: the old ones leave, the one that goes on has them as predecessors.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND, INVALID naming every bad field, and the conflicts of [`leave`].
+/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND, INVALID naming every bad field, the conflicts of [`leave`], and
+/// `ALREADY_LEFT` when the member that should go on does not: so no member can be its own predecessor, by whatever way round.
 pub async fn merge(db: &Database, viewer: &Viewer, merger: Merger, mut faults: Faults) -> Result<()> {
     viewer.require(Deed::KeepRegister)?;
     let reason = faults.optional_text("input.reason", merger.reason.as_deref(), LINE);
     faults.expect(!merger.from.is_empty(), "input.from", "must name a member");
-    faults.finish()?;
-    let mut change = audit::begin(db, viewer, "memberMerge").await?;
-    let mut faults = Faults::default();
-    let into = member::Entity::find_by_id(merger.into).one(change.tx()).await?;
-    let into = into.ok_or_else(|| Error::NotFound("there is no such member".into()))?;
-    let mut leaving = Vec::new();
     for (place, id) in merger.from.iter().enumerate() {
         let path = format!("input.from.{place}");
-        faults.expect(*id != into.id, &path, "is the member that goes on");
+        faults.expect(*id != merger.into, &path, "is the member that goes on");
         faults.expect(!merger.from[..place].contains(id), &path, "is named twice");
-        let row = member::Entity::find_by_id(*id).one(change.tx()).await?;
-        let row = row.ok_or_else(|| Error::NotFound("there is no such member".into()))?;
+    }
+    let mut change = audit::begin(db, viewer, "memberMerge").await?;
+    let into = find(&change, merger.into, &mut faults).await?;
+    let mut leaving = Vec::new();
+    for id in &merger.from {
+        let row = find(&change, *id, &mut faults).await?;
         faults.expect(merger.left_on >= row.joined_on, "input.leftOn", "must not be before the first day of membership");
         leaving.push(row);
     }
     faults.finish()?;
+    if into.left_on.is_some_and(|last| last <= merger.left_on) {
+        return Err(Error::conflict(
+            "ALREADY_LEFT",
+            format!("{} does not go on, it has left itself; merge into one that stays", into.name),
+        ));
+    }
+    let before = heir(&change, into.id).await?;
     for row in leaving {
         depart(&mut change, row, merger.left_on, reason.clone(), Some(into.id), merger.end_agreements).await?;
     }
-    let after = snapshot(change.tx(), into.id).await?;
-    let predecessors: Vec<_> = merger.from.iter().map(|id| id.0).collect();
-    change.record(SubjectKind::Member, into.id, Some(&after), Some(&serde_json::json!({ "predecessors": predecessors })))?;
+    let after = heir(&change, into.id).await?;
+    change.record(SubjectKind::Member, into.id, Some(&before), Some(&after))?;
     change.commit().await
 }
 
-/// The agreements that would end with a membership, for those who ask before.
-///
-/// # Errors
-/// INTERNAL when the database fails.
-pub async fn agreements_that_would_end(db: &Database, member: MemberId, left_on: NaiveDate) -> Result<Vec<AgreementId>> {
-    let found = agreement::Entity::find().filter(terms::unfinished_of(member, left_on)).all(db.read()).await?;
-    Ok(found.into_iter().map(|agreement| agreement.id).collect())
+/// A member with those that it goes on for, as the audit entries of mergers tell of it.
+#[derive(Serialize)]
+struct Heir {
+    #[serde(flatten)]
+    member: Snapshot,
+    predecessors: Vec<MemberId>,
+}
+
+async fn heir(change: &Change, id: MemberId) -> Result<Heir> {
+    let predecessors = member::Entity::find()
+        .filter(member::Column::SuccessorId.eq(id))
+        .order_by_asc(member::Column::NameKey)
+        .order_by_asc(member::Column::Id)
+        .all(change.tx())
+        .await?;
+    Ok(Heir { member: snapshot(change.tx(), id).await?, predecessors: predecessors.into_iter().map(|row| row.id).collect() })
 }

@@ -258,10 +258,14 @@ pub async fn municipalities_of(db: &impl ConnectionTrait, members: &[MemberId]) 
     for row in found {
         of.entry(row.member_id).or_default().push(row.municipality);
     }
-    for names in of.values_mut() {
-        names.sort_by_cached_key(|name| swedish::key(name));
-    }
-    Ok(of)
+    Ok(of.into_iter().map(|(member, names)| (member, in_order(names))).collect())
+}
+
+/// Municipalities in Swedish order, each once; names that differ only in capitals or accents always stand alike too.
+pub(crate) fn in_order(mut municipalities: Vec<String>) -> Vec<String> {
+    municipalities.sort_by_cached_key(|name| (swedish::key(name), name.clone()));
+    municipalities.dedup();
+    municipalities
 }
 
 /// The former names of each of these members, which the viewer must be known to see; the latest first.

@@ -194,6 +194,15 @@ impl App {
         row.try_get_by_index(0).unwrap()
     }
 
+    /// The entries of the audit trail after this revision, the oldest first.
+    pub async fn trail(&self, since: i64) -> Vec<Value> {
+        let document = "{ auditLog(first: 200) { nodes { revision actor action subject { __typename id } before after } } }";
+        let mut entries = self.auditor().query(document).await["auditLog"]["nodes"].as_array().unwrap().clone();
+        entries.retain(|entry| entry["revision"].as_str().unwrap().parse::<i64>().unwrap() > since);
+        entries.reverse();
+        entries
+    }
+
     /// Takes the database away, as an outage does: a file is closed for good, a server refuses connections and breaks those that it has.
     pub async fn lose_database(&self) {
         match &*self.home {
@@ -311,6 +320,12 @@ impl Caller<'_> {
     /// Asks a document without variables.
     pub async fn query(&self, document: &str) -> Answer {
         self.ask(document, json!({})).await
+    }
+
+    /// Does a deed, and asks this of what it changed: `app.office().does("memberLeave", "leftOn", json!({ … }))`.
+    pub async fn does(&self, deed: &str, selection: &str, input: Value) -> Answer {
+        let type_name = format!("{}{}Input", deed[..1].to_uppercase(), &deed[1..]);
+        self.ask(&format!("mutation($input: {type_name}!) {{ {deed}(input: $input) {{ {selection} }} }}"), json!({ "input": input })).await
     }
 
     /// Posts this body, which should be a GraphQL request in JSON, to the API.

@@ -242,7 +242,6 @@ on_both!(every_bad_row_is_told_and_nothing_happens, |app| async move {
             "agreements.csv:3: number: is that of another agreement too",
             "agreements.csv:4: ends_on: must not be before starts_on",
             "agreements.csv:4: signed_on: must not be before the day of offered_at",
-            "agreements.csv:4: withdrawn_on: must be empty for what was signed",
             "agreements.csv:4: notice_given_on: must not be before signed_on",
             "agreements.csv:5: activity: there is no activity nej",
             "agreements.csv:5: number: is that of another agreement too",
@@ -431,6 +430,24 @@ on_both!(what_is_issued_never_changes_but_may_be_paid, |app| async move {
     assert_eq!(app.office().query(invoice).await["invoice"]["paid"], "1139.14");
     assert_eq!(app.office().query(revenue).await["revenue"]["total"]["gross"], "3139.16");
     assert_eq!(samregister::revenue::breaches(&app.db).await.unwrap(), Vec::<String>::new());
+});
+
+on_both!(part_payments_in_any_order_pay_every_line_to_the_ore, |app| async move {
+    app.import(FILES).await;
+    let lines = "delad,Ett,bip,,,,1,0.33,STANDARD_25\ndelad,Två,indikatorer,,,,1,0.33,STANDARD_25\ndelad,Tre,,,,,1,0.07,STANDARD_25\n";
+    try_invoices(&app, "delad,8803,INVOICE,alfa,2025-03-01,2025-03-31,\n", lines, "delad,2025-03-20,0.40,BG-SEN\n").await.unwrap();
+    // An earlier payment comes to light, so that the later one pays other parts of the lines; then the rest.
+    try_invoices(&app, "", "", "delad,2025-03-10,0.11,BG-TIDIG\n").await.unwrap();
+    assert_eq!(samregister::revenue::breaches(&app.db).await.unwrap(), Vec::<String>::new());
+    try_invoices(&app, "", "", "delad,2025-04-10,0.40,BG-REST\n").await.unwrap();
+    assert_eq!(samregister::revenue::breaches(&app.db).await.unwrap(), Vec::<String>::new());
+    let rows = async |basis: &str| {
+        let report = format!(
+            "{{ revenue(input: {{ from: \"2025-01-01\", to: \"2025-12-31\", basis: {basis} }}) {{ rows {{ activity {{ slug }} net vat gross }} }} }}"
+        );
+        app.finance().query(&report).await["revenue"]["rows"].clone()
+    };
+    assert_eq!(rows("PAID").await, rows("INVOICED").await);
 });
 
 on_both!(bad_invoices_are_told_with_their_file_and_line, |app| async move {

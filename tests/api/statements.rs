@@ -4,6 +4,7 @@
 use std::{collections::BTreeMap, fmt::Write};
 
 use futures_util::future::join_all;
+use sea_orm::{ConnectionTrait, Statement};
 use serde_json::json;
 
 use crate::{
@@ -262,3 +263,44 @@ on_both!(revenue_takes_the_same_statements_for_one_row_and_for_many, |app| async
         assert!(one.values().sum::<usize>() < 12, "{groups}: {one:#?}");
     }
 });
+
+/// How SQLite goes about a statement, a step a line. What is bound to it does not matter: it plans without statistics.
+async fn plan(app: &App, sql: &str) -> String {
+    let explain = Statement::from_string(app.db.backend(), format!("EXPLAIN QUERY PLAN {sql}"));
+    let steps = app.db.read().query_all_raw(explain).await.unwrap();
+    steps.iter().map(|step| step.try_get::<String>("", "detail").unwrap()).collect::<Vec<_>>().join("\n")
+}
+
+#[tokio::test]
+async fn a_page_deep_in_a_list_is_searched_for_in_an_index() {
+    let app = App::sqlite().await;
+    fill(&app).await;
+    for (list, fields) in [
+        ("members", &["NAME", "JOINED_ON"] as &[_]),
+        ("agreements", &["NUMBER", "STARTS_ON", "ENDS_ON"]),
+        ("invoices", &["NUMBER", "ISSUED_ON", "DUE_ON", "TOTAL"]),
+    ] {
+        for field in fields {
+            for (direction, size, cursor) in ["ASC", "DESC"].into_iter().flat_map(|way| [(way, "first", "after"), (way, "last", "before")])
+            {
+                let page = |arguments: &str| {
+                    format!(
+                        "{{ {list}(orderBy: {{ field: {field}, direction: {direction} }}{arguments}) {{ pageInfo {{ endCursor startCursor }} }} }}"
+                    )
+                };
+                let edge = if cursor == "after" { "endCursor" } else { "startCursor" };
+                let answer = app.office().query(&page(&format!(", {size}: 9"))).await;
+                let place = answer[list]["pageInfo"][edge].as_str().unwrap().to_owned();
+                app.statements();
+                app.office().query(&page(&format!(", {size}: 9, {cursor}: \"{place}\""))).await.data();
+                let statements = app.statements();
+                let sql = statements.iter().find(|sql| sql.contains("place_key")).unwrap();
+                let plan = plan(&app, sql).await;
+                assert!(
+                    plan.starts_with("SEARCH") && plan.contains("INDEX") && !plan.contains("TEMP B-TREE"),
+                    "{list} {field} {cursor}: {plan}\n{sql}"
+                );
+            }
+        }
+    }
+}

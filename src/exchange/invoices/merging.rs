@@ -56,7 +56,8 @@ impl Whole {
         format!("{noun} {}", self.row.number.as_deref().unwrap_or_default())
     }
 
-    fn shares(&self) -> Vec<Share> {
+    /// What each line makes of the sum.
+    pub fn shares(&self) -> Vec<Share> {
         self.lines.iter().map(|line| Share { net: line.net, vat: line.vat }).collect()
     }
 }
@@ -369,15 +370,7 @@ fn write(import: &mut Import<'_>, incoming: &Incoming, before: Option<Whole>, af
     if let Some(issued_on) = after.row.issued_on.filter(|_| !before.is_issued()) {
         import.earned_on(issued_on);
     }
-    let shares = after.shares();
-    for payment in &after.payments {
-        let old = before.payments.iter().find(|old| old.id == payment.id);
-        if old != Some(payment) {
-            import.earned_on(payment.received_on);
-            import.earned_on(old.unwrap_or(payment).received_on);
-            writes.payments.add(payment, old.is_some(), &after.lines, &shares);
-        }
-    }
+    writes.payments.add(&before, &after).into_iter().for_each(|day| import.earned_on(day));
     writes.removed_lines.extend(before.lines.iter().skip(after.lines.len()).map(|line| line.id));
     for (place, line) in after.lines.into_iter().enumerate() {
         match before.lines.get(place) {

@@ -8,6 +8,7 @@ use ::entity::{
     kind::InvoiceKind,
     payment, payment_line,
 };
+use chrono::NaiveDate;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, sea_query::Expr};
 
 use super::{
@@ -23,7 +24,10 @@ use super::{
 use crate::{
     database::among,
     error::Result,
-    invoices::amounts::{self, Share},
+    invoices::{
+        amounts::{self, Share},
+        payments::order,
+    },
 };
 
 /// The payments of these invoices, each invoice's by day and reference.
@@ -32,10 +36,6 @@ pub(super) async fn of(tx: &DatabaseTransaction, invoices: BTreeSet<InvoiceId>) 
     let mut found = payment::Entity::find().filter(theirs).order_by_asc(payment::Column::InvoiceId).all(tx).await?;
     found.sort_by(|one, other| order(one).cmp(&order(other)));
     Ok(found)
-}
-
-fn order(payment: &payment::Model) -> (InvoiceId, chrono::NaiveDate, &str) {
-    (payment.invoice_id, payment.received_on, &payment.reference)
 }
 
 /// Takes the payments that the file brings, and works out the settlement of the invoice.
@@ -83,7 +83,7 @@ pub(super) fn take(incoming: &mut Incoming, after: &mut Whole, credits: &Credits
 }
 
 /// Works out what payments and credit notes make of an issued invoice.
-pub(super) fn settle(whole: &mut Whole, credits: &[(chrono::NaiveDate, ::entity::money::Money)]) {
+pub(super) fn settle(whole: &mut Whole, credits: &[(NaiveDate, ::entity::money::Money)]) {
     if let (InvoiceKind::Invoice, Some(issued_on)) = (whole.row.kind, whole.row.issued_on) {
         let payments: Vec<_> = whole.payments.iter().map(|payment| (payment.received_on, payment.amount)).collect();
         amounts::settlement(whole.row.total, issued_on, &payments, credits).write(&mut whole.row);
@@ -98,18 +98,32 @@ pub(super) struct Payments {
 }
 
 impl Payments {
-    /// Adds a payment of an invoice with these lines.
-    pub fn add(&mut self, payment: &payment::Model, is_there: bool, lines: &[invoice_line::Model], shares: &[Share]) {
-        let parts = amounts::attribute(payment.amount, shares).into_iter().zip(lines);
-        let row = |(part, line): (Share, &invoice_line::Model)| payment_line::Model {
-            payment_id: payment.id,
-            line_id: line.id,
-            net: part.net,
-            vat: part.vat,
-        };
-        self.shares.extend(parts.map(row));
-        let rows = if is_there { &mut self.rows.changed } else { &mut self.rows.added };
-        rows.push(payment.clone());
+    /// Adds those of an invoice's payments that are new or differ, in themselves or in what they pay of which line, and
+    /// answers the days on which revenue changes thereby.
+    pub fn add(&mut self, before: &Whole, after: &Whole) -> Vec<NaiveDate> {
+        let old: HashMap<PaymentId, _> =
+            before.payments.iter().zip(parts(before)).map(|(payment, parts)| (payment.id, (payment, parts))).collect();
+        let mut days = Vec::new();
+        for (payment, parts) in after.payments.iter().zip(parts(after)) {
+            let rows = match old.get(&payment.id) {
+                Some((old, old_parts)) if *old == payment && *old_parts == parts => continue,
+                Some((old, _)) => {
+                    days.push(old.received_on);
+                    &mut self.rows.changed
+                }
+                None => &mut self.rows.added,
+            };
+            days.push(payment.received_on);
+            rows.push(payment.clone());
+            let row = |(part, line): (Share, &invoice_line::Model)| payment_line::Model {
+                payment_id: payment.id,
+                line_id: line.id,
+                net: part.net,
+                vat: part.vat,
+            };
+            self.shares.extend(parts.into_iter().zip(&after.lines).map(row));
+        }
+        days
     }
 
     /// Writes them.
@@ -122,4 +136,10 @@ impl Payments {
         self.rows.write(tx).await?;
         insert(tx, self.shares).await
     }
+}
+
+/// What each payment of an invoice pays of each of its lines.
+fn parts(whole: &Whole) -> Vec<Vec<Share>> {
+    let payments: Vec<_> = whole.payments.iter().map(|payment| payment.amount).collect();
+    amounts::attribute(&payments, &whole.shares())
 }
