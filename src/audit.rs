@@ -1,5 +1,7 @@
 //! The audit trail (behandlingshistorik): every write is one transaction that also says who did what, and there is no other way to write.
 
+use std::collections::HashMap;
+
 use ::entity::{
     audit_entry::{self, Column, Entity},
     kind::SubjectKind,
@@ -7,7 +9,7 @@ use ::entity::{
 };
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter, QueryOrder,
     QuerySelect,
     sea_query::{Expr, Query, SelectStatement},
 };
@@ -21,6 +23,7 @@ use crate::{
     database::{Database, among, rows},
     error::{Error, Faults, Result},
     page::{self, KeyType, Order, Slice},
+    search,
 };
 
 /// A change in the making: a transaction with its entries. Dropped without [`Change::commit`], nothing has happened.
@@ -115,6 +118,7 @@ impl Change {
         self.flush().await?;
         self.db.find()?;
         if self.recorded {
+            search::refresh(&self.tx).await?;
             self.tx.commit().await?
         } else {
             self.tx.rollback().await?
@@ -254,6 +258,25 @@ pub async fn about(db: &Database, viewer: &Viewer, subjects: &[Uuid], columns: &
         .and_where(among(db.backend(), Expr::col((Entity, Column::SubjectId)), subjects.iter().copied()))
         .order_by((Entity, Column::Revision), sea_orm::Order::Asc);
     rows(db.read(), &select, columns).await
+}
+
+/// How many entries there are about each of these things, which the viewer must be known to see, and when the last was made; a thing
+/// without any is left out.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn tally(db: &Database, subjects: &[Uuid]) -> Result<HashMap<Uuid, (i64, DateTime<Utc>)>> {
+    let subject = Expr::col((Entity, Column::SubjectId));
+    let select = Query::select()
+        .from(Entity)
+        .expr(subject.clone())
+        .expr(Expr::cust("COUNT(*)"))
+        .expr(Expr::col((Entity, Column::At)).max())
+        .and_where(among(db.backend(), subject.clone(), subjects.iter().copied()))
+        .add_group_by([subject])
+        .take();
+    let found = db.read().query_all(&select).await?;
+    found.iter().map(|row| Ok((row.try_get_by_index(0)?, (row.try_get_by_index(1)?, row.try_get_by_index(2)?)))).collect()
 }
 
 /// What is broken in the chain: gaps between revisions, and hashes that don't follow from the entry and the one before.

@@ -25,6 +25,7 @@ use uuid::Uuid;
 use crate::{
     clock::Clock,
     error::{Error, Result},
+    search,
 };
 
 /// Is told of every statement as it is run.
@@ -106,6 +107,10 @@ impl Database {
     /// INTERNAL when a change fails; it is then not made.
     pub async fn migrate(&self) -> Result<()> {
         Migrator::up(&self.writer, None).await?;
+        // What a change of the schema found in the register is searched for, too.
+        let tx = self.writer.begin().await?;
+        search::refresh(&tx).await?;
+        tx.commit().await?;
         // PostgreSQL does it by itself, in time.
         if self.backend() == DbBackend::Sqlite { self.analyze().await } else { Ok(()) }
     }

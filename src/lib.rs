@@ -10,6 +10,7 @@ pub mod error;
 pub mod swedish;
 pub mod database;
 pub mod page;
+pub mod search;
 pub mod audit;
 
 // Who asks

@@ -19,8 +19,8 @@ use crate::{
     auth::viewer::{Realm, Viewer},
     database::{Database, among, rows},
     error::{Error, Faults, Result},
-    members::contains,
     page::{self, KeyType, Order, Slice},
+    search::{self, Noun},
 };
 
 /// Which templates; every part narrows the others.
@@ -30,7 +30,7 @@ pub struct Filter {
     pub kind: Option<AgreementKind>,
     /// Made for the activity with this slug.
     pub activity: Option<String>,
-    /// With these words in the title; capitals don't count.
+    /// With all of these words, or their beginnings, in its title, its slug and its activity's name: see [`search`].
     pub search: Option<String>,
 }
 
@@ -124,8 +124,8 @@ fn matching(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement 
         let slugs = std::slice::from_ref(slug);
         select.and_where(column(Column::ActivityId).in_subquery(activities::with_slugs(db.backend(), slugs)));
     }
-    if let Some(search) = &filter.search {
-        select.and_where(column(Column::TitleKey).like(contains(search)));
+    if let Some(text) = &filter.search {
+        select.and_where(search::found(db.backend(), Noun::Template, column(Column::Id), text));
     }
     select
 }

@@ -148,6 +148,55 @@ fn revenue_paid_by_activity_and_year(bencher: Bencher<'_, '_>, on: On) {
     measure(bencher, on, query, serde_json::json!({}));
 }
 
+/// The agreements of one member, by a word of its name and the beginning of another.
+#[divan::bench(args = registers())]
+fn search_for_few(bencher: Bencher<'_, '_>, on: On) {
+    let query =
+        "{ agreements(first: 25, filter: {search: \"samordn 00042\"}) { nodes { number counterparty { ... on Member { name } } } } }";
+    measure(bencher, on, query, serde_json::json!({}));
+}
+
+/// The first page of what every agreement has in its name.
+#[divan::bench(args = registers())]
+fn search_for_all(bencher: Bencher<'_, '_>, on: On) {
+    let query = "{ agreements(first: 25, filter: {search: \"samordn\"}) { nodes { number counterparty { ... on Member { name } } } } }";
+    measure(bencher, on, query, serde_json::json!({}));
+}
+
+/// The first page without any search, beside the two.
+#[divan::bench(args = registers())]
+fn no_search(bencher: Bencher<'_, '_>, on: On) {
+    let query = "{ agreements(first: 25) { nodes { number counterparty { ... on Member { name } } } } }";
+    measure(bencher, on, query, serde_json::json!({}));
+}
+
+/// A municipality.
+#[divan::bench(args = registers())]
+fn search_members(bencher: Bencher<'_, '_>, on: On) {
+    measure(bencher, on, "{ members(first: 25, filter: {search: \"kommun 42\"}) { totalCount nodes { name } } }", serde_json::json!({}));
+}
+
+/// Every activity's coverage with 200 members' cells.
+#[divan::bench(args = registers())]
+fn matrix(bencher: Bencher<'_, '_>, on: On) {
+    let query = "{ activityMatrix(asOf: \"2025-06-30\") { activities { activity { name } coverage { connected members share } } rows(first: 200) { totalCount nodes { member { name } agreements { number } } } } }";
+    measure(bencher, on, query, serde_json::json!({}));
+}
+
+/// Who has come and gone in a year, by activity.
+#[divan::bench(args = registers())]
+fn matrix_trend(bencher: Bencher<'_, '_>, on: On) {
+    let query = "{ activityMatrix(asOf: \"2026-06-30\", comparedTo: \"2025-06-30\") { activities { activity { name } coverage { connected } trend { before { connected } joinedCount leftCount } } } }";
+    measure(bencher, on, query, serde_json::json!({}));
+}
+
+/// The first page of the agreements without a template.
+#[divan::bench(args = registers())]
+fn consistency(bencher: Bencher<'_, '_>, on: On) {
+    let query = "{ templateConsistency(first: 25) { nodes { agreement { number } reasons } } }";
+    measure(bencher, on, query, serde_json::json!({}));
+}
+
 const INVOICES: &str = "query($after: String) { invoices(first: 50, after: $after, orderBy: {field: TOTAL}) { nodes { number total state } pageInfo { endCursor } } }";
 
 /// The first page of the invoices by their total.

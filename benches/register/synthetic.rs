@@ -43,13 +43,17 @@ fn file(dir: &Path, name: &str, header: &str) -> Result<BufWriter<File>> {
 /// What the file system answers.
 pub fn write(dir: &Path, size: Size) -> Result<()> {
     std::fs::create_dir_all(dir)?;
-    let mut members = file(dir, "members.csv", "key,name,org_number,county,municipalities,contact_area,joined_on,left_on")?;
+    let mut members = file(
+        dir,
+        "members.csv",
+        "key,name,org_number,county,municipalities,contact_area,joined_on,left_on,billing_email,peppol_id,buyer_reference,address_line,postal_code,city",
+    )?;
     let mut allocations = file(dir, "allocations.csv", "member,year,basis,amount,source")?;
     let counties = ["Skåne län", "Uppsala län", "Örebro län", "Ålands län"];
     for n in 0..size.members {
         writeln!(
             members,
-            "m{n},Samordningsförbundet {:05},,{},Kommun {n}|Ort {n},Område {},2015-01-01,",
+            "m{n},Samordningsförbundet {:05},,{},Kommun {n}|Ort {n},Område {},2015-01-01,,,,,,,",
             n * 7919 % size.members,
             counties[n % 4],
             n % 4

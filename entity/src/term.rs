@@ -121,6 +121,17 @@ impl Term {
         }
     }
 
+    /// How many times the term has been prolonged when its deadline of `on` comes; 0 for one that is not prolonged by itself.
+    #[must_use]
+    pub fn rounds_before(&self, on: NaiveDate) -> i32 {
+        match (self.ends_on, self.renewal_months) {
+            (Some(ends_on), Some(renewal)) if self.renews() => {
+                (month_index(on) + self.notice_months - month_index(ends_on)).max(0) / renewal.max(1)
+            }
+            _ => 0,
+        }
+    }
+
     /// The next deadline on or after `on`: NOTICE for a term that is prolonged by itself, END for one that is not. Null when the agreement isn't signed, has ended, has a signed successor or runs until further notice.
     #[must_use]
     pub fn next_deadline(&self, on: NaiveDate) -> Option<Deadline> {

@@ -29,7 +29,8 @@ fn column(column: Column) -> SimpleExpr {
 }
 
 /// Members on the day, as everywhere in the register.
-fn present(on: NaiveDate) -> members::Filter {
+#[must_use]
+pub fn present(on: NaiveDate) -> members::Filter {
     members::Filter { status: Some(Status::Active), as_of: Some(on), ..members::Filter::default() }
 }
 
@@ -61,6 +62,23 @@ fn participation(db: &Database, viewer: &Viewer, activities: &[ActivityId], on: 
         .take()
 }
 
+/// The same, of those alone who are members on the day and whom the viewer sees.
+fn joined(db: &Database, viewer: &Viewer, activities: &[ActivityId], on: NaiveDate) -> SelectStatement {
+    let of_agreement = Expr::col((member::Entity, member::Column::Id)).equals((agreement::Entity, Column::MemberId));
+    let mut select = participation(db, viewer, activities, on);
+    // Each agreement's member is looked up by its key; `IN` the members on the day was seen to try every one of them for each activity.
+    select.inner_join(member::Entity, of_agreement);
+    narrow_to_present(&mut select, viewer, on);
+    select
+}
+
+fn narrow_to_present(select: &mut SelectStatement, viewer: &Viewer, on: NaiveDate) {
+    select
+        .cond_where(members::visible(viewer))
+        .and_where(member::Column::JoinedOn.lte(on))
+        .cond_where(Condition::any().add(member::Column::LeftOn.is_null()).add(member::Column::LeftOn.gte(on)));
+}
+
 /// How many members there are and how many of them have joined, of those that the viewer sees.
 #[derive(Clone, Debug, Default)]
 pub struct Counts {
@@ -75,23 +93,10 @@ pub struct Counts {
 /// # Errors
 /// INTERNAL when the database fails.
 pub async fn counts(db: &Database, viewer: &Viewer, activities: &[ActivityId], on: NaiveDate) -> Result<Counts> {
-    let present = |select: &mut SelectStatement| {
-        select
-            .cond_where(members::visible(viewer))
-            .and_where(member::Column::JoinedOn.lte(on))
-            .cond_where(Condition::any().add(member::Column::LeftOn.is_null()).add(member::Column::LeftOn.gte(on)));
-    };
-    let of_agreement = Expr::col((member::Entity, member::Column::Id)).equals((agreement::Entity, Column::MemberId));
-    let mut select = participation(db, viewer, activities, on);
-    select
-        .expr(column(Column::ActivityId))
-        .expr(column(Column::MemberId).count_distinct())
-        // Each agreement's member is looked up by its key; `IN` the members on the day was seen to try every one of them for each activity.
-        .inner_join(member::Entity, of_agreement)
-        .add_group_by([column(Column::ActivityId)]);
-    present(&mut select);
+    let mut select = joined(db, viewer, activities, on);
+    select.expr(column(Column::ActivityId)).expr(column(Column::MemberId).count_distinct()).add_group_by([column(Column::ActivityId)]);
     let mut all = Query::select().from(member::Entity).expr(Expr::cust("NULL")).expr(Expr::cust("COUNT(*)")).take();
-    present(&mut all);
+    narrow_to_present(&mut all, viewer, on);
     let mut counts = Counts::default();
     for row in &db.read().query_all(select.union(UnionType::All, all)).await? {
         match row.try_get_by_index::<Option<ActivityId>>(0)? {
@@ -151,6 +156,31 @@ pub async fn missing(
         missing.places.insert(*activity, if needs_none.contains(activity) { Vec::new() } else { lacking });
     }
     Ok(missing)
+}
+
+/// Who has come and gone between two days, by activity; one with nobody is left out.
+#[derive(Clone, Debug, Default)]
+pub struct Trend {
+    /// Members on the later day with an agreement in force, who had none or were no members on the earlier.
+    pub joined: HashMap<ActivityId, Vec<MemberId>>,
+    /// Members on the earlier day with an agreement in force, who have none or are no members on the later.
+    pub left: HashMap<ActivityId, Vec<MemberId>>,
+}
+
+/// Who has come and gone between two days in these activities, of those that the viewer sees, by two statements.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn trend(db: &Database, viewer: &Viewer, activities: &[ActivityId], from: NaiveDate, to: NaiveDate) -> Result<Trend> {
+    let on = |day| joined(db, viewer, activities, day).expr(column(Column::ActivityId)).expr(column(Column::MemberId)).take();
+    let mut trend = Trend::default();
+    for (first, second, found) in [(to, from, &mut trend.joined), (from, to, &mut trend.left)] {
+        let select = on(first).union(UnionType::Except, on(second)).take();
+        for row in &db.read().query_all(&select).await? {
+            found.entry(row.try_get_by_index(0)?).or_default().push(row.try_get_by_index(1)?);
+        }
+    }
+    Ok(trend)
 }
 
 /// Those of these activities that volunteers alone carry, each with null for a member.

@@ -25,8 +25,8 @@ use crate::{
     auth::viewer::{Sight, Viewer},
     database::{Database, among, among_words, rows},
     error::{Faults, Result},
-    members::contains,
     page::{self, KeyType, Order, Slice},
+    search::{self, Noun},
 };
 
 /// Which activities; every part narrows the others.
@@ -36,7 +36,7 @@ pub struct Filter {
     pub funding: Vec<FundingKind>,
     /// Running on this day.
     pub active_on: Option<NaiveDate>,
-    /// Whose name or slug has these words; capitals don't count.
+    /// With all of these words, or their beginnings, in its name and slug: see [`search`].
     pub search: Option<String>,
 }
 
@@ -89,9 +89,8 @@ fn matching(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement 
     if let Some(on) = filter.active_on {
         select.and_where(Column::StartsOn.lte(on)).cond_where(Condition::any().add(Column::EndsOn.is_null()).add(Column::EndsOn.gte(on)));
     }
-    if let Some(search) = filter.search.as_deref().map(str::trim).filter(|search| !search.is_empty()) {
-        let found = Condition::any().add(column(Column::NameKey).like(contains(search))).add(column(Column::Slug).like(contains(search)));
-        select.cond_where(found);
+    if let Some(text) = filter.search.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
+        select.and_where(search::found(db.backend(), Noun::Activity, column(Column::Id), text));
     }
     select
 }

@@ -4,6 +4,8 @@ use ::entity::{
     acknowledgement,
     agreement::{Column, Entity, Model},
     id::AgreementId,
+    kind::DeadlineKind,
+    term::Term,
 };
 use chrono::{Days, NaiveDate};
 use sea_orm::{
@@ -46,6 +48,55 @@ impl Window {
     }
 }
 
+/// Why an agreement is among those that expire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// It is prolonged by so many months unless somebody gives notice by the deadline.
+    Renews {
+        /// Months.
+        months: i32,
+    },
+    /// It ends, since nothing prolongs it.
+    Ends,
+    /// It ends, since notice was given.
+    NoticeGiven {
+        /// The day of the notice.
+        on: NaiveDate,
+    },
+}
+
+impl Reason {
+    /// Why a term has its next deadline on or after `on`; null when it has none.
+    #[must_use]
+    pub fn of(term: &Term, on: NaiveDate) -> Option<Self> {
+        Some(match (term.next_deadline(on)?.kind, term.renewal_months, term.notice_given_on) {
+            (DeadlineKind::Notice, Some(months), _) => Self::Renews { months },
+            (_, _, Some(on)) => Self::NoticeGiven { on },
+            (_, _, None) => Self::Ends,
+        })
+    }
+
+    /// A stable word for programs.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Renews { .. } => "RENEWS",
+            Self::Ends => "ENDS",
+            Self::NoticeGiven { .. } => "NOTICE_GIVEN",
+        }
+    }
+}
+
+impl std::fmt::Display for Reason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Renews { months } => write!(f, "prolonged by {months} months unless notice is given"),
+            Self::Ends => f.write_str("ends, nothing prolongs it"),
+            Self::NoticeGiven { on } => write!(f, "ends, notice was given on {on}"),
+        }
+    }
+}
+
 /// The order of deadlines: the soonest first.
 #[must_use]
 pub fn soonest_first(db: &Database, window: Window) -> Order {
@@ -53,7 +104,7 @@ pub fn soonest_first(db: &Database, window: Window) -> Order {
     Order { name: "DEADLINE", key, key_type: KeyType::Day, id: column(Column::Id), descending: false }
 }
 
-fn expiring(db: &Database, viewer: &Viewer, window: Window, filter: &Filter) -> SelectStatement {
+pub(super) fn expiring(db: &Database, viewer: &Viewer, window: Window, filter: &Filter) -> SelectStatement {
     // Whether somebody has seen a deadline is asked of the window's first day, whatever day the status is asked of.
     let own = Filter { as_of: filter.as_of.or(Some(window.from)), include_acknowledged: None, ..filter.clone() };
     let mut select = matching(db, viewer, &own);

@@ -1,7 +1,12 @@
 //! Agreements (avtal): which the viewer sees, and how they are found.
 
+pub mod acknowledgement;
+pub mod consistency;
+pub mod breaches;
 pub mod contents;
 pub mod deadlines;
+pub mod expiring;
+pub mod matrix;
 
 use std::collections::HashMap;
 
@@ -10,13 +15,13 @@ use ::entity::{
     contact_area,
     id::{AgreementId, MemberId, OrganisationId, TemplateVersionId},
     kind::{AgreementKind, Direction},
-    member, organisation,
+    member,
     term::Status,
 };
 use chrono::NaiveDate;
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DbBackend, ExprTrait,
-    sea_query::{CaseStatement, Expr, Func, LikeExpr, Query, SelectStatement, SimpleExpr},
+    sea_query::{CaseStatement, Expr, Query, SelectStatement, SimpleExpr},
 };
 use uuid::Uuid;
 
@@ -25,8 +30,8 @@ use crate::{
     auth::viewer::{Realm, Viewer},
     database::{Database, among, among_words, rows},
     error::{Faults, Result},
-    members::contains,
     page::{self, KeyType, Order, Slice},
+    search::{self, Noun},
     swedish, terms,
 };
 
@@ -64,7 +69,7 @@ pub struct Filter {
     pub ends_to: Option<NaiveDate>,
     /// Made from this version of a template.
     pub template_version: Option<TemplateVersionId>,
-    /// Whose number begins so, or whose counterparty has these words in its name; capitals don't count.
+    /// With all of these words, or their beginnings, in its number, its counterparty's names, its activity and its parameters: see [`search`].
     pub search: Option<String>,
     /// False leaves out those that somebody has acknowledged until `as_of` or later. Null: false among those that expire, else true.
     pub include_acknowledged: Option<bool>,
@@ -166,7 +171,7 @@ fn narrow(db: &Database, mut select: SelectStatement, filter: &Filter) -> Select
         select.and_where(column(Column::TemplateVersionId).eq(version));
     }
     if let Some(text) = filter.search.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
-        select.cond_where(found_by(text));
+        select.and_where(search::found(backend, Noun::Agreement, column(Column::Id), text));
     }
     if filter.include_acknowledged == Some(false) {
         select.cond_where(deadlines::acknowledged(on).not());
@@ -189,26 +194,6 @@ fn members_there(filter: &Filter) -> SelectStatement {
         .and_where_option(areas.map(|areas| member::Column::ContactAreaId.in_subquery(areas)))
         .and_where_option(filter.county.as_deref().map(|county| member::Column::County.eq(county)))
         .take()
-}
-
-/// The number begins with the text, or the counterparty's name contains it.
-fn found_by(text: &str) -> Condition {
-    let begins = text.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-    let number = Expr::expr(Func::lower(column(Column::Number))).like(LikeExpr::new(format!("{begins}%")).escape('\\'));
-    let members = Query::select()
-        .column((member::Entity, member::Column::Id))
-        .from(member::Entity)
-        .and_where(Expr::col((member::Entity, member::Column::NameKey)).like(contains(text)))
-        .take();
-    let organisations = Query::select()
-        .column((organisation::Entity, organisation::Column::Id))
-        .from(organisation::Entity)
-        .and_where(Expr::col((organisation::Entity, organisation::Column::NameKey)).like(contains(text)))
-        .take();
-    Condition::any()
-        .add(number)
-        .add(column(Column::MemberId).in_subquery(members))
-        .add(column(Column::OrganisationId).in_subquery(organisations))
 }
 
 fn matching(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement {

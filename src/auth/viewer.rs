@@ -77,6 +77,8 @@ pub enum Realm {
 pub enum Deed {
     /// Change members, contacts, organisations and activities.
     KeepRegister,
+    /// Change agreements and acknowledge their deadlines.
+    KeepAgreements,
     /// Change allocations, fees, costs and grants.
     KeepAccounts,
     /// Report on an activity, named by its slug in the rule.
@@ -166,15 +168,17 @@ impl Viewer {
     /// # Errors
     /// [`Error::Forbidden`] when the viewer may not do the deed at all.
     pub fn require(&self, deed: Deed) -> Result<()> {
-        let allowed: &[Role] = match deed {
-            Deed::KeepRegister => &[Role::Office],
-            Deed::KeepAccounts => &[Role::Office, Role::Finance],
-            Deed::Report => &[Role::Office, Role::ActivityLead],
+        let (allowed, scopes): (&[Role], &[&str]) = match deed {
+            Deed::KeepRegister => (&[Role::Office], &[]),
+            Deed::KeepAgreements => (&[Role::Office], &["agreements:write"]),
+            Deed::KeepAccounts => (&[Role::Office, Role::Finance], &[]),
+            Deed::Report => (&[Role::Office, Role::ActivityLead], &[]),
         };
-        if allowed.iter().any(|role| self.is(*role)) {
+        if allowed.iter().any(|role| self.is(*role)) || self.has_scope(scopes) {
             return Ok(());
         }
-        let words: Vec<_> = allowed.iter().map(|role| role.word()).collect();
-        Err(Error::Forbidden(format!("this takes the role {}", words.join(" or "))))
+        let roles = allowed.iter().map(|role| format!("the role {}", role.word()));
+        let words: Vec<_> = roles.chain(scopes.iter().map(|scope| format!("the scope {scope}"))).collect();
+        Err(Error::Forbidden(format!("this takes {}", words.join(" or "))))
     }
 }

@@ -1,36 +1,31 @@
 //! `samregister expiring`: the agreements that something must be decided about before long.
 
-use std::collections::HashMap;
-
 use chrono::NaiveDate;
 use clap::{Args, ValueEnum};
 use entity::{
     activity,
-    agreement::{Column as AgreementColumn, Model},
     kind::{AgreementKind, DeadlineKind},
-    member, organisation,
 };
 use serde::Serialize;
-use uuid::Uuid;
 
 use super::{Failure, Outcome, Result, count, json, open, put, settings, table};
 use crate::{
     activities,
     agreements::{
         Filter,
-        deadlines::{self, DEFAULT_DAYS, MOST_DAYS, Window},
+        deadlines::{DEFAULT_DAYS, MOST_DAYS, Reason, Window},
+        expiring::{self, Expiring},
     },
     auth::viewer::Viewer,
     database::Database,
-    documents::{Cell, Column, Grid, Kind, calendar, sheet},
+    documents::{Cell, Column, Grid, Kind, sheet},
     error::Faults,
-    members, organisations, page, terms,
 };
 
 /// List agreements that expire or must be given notice of
 ///
 /// An agreement that is prolonged by itself is listed by the last day to give notice, any other by its last day. Left out are those that
-/// have a signed successor and those whose deadline somebody has acknowledged.
+/// have a signed successor and, unless asked for, those whose deadline somebody has acknowledged.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -51,6 +46,9 @@ pub struct Options {
     /// Only agreements about these activities
     #[arg(long = "activity", num_args = 1.., value_name = "SLUG", value_delimiter = ',')]
     activities: Vec<String>,
+    /// Also those whose deadline somebody has acknowledged
+    #[arg(long)]
+    include_acknowledged: bool,
     /// How to write it
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
@@ -71,19 +69,6 @@ enum Format {
     Ics,
 }
 
-/// An agreement with its deadline, in words.
-struct Expiring {
-    id: Uuid,
-    number: String,
-    counterparty: String,
-    /// Slug and name.
-    activity: Option<(String, String)>,
-    kind: AgreementKind,
-    deadline: DeadlineKind,
-    on: NaiveDate,
-    days_left: i64,
-}
-
 /// Lists what expires.
 ///
 /// # Errors
@@ -96,14 +81,18 @@ pub async fn run(options: Options) -> Result {
     let mut faults = Faults::default();
     let window = Window::check(&db, options.within_days, options.from, "--within-days", &mut faults);
     faults.finish()?;
-    let found = find(&db, &viewer, window, options.activities).await?;
-    let now = db.clock.now();
+    let filter = Filter { activities: options.activities, include_acknowledged: Some(options.include_acknowledged), ..Filter::default() };
+    let found = expiring::all(&db, &viewer, window, &filter).await?;
+    let calendar = match options.format {
+        Format::Ics => expiring::calendar(&db, &found).await?,
+        _ => String::new(),
+    };
     db.close().await?;
     put(match options.format {
         Format::Table => for_eyes(&found, window).into_bytes(),
         Format::Json => for_programs(&found, window)?.into_bytes(),
-        Format::Csv => sheet::csv(&grid(&found, |(slug, _)| slug))?,
-        Format::Ics => calendar::render("Avtal som löper ut", &found.iter().map(day).collect::<Vec<_>>(), now).into_bytes(),
+        Format::Csv => sheet::csv(&grid(&found, |(slug, _)| slug, |reason| reason.word().to_owned()))?,
+        Format::Ics => calendar.into_bytes(),
     })?;
     Ok(if options.check && !found.is_empty() { Outcome::Found } else { Outcome::Done })
 }
@@ -122,63 +111,8 @@ pub(super) async fn check_activities(db: &Database, viewer: &Viewer, slugs: &[St
     Err(Failure { lines: lines.collect(), code: 1 })
 }
 
-async fn find(db: &Database, viewer: &Viewer, window: Window, activities: Vec<String>) -> Result<Vec<Expiring>> {
-    let filter = Filter { activities, ..Filter::default() };
-    let mut columns = terms::COLUMNS.to_vec();
-    columns.extend([
-        AgreementColumn::Id,
-        AgreementColumn::Number,
-        AgreementColumn::Kind,
-        AgreementColumn::ActivityId,
-        AgreementColumn::MemberId,
-        AgreementColumn::OrganisationId,
-    ]);
-    let mut found = Vec::new();
-    let mut after = None;
-    loop {
-        let args = page::Args { first: i64::try_from(page::MOST).ok(), after, ..page::Args::default() };
-        let page = deadlines::list(db, viewer, window, &filter, &args, &columns, Faults::default()).await?;
-        after = page.rows.last().map(|(place, _)| place.encode());
-        found.extend(page.rows.into_iter().map(|(_, row)| row));
-        if !page.has_next {
-            break;
-        }
-    }
-    name(db, viewer, window, found).await
-}
-
-/// Gives each agreement the names of its parties and its activity.
-async fn name(db: &Database, viewer: &Viewer, window: Window, found: Vec<Model>) -> Result<Vec<Expiring>> {
-    let ids: Vec<_> = found.iter().filter_map(|row| row.member_id).collect();
-    let members = members::by_ids(db, viewer, &ids, &[member::Column::Id, member::Column::Name]).await?;
-    let ids: Vec<_> = found.iter().filter_map(|row| row.organisation_id).collect();
-    let organisations = organisations::by_ids(db, viewer, &ids, &[organisation::Column::Id, organisation::Column::Name]).await?;
-    let mut parties: HashMap<Uuid, String> = members.into_iter().map(|member| (member.id.into(), member.name)).collect();
-    parties.extend(organisations.into_iter().map(|organisation| (organisation.id.into(), organisation.name)));
-    let ids: Vec<_> = found.iter().filter_map(|row| row.activity_id).collect();
-    let columns = [activity::Column::Id, activity::Column::Slug, activity::Column::Name];
-    let named = activities::by_ids(db, viewer, &ids, &columns).await?;
-    let activities: HashMap<_, _> = named.into_iter().map(|activity| (activity.id, (activity.slug, activity.name))).collect();
-
-    let row = |row: Model| {
-        let deadline = terms::of(&row).next_deadline(window.from)?;
-        let party = row.member_id.map(Uuid::from).or(row.organisation_id.map(Uuid::from));
-        Some(Expiring {
-            id: row.id.into(),
-            number: row.number.unwrap_or_default(),
-            counterparty: party.and_then(|id| parties.get(&id).cloned()).unwrap_or_default(),
-            activity: row.activity_id.and_then(|id| activities.get(&id).cloned()),
-            kind: row.kind,
-            deadline: deadline.kind,
-            on: deadline.on,
-            days_left: (deadline.on - window.from).num_days(),
-        })
-    };
-    Ok(found.into_iter().filter_map(row).collect())
-}
-
-/// The rows; `activity` says which of an activity's slug and name is shown.
-fn grid(found: &[Expiring], activity: fn(&(String, String)) -> &String) -> Grid {
+/// The rows; `activity` says which of an activity's slug and name is shown, and `reason` in which words.
+fn grid(found: &[Expiring], activity: fn(&(String, String)) -> &String, reason: fn(&Reason) -> String) -> Grid {
     let columns = vec![
         Column::new("number", "Number", Kind::Text),
         Column::new("counterparty", "Counterparty", Kind::Text),
@@ -187,6 +121,7 @@ fn grid(found: &[Expiring], activity: fn(&(String, String)) -> &String) -> Grid 
         Column::new("deadline", "Deadline", Kind::Text),
         Column::new("date", "Date", Kind::Day),
         Column::new("days_left", "Days left", Kind::Number),
+        Column::new("reason", "Reason", Kind::Text),
     ];
     let rows = found.iter().map(|row| {
         vec![
@@ -197,6 +132,7 @@ fn grid(found: &[Expiring], activity: fn(&(String, String)) -> &String) -> Grid 
             Cell::Text(row.deadline.word().into()),
             Cell::Day(row.on),
             Cell::Number(row.days_left),
+            Cell::Text(reason(&row.reason)),
         ]
     });
     Grid { columns, rows: rows.collect(), total: None }
@@ -208,7 +144,11 @@ fn for_eyes(found: &[Expiring], window: Window) -> String {
         return format!("no agreement has a deadline from {from} to {to}\n");
     }
     let has = if found.len() == 1 { "has" } else { "have" };
-    format!("{}\n{} {has} a deadline from {from} to {to}\n", table(&grid(found, |(_, name)| name)), count(found.len(), "agreement"))
+    format!(
+        "{}\n{} {has} a deadline from {from} to {to}\n",
+        table(&grid(found, |(_, name)| name, ToString::to_string)),
+        count(found.len(), "agreement")
+    )
 }
 
 /// What programs read.
@@ -231,13 +171,14 @@ struct Entry<'f> {
     deadline: DeadlineKind,
     date: NaiveDate,
     days_left: i64,
+    reason: &'static str,
 }
 
 impl<'f> Entry<'f> {
     fn of(row: &'f Expiring) -> Self {
         let activity = row.activity.as_ref();
         Self {
-            id: agreement_id(row.id),
+            id: row.api_id(),
             number: &row.number,
             counterparty: &row.counterparty,
             activity: activity.map(|(slug, _)| slug.as_str()),
@@ -246,34 +187,11 @@ impl<'f> Entry<'f> {
             deadline: row.deadline,
             date: row.on,
             days_left: row.days_left,
+            reason: row.reason.word(),
         }
     }
 }
 
 fn for_programs(found: &[Expiring], window: Window) -> Result<String> {
     json(&Document { from: window.from, to: window.to, count: found.len(), agreements: found.iter().map(Entry::of).collect() })
-}
-
-/// An agreement's id as the API writes it.
-fn agreement_id(id: Uuid) -> String {
-    format!("agreement_{}", id.simple())
-}
-
-/// The day in the office's own language, since calendars are for people.
-fn day(row: &Expiring) -> calendar::Day {
-    let what = match row.deadline {
-        DeadlineKind::Notice => ": sista dag för uppsägning",
-        DeadlineKind::End => " upphör",
-    };
-    let activity = row.activity.as_ref().map(|(_, name)| format!(", {name}")).unwrap_or_default();
-    let consequence = match row.deadline {
-        DeadlineKind::Notice => "Avtalet förlängs om det inte sägs upp senast denna dag.",
-        DeadlineKind::End => "Avtalets sista dag.",
-    };
-    calendar::Day {
-        uid: format!("{}-{}@samregister", agreement_id(row.id), row.deadline.word()),
-        on: row.on,
-        summary: format!("Avtal {} med {}{what}", row.number, row.counterparty),
-        description: format!("{}{activity}\n{consequence}", row.counterparty),
-    }
 }

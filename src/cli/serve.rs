@@ -27,7 +27,9 @@ Routes:
   /graphql             the API
   /graphiql            its explorer, for a browser
   /schema.graphql      its schema
-  /healthz, /readyz    whether it lives, whether it can answer")]
+  /files/expiring.ics  the calendar of deadlines
+  /healthz, /readyz    whether it lives, whether it can answer
+  /metrics             what is measured, for Prometheus")]
 pub struct Options {
     /// Fill a throw-away register with example data, gone when the server stops
     #[arg(long)]

@@ -14,6 +14,10 @@ pub struct Day {
     pub summary: String,
     /// More about it.
     pub description: String,
+    /// Counts up whenever it changes.
+    pub sequence: i64,
+    /// When it changed last; null when nobody knows.
+    pub changed_at: Option<DateTime<Utc>>,
 }
 
 /// A calendar of this name with these days, as it is at `now`.
@@ -29,6 +33,10 @@ pub fn render(name: &str, days: &[Day], now: DateTime<Utc>) -> String {
         let mut event = Event::new();
         event.uid(&day.uid).timestamp(now).summary(&day.summary).description(&day.description);
         event.starts(day.on).ends(day.on.checked_add_days(Days::new(1)).unwrap_or(day.on));
+        event.add_property("SEQUENCE", day.sequence.to_string());
+        if let Some(at) = day.changed_at {
+            event.last_modified(at);
+        }
         // It takes nobody's time.
         event.add_property("TRANSP", "TRANSPARENT");
         calendar.push(event);
@@ -47,6 +55,8 @@ mod tests {
             on: "2026-12-31".parse().unwrap(),
             summary: "Avtal 2026-0042, Åre; ö: sista dag för uppsägning".into(),
             description: "Rad ett\nrad två".into(),
+            sequence: 7,
+            changed_at: Some(DateTime::UNIX_EPOCH),
         };
         let text = render("Avtal", &[day], DateTime::UNIX_EPOCH);
         insta::assert_snapshot!(text.replace("\r\n", "\n"), @r"
@@ -62,6 +72,8 @@ mod tests {
         DTEND;VALUE=DATE:20270101
         DTSTAMP:19700101T000000Z
         DTSTART;VALUE=DATE:20261231
+        LAST-MODIFIED:19700101T000000Z
+        SEQUENCE:7
         SUMMARY:Avtal 2026-0042\, Åre\; ö: sista dag för uppsägning
         TRANSP:TRANSPARENT
         UID:agreement_1-NOTICE@samregister

@@ -248,7 +248,8 @@ pub struct ActivityFilter {
     funding: Option<Vec<FundingKind>>,
     /// Running on this day.
     active_on: Option<Given<Date>>,
-    /// With these words in the name or slug; capitals don't count.
+    /// With all of these words in its name and slug. A word may be the beginning of one; capitals and accents don't count, but å, ä
+    /// and ö are letters of their own.
     search: Option<String>,
 }
 

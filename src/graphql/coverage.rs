@@ -78,6 +78,11 @@ pub(super) async fn coverage_of(ctx: &Context<'_>, row: &Handle<activity::Model>
     let mut faults = Faults::default();
     let on = take(on, "on", &mut faults).map_or_else(|| database(ctx).clock.today(), |day| day.0);
     faults.finish()?;
+    coverage_on(ctx, row, on).await
+}
+
+/// The coverage of each row of a batch on a day.
+pub(super) async fn coverage_on(ctx: &Context<'_>, row: &Handle<activity::Model>, on: NaiveDate) -> Result<Coverage> {
     let reckoned = row.load(ctx, "", reckon(ctx, row, on)).await?;
     Ok(Coverage { activity: row.id, on, reckoned })
 }

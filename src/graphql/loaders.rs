@@ -23,6 +23,8 @@ use crate::error::{Error, Result};
 pub struct Batch<M> {
     /// The rows.
     pub rows: Vec<M>,
+    /// What was found out about the rows together, besides themselves.
+    told: Option<Arc<dyn Any + Send + Sync>>,
     loaded: Mutex<HashMap<String, Arc<dyn Any + Send + Sync>>>,
 }
 
@@ -30,7 +32,13 @@ impl<M> Batch<M> {
     /// A batch of these rows.
     #[must_use]
     pub fn new(rows: Vec<M>) -> Arc<Self> {
-        Arc::new(Self { rows, loaded: Mutex::default() })
+        Arc::new(Self { rows, told: None, loaded: Mutex::default() })
+    }
+
+    /// A batch of these rows with what was found out about them together.
+    #[must_use]
+    pub fn telling(rows: Vec<M>, told: impl Any + Send + Sync) -> Arc<Self> {
+        Arc::new(Self { rows, told: Some(Arc::new(told)), loaded: Mutex::default() })
     }
 }
 
@@ -69,6 +77,13 @@ impl<M> Handle<M> {
     pub fn each(rows: Vec<M>) -> Vec<Self> {
         let batch = Batch::new(rows);
         (0..batch.rows.len()).map(|place| Self::at(&batch, place)).collect()
+    }
+
+    /// What was found out about this row's batch, when it is this.
+    #[must_use]
+    pub fn told<T: Any>(&self) -> Option<&T> {
+        let told: &(dyn Any + Send + Sync) = self.batch.told.as_deref()?;
+        told.downcast_ref()
     }
 
     /// All rows that came with this one.

@@ -12,6 +12,7 @@ pub mod errors;
 pub mod fees;
 pub mod invoices;
 pub mod loaders;
+pub mod matrix;
 pub mod members;
 pub mod nodes;
 pub mod organisations;
@@ -42,6 +43,8 @@ pub struct Query(
     activities::ActivityQuery,
     fees::FeeQuery,
     agreements::AgreementQuery,
+    agreements::ConsistencyQuery,
+    matrix::MatrixQuery,
     templates::TemplateQuery,
     invoices::InvoiceQuery,
     revenue::RevenueQuery,
@@ -60,6 +63,7 @@ pub struct Mutation(
     organisations::OrganisationMutation,
     activities::ActivityMutation,
     fees::FeeMutation,
+    agreements::DeadlineMutation,
 );
 
 /// The schema of a register. Who asks goes with each request, as [`viewer::Viewer`] in its data.

@@ -83,10 +83,19 @@ pub struct Connection<N: Noun> {
 impl<N: Noun> Connection<N> {
     /// The connection of a page, and how all rows are counted.
     pub fn new(slice: Slice<N::Row>, count: Count) -> Self {
+        Self::of(slice, count, Batch::new)
+    }
+
+    /// The same with what was found out about the rows together: see [`Handle::told`].
+    pub fn telling(slice: Slice<N::Row>, told: impl std::any::Any + Send + Sync, count: Count) -> Self {
+        Self::of(slice, count, |rows| Batch::telling(rows, told))
+    }
+
+    fn of(slice: Slice<N::Row>, count: Count, batch: impl FnOnce(Vec<N::Row>) -> Arc<Batch<N::Row>>) -> Self {
         let (cursors, rows): (Vec<_>, Vec<_>) = slice.rows.into_iter().unzip();
         Self {
             rows: 0..rows.len(),
-            batch: Batch::new(rows),
+            batch: batch(rows),
             cursors: Arc::new(cursors),
             has_next: slice.has_next,
             has_previous: slice.has_previous,

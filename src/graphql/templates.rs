@@ -343,7 +343,8 @@ pub struct TemplateFilter {
     kind: Option<AgreementKind>,
     /// Slug: made for this activity.
     activity: Option<String>,
-    /// With these words in the title; capitals don't count.
+    /// With all of these words in its title, its slug and its activity's name. A word may be the beginning of one; capitals and
+    /// accents don't count, but å, ä and ö are letters of their own.
     search: Option<String>,
 }
 

@@ -17,7 +17,7 @@ use ::entity::{
 use chrono::NaiveDate;
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
-    sea_query::{Expr, LikeExpr, Query, SelectStatement, SimpleExpr},
+    sea_query::{Expr, Query, SelectStatement, SimpleExpr},
 };
 
 use crate::{
@@ -25,6 +25,7 @@ use crate::{
     database::{Database, among, rows},
     error::{Faults, Result},
     page::{self, KeyType, Order, Slice},
+    search::{self, Noun},
     swedish, terms,
 };
 
@@ -71,7 +72,7 @@ pub struct Filter {
     pub contact_area: Option<String>,
     /// In this county (län).
     pub county: Option<String>,
-    /// Whose name, or a municipality's, has these words; capitals don't count.
+    /// With all of these words, or their beginnings, in its names, its organisation number and its municipalities: see [`search`].
     pub search: Option<String>,
     /// With a participation agreement in force in each of these activities, by slug.
     pub in_activity: Vec<String>,
@@ -121,12 +122,6 @@ fn select(viewer: &Viewer) -> SelectStatement {
     Query::select().from(Entity).cond_where(visible(viewer)).take()
 }
 
-/// A text that may stand anywhere in a folded column.
-pub(crate) fn contains(text: &str) -> LikeExpr {
-    let folded = swedish::key(text).replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-    LikeExpr::new(format!("%{folded}%")).escape('\\')
-}
-
 fn matching(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement {
     let on = filter.as_of.unwrap_or_else(|| db.clock.today());
     let mut select = select(viewer);
@@ -144,16 +139,8 @@ fn matching(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement 
     if let Some(county) = &filter.county {
         select.and_where(Column::County.eq(county.as_str()));
     }
-    if let Some(search) = filter.search.as_deref().map(str::trim).filter(|search| !search.is_empty()) {
-        // Municipalities are compared as they are written: they are proper names that people write with a capital.
-        let municipalities = Query::select()
-            .column(member_municipality::Column::MemberId)
-            .from(member_municipality::Entity)
-            .and_where(Expr::col(member_municipality::Column::Municipality).eq(search))
-            .take();
-        select.cond_where(
-            Condition::any().add(column(Column::NameKey).like(contains(search))).add(column(Column::Id).in_subquery(municipalities)),
-        );
+    if let Some(text) = filter.search.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
+        select.and_where(search::found(db.backend(), Noun::Member, column(Column::Id), text));
     }
     for slug in &filter.in_activity {
         select.and_where(terms::takes_part(slug, on));

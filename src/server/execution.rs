@@ -178,7 +178,11 @@ fn is_ours(error: &ServerError) -> bool {
     error.extensions.as_ref().and_then(|extensions| extensions.get("code")) == Some(&"INTERNAL".into())
 }
 
-fn bearer(headers: &HeaderMap) -> Result<String> {
+/// The token in the header.
+///
+/// # Errors
+/// UNAUTHENTICATED when there is none.
+pub(super) fn bearer(headers: &HeaderMap) -> Result<String> {
     let missing = || Error::Unauthenticated("a token is needed: send the header Authorization: Bearer …".into());
     let header = headers.get(header::AUTHORIZATION).ok_or_else(missing)?;
     let (scheme, token) = header.to_str().ok().and_then(|text| text.split_once(' ')).ok_or_else(missing)?;

@@ -7,7 +7,7 @@ use axum::{extract::State, http::StatusCode};
 use super::App;
 
 /// The longest that a readiness check waits for the database.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The program lives.
 pub async fn alive() -> &'static str {

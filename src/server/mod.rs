@@ -1,9 +1,11 @@
 //! HTTP: the only folder, with the program's start, that knows axum.
 
+pub mod calendar;
 pub mod explorer;
 pub mod execution;
 pub mod health;
 pub mod limits;
+pub mod metrics;
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
@@ -51,6 +53,8 @@ pub struct App {
     pub request_time: Duration,
     /// What the explorer is told at its start: tokens, under `serve --demo` alone.
     pub explorer: Arc<explorer::Settings>,
+    /// What is measured.
+    pub metrics: Arc<metrics::Metrics>,
 }
 
 impl std::fmt::Debug for App {
@@ -77,6 +81,7 @@ impl App {
             }),
             request_time: most.request_time,
             explorer: Arc::new(explorer),
+            metrics: Arc::default(),
         }
     }
 }
@@ -102,12 +107,15 @@ pub fn router(app: App, settings: &Settings) -> Router {
         .route("/schema.graphql", get(execution::sdl))
         .route("/graphiql", get(explorer::page))
         .route("/graphiql/{file}", get(explorer::file))
+        .route("/files/expiring.ics", get(calendar::expiring))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
+        .route("/metrics", get(metrics::page))
         .fallback(unknown)
-        .with_state(app)
+        .with_state(app.clone())
         .layer(axum::extract::DefaultBodyLimit::max(settings.limits.body_bytes))
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(axum::middleware::from_fn_with_state(app, metrics::measure))
         .layer(cors(&settings.cors_origins))
         .layer(trace)
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))

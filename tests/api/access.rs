@@ -30,6 +30,8 @@ activity            all    all     all   all     own    own    public  all      
 agreements          all    all     all   all     own    own    empty   all        all         empty    empty     empty   empty     empty      empty  token
 agreement           all    all     all   all     own    own    empty   all        all         empty    empty     empty   empty     empty      empty  token
 expiringAgreements  all    all     all   all     own    own    empty   all        all         empty    empty     empty   empty     empty      empty  token
+templateConsistency all    all     all   all     own    empty  empty   all        all         empty    empty     empty   empty     empty      empty  token
+activityMatrix      all    all     all   all     own    own    public  all        all         public   public    public  empty     empty      empty  token
 templates           all    all     all   all     public public public  public     public      public   public    public  all       all        public token
 template            all    all     all   all     public public public  public     public      public   public    public  all       all        public token
 invoices            all    all     all   all     empty  own    empty   empty      empty       all      all       empty   empty     empty      empty  token
@@ -57,6 +59,9 @@ networkFeeSet       may    may     no    no      no     no     no      no       
 costRecord          may    may     no    no      no     no     no      no         no          no       no        no      no        no         no     token
 grantRecord         may    may     no    no      no     no     no      no         no          no       no        no      no        no         no     token
 statusReportFile    may    no      no    no      may    no     no      no         no          no       no        no      no        no         no     token
+deadlineAcknowledge may    no      no    no      no     no     no      no         may         no       no        no      no        no         no     token
+deadlineAcknowledgementWithdraw
+                    may    no      no    no      no     no     no      no         may         no       no        no      no        no         no     token
 ";
 
 /// The table: cells by row, then in the order of the columns.
@@ -67,7 +72,10 @@ struct Table {
 
 impl Table {
     fn read() -> Self {
-        let mut lines = TABLE.lines().filter(|line| !line.trim().is_empty()).map(|line| line.split_whitespace().collect::<Vec<_>>());
+        // A name that is too long for its column stands on a line of its own.
+        let text = TABLE.replace("Withdraw\n", "Withdraw");
+        let text: &'static str = text.leak();
+        let mut lines = text.lines().filter(|line| !line.trim().is_empty()).map(|line| line.split_whitespace().collect::<Vec<_>>());
         let columns = lines.next().unwrap();
         let rows: BTreeMap<_, _> = lines.map(|cells| (cells[0], cells[1..].to_vec())).collect();
         assert!(rows.iter().all(|(_, cells)| cells.len() == columns.len()), "a row of the table is too short or too long");
@@ -252,6 +260,12 @@ fn question(schema: &Schema, samples: &Samples, name: &str) -> Question {
         "activities" => (one(2), &["2026-7001"], &["2026-7002"], &["Uppföljning", "Kurser"]),
         "activity" => (both("slug", "bip", "indikatorer"), &["2026-7001"], &["2026-7002"], &["Uppföljning", "Kurser"]),
         "agreements" | "expiringAgreements" => (one(2), &["2026-7001"], &["2026-7002"], &[]),
+        // Of the samples, Gamma's agreement alone has no template.
+        "templateConsistency" => (one(2), &["2026-7003"], &[], &[]),
+        "activityMatrix" => {
+            let arguments = "(asOf: \"2026-11-21\", comparedTo: \"2026-01-31\")";
+            (format!("{{ {} }}", widest(arguments, 2)), &["2026-7001"], &["2026-7002"], names)
+        }
         "agreement" => (both("number", "2026-7001", "2026-7002"), &["2026-7001"], &["2026-7002"], &[]),
         "templates" => (one(2), &["Hemligt avtal"], &["Hemlig avtalstext"], &["Öppen avtalstext"]),
         "template" => (both("slug", "deltagande", "nytt"), &["Hemligt avtal"], &["Hemlig avtalstext"], &["Öppen avtalstext"]),
@@ -397,6 +411,8 @@ fn input(samples: &Samples, name: &str, turn: usize) -> Value {
         }
         "costRecord" => json!({ "activity": id("bip"), "bookedOn": "2026-06-01", "amount": "1.00", "description": "x" }),
         "grantRecord" => json!({ "activity": id("bip"), "bookedOn": "2026-06-01", "amount": "1.00", "funder": "x" }),
+        "deadlineAcknowledge" => json!({ "agreement": id(["avtal alfa", "avtal beta"][turn % 2]), "until": "2026-11-30" }),
+        "deadlineAcknowledgementWithdraw" => json!({ "agreement": id(["avtal alfa", "avtal beta"][turn % 2]) }),
         "statusReportFile" => json!({ "activity": id("bip"), "period": format!("2026-{turn}"), "health": "GREEN", "summary": "x" }),
         _ => panic!("nobody knows how to do {name}: add it to input()"),
     }

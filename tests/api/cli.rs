@@ -109,7 +109,7 @@ fn a_register_that_is_not_there_is_not_made_by_looking_for_it() {
     let message = run(program(), "expiring").failed(1);
     assert_eq!(message, "error: the database is not migrated, or not to this version; run `samregister migrate`\n");
     run(program(), "migrate").done();
-    assert_eq!(run(program(), "verify").done(), "4 checks, no breach\n");
+    assert_eq!(run(program(), "verify").done(), "5 checks, no breach\n");
 }
 
 #[test]
@@ -181,19 +181,19 @@ on_both!(what_expires_is_written_in_four_ways, |app| async move {
     let expiring = |rest: &str| run(app.program(), &format!("expiring --from 2026-11-21 {rest}"));
     let table = expiring("--within-days 90").done();
     insta::allow_duplicates!(insta::assert_snapshot!(table, @r"
-    Number     Counterparty               Activity     Kind           Deadline  Date        Days left
-    ──────────────────────────────────────────────────────────────────────────────────────────────────
-    2026-7001  Samordningsförbundet Alfa  BIP          PARTICIPATION  NOTICE    2026-12-31         40
-    2026-7002  Samordningsförbundet Beta  Indikatorer  PARTICIPATION  END       2027-01-31         71
-    2026-7003  Konsult Gamma AB           BIP          ASSIGNMENT     END       2027-02-10         81
+    Number     Counterparty               Activity     Kind           Deadline  Date        Days left  Reason
+    ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+    2026-7001  Samordningsförbundet Alfa  BIP          PARTICIPATION  NOTICE    2026-12-31         40  prolonged by 12 months unless notice is given
+    2026-7002  Samordningsförbundet Beta  Indikatorer  PARTICIPATION  END       2027-01-31         71  ends, nothing prolongs it
+    2026-7003  Konsult Gamma AB           BIP          ASSIGNMENT     END       2027-02-10         81  ends, nothing prolongs it
 
     3 agreements have a deadline from 2026-11-21 to 2027-02-19
     "));
     insta::allow_duplicates!(insta::assert_snapshot!(expiring("--format csv").done().replace("\r\n", "\n"), @r"
-    number,counterparty,activity,kind,deadline,date,days_left
-    2026-7001,Samordningsförbundet Alfa,bip,PARTICIPATION,NOTICE,2026-12-31,40
-    2026-7002,Samordningsförbundet Beta,indikatorer,PARTICIPATION,END,2027-01-31,71
-    2026-7003,Konsult Gamma AB,bip,ASSIGNMENT,END,2027-02-10,81
+    number,counterparty,activity,kind,deadline,date,days_left,reason
+    2026-7001,Samordningsförbundet Alfa,bip,PARTICIPATION,NOTICE,2026-12-31,40,RENEWS
+    2026-7002,Samordningsförbundet Beta,indikatorer,PARTICIPATION,END,2027-01-31,71,ENDS
+    2026-7003,Konsult Gamma AB,bip,ASSIGNMENT,END,2027-02-10,81,ENDS
     "));
 
     let document: Value = serde_json::from_str(&expiring("--format json --activity indikatorer").done()).unwrap();
@@ -203,7 +203,7 @@ on_both!(what_expires_is_written_in_four_ways, |app| async move {
     assert_eq!(
         agreement,
         json!({ "id": null, "number": "2026-7002", "counterparty": "Samordningsförbundet Beta", "activity": "indikatorer",
-            "activity_name": "Indikatorer", "kind": "PARTICIPATION", "deadline": "END", "date": "2027-01-31", "days_left": 71 })
+            "activity_name": "Indikatorer", "kind": "PARTICIPATION", "deadline": "END", "date": "2027-01-31", "days_left": 71, "reason": "ENDS" })
     );
 
     let ids = |calendar: String| -> Vec<String> {

@@ -6,7 +6,10 @@ use chrono::NaiveDate;
 
 use super::ids;
 use crate::{
-    agreements::{contents, deadlines},
+    agreements::{
+        contents,
+        deadlines::{self, Reason},
+    },
     error::{Error, Faults, Result},
     fees,
     graphql::{
@@ -30,6 +33,17 @@ pub enum DeadlineKind {
     End,
 }
 
+/// Why something must be decided.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+pub enum DeadlineReason {
+    /// It is prolonged by its `renewalMonths` unless somebody gives notice by the deadline.
+    Renews,
+    /// It ends, since nothing prolongs it.
+    Ends,
+    /// It ends, since notice was given.
+    NoticeGiven,
+}
+
 /// The next day on which something must be decided about an agreement.
 #[derive(Description)]
 pub struct AgreementDeadline {
@@ -51,6 +65,15 @@ impl AgreementDeadline {
     /// What falls due.
     async fn kind(&self) -> DeadlineKind {
         self.deadline.kind.into()
+    }
+
+    /// Why something must be decided.
+    async fn reason(&self) -> DeadlineReason {
+        match Reason::of(&terms::of(&self.agreement), self.as_of) {
+            Some(Reason::Renews { .. }) => DeadlineReason::Renews,
+            Some(Reason::NoticeGiven { .. }) => DeadlineReason::NoticeGiven,
+            Some(Reason::Ends) | None => DeadlineReason::Ends,
+        }
     }
 
     /// The day.

@@ -48,14 +48,15 @@ pub struct AgreementFilter {
     ends_to: Option<Given<Date>>,
     /// Made from this version of a template.
     template_version: Option<ID>,
-    /// Whose number begins so, or whose counterparty has these words in its name; capitals don't count.
+    /// With all of these words in its number, its counterparty's name (now or before), its activity and its parameters. A word may
+    /// be the beginning of one; capitals and accents don't count, but å, ä and ö are letters of their own.
     search: Option<String>,
     /// False leaves out those whose deadline somebody has acknowledged until `asOf` or later; when left out they are there, except among those that expire.
     include_acknowledged: Option<bool>,
 }
 
 impl AgreementFilter {
-    fn check(self, faults: &mut Faults) -> Filter {
+    pub(super) fn check(self, faults: &mut Faults) -> Filter {
         let slugs = self.activity.unwrap_or_default();
         Filter {
             statuses: self.status.into_iter().flatten().map(Into::into).collect(),

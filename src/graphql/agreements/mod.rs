@@ -1,6 +1,8 @@
 //! Agreements as the API tells of them.
 
+mod consistency;
 mod contents;
+mod deadlines;
 mod lists;
 
 use std::{collections::HashMap, sync::Arc};
@@ -13,7 +15,9 @@ use async_graphql::{Context, Description, Enum, ID, Object, Union};
 use chrono::NaiveDate;
 
 pub use self::{
+    consistency::{ConsistencyQuery, TemplateDeviation, TemplateDeviationReason},
     contents::{Acknowledgement, AgreementDeadline, AgreementDocument, AgreementFee, Signature},
+    deadlines::{DeadlineAcknowledgeInput, DeadlineAcknowledgementWithdrawInput, DeadlineMutation},
     lists::{AgreementBy, AgreementFilter, AgreementOrder, AgreementOrderField, AgreementQuery, agreements_of},
 };
 use super::{

@@ -350,7 +350,8 @@ pub struct MemberFilter {
     contact_area: Option<String>,
     /// In this county (län).
     county: Option<String>,
-    /// With these words in the name, or this municipality; capitals don't count in names.
+    /// With all of these words in its names (now or before), its organisation number and its municipalities. A word may be the
+    /// beginning of one; capitals and accents don't count, but å, ä and ö are letters of their own.
     search: Option<String>,
     /// Slugs: members with a participation agreement in force in each of these.
     in_activity: Option<Vec<String>>,

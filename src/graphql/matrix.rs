@@ -1,0 +1,264 @@
+//! The matrix of members and activities as the API tells of it.
+
+use std::{collections::HashMap, sync::Arc};
+
+use ::entity::{
+    activity, agreement,
+    id::{ActivityId, MemberId},
+    member,
+};
+use async_graphql::{Context, Description, Object};
+use chrono::NaiveDate;
+
+use super::{
+    activities::{Activity, ids},
+    agreements::Agreement,
+    coverage::{Coverage, coverage_on},
+    database,
+    loaders::Handle,
+    members::Member,
+    page::{self, Column, Connection, DIRECT, Noun, and, asked},
+    scalars::{Date, Given, take},
+    viewer,
+};
+use crate::{
+    activities::coverage,
+    agreements::matrix,
+    error::{Faults, LINE, Result},
+    members,
+};
+
+/// Which members take part in which activities, as of a day: members down, activities across, an agreement in each cell.
+#[derive(Description)]
+pub struct ActivityMatrix {
+    as_of: NaiveDate,
+    compared_to: Option<NaiveDate>,
+    activities: Vec<Handle<activity::Model>>,
+    by_volunteers: Vec<Handle<activity::Model>>,
+}
+
+#[Object(use_type_description)]
+impl ActivityMatrix {
+    /// The day that it is reckoned on.
+    async fn as_of(&self) -> Date {
+        Date(self.as_of)
+    }
+
+    /// The earlier day that it is compared to; null when to none.
+    async fn compared_to(&self) -> Option<Date> {
+        self.compared_to.map(Date)
+    }
+
+    /// The columns: the activities that run on the day and need agreements, by name. As an ACTIVITY_LEAD you get your own.
+    async fn activities(&self) -> Vec<MatrixActivity> {
+        let column = |row: &Handle<activity::Model>| MatrixActivity { row: row.clone(), as_of: self.as_of, compared_to: self.compared_to };
+        self.activities.iter().map(column).collect()
+    }
+
+    /// The activities that run on the day and that volunteers alone carry: they need no agreements and have no column.
+    async fn by_volunteers(&self) -> Vec<Activity> {
+        self.by_volunteers.iter().cloned().map(Activity).collect()
+    }
+
+    /// The rows: the members on the day, by name. As a MEMBER you get your own.
+    async fn rows(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "That many rows from the front; 25 when neither `first` nor `last` is given, and at most 200")] first: Option<i32>,
+        #[graphql(desc = "Only rows after the one with this cursor")] after: Option<String>,
+        #[graphql(desc = "That many rows from the back")] last: Option<i32>,
+        #[graphql(desc = "Only rows before the one with this cursor")] before: Option<String>,
+    ) -> Result<Connection<MatrixRow>> {
+        let columns = asked::<Member>(ctx, &[&["edges", "node", "member"], &["nodes", "member"]]);
+        let (on, args) = (self.as_of, page::args(first, after, last, before));
+        let slice = matrix::members_on(database(ctx), viewer(ctx), on, &args, &columns).await?;
+        let count: page::Count = Arc::new(move |ctx| Box::pin(async move { matrix::count(database(ctx), viewer(ctx), on).await }));
+        let asked_with = AskedWith { as_of: on, activities: self.activities.iter().map(|row| row.id).collect() };
+        Ok(Connection::telling(slice, asked_with, count))
+    }
+}
+
+/// An activity of the matrix, with how many take part.
+#[derive(Description)]
+pub struct MatrixActivity {
+    row: Handle<activity::Model>,
+    as_of: NaiveDate,
+    compared_to: Option<NaiveDate>,
+}
+
+#[Object(use_type_description)]
+impl MatrixActivity {
+    /// The activity.
+    async fn activity(&self) -> Activity {
+        Activity(self.row.clone())
+    }
+
+    /// How many members take part on the day, and which do not.
+    async fn coverage(&self, ctx: &Context<'_>) -> Result<Coverage> {
+        coverage_on(ctx, &self.row, self.as_of).await
+    }
+
+    /// Who has come and gone since `comparedTo`; null unless it is given.
+    async fn trend(&self, ctx: &Context<'_>) -> Option<Result<MatrixTrend>> {
+        let from = self.compared_to?;
+        let wants_members = ["joined", "left"].iter().any(|field| ctx.look_ahead().field(field).exists());
+        let columns = asked::<Member>(ctx, &[&["joined"], &["left"]]);
+        let reckoned = self.row.load(ctx, "", async {
+            let (db, viewer) = (database(ctx), viewer(ctx));
+            let trend = coverage::trend(db, viewer, &ids(&self.row), from, self.as_of).await?;
+            let mut found = Vec::new();
+            if wants_members {
+                let mut who: Vec<MemberId> = trend.joined.values().chain(trend.left.values()).flatten().copied().collect();
+                who.sort();
+                who.dedup();
+                found = members::by_ids(db, viewer, &who, &and(columns, member::Column::NameKey)).await?;
+                found.sort_by(|one, other| (&one.name_key, one.id).cmp(&(&other.name_key, other.id)));
+            }
+            Ok(Reckoned { trend, members: Handle::each(found) })
+        });
+        let (row, earlier) = (self.row.clone(), from);
+        Some(reckoned.await.map(|reckoned| MatrixTrend { row, earlier, reckoned }))
+    }
+}
+
+/// Who has come and gone in each activity of a matrix, and the rows of whoever it is.
+struct Reckoned {
+    trend: coverage::Trend,
+    members: Vec<Handle<member::Model>>,
+}
+
+/// Who has come and gone in an activity between two days.
+#[derive(Description)]
+pub struct MatrixTrend {
+    row: Handle<activity::Model>,
+    earlier: NaiveDate,
+    reckoned: Arc<Reckoned>,
+}
+
+impl MatrixTrend {
+    fn members(&self, of: &HashMap<ActivityId, Vec<MemberId>>) -> Vec<Member> {
+        let ids = of.get(&self.row.id).map(Vec::as_slice).unwrap_or_default();
+        let ids: std::collections::HashSet<_> = ids.iter().collect();
+        self.reckoned.members.iter().filter(|member| ids.contains(&member.id)).cloned().map(Member).collect()
+    }
+}
+
+fn many(of: &HashMap<ActivityId, Vec<MemberId>>, activity: ActivityId) -> i64 {
+    of.get(&activity).map_or(0, |members| i64::try_from(members.len()).unwrap_or(i64::MAX))
+}
+
+#[Object(use_type_description)]
+impl MatrixTrend {
+    /// How many took part on the earlier day, and which did not.
+    async fn before(&self, ctx: &Context<'_>) -> Result<Coverage> {
+        coverage_on(ctx, &self.row, self.earlier).await
+    }
+
+    /// How many take part now and did not then: `before.connected` + `joinedCount` − `leftCount` take part now.
+    async fn joined_count(&self) -> i64 {
+        many(&self.reckoned.trend.joined, self.row.id)
+    }
+
+    /// How many took part then and do not now, members that left the network among them.
+    async fn left_count(&self) -> i64 {
+        many(&self.reckoned.trend.left, self.row.id)
+    }
+
+    /// The members that take part now and did not then, by name.
+    async fn joined(&self) -> Vec<Member> {
+        self.members(&self.reckoned.trend.joined)
+    }
+
+    /// The members that took part then and do not now, by name.
+    async fn left(&self) -> Vec<Member> {
+        self.members(&self.reckoned.trend.left)
+    }
+}
+
+/// A member of the matrix, with its agreements.
+#[derive(Description)]
+pub struct MatrixRow(Handle<member::Model>);
+
+/// What the rows of a matrix were asked with.
+struct AskedWith {
+    as_of: NaiveDate,
+    activities: Vec<ActivityId>,
+}
+
+#[Object(use_type_description)]
+impl MatrixRow {
+    /// The member.
+    async fn member(&self) -> Member {
+        Member(self.0.clone())
+    }
+
+    /// The cells: for each of the matrix's `activities`, in their order, the participation agreement in force on the day; null when there is none.
+    async fn agreements(&self, ctx: &Context<'_>) -> Result<Vec<Option<Agreement>>> {
+        let Some(asked_with) = self.0.told::<AskedWith>() else { return Ok(Vec::new()) };
+        let columns = and(and(asked::<Agreement>(ctx, DIRECT), agreement::Column::MemberId), agreement::Column::ActivityId);
+        let found = self
+            .0
+            .load(ctx, "", async {
+                let members: Vec<_> = self.0.siblings().iter().map(|row| row.id).collect();
+                let among = (members.as_slice(), asked_with.activities.as_slice());
+                let rows = matrix::cells(database(ctx), viewer(ctx), among, asked_with.as_of, &columns).await?;
+                let mut cells = HashMap::new();
+                for row in Handle::each(rows) {
+                    cells.entry((row.member_id, row.activity_id)).or_insert(row);
+                }
+                Ok(cells)
+            })
+            .await?;
+        let cell = |activity: &ActivityId| found.get(&(Some(self.0.id), Some(*activity))).cloned().map(Agreement);
+        Ok(asked_with.activities.iter().map(cell).collect())
+    }
+}
+
+impl Noun for MatrixRow {
+    type Row = member::Model;
+    const NAME: &'static str = "MatrixRow";
+
+    fn of(row: Handle<Self::Row>) -> Self {
+        Self(row)
+    }
+
+    fn columns(_: &str) -> &'static [Column<Self::Row>] {
+        &[]
+    }
+
+    fn always() -> &'static [Column<Self::Row>] {
+        &[member::Column::Id]
+    }
+}
+
+/// Questions about who takes part in what.
+#[derive(Default)]
+pub struct MatrixQuery;
+
+#[Object]
+impl MatrixQuery {
+    /// Which members take part in which activities, as of a day, and who has come and gone since an earlier one.
+    async fn activity_matrix(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The day; today when left out")] as_of: Option<Given<Date>>,
+        #[graphql(desc = "An earlier day to compare to; none when left out")] compared_to: Option<Given<Date>>,
+        #[graphql(desc = "Slugs: only these activities; all when left out or empty")] activity: Option<Vec<String>>,
+    ) -> Result<ActivityMatrix> {
+        let mut faults = Faults::default();
+        let as_of = take(as_of, "asOf", &mut faults).map_or_else(|| database(ctx).clock.today(), |day| day.0);
+        let compared_to = take(compared_to, "comparedTo", &mut faults).map(|day| day.0);
+        matrix::check(compared_to, as_of, &mut faults);
+        let slugs = activity.unwrap_or_default();
+        let slugs: Vec<_> = slugs.iter().enumerate().map(|(place, slug)| faults.text(&format!("activity.{place}"), slug, LINE)).collect();
+        faults.finish()?;
+        let columns = and(asked::<Activity>(ctx, &[&["activities", "activity"], &["byVolunteers"]]), activity::Column::Slug);
+        let found = matrix::columns(database(ctx), viewer(ctx), as_of, &slugs, &columns).await?;
+        Ok(ActivityMatrix {
+            as_of,
+            compared_to,
+            activities: Handle::each(found.activities),
+            by_volunteers: Handle::each(found.by_volunteers),
+        })
+    }
+}

@@ -1,0 +1,317 @@
+//! The search: which members, activities, templates and agreements have all words of a text, by an index that is written in the transaction of what it tells of.
+//!
+//! The words of a thing stand in `search_document`, folded here, since only here it is known that å is a letter of its own and é is
+//! not. Triggers of the database note whose words are stale whenever a row that they are made of is written, in whatever way;
+//! [`refresh`] makes them anew before the transaction ends. On SQLite an FTS5 table indexes them, on PostgreSQL a text search vector.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use sea_orm::{
+    ConnectionTrait, DbBackend, ExprTrait, Statement, Value,
+    sea_query::{Alias, ArrayType, Expr, OnConflict, Query, SimpleExpr},
+};
+use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
+use uuid::Uuid;
+
+use crate::{
+    database::{Database, among},
+    error::Result,
+};
+
+/// What is searched for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Noun {
+    /// By name and slug.
+    Activity,
+    /// By number, by its counterparty's names, by its activity, and by the texts that fill in its own.
+    Agreement,
+    /// By its names, now and before, its organisation number and its municipalities.
+    Member,
+    /// By title, slug and activity.
+    Template,
+}
+
+impl Noun {
+    const ALL: [Self; 4] = [Self::Activity, Self::Agreement, Self::Member, Self::Template];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Activity => "ACTIVITY",
+            Self::Agreement => "AGREEMENT",
+            Self::Member => "MEMBER",
+            Self::Template => "TEMPLATE",
+        }
+    }
+
+    /// Stands before each word in the index, so that a search among one noun never reads what others have.
+    fn letter(self) -> char {
+        match self {
+            Self::Activity => 'v',
+            Self::Agreement => 'a',
+            Self::Member => 'm',
+            Self::Template => 't',
+        }
+    }
+
+    fn table(self) -> &'static str {
+        match self {
+            Self::Activity => "activity",
+            Self::Agreement => "agreement",
+            Self::Member => "member",
+            Self::Template => "agreement_template",
+        }
+    }
+
+    /// Finds the texts of things: an id, a text, and whether it is a JSON value whose texts are meant.
+    fn texts(self) -> &'static str {
+        match self {
+            Self::Activity => {
+                "SELECT id, name, 0 FROM activity WHERE id {among} UNION ALL SELECT id, slug, 0 FROM activity WHERE id {among}"
+            }
+            Self::Agreement => {
+                "SELECT id, number, 0 FROM agreement WHERE id {among} AND number IS NOT NULL \
+                 UNION ALL SELECT a.id, m.name, 0 FROM agreement a JOIN member m ON m.id = a.member_id WHERE a.id {among} \
+                 UNION ALL SELECT a.id, f.name, 0 FROM agreement a JOIN member_former_name f ON f.member_id = a.member_id WHERE a.id {among} \
+                 UNION ALL SELECT a.id, o.name, 0 FROM agreement a JOIN organisation o ON o.id = a.organisation_id WHERE a.id {among} \
+                 UNION ALL SELECT a.id, v.name, 0 FROM agreement a JOIN activity v ON v.id = a.activity_id WHERE a.id {among} \
+                 UNION ALL SELECT a.id, v.slug, 0 FROM agreement a JOIN activity v ON v.id = a.activity_id WHERE a.id {among} \
+                 UNION ALL SELECT agreement_id, parameters, 1 FROM agreement_parameters WHERE agreement_id {among}"
+            }
+            Self::Member => {
+                "SELECT id, name, 0 FROM member WHERE id {among} \
+                 UNION ALL SELECT id, org_number, 0 FROM member WHERE id {among} AND org_number IS NOT NULL \
+                 UNION ALL SELECT member_id, name, 0 FROM member_former_name WHERE member_id {among} \
+                 UNION ALL SELECT member_id, municipality, 0 FROM member_municipality WHERE member_id {among}"
+            }
+            Self::Template => {
+                "SELECT id, title, 0 FROM agreement_template WHERE id {among} \
+                 UNION ALL SELECT id, slug, 0 FROM agreement_template WHERE id {among} \
+                 UNION ALL SELECT t.id, v.name, 0 FROM agreement_template t JOIN activity v ON v.id = t.activity_id WHERE t.id {among}"
+            }
+        }
+    }
+}
+
+/// The longest word of the index, in characters: of a longer one its beginning counts, on both sides.
+const LONGEST: usize = 60;
+/// The most words of one thing: more than any name has, and few enough for what PostgreSQL takes.
+const MOST: usize = 4000;
+/// Things whose words are made together.
+const CHUNK: usize = 500;
+
+/// Folds a text as people search: small letters, å ä ö letters of their own, every other accent gone.
+fn fold(text: &str) -> Vec<char> {
+    let mut folded = Vec::with_capacity(text.len());
+    for char in text.nfkc().flat_map(char::to_lowercase) {
+        match char {
+            'å' | 'ä' | 'ö' => folded.push(char),
+            'æ' => folded.push('ä'),
+            'ø' => folded.push('ö'),
+            'ß' => folded.extend(['s', 's']),
+            other => folded.extend(std::iter::once(other).nfd().filter(|char| !is_combining_mark(*char))),
+        }
+    }
+    folded
+}
+
+/// The words of a text. A hyphen parts words, but not digits, so that `2026-0042` is one.
+fn words(text: &str) -> BTreeSet<String> {
+    let folded = fold(text);
+    let digit = |place: Option<usize>| place.and_then(|place| folded.get(place)).is_some_and(char::is_ascii_digit);
+    let joins = |place: usize| folded[place] == '-' && digit(place.checked_sub(1)) && digit(Some(place + 1));
+    let mut parted = String::with_capacity(text.len());
+    for (place, char) in folded.iter().enumerate() {
+        parted.push(if char.is_alphanumeric() || joins(place) { *char } else { ' ' });
+    }
+    parted.split_whitespace().map(|word| word.chars().take(LONGEST).collect()).collect()
+}
+
+/// The texts within a JSON value: of an object its values, not their names.
+fn texts_within(value: &serde_json::Value, found: &mut Vec<String>) {
+    match value {
+        serde_json::Value::String(text) => found.push(text.clone()),
+        serde_json::Value::Number(number) => found.push(number.to_string()),
+        serde_json::Value::Array(values) => values.iter().for_each(|value| texts_within(value, found)),
+        serde_json::Value::Object(values) => values.values().for_each(|value| texts_within(value, found)),
+        serde_json::Value::Null | serde_json::Value::Bool(_) => {}
+    }
+}
+
+/// A thing of this noun has every word of the text, or one that begins with it; `id` is its column. A text without any word finds nothing.
+///
+/// Only letters and digits of the text come to the database, and so none of them means anything there.
+#[must_use]
+pub fn found(backend: DbBackend, noun: Noun, id: SimpleExpr, text: &str) -> SimpleExpr {
+    let words = words(text);
+    if words.is_empty() {
+        return Expr::cust("1 = 0");
+    }
+    let letter = noun.letter();
+    let ids = if backend == DbBackend::Postgres {
+        let all: Vec<_> = words.iter().map(|word| format!("'{letter}{word}':*")).collect();
+        Expr::cust_with_values("SELECT subject_id FROM search_document WHERE vector @@ $1::tsquery", [all.join(" & ")])
+    } else {
+        let all: Vec<_> = words.iter().map(|word| format!("\"{letter}{word}\"*")).collect();
+        let select = "SELECT subject_id FROM search_document WHERE id IN (SELECT rowid FROM search_index WHERE search_index MATCH ?)";
+        Expr::cust_with_values(select, [all.join(" ")])
+    };
+    id.binary(sea_orm::sea_query::BinOper::In, ids)
+}
+
+/// Makes the words of everything anew that was noted as stale; [`crate::audit`] calls it before a change is committed.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn refresh(db: &impl ConnectionTrait) -> Result<()> {
+    let backend = db.get_database_backend();
+    let select = Query::select()
+        .exprs(["subject_id", "noun"].map(|name| Expr::col(Alias::new(name))))
+        .from(Alias::new("search_stale"))
+        .limit(CHUNK as u64)
+        .take();
+    loop {
+        let mut stale: BTreeMap<Noun, Vec<Uuid>> = BTreeMap::new();
+        for row in &db.query_all(&select).await? {
+            let word: String = row.try_get_by_index(1)?;
+            if let Some(noun) = Noun::ALL.into_iter().find(|noun| noun.word() == word) {
+                stale.entry(noun).or_default().push(row.try_get_by_index(0)?);
+            }
+        }
+        if stale.is_empty() {
+            return Ok(());
+        }
+        for (noun, ids) in stale {
+            write(db, &ids, documents(db, noun, &ids).await?).await?;
+            let done = among(backend, Expr::col(Alias::new("subject_id")), ids);
+            db.execute(&Query::delete().from_table(Alias::new("search_stale")).and_where(done).take()).await?;
+        }
+    }
+}
+
+/// The words of each of these things, as the index holds them; one that is gone, or has none, is left out.
+async fn documents(db: &impl ConnectionTrait, noun: Noun, ids: &[Uuid]) -> Result<HashMap<Uuid, String>> {
+    let (among, list): (_, Value) = if db.get_database_backend() == DbBackend::Postgres {
+        ("= ANY($1)", Value::Array(ArrayType::Uuid, Some(Box::new(ids.iter().copied().map(Value::from).collect()))))
+    } else {
+        let ids: Vec<_> = ids.iter().map(|id| id.simple().to_string()).collect();
+        ("IN (SELECT unhex(value) FROM json_each(?1))", serde_json::Value::from(ids).to_string().into())
+    };
+    let statement = Statement::from_sql_and_values(db.get_database_backend(), noun.texts().replace("{among}", among), [list]);
+    let mut of: HashMap<Uuid, BTreeSet<String>> = HashMap::new();
+    for row in &db.query_all_raw(statement).await? {
+        let (id, text, is_json): (Uuid, String, i32) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?, row.try_get_by_index(2)?);
+        let mut texts = Vec::new();
+        match is_json {
+            0 => texts.push(text),
+            _ => texts_within(&serde_json::from_str(&text).unwrap_or_default(), &mut texts),
+        }
+        let own = of.entry(id).or_default();
+        for word in texts.iter().flat_map(|text| words(text)) {
+            if own.len() < MOST {
+                own.insert(word);
+            }
+        }
+    }
+    let line = |words: BTreeSet<String>| words.iter().map(|word| format!("{}{word}", noun.letter())).collect::<Vec<_>>().join(" ");
+    Ok(of.into_iter().filter(|(_, words)| !words.is_empty()).map(|(id, words)| (id, line(words))).collect())
+}
+
+async fn write(db: &impl ConnectionTrait, ids: &[Uuid], documents: HashMap<Uuid, String>) -> Result<()> {
+    let (table, id, words) = (Alias::new("search_document"), Alias::new("subject_id"), Alias::new("words"));
+    let gone: Vec<_> = ids.iter().copied().filter(|id| !documents.contains_key(id)).collect();
+    if !gone.is_empty() {
+        let gone = among(db.get_database_backend(), Expr::col(id.clone()), gone);
+        db.execute(&Query::delete().from_table(table.clone()).and_where(gone).take()).await?;
+    }
+    if documents.is_empty() {
+        return Ok(());
+    }
+    let mut insert = Query::insert().into_table(table).columns([id.clone(), words.clone()]).take();
+    for (subject, line) in documents {
+        insert.values_panic([Expr::val(subject), Expr::val(line)]);
+    }
+    insert.on_conflict(OnConflict::column(id).update_column(words).to_owned());
+    db.execute(&insert).await?;
+    Ok(())
+}
+
+/// What is broken in the index: things whose words are not what their rows say, and words of nothing.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn breaches(db: &Database) -> Result<Vec<String>> {
+    let (mut breaches, mut held) = (Vec::new(), 0_i64);
+    let (backend, id) = (db.backend(), Expr::col(Alias::new("id")));
+    for noun in Noun::ALL {
+        let mut last = Uuid::nil();
+        loop {
+            let select = Query::select()
+                .expr(id.clone())
+                .from(Alias::new(noun.table()))
+                .and_where(id.clone().gt(last))
+                .order_by_expr(id.clone(), sea_orm::Order::Asc)
+                .limit(CHUNK as u64)
+                .take();
+            let found = db.read().query_all(&select).await?;
+            let ids: Vec<Uuid> = found.iter().map(|row| row.try_get_by_index(0)).collect::<std::result::Result<_, _>>()?;
+            let Some(end) = ids.last() else { break };
+            last = *end;
+            let documents = documents(db.read(), noun, &ids).await?;
+            let subject = Expr::col(Alias::new("subject_id"));
+            let select = Query::select()
+                .expr(subject.clone())
+                .expr(Expr::col(Alias::new("words")))
+                .from(Alias::new("search_document"))
+                .and_where(among(backend, subject, ids.iter().copied()))
+                .take();
+            let mut stored: HashMap<Uuid, String> = HashMap::new();
+            for row in &db.read().query_all(&select).await? {
+                stored.insert(row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+            }
+            held += i64::try_from(stored.len()).unwrap_or(i64::MAX);
+            for id in ids.iter().filter(|id| stored.get(id) != documents.get(id)) {
+                breaches.push(format!("{} {} is searched for by other words than it has", noun.word().to_lowercase(), id.simple()));
+            }
+        }
+    }
+    let count = Query::select().expr(Expr::cust("COUNT(*)")).from(Alias::new("search_document")).take();
+    let all: i64 = db.read().query_one(&count).await?.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or_default();
+    if all > held {
+        breaches.push(format!("the search finds {} things that are not there", all - held));
+    }
+    Ok(breaches)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(text: &str) -> Vec<String> {
+        words(text).into_iter().collect()
+    }
+
+    #[test]
+    fn swedish_letters_are_letters_and_other_accents_are_not() {
+        assert_eq!(of("ÖREBRO Åre ÄRLA"), ["ärla", "åre", "örebro"]);
+        // As some keyboards and file systems write them: the letter and its ring or dots apart.
+        assert_eq!(of("A\u{30a}re O\u{308}rebro"), ["åre", "örebro"]);
+        assert_eq!(of("Éva André MÜLLER İzmir Straße"), ["andre", "eva", "izmir", "muller", "strasse"]);
+        assert_eq!(of("Ærø Ｆｕｌｌ ﬁn"), ["fin", "full", "ärö"]);
+    }
+
+    #[test]
+    fn words_are_parted_by_all_but_letters_and_digits() {
+        assert_eq!(of("Ö-nätverk (BIP), \"a\" OR b* NEAR:c & 'd' | !e"), ["a", "b", "bip", "c", "d", "e", "near", "nätverk", "or", "ö"]);
+        assert_eq!(of("2026-0042 2026- -7 a-1 1-a 222000-1834"), ["1", "2026", "2026-0042", "222000-1834", "7", "a"]);
+        assert_eq!(of(" % _ \\ \0 "), Vec::<String>::new());
+        assert_eq!(of(&"å".repeat(1000)), ["å".repeat(LONGEST)]);
+    }
+
+    #[test]
+    fn parameters_are_found_by_their_values() {
+        let mut texts = Vec::new();
+        texts_within(&serde_json::json!({ "ort": "Åre", "dagar": 14, "delar": ["a", { "b": "c" }, null, true] }), &mut texts);
+        texts.sort();
+        assert_eq!(texts, ["14", "a", "c", "Åre"]);
+    }
+}

@@ -1,0 +1,161 @@
+//! What is measured, in the OpenMetrics text format that Prometheus reads: requests as they come, the register as it is when somebody looks.
+//!
+//! Like the checks of health it asks for no token: it tells counts, and nothing of any member. Keep it from the public at the proxy.
+
+use std::{
+    collections::BTreeMap,
+    sync::atomic::AtomicU64,
+    time::{Duration, Instant},
+};
+
+use axum::{
+    extract::{MatchedPath, Request, State},
+    http::{Method, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use entity::{activity, kind::AgreementKind};
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text::encode},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
+    registry::{Registry, Unit},
+};
+use tokio::sync::Mutex;
+
+use super::{App, health};
+use crate::{
+    activities,
+    agreements::expiring::{self, Tally},
+    auth::viewer::Viewer,
+    database::Database,
+    error::Result,
+};
+
+/// The numbers of days within which agreements are counted.
+const WITHIN: [i64; 3] = [30, 60, 90];
+/// How long the register's figures are kept, so that many who look cost no more than one.
+const KEPT: Duration = Duration::from_secs(10);
+/// Upper ends of the times of answers, in seconds.
+const SECONDS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Answered {
+    method: String,
+    route: String,
+    status: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Route {
+    route: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Within {
+    activity: String,
+    kind: String,
+    within: i64,
+}
+
+/// What one server has measured.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    requests: Family<Answered, Counter>,
+    seconds: Family<Route, Histogram, fn() -> Histogram>,
+    expiring: Family<Within, Gauge>,
+    database_up: Gauge<i64, std::sync::atomic::AtomicI64>,
+    /// When the register was asked last.
+    asked_at: Mutex<Option<Instant>>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let requests = Family::<Answered, Counter<u64, AtomicU64>>::default();
+        let seconds: Family<_, _, fn() -> Histogram> = Family::new_with_constructor(|| Histogram::new(SECONDS));
+        let (expiring, database_up) = (Family::<Within, Gauge>::default(), Gauge::default());
+        let mut registry = Registry::with_prefix("samregister");
+        registry.register("build", "What runs here", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
+        registry.register("http_requests", "Answers by method, route and status", requests.clone());
+        registry.register_with_unit("http_request_duration", "How long answers took, by route", Unit::Seconds, seconds.clone());
+        registry.register("database_up", "1 when the database can be reached and is migrated, 0 when not", database_up.clone());
+        registry.register(
+            "agreements_expiring",
+            "Agreements whose next deadline falls within so many days from today, acknowledged ones left out; by activity (empty: none) and kind of agreement",
+            expiring.clone(),
+        );
+        Self { registry, requests, seconds, expiring, database_up, asked_at: Mutex::new(None) }
+    }
+}
+
+impl Metrics {
+    /// Asks the register anew, when the last time is long enough ago. Without its database, the register's figures are missing and not old.
+    async fn look(&self, db: &Database) {
+        let mut asked_at = self.asked_at.lock().await;
+        if asked_at.is_some_and(|at| at.elapsed() < KEPT) {
+            return;
+        }
+        let found = tokio::time::timeout(health::PATIENCE, async {
+            db.check().await?;
+            expiring_now(db).await
+        });
+        let found = match found.await {
+            Ok(Ok(found)) => Some(found),
+            failed => {
+                tracing::warn!(?failed, "the register could not be measured");
+                None
+            }
+        };
+        self.database_up.set(i64::from(found.is_some()));
+        self.expiring.clear();
+        for (labels, count) in found.into_iter().flatten() {
+            self.expiring.get_or_create(&labels).set(count);
+        }
+        *asked_at = Some(Instant::now());
+    }
+}
+
+/// What expires, with a nought for each activity and kind that has none: a figure that is missing would set off no alarm.
+async fn expiring_now(db: &Database) -> Result<Vec<(Within, i64)>> {
+    let viewer = Viewer::operator("metrics");
+    let every = activities::all(db, &viewer, &activities::Filter::default(), &[activity::Column::Slug]).await?;
+    let kinds = [AgreementKind::Participation, AgreementKind::Assignment, AgreementKind::Cooperation];
+    let slugs = every.into_iter().map(|activity| activity.slug).chain([String::new()]);
+    let mut counts: BTreeMap<(String, &str), Vec<i64>> =
+        slugs.flat_map(|slug| kinds.map(|kind| ((slug.clone(), kind.word()), vec![0; WITHIN.len()]))).collect();
+    for Tally { activity, kind, counts: found } in expiring::tally(db, &viewer, &WITHIN).await? {
+        counts.insert((activity.unwrap_or_default(), kind.word()), found);
+    }
+    let rows = counts.into_iter().flat_map(|((activity, kind), counts)| {
+        WITHIN
+            .into_iter()
+            .zip(counts)
+            .map(move |(within, count)| (Within { activity: activity.clone(), kind: kind.to_owned(), within }, count))
+    });
+    Ok(rows.collect())
+}
+
+/// Everything measured, for Prometheus.
+pub async fn page(State(app): State<App>) -> Response {
+    app.metrics.look(&app.db).await;
+    let mut text = String::new();
+    match encode(&mut text, &app.metrics.registry) {
+        Ok(()) => ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "what was measured could not be written");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+/// Measures every request. Routes and methods are those that the server knows, so that nobody can make up labels.
+pub async fn measure(State(app): State<App>, request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
+    let known = [Method::GET, Method::HEAD, Method::POST, Method::OPTIONS].contains(request.method());
+    let method = if known { request.method().to_string() } else { "other".to_owned() };
+    let began = Instant::now();
+    let response = next.run(request).await;
+    app.metrics.seconds.get_or_create(&Route { route: route.clone() }).observe(began.elapsed().as_secs_f64());
+    app.metrics.requests.get_or_create(&Answered { method, route, status: response.status().as_u16() }).inc();
+    response
+}

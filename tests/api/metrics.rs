@@ -1,0 +1,83 @@
+//! What is measured: requests as they come, and the register as it is.
+
+use crate::{
+    app::{App, on_both},
+    samples::Samples,
+};
+
+async fn metrics(app: &App) -> String {
+    let answer = app.get("/metrics").await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.header("content-type"), "application/openmetrics-text; version=1.0.0; charset=utf-8");
+    let text = answer.text();
+    assert!(text.ends_with("# EOF\n"), "{text}");
+    text
+}
+
+fn has(text: &str, line: &str) -> bool {
+    text.lines().any(|found| found == line)
+}
+
+on_both!(what_expires_is_measured_by_activity_and_kind, |app| async move {
+    let samples = Samples::fill(&app).await;
+    let text = metrics(&app).await;
+    let gauge = |activity: &str, kind: &str, within: i64, count: i64| {
+        format!("samregister_agreements_expiring{{activity=\"{activity}\",kind=\"{kind}\",within=\"{within}\"}} {count}")
+    };
+    for line in [
+        gauge("bip", "PARTICIPATION", 30, 0),
+        gauge("bip", "PARTICIPATION", 60, 1),
+        gauge("bip", "PARTICIPATION", 90, 1),
+        gauge("bip", "ASSIGNMENT", 60, 0),
+        gauge("bip", "ASSIGNMENT", 90, 1),
+        gauge("indikatorer", "PARTICIPATION", 60, 0),
+        gauge("indikatorer", "PARTICIPATION", 90, 1),
+        // What has none says so, so that an alarm has something to look at.
+        gauge("indikatorer", "COOPERATION", 90, 0),
+        gauge("", "COOPERATION", 90, 0),
+        "samregister_database_up 1".into(),
+        format!("samregister_build_info{{version=\"{}\"}} 1", env!("CARGO_PKG_VERSION")),
+    ] {
+        assert!(has(&text, &line), "{line} in {text}");
+    }
+    assert!(!text.contains("Alfa") && !text.contains("Gamma"), "{text}");
+
+    // The register is asked by a few statements, and not again at once.
+    app.statements();
+    metrics(&app).await;
+    assert_eq!(app.statements(), Vec::<String>::new());
+    let later = app.at("2026-11-21T09:00:30Z");
+    metrics(&later).await;
+    assert!(app.statements().len() <= 4);
+
+    let input = serde_json::json!({ "input": { "agreement": samples.id("avtal gamma"), "until": "2026-12-01" } });
+    let done = app.office().ask("mutation($input: DeadlineAcknowledgeInput!) { deadlineAcknowledge(input: $input) { id } }", input).await;
+    done.data();
+    let text = metrics(&app.at("2026-11-21T09:01:00Z")).await;
+    assert!(has(&text, &gauge("bip", "ASSIGNMENT", 90, 0)), "{text}");
+});
+
+on_both!(requests_are_counted_and_timed, |app| async move {
+    app.office().query("{ viewer { subject } }").await.data();
+    app.nobody().query("{ viewer { subject } }").await;
+    app.get("/nowhere/at-all").await;
+    let text = metrics(&app).await;
+    for line in [
+        "samregister_http_requests_total{method=\"POST\",route=\"/graphql\",status=\"200\"} 1",
+        "samregister_http_requests_total{method=\"POST\",route=\"/graphql\",status=\"401\"} 1",
+        "samregister_http_requests_total{method=\"GET\",route=\"none\",status=\"404\"} 1",
+        "samregister_http_request_duration_seconds_count{route=\"/graphql\"} 2",
+        "samregister_http_request_duration_seconds_bucket{le=\"+Inf\",route=\"/graphql\"} 2",
+    ] {
+        assert!(has(&text, line), "{line} in {text}");
+    }
+    assert!(!text.contains("nowhere"), "{text}");
+});
+
+on_both!(without_its_database_the_server_still_tells_that, |app| async move {
+    Samples::fill(&app).await;
+    app.lose_database().await;
+    let text = metrics(&app).await;
+    assert!(has(&text, "samregister_database_up 0"), "{text}");
+    assert!(!text.contains("samregister_agreements_expiring{"), "{text}");
+});

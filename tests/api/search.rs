@@ -1,0 +1,289 @@
+//! The search: by the beginnings of words, whatever way they were written, and never by what its words could mean to a database.
+
+use samregister::{
+    audit,
+    auth::viewer::Viewer,
+    search::{self, Noun},
+};
+use sea_orm::{
+    ConnectionTrait, DbBackend, Statement,
+    sea_query::{Alias, Expr, Query},
+};
+use serde_json::json;
+
+use crate::{
+    agreement_samples,
+    app::{App, Caller, on_both},
+    samples::Samples,
+};
+
+const FIND: &str = "query($text: String!) {
+    members(filter: { search: $text }) { totalCount nodes { name } }
+    activities(filter: { search: $text }) { totalCount nodes { slug } }
+    templates(filter: { search: $text }) { totalCount nodes { slug } }
+    agreements(filter: { search: $text }) { totalCount nodes { number } } }";
+
+/// The members, activities, templates and agreements that are found by a text.
+async fn find(caller: Caller<'_>, text: &str) -> [Vec<String>; 4] {
+    let answer = caller.ask(FIND, json!({ "text": text })).await;
+    [("members", "name"), ("activities", "slug"), ("templates", "slug"), ("agreements", "number")].map(|(list, field)| {
+        let nodes = answer[list]["nodes"].as_array().unwrap();
+        assert_eq!(answer[list]["totalCount"], nodes.len());
+        nodes.iter().map(|node| node[field].as_str().unwrap().to_owned()).collect()
+    })
+}
+
+async fn members(app: &App, text: &str) -> Vec<String> {
+    let [members, ..] = find(app.office(), text).await;
+    members
+}
+
+async fn agreements(app: &App, text: &str) -> Vec<String> {
+    let [.., agreements] = find(app.office(), text).await;
+    agreements
+}
+
+fn none() -> [Vec<String>; 4] {
+    Default::default()
+}
+
+on_both!(words_are_found_by_their_beginnings, |app| async move {
+    Samples::fill(&app).await;
+    let (alfa, beta) = ("Samordningsförbundet Alfa", "Samordningsförbundet Beta");
+    for (text, found) in [
+        ("alfa", vec![alfa]),
+        ("ALF samordn", vec![alfa]),
+        ("samordningsförbundet", vec![alfa, beta]),
+        ("SAMORDNINGSFÖRBUNDET beta", vec![beta]),
+        // The letter and its dots apart, as some keyboards write it.
+        ("samordningsfo\u{308}rbundet beta", vec![beta]),
+        // A municipality, and the organisation number.
+        ("Betaby", vec![beta]),
+        ("alfastad", vec![alfa]),
+        ("222000-18", vec![alfa]),
+        // Not within a word, and ö is no o.
+        ("förbundet", vec![]),
+        ("samordningsforbundet", vec![]),
+        ("alfa beta", vec![]),
+    ] {
+        assert_eq!(members(&app, text).await, found, "{text}");
+    }
+    for (text, found) in [
+        ("2026-7001", vec!["2026-7001"]),
+        ("2026-70", vec!["2026-7001", "2026-7002", "2026-7003"]),
+        ("7001", vec![]),
+        // The counterparty, whether a member or not, and the activity.
+        ("gamma", vec!["2026-7003"]),
+        ("alfa 2026", vec!["2026-7001"]),
+        ("indikatorer", vec!["UTKAST", "2026-7002"]),
+        ("kon gam bip", vec!["2026-7003"]),
+    ] {
+        assert_eq!(agreements(&app, text).await, found, "{text}");
+    }
+    let [_, activities, templates, _] = find(app.office(), "bip").await;
+    assert_eq!((activities, templates), (vec!["bip".to_owned()], vec!["nytt".to_owned()]));
+    let [_, _, templates, _] = find(app.office(), "avtal DELT").await;
+    assert_eq!(templates, ["deltagande"]);
+});
+
+on_both!(what_is_searched_for_means_nothing_to_the_database, |app| async move {
+    Samples::fill(&app).await;
+    for text in [
+        "*",
+        "\"",
+        "'",
+        "a* OR b*",
+        "alfa NOT beta",
+        "NEAR(alfa beta)",
+        "words:alfa",
+        "^alfa^beta",
+        "alfa | beta",
+        "alfa & !beta",
+        "alfa <-> beta",
+        ":*",
+        "()",
+        "-",
+        "%",
+        "_",
+        "\\",
+        "😀",
+        "{}",
+        "alfa'):*|'mbeta",
+    ] {
+        let found = find(app.office(), text).await;
+        let words = text.chars().any(char::is_alphanumeric);
+        assert!(found == none(), "{text} finds {found:?}, having words: {words}");
+    }
+    // What stands between words parts them and does nothing else.
+    for text in ["\"alfa\"", "alfa*", "(alfa)", "-alfa", "alfa:*", "'alfa' & samordn"] {
+        assert_eq!(members(&app, text).await, ["Samordningsförbundet Alfa"], "{text}");
+    }
+    let long = format!("{} alfa", "x ".repeat(140));
+    assert_eq!(members(&app, &long).await, Vec::<String>::new());
+    assert_eq!(members(&app, &"alfa ".repeat(50)).await, ["Samordningsförbundet Alfa"]);
+});
+
+on_both!(the_index_follows_every_change, |app| async move {
+    let samples = Samples::fill(&app).await;
+    let office = app.office();
+    let done = async |document: &str, input: serde_json::Value| office.ask(document, json!({ "input": input })).await.data().clone();
+    done(
+        "mutation($input: MemberUpdateInput!) { memberUpdate(input: $input) { id } }",
+        json!({ "member": samples.id("alfa"), "name": "Finsam Åsele", "municipalities": ["Åsele"] }),
+    )
+    .await;
+    // By the new name and by the old one, the agreements with it, too; and no more by the municipality that it had.
+    for text in ["åsele", "Samordningsförbundet Alfa"] {
+        assert_eq!(
+            (members(&app, text).await, agreements(&app, text).await),
+            (vec!["Finsam Åsele".to_owned()], vec!["UTKAST".to_owned(), "2026-7001".to_owned()]),
+            "{text}"
+        );
+    }
+    assert_eq!(members(&app, "alfaby").await, Vec::<String>::new());
+    done(
+        "mutation($input: OrganisationUpdateInput!) { organisationUpdate(input: $input) { id } }",
+        json!({ "organisation": samples.id("gamma"), "name": "Delta AB" }),
+    )
+    .await;
+    assert_eq!((agreements(&app, "delta").await, agreements(&app, "gamma").await), (vec!["2026-7003".to_owned()], vec![]));
+    done(
+        "mutation($input: ActivityUpdateInput!) { activityUpdate(input: $input) { id } }",
+        json!({ "activity": samples.id("bip"), "name": "Ärendestöd" }),
+    )
+    .await;
+    let [_, activities, templates, found] = find(app.office(), "ärende").await;
+    assert_eq!(
+        (activities, templates, found),
+        (vec!["bip".to_owned()], vec!["nytt".to_owned()], vec!["2026-7001".to_owned(), "2026-7003".to_owned()])
+    );
+    done(
+        "mutation($input: MemberAdmitInput!) { memberAdmit(input: $input) { id } }",
+        json!({ "name": "Ny i Öckerö", "joinedOn": "2027-01-01" }),
+    )
+    .await;
+    assert_eq!(members(&app, "öck").await, ["Ny i Öckerö"]);
+    // What was refused is not found.
+    office
+        .ask(
+            "mutation($input: MemberAdmitInput!) { memberAdmit(input: $input) { id } }",
+            json!({ "input": { "name": "Tagen", "orgNumber": "222000-1834", "joinedOn": "2027-01-01" } }),
+        )
+        .await
+        .reason();
+    assert_eq!(members(&app, "tagen").await, Vec::<String>::new());
+    // An import that changes names, and the same again.
+    let files = [("organisations.csv", "key,name,org_number\ngamma,Epsilon AB,802555-0008\n")];
+    app.import(&files).await;
+    assert_eq!((agreements(&app, "epsilon").await, agreements(&app, "delta").await), (vec!["2026-7003".to_owned()], vec![]));
+    assert_eq!(search::breaches(&app.db).await.unwrap(), Vec::<String>::new());
+});
+
+on_both!(parameters_of_agreements_are_searched, |app| async move {
+    agreement_samples::fill(&app).await;
+    assert_eq!(agreements(&app, "14").await, ["2024-0001"]);
+    // Their names are the template's, not the agreement's.
+    assert_eq!(agreements(&app, "days").await, Vec::<String>::new());
+});
+
+on_both!(each_finds_what_it_may_see, |app| async move {
+    let samples = Samples::fill(&app).await;
+    let [members, _, templates, agreements] = find(app.member(samples.id("alfa")), "2026").await;
+    assert_eq!((members, templates, agreements), (vec![], vec![], vec!["2026-7001".to_owned()]));
+    let [members, ..] = find(app.member(samples.id("alfa")), "beta").await;
+    assert_eq!(members, Vec::<String>::new());
+    let [.., agreements] = find(app.lead(&["bip"]), "2026").await;
+    assert_eq!(agreements, ["2026-7001", "2026-7003"]);
+    let [_, _, templates, _] = find(app.board(), "hemligt").await;
+    assert_eq!(templates, ["nytt"]);
+    let [_, _, templates, _] = find(app.member(samples.id("alfa")), "hemligt").await;
+    assert_eq!(templates, Vec::<String>::new());
+
+    // With pages and other filters.
+    let page = "query($after: String) { agreements(first: 1, after: $after, filter: { search: \"2026\", kind: [PARTICIPATION] }) { totalCount pageInfo { endCursor hasNextPage } nodes { number } } }";
+    let first = app.office().ask(page, json!({})).await["agreements"].clone();
+    assert_eq!(
+        (&first["nodes"], &first["totalCount"], &first["pageInfo"]["hasNextPage"]),
+        (&json!([{ "number": "2026-7001" }]), &json!(2), &json!(true))
+    );
+    let next = app.office().ask(page, json!({ "after": first["pageInfo"]["endCursor"] })).await["agreements"].clone();
+    assert_eq!((&next["nodes"], &next["pageInfo"]["hasNextPage"]), (&json!([{ "number": "2026-7002" }]), &json!(false)));
+});
+
+/// Runs statements past the program, as somebody with the database's own tools does.
+async fn past_the_program(app: &App, statements: &[&str]) {
+    let db = sea_orm::Database::connect(app.url()).await.unwrap();
+    for statement in statements {
+        db.execute_unprepared(statement).await.unwrap();
+    }
+    db.close().await.unwrap();
+}
+
+on_both!(a_register_from_before_is_searched_after_it_is_migrated, |app| async move {
+    Samples::fill(&app).await;
+    let stale = "INSERT INTO search_stale (subject_id, noun) SELECT id,";
+    past_the_program(
+        &app,
+        &["DELETE FROM search_document", &format!("{stale} 'MEMBER' FROM member"), &format!("{stale} 'AGREEMENT' FROM agreement")],
+    )
+    .await;
+    assert_eq!(find(app.office(), "alfa").await, none());
+    app.db.migrate().await.unwrap();
+    assert_eq!((members(&app, "alfa").await.len(), agreements(&app, "alfa").await.len()), (1, 2));
+});
+
+on_both!(verify_finds_what_the_search_has_wrong, |app| async move {
+    let samples = Samples::fill(&app).await;
+    assert_eq!(search::breaches(&app.db).await.unwrap(), Vec::<String>::new());
+    past_the_program(
+        &app,
+        &["UPDATE member SET name = 'Omdöpt' WHERE name LIKE '%Alfa'", "UPDATE search_document SET words = 'vx' WHERE words LIKE 'vbip%'"],
+    )
+    .await;
+    let mut found = search::breaches(&app.db).await.unwrap();
+    found.sort();
+    assert_eq!(found.len(), 4, "{found:#?}");
+    let program = app.program().arg("verify").output().unwrap();
+    assert_eq!(program.status.code(), Some(3));
+    let activity = samples.id("bip").replace('_', " ");
+    assert!(
+        String::from_utf8_lossy(&program.stdout).contains(&format!("{activity} is searched for by other words than it has")),
+        "{found:#?}"
+    );
+
+    // The next change, whatever it is about, makes anew what was noted as stale; triggers noted it though the program did not write it.
+    let mut change = audit::begin(&app.db, &Viewer::operator("test"), "test").await.unwrap();
+    change.record(::entity::kind::SubjectKind::Member, uuid::Uuid::nil(), None::<&()>, Some(&"x")).unwrap();
+    change.commit().await.unwrap();
+    assert_eq!(members(&app, "omdöpt").await, ["Omdöpt"]);
+    assert_eq!(search::breaches(&app.db).await.unwrap().len(), 1);
+    past_the_program(&app, &["INSERT INTO search_document (subject_id, words) SELECT id, 'x' FROM organisation"]).await;
+    assert!(search::breaches(&app.db).await.unwrap().contains(&"the search finds 1 things that are not there".to_owned()));
+});
+
+on_both!(the_search_goes_by_its_index, |app| async move {
+    Samples::fill(&app).await;
+    let backend = app.db.backend();
+    let id = Expr::col((Alias::new("agreement"), Alias::new("id")));
+    let select = Query::select()
+        .column(Alias::new("number"))
+        .from(Alias::new("agreement"))
+        .and_where(search::found(backend, Noun::Agreement, id, "åre 2026-00"))
+        .take();
+    let Statement { sql, values, .. } = backend.build(&select);
+    let (explain, index) = if backend == DbBackend::Postgres {
+        ("EXPLAIN", "Bitmap Index Scan on search_document__vector")
+    } else {
+        ("EXPLAIN QUERY PLAN", "SCAN search_index VIRTUAL TABLE INDEX 0:M1")
+    };
+    let snapshot = app.db.snapshot().await.unwrap();
+    if backend == DbBackend::Postgres {
+        // So small a table is else read from end to end.
+        snapshot.execute_unprepared("SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = off").await.unwrap();
+    }
+    let statement = Statement { sql: format!("{explain} {sql}"), values, db_backend: backend };
+    let rows = snapshot.query_all_raw(statement).await.unwrap();
+    let place = if backend == DbBackend::Postgres { 0 } else { 3 };
+    let plan: Vec<String> = rows.iter().map(|row| row.try_get_by_index(place).unwrap()).collect();
+    assert!(plan.iter().any(|line| line.contains(index)), "{plan:#?}");
+});
