@@ -77,7 +77,7 @@ pub struct Limits {
     pub aliases: usize,
     /// Bytes of a request's body.
     pub body_bytes: usize,
-    /// How long an answer may take.
+    /// How long a request may take to come, and then its answer.
     pub request_time: Duration,
 }
 

@@ -49,7 +49,7 @@ pub struct App {
     pub keys: Arc<Keys>,
     /// What one request may cost.
     pub limits: Arc<limits::Limits>,
-    /// How long a query may take.
+    /// How long a request may take to come, and then the answer to a query.
     pub request_time: Duration,
     /// What the explorer is told at its start: tokens, under `serve --demo` alone.
     pub explorer: Arc<explorer::Settings>,
