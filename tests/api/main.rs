@@ -22,5 +22,7 @@ mod layers;
 mod revenue;
 mod schema;
 mod statements;
+mod template_library;
+mod template_texts;
 mod templates;
 mod terms;
