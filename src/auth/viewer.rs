@@ -81,6 +81,8 @@ pub enum Deed {
     KeepAgreements,
     /// Change allocations, fees, costs and grants.
     KeepAccounts,
+    /// Draft, publish and retire templates.
+    KeepTemplates,
     /// Report on an activity, named by its slug in the rule.
     Report,
 }
@@ -172,6 +174,7 @@ impl Viewer {
             Deed::KeepRegister => (&[Role::Office], &[]),
             Deed::KeepAgreements => (&[Role::Office], &["agreements:write"]),
             Deed::KeepAccounts => (&[Role::Office, Role::Finance], &[]),
+            Deed::KeepTemplates => (&[Role::Office], &["templates:write"]),
             Deed::Report => (&[Role::Office, Role::ActivityLead], &[]),
         };
         if allowed.iter().any(|role| self.is(*role)) || self.has_scope(scopes) {

@@ -8,6 +8,7 @@ pub mod audit;
 pub mod contacts;
 pub mod coverage;
 pub mod decisions;
+pub mod documents;
 pub mod errors;
 pub mod fees;
 pub mod invoices;
@@ -29,7 +30,7 @@ use async_graphql::{
     registry::{MetaType, MetaTypeName, Registry},
 };
 
-use crate::{auth::viewer, database::Database, error::Result};
+use crate::{auth::viewer, config::Network, database::Database, error::Result};
 
 /// The schema.
 pub type Register = Schema<Query, Mutation, EmptySubscription>;
@@ -46,6 +47,7 @@ pub struct Query(
     agreements::ConsistencyQuery,
     matrix::MatrixQuery,
     templates::TemplateQuery,
+    templates::placeholders::PlaceholderQuery,
     invoices::InvoiceQuery,
     revenue::RevenueQuery,
     audit::AuditQuery,
@@ -64,16 +66,17 @@ pub struct Mutation(
     activities::ActivityMutation,
     fees::FeeMutation,
     agreements::DeadlineMutation,
+    templates::changes::TemplateMutation,
 );
 
-/// The schema of a register. Who asks goes with each request, as [`viewer::Viewer`] in its data.
+/// The schema of a register, and of the network whose it is. Who asks goes with each request, as [`viewer::Viewer`] in its data.
 #[must_use]
-pub fn schema(db: Option<Database>) -> Register {
+pub fn schema(register: Option<(Database, Network)>) -> Register {
     // What a document may cost is measured before it comes here: see `server::limits`.
     let builder = Schema::build(Query::default(), Mutation::default(), EmptySubscription).limit_recursive_depth(100);
     let builder = builder.limit_directives(50);
-    match db {
-        Some(db) => builder.data(db).finish(),
+    match register {
+        Some((db, network)) => builder.data(db).data(network).finish(),
         None => builder.finish(),
     }
 }
@@ -93,6 +96,11 @@ pub fn lists() -> BTreeSet<String> {
 
 /// The register that a request is about.
 pub(crate) fn database<'c>(ctx: &Context<'c>) -> &'c Database {
+    ctx.data_unchecked()
+}
+
+/// What the network itself is called.
+pub(crate) fn network<'c>(ctx: &Context<'c>) -> &'c Network {
     ctx.data_unchecked()
 }
 

@@ -3,6 +3,7 @@
 pub mod calendar;
 pub mod explorer;
 pub mod execution;
+pub mod files;
 pub mod health;
 pub mod limits;
 pub mod metrics;
@@ -32,7 +33,7 @@ use tower_http::{
 
 use crate::{
     auth::token::Keys,
-    config::Settings,
+    config::{Network, Settings},
     database::Database,
     error::Result,
     graphql::{self, Register},
@@ -51,6 +52,8 @@ pub struct App {
     pub limits: Arc<limits::Limits>,
     /// How long a request may take to come, and then the answer to a query.
     pub request_time: Duration,
+    /// What the network itself is called.
+    pub network: Arc<Network>,
     /// What the explorer is told at its start: tokens, under `serve --demo` alone.
     pub explorer: Arc<explorer::Settings>,
     /// What is measured.
@@ -69,7 +72,7 @@ impl App {
     pub fn new(db: Database, keys: Keys, settings: &Settings, explorer: explorer::Settings) -> Self {
         let most = &settings.limits;
         Self {
-            schema: graphql::schema(Some(db.clone())),
+            schema: graphql::schema(Some((db.clone(), settings.network.clone()))),
             db,
             keys: Arc::new(keys),
             limits: Arc::new(limits::Limits {
@@ -80,6 +83,7 @@ impl App {
                 ..limits::Limits::default()
             }),
             request_time: most.request_time,
+            network: Arc::new(settings.network.clone()),
             explorer: Arc::new(explorer),
             metrics: Arc::default(),
         }
@@ -108,6 +112,7 @@ pub fn router(app: App, settings: &Settings) -> Router {
         .route("/graphiql", get(explorer::page))
         .route("/graphiql/{file}", get(explorer::file))
         .route("/files/expiring.ics", get(calendar::expiring))
+        .route("/files/templates/{file}", get(files::template))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::page))

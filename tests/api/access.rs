@@ -34,6 +34,8 @@ templateConsistency all    all     all   all     own    empty  empty   all      
 activityMatrix      all    all     all   all     own    own    public  all        all         public   public    public  empty     empty      empty  token
 templates           all    all     all   all     public public public  public     public      public   public    public  all       all        public token
 template            all    all     all   all     public public public  public     public      public   public    public  all       all        public token
+templatePlaceholders public public public public public public public public     public      public   public    public  public    public     public token
+templateFilters     public public  public public public public public  public     public      public   public    public  public    public     public token
 invoices            all    all     all   all     empty  own    empty   empty      empty       all      all       empty   empty     empty      empty  token
 invoice             all    all     all   all     empty  own    empty   empty      empty       all      all       empty   empty     empty      empty  token
 revenue             all    all     all   all     own    own    empty   empty      empty       empty    empty     all     empty     empty      empty  token
@@ -62,6 +64,10 @@ statusReportFile    may    no      no    no      may    no     no      no       
 deadlineAcknowledge may    no      no    no      no     no     no      no         may         no       no        no      no        no         no     token
 deadlineAcknowledgementWithdraw
                     may    no      no    no      no     no     no      no         may         no       no        no      no        no         no     token
+templateCreate      may    no      no    no      no     no     no      no         no          no       no        no      no        may        no     token
+templateVersionDraft may   no      no    no      no     no     no      no         no          no       no        no      no        may        no     token
+templateVersionPublish may no      no    no      no     no     no      no         no          no       no        no      no        may        no     token
+templateVersionRetire may  no      no    no      no     no     no      no         no          no       no        no      no        may        no     token
 ";
 
 /// The table: cells by row, then in the order of the columns.
@@ -269,6 +275,8 @@ fn question(schema: &Schema, samples: &Samples, name: &str) -> Question {
         "agreement" => (both("number", "2026-7001", "2026-7002"), &["2026-7001"], &["2026-7002"], &[]),
         "templates" => (one(2), &["Hemligt avtal"], &["Hemlig avtalstext"], &["Öppen avtalstext"]),
         "template" => (both("slug", "deltagande", "nytt"), &["Hemligt avtal"], &["Hemlig avtalstext"], &["Öppen avtalstext"]),
+        "templatePlaceholders" => (one(1), &[], &[], &["member.org_number"]),
+        "templateFilters" => (one(1), &[], &[], &["tal_i_ord"]),
         "invoices" => (one(2), &["\"8801\""], &["\"8802\""], &[]),
         "invoice" => (both("number", "8801", "8802"), &["\"8801\""], &["\"8802\""], &[]),
         "revenue" => {
@@ -362,10 +370,11 @@ on_both!(deeds_are_done_for_those_that_the_table_says, |app| async move {
         let mut cells: Vec<_> = table.row(name).collect();
         cells.sort_by_key(|(_, cell)| *cell == "may");
         for (turn, (column, cell)) in cells.into_iter().enumerate() {
+            let fresh = fresh(&app, name, turn).await;
             let before = app.revision().await;
             let document =
                 format!("mutation($input: {}{}Input!) {{ {name}(input: $input) {{ id }} }}", name[..1].to_uppercase(), &name[1..]);
-            let answer = caller(&app, &samples, column).ask(&document, json!({ "input": input(&samples, name, turn) })).await;
+            let answer = caller(&app, &samples, column).ask(&document, json!({ "input": input(&samples, name, turn, &fresh) })).await;
             let said = answer.errors().first().map_or("done", |error| error["extensions"]["code"].as_str().unwrap_or("?"));
             let expected = match cell {
                 "may" => "done",
@@ -386,8 +395,25 @@ on_both!(deeds_are_done_for_those_that_the_table_says, |app| async move {
     assert!(wrong.is_empty(), "{} cells are not as the table says:\n{}", wrong.len(), wrong.join("\n"));
 });
 
+/// The id of something that the mutation can be done to but once, made by the office for each try.
+async fn fresh(app: &App, name: &str, turn: usize) -> String {
+    if !["templateVersionPublish", "templateVersionRetire"].contains(&name) {
+        return String::new();
+    }
+    let input =
+        json!({ "slug": format!("{}-{turn}", name.to_lowercase()), "title": "Ny", "kind": "COOPERATION", "body": "Ny", "parameters": [] });
+    let create = "mutation($input: TemplateCreateInput!) { templateCreate(input: $input) { versions { id } } }";
+    let created = app.office().ask(create, json!({ "input": input })).await;
+    let id = created["templateCreate"]["versions"][0]["id"].as_str().unwrap().to_owned();
+    if name == "templateVersionRetire" {
+        let publish = "mutation($id: ID!) { templateVersionPublish(input: { version: $id }) { id } }";
+        app.office().ask(publish, json!({ "id": id })).await.data();
+    }
+    id
+}
+
 /// A good input of each mutation; those of later turns differ where the same again would be refused or change nothing.
-fn input(samples: &Samples, name: &str, turn: usize) -> Value {
+fn input(samples: &Samples, name: &str, turn: usize, fresh: &str) -> Value {
     let id = |name: &str| samples.id(name);
     match name {
         "memberAdmit" => json!({ "name": format!("Ny {turn}"), "joinedOn": "2027-01-01" }),
@@ -414,6 +440,11 @@ fn input(samples: &Samples, name: &str, turn: usize) -> Value {
         "deadlineAcknowledge" => json!({ "agreement": id(["avtal alfa", "avtal beta"][turn % 2]), "until": "2026-11-30" }),
         "deadlineAcknowledgementWithdraw" => json!({ "agreement": id(["avtal alfa", "avtal beta"][turn % 2]) }),
         "statusReportFile" => json!({ "activity": id("bip"), "period": format!("2026-{turn}"), "health": "GREEN", "summary": "x" }),
+        "templateCreate" => {
+            json!({ "slug": format!("ny-{turn}"), "title": "Ny", "kind": "COOPERATION", "body": "Ny", "parameters": [] })
+        }
+        "templateVersionDraft" => json!({ "template": id("deltagande"), "body": format!("Text {turn}") }),
+        "templateVersionPublish" | "templateVersionRetire" => json!({ "version": fresh }),
         _ => panic!("nobody knows how to do {name}: add it to input()"),
     }
 }

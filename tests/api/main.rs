@@ -33,5 +33,7 @@ mod revenue;
 mod schema;
 mod search;
 mod statements;
+mod template_library;
+mod template_texts;
 mod templates;
 mod terms;

@@ -14,10 +14,11 @@ use crate::{
     fees,
     graphql::{
         database,
+        documents::AgreementDocument,
         fees::{FeeBasis, VatRate},
         loaders::{Handle, grouped},
         page::Column,
-        scalars::{Date, DateTime, Money},
+        scalars::{Date, DateTime, Money, node_id},
         viewer,
     },
     terms,
@@ -255,31 +256,13 @@ impl Signature {
     }
 }
 
-/// The rendered text of an agreement, frozen when it was offered.
-#[derive(Description)]
-pub struct AgreementDocument(agreement_document::Model);
-
-impl AgreementDocument {
-    /// The texts of a batch, with the columns that the selection asks for.
-    pub(super) async fn of(ctx: &Context<'_>, agreement: &Handle<agreement::Model>) -> Result<Option<Self>> {
-        use agreement_document::Column as C;
-        let look_ahead = ctx.look_ahead();
-        let wanted = [("sha256", C::Sha256), ("html", C::Html)].into_iter().filter(|(field, _)| look_ahead.field(field).exists());
-        let columns: Vec<_> = std::iter::once(C::AgreementId).chain(wanted.map(|(_, column)| column)).collect();
-        let found = agreement.load(ctx, "", contents::documents_of(database(ctx), &ids(agreement), &columns)).await?;
-        Ok(found.get(&agreement.id).cloned().map(Self))
-    }
-}
-
-#[Object(use_type_description)]
-impl AgreementDocument {
-    /// SHA-256 of the HTML, in hexadecimal: what signatures refer to.
-    async fn sha256(&self) -> &str {
-        &self.0.sha256
-    }
-
-    /// The text.
-    async fn html(&self) -> &str {
-        &self.0.html
-    }
+/// The text that an agreement was offered with, with what the selection asks for; null when there is none.
+pub(super) async fn document_of(ctx: &Context<'_>, agreement: &Handle<agreement::Model>) -> Result<Option<AgreementDocument>> {
+    use agreement_document::Column as C;
+    let look_ahead = ctx.look_ahead();
+    let wanted = [("sha256", C::Sha256), ("html", C::Html)].into_iter().filter(|(field, _)| look_ahead.field(field).exists());
+    let columns: Vec<_> = std::iter::once(C::AgreementId).chain(wanted.map(|(_, column)| column)).collect();
+    let found = agreement.load(ctx, "", contents::documents_of(database(ctx), &ids(agreement), &columns)).await?;
+    let url = || format!("/files/agreements/{}.pdf", *node_id("agreement", agreement.id));
+    Ok(found.get(&agreement.id).cloned().map(|row| AgreementDocument::kept(row, url())))
 }

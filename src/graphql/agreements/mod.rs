@@ -16,7 +16,7 @@ use chrono::NaiveDate;
 
 pub use self::{
     consistency::{ConsistencyQuery, TemplateDeviation, TemplateDeviationReason},
-    contents::{Acknowledgement, AgreementDeadline, AgreementDocument, AgreementFee, Signature},
+    contents::{Acknowledgement, AgreementDeadline, AgreementFee, Signature},
     deadlines::{DeadlineAcknowledgeInput, DeadlineAcknowledgementWithdrawInput, DeadlineMutation},
     lists::{AgreementBy, AgreementFilter, AgreementOrder, AgreementOrderField, AgreementQuery, agreements_of},
 };
@@ -24,6 +24,7 @@ use super::{
     activities::{Activity, Decision, activity_of, decision_of},
     audit::{AuditEntry, history_of},
     database,
+    documents::AgreementDocument,
     invoices::{Invoice, InvoiceFilter, InvoiceOrder, invoices_of},
     loaders::{Handle, distinct, grouped},
     members::Member,
@@ -235,7 +236,7 @@ impl Agreement {
 
     /// The rendered text, frozen when the agreement was offered; null for a draft, and for one whose text is not kept in the register.
     async fn document(&self, ctx: &Context<'_>) -> Option<Result<AgreementDocument>> {
-        AgreementDocument::of(ctx, &self.0).await.transpose()
+        contents::document_of(ctx, &self.0).await.transpose()
     }
 
     /// The agreement that this one replaces; null when it replaces none.
