@@ -1,5 +1,7 @@
 //! Templates (avtalsmallar): the library that agreements are made from, its versions and their texts.
 
+pub mod rendering;
+
 use std::collections::HashMap;
 
 use ::entity::{

@@ -2,6 +2,16 @@
 
 pub mod contents;
 pub mod deadlines;
+pub mod drafting;
+pub mod life;
+pub mod notice;
+mod numbers;
+pub mod offering;
+pub mod overlaps;
+pub mod replacement;
+pub mod signing;
+pub mod text;
+pub mod withdrawal;
 
 use std::collections::HashMap;
 

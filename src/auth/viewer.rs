@@ -79,6 +79,8 @@ pub enum Deed {
     KeepRegister,
     /// Change allocations, fees, costs and grants.
     KeepAccounts,
+    /// Draft, offer, sign and end agreements.
+    KeepAgreements,
     /// Report on an activity, named by its slug in the rule.
     Report,
 }
@@ -163,15 +165,17 @@ impl Viewer {
     /// # Errors
     /// [`Error::Forbidden`] when the viewer may not do the deed at all.
     pub fn require(&self, deed: Deed) -> Result<()> {
-        let allowed: &[Role] = match deed {
-            Deed::KeepRegister => &[Role::Office],
-            Deed::KeepAccounts => &[Role::Office, Role::Finance],
-            Deed::Report => &[Role::Office, Role::ActivityLead],
+        let (allowed, scope): (&[Role], Option<&str>) = match deed {
+            Deed::KeepRegister => (&[Role::Office], None),
+            Deed::KeepAccounts => (&[Role::Office, Role::Finance], None),
+            Deed::KeepAgreements => (&[Role::Office], Some("agreements:write")),
+            Deed::Report => (&[Role::Office, Role::ActivityLead], None),
         };
-        if allowed.iter().any(|role| self.is(*role)) {
+        if allowed.iter().any(|role| self.is(*role)) || scope.is_some_and(|scope| self.has_scope(&[scope])) {
             return Ok(());
         }
         let words: Vec<_> = allowed.iter().map(|role| role.word()).collect();
-        Err(Error::Forbidden(format!("this takes the role {}", words.join(" or "))))
+        let or_scope = scope.map_or_else(String::new, |scope| format!(", or SERVICE with the scope {scope}"));
+        Err(Error::Forbidden(format!("this takes the role {}{or_scope}", words.join(" or "))))
     }
 }

@@ -27,6 +27,7 @@ Routes:
   /graphql             the API
   /graphiql            its explorer, for a browser
   /schema.graphql      its schema
+  /files/agreements/   the agreements' documents
   /healthz, /readyz    whether it lives, whether it can answer")]
 pub struct Options {
     /// Fill a throw-away register with example data, gone when the server stops

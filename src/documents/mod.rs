@@ -1,5 +1,6 @@
 //! What leaves the register as a file or for people's eyes: plain data in, text or bytes out, and no look at the register.
 
+pub mod agreement;
 pub mod calendar;
 pub mod sheet;
 pub mod table;

@@ -8,6 +8,7 @@ pub mod audit;
 pub mod contacts;
 pub mod coverage;
 pub mod decisions;
+pub mod documents;
 pub mod errors;
 pub mod fees;
 pub mod invoices;
@@ -23,7 +24,7 @@ pub mod templates;
 
 use async_graphql::{Context, EmptySubscription, Enum, MergedObject, Object, Schema, SimpleObject};
 
-use crate::{auth::viewer, database::Database, error::Result};
+use crate::{auth::viewer, config::Network, database::Database, error::Result};
 
 /// The schema.
 pub type Register = Schema<Query, Mutation, EmptySubscription>;
@@ -54,14 +55,15 @@ pub struct Mutation(
     organisations::OrganisationMutation,
     activities::ActivityMutation,
     fees::FeeMutation,
+    agreements::changes::AgreementMutation,
 );
 
-/// The schema of a register. Who asks goes with each request, as [`viewer::Viewer`] in its data.
+/// The schema of a register, and what the network itself is called. Who asks goes with each request, as [`viewer::Viewer`] in its data.
 #[must_use]
-pub fn schema(db: Option<Database>) -> Register {
+pub fn schema(db: Option<Database>, network: Network) -> Register {
     // What a document may cost is measured before it comes here: see `server::limits`.
     let builder = Schema::build(Query::default(), Mutation::default(), EmptySubscription).limit_recursive_depth(100);
-    let builder = builder.limit_directives(50);
+    let builder = builder.limit_directives(50).data(network);
     match db {
         Some(db) => builder.data(db).finish(),
         None => builder.finish(),
@@ -70,6 +72,11 @@ pub fn schema(db: Option<Database>) -> Register {
 
 /// The register that a request is about.
 pub(crate) fn database<'c>(ctx: &Context<'c>) -> &'c Database {
+    ctx.data_unchecked()
+}
+
+/// What the network itself is called.
+pub(crate) fn network<'c>(ctx: &Context<'c>) -> &'c Network {
     ctx.data_unchecked()
 }
 

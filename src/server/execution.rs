@@ -160,7 +160,8 @@ impl Caller {
     }
 }
 
-fn bearer(headers: &HeaderMap) -> Result<String> {
+/// The token that a request carries.
+pub(super) fn bearer(headers: &HeaderMap) -> Result<String> {
     let missing = || Error::Unauthenticated("a token is needed: send the header Authorization: Bearer …".into());
     let header = headers.get(header::AUTHORIZATION).ok_or_else(missing)?;
     let (scheme, token) = header.to_str().ok().and_then(|text| text.split_once(' ')).ok_or_else(missing)?;

@@ -2,6 +2,7 @@
 
 pub mod explorer;
 pub mod execution;
+pub mod files;
 pub mod health;
 pub mod limits;
 
@@ -23,7 +24,7 @@ use tower_http::{
 
 use crate::{
     auth::token::Keys,
-    config::Settings,
+    config::{Network, Settings},
     database::Database,
     error::{Error, Result},
     graphql::{self, Register},
@@ -42,6 +43,8 @@ pub struct App {
     pub limits: Arc<limits::Limits>,
     /// How long a query may take.
     pub request_time: Duration,
+    /// What the network itself is called.
+    pub network: Arc<Network>,
     /// What the explorer is told at its start: tokens, under `serve --demo` alone.
     pub explorer: Arc<explorer::Settings>,
 }
@@ -58,7 +61,7 @@ impl App {
     pub fn new(db: Database, keys: Keys, settings: &Settings, explorer: explorer::Settings) -> Self {
         let most = &settings.limits;
         Self {
-            schema: graphql::schema(Some(db.clone())),
+            schema: graphql::schema(Some(db.clone()), settings.network.clone()),
             db,
             keys: Arc::new(keys),
             limits: Arc::new(limits::Limits {
@@ -68,6 +71,7 @@ impl App {
                 ..limits::Limits::default()
             }),
             request_time: most.request_time,
+            network: Arc::new(settings.network.clone()),
             explorer: Arc::new(explorer),
         }
     }
@@ -94,6 +98,7 @@ pub fn router(app: App, settings: &Settings) -> Router {
         .route("/schema.graphql", get(execution::sdl))
         .route("/graphiql", get(explorer::page))
         .route("/graphiql/{file}", get(explorer::file))
+        .route("/files/agreements/{file}", get(files::agreement))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .fallback(unknown)

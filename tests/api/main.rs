@@ -5,6 +5,7 @@
 mod agreement_samples;
 mod app;
 mod document;
+mod life_samples;
 mod lot;
 mod samples;
 
@@ -19,8 +20,10 @@ mod fees;
 mod http;
 mod invoices;
 mod layers;
+mod life;
 mod revenue;
 mod schema;
 mod statements;
 mod templates;
 mod terms;
+mod walk;

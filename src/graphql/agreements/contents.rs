@@ -1,12 +1,12 @@
 //! What an agreement is made of: its deadline, fee, signatures and text.
 
-use ::entity::{acknowledgement, agreement, agreement_document, signature, term::Deadline};
+use ::entity::{acknowledgement, agreement, signature, term::Deadline};
 use async_graphql::{Context, Description, Enum, Object};
 use chrono::NaiveDate;
 
 use super::ids;
 use crate::{
-    agreements::{contents, deadlines},
+    agreements::deadlines,
     error::{Error, Faults, Result},
     fees,
     graphql::{
@@ -226,37 +226,8 @@ impl Signature {
         self.0.method.into()
     }
 
-    /// SHA-256 of the document that was signed, in hexadecimal.
+    /// SHA-256 of the PDF that was signed, in hexadecimal.
     async fn document_sha256(&self) -> &str {
         &self.0.document_sha256
-    }
-}
-
-/// The rendered text of an agreement, frozen when it was offered.
-#[derive(Description)]
-pub struct AgreementDocument(agreement_document::Model);
-
-impl AgreementDocument {
-    /// The texts of a batch, with the columns that the selection asks for.
-    pub(super) async fn of(ctx: &Context<'_>, agreement: &Handle<agreement::Model>) -> Result<Option<Self>> {
-        use agreement_document::Column as C;
-        let look_ahead = ctx.look_ahead();
-        let wanted = [("sha256", C::Sha256), ("html", C::Html)].into_iter().filter(|(field, _)| look_ahead.field(field).exists());
-        let columns: Vec<_> = std::iter::once(C::AgreementId).chain(wanted.map(|(_, column)| column)).collect();
-        let found = agreement.load(ctx, "", contents::documents_of(database(ctx), &ids(agreement), &columns)).await?;
-        Ok(found.get(&agreement.id).cloned().map(Self))
-    }
-}
-
-#[Object(use_type_description)]
-impl AgreementDocument {
-    /// SHA-256 of the HTML, in hexadecimal: what signatures refer to.
-    async fn sha256(&self) -> &str {
-        &self.0.sha256
-    }
-
-    /// The text.
-    async fn html(&self) -> &str {
-        &self.0.html
     }
 }
