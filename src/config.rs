@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::{collections::BTreeMap, ffi::OsString, fmt, fs, io::ErrorKind, ops::RangeInclusive, str::FromStr, time::Duration};
 
+use chrono::NaiveDate;
 use entity::number::{OrgNumber, luhn_holds};
 use tracing_subscriber::EnvFilter;
 
@@ -11,6 +12,8 @@ use crate::error::{Error, Faults, LINE, Result};
 
 /// The file of settings, looked for in the working directory.
 pub const FILE: &str = "samregister.toml";
+/// The tables that say who may sign for the network.
+const SIGNATORIES: &str = "network.signatories";
 /// The issuer and the audience of tokens, unless they are set.
 pub(crate) const TOKEN_NAME: &str = "samregister";
 pub(crate) const JWT_SECRET: &str = "SAMREGISTER_JWT_SECRET";
@@ -102,6 +105,21 @@ pub struct Network {
     pub plusgiro: Option<String>,
     /// The accounts that bookkeeping files use.
     pub accounts: Accounts,
+    /// Who may sign for it; empty: the register does not look at who does.
+    pub signatories: Vec<Signatory>,
+}
+
+/// Somebody who may sign for the network (firmatecknare): a table `[[network.signatories]]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Signatory {
+    /// Who.
+    pub name: String,
+    /// As what.
+    pub title: Option<String>,
+    /// First day; null: since ever.
+    pub from: Option<NaiveDate>,
+    /// Last day; null: until further notice.
+    pub to: Option<NaiveDate>,
 }
 
 /// Accounts of the BAS chart (baskontoplan), each of four digits.
@@ -230,6 +248,8 @@ struct Given {
     /// By setting, those in tables with a dot: where it was given, as errors say it, and its text; no text when it is something else.
     values: BTreeMap<String, (String, Option<String>)>,
     known: Vec<&'static str>,
+    /// How many tables `[[network.signatories]]` there are.
+    signatories: usize,
     faults: Faults,
 }
 
@@ -261,7 +281,15 @@ impl Given {
                     self.read_table(file, &format!("{name}."), inner);
                     continue;
                 }
+                toml::Value::Array(tables) if name == SIGNATORIES && tables.iter().all(toml::Value::is_table) => {
+                    self.signatories = tables.len();
+                    for (place, table) in tables.into_iter().enumerate() {
+                        self.read_table(file, &format!("{name}.{place}."), table.try_into().unwrap_or_default());
+                    }
+                    continue;
+                }
                 toml::Value::String(text) => Some(text),
+                toml::Value::Datetime(day) => Some(day.to_string()),
                 toml::Value::Integer(number) => Some(number.to_string()),
                 _ => None,
             };
@@ -272,6 +300,10 @@ impl Given {
     /// The setting as `read` reads it, or `default` when it was not given or is empty; also when it is bad, which is noted.
     fn take<T>(&mut self, name: &'static str, default: T, read: impl FnOnce(&str) -> Result<T, String>) -> T {
         self.known.push(name);
+        self.value(name, default, read)
+    }
+
+    fn value<T>(&mut self, name: &str, default: T, read: impl FnOnce(&str) -> Result<T, String>) -> T {
         let Some((place, text)) = self.values.remove(name) else { return default };
         let value = match text {
             None => Err("must be a text or a whole number".to_owned()),
@@ -312,7 +344,34 @@ impl Given {
             bankgiro: self.optional("network.bankgiro", |text| giro(text, 7..=8, "is not a bankgiro, as 5050-1055")),
             plusgiro: self.optional("network.plusgiro", |text| giro(text, 2..=8, "is not a plusgiro, as 28 65 43-4")),
             accounts,
+            signatories: self.signatories(),
         }
+    }
+
+    fn signatories(&mut self) -> Vec<Signatory> {
+        self.known.push(SIGNATORIES);
+        if let Some((place, _)) = self.values.remove(SIGNATORIES) {
+            self.faults.add(place, format!("must be tables, each under a line [[{SIGNATORIES}]]"));
+        }
+        let mut signatories = Vec::new();
+        for number in 0..self.signatories {
+            let name = |key: &str| format!("{SIGNATORIES}.{number}.{key}");
+            let place = |given: &Self, key: &str| given.values.get(&name(key)).map_or_else(|| name(key), |(place, _)| place.clone());
+            let (of_name, of_end) = (place(self, "name"), place(self, "to"));
+            let some = |text: &str| line(text).map(Some);
+            let day = |text: &str| text.parse().map(Some).map_err(|_| "is not a day, as 2026-11-21".to_owned());
+            let signatory = Signatory {
+                name: self.value(&name("name"), String::new(), line),
+                title: self.value(&name("title"), None, some),
+                from: self.value(&name("from"), None, day),
+                to: self.value(&name("to"), None, day),
+            };
+            self.faults.expect(!signatory.name.is_empty(), &of_name, "must be set: who may sign");
+            let in_order = signatory.from.zip(signatory.to).is_none_or(|(from, to)| from <= to);
+            self.faults.expect(in_order, &of_end, "must not be before from");
+            signatories.push(signatory);
+        }
+        signatories
     }
 
     /// Fails with every fault; whatever was not taken is none of the settings.
@@ -407,6 +466,30 @@ mod tests {
         let request_time = Duration::from_secs(20);
         assert_eq!(settings.limits, Limits { depth: 15, complexity: 50_000, aliases: 200, body_bytes: 1_048_576, request_time });
         assert_eq!(settings.network, Network::default());
+    }
+
+    #[test]
+    fn those_who_may_sign_have_days() {
+        let file = "[network]\nname = 'NNS'\n[[network.signatories]]\nname = 'Ada'\ntitle = 'Ordförande'\nfrom = 2026-01-01\nto = '2026-12-31'\n[[network.signatories]]\nname = 'Bo'";
+        let day = |text: &str| text.parse().ok();
+        let ada = Signatory { name: "Ada".into(), title: Some("Ordförande".into()), from: day("2026-01-01"), to: day("2026-12-31") };
+        assert_eq!(good(&[], file).network.signatories, [ada, Signatory { name: "Bo".into(), ..Signatory::default() }]);
+        let message = bad(
+            &[],
+            "[[network.signatories]]\ntitle = 'x'\nfrom = 'snart'\n[[network.signatories]]\nname = 'Bo'\nfrom = 2026-02-01\nto = 2026-01-01\nuntil = 1",
+        );
+        for part in [
+            "network.signatories.0.name must be set: who may sign; ",
+            "samregister.toml: network.signatories.0.from is not a day, as 2026-11-21; ",
+            "samregister.toml: network.signatories.1.to must not be before from; ",
+            "samregister.toml: network.signatories.1.until must be removed or renamed, ",
+        ] {
+            assert!(message.contains(part), "{part:?} is not in {message}");
+        }
+        assert!(
+            bad(&[], "[network]\nsignatories = 'Ada'")
+                .contains("network.signatories must be tables, each under a line [[network.signatories]]")
+        );
     }
 
     #[test]

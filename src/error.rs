@@ -72,14 +72,16 @@ impl Error {
         }
     }
 
-    /// The error unless it breaks the unique constraint or index `name`, which then becomes `word`.
+    /// The error unless it breaks the constraint, index or trigger `name`, which then becomes `word`.
     #[must_use]
     pub fn on_constraint(self, name: &str, word: Self) -> Self {
         let Self::Internal(cause) = &self else { return self };
-        let broken = cause.downcast_ref::<DbErr>().and_then(DbErr::sql_err);
-        match broken {
+        let Some(cause) = cause.downcast_ref::<DbErr>() else { return self };
+        match cause.sql_err() {
             // PostgreSQL names the constraint; SQLite names the columns, or the index when it is on an expression.
             Some(SqlErr::UniqueConstraintViolation(text)) if text.contains(name) || text.contains(&columns_of(name)) => word,
+            // Neither tells a trigger or an exclusion apart, but both say its name.
+            None if cause.to_string().contains(name) => word,
             _ => self,
         }
     }

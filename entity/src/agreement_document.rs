@@ -12,7 +12,7 @@ pub struct Model {
     /// The agreement.
     #[sea_orm(primary_key, auto_increment = false)]
     pub agreement_id: AgreementId,
-    /// Of the HTML, in hexadecimal.
+    /// Of the PDF's bytes, in hexadecimal.
     pub sha256: String,
     /// The text.
     pub html: String,

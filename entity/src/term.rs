@@ -132,6 +132,33 @@ impl Term {
         }
     }
 
+    /// Last day in force unless somebody gives notice, whatever day it is. Null: there is none.
+    #[must_use]
+    pub fn final_day(&self) -> Option<NaiveDate> {
+        let own = self.ends_on.filter(|_| !self.renews());
+        let before_successor = self.replaced_from.and_then(|day| day.checked_sub_days(Days::new(1)));
+        own.into_iter().chain(before_successor).min()
+    }
+
+    /// Whether both are in force on some day, once they are signed.
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let begins_by_the_end = |later: &Self, earlier: &Self| earlier.final_day().is_none_or(|last| later.starts_on <= last);
+        // One that is replaced before it begins is in force on no day.
+        [(self, other), (other, self), (self, self), (other, other)].into_iter().all(|(later, earlier)| begins_by_the_end(later, earlier))
+    }
+
+    /// Last day in force when notice is given on `given_on`: of the first term whose last day for it has not passed, when terms are
+    /// prolonged by themselves; else when the months of notice have passed, but never later than the agreed end.
+    #[must_use]
+    pub fn ends_by_notice(&self, given_on: NaiveDate) -> NaiveDate {
+        match (self.ends_on, self.renewal_months) {
+            (Some(ends_on), Some(renewal)) => add_months(ends_on, round(ends_on, self.notice_months, renewal, given_on) * renewal),
+            (Some(ends_on), None) => add_months(given_on, self.notice_months).min(ends_on),
+            (None, _) => add_months(given_on, self.notice_months),
+        }
+    }
+
     /// The next deadline on or after `on`: NOTICE for a term that is prolonged by itself, END for one that is not. Null when the agreement isn't signed, has ended, has a signed successor or runs until further notice.
     #[must_use]
     pub fn next_deadline(&self, on: NaiveDate) -> Option<Deadline> {
@@ -152,11 +179,16 @@ impl Term {
 ///
 /// Each is reckoned from `ends_on` itself, so that clamping to short months never drifts.
 fn occurrence(ends_on: NaiveDate, notice: i32, renewal: i32, on: NaiveDate) -> NaiveDate {
+    let k = round(ends_on, notice, renewal, on);
+    add_months(add_months(ends_on, k * renewal), -notice)
+}
+
+/// Which of those days that is: its k.
+fn round(ends_on: NaiveDate, notice: i32, renewal: i32, on: NaiveDate) -> i32 {
     let nth = |k: i32| add_months(add_months(ends_on, k * renewal), -notice);
     // The k whose month is the month of `on` or the last one before it; the next one's month is later for sure.
     let k = (month_index(on) + notice - month_index(ends_on)).div_euclid(renewal.max(1)).max(0);
-    let candidate = nth(k);
-    if candidate >= on { candidate } else { nth(k + 1) }
+    if nth(k) >= on { k } else { k + 1 }
 }
 
 #[cfg(test)]
@@ -224,6 +256,50 @@ mod tests {
         let term = Term { replaced_from: Some(day("2026-07-01")), ..signed("2026-01-01", "2026-12-31") };
         assert_eq!((term.status(day("2026-06-30")), term.status(day("2026-07-01"))), (Status::Active, Status::Ended));
         assert_eq!(term.next_deadline(day("2026-06-01")), None);
+    }
+
+    #[test]
+    fn notice_ends_the_first_term_that_it_is_in_time_for() {
+        let renewing = Term { renewal_months: Some(12), notice_months: 3, ..signed("2026-01-01", "2026-12-31") };
+        for (given, ends) in [("2026-09-30", "2026-12-31"), ("2026-10-01", "2027-12-31"), ("2029-09-30", "2029-12-31")] {
+            assert_eq!(renewing.ends_by_notice(day(given)), day(ends), "{given}");
+        }
+        let monthly = Term { renewal_months: Some(1), notice_months: 1, ..signed("2026-01-01", "2026-01-31") };
+        for (given, ends) in
+            [("2026-01-31", "2026-03-31"), ("2026-01-28", "2026-02-28"), ("2028-01-29", "2028-02-29"), ("2026-01-29", "2026-03-31")]
+        {
+            assert_eq!(monthly.ends_by_notice(day(given)), day(ends), "{given}");
+        }
+        let open = Term { notice_months: 3, ends_on: None, ..signed("2026-01-01", "2026-12-31") };
+        for (given, ends) in
+            [("2026-11-30", "2027-02-28"), ("2027-11-30", "2028-02-29"), ("2026-01-31", "2026-04-30"), ("2026-03-15", "2026-06-15")]
+        {
+            assert_eq!(open.ends_by_notice(day(given)), day(ends), "{given}");
+        }
+        let fixed = Term { notice_months: 3, ..signed("2026-01-01", "2026-12-31") };
+        assert_eq!(
+            (fixed.ends_by_notice(day("2026-05-31")), fixed.ends_by_notice(day("2026-11-01"))),
+            (day("2026-08-31"), day("2026-12-31"))
+        );
+    }
+
+    #[test]
+    fn terms_that_share_a_day_overlap() {
+        let base = signed("2026-01-01", "2026-12-31");
+        for (other, overlaps) in [
+            (signed("2026-12-31", "2027-12-31"), true),
+            (signed("2027-01-01", "2027-12-31"), false),
+            (signed("2025-01-01", "2025-12-31"), false),
+            (signed("2025-01-01", "2026-01-01"), true),
+            (Term { renewal_months: Some(12), ..signed("2025-01-01", "2025-12-31") }, true),
+            (Term { renewal_months: Some(12), notice_given_on: Some(day("2025-06-01")), ..signed("2025-01-01", "2025-12-31") }, false),
+            (Term { ends_on: None, ..signed("2020-01-01", "2020-12-31") }, true),
+            (Term { ends_on: None, replaced_from: Some(day("2026-01-01")), ..signed("2020-01-01", "2020-12-31") }, false),
+            (Term { ends_on: None, replaced_from: Some(day("2026-01-02")), ..signed("2020-01-01", "2020-12-31") }, true),
+            (Term { replaced_from: Some(day("2026-03-01")), ..signed("2026-03-01", "2026-12-31") }, false),
+        ] {
+            assert_eq!((base.overlaps(&other), other.overlaps(&base)), (overlaps, overlaps), "{other:?}");
+        }
     }
 
     #[test]

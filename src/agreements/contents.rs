@@ -6,12 +6,16 @@ use std::collections::HashMap;
 
 use ::entity::{agreement_document, agreement_parameters, id::AgreementId, signature};
 use sea_orm::{
-    EntityTrait, QueryFilter, QueryOrder,
+    ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
     sea_query::{Expr, Query},
 };
 
+use super::text;
 use crate::{
+    auth::viewer::Viewer,
+    config::Network,
     database::{Database, among, rows},
+    documents,
     error::Result,
 };
 
@@ -19,10 +23,12 @@ use crate::{
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn parameters_of(db: &Database, agreements: &[AgreementId]) -> Result<HashMap<AgreementId, String>> {
+pub async fn parameters_of(db: &impl ConnectionTrait, agreements: &[AgreementId]) -> Result<HashMap<AgreementId, String>> {
     let agreement = Expr::col((agreement_parameters::Entity, agreement_parameters::Column::AgreementId));
-    let found =
-        agreement_parameters::Entity::find().filter(among(db.backend(), agreement, agreements.iter().copied())).all(db.read()).await?;
+    let found = agreement_parameters::Entity::find()
+        .filter(among(db.get_database_backend(), agreement, agreements.iter().copied()))
+        .all(db)
+        .await?;
     Ok(found.into_iter().map(|row| (row.agreement_id, row.parameters)).collect())
 }
 
@@ -57,4 +63,34 @@ pub async fn signatures_of(db: &Database, agreements: &[AgreementId]) -> Result<
         .order_by_asc(signature::Column::Id)
         .all(db.read())
         .await?)
+}
+
+/// The PDF of an agreement.
+#[derive(Clone, Debug)]
+pub struct Pdf {
+    /// The agreement's number; null: a draft, marked so on every page.
+    pub number: Option<String>,
+    /// Of the bytes, in hexadecimal.
+    pub sha256: String,
+    /// The file.
+    pub bytes: Vec<u8>,
+}
+
+/// The PDF of an agreement that the viewer sees: the bytes that it was offered with, or what a draft would be offered with today.
+/// Null when the viewer sees no such agreement, or the register keeps no PDF of it.
+///
+/// # Errors
+/// INVALID for a draft whose parameters do not fit its template.
+pub async fn pdf_of(db: &Database, viewer: &Viewer, network: &Network, id: AgreementId) -> Result<Option<Pdf>> {
+    use ::entity::agreement::Column;
+    let found = super::by_ids(db, viewer, &[id], &[Column::Id, Column::Number]).await?.pop();
+    let Some(row) = found else { return Ok(None) };
+    if row.number.is_none() {
+        let draft = text::previews(db, viewer, network, &[id]).await?.remove(&id);
+        let Some(document) = draft.transpose()? else { return Ok(None) };
+        let rendered = documents::agreement::render(document).await?;
+        return Ok(Some(Pdf { number: None, sha256: rendered.sha256, bytes: rendered.pdf }));
+    }
+    let kept = agreement_document::Entity::find_by_id(id).one(db.read()).await?;
+    Ok(kept.and_then(|kept| Some(Pdf { number: row.number, sha256: kept.sha256, bytes: kept.pdf? })))
 }

@@ -1,12 +1,22 @@
 //! Agreements (avtal): which the viewer sees, and how they are found.
 
 pub mod acknowledgement;
-pub mod consistency;
 pub mod breaches;
+pub mod consistency;
 pub mod contents;
 pub mod deadlines;
+pub mod drafting;
 pub mod expiring;
+pub mod life;
 pub mod matrix;
+pub mod notice;
+mod numbers;
+pub mod offering;
+pub mod overlaps;
+pub mod replacement;
+pub mod signing;
+pub mod text;
+pub mod withdrawal;
 
 use std::collections::HashMap;
 

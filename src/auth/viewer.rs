@@ -77,7 +77,7 @@ pub enum Realm {
 pub enum Deed {
     /// Change members, contacts, organisations and activities.
     KeepRegister,
-    /// Change agreements and acknowledge their deadlines.
+    /// Draft, offer, sign and end agreements, and acknowledge their deadlines.
     KeepAgreements,
     /// Change allocations, fees, costs and grants.
     KeepAccounts,

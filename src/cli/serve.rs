@@ -27,6 +27,7 @@ Routes:
   /graphql             the API
   /graphiql            its explorer, for a browser
   /schema.graphql      its schema
+  /files/agreements/   the agreements' documents
   /files/expiring.ics  the calendar of deadlines
   /healthz, /readyz    whether it lives, whether it can answer
   /metrics             what is measured, for Prometheus")]

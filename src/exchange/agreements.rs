@@ -25,6 +25,7 @@ use super::{
     writing::{Batch, insert, replace},
 };
 use crate::{
+    agreements::{life, overlaps},
     clock::{day_of, start_of},
     database::among,
     error::{Faults, Result, TEXT},
@@ -161,6 +162,7 @@ fn check_days(row: &agreement::Model, faults: &mut Faults) {
 /// Reads agreements.csv.
 pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
     let Some(mut table) = import.open(File::Agreements)? else { return Ok(()) };
+    overlaps::check_later(import.tx()).await?;
     let mut postponed = Vec::new();
     let mut has_changed = false;
     while let Some(mut lines) = import.chunk(&mut table, read)? {
@@ -178,15 +180,15 @@ pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
         }
         is_last = postponed.len() == count;
     }
-    if has_changed {
-        refuse_overlaps(import).await?;
-    }
-    Ok(())
+    // Where some are in force beside each other, the import is refused, and what it wrote is never committed.
+    if has_changed && refuse_overlaps(import).await? { Ok(()) } else { overlaps::check_now(import.tx()).await }
 }
 
 /// What a chunk's rows refer to.
 struct Known {
     existing: HashMap<String, Whole>,
+    /// Those whose text is kept.
+    frozen: BTreeSet<AgreementId>,
     activities: References<ActivityId>,
     parties: References<Party>,
     versions: References<TemplateVersionId>,
@@ -207,6 +209,7 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>, is_last: bool, 
     let existing = keys::existing::<agreement::Model>(import.tx(), &own, &agreement::Model::every_column()).await?;
     let versions = lines.iter().filter_map(|line| line.draft.template.clone().zip(line.draft.template_version)).collect();
     let known = Known {
+        frozen: life::with_document(import.tx(), existing.values().map(|row| row.id).collect()).await?,
         existing: whole(import.tx(), existing).await?,
         activities: keys::activities(import, keys::given(lines.iter().map(|line| line.draft.activity.as_deref()))).await?,
         parties: keys::parties(import, keys::given(lines.iter().map(|line| Some(line.draft.counterparty.as_str())))).await?,
@@ -227,6 +230,9 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>, is_last: bool, 
         }
         let before = known.existing.get(&line.draft.key);
         let after = build(&mut line, before, &known);
+        if let Some(before) = before.filter(|before| known.frozen.contains(&before.row.id)) {
+            refuse_changes(&mut line, before, &after);
+        }
         let old = before.map(|before| &before.row);
         if !numbers.take(after.row.id.0, old.and_then(|old| old.number.as_ref()), after.row.number.as_ref()) {
             line.fault("number", "is that of another agreement too");
@@ -250,6 +256,17 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>, is_last: bool, 
     tell_predecessors(import, predecessors).await?;
     import.settle().await?;
     Ok(postponed)
+}
+
+/// What was offered here, with a text that the register keeps, never changes.
+fn refuse_changes(line: &mut Line<Draft>, before: &Whole, after: &Whole) {
+    let mut columns = life::frozen_changes(&before.row, &after.row);
+    if before.parameters != after.parameters {
+        columns.push("parameters");
+    }
+    for column in columns {
+        line.fault(column, "must stay as it is: the agreement was offered, and its text is kept");
+    }
 }
 
 fn build(line: &mut Line<Draft>, before: Option<&Whole>, known: &Known) -> Whole {
@@ -379,46 +396,27 @@ async fn tell_predecessors(import: &mut Import<'_>, predecessors: BTreeSet<Agree
     replace(import.tx(), changed).await
 }
 
-/// A member takes part in an activity by one agreement at a time: looked at when all rows are there, since one may make room for another.
-async fn refuse_overlaps(import: &mut Import<'_>) -> Result<()> {
-    let backend = import.tx().get_database_backend();
-    let never = if backend == sea_orm::DbBackend::Postgres { "DATE '9999-12-31'" } else { "'9999-12-31'" };
-    // The last day of the term, when it is not replaced before.
-    let last = |row: &str| {
-        format!(
-            "(CASE WHEN {row}.renewal_months IS NOT NULL AND {row}.notice_given_on IS NULL THEN {never} ELSE COALESCE({row}.ends_on, {never}) END)"
-        )
-    };
-    let begins_within = |later: &str, earlier: &str| {
-        format!(
-            "{later}.starts_on <= {} AND ({earlier}.replaced_from IS NULL OR {later}.starts_on < {earlier}.replaced_from)",
-            last(earlier)
-        )
-    };
-    let is_signed = |row: &str| format!("{row}.kind = 'PARTICIPATION' AND {row}.signed_on IS NOT NULL AND {row}.withdrawn_on IS NULL");
-    let sql = format!(
-        "SELECT a.import_key, a.id, a.number, b.number FROM agreement a \
-         JOIN agreement b ON b.activity_id = a.activity_id AND b.member_id = a.member_id AND b.id <> a.id \
-         WHERE {} AND {} AND {} AND {}",
-        is_signed("a"),
-        is_signed("b"),
-        begins_within("b", "a"),
-        begins_within("a", "b"),
-    );
-    let found = import.tx().query_all_raw(Statement::from_string(backend, sql)).await?;
-    let mut others: HashMap<String, (String, String)> = HashMap::new();
+/// A member takes part in an activity by one agreement at a time: looked at when all rows are there, since one may make room for
+/// another. Answers whether there were any that do not.
+async fn refuse_overlaps(import: &mut Import<'_>) -> Result<bool> {
+    let sql = "SELECT own.import_key, own.id, other.number FROM agreement_participation own \
+               JOIN agreement_participation other \
+               ON other.member_id = own.member_id AND other.activity_id = own.activity_id AND other.id <> own.id \
+               WHERE own.first_day <= other.last_day AND other.first_day <= own.last_day";
+    let found = import.tx().query_all_raw(Statement::from_string(import.tx().get_database_backend(), sql)).await?;
+    let mut others: HashMap<String, String> = HashMap::new();
     for row in &found {
         let (key, id): (Option<String>, AgreementId) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
         let key = key.unwrap_or_else(|| id.0.simple().to_string());
-        others.insert(key, (row.try_get_by_index(2)?, row.try_get_by_index(3)?));
+        others.insert(key, row.try_get_by_index(2)?);
     }
     for chunk in others.keys().cloned().collect::<Vec<_>>().chunks(CHUNK) {
         for (key, (line, _)) in staging::seen(import.tx(), File::Agreements, &chunk.iter().cloned().collect()).await? {
-            let reason = format!("is in force beside {}: a member takes part in an activity by one agreement at a time", others[&key].1);
+            let reason = format!("is in force beside {}: a member takes part in an activity by one agreement at a time", others[&key]);
             import.reject(BadRow::new(File::Agreements, line, "starts_on", reason));
         }
     }
-    Ok(())
+    Ok(!others.is_empty())
 }
 
 /// Writes agreements.csv.

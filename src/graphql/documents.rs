@@ -1,12 +1,14 @@
 //! Documents: the text of an agreement as people read it, as HTML and as a link to its PDF.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
-use ::entity::agreement_document;
-use async_graphql::{Description, Object};
+use ::entity::{agreement, agreement_document, id::AgreementId};
+use async_graphql::{Context, Description, Object};
 use tokio::sync::OnceCell;
 
+use super::{database, loaders::Handle, network, scalars::node_id, viewer};
 use crate::{
+    agreements::{contents, text},
     documents::agreement::{self as document, Rendered},
     error::Result,
 };
@@ -64,4 +66,33 @@ impl AgreementDocument {
     async fn pdf_url(&self) -> &str {
         &self.pdf_url
     }
+}
+
+/// Where the PDF of an agreement is.
+fn pdf_url(id: AgreementId) -> String {
+    format!("/files/agreements/{}.pdf", *node_id("agreement", id))
+}
+
+/// The text that an agreement was offered with, loaded for its batch with the columns that the selection asks for.
+pub(super) async fn frozen(ctx: &Context<'_>, agreement: &Handle<agreement::Model>) -> Result<Option<AgreementDocument>> {
+    use agreement_document::Column as C;
+    let look_ahead = ctx.look_ahead();
+    let wanted = [("sha256", C::Sha256), ("html", C::Html)].into_iter().filter(|(field, _)| look_ahead.field(field).exists());
+    let columns: Vec<_> = std::iter::once(C::AgreementId).chain(wanted.map(|(_, column)| column)).collect();
+    let ids: Vec<_> = agreement.siblings().iter().map(|row| row.id).collect();
+    let found = agreement.load(ctx, "", contents::documents_of(database(ctx), &ids, &columns)).await?;
+    Ok(found.get(&agreement.id).cloned().map(|row| AgreementDocument::kept(row, pdf_url(agreement.id))))
+}
+
+/// What a draft would be offered with today; null for what is no draft, or was made from no template.
+pub(super) async fn preview(ctx: &Context<'_>, agreement: &Handle<agreement::Model>) -> Result<Option<AgreementDocument>> {
+    let is_draft = |row: &&agreement::Model| row.offered_at.is_none() && row.withdrawn_on.is_none();
+    let drafts: Vec<_> = agreement.siblings().iter().filter(is_draft).map(|row| row.id).collect();
+    if !drafts.contains(&agreement.id) {
+        return Ok(None);
+    }
+    let found = agreement.load(ctx, "", text::previews(database(ctx), viewer(ctx), network(ctx), &drafts)).await?;
+    let found: &HashMap<_, _> = &found;
+    let document = found.get(&agreement.id).cloned().transpose()?;
+    Ok(document.map(|document| AgreementDocument::preview(document, pdf_url(agreement.id))))
 }

@@ -65,6 +65,7 @@ pub struct Mutation(
     organisations::OrganisationMutation,
     activities::ActivityMutation,
     fees::FeeMutation,
+    agreements::changes::AgreementMutation,
     agreements::DeadlineMutation,
     templates::changes::TemplateMutation,
 );

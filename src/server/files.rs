@@ -2,7 +2,7 @@
 
 use axum::{
     extract::{Path, Query, Request, State},
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -10,12 +10,27 @@ use serde::Deserialize;
 
 use super::{App, execution::Caller};
 use crate::{
+    agreements::contents::{self, Pdf},
     auth::viewer::Viewer,
-    documents,
+    documents::agreement::{self as document, Rendered},
     error::{Error, Result},
     graphql::scalars::NodeId,
     templates::preview,
 };
+
+/// The PDF of an agreement, `/files/agreements/{id}.pdf`: the bytes that it was offered with, or what a draft would be offered with today.
+pub async fn agreement(State(app): State<App>, Path(file): Path<String>, request: Request) -> Response {
+    let caller = Caller::of(&request);
+    let made = async {
+        let viewer = caller.viewer(&app)?;
+        let found = contents::pdf_of(&app.db, &viewer, &app.network, id_of(&file, "pdf", "agreement")?.into()).await?;
+        found.ok_or_else(no_such_file)
+    };
+    match made.await {
+        Ok(Pdf { number, sha256, bytes }) => pdf(bytes, number.as_deref().unwrap_or("UTKAST"), &sha256, request.headers()),
+        Err(error) => caller.refuse(error),
+    }
+}
 
 /// The parameters of a preview.
 #[derive(Debug, Deserialize)]
@@ -31,18 +46,17 @@ pub async fn template(State(app): State<App>, Path(file): Path<String>, Query(qu
         template_pdf(&app, &viewer, &file, query.parameters.as_deref().unwrap_or_default()).await
     };
     match made.await {
-        Ok(pdf) => answer(pdf, "application/pdf", &file),
+        Ok(rendered) => pdf(rendered.pdf, "UTKAST", &rendered.sha256, request.headers()),
         Err(error) => caller.refuse(error),
     }
 }
 
-async fn template_pdf(app: &App, viewer: &Viewer, file: &str, parameters: &str) -> Result<Vec<u8>> {
+async fn template_pdf(app: &App, viewer: &Viewer, file: &str, parameters: &str) -> Result<Rendered> {
     let id = id_of(file, "pdf", "template_version")?;
     let source = preview::source(&app.db, viewer, id.into()).await?;
     let given = if parameters.is_empty() { Some(serde_json::json!({})) } else { read(parameters) };
     let given = given.ok_or_else(|| Error::invalid("parameters", "must be a JSON object in base64url"))?;
-    let document = source.document(&app.db, &app.network, &given)?;
-    Ok(documents::agreement::render(document).await?.pdf)
+    document::render(source.document(&app.db, &app.network, &given)?).await
 }
 
 fn read(parameters: &str) -> Option<serde_json::Value> {
@@ -57,17 +71,38 @@ fn read(parameters: &str) -> Option<serde_json::Value> {
 pub(super) fn id_of(file: &str, ending: &str, noun: &str) -> Result<uuid::Uuid> {
     let name = file.strip_suffix(ending).and_then(|name| name.strip_suffix('.'));
     let id = name.and_then(|name| name.parse::<NodeId>().ok()).filter(|id| id.noun == noun);
-    id.map(|id| id.id).ok_or_else(|| Error::NotFound("there is no such file".into()))
+    id.map(|id| id.id).ok_or_else(no_such_file)
 }
 
-/// A file's bytes, to be shown and not run.
-pub(super) fn answer(bytes: Vec<u8>, kind: &'static str, name: &str) -> Response {
-    // The name was read as an id, which has nothing but letters, digits and an underscore.
-    let shown = HeaderValue::try_from(format!("inline; filename=\"{name}\"")).unwrap_or(HeaderValue::from_static("inline"));
-    let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
-        (header::CONTENT_DISPOSITION, shown),
-        (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; sandbox")),
+fn no_such_file() -> Error {
+    Error::NotFound("there is no such file".into())
+}
+
+/// A PDF to be looked at. Whoever has it already is told that it is the same, since its digest names it.
+fn pdf(bytes: Vec<u8>, name: &str, sha256: &str, headers: &HeaderMap) -> Response {
+    let tag = format!("\"{sha256}\"");
+    // Numbers of imported history are any text of one line.
+    let name: String = name.chars().map(|char| if is_plain(char) { char } else { '_' }).collect();
+    let about = [
+        (header::ETAG, tag.clone()),
+        // Kept by the one who asked, who asks each time whether it is still the same, and theirs.
+        (header::CACHE_CONTROL, "private, no-cache".to_owned()),
+        (header::VARY, "Authorization".to_owned()),
     ];
-    (StatusCode::OK, headers, bytes).into_response()
+    let known = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    let is_known =
+        known.flat_map(|value| value.split(',')).any(|known| known.trim().trim_start_matches("W/") == tag || known.trim() == "*");
+    if is_known {
+        return (StatusCode::NOT_MODIFIED, about).into_response();
+    }
+    let shown = [
+        (header::CONTENT_TYPE, "application/pdf".to_owned()),
+        (header::CONTENT_DISPOSITION, format!("inline; filename=\"{name}.pdf\"")),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'; sandbox".to_owned()),
+    ];
+    (about, shown, bytes).into_response()
+}
+
+fn is_plain(char: char) -> bool {
+    char.is_ascii_alphanumeric() || matches!(char, '-' | '.' | '_')
 }

@@ -111,6 +111,7 @@ pub fn router(app: App, settings: &Settings) -> Router {
         .route("/schema.graphql", get(execution::sdl))
         .route("/graphiql", get(explorer::page))
         .route("/graphiql/{file}", get(explorer::file))
+        .route("/files/agreements/{file}", get(files::agreement))
         .route("/files/expiring.ics", get(calendar::expiring))
         .route("/files/templates/{file}", get(files::template))
         .route("/healthz", get(health::alive))

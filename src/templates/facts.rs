@@ -8,6 +8,9 @@ use chrono::NaiveDate;
 
 use crate::{config::Network, swedish};
 
+/// What the network is called when its settings don't say.
+const NETWORK: &str = "Nationella nätverket för samordningsförbund";
+
 /// All that built-in placeholders show.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Facts {
@@ -39,11 +42,11 @@ pub struct Party {
 }
 
 impl Party {
-    /// The network as its settings call it; without a name, when they have none.
+    /// The network as its settings call it.
     #[must_use]
     pub fn network(network: &Network) -> Self {
         Self {
-            name: network.name.clone().unwrap_or_default(),
+            name: network.name.clone().unwrap_or_else(|| NETWORK.to_owned()),
             org_number: network.org_number.as_ref().map(ToString::to_string),
             address_line: network.address_line.clone(),
             postal_code: network.postal_code.clone(),
@@ -135,7 +138,7 @@ impl Facts {
         };
         let day = |year, month, day| NaiveDate::from_ymd_opt(year, month, day).unwrap_or_default();
         Self {
-            network: party("Nationella nätverket för samordningsförbund", "802599-0006", "Nätverksgatan 1"),
+            network: party(NETWORK, "802599-0006", "Nätverksgatan 1"),
             counterparty: party("Samordningsförbundet Exempel", "222000-9878", "Exempelgatan 1"),
             activity: Some(Activity {
                 name: "Exempelverksamheten".to_owned(),

@@ -81,10 +81,9 @@ impl Source {
     /// What stands for the facts of an agreement: examples, but for what is known without one.
     fn facts(&self, network: &Network) -> Facts {
         let example = Facts::example();
-        let network = Party::network(network);
         let has_fee = self.heading.direction != Direction::None;
         Facts {
-            network: if network.name.is_empty() { example.network } else { network },
+            network: if network.name.is_none() { example.network } else { Party::network(network) },
             activity: self.activity.clone().or(example.activity),
             fee: example.fee.filter(|_| has_fee),
             ..example

@@ -150,6 +150,12 @@ impl App {
         Self { settings: settings(changed), ..self.clone() }.renewed()
     }
 
+    /// The same register with the settings in this file.
+    pub fn with_file(&self, file: &std::path::Path) -> Self {
+        let env = [("SAMREGISTER_JWT_SECRET".to_owned(), SECRET.to_owned())];
+        Self { settings: Settings::load(env, Some(file)).unwrap(), ..self.clone() }.renewed()
+    }
+
     /// The same register with an explorer that is told this at its start.
     pub fn with_explorer(&self, explorer: explorer::Settings) -> Self {
         Self { explorer, ..self.clone() }.renewed()

@@ -5,6 +5,7 @@
 mod agreement_samples;
 mod app;
 mod document;
+mod life_samples;
 mod lot;
 mod samples;
 
@@ -24,6 +25,7 @@ mod fees;
 mod http;
 mod invoices;
 mod layers;
+mod life;
 mod matrix;
 mod members;
 mod metrics;
@@ -37,3 +39,4 @@ mod template_library;
 mod template_texts;
 mod templates;
 mod terms;
+mod walk;

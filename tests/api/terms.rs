@@ -21,6 +21,8 @@ use crate::app::{App, on_both};
 
 /// Agreements in a register of the test.
 const AGREEMENTS: usize = 3000;
+/// Members that they are with.
+const MEMBERS: usize = 400;
 /// Days on which they are looked at.
 const DAYS: usize = 64;
 /// Windows of the expiry list, in days.
@@ -41,7 +43,9 @@ impl Facts {
         let mut random = StdRng::seed_from_u64(seed);
         let mut days = vec![
             day("2024-02-29"),
+            day("2028-02-29"),
             day("2023-02-28"),
+            day("2024-01-31"),
             day("2024-03-31"),
             day("2025-12-31"),
             day("2026-01-01"),
@@ -110,10 +114,11 @@ impl Facts {
     }
 }
 
-/// A register with random agreements between 40 members and 5 activities.
+/// A register with random agreements between members and activities, as many of both as takes it that few would overlap; those that
+/// would all the same are made to be of a kind that may.
 async fn fill(db: &Database, facts: &mut Facts) -> Vec<agreement::Model> {
     let mut change = audit::begin(db, &Viewer::operator("test"), "fill").await.unwrap();
-    let members: Vec<MemberId> = (0..40).map(|_| MemberId::new()).collect();
+    let members: Vec<MemberId> = (0..MEMBERS).map(|_| MemberId::new()).collect();
     let activities: Vec<ActivityId> = (0..5).map(|_| ActivityId::new()).collect();
     for (place, id) in members.iter().enumerate() {
         let name = format!("Förbund {place}");
@@ -132,11 +137,24 @@ async fn fill(db: &Database, facts: &mut Facts) -> Vec<agreement::Model> {
         };
         audit::insert(&change, row).await.unwrap();
     }
-    let mut agreements = Vec::new();
+    let mut agreements: Vec<agreement::Model> = Vec::new();
+    let mut taken: HashMap<_, Vec<Term>> = HashMap::new();
     for place in 0..AGREEMENTS {
         let mut row = facts.term();
-        row.member_id = members.choose(&mut facts.random).copied();
-        row.activity_id = activities.choose(&mut facts.random).copied();
+        for _ in 0..20 {
+            row.member_id = members.choose(&mut facts.random).copied();
+            row.activity_id = activities.choose(&mut facts.random).copied();
+            let beside = taken.get(&(row.member_id, row.activity_id)).is_some_and(|others| is_beside(&row, others));
+            if !beside {
+                break;
+            }
+        }
+        let own = taken.entry((row.member_id, row.activity_id)).or_default();
+        if is_beside(&row, own) {
+            row.kind = AgreementKind::Cooperation;
+        } else if row.kind == AgreementKind::Participation && row.signed_on.is_some() {
+            own.push(terms::of(&row));
+        }
         row.number = row.offered_at.map(|_| format!("2020-{place}"));
         row.number_key = row.number.as_deref().map(swedish::number_key).unwrap_or_default();
         (row.deadline_on, row.deadline_month) = terms::deadline_columns(&terms::of(&row));
@@ -149,6 +167,12 @@ async fn fill(db: &Database, facts: &mut Facts) -> Vec<agreement::Model> {
     change.record(SubjectKind::Agreement, agreements[0].id, None::<&()>, Some(&agreements.len())).unwrap();
     change.commit().await.unwrap();
     agreements
+}
+
+/// Whether a member would take part by it beside one of these.
+fn is_beside(row: &agreement::Model, others: &[Term]) -> bool {
+    let is_signed = row.kind == AgreementKind::Participation && row.signed_on.is_some();
+    is_signed && others.iter().any(|other| other.overlaps(&terms::of(row)))
 }
 
 async fn slug_of(db: &Database, activity: Option<ActivityId>) -> String {
@@ -225,6 +249,87 @@ async fn hold(db: &Database, seed: u64) {
 on_both!(rust_and_sql_tell_the_same, |app| async move {
     hold(&app.db, 20_261_121).await;
 });
+
+/// Pairs of agreements between a member and an activity.
+const PAIRS: usize = 400;
+
+on_both!(the_database_refuses_what_overlaps_and_nothing_else, |app| async move {
+    let mut facts = Facts::new(7);
+    let first = fill_nothing(&app.db).await;
+    let (mut refused, mut taken) = (0, 0);
+    while refused + taken < PAIRS {
+        let pair = [facts.term(), facts.term()].map(|mut row| {
+            (row.member_id, row.activity_id) = (Some(first.0), Some(first.1));
+            row.number = row.offered_at.map(|_| row.id.0.to_string());
+            row
+        });
+        // Those that are never in force beside anything tell little.
+        if pair.iter().any(|row| row.signed_on.is_none()) && !facts.chance(20) {
+            continue;
+        }
+        let of_rust = is_beside(&pair[1], &[terms::of(&pair[0])]) && is_beside(&pair[0], &[terms::of(&pair[1])]);
+        let change = audit::begin(&app.db, &Viewer::operator("test"), "pair").await.unwrap();
+        let [one, other] = pair.clone();
+        audit::insert(&change, one).await.unwrap();
+        // As a new row, or as one that is signed when it is there.
+        let of_sql = if facts.chance(50) {
+            audit::insert(&change, other).await
+        } else {
+            audit::insert(&change, agreement::Model { signed_on: None, notice_given_on: None, ..other.clone() }).await.unwrap();
+            audit::replace(&change, other).await
+        };
+        assert_eq!(of_sql.is_err(), of_rust, "{:?} {pair:#?}", of_sql.err());
+        if of_rust {
+            refused += 1
+        } else {
+            taken += 1
+        }
+        change.undo().await.unwrap();
+    }
+    assert!(refused > PAIRS / 5 && taken > PAIRS / 5, "{refused} refused, {taken} taken");
+});
+
+/// A member and an activity.
+async fn fill_nothing(db: &Database) -> (MemberId, ActivityId) {
+    let mut change = audit::begin(db, &Viewer::operator("test"), "fill").await.unwrap();
+    let (member, activity) = (MemberId::new(), ActivityId::new());
+    let row =
+        member::Model { id: member, name: "A".into(), name_key: "a".into(), joined_on: day("2010-01-01"), ..member::Model::default() };
+    audit::insert(&change, row).await.unwrap();
+    let row = activity::Model {
+        id: activity,
+        slug: "a".into(),
+        name: "A".into(),
+        name_key: "a".into(),
+        starts_on: day("2010-01-01"),
+        ..activity::Model::default()
+    };
+    audit::insert(&change, row).await.unwrap();
+    change.record(SubjectKind::Member, member, None::<&()>, Some(&1)).unwrap();
+    change.commit().await.unwrap();
+    (member, activity)
+}
+
+#[test]
+fn notice_ends_the_first_term_that_it_is_in_time_for() {
+    let mut facts = Facts::new(11);
+    for _ in 0..20_000 {
+        let term = Term { notice_given_on: None, ..terms::of(&facts.term()) };
+        let given_on = facts.day();
+        let ends_on = term.ends_by_notice(given_on);
+        match (term.ends_on, term.renewal_months) {
+            (Some(first), Some(renewal)) => {
+                let ends = (0..).map(|round| add_months(first, round * renewal));
+                let counted = ends.into_iter().find(|last| add_months(*last, -term.notice_months) >= given_on);
+                assert_eq!(Some(ends_on), counted, "{given_on} {term:?}");
+            }
+            (agreed, _) => assert_eq!(ends_on, agreed.into_iter().chain([add_months(given_on, term.notice_months)]).min().unwrap()),
+        }
+        // Whatever came before, it is known from then on.
+        let after = Term { ends_on: Some(ends_on), notice_given_on: Some(given_on), ..term };
+        assert_eq!(after.final_day(), after.last_day(given_on));
+    }
+}
 
 /// How SQLite goes about a statement, a step a line. What is bound to it does not matter: it plans without statistics.
 async fn plan(db: &Database, select: &SelectStatement) -> String {

@@ -1,6 +1,6 @@
 //! What an agreement is made of: its deadline, fee, signatures and text.
 
-use ::entity::{acknowledgement, agreement, agreement_document, signature, term::Deadline};
+use ::entity::{acknowledgement, agreement, signature, term::Deadline};
 use async_graphql::{Context, Description, Enum, Object};
 use chrono::NaiveDate;
 
@@ -250,19 +250,8 @@ impl Signature {
         self.0.method.into()
     }
 
-    /// SHA-256 of the document that was signed, in hexadecimal.
+    /// SHA-256 of the PDF that was signed, in hexadecimal.
     async fn document_sha256(&self) -> &str {
         &self.0.document_sha256
     }
-}
-
-/// The text that an agreement was offered with, with what the selection asks for; null when there is none.
-pub(super) async fn document_of(ctx: &Context<'_>, agreement: &Handle<agreement::Model>) -> Result<Option<AgreementDocument>> {
-    use agreement_document::Column as C;
-    let look_ahead = ctx.look_ahead();
-    let wanted = [("sha256", C::Sha256), ("html", C::Html)].into_iter().filter(|(field, _)| look_ahead.field(field).exists());
-    let columns: Vec<_> = std::iter::once(C::AgreementId).chain(wanted.map(|(_, column)| column)).collect();
-    let found = agreement.load(ctx, "", contents::documents_of(database(ctx), &ids(agreement), &columns)).await?;
-    let url = || format!("/files/agreements/{}.pdf", *node_id("agreement", agreement.id));
-    Ok(found.get(&agreement.id).cloned().map(|row| AgreementDocument::kept(row, url())))
 }

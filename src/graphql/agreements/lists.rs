@@ -68,7 +68,7 @@ impl AgreementFilter {
                 .enumerate()
                 .map(|(place, slug)| faults.text(&format!("filter.activity.{place}"), slug, LINE))
                 .collect(),
-            counterparty: self.counterparty.and_then(|id| counterparty(&id, faults)),
+            counterparty: self.counterparty.and_then(|id| counterparty(&id, "filter.counterparty", faults)),
             contact_area: faults.optional_text("filter.contactArea", self.contact_area.as_deref(), LINE),
             county: faults.optional_text("filter.county", self.county.as_deref(), LINE),
             ends_from: take(self.ends_from, "filter.endsFrom", faults).map(|day| day.0),
@@ -83,13 +83,13 @@ impl AgreementFilter {
 }
 
 /// The member or the organisation that an id means, or its fault noted.
-fn counterparty(id: &ID, faults: &mut Faults) -> Option<Counterparty> {
+pub(super) fn counterparty(id: &ID, path: &str, faults: &mut Faults) -> Option<Counterparty> {
     let read = id.parse::<NodeId>().and_then(|read| match read.noun.as_str() {
         "member" => Ok(Counterparty::Member(read.id.into())),
         "organisation" => Ok(Counterparty::Organisation(read.id.into())),
         other => Err(format!("is the id of a {other}, not of a member or an organisation")),
     });
-    read.map_err(|reason| faults.add("filter.counterparty", reason)).ok()
+    read.map_err(|reason| faults.add(path, reason)).ok()
 }
 
 /// What agreements can be ordered by.

@@ -1,5 +1,6 @@
 //! Agreements as the API tells of them.
 
+pub mod changes;
 mod consistency;
 mod contents;
 mod deadlines;
@@ -24,7 +25,7 @@ use super::{
     activities::{Activity, Decision, activity_of, decision_of},
     audit::{AuditEntry, history_of},
     database,
-    documents::AgreementDocument,
+    documents::{self, AgreementDocument},
     invoices::{Invoice, InvoiceFilter, InvoiceOrder, invoices_of},
     loaders::{Handle, distinct, grouped},
     members::Member,
@@ -145,7 +146,7 @@ impl Agreement {
 
     /// What its text was filled in with: a JSON object, empty when there is nothing to fill in.
     async fn parameters(&self, ctx: &Context<'_>) -> Result<Json> {
-        let found = self.0.load(ctx, "", rules::parameters_of(database(ctx), &ids(&self.0))).await?;
+        let found = self.0.load(ctx, "", rules::parameters_of(database(ctx).read(), &ids(&self.0))).await?;
         Ok(found.get(&self.0.id).map_or_else(|| Json(serde_json::json!({})), |stored| Json::stored(stored)))
     }
 
@@ -236,7 +237,12 @@ impl Agreement {
 
     /// The rendered text, frozen when the agreement was offered; null for a draft, and for one whose text is not kept in the register.
     async fn document(&self, ctx: &Context<'_>) -> Option<Result<AgreementDocument>> {
-        contents::document_of(ctx, &self.0).await.transpose()
+        documents::frozen(ctx, &self.0).await.transpose()
+    }
+
+    /// The text that a draft would be offered with today, marked as a draft (UTKAST) and without a number; null for what is no draft.
+    async fn preview(&self, ctx: &Context<'_>) -> Option<Result<AgreementDocument>> {
+        documents::preview(ctx, &self.0).await.transpose()
     }
 
     /// The agreement that this one replaces; null when it replaces none.
@@ -318,6 +324,7 @@ impl Noun for Agreement {
             "noticeGivenOn" => &[C::NoticeGivenOn],
             "terminationReason" => &[C::TerminationReason],
             "decision" => &[C::DecisionId],
+            "preview" => &[C::OfferedAt, C::WithdrawnOn],
             "fee" => AgreementFee::COLUMNS,
             "replaces" => &[C::ReplacesId],
             _ => &[],

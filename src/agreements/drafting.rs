@@ -1,0 +1,501 @@
+//! Drafting: how an agreement is begun from a template, and changed until it is offered.
+
+use ::entity::{
+    activity,
+    agreement::Model,
+    agreement_parameters, decision, fee_schedule,
+    id::{ActivityId, AgreementId, TemplateId, TemplateVersionId},
+    kind::{AgreementKind, Direction, FeeBasis, FundingKind, SubjectKind, TemplateState, VatRate},
+    member,
+    money::{Money, PerMille},
+    organisation, template, template_version,
+};
+use chrono::NaiveDate;
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
+use serde_json::{Map, Value};
+
+use super::{
+    Counterparty,
+    life::{self, Move, snapshot},
+    text,
+};
+use crate::{
+    activities::{self, decisions, decisions::NewDecision},
+    audit::{self, Change},
+    auth::viewer::{Deed, Realm, Viewer},
+    config::Network,
+    database::Database,
+    error::{Error, Faults, Result},
+    terms,
+};
+
+/// Months of notice when nobody says how many, of what somebody must give notice to end.
+const NOTICE_MONTHS: i32 = 3;
+/// The longest parameters as JSON, in bytes.
+const PARAMETERS: usize = 200_000;
+
+/// What an agreement costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fee {
+    /// What it is reckoned on.
+    pub basis: FeeBasis,
+    /// Öre, for every basis but per mille.
+    pub amount: Option<Money>,
+    /// Rate, for per mille.
+    pub per_mille: Option<PerMille>,
+    /// VAT treatment.
+    pub vat_rate: VatRate,
+}
+
+impl Fee {
+    /// The fee that a row says; null: none.
+    pub(super) fn of(row: &Model) -> Option<Self> {
+        let (basis, vat_rate) = row.fee_basis.zip(row.vat_rate)?;
+        Some(Self { basis, amount: row.fee_amount, per_mille: row.fee_per_mille, vat_rate })
+    }
+
+    fn check(&self, faults: &mut Faults) {
+        let is_rate = self.basis == FeeBasis::PerMilleOfAllocation;
+        let (needed, other) = if is_rate { ("input.fee.perMille", "input.fee.amount") } else { ("input.fee.amount", "input.fee.perMille") };
+        let (has_needed, has_other) =
+            if is_rate { (self.per_mille.is_some(), self.amount.is_some()) } else { (self.amount.is_some(), self.per_mille.is_some()) };
+        faults.expect(has_needed, needed, "is needed for this basis");
+        faults.expect(!has_other, other, "does not fit this basis");
+        faults.expect(self.amount.is_none_or(|amount| amount >= Money::ZERO), "input.fee.amount", "must not be negative");
+    }
+}
+
+/// Where an agreement's fee comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FeeOf {
+    /// From the activity's price on the first day when a member takes part; else this, where null is none.
+    Schedule(Option<Fee>),
+    /// What somebody says; null: none.
+    Given(Option<Fee>),
+    /// As it was; null: none.
+    Kept(Option<Fee>),
+}
+
+impl Default for FeeOf {
+    fn default() -> Self {
+        Self::Schedule(None)
+    }
+}
+
+/// What an agreement is to say.
+#[derive(Clone, Debug)]
+pub struct NewAgreement {
+    /// What it is made from.
+    pub template: TemplateId,
+    /// The template's version; null: the current one.
+    pub version: Option<TemplateVersionId>,
+    /// What it is about; null: what the template is for.
+    pub activity: Option<ActivityId>,
+    /// With whom.
+    pub counterparty: Counterparty,
+    /// Which way the money goes; null: as the kind and the fee have it.
+    pub direction: Option<Direction>,
+    /// What the text is filled in with.
+    pub parameters: Map<String, Value>,
+    /// First day in force.
+    pub starts_on: NaiveDate,
+    /// Last day of the term; null: until further notice.
+    pub ends_on: Option<NaiveDate>,
+    /// Null: 3 when somebody must give notice to end it, else none.
+    pub notice_months: Option<i32>,
+    /// Null: it just ends.
+    pub renewal_months: Option<i32>,
+    /// What it costs.
+    pub fee: FeeOf,
+    /// Who decided it.
+    pub decision: Option<NewDecision>,
+}
+
+/// What changes about a draft: what is null stays as it is.
+#[derive(Clone, Debug, Default)]
+pub struct DraftChanges {
+    /// Another template.
+    pub template: Option<TemplateId>,
+    /// Another version.
+    pub version: Option<TemplateVersionId>,
+    /// `Some(None)`: what the template is for.
+    pub activity: Option<Option<ActivityId>>,
+    /// With whom.
+    pub counterparty: Option<Counterparty>,
+    /// Which way the money goes.
+    pub direction: Option<Direction>,
+    /// All of its parameters.
+    pub parameters: Option<Map<String, Value>>,
+    /// First day in force.
+    pub starts_on: Option<NaiveDate>,
+    /// `Some(None)`: until further notice.
+    pub ends_on: Option<Option<NaiveDate>>,
+    /// Months of notice.
+    pub notice_months: Option<i32>,
+    /// `Some(None)`: it just ends.
+    pub renewal_months: Option<Option<i32>>,
+    /// `Some(None)`: none.
+    pub fee: Option<Option<Fee>>,
+    /// Who decided it.
+    pub decision: Option<NewDecision>,
+}
+
+/// Drafts an agreement. `faults` are those that reading the input has found already.
+///
+/// # Errors
+/// FORBIDDEN unless the viewer keeps the agreements, NOT_FOUND for what it refers to, INVALID naming every bad field and parameter,
+/// CONFLICT `NO_PUBLISHED_VERSION`, `TEMPLATE_NOT_PUBLISHED` or `TEMPLATE_RETIRED`.
+pub async fn draft(db: &Database, viewer: &Viewer, network: &Network, new: NewAgreement, faults: Faults) -> Result<AgreementId> {
+    viewer.require(Deed::KeepAgreements)?;
+    let mut change = audit::begin(db, viewer, "agreementDraft").await?;
+    let row = Model { id: AgreementId::new(), ..Model::default() };
+    let id = write(&mut change, viewer, network, &new, row, None, faults).await?;
+    change.commit().await?;
+    Ok(id)
+}
+
+/// Changes a draft.
+///
+/// # Errors
+/// As [`draft`], and the conflicts of an agreement that is no draft.
+pub async fn update(
+    db: &Database,
+    viewer: &Viewer,
+    network: &Network,
+    id: AgreementId,
+    changes: DraftChanges,
+    mut faults: Faults,
+) -> Result<()> {
+    viewer.require(Deed::KeepAgreements)?;
+    let mut change = audit::begin(db, viewer, "agreementDraftUpdate").await?;
+    let row = match life::find(change.tx(), id).await {
+        // The id itself was bad: all that is wrong with the input is told together.
+        Err(_) if !faults.is_empty() => return faults.finish(),
+        found => found?,
+    };
+    life::allow(Move::Update, &row, db.clock.today())?;
+    let own = match row.template_version_id {
+        Some(version) => template_version::Entity::find_by_id(version).one(change.tx()).await?,
+        None => None,
+    };
+    let own_template = own.as_ref().map(|version| version.template_id);
+    faults.expect(changes.template.is_some() || own_template.is_some(), "input.template", "is needed, since the draft was made from none");
+    let template = changes.template.or(own_template).unwrap_or_default();
+    let own_version = own.map(|version| version.id).filter(|_| own_template == Some(template));
+    let parameters = match changes.parameters {
+        Some(given) => given,
+        None => stored_parameters(change.tx(), id).await?,
+    };
+    let counterparty = row.member_id.map(Counterparty::Member).or(row.organisation_id.map(Counterparty::Organisation));
+    let new = NewAgreement {
+        template,
+        version: changes.version.or(own_version),
+        activity: changes.activity.unwrap_or(row.activity_id),
+        counterparty: changes.counterparty.or(counterparty).unwrap_or(Counterparty::Member(Default::default())),
+        direction: changes.direction.or(Some(row.direction)),
+        parameters,
+        starts_on: changes.starts_on.unwrap_or(row.starts_on),
+        ends_on: changes.ends_on.unwrap_or(row.ends_on),
+        notice_months: changes.notice_months.or(Some(row.notice_months)),
+        renewal_months: changes.renewal_months.unwrap_or(row.renewal_months),
+        fee: changes.fee.map_or_else(|| FeeOf::Kept(Fee::of(&row)), FeeOf::Given),
+        decision: changes.decision,
+    };
+    if let Some(replaced) = row.replaces_id {
+        let replaced = life::find(change.tx(), replaced).await?;
+        expect_later(&replaced, new.starts_on, &mut faults);
+    }
+    let before = row.clone();
+    write(&mut change, viewer, network, &new, row, Some(before), faults).await?;
+    change.commit().await
+}
+
+/// A successor begins after what it replaces, which is in force until the day before.
+pub(super) fn expect_later(replaced: &Model, starts_on: NaiveDate, faults: &mut Faults) {
+    let message =
+        format!("must be after {}, the first day of {}, which is in force until the day before", replaced.starts_on, life::name(replaced));
+    faults.expect(starts_on > replaced.starts_on, "input.startsOn", &message);
+}
+
+/// What the text of an agreement is filled in with.
+pub(super) async fn stored_parameters(db: &impl ConnectionTrait, id: AgreementId) -> Result<Map<String, Value>> {
+    let stored = agreement_parameters::Entity::find_by_id(id).one(db).await?;
+    Ok(stored.and_then(|stored| serde_json::from_str(&stored.parameters).ok()).unwrap_or_default())
+}
+
+/// Writes a draft, new or in the place of `before`, with its parameters, its decision and its audit entry.
+pub(super) async fn write(
+    change: &mut Change,
+    viewer: &Viewer,
+    network: &Network,
+    new: &NewAgreement,
+    row: Model,
+    before: Option<Model>,
+    mut faults: Faults,
+) -> Result<AgreementId> {
+    let before = match before {
+        Some(before) => Some(snapshot(change.tx(), before).await?),
+        None => None,
+    };
+    let decision = new.decision.as_ref().map(|decision| decision.check("input.decision", &mut faults));
+    let mut row = match build(change.tx(), viewer, new, row, &mut faults).await {
+        // An id was bad and so nothing was found by it: all that is wrong with the input is told together.
+        Err(Error::NotFound(_)) if !faults.is_empty() => return faults.finish().map(|()| AgreementId::default()),
+        built => built?,
+    };
+    let parameters = Value::Object(new.parameters.clone()).to_string();
+    faults.expect(parameters.len() <= PARAMETERS, "input.parameters", "must not be longer than 200000 bytes of JSON");
+    for source in text::gather(change.tx(), vec![(row.clone(), new.parameters.clone())]).await? {
+        match source.body(network, None, "input.parameters") {
+            Err(Error::Invalid(found)) => found.into_iter().for_each(|fault| faults.add(fault.path, fault.message)),
+            body => drop(body?),
+        }
+    }
+    faults.finish()?;
+
+    if let Some(decision) = decision {
+        let old = match row.decision_id {
+            Some(id) => decisions::by_ids(change.tx(), &[id]).await?.remove(&id),
+            None => None,
+        };
+        row.decision_id = decisions::write(change, old.as_ref(), Some::<decision::Model>(decision)).await?;
+    }
+    (row.deadline_on, row.deadline_month) = terms::deadline_columns(&terms::of(&row));
+    let (id, parameters) = (row.id, agreement_parameters::Model { agreement_id: row.id, parameters });
+    if before.is_some() {
+        audit::replace(change, row.clone()).await?;
+        agreement_parameters::Entity::delete_by_id(id).exec(change.tx()).await?;
+    } else {
+        audit::insert(change, row.clone()).await.map_err(|error| {
+            let message = "the agreement has a successor already; withdraw that one first, or replace it in its turn when it is signed";
+            error.on_constraint("agreement__replaces_id", Error::conflict("ALREADY_REPLACED", message))
+        })?;
+    }
+    audit::insert(change, parameters).await?;
+    let after = snapshot(change.tx(), row).await?;
+    if before.as_ref() != Some(&after) {
+        change.record(SubjectKind::Agreement, id, before.as_ref(), Some(&after))?;
+    }
+    Ok(id)
+}
+
+/// The row that says all of this, with what is wrong with it noted.
+async fn build(db: &impl ConnectionTrait, viewer: &Viewer, new: &NewAgreement, row: Model, faults: &mut Faults) -> Result<Model> {
+    check_term(new, faults);
+    if let FeeOf::Given(Some(fee)) = &new.fee {
+        fee.check(faults);
+    }
+    let (template, version) = form(db, viewer, new, faults).await?;
+    if let Some(of_template) = template.activity_id {
+        let message = "must be left out: the template is for another activity";
+        faults.expect(new.activity.is_none_or(|given| given == of_template), "input.activity", message);
+    }
+    let activity = match template.activity_id.or(new.activity) {
+        Some(id) => Some(activities::launch::find(db, id).await?),
+        None => None,
+    };
+    let (member_id, organisation_id) = match new.counterparty {
+        Counterparty::Member(id) => {
+            let member = member::Entity::find_by_id(id).one(db).await?.ok_or_else(|| Error::NotFound("there is no such member".into()))?;
+            let left_on = member.left_on.filter(|left_on| *left_on < new.starts_on);
+            if let Some(left_on) = left_on {
+                faults.add("input.counterparty", format!("was a member until {left_on}, before the agreement starts"));
+            }
+            (Some(id), None)
+        }
+        Counterparty::Organisation(id) => {
+            let found = organisation::Entity::find_by_id(id).one(db).await?;
+            found.ok_or_else(|| Error::NotFound("there is no such organisation".into()))?;
+            (None, Some(id))
+        }
+    };
+    if let Some(last) = activity.as_ref().and_then(|activity| activity.ends_on) {
+        faults.expect(new.starts_on <= last, "input.startsOn", &format!("must not be after {last}, the activity's last day"));
+    }
+    let fee = match (new.fee, &activity) {
+        (FeeOf::Given(fee) | FeeOf::Kept(fee), _) => fee,
+        (FeeOf::Schedule(otherwise), Some(activity)) if template.kind == AgreementKind::Participation => {
+            scheduled(db, activity.id, new.starts_on, faults).await?.or(otherwise)
+        }
+        (FeeOf::Schedule(otherwise), _) => otherwise,
+    };
+    let direction = check_kind(db, new, template.kind, activity.as_ref(), fee, faults).await?;
+    let must_give_notice = new.ends_on.is_none() || new.renewal_months.is_some();
+    Ok(Model {
+        kind: template.kind,
+        direction,
+        activity_id: activity.map(|activity| activity.id),
+        member_id,
+        organisation_id,
+        template_version_id: Some(version.id),
+        starts_on: new.starts_on,
+        ends_on: new.ends_on,
+        notice_months: new.notice_months.unwrap_or(if must_give_notice { NOTICE_MONTHS } else { 0 }),
+        renewal_months: new.renewal_months,
+        fee_basis: fee.map(|fee| fee.basis),
+        fee_amount: fee.and_then(|fee| fee.amount),
+        fee_per_mille: fee.and_then(|fee| fee.per_mille),
+        vat_rate: fee.map(|fee| fee.vat_rate),
+        ..row
+    })
+}
+
+/// The template with the version that the agreement gets.
+async fn form(
+    db: &impl ConnectionTrait,
+    viewer: &Viewer,
+    new: &NewAgreement,
+    faults: &mut Faults,
+) -> Result<(template::Model, template_version::Model)> {
+    use template_version::Column;
+    // A template that was never published is not there for those who may not see it.
+    let is_seen = |version: &template_version::Model| version.state != TemplateState::Draft || viewer.sees(Realm::Templates).all;
+    let none = || Error::NotFound("there is no such template".into());
+    let template = template::Entity::find_by_id(new.template).one(db).await?.ok_or_else(none)?;
+    let versions =
+        template_version::Entity::find().filter(Column::TemplateId.eq(template.id)).order_by_desc(Column::Version).all(db).await?;
+    let mut seen = versions.into_iter().filter(is_seen);
+    let Some(wanted) = new.version else {
+        let current = seen.find(|version| version.state == TemplateState::Published);
+        let message = format!("{} has no published version; publish one first", template.slug);
+        return Ok((template, current.ok_or_else(|| Error::conflict("NO_PUBLISHED_VERSION", message))?));
+    };
+    let Some(version) = seen.find(|version| version.id == wanted) else {
+        faults.add("input.templateVersion", "is no version of the template");
+        return Err(none());
+    };
+    text::require_published(&template, &version)?;
+    Ok((template, version))
+}
+
+fn check_term(new: &NewAgreement, faults: &mut Faults) {
+    faults.expect(new.ends_on.is_none_or(|last| last >= new.starts_on), "input.endsOn", "must not be before startsOn");
+    faults.expect(new.notice_months.is_none_or(|months| (0..=120).contains(&months)), "input.noticeMonths", "must be 0 to 120");
+    faults.expect(new.renewal_months.is_none_or(|months| (1..=600).contains(&months)), "input.renewalMonths", "must be 1 to 600");
+    let has_term = new.renewal_months.is_none() || new.ends_on.is_some();
+    faults.expect(has_term, "input.renewalMonths", "needs endsOn, the end of the first term");
+}
+
+/// The activity's price on a day; null when it has none.
+async fn scheduled(db: &impl ConnectionTrait, activity: ActivityId, on: NaiveDate, faults: &mut Faults) -> Result<Option<Fee>> {
+    use fee_schedule::Column;
+    let found = fee_schedule::Entity::find()
+        .filter(Column::ActivityId.eq(activity))
+        .filter(Column::ValidFrom.lte(on))
+        .filter(Condition::any().add(Column::ValidTo.is_null()).add(Column::ValidTo.gte(on)))
+        .order_by_asc(Column::Basis)
+        .all(db)
+        .await?;
+    if found.len() > 1 {
+        let bases: Vec<_> = found.iter().map(|price| price.basis.word()).collect();
+        faults.add("input.fee", format!("is needed, since the activity has several prices on {on}: {}", bases.join(", ")));
+    }
+    let price = found.into_iter().next();
+    Ok(price.map(|price| Fee { basis: price.basis, amount: price.amount, per_mille: price.per_mille, vat_rate: price.vat_rate }))
+}
+
+/// Which way the money goes, with what does not fit the kind of agreement and the activity's funding noted.
+///
+/// A member takes part in an activity, and pays or does not; who leads or works is paid; with others there is no money, or some
+/// that comes in. Who takes part pays nothing for what others pay for: a grant, the service fee, or volunteers with their time.
+async fn check_kind(
+    db: &impl ConnectionTrait,
+    new: &NewAgreement,
+    kind: AgreementKind,
+    activity: Option<&activity::Model>,
+    fee: Option<Fee>,
+    faults: &mut Faults,
+) -> Result<Direction> {
+    let default = match (kind, fee) {
+        (AgreementKind::Assignment, _) => Direction::Cost,
+        (_, Some(_)) => Direction::Income,
+        (_, None) => Direction::None,
+    };
+    let direction = new.direction.unwrap_or(default);
+    match kind {
+        AgreementKind::Participation => {
+            let is_member = matches!(new.counterparty, Counterparty::Member(_));
+            faults.expect(is_member, "input.counterparty", "must be a member: the template is for taking part in an activity");
+            faults.expect(activity.is_some(), "input.activity", "is needed: one takes part in an activity");
+            faults.expect(direction != Direction::Cost, "input.direction", "must be INCOME or NONE: who takes part is not paid for it");
+        }
+        AgreementKind::Assignment => {
+            faults.expect(direction == Direction::Cost, "input.direction", "must be COST: the network pays for an assignment");
+        }
+        AgreementKind::Cooperation => {
+            faults.expect(
+                direction != Direction::Cost,
+                "input.direction",
+                "must be NONE or INCOME: the network does not pay for cooperation",
+            );
+        }
+    }
+    faults.expect(direction != Direction::None || fee.is_none(), "input.fee", "must be null where no money goes: see direction");
+    if let (AgreementKind::Participation, Some(activity)) = (kind, activity) {
+        let funding = activities::funding_of(db, &[activity.id]).await?.remove(&activity.id).unwrap_or_default();
+        check_funding(&funding, new, fee, &activity.name, faults);
+    }
+    Ok(direction)
+}
+
+fn check_funding(funding: &[FundingKind], new: &NewAgreement, fee: Option<Fee>, activity: &str, faults: &mut Faults) {
+    let by_participants = |kind: &FundingKind| match kind {
+        FundingKind::SpecialFee | FundingKind::CourseIncome | FundingKind::Partner => true,
+        FundingKind::Grant | FundingKind::ServiceFee | FundingKind::Volunteer => false,
+    };
+    let words: Vec<_> = funding.iter().map(|kind| kind.word()).collect();
+    let is_free = !funding.is_empty() && !funding.iter().any(by_participants);
+    if is_free && matches!(new.fee, FeeOf::Given(Some(_))) {
+        faults.add("input.fee", format!("must be left out: {activity} is paid for by {}, not by those who take part", words.join(" and ")));
+    }
+    // Somebody who is not to pay all the same is said so: by a fee that is null.
+    let lives_on_fees = funding == [FundingKind::SpecialFee];
+    if lives_on_fees && fee.is_none() && matches!(new.fee, FeeOf::Schedule(_)) {
+        let message =
+            format!("is needed: {activity} lives on special fees and has no price on {}; null says that there is none", new.starts_on);
+        faults.add("input.fee", message);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted(fee: FeeOf) -> NewAgreement {
+        NewAgreement {
+            template: TemplateId::default(),
+            version: None,
+            activity: None,
+            counterparty: Counterparty::Member(Default::default()),
+            direction: None,
+            parameters: Map::new(),
+            starts_on: NaiveDate::default(),
+            ends_on: None,
+            notice_months: None,
+            renewal_months: None,
+            fee,
+            decision: None,
+        }
+    }
+
+    #[test]
+    fn who_pays_follows_from_the_funding() {
+        use FundingKind::{CourseIncome, Grant, SpecialFee, Volunteer};
+        let fee = Fee { basis: FeeBasis::OneOff, amount: Some(Money(100)), per_mille: None, vat_rate: VatRate::Zero };
+        for (funding, given, fee, is_bad) in [
+            (&[Grant][..], FeeOf::Schedule(None), None, false),
+            (&[Grant], FeeOf::Given(Some(fee)), Some(fee), true),
+            (&[Volunteer], FeeOf::Given(None), None, false),
+            (&[Volunteer], FeeOf::Given(Some(fee)), Some(fee), true),
+            (&[Grant, SpecialFee], FeeOf::Given(Some(fee)), Some(fee), false),
+            (&[SpecialFee], FeeOf::Schedule(None), None, true),
+            (&[SpecialFee], FeeOf::Given(None), None, false),
+            (&[CourseIncome, SpecialFee], FeeOf::Schedule(None), None, false),
+            (&[], FeeOf::Given(Some(fee)), Some(fee), false),
+        ] {
+            let mut faults = Faults::default();
+            check_funding(funding, &wanted(given), fee, "BIP", &mut faults);
+            assert_eq!(!faults.is_empty(), is_bad, "{funding:?} {given:?}");
+        }
+    }
+}
