@@ -78,14 +78,6 @@ pub fn thousands(digits: &str) -> String {
     grouped
 }
 
-/// A day as contracts write it: `den 1 januari 2027`.
-#[must_use]
-pub fn date(day: NaiveDate) -> String {
-    const MONTHS: [&str; 12] =
-        ["januari", "februari", "mars", "april", "maj", "juni", "juli", "augusti", "september", "oktober", "november", "december"];
-    format!("den {} {} {}", day.day(), MONTHS[day.month0() as usize], day.year())
-}
-
 /// The gender of what is counted, by which 1 is *en* or *ett*.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gender {

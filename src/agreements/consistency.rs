@@ -142,7 +142,7 @@ pub async fn deviations_of(
     let ids: Vec<_> = currents.iter().map(|version| version.id).collect();
     let texts = templates::texts_of(db, &ids, &[template_text::Column::VersionId, template_text::Column::Parameters]).await?;
     let ids: Vec<_> = agreements.iter().map(|(id, _)| *id).collect();
-    let given = contents::parameters_of(db, &ids).await?;
+    let given = contents::parameters_of(db.read(), &ids).await?;
 
     let versions: HashMap<_, _> = versions.into_iter().map(|version| (version.id, version)).collect();
     let currents: HashMap<_, _> = currents.into_iter().map(|version| (version.template_id, version)).collect();

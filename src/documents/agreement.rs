@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use crate::error::Result;
 
 /// What an agreement says.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Agreement {
     /// Its title, as «Avtal om deltagande i BIP».
     pub title: String,
@@ -25,7 +25,7 @@ pub struct Agreement {
 }
 
 /// Somebody who agrees.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Party {
     /// What the text calls it, as «Medlemmen».
     pub role: String,

@@ -440,7 +440,8 @@ async fn input(app: &App, samples: &Samples, name: &str, turn: usize) -> Value {
         "memberAdmit" => json!({ "name": format!("Ny {turn}"), "joinedOn": "2027-01-01" }),
         "memberUpdate" => json!({ "member": id("beta"), "county": format!("Län {turn}") }),
         "memberLeave" => json!({ "member": id("alfa"), "leftOn": "2027-12-31", "endAgreements": true }),
-        "memberMerge" => json!({ "into": id("alfa"), "from": [id("beta")], "leftOn": "2027-12-31", "endAgreements": true }),
+        // Before alfa leaves by the deed above.
+        "memberMerge" => json!({ "into": id("alfa"), "from": [id("beta")], "leftOn": "2027-06-30", "endAgreements": true }),
         "allocationSet" => json!({ "member": id("alfa"), "year": 2030, "amount": format!("{turn}.00") }),
         "contactAdd" => json!({ "member": id("alfa"), "role": "CHAIR", "name": format!("Ny {turn}") }),
         "contactUpdate" => json!({ "contact": id("anna"), "phone": format!("070-174 06 {}", 20 + turn) }),

@@ -6,19 +6,15 @@ use chrono::NaiveDate;
 
 use super::ids;
 use crate::{
-    agreements::{
-        contents,
-        deadlines::{self, Reason},
-    },
+    agreements::deadlines::{self, Reason},
     error::{Error, Faults, Result},
     fees,
     graphql::{
         database,
-        documents::AgreementDocument,
         fees::{FeeBasis, VatRate},
         loaders::{Handle, grouped},
         page::Column,
-        scalars::{Date, DateTime, Money, node_id},
+        scalars::{Date, DateTime, Money},
         viewer,
     },
     terms,
