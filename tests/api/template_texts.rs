@@ -177,20 +177,8 @@ on_both!(no_value_is_more_than_text, |app| async move {
     ] {
         let answer = preview(&app, &version, json!({ "subject": value })).await;
         let html = answer["node"]["preview"]["html"].as_str().unwrap();
-        for never in [
-            "<script",
-            "<img",
-            "<iframe",
-            "<a ",
-            "<h1>ett",
-            "<li>två",
-            "\u{0}",
-            "\u{7}",
-            "\u{1b}",
-            "\u{202e}",
-            "Samordningsförbundet Exempel {%",
-        ] {
-            assert!(!html.contains(never) || never == "<a " && !html.contains("javascript:"), "{value:?}: {never:?} in {html}");
+        for never in ["<script", "<img", "<iframe", "href=\"javascript", "<h1>ett", "<li>två", "\u{0}", "\u{7}", "\u{1b}", "\u{202e}"] {
+            assert!(!html.contains(never), "{value:?}: {never:?} in {html}");
         }
     }
 });
@@ -237,7 +225,7 @@ on_both!(a_previews_pdf_has_the_rights_of_its_version, |app| async move {
 });
 
 on_both!(what_texts_may_show_is_documented, |app| async move {
-    let answer = app.lead(&[]).query("{ templatePlaceholders { name type optional words label description example } templateFilters { name takes options label description example shows } }").await;
+    let answer = app.lead(&["bip"]).query("{ templatePlaceholders { name type optional words label description example } templateFilters { name takes options label description example shows } }").await;
     let placeholders = answer["templatePlaceholders"].as_array().unwrap();
     for name in [
         "network.name",
