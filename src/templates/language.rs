@@ -53,6 +53,8 @@ pub struct Reading {
     pub findings: Vec<Finding>,
     /// The declared parameters that it uses.
     pub used: BTreeSet<String>,
+    /// The groups of built-in placeholders that it uses, as `fee`.
+    pub groups: BTreeSet<&'static str>,
     /// Whether it was read to its end, so that what is not in `used` is not used.
     pub is_whole: bool,
 }
@@ -264,6 +266,7 @@ impl<'b> Reader<'b> {
             return Some(Shape::One(*kind));
         }
         if let Some(placeholder) = placeholders::all().iter().find(|placeholder| placeholder.group == var.id) {
+            self.reading.groups.insert(placeholder.group);
             return Some(Shape::Group(placeholder.group));
         }
         self.find_at(span, format!("{} is neither declared nor built in", shortened(var.id)));

@@ -14,6 +14,7 @@ use serde_json::Value;
 use super::{
     Parameter, by_ids,
     facts::{Activity, Facts, Party},
+    language,
     layout::{self, Heading},
     parameters, rendering, texts_of, versions_by_ids,
 };
@@ -81,7 +82,8 @@ impl Source {
     /// What stands for the facts of an agreement: examples, but for what is known without one.
     fn facts(&self, network: &Network) -> Facts {
         let example = Facts::example();
-        let has_fee = self.heading.direction != Direction::None;
+        // An agreement whose text tells of no fee has none, as when a grant pays for all.
+        let has_fee = self.heading.direction != Direction::None && language::read(&self.body, &self.declared).groups.contains("fee");
         Facts {
             network: if network.name.is_none() { example.network } else { Party::network(network) },
             activity: self.activity.clone().or(example.activity),

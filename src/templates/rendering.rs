@@ -38,8 +38,8 @@ const FUEL: u64 = 200_000;
 ///
 /// # Errors
 /// INVALID naming every missing, unknown and ill-typed parameter as `<path>.<name>`. CONFLICT `FACTS_MISSING` naming every fact that the
-/// text shows without asking whether it is known, `TEXT_TOO_LONG`, or `TEXT_UNUSABLE` when the text itself is broken, which a text that
-/// was checked can't be.
+/// text shows without asking whether it is known, or `TEXT_UNUSABLE` when the text itself is to blame: it was never checked, or becomes too
+/// long with these values.
 pub fn text(body: &str, declared: &[Parameter], given: &Map<String, serde_json::Value>, facts: &Facts, path: &str) -> Result<String> {
     let mut faults = Faults::default();
     let filled = parameters::fill(declared, given, path, &mut faults);
@@ -48,7 +48,7 @@ pub fn text(body: &str, declared: &[Parameter], given: &Map<String, serde_json::
     if !findings.is_empty() {
         return Err(unusable(&findings));
     }
-    render(body, &filled, facts)
+    Ok(render(body, &filled, facts)?)
 }
 
 /// Notes all that is wrong with a text and its declared parameters, as `input.body`, with line numbers, and `input.parameters.2.name`.
@@ -73,21 +73,13 @@ pub fn check_at(prefix: &str, body: &str, declared: &[Parameter], faults: &mut F
     }
     let mut findings = reading.findings;
     if findings.is_empty() && is_declared_well {
-        // What no look at the text can tell: sums that grow too large, and the length.
-        if let Err(error) = render(body, &parameters::examples(declared), &Facts::example()) {
-            findings.extend(of_example(error));
+        // What no look at the text can tell: sums that grow too large, and the length. A text may count on a fact that the example lacks.
+        match render(body, &parameters::examples(declared), &Facts::example()) {
+            Ok(_) | Err(Trouble::Unknown(_)) => {}
+            Err(Trouble::Broken(finding)) => findings.push(finding),
         }
     }
     faults.add_each(&format!("{prefix}body"), findings.iter().map(ToString::to_string));
-}
-
-/// What a text that was tried with examples is to blame for.
-fn of_example(error: Error) -> Option<Finding> {
-    match error {
-        // A text may count on a fact that the example lacks.
-        Error::Conflict { reason: "FACTS_MISSING", .. } => None,
-        error => Some(Finding { line: 0, message: error.to_string() }),
-    }
 }
 
 fn unusable(findings: &[Finding]) -> Error {
@@ -95,30 +87,46 @@ fn unusable(findings: &[Finding]) -> Error {
     Error::conflict("TEXT_UNUSABLE", format!("the template's text can't be used; draft a new version: {}", findings.join("; ")))
 }
 
-fn render(body: &str, filled: &[Filled<'_>], facts: &Facts) -> Result<String> {
+/// Why a text can't be rendered.
+enum Trouble {
+    /// It shows these facts, which nobody knows.
+    Unknown(BTreeSet<String>),
+    /// It is to blame itself.
+    Broken(Finding),
+}
+
+impl From<Trouble> for Error {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Unknown(names) => {
+                let names = names.into_iter().collect::<Vec<_>>().join(", ");
+                let message = format!("the text shows what is not known: {names}; fill it in, or choose a text that does without");
+                Self::conflict("FACTS_MISSING", message)
+            }
+            Trouble::Broken(finding) => unusable(&[finding]),
+        }
+    }
+}
+
+fn render(body: &str, filled: &[Filled<'_>], facts: &Facts) -> Result<String, Trouble> {
     let missing = Arc::new(Mutex::new(BTreeSet::new()));
     let environment = environment(Arc::clone(&missing));
     let mut written = Bounded::default();
     let rendered = environment
         .template_from_str(body)
         .and_then(|template| template.render_captured_to(context(filled, facts), &mut written).map(drop));
+    let broken = |line: Option<usize>, message: String| Err(Trouble::Broken(Finding { line: line.unwrap_or_default(), message }));
     if written.is_full {
-        return Err(Error::conflict(
-            "TEXT_TOO_LONG",
-            format!("the text becomes longer than {} kB with its values filled in", LONGEST / 1000),
-        ));
+        return broken(None, format!("becomes longer than {} kB with its values filled in", LONGEST / 1000));
     }
     if let Err(error) = rendered {
-        let why = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
-        return Err(unusable(&[Finding { line: error.line().unwrap_or_default(), message: why }]));
+        return broken(error.line(), error.detail().map_or_else(|| error.kind().to_string(), str::to_owned));
     }
-    let missing = missing.lock().unwrap_or_else(PoisonError::into_inner);
+    let missing = std::mem::take(&mut *missing.lock().unwrap_or_else(PoisonError::into_inner));
     if !missing.is_empty() {
-        let names = missing.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-        let message = format!("the text shows what is not known: {names}; fill it in, or choose a text that does without");
-        return Err(Error::conflict("FACTS_MISSING", message));
+        return Err(Trouble::Unknown(missing));
     }
-    String::from_utf8(written.bytes).map_err(Error::internal)
+    String::from_utf8(written.bytes).or_else(|_| broken(None, "is no text with its values filled in".to_owned()))
 }
 
 /// An environment with nothing in it but our filters and tests. What a text shows without its being known is noted in `missing`.
@@ -287,7 +295,7 @@ fn context(filled: &[Filled<'_>], facts: &Facts) -> Value {
         let shown = datum.clone().map_or_else(|| Value::from_object(Slot::LeftOut), value);
         (parameter.name.clone(), shown)
     });
-    groups.chain(parameters).collect()
+    Value::from_pairs(groups.chain(parameters))
 }
 
 /// Takes no more than a text may have.
@@ -392,7 +400,7 @@ mod tests {
             shows("{{ subject }}\n{{ range(9) }}", given(), &facts)
                 .starts_with("TEXT_UNUSABLE: the template's text can't be used; draft a new version: line 2: has a call")
         );
-        assert!(shows(&"{{ subject }}".repeat(1000), given(), &facts).starts_with("TEXT_TOO_LONG: "));
+        assert!(shows(&"{{ subject }}".repeat(1000), given(), &facts).ends_with("becomes longer than 500 kB with its values filled in"));
         let product = format!("{{{{ {} }}}}", ["weeks"; 40].join(" * "));
         assert!(shows(&product, given(), &facts).starts_with("TEXT_UNUSABLE: "), "{}", shows(&product, given(), &facts));
         assert_eq!(

@@ -254,7 +254,7 @@ on_both!(an_import_checks_texts_and_keeps_history, |app| async move {
     let old = "Inom «DAGAR» dagar {{";
     assert_eq!(
         faults(&["RETIRED", "PUBLISHED"], old).await,
-        ["templates.csv:3: body_file: line 1: can't be read: unexpected end of input, expected end of variable block"]
+        ["templates.csv:3: body_file: line 1: can't be read: unexpected end of input, expected expression"]
     );
     assert_eq!(
         faults(&["DRAFT"], "\n{{ dagar }}").await,
@@ -285,7 +285,7 @@ on_both!(the_box_is_loaded_once_and_leaves_alone_what_was_developed_further, |ap
         answer["templates"]["nodes"].clone()
     };
     let (table, said) = load("");
-    insta::allow_duplicates!(insta::assert_snapshot!(table));
+    assert_eq!((table.matches("DRAFT").count(), table.matches("added").count()), (6, 6), "{table}");
     assert_eq!(said, "loaded\n");
     let drafts = state().await;
     assert_eq!(drafts.as_array().unwrap().len(), 6);

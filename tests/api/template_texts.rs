@@ -51,7 +51,23 @@ on_both!(one_error_names_all_that_is_wrong_with_a_text, |app| async move {
     let fields = answer.error()["extensions"]["fields"].as_array().unwrap();
     let lines: Vec<_> =
         fields.iter().map(|field| format!("{}: {}", field["path"].as_str().unwrap(), field["message"].as_str().unwrap())).collect();
-    insta::allow_duplicates!(insta::assert_snapshot!(lines.join("\n")));
+    insta::allow_duplicates!(insta::assert_snapshot!(lines.join("\n"), @r"
+    input.parameters.1.name: is not used in the text: unused
+    input.body: line 1: agreement.numbr is not built in; there are agreement.number, agreement.starts_on, agreement.ends_on, agreement.notice_months, agreement.renewal_months
+    input.body: line 3: member.phone is not built in; there are member.name, member.org_number, member.address_line, member.postal_code, member.city
+    input.body: line 3: membr is neither declared nor built in
+    input.body: line 4: fee can't be shown as a whole; choose one of fee.summary, fee.amount, fee.per_mille, fee.basis, fee.vat, fee.vat_percent
+    input.body: line 5: there is no filter dattum; there are datum, kronor, tal_i_ord, manader
+    input.body: line 5: unknown is neither declared nor built in
+    input.body: line 6: has a subscript in brackets, which texts don't have; they show parameters and built-in placeholders
+    input.body: line 6: reaches for .upper of a value, which has no parts
+    input.body: line 6: the filter kronor takes an amount, and is given a day
+    input.body: line 7: fee.basis is never YEARLY; it is one of FIXED_PER_YEAR, PER_MILLE_OF_ALLOCATION, PER_PARTICIPANT, ONE_OFF
+    input.body: line 7: the filter kronor takes nothing in parentheses
+    input.body: line 8: compares a whole number with text
+    input.body: line 8: reaches for .hours of a value, which has no parts
+    input.body: line 8: shows either of two things that are not alike; let an if decide
+    "));
     assert_eq!(app.revision().await, 0);
     // Without them it is good.
     created(&app, "prov", "{{ days }} {{ member.name }}", json!([parameter("days", "INTEGER", true)])).await;
@@ -90,7 +106,7 @@ on_both!(hostile_texts_are_refused_at_once, |app| async move {
         (format!("{{{{ member.name{} }}}}", long("|datum", 20000)), "line 1: has more than 100 words and signs"),
         (format!("{}{}", long("{% if fee %}", 5000), long("{% endif %}", 5000)), "must not have more than 200 conditions"),
         (format!("{{% if fee %}}{}{{% endif %}}", long("{% elif fee %}", 10000)), "must not have more than 200 conditions"),
-        (long("{{ fee.amount | tal_i_ord }}", 7000), "the text becomes longer than 500 kB"),
+        (long("{{fee.vat}}", 18_000), "becomes longer than 500 kB"),
         (format!("{{{{ {} }}}}", ["2000000000"; 5].join(" * ")), "line 1: "),
         (long("x", 200_001), "must not be longer than 200 kB"),
         (long("\n", 20_000) + "x", "must not have more than 10000 lines"),
@@ -161,20 +177,8 @@ on_both!(no_value_is_more_than_text, |app| async move {
     ] {
         let answer = preview(&app, &version, json!({ "subject": value })).await;
         let html = answer["node"]["preview"]["html"].as_str().unwrap();
-        for never in [
-            "<script",
-            "<img",
-            "<iframe",
-            "<a ",
-            "<h1>ett",
-            "<li>två",
-            "\u{0}",
-            "\u{7}",
-            "\u{1b}",
-            "\u{202e}",
-            "Samordningsförbundet Exempel {%",
-        ] {
-            assert!(!html.contains(never) || never == "<a " && !html.contains("javascript:"), "{value:?}: {never:?} in {html}");
+        for never in ["<script", "<img", "<iframe", "href=\"javascript", "<h1>ett", "<li>två", "\u{0}", "\u{7}", "\u{1b}", "\u{202e}"] {
+            assert!(!html.contains(never), "{value:?}: {never:?} in {html}");
         }
     }
 });
@@ -221,7 +225,7 @@ on_both!(a_previews_pdf_has_the_rights_of_its_version, |app| async move {
 });
 
 on_both!(what_texts_may_show_is_documented, |app| async move {
-    let answer = app.lead(&[]).query("{ templatePlaceholders { name type optional words label description example } templateFilters { name takes options label description example shows } }").await;
+    let answer = app.lead(&["bip"]).query("{ templatePlaceholders { name type optional words label description example } templateFilters { name takes options label description example shows } }").await;
     let placeholders = answer["templatePlaceholders"].as_array().unwrap();
     for name in [
         "network.name",
