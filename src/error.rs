@@ -132,6 +132,13 @@ impl Faults {
         }
     }
 
+    /// Notes all that is wrong with one field, each by itself; nothing when something was found wrong with it before.
+    pub fn add_each(&mut self, path: &str, messages: impl IntoIterator<Item = String>) {
+        if self.0.iter().all(|fault| fault.path != path) {
+            self.0.extend(messages.into_iter().map(|message| Fault { path: path.to_owned(), message }));
+        }
+    }
+
     /// Notes a bad field unless `holds`.
     pub fn expect(&mut self, holds: bool, path: &str, message: &str) {
         if !holds {

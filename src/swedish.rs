@@ -1,4 +1,4 @@
-//! Swedish as people read it: the order of names, and kronor in tables and documents.
+//! Swedish as people read it: the order of names, and days, kronor and numbers in tables and documents.
 
 use chrono::{Datelike, NaiveDate};
 use entity::money::Money;
@@ -78,9 +78,114 @@ pub fn thousands(digits: &str) -> String {
     grouped
 }
 
+/// A day as contracts write it: `den 1 januari 2027`.
+#[must_use]
+pub fn date(day: NaiveDate) -> String {
+    const MONTHS: [&str; 12] =
+        ["januari", "februari", "mars", "april", "maj", "juni", "juli", "augusti", "september", "oktober", "november", "december"];
+    format!("den {} {} {}", day.day(), MONTHS[day.month0() as usize], day.year())
+}
+
+/// The gender of what is counted, by which 1 is *en* or *ett*.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gender {
+    /// En månad, en krona.
+    Common,
+    /// Ett år, ett tillfälle.
+    Neuter,
+}
+
+/// A number in words: `tjugoen`, `ettusenfemhundra`, `två miljoner trehundratusen`. What is below a million is one word.
+#[must_use]
+pub fn in_words(number: u64, gender: Gender) -> String {
+    const MILLION: u64 = 1_000_000;
+    if number < MILLION {
+        return below_million(number, gender);
+    }
+    let (unit, units, size) =
+        if number < MILLION * 1000 { ("miljon", "miljoner", MILLION) } else { ("miljard", "miljarder", MILLION * 1000) };
+    let (many, rest) = (number / size, number % size);
+    let many = if many == 1 { format!("en {unit}") } else { format!("{} {units}", in_words(many, Gender::Common)) };
+    if rest == 0 { many } else { format!("{many} {}", in_words(rest, gender)) }
+}
+
+fn below_million(number: u64, gender: Gender) -> String {
+    const SMALL: [&str; 20] = [
+        "noll", "ett", "två", "tre", "fyra", "fem", "sex", "sju", "åtta", "nio", "tio", "elva", "tolv", "tretton", "fjorton", "femton",
+        "sexton", "sjutton", "arton", "nitton",
+    ];
+    const TENS: [&str; 10] = ["", "", "tjugo", "trettio", "fyrtio", "femtio", "sextio", "sjuttio", "åttio", "nittio"];
+    let then = |words: String, rest: u64| if rest == 0 { words } else { words + &below_million(rest, gender) };
+    match number {
+        1 if gender == Gender::Common => "en".to_owned(),
+        0..20 => SMALL[number as usize].to_owned(),
+        20..100 => then(TENS[(number / 10) as usize].to_owned(), number % 10),
+        100..1000 => then(format!("{}hundra", SMALL[(number / 100) as usize]), number % 100),
+        _ => {
+            let thousands = below_million(number / 1000, Gender::Neuter);
+            // Three t in a row are written as two: ettusen, tjugoettusen.
+            let thousands = thousands.strip_suffix('t').filter(|rest| rest.ends_with('t')).unwrap_or(&thousands);
+            then(format!("{thousands}tusen"), number % 1000)
+        }
+    }
+}
+
+/// Kronor in words: `tjugotusen kronor`, `en krona och femtio öre`. The sign is not told.
+#[must_use]
+pub fn kronor_in_words(amount: Money) -> String {
+    let (kronor, ore) = (amount.0.unsigned_abs() / 100, amount.0.unsigned_abs() % 100);
+    let unit = if kronor == 1 { "krona" } else { "kronor" };
+    let words = format!("{} {unit}", in_words(kronor, Gender::Common));
+    if ore == 0 { words } else { format!("{words} och {} öre", in_words(ore, Gender::Neuter)) }
+}
+
+/// Months, counted: `1 månad`, `3 månader`, with a no-break space.
+#[must_use]
+pub fn months(number: i64) -> String {
+    format!("{number}\u{a0}{}", if number == 1 { "månad" } else { "månader" })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn days_are_written_as_contracts_do() {
+        let written = |text: &str| text.parse().map(date);
+        assert_eq!(written("2027-01-01"), Ok("den 1 januari 2027".to_owned()));
+        assert_eq!(written("2028-02-29"), Ok("den 29 februari 2028".to_owned()));
+    }
+
+    #[test]
+    fn numbers_are_written_in_words() {
+        for (number, words) in [
+            (0, "noll"),
+            (1, "ett"),
+            (12, "tolv"),
+            (21, "tjugoett"),
+            (90, "nittio"),
+            (100, "etthundra"),
+            (118, "etthundraarton"),
+            (1_000, "ettusen"),
+            (1_500, "ettusenfemhundra"),
+            (8_648, "åttatusensexhundrafyrtioåtta"),
+            (21_001, "tjugoettusenett"),
+            (101_000, "etthundraettusen"),
+            (120_000, "etthundratjugotusen"),
+            (1_000_000, "en miljon"),
+            (2_300_000, "två miljoner trehundratusen"),
+            (21_000_001, "tjugoen miljoner ett"),
+            (3_000_000_000, "tre miljarder"),
+        ] {
+            assert_eq!(in_words(number, Gender::Neuter), words);
+        }
+        assert_eq!((in_words(1, Gender::Common), in_words(31, Gender::Common)), ("en".to_owned(), "trettioen".to_owned()));
+        assert_eq!(in_words(1_001, Gender::Common), "ettusenen");
+        assert_eq!(kronor_in_words(Money(2_000_000)), "tjugotusen kronor");
+        assert_eq!(kronor_in_words(Money(864_867)), "åttatusensexhundrafyrtioåtta kronor och sextiosju öre");
+        assert_eq!(kronor_in_words(Money(150)), "en krona och femtio öre");
+        assert_eq!((months(1), months(12)), ("1\u{a0}månad".to_owned(), "12\u{a0}månader".to_owned()));
+    }
 
     #[test]
     fn names_sort_as_in_a_swedish_dictionary() {

@@ -13,6 +13,7 @@ mod m2026_11_21_04_agreements;
 mod m2026_11_21_05_invoices;
 mod m2026_11_21_06_revenue;
 mod m2026_11_21_07_audit;
+mod m2026_11_22_01_template_library;
 mod m2026_11_22_02_agreement_life;
 
 /// Every change, in order.
@@ -30,6 +31,7 @@ impl MigratorTrait for Migrator {
             Box::new(m2026_11_21_05_invoices::Migration),
             Box::new(m2026_11_21_06_revenue::Migration),
             Box::new(m2026_11_21_07_audit::Migration),
+            Box::new(m2026_11_22_01_template_library::Migration),
             Box::new(m2026_11_22_02_agreement_life::Migration),
         ]
     }

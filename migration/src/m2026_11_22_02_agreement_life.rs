@@ -59,7 +59,9 @@ fn frozen(differs: &str) -> String {
     format!("({})", broken.iter().map(|part| format!("({part})")).collect::<Vec<_>>().join(" OR "))
 }
 
-/// The check is made with each statement, unless the transaction has a row in `agreement_in_force_later`: an import replaces many
+/// INSERT OR REPLACE deletes a row without a word to the triggers on DELETE, so that inserting is watched as well.
+///
+/// The check of what is in force is made with each statement, unless the transaction has a row in `agreement_in_force_later`: an import replaces many
 /// agreements at once, some of which make room for others. That row refers to an agreement that there is not, so that no
 /// transaction is committed before it is deleted, which makes the check for all.
 const SQLITE: &str = "
@@ -102,9 +104,27 @@ BEGIN
     SELECT RAISE(ABORT, 'agreement__frozen');
 END;
 
+CREATE TRIGGER agreement__frozen__insert BEFORE INSERT ON agreement
+WHEN EXISTS (SELECT 1 FROM agreement OLD JOIN agreement_document ON agreement_id = OLD.id WHERE OLD.id = NEW.id AND {frozen})
+BEGIN
+    SELECT RAISE(ABORT, 'agreement__frozen');
+END;
+
 CREATE TRIGGER agreement__kept BEFORE DELETE ON agreement WHEN OLD.number IS NOT NULL
 BEGIN
     SELECT RAISE(ABORT, 'agreement__kept');
+END;
+
+CREATE TRIGGER agreement_document__insert BEFORE INSERT ON agreement_document
+WHEN EXISTS (SELECT 1 FROM agreement_document WHERE agreement_id = NEW.agreement_id)
+BEGIN
+    SELECT RAISE(ABORT, 'agreement_document__kept');
+END;
+
+CREATE TRIGGER agreement_signature__insert BEFORE INSERT ON agreement_signature
+WHEN EXISTS (SELECT 1 FROM agreement_signature WHERE id = NEW.id OR (agreement_id = NEW.agreement_id AND party = NEW.party))
+BEGIN
+    SELECT RAISE(ABORT, 'agreement_signature__agreement_id__party');
 END;
 
 CREATE TRIGGER agreement_document__update BEFORE UPDATE ON agreement_document

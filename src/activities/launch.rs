@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// The longest slug, in characters: it stands in addresses and tokens.
-const SLUG: usize = 60;
+pub const SLUG: usize = 60;
 
 /// An activity to be started.
 #[derive(Clone, Debug, Default)]
@@ -119,7 +119,9 @@ pub async fn find(db: &impl ConnectionTrait, id: ActivityId) -> Result<activity:
     activity::Entity::find_by_id(id).one(db).await?.ok_or_else(|| Error::NotFound("there is no such activity".into()))
 }
 
-fn is_slug(text: &str) -> bool {
+/// Whether a text can be a slug: small letters a to z, digits and hyphens between them.
+#[must_use]
+pub fn is_slug(text: &str) -> bool {
     let letters = text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
     letters && !text.starts_with('-') && !text.ends_with('-')
 }

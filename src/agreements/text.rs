@@ -6,9 +6,8 @@ use ::entity::{
     activity,
     agreement::Model,
     id::{ActivityId, AgreementId, MemberId, OrganisationId, TemplateId, TemplateVersionId},
-    kind::{AgreementKind, Direction, FeeBasis, TemplateState, VatRate},
+    kind::TemplateState,
     member, member_billing,
-    money::Money,
     organisation, template, template_text, template_version,
 };
 use chrono::NaiveDate;
@@ -21,8 +20,7 @@ use crate::{
     database::among,
     documents::agreement as document,
     error::{Error, Result},
-    swedish,
-    templates::{self, rendering},
+    templates::{self, layout, rendering},
 };
 
 /// What the network is called when its settings don't say.
@@ -86,56 +84,15 @@ impl Source {
     /// # Errors
     /// As [`Source::body`].
     pub fn document(&self, network: &Network, number: Option<&str>, dated: NaiveDate, path: &str) -> Result<document::Agreement> {
-        let (ours, theirs) = match self.row.kind {
-            AgreementKind::Participation => ("Nätverket", "Medlemmen"),
-            AgreementKind::Assignment => ("Uppdragsgivaren", "Uppdragstagaren"),
-            AgreementKind::Cooperation => ("Nätverket", "Samarbetsparten"),
-        };
-        Ok(document::Agreement {
+        let heading = layout::Heading {
             title: self.template.title.clone(),
-            number: number.map(str::to_owned),
+            kind: self.row.kind,
+            direction: self.row.direction,
             language: self.version.language.clone(),
-            parties: vec![side(ours, &of_network(network)), side(theirs, &self.counterparty)],
-            terms: self.terms(),
-            body: self.body(network, number, path)?,
-            dated,
-        })
-    }
-
-    /// The table of terms.
-    fn terms(&self) -> Vec<(String, String)> {
-        let row = &self.row;
-        let mut terms = Vec::new();
-        if let Some(activity) = &self.activity {
-            terms.push(("Verksamhet", activity.name.clone()));
-        }
-        terms.push(("Gäller från", swedish::date(row.starts_on)));
-        terms.push(("Gäller till", row.ends_on.map_or_else(|| "tills vidare".to_owned(), |day| format!("och med {}", swedish::date(day)))));
-        if let Some(renewal) = row.renewal_months {
-            terms.push(("Förlängning", format!("{} i taget, om ingen säger upp avtalet i tid", months(renewal))));
-        }
-        terms.push(("Uppsägningstid", if row.notice_months == 0 { "ingen".to_owned() } else { months(row.notice_months) }));
-        if let Some((basis, vat_rate)) = row.fee_basis.zip(row.vat_rate) {
-            let kronor = |sum: Option<Money>| format!("{} kr", swedish::kronor(sum.unwrap_or_default()));
-            let sum = match basis {
-                FeeBasis::FixedPerYear => format!("{} per år", kronor(row.fee_amount)),
-                FeeBasis::PerMilleOfAllocation => {
-                    let rate = row.fee_per_mille.map(|rate| rate.to_string().replace('.', ",")).unwrap_or_default();
-                    format!("{rate} ‰ av årets tilldelning")
-                }
-                FeeBasis::PerParticipant => format!("{} per deltagare", kronor(row.fee_amount)),
-                FeeBasis::OneOff => format!("{}, en gång", kronor(row.fee_amount)),
-            };
-            let vat = match vat_rate {
-                VatRate::Standard25 | VatRate::Reduced12 | VatRate::Reduced6 | VatRate::Zero => {
-                    format!("exklusive {} % moms", vat_rate.percent())
-                }
-                VatRate::Exempt => "undantaget från moms".to_owned(),
-                VatRate::OutsideScope => "utan moms".to_owned(),
-            };
-            terms.push((if row.direction == Direction::Cost { "Ersättning" } else { "Avgift" }, format!("{sum}, {vat}")));
-        }
-        terms.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+        };
+        let facts = self.facts(network, number);
+        let body = self.body(network, number, path)?;
+        Ok(layout::document(heading, number.map(str::to_owned), &facts, body, dated))
     }
 
     /// Whether its version may be used for a new agreement.
@@ -160,29 +117,9 @@ pub(super) fn require_published(template: &template::Model, version: &template_v
     Err(Error::conflict(reason, format!("version {} of {} {words}", version.version, template.slug)))
 }
 
-fn months(number: i32) -> String {
-    if number == 1 { "1 månad".to_owned() } else { format!("{number} månader") }
-}
-
 fn of_network(network: &Network) -> rendering::Party {
-    rendering::Party {
-        name: network.name.clone().unwrap_or_else(|| NETWORK.to_owned()),
-        org_number: network.org_number.as_ref().map(ToString::to_string),
-        address_line: network.address_line.clone(),
-        postal_code: network.postal_code.clone(),
-        city: network.city.clone(),
-    }
-}
-
-fn side(role: &str, party: &rendering::Party) -> document::Party {
-    let town: Vec<_> = party.postal_code.iter().chain(&party.city).cloned().collect();
-    let town = (!town.is_empty()).then(|| town.join(" "));
-    document::Party {
-        role: role.to_owned(),
-        name: party.name.clone(),
-        org_number: party.org_number.clone(),
-        address: party.address_line.iter().cloned().chain(town).collect(),
-    }
+    let own = rendering::Party::network(network);
+    if own.name.is_empty() { rendering::Party { name: NETWORK.to_owned(), ..own } } else { own }
 }
 
 /// What the documents of these agreements are made of, by a statement for each table; one without a template is left out.

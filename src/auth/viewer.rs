@@ -79,6 +79,8 @@ pub enum Deed {
     KeepRegister,
     /// Change allocations, fees, costs and grants.
     KeepAccounts,
+    /// Draft, publish and retire templates.
+    KeepTemplates,
     /// Draft, offer, sign and end agreements.
     KeepAgreements,
     /// Report on an activity, named by its slug in the rule.
@@ -168,6 +170,7 @@ impl Viewer {
         let (allowed, scope): (&[Role], Option<&str>) = match deed {
             Deed::KeepRegister => (&[Role::Office], None),
             Deed::KeepAccounts => (&[Role::Office, Role::Finance], None),
+            Deed::KeepTemplates => (&[Role::Office], Some("templates:write")),
             Deed::KeepAgreements => (&[Role::Office], Some("agreements:write")),
             Deed::Report => (&[Role::Office, Role::ActivityLead], None),
         };

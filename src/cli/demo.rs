@@ -16,11 +16,13 @@ use crate::{
     clock::Clock,
     config::{self, Settings},
     database::Database,
+    error::Error,
     exchange::{
         File,
         import::{self, ImportError, Report},
     },
     members,
+    templates::library,
 };
 
 /// How long the tokens are valid, in days; their key ends with the process anyway.
@@ -55,21 +57,8 @@ const TABLES: [(&str, &str); 14] = files![
     "status_reports.csv",
 ];
 
-/// The texts of agreements, which are templates of another kind and stay as they are.
-const TEXTS: [(&str, &str); 12] = files![
-    "templates/deltagande-bip-1.json",
-    "templates/deltagande-bip-1.md",
-    "templates/deltagande-indikatorer-1.json",
-    "templates/deltagande-indikatorer-1.md",
-    "templates/deltagande-indikatorer-2.json",
-    "templates/deltagande-indikatorer-2.md",
-    "templates/deltagande-stoppa-valdet-1.json",
-    "templates/deltagande-stoppa-valdet-1.md",
-    "templates/samarbetsavtal-1.json",
-    "templates/samarbetsavtal-1.md",
-    "templates/uppdragsavtal-1.json",
-    "templates/uppdragsavtal-1.md",
-];
+/// A text that agreements were made from before the one in the box.
+const HISTORY: [(&str, &str); 2] = files!["templates/deltagande-indikatorer-1.json", "templates/deltagande-indikatorer-1.md"];
 
 /// A register of examples.
 #[derive(Debug)]
@@ -160,8 +149,14 @@ impl Demo {
 fn write_files(to: &Path, today: NaiveDate) -> Result<()> {
     let unwritable = |cause: std::io::Error| Failure::new(format!("cannot write the demo data to {}: {cause}", to.display()));
     fs::create_dir_all(to.join("templates")).map_err(unwritable)?;
-    for (name, text) in TEXTS {
+    for (name, text) in HISTORY {
         fs::write(to.join(name), text).map_err(unwritable)?;
+    }
+    for template in library::shelf()? {
+        let parameters = serde_json::to_string_pretty(&template.parameters).map_err(Error::internal)?;
+        for (ending, text) in [("md", &template.body), ("json", &parameters)] {
+            fs::write(to.join(format!("templates/{}.{ending}", template.slug)), text).map_err(unwritable)?;
+        }
     }
     let templates = templates(today);
     for (name, text) in TABLES {

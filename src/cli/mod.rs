@@ -12,6 +12,7 @@ pub mod progress;
 pub mod revenue;
 pub mod schema;
 pub mod serve;
+pub mod templates;
 pub mod token;
 pub mod verify;
 
@@ -72,6 +73,7 @@ enum Command {
     Migrate(migrate::Options),
     Import(import::Options),
     Export(export::Options),
+    Templates(templates::Options),
     Token(token::Options),
     Expiring(expiring::Options),
     Revenue(revenue::Options),
@@ -160,6 +162,7 @@ impl Command {
             Self::Migrate(options) => migrate::run(options).await,
             Self::Import(options) => import::run(options).await,
             Self::Export(options) => export::run(options).await,
+            Self::Templates(options) => templates::run(options).await,
             Self::Token(options) => token::run(options).await,
             Self::Expiring(options) => expiring::run(options).await,
             Self::Revenue(options) => revenue::run(options).await,

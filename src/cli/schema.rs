@@ -17,6 +17,6 @@ pub struct Options {}
 /// # Errors
 /// When stdout can't be written to.
 pub fn run(_: Options) -> Result {
-    put(graphql::sdl(&graphql::schema(None, Default::default())))?;
+    put(graphql::sdl(&graphql::schema(None)))?;
     Ok(Outcome::Done)
 }

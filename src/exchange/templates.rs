@@ -13,7 +13,6 @@ use ::entity::{
 };
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, sea_query::Expr};
-use serde::Serialize;
 
 use super::{
     File,
@@ -26,9 +25,9 @@ use super::{
 };
 use crate::{
     database::{among, among_words},
-    error::{LINE, Result},
+    error::{Faults, LINE, Result},
     swedish,
-    templates::Parameter,
+    templates::{Parameter, rendering, versions::Snapshot},
 };
 
 /// Rows that are read together: each brings two files along.
@@ -51,15 +50,6 @@ struct Draft {
     published_at: Option<Option<DateTime<Utc>>>,
 }
 
-/// A version with its text, as its audit entries show it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-struct Whole {
-    #[serde(flatten)]
-    version: template_version::Model,
-    body: String,
-    parameters: String,
-}
-
 fn read(folder: &Path, cells: &mut Cells<'_>) -> Option<Draft> {
     let draft = Draft {
         slug: cells.slug("slug"),
@@ -75,8 +65,14 @@ fn read(folder: &Path, cells: &mut Cells<'_>) -> Option<Draft> {
     };
     cells.check(|faults| {
         faults.expect(!draft.body.trim().is_empty(), "body_file", "must name a file with the text");
-        if let Err(reason) = check_parameters(&draft.parameters) {
-            faults.add("parameters_file", reason);
+        match serde_json::from_str::<Vec<Parameter>>(&draft.parameters) {
+            // What is retired is history: nothing is made from it, and whatever its text was, it was so.
+            Ok(declared) if draft.state != TemplateState::Retired => check_text(&draft.body, &declared, faults),
+            Ok(_) => {}
+            Err(cause) => {
+                let reason = format!("is not a list of parameters with name, label, type, required and default: {cause}");
+                faults.add("parameters_file", reason);
+            }
         }
         let is_fitting = draft.state != TemplateState::Draft || draft.published_at.flatten().is_none();
         faults.expect(is_fitting, "published_at", "must be empty for a draft");
@@ -123,19 +119,19 @@ fn read_text(folder: &Path, name: &str) -> Result<String, String> {
     if is_readable { Ok(text) } else { Err("must not have control characters".to_owned()) }
 }
 
-fn check_parameters(text: &str) -> Result<(), String> {
-    let parameters: Vec<Parameter> = serde_json::from_str(text)
-        .map_err(|cause| format!("is not a list of parameters with name, label, type, required and default: {cause}"))?;
-    let mut names = BTreeSet::new();
-    for parameter in &parameters {
-        if parameter.name.trim().is_empty() {
-            return Err("has a parameter without a name".to_owned());
-        }
-        if !names.insert(&parameter.name) {
-            return Err(format!("has the parameter {} twice", parameter.name));
-        }
+/// Notes what is wrong with a text by the same rules as the API, in the columns that name its files.
+fn check_text(body: &str, declared: &[Parameter], faults: &mut Faults) {
+    let mut found = Faults::default();
+    rendering::check_at("", body, declared, &mut found);
+    let (of_body, of_parameters): (Vec<_>, Vec<_>) = found.into_inner().into_iter().partition(|fault| fault.path == "body");
+    for (column, found) in [("body_file", of_body), ("parameters_file", of_parameters)] {
+        let messages = found.into_iter().map(|fault| match fault.path.strip_prefix("parameters.") {
+            Some(path) => format!("{path} {}", fault.message),
+            None => fault.message,
+        });
+        let messages: Vec<_> = messages.collect();
+        faults.expect(messages.is_empty(), column, &messages.join("; "));
     }
-    Ok(())
 }
 
 /// Reads templates.csv: a version is known by its template's slug and its number.
@@ -177,7 +173,7 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
             }
         }
         let before = existing.get(&version_name(&slug, line.draft.version));
-        if let Some(before) = before.filter(|before| before.version.state != TemplateState::Draft) {
+        if let Some(before) = before {
             keep(&mut line, before);
         }
         let number = line.number;
@@ -219,11 +215,18 @@ fn template_of(draft: &Draft, activity_id: Option<ActivityId>, old: Option<&temp
     }
 }
 
-/// Faults whatever would change about a version that was published once: agreements were made from it.
-fn keep(line: &mut Line<Draft>, before: &Whole) {
+/// Faults whatever would change about a version that was published once, since agreements were made from it, and a draft that would be
+/// retired without ever being published.
+fn keep(line: &mut Line<Draft>, before: &Snapshot) {
     const NEVER: &str = "differs from the published version, which never changes; add a new version";
     let draft = &line.draft;
     let old = &before.version;
+    if old.state == TemplateState::Draft {
+        if draft.state == TemplateState::Retired && line.is_good() {
+            line.fault("state", "must be PUBLISHED first; a version is drafted, published and retired in this order");
+        }
+        return;
+    }
     let faults = [
         ("body_file", draft.body != before.body, NEVER),
         ("parameters_file", !is_same_json(&draft.parameters, &before.parameters), NEVER),
@@ -242,14 +245,14 @@ fn is_same_json(one: &str, other: &str) -> bool {
     one == other || parse(one).is_some_and(|value| parse(other) == Some(value))
 }
 
-fn build(draft: Draft, template_id: TemplateId, before: Option<&Whole>, now: DateTime<Utc>) -> Whole {
+fn build(draft: Draft, template_id: TemplateId, before: Option<&Snapshot>, now: DateTime<Utc>) -> Snapshot {
     let published_at = match draft.state {
         TemplateState::Draft => None,
         _ => draft.published_at.flatten().or_else(|| before.and_then(|before| before.version.published_at)).or(Some(now)),
     };
     // What only looks otherwise stays as it is.
     let parameters = before.map(|before| &before.parameters).filter(|parameters| is_same_json(parameters, &draft.parameters)).cloned();
-    Whole {
+    Snapshot {
         version: template_version::Model {
             id: before.map_or_else(TemplateVersionId::new, |before| before.version.id),
             template_id,
@@ -270,7 +273,7 @@ async fn templates(tx: &DatabaseTransaction, slugs: &BTreeSet<String>) -> Result
 }
 
 /// The versions of the templates with these slugs, under their names.
-async fn versions(tx: &DatabaseTransaction, slugs: &BTreeSet<String>) -> Result<HashMap<String, Whole>> {
+async fn versions(tx: &DatabaseTransaction, slugs: &BTreeSet<String>) -> Result<HashMap<String, Snapshot>> {
     let slug_of: HashMap<TemplateId, String> = templates(tx, slugs).await?.into_values().map(|row| (row.id, row.slug)).collect();
     let theirs = among(tx.get_database_backend(), Expr::col(template_version::Column::TemplateId), slug_of.keys().copied());
     let rows = template_version::Entity::find().filter(theirs).all(tx).await?;
@@ -278,7 +281,7 @@ async fn versions(tx: &DatabaseTransaction, slugs: &BTreeSet<String>) -> Result<
     let named = |version: template_version::Model| {
         let name = version_name(slug_of.get(&version.template_id)?, version.version);
         let text = texts.remove(&version.id)?;
-        Some((name, Whole { version, body: text.body, parameters: text.parameters }))
+        Some((name, Snapshot { version, body: text.body, parameters: text.parameters }))
     };
     Ok(rows.into_iter().filter_map(named).collect())
 }
@@ -289,13 +292,8 @@ async fn texts(tx: &DatabaseTransaction, rows: &[template_version::Model]) -> Re
     Ok(found.into_iter().map(|text| (text.version_id, text)).collect())
 }
 
-async fn write(tx: &DatabaseTransaction, batch: Batch<Whole>) -> Result<()> {
-    let text = |whole: &Whole| template_text::Model {
-        version_id: whole.version.id,
-        body: whole.body.clone(),
-        parameters: whole.parameters.clone(),
-    };
-    let texts: Vec<_> = batch.changed.iter().chain(&batch.added).map(text).collect();
+async fn write(tx: &DatabaseTransaction, batch: Batch<Snapshot>) -> Result<()> {
+    let texts: Vec<_> = batch.changed.iter().chain(&batch.added).map(Snapshot::text).collect();
     replace(tx, batch.changed.into_iter().map(|whole| whole.version).collect()).await?;
     insert(tx, batch.added.into_iter().map(|whole| whole.version).collect()).await?;
     replace(tx, texts).await
@@ -379,13 +377,23 @@ mod tests {
     }
 
     #[test]
-    fn parameters_are_checked() {
-        let good = r#"[{"name":"a","label":"A","type":"TEXT","required":true,"default":null}]"#;
-        assert_eq!(check_parameters(good), Ok(()));
-        assert_eq!(check_parameters("[]"), Ok(()));
-        assert!(check_parameters(&good.replace("TEXT", "FLOAT")).is_err());
-        assert!(check_parameters("{}").is_err());
-        let twice = format!("[{0},{0}]", &good[1..good.len() - 1]);
-        assert_eq!(check_parameters(&twice), Err("has the parameter a twice".to_owned()));
+    fn texts_are_checked_as_the_api_does() {
+        let declared: Vec<Parameter> =
+            serde_json::from_str(r#"[{"name":"a","label":"A","type":"TEXT","required":true,"default":null}]"#).unwrap();
+        let faults = |body: &str, declared: &[Parameter]| {
+            let mut faults = Faults::default();
+            check_text(body, declared, &mut faults);
+            faults.into_inner().into_iter().map(|fault| format!("{} {}", fault.path, fault.message)).collect::<Vec<_>>()
+        };
+        assert_eq!(faults("{{ a }}", &declared), [""; 0]);
+        let twice = [declared[0].clone(), declared[0].clone()];
+        assert_eq!(faults("{{ a }}", &twice), ["parameters_file 1.name is declared twice: a"]);
+        assert_eq!(
+            faults("\n{{ b }}\n{{ c }}", &declared),
+            [
+                "body_file line 2: b is neither declared nor built in; line 3: c is neither declared nor built in",
+                "parameters_file 0.name is not used in the text: a"
+            ]
+        );
     }
 }

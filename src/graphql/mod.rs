@@ -39,6 +39,7 @@ pub struct Query(
     fees::FeeQuery,
     agreements::AgreementQuery,
     templates::TemplateQuery,
+    templates::placeholders::PlaceholderQuery,
     invoices::InvoiceQuery,
     revenue::RevenueQuery,
     audit::AuditQuery,
@@ -56,16 +57,17 @@ pub struct Mutation(
     activities::ActivityMutation,
     fees::FeeMutation,
     agreements::changes::AgreementMutation,
+    templates::changes::TemplateMutation,
 );
 
-/// The schema of a register, and what the network itself is called. Who asks goes with each request, as [`viewer::Viewer`] in its data.
+/// The schema of a register, and of the network whose it is. Who asks goes with each request, as [`viewer::Viewer`] in its data.
 #[must_use]
-pub fn schema(db: Option<Database>, network: Network) -> Register {
+pub fn schema(register: Option<(Database, Network)>) -> Register {
     // What a document may cost is measured before it comes here: see `server::limits`.
     let builder = Schema::build(Query::default(), Mutation::default(), EmptySubscription).limit_recursive_depth(100);
-    let builder = builder.limit_directives(50).data(network);
-    match db {
-        Some(db) => builder.data(db).finish(),
+    let builder = builder.limit_directives(50);
+    match register {
+        Some((db, network)) => builder.data(db).data(network).finish(),
         None => builder.finish(),
     }
 }

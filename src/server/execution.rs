@@ -96,14 +96,14 @@ struct Refusal<'a> {
 }
 
 /// What a request says of its sender.
-struct Caller {
+pub(super) struct Caller {
     request_id: String,
     token: Result<String>,
     wants_graphql_response: bool,
 }
 
 impl Caller {
-    fn of(request: &Request) -> Self {
+    pub(super) fn of(request: &Request) -> Self {
         let request_id = request.extensions().get::<RequestId>().and_then(|id| id.header_value().to_str().ok()).unwrap_or_default();
         let accepts = request.headers().get_all(header::ACCEPT).iter().filter_map(|accept| accept.to_str().ok());
         Self {
@@ -113,8 +113,29 @@ impl Caller {
         }
     }
 
+    /// Who asks.
+    ///
+    /// # Errors
+    /// UNAUTHENTICATED without a good token.
+    pub(super) fn viewer(&self, app: &App) -> Result<Viewer> {
+        self.token.clone().and_then(|token| app.keys.verify(&token, app.db.clock.now()))
+    }
+
+    /// The answer to a request for something else than GraphQL that can't be met: the error as GraphQL tells it, with HTTP's own status.
+    pub(super) fn refuse(&self, error: Error) -> Response {
+        let status = match error {
+            Error::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
+            Error::Forbidden(_) => StatusCode::FORBIDDEN,
+            Error::NotFound(_) => StatusCode::NOT_FOUND,
+            Error::Invalid(_) => StatusCode::BAD_REQUEST,
+            Error::Conflict { .. } => StatusCode::CONFLICT,
+            Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        self.respond(status, &errors::refused(error, &self.request_id))
+    }
+
     async fn answer(self, app: &App, document: Result<Document>, only_queries: bool) -> Response {
-        let viewer = self.token.clone().and_then(|token| app.keys.verify(&token, app.db.clock.now()));
+        let viewer = self.viewer(app);
         // Who asks is known before what is asked is looked at. A request that can't be read is a fault of HTTP's, a document that
         // may not be executed one of GraphQL's.
         let prepared = viewer.map_err(|error| (StatusCode::UNAUTHORIZED, error)).and_then(|viewer| {
@@ -160,8 +181,7 @@ impl Caller {
     }
 }
 
-/// The token that a request carries.
-pub(super) fn bearer(headers: &HeaderMap) -> Result<String> {
+fn bearer(headers: &HeaderMap) -> Result<String> {
     let missing = || Error::Unauthenticated("a token is needed: send the header Authorization: Bearer …".into());
     let header = headers.get(header::AUTHORIZATION).ok_or_else(missing)?;
     let (scheme, token) = header.to_str().ok().and_then(|text| text.split_once(' ')).ok_or_else(missing)?;

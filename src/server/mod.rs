@@ -61,7 +61,7 @@ impl App {
     pub fn new(db: Database, keys: Keys, settings: &Settings, explorer: explorer::Settings) -> Self {
         let most = &settings.limits;
         Self {
-            schema: graphql::schema(Some(db.clone()), settings.network.clone()),
+            schema: graphql::schema(Some((db.clone(), settings.network.clone()))),
             db,
             keys: Arc::new(keys),
             limits: Arc::new(limits::Limits {
@@ -99,6 +99,7 @@ pub fn router(app: App, settings: &Settings) -> Router {
         .route("/graphiql", get(explorer::page))
         .route("/graphiql/{file}", get(explorer::file))
         .route("/files/agreements/{file}", get(files::agreement))
+        .route("/files/templates/{file}", get(files::template))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .fallback(unknown)

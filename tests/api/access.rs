@@ -33,6 +33,8 @@ agreement           all    all     all   all     own    own    empty   all      
 expiringAgreements  all    all     all   all     own    own    empty   all        all         empty    empty     empty   empty     empty      empty  token
 templates           all    all     all   all     public public public  public     public      public   public    public  all       all        public token
 template            all    all     all   all     public public public  public     public      public   public    public  all       all        public token
+templatePlaceholders public public public public public public public public     public      public   public    public  public    public     public token
+templateFilters     public public  public public public public public  public     public      public   public    public  public    public     public token
 invoices            all    all     all   all     empty  own    empty   empty      empty       all      all       empty   empty     empty      empty  token
 invoice             all    all     all   all     empty  own    empty   empty      empty       all      all       empty   empty     empty      empty  token
 revenue             all    all     all   all     own    own    empty   empty      empty       empty    empty     all     empty     empty      empty  token
@@ -65,6 +67,10 @@ agreementWithdraw   may    no      no    no      no     no     no      no       
 agreementSign       may    no      no    no      no     no     no      no         may         no       no        no      no        no         no     token
 agreementGiveNotice may    no      no    no      no     no     no      no         may         no       no        no      no        no         no     token
 agreementReplace    may    no      no    no      no     no     no      no         may         no       no        no      no        no         no     token
+templateCreate      may    no      no    no      no     no     no      no         no          no       no        no      no        may        no     token
+templateVersionDraft may   no      no    no      no     no     no      no         no          no       no        no      no        may        no     token
+templateVersionPublish may no      no    no      no     no     no      no         no          no       no        no      no        may        no     token
+templateVersionRetire may  no      no    no      no     no     no      no         no          no       no        no      no        may        no     token
 ";
 
 /// The table: cells by row, then in the order of the columns.
@@ -263,6 +269,8 @@ fn question(schema: &Schema, samples: &Samples, name: &str) -> Question {
         "agreement" => (both("number", "2026-7001", "2026-7002"), &["2026-7001"], &["2026-7002"], &[]),
         "templates" => (one(2), &["Hemligt avtal"], &["Hemlig avtalstext"], &["Öppen avtalstext"]),
         "template" => (both("slug", "deltagande", "nytt"), &["Hemligt avtal"], &["Hemlig avtalstext"], &["Öppen avtalstext"]),
+        "templatePlaceholders" => (one(1), &[], &[], &["member.org_number"]),
+        "templateFilters" => (one(1), &[], &[], &["tal_i_ord"]),
         "invoices" => (one(2), &["\"8801\""], &["\"8802\""], &[]),
         "invoice" => (both("number", "8801", "8802"), &["\"8801\""], &["\"8802\""], &[]),
         "revenue" => {
@@ -386,6 +394,23 @@ on_both!(deeds_are_done_for_those_that_the_table_says, |app| async move {
     assert!(wrong.is_empty(), "{} cells are not as the table says:\n{}", wrong.len(), wrong.join("\n"));
 });
 
+/// The id of something that the mutation can be done to but once, made by the office for each try.
+async fn fresh(app: &App, name: &str, turn: usize) -> String {
+    if !["templateVersionPublish", "templateVersionRetire"].contains(&name) {
+        return String::new();
+    }
+    let input =
+        json!({ "slug": format!("{}-{turn}", name.to_lowercase()), "title": "Ny", "kind": "COOPERATION", "body": "Ny", "parameters": [] });
+    let create = "mutation($input: TemplateCreateInput!) { templateCreate(input: $input) { versions { id } } }";
+    let created = app.office().ask(create, json!({ "input": input })).await;
+    let id = created["templateCreate"]["versions"][0]["id"].as_str().unwrap().to_owned();
+    if name == "templateVersionRetire" {
+        let publish = "mutation($id: ID!) { templateVersionPublish(input: { version: $id }) { id } }";
+        app.office().ask(publish, json!({ "id": id })).await.data();
+    }
+    id
+}
+
 /// A good input of each mutation; those of later turns differ where the same again would be refused or change nothing.
 async fn input(app: &App, samples: &Samples, name: &str, turn: usize) -> Value {
     let id = |name: &str| samples.id(name);
@@ -423,6 +448,11 @@ async fn input(app: &App, samples: &Samples, name: &str, turn: usize) -> Value {
         "costRecord" => json!({ "activity": id("bip"), "bookedOn": "2026-06-01", "amount": "1.00", "description": "x" }),
         "grantRecord" => json!({ "activity": id("bip"), "bookedOn": "2026-06-01", "amount": "1.00", "funder": "x" }),
         "statusReportFile" => json!({ "activity": id("bip"), "period": format!("2026-{turn}"), "health": "GREEN", "summary": "x" }),
+        "templateCreate" => {
+            json!({ "slug": format!("ny-{turn}"), "title": "Ny", "kind": "COOPERATION", "body": "Ny", "parameters": [] })
+        }
+        "templateVersionDraft" => json!({ "template": id("deltagande"), "body": format!("Text {turn}") }),
+        "templateVersionPublish" | "templateVersionRetire" => json!({ "version": fresh(app, name, turn).await }),
         _ => panic!("nobody knows how to do {name}: add it to input()"),
     }
 }

@@ -20,7 +20,7 @@ pub struct Schema {
 impl Schema {
     /// The schema of this program.
     pub async fn of_program() -> Self {
-        let answer = graphql::schema(None, Default::default()).execute(INTROSPECTION).await;
+        let answer = graphql::schema(None).execute(INTROSPECTION).await;
         assert!(answer.is_ok(), "{:?}", answer.errors);
         let data = answer.data.into_json().unwrap();
         let types = data["__schema"]["types"].as_array().unwrap().iter();

@@ -355,7 +355,7 @@ async fn the_schema_can_be_had_without_a_token() {
     let schema = app.get("/schema.graphql").await;
     assert_eq!(schema.status, StatusCode::OK);
     assert!(schema.header("content-type").starts_with("application/graphql"));
-    assert_eq!(schema.text(), graphql::sdl(&graphql::schema(None, Default::default())));
+    assert_eq!(schema.text(), graphql::sdl(&graphql::schema(None)));
 }
 
 #[tokio::test]

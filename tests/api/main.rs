@@ -24,6 +24,8 @@ mod life;
 mod revenue;
 mod schema;
 mod statements;
+mod template_library;
+mod template_texts;
 mod templates;
 mod terms;
 mod walk;

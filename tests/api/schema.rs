@@ -16,7 +16,7 @@ const CONTRACT: &str = include_str!("contract.txt");
 #[test]
 fn the_file_is_what_the_code_says() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema.graphql");
-    let said = graphql::sdl(&graphql::schema(None, Default::default()));
+    let said = graphql::sdl(&graphql::schema(None));
     if std::env::var_os("UPDATE_SCHEMA").is_some_and(|value| !value.is_empty()) {
         fs::write(&file, &said).unwrap();
     }
@@ -35,7 +35,7 @@ fn the_program_prints_it() {
     assert!(printed.status.success(), "{}", String::from_utf8_lossy(&printed.stderr));
     let text = String::from_utf8(printed.stdout).unwrap();
     assert!(
-        text.trim_end() == graphql::sdl(&graphql::schema(None, Default::default())).trim_end(),
+        text.trim_end() == graphql::sdl(&graphql::schema(None)).trim_end(),
         "the program prints something else: {}…",
         text.chars().take(200).collect::<String>()
     );

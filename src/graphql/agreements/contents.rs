@@ -1,20 +1,22 @@
 //! What an agreement is made of: its deadline, fee, signatures and text.
 
-use ::entity::{acknowledgement, agreement, signature, term::Deadline};
+use ::entity::{acknowledgement, agreement, agreement_document, id::AgreementId, signature, term::Deadline};
 use async_graphql::{Context, Description, Enum, Object};
 use chrono::NaiveDate;
 
 use super::ids;
 use crate::{
-    agreements::deadlines,
+    agreements::{contents, deadlines, text},
     error::{Error, Faults, Result},
     fees,
     graphql::{
         database,
+        documents::AgreementDocument,
         fees::{FeeBasis, VatRate},
         loaders::{Handle, grouped},
+        network,
         page::Column,
-        scalars::{Date, DateTime, Money},
+        scalars::{Date, DateTime, Money, node_id},
         viewer,
     },
     terms,
@@ -230,4 +232,31 @@ impl Signature {
     async fn document_sha256(&self) -> &str {
         &self.0.document_sha256
     }
+}
+
+/// The text that an agreement was offered with, with what the selection asks for; null when there is none.
+pub(super) async fn document_of(ctx: &Context<'_>, agreement: &Handle<agreement::Model>) -> Result<Option<AgreementDocument>> {
+    use agreement_document::Column as C;
+    let look_ahead = ctx.look_ahead();
+    let wanted = [("sha256", C::Sha256), ("html", C::Html)].into_iter().filter(|(field, _)| look_ahead.field(field).exists());
+    let columns: Vec<_> = std::iter::once(C::AgreementId).chain(wanted.map(|(_, column)| column)).collect();
+    let found = agreement.load(ctx, "", contents::documents_of(database(ctx), &ids(agreement), &columns)).await?;
+    Ok(found.get(&agreement.id).cloned().map(|row| AgreementDocument::kept(row, pdf_url(agreement.id))))
+}
+
+/// What a draft would be offered with today; null for what is no draft, or was made from no template.
+pub(super) async fn preview_of(ctx: &Context<'_>, agreement: &Handle<agreement::Model>) -> Result<Option<AgreementDocument>> {
+    let is_draft = |row: &&agreement::Model| row.offered_at.is_none() && row.withdrawn_on.is_none();
+    let drafts: Vec<_> = agreement.siblings().iter().filter(is_draft).map(|row| row.id).collect();
+    if !drafts.contains(&agreement.id) {
+        return Ok(None);
+    }
+    let found = agreement.load(ctx, "", text::previews(database(ctx), viewer(ctx), network(ctx), &drafts)).await?;
+    let Some(document) = found.get(&agreement.id).cloned().transpose()? else { return Ok(None) };
+    Ok(Some(AgreementDocument::preview(document, pdf_url(agreement.id))))
+}
+
+/// Where the PDF of an agreement is.
+fn pdf_url(id: AgreementId) -> String {
+    format!("/files/agreements/{}.pdf", *node_id("agreement", id))
 }

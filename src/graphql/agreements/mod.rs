@@ -21,7 +21,7 @@ use super::{
     activities::{Activity, Decision, activity_of, decision_of},
     audit::{AuditEntry, history_of},
     database,
-    documents::{self, AgreementDocument},
+    documents::AgreementDocument,
     invoices::{Invoice, InvoiceFilter, InvoiceOrder, invoices_of},
     loaders::{Handle, distinct, grouped},
     members::Member,
@@ -233,12 +233,12 @@ impl Agreement {
 
     /// The rendered text, frozen when the agreement was offered; null for a draft, and for one whose text is not kept in the register.
     async fn document(&self, ctx: &Context<'_>) -> Option<Result<AgreementDocument>> {
-        documents::frozen(ctx, &self.0).await.transpose()
+        contents::document_of(ctx, &self.0).await.transpose()
     }
 
     /// The text that a draft would be offered with today, marked as a draft (UTKAST) and without a number; null for what is no draft.
     async fn preview(&self, ctx: &Context<'_>) -> Option<Result<AgreementDocument>> {
-        documents::preview(ctx, &self.0).await.transpose()
+        contents::preview_of(ctx, &self.0).await.transpose()
     }
 
     /// The agreement that this one replaces; null when it replaces none.

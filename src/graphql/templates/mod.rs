@@ -1,5 +1,8 @@
 //! Templates as the API tells of them.
 
+pub mod changes;
+pub mod placeholders;
+
 use std::{collections::HashMap, sync::Arc};
 
 use ::entity::{
@@ -7,12 +10,15 @@ use ::entity::{
     template, template_text, template_version,
 };
 use async_graphql::{Context, Description, Enum, ID, InputObject, Object, OneofObject};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use super::{
     activities::{Activity, activity_of},
     agreements::AgreementKind,
     database,
+    documents::AgreementDocument,
     loaders::{Handle, distinct, grouped},
+    network,
     page::{self, CONNECTION, Column, Connection, DIRECT, Noun, and, asked, every},
     scalars::{DateTime, Json, node_id, row_id},
     viewer,
@@ -20,7 +26,7 @@ use super::{
 use crate::{
     agreements,
     error::{Error, Faults, LINE, Result},
-    templates,
+    templates::{self, preview},
 };
 
 /// Where a template version is in its life.
@@ -213,6 +219,25 @@ impl AgreementTemplateVersion {
     /// When it was published; null while a draft.
     async fn published_at(&self) -> Option<DateTime> {
         self.0.published_at.map(DateTime)
+    }
+
+    /// The text with these parameters, laid out as an agreement's, with examples for what the register would fill in. INVALID names every
+    /// parameter that is missing, unknown or of another type, as `parameters.days`.
+    async fn preview(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            desc = "An object with a value for each parameter: `{\"days\": 14, \"from\": \"2027-01-31\", \"cap\": \"5000.00\"}`; those with a default may be left out"
+        )]
+        parameters: Json,
+    ) -> Result<AgreementDocument> {
+        let ids: Vec<_> = self.0.siblings().iter().map(|row| row.id).collect();
+        let sources = self.0.load(ctx, "", preview::sources(database(ctx), viewer(ctx), &ids)).await?;
+        let source = sources.get(&self.0.id).ok_or_else(|| Error::NotFound("there is no such template version".into()))?;
+        let document = source.document(database(ctx), network(ctx), &parameters.0)?;
+        let given = URL_SAFE_NO_PAD.encode(parameters.0.to_string());
+        let url = format!("/files/templates/{}.pdf?parameters={given}", *node_id("template_version", self.0.id));
+        Ok(AgreementDocument::preview(document, url))
     }
 }
 

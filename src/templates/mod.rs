@@ -1,6 +1,15 @@
 //! Templates (avtalsmallar): the library that agreements are made from, its versions and their texts.
 
+pub mod facts;
+pub mod filters;
+pub mod language;
+pub mod layout;
+pub mod library;
+pub mod parameters;
+pub mod placeholders;
+pub mod preview;
 pub mod rendering;
+pub mod versions;
 
 use std::collections::HashMap;
 
@@ -14,7 +23,7 @@ use sea_orm::{
     ColumnTrait, Condition, ExprTrait,
     sea_query::{Expr, Query, SelectStatement, SimpleExpr},
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     activities,
@@ -37,7 +46,7 @@ pub struct Filter {
 }
 
 /// What a template asks for when an agreement is made from it.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Parameter {
     /// Its name in the text.
     pub name: String,
@@ -54,7 +63,7 @@ pub struct Parameter {
 }
 
 /// What a parameter of a template holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ParameterType {
     /// Text.

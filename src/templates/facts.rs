@@ -1,0 +1,160 @@
+//! Facts: what a text can tell of the agreement that it is rendered for, whoever gathers it.
+
+use ::entity::{
+    kind::{FeeBasis, VatRate},
+    money::{Money, PerMille},
+};
+use chrono::NaiveDate;
+
+use crate::{config::Network, swedish};
+
+/// All that built-in placeholders show.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Facts {
+    /// The network itself.
+    pub network: Party,
+    /// The other side: `member` and `counterparty` in texts.
+    pub counterparty: Party,
+    /// What it is about; null: nothing in particular.
+    pub activity: Option<Activity>,
+    /// Its number and term.
+    pub agreement: Agreement,
+    /// What it costs; null: nothing.
+    pub fee: Option<Fee>,
+}
+
+/// A side of an agreement.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Party {
+    /// Its name.
+    pub name: String,
+    /// Organisationsnummer.
+    pub org_number: Option<String>,
+    /// Street or box.
+    pub address_line: Option<String>,
+    /// Postal code.
+    pub postal_code: Option<String>,
+    /// Town.
+    pub city: Option<String>,
+}
+
+impl Party {
+    /// The network as its settings call it; without a name, when they have none.
+    #[must_use]
+    pub fn network(network: &Network) -> Self {
+        Self {
+            name: network.name.clone().unwrap_or_default(),
+            org_number: network.org_number.as_ref().map(ToString::to_string),
+            address_line: network.address_line.clone(),
+            postal_code: network.postal_code.clone(),
+            city: network.city.clone(),
+        }
+    }
+}
+
+/// An activity.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Activity {
+    /// Its name.
+    pub name: String,
+    /// Syfte.
+    pub purpose: Option<String>,
+    /// Mål.
+    pub goal: Option<String>,
+}
+
+/// Number and term.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Agreement {
+    /// Its number; null: a draft.
+    pub number: Option<String>,
+    /// First day in force.
+    pub starts_on: NaiveDate,
+    /// Last day of the agreed term; null: until further notice.
+    pub ends_on: Option<NaiveDate>,
+    /// Months of notice.
+    pub notice_months: i32,
+    /// Months that it is prolonged by when nobody gives notice; null: it just ends.
+    pub renewal_months: Option<i32>,
+}
+
+/// A fee.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Fee {
+    /// What it is reckoned on.
+    pub basis: FeeBasis,
+    /// The sum; null when it is reckoned per mille.
+    pub amount: Option<Money>,
+    /// The rate; null unless it is reckoned so.
+    pub per_mille: Option<PerMille>,
+    /// How it is taxed.
+    pub vat_rate: VatRate,
+}
+
+impl Fee {
+    /// The fee in words, without VAT: `20 000,00 kr per kalenderår`.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let amount = || format!("{}\u{a0}kr", swedish::kronor(self.amount.unwrap_or_default()));
+        match self.basis {
+            FeeBasis::FixedPerYear => format!("{} per kalenderår", amount()),
+            FeeBasis::PerParticipant => format!("{} per deltagare", amount()),
+            FeeBasis::OneOff => format!("{} vid ett tillfälle", amount()),
+            FeeBasis::PerMilleOfAllocation => format!("{}\u{a0}promille av kalenderårets tilldelning", self.rate().unwrap_or_default()),
+        }
+    }
+
+    /// The rate as people write it: `2,5`.
+    #[must_use]
+    pub fn rate(&self) -> Option<String> {
+        self.per_mille.map(|rate| rate.as_f64().to_string().replace('.', ","))
+    }
+
+    /// How it is taxed, in a sentence.
+    #[must_use]
+    pub fn vat(&self) -> String {
+        match self.vat_rate {
+            VatRate::Standard25 | VatRate::Reduced12 | VatRate::Reduced6 => {
+                format!("Mervärdesskatt tillkommer med {}\u{a0}procent.", self.vat_rate.percent())
+            }
+            VatRate::Zero | VatRate::Exempt | VatRate::OutsideScope => "Mervärdesskatt tas inte ut.".to_owned(),
+        }
+    }
+}
+
+impl Facts {
+    /// Readable examples of every fact, for previews and documentation.
+    #[must_use]
+    pub fn example() -> Self {
+        let party = |name: &str, org_number: &str, address_line: &str| Party {
+            name: name.to_owned(),
+            org_number: Some(org_number.to_owned()),
+            address_line: Some(address_line.to_owned()),
+            postal_code: Some("123\u{a0}45".to_owned()),
+            city: Some("Exempelstad".to_owned()),
+        };
+        let day = |year, month, day| NaiveDate::from_ymd_opt(year, month, day).unwrap_or_default();
+        Self {
+            network: party("Nationella nätverket för samordningsförbund", "802599-0006", "Nätverksgatan 1"),
+            counterparty: party("Samordningsförbundet Exempel", "222000-9878", "Exempelgatan 1"),
+            activity: Some(Activity {
+                name: "Exempelverksamheten".to_owned(),
+                purpose: Some("att pröva hur avtalet ser ut".to_owned()),
+                goal: Some("att alla avtal ser likadana ut".to_owned()),
+            }),
+            agreement: Agreement {
+                number: Some("2027-0042".to_owned()),
+                starts_on: day(2027, 1, 1),
+                ends_on: Some(day(2027, 12, 31)),
+                notice_months: 3,
+                renewal_months: Some(12),
+            },
+            fee: Some(Fee {
+                basis: FeeBasis::FixedPerYear,
+                amount: Some(Money(2_000_000)),
+                per_mille: None,
+                vat_rate: VatRate::Standard25,
+            }),
+        }
+    }
+}

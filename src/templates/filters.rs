@@ -1,0 +1,93 @@
+//! Filters: how a text writes a value, as `{{ agreement.starts_on | datum }}`.
+
+use super::{ParameterType, parameters::Datum};
+use crate::swedish::{self, Gender};
+
+/// A filter.
+#[derive(Debug)]
+pub struct Filter {
+    /// Its name in texts.
+    pub name: &'static str,
+    /// What it takes.
+    pub takes: &'static [ParameterType],
+    /// The words that may stand in parentheses after it.
+    pub options: &'static [&'static str],
+    /// What it does, in Swedish.
+    pub label: &'static str,
+    /// What it does, in English.
+    pub description: &'static str,
+    /// How it is written.
+    pub example: &'static str,
+    /// What the example shows.
+    pub shows: &'static str,
+    pub(super) write: fn(&Datum, &str) -> Option<String>,
+}
+
+/// Every filter.
+pub const ALL: &[Filter] = &[
+    Filter {
+        name: "datum",
+        takes: &[ParameterType::Date],
+        options: &[],
+        label: "Skriver en dag med ord",
+        description: "Writes a day as contracts do; without it, a day is written 2027-01-01",
+        example: "{{ agreement.starts_on | datum }}",
+        shows: "den 1 januari 2027",
+        write: |datum, _| match datum {
+            Datum::Date(day) => Some(swedish::date(*day)),
+            _ => None,
+        },
+    },
+    Filter {
+        name: "kronor",
+        takes: &[ParameterType::Money],
+        options: &[],
+        label: "Skriver ett belopp med kr efter",
+        description: "Writes an amount with kr after it; without it, an amount is written 20 000,00",
+        example: "{{ fee.amount | kronor }}",
+        shows: "20\u{a0}000,00\u{a0}kr",
+        write: |datum, _| match datum {
+            Datum::Money(amount) => Some(format!("{}\u{a0}kr", swedish::kronor(*amount))),
+            _ => None,
+        },
+    },
+    Filter {
+        name: "tal_i_ord",
+        takes: &[ParameterType::Integer, ParameterType::Money],
+        options: &["en", "ett"],
+        label: "Skriver ett tal eller ett belopp med bokstäver",
+        description: "Writes a number or an amount in words; (\"en\") or (\"ett\"), which is the default, is the gender of what is counted",
+        example: "{{ agreement.notice_months | tal_i_ord(\"en\") }}",
+        shows: "tre",
+        write: |datum, option| match datum {
+            Datum::Integer(number) => {
+                let words = swedish::in_words(number.unsigned_abs(), if option == "en" { Gender::Common } else { Gender::Neuter });
+                Some(if *number < 0 { format!("minus {words}") } else { words })
+            }
+            Datum::Money(amount) => {
+                let words = swedish::kronor_in_words(*amount);
+                Some(if amount.0 < 0 { format!("minus {words}") } else { words })
+            }
+            _ => None,
+        },
+    },
+    Filter {
+        name: "manader",
+        takes: &[ParameterType::Integer],
+        options: &[],
+        label: "Skriver ett antal månader",
+        description: "Writes a number of months with the noun: 1 månad, 3 månader",
+        example: "{{ agreement.notice_months | manader }}",
+        shows: "3\u{a0}månader",
+        write: |datum, _| match datum {
+            Datum::Integer(number) => Some(swedish::months(*number)),
+            _ => None,
+        },
+    },
+];
+
+/// The filter of this name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Filter> {
+    ALL.iter().find(|filter| filter.name == name)
+}

@@ -1,0 +1,419 @@
+//! The language of texts: of MiniJinja's, only placeholders, filters, comparisons and `if`, checked in its syntax tree before anything is run.
+//!
+//! Nothing in it repeats, calls, defines or reaches for another text, so that a text is as long to render as it is to read. Every
+//! value has a type, so that what would fail only when some agreement is made is found when the text is saved, whatever branch it
+//! stands in.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use minijinja::{
+    machinery::{
+        Span, Token,
+        ast::{BinOpKind, CallArg, Compare, CompareOpKind, Expr, Filter, GetAttr, IfExpr, Stmt, Test, UnaryOpKind, Var},
+        parse, tokenize,
+    },
+    value::ValueKind,
+};
+
+use super::{Parameter, ParameterType, filters, placeholders};
+
+/// The longest text, in bytes.
+pub const LONGEST: usize = 200_000;
+/// The most lines of one.
+const LINES: usize = 10_000;
+/// The most words and signs within a pair of braces: what is nested or chained deeper would use up the stack.
+const TAG: usize = 100;
+/// The most branches of all conditions, for the same reason.
+const BRANCHES: usize = 200;
+/// Stands in rendered text for a line break within a value, and so in no text itself.
+pub const BREAK: char = '\u{e000}';
+
+/// What is wrong with a text, where.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Finding {
+    /// Counted from 1; 0: the text as a whole.
+    pub line: usize,
+    /// What is wrong and what to write instead.
+    pub message: String,
+}
+
+impl std::fmt::Display for Finding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.line > 0 {
+            write!(f, "line {}: ", self.line)?;
+        }
+        f.write_str(&self.message)
+    }
+}
+
+/// What a look at a text brings to light.
+#[derive(Debug, Default)]
+pub struct Reading {
+    /// All that is wrong, in order of lines.
+    pub findings: Vec<Finding>,
+    /// The declared parameters that it uses.
+    pub used: BTreeSet<String>,
+    /// Whether it was read to its end, so that what is not in `used` is not used.
+    pub is_whole: bool,
+}
+
+/// Reads a text that may use these parameters.
+#[must_use]
+pub fn read(body: &str, declared: &[Parameter]) -> Reading {
+    let mut reader = Reader {
+        body,
+        declared: declared.iter().map(|parameter| (parameter.name.as_str(), parameter.kind)).collect(),
+        reading: Reading::default(),
+    };
+    reader.run();
+    reader.reading.findings.sort();
+    reader.reading.findings.dedup();
+    reader.reading
+}
+
+/// What an expression is; null: something that was found to be wrong already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shape {
+    One(ParameterType),
+    /// A group of placeholders, as `member`: it can be asked for, and not be shown.
+    Group(&'static str),
+    /// Either of two things, fit for a condition alone.
+    Mixed,
+}
+
+struct Reader<'b> {
+    body: &'b str,
+    declared: BTreeMap<&'b str, ParameterType>,
+    reading: Reading,
+}
+
+impl<'b> Reader<'b> {
+    fn run(&mut self) {
+        if !self.is_readable() || !self.has_plain_tags() {
+            return;
+        }
+        match parse(self.body, "text", Default::default()) {
+            Ok(tree) => {
+                self.statement(&tree);
+                self.reading.is_whole = true;
+            }
+            Err(error) => self.syntax(&error),
+        }
+    }
+
+    fn find(&mut self, line: usize, message: impl Into<String>) {
+        self.reading.findings.push(Finding { line, message: message.into() });
+    }
+
+    fn find_at(&mut self, span: Span, message: impl Into<String>) {
+        // The span's own line ends at 65535.
+        let before = self.body.get(..span.start_offset as usize).unwrap_or_default();
+        self.find(before.matches('\n').count() + 1, message);
+    }
+
+    fn syntax(&mut self, error: &minijinja::Error) {
+        let why = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
+        self.find(error.line().unwrap_or_default(), format!("can't be read: {why}"));
+    }
+
+    fn is_readable(&mut self) -> bool {
+        let body = self.body;
+        if body.len() > LONGEST {
+            self.find(0, format!("must not be longer than {} kB", LONGEST / 1000));
+        } else if body.matches('\n').count() >= LINES {
+            self.find(0, format!("must not have more than {LINES} lines"));
+        } else if body.trim().is_empty() {
+            self.find(0, "must not be empty");
+        } else {
+            let is_strange = |char: char| char.is_control() && !matches!(char, '\n' | '\r' | '\t') || char == BREAK;
+            for (place, line) in body.lines().enumerate().filter(|(_, line)| line.contains(is_strange)) {
+                let char = line.chars().find(|char| is_strange(*char)).unwrap_or(BREAK);
+                self.find(place + 1, format!("has the control character U+{:04X}", u32::from(char)));
+            }
+        }
+        self.reading.findings.is_empty()
+    }
+
+    /// Looks at the text before it is parsed: for what the language leaves out, and for what would be too deep to parse.
+    fn has_plain_tags(&mut self) -> bool {
+        let (mut length, mut branches, mut is_first) = (0, 0, false);
+        for token in tokenize(self.body, false, Default::default()) {
+            let (token, span) = match token {
+                Ok(token) => token,
+                Err(error) => {
+                    self.syntax(&error);
+                    return false;
+                }
+            };
+            length += 1;
+            match token {
+                Token::TemplateData(_) | Token::VariableStart | Token::BlockStart => length = 0,
+                Token::Ident(word) if is_first => {
+                    branches += usize::from(["if", "elif"].contains(&word));
+                    if !["if", "elif", "else", "endif"].contains(&word) {
+                        self.find_at(
+                            span,
+                            format!("has {{% {} %}}; of statements, texts have if, elif, else and endif alone", shortened(word)),
+                        );
+                    }
+                }
+                _ => {}
+            }
+            is_first = matches!(token, Token::BlockStart);
+            if length == TAG {
+                self.find_at(span, format!("has more than {TAG} words and signs within one pair of braces"));
+            }
+        }
+        if branches > BRANCHES {
+            self.find(0, format!("must not have more than {BRANCHES} conditions"));
+        }
+        self.reading.findings.is_empty()
+    }
+
+    fn statement(&mut self, statement: &Stmt<'b>) {
+        match statement {
+            Stmt::Template(template) => self.statements(&template.children),
+            Stmt::EmitRaw(_) => {}
+            Stmt::EmitExpr(emit) => match self.shape(&emit.expr) {
+                Some(Shape::Group(group)) => {
+                    let fields = fields_of(group);
+                    self.find_at(emit.span(), format!("{group} can't be shown as a whole; choose one of {fields}"));
+                }
+                Some(Shape::Mixed) => self.find_at(emit.span(), "shows either of two things that are not alike; let an if decide"),
+                Some(Shape::One(_)) | None => {}
+            },
+            Stmt::IfCond(condition) => {
+                self.shape(&condition.expr);
+                self.statements(&condition.true_body);
+                self.statements(&condition.false_body);
+            }
+            // None of them gets past the look at the tags.
+            _ => self.find(0, "has a statement that texts don't have"),
+        }
+    }
+
+    fn statements(&mut self, statements: &[Stmt<'b>]) {
+        for statement in statements {
+            self.statement(statement);
+        }
+    }
+
+    fn shape(&mut self, expression: &Expr<'b>) -> Option<Shape> {
+        match expression {
+            Expr::Var(var) => self.variable(var, var.span()),
+            Expr::GetAttr(attribute) => self.attribute(attribute, attribute.span()),
+            Expr::Filter(filter) => self.filter(filter, filter.span()),
+            Expr::Test(test) => self.test(test, test.span()),
+            Expr::IfExpr(choice) => self.choice(choice),
+            Expr::Compare(compare) => self.compare(compare, compare.span()),
+            Expr::Const(constant) => match constant.value.kind() {
+                ValueKind::String => Some(Shape::One(ParameterType::Text)),
+                ValueKind::Bool => Some(Shape::One(ParameterType::Boolean)),
+                ValueKind::Number if constant.value.is_integer() && i32::try_from(constant.value.clone()).is_ok() => {
+                    Some(Shape::One(ParameterType::Integer))
+                }
+                _ => {
+                    self.find_at(
+                        constant.span(),
+                        format!(
+                            "has the constant {}; texts have texts, whole numbers, true and false",
+                            shortened(&constant.value.to_string())
+                        ),
+                    );
+                    None
+                }
+            },
+            Expr::UnaryOp(operation) => {
+                let shape = self.shape(&operation.expr);
+                match operation.op {
+                    UnaryOpKind::Not => Some(Shape::One(ParameterType::Boolean)),
+                    UnaryOpKind::Neg => self.whole_numbers(&[shape], operation.span()),
+                }
+            }
+            Expr::BinOp(operation) => {
+                let (left, right) = (self.shape(&operation.left), self.shape(&operation.right));
+                match operation.op {
+                    BinOpKind::ScAnd | BinOpKind::ScOr => Some(either(left?, right?)),
+                    BinOpKind::Add | BinOpKind::Sub | BinOpKind::Mul => self.whole_numbers(&[left, right], operation.span()),
+                    BinOpKind::Eq | BinOpKind::Ne | BinOpKind::Lt | BinOpKind::Lte | BinOpKind::Gt | BinOpKind::Gte => {
+                        let is_ordered = !matches!(operation.op, BinOpKind::Eq | BinOpKind::Ne);
+                        self.alike((&operation.left, left), (&operation.right, right), is_ordered, operation.span());
+                        Some(Shape::One(ParameterType::Boolean))
+                    }
+                    BinOpKind::Div | BinOpKind::FloorDiv | BinOpKind::Rem | BinOpKind::Pow | BinOpKind::Concat | BinOpKind::In => {
+                        self.find_at(operation.span(), "has a sign that texts don't have; they have + - * == != < <= > >= and, or, not");
+                        None
+                    }
+                }
+            }
+            Expr::Slice(_) | Expr::GetItem(_) | Expr::Call(_) | Expr::List(_) | Expr::Tuple(_) | Expr::Map(_) => {
+                let what = expression.description();
+                let what = if matches!(expression, Expr::Slice(_) | Expr::GetItem(_)) { "subscript in brackets" } else { what };
+                self.find_at(
+                    expression.span(),
+                    format!("has a {what}, which texts don't have; they show parameters and built-in placeholders"),
+                );
+                None
+            }
+        }
+    }
+
+    fn variable(&mut self, var: &Var<'b>, span: Span) -> Option<Shape> {
+        if let Some(kind) = self.declared.get(var.id) {
+            self.reading.used.insert(var.id.to_owned());
+            return Some(Shape::One(*kind));
+        }
+        if let Some(placeholder) = placeholders::all().iter().find(|placeholder| placeholder.group == var.id) {
+            return Some(Shape::Group(placeholder.group));
+        }
+        self.find_at(span, format!("{} is neither declared nor built in", shortened(var.id)));
+        None
+    }
+
+    fn attribute(&mut self, attribute: &GetAttr<'b>, span: Span) -> Option<Shape> {
+        match self.shape(&attribute.expr)? {
+            Shape::Group(group) => match placeholders::find(group, attribute.name) {
+                Some(placeholder) => Some(Shape::One(placeholder.kind)),
+                None => {
+                    let name = shortened(attribute.name);
+                    self.find_at(span, format!("{group}.{name} is not built in; there are {}", fields_of(group)));
+                    None
+                }
+            },
+            Shape::One(_) | Shape::Mixed => {
+                self.find_at(span, format!("reaches for .{} of a value, which has no parts", shortened(attribute.name)));
+                None
+            }
+        }
+    }
+
+    fn filter(&mut self, filter: &Filter<'b>, span: Span) -> Option<Shape> {
+        let shape = filter.expr.as_ref().and_then(|expression| self.shape(expression));
+        let Some(found) = filters::find(filter.name) else {
+            let names: Vec<_> = filters::ALL.iter().map(|filter| filter.name).collect();
+            self.find_at(span, format!("there is no filter {}; there are {}", shortened(filter.name), names.join(", ")));
+            return None;
+        };
+        let is_option = |argument: &CallArg<'_>| match argument {
+            CallArg::Pos(Expr::Const(constant)) => constant.value.as_str().is_some_and(|word| found.options.contains(&word)),
+            _ => false,
+        };
+        if filter.args.len() > usize::from(!found.options.is_empty()) || !filter.args.iter().all(is_option) {
+            let options = match found.options {
+                [] => "nothing in parentheses".to_owned(),
+                options => format!("one of \"{}\" in parentheses, or nothing", options.join("\", \"")),
+            };
+            self.find_at(span, format!("the filter {} takes {options}", found.name));
+        }
+        match shape? {
+            Shape::One(kind) if found.takes.contains(&kind) => Some(Shape::One(ParameterType::Text)),
+            shape => {
+                let takes: Vec<_> = found.takes.iter().map(|kind| noun(*kind)).collect();
+                let given = match shape {
+                    Shape::One(kind) => noun(kind),
+                    Shape::Group(_) => "a group of placeholders",
+                    Shape::Mixed => "either of two things",
+                };
+                self.find_at(span, format!("the filter {} takes {}, and is given {given}", found.name, takes.join(" or ")));
+                None
+            }
+        }
+    }
+
+    fn test(&mut self, test: &Test<'b>, span: Span) -> Option<Shape> {
+        self.shape(&test.expr);
+        if !["defined", "undefined", "none"].contains(&test.name) || !test.args.is_empty() {
+            self.find_at(span, format!("there is no test {}; there are defined, undefined and none", shortened(test.name)));
+        }
+        Some(Shape::One(ParameterType::Boolean))
+    }
+
+    fn choice(&mut self, choice: &IfExpr<'b>) -> Option<Shape> {
+        self.shape(&choice.test_expr);
+        let one = self.shape(&choice.true_expr);
+        match &choice.false_expr {
+            Some(other) => {
+                let other = self.shape(other);
+                Some(either(one?, other?))
+            }
+            None => one,
+        }
+    }
+
+    fn compare(&mut self, compare: &Compare<'b>, span: Span) -> Option<Shape> {
+        let mut left = (&compare.expr, self.shape(&compare.expr));
+        for operand in &compare.ops {
+            let right = (&operand.expr, self.shape(&operand.expr));
+            match operand.op {
+                CompareOpKind::In | CompareOpKind::NotIn => self.find_at(span, "has in, which texts don't have; compare with =="),
+                CompareOpKind::Eq | CompareOpKind::Ne => self.alike(left, right, false, span),
+                CompareOpKind::Lt | CompareOpKind::Lte | CompareOpKind::Gt | CompareOpKind::Gte => self.alike(left, right, true, span),
+            }
+            left = right;
+        }
+        Some(Shape::One(ParameterType::Boolean))
+    }
+
+    /// What is compared must be of one type; and in order only what has one.
+    fn alike(&mut self, one: (&Expr<'b>, Option<Shape>), other: (&Expr<'b>, Option<Shape>), is_ordered: bool, span: Span) {
+        use ParameterType::{Boolean, Text};
+        match (one.1, other.1) {
+            (None, _) | (_, None) => {}
+            (Some(Shape::One(left)), Some(Shape::One(right))) if left == right => {
+                if is_ordered && [Text, Boolean].contains(&left) {
+                    self.find_at(span, "asks which of two is greater that have no order; compare with == or !=");
+                }
+                self.word(one.0, other.0, span);
+                self.word(other.0, one.0, span);
+            }
+            (Some(Shape::One(left)), Some(Shape::One(right))) => {
+                self.find_at(span, format!("compares {} with {}", noun(left), noun(right)));
+            }
+            _ => self.find_at(span, "compares what is no single value"),
+        }
+    }
+
+    /// A placeholder that may be one of some words alone is compared with one of them.
+    fn word(&mut self, placeholder: &Expr<'b>, constant: &Expr<'b>, span: Span) {
+        let (Expr::GetAttr(attribute), Expr::Const(constant)) = (placeholder, constant) else { return };
+        let Expr::Var(group) = &attribute.expr else { return };
+        let words = placeholders::find(group.id, attribute.name).map_or(&[][..], |placeholder| placeholder.words);
+        let word = constant.value.as_str().unwrap_or_default();
+        if !words.is_empty() && !words.contains(&word) {
+            self.find_at(span, format!("{}.{} is never {}; it is one of {}", group.id, attribute.name, shortened(word), words.join(", ")));
+        }
+    }
+
+    fn whole_numbers(&mut self, shapes: &[Option<Shape>], span: Span) -> Option<Shape> {
+        if shapes.iter().flatten().any(|shape| *shape != Shape::One(ParameterType::Integer)) {
+            self.find_at(span, "reckons with something else than whole numbers");
+            return None;
+        }
+        Some(Shape::One(ParameterType::Integer))
+    }
+}
+
+fn either(one: Shape, other: Shape) -> Shape {
+    if one == other { one } else { Shape::Mixed }
+}
+
+fn fields_of(group: &str) -> String {
+    let fields = placeholders::all().iter().filter(|placeholder| placeholder.group == group);
+    fields.map(placeholders::Placeholder::name).collect::<Vec<_>>().join(", ")
+}
+
+/// What a type is called in messages.
+fn noun(kind: ParameterType) -> &'static str {
+    match kind {
+        ParameterType::Text => "text",
+        ParameterType::Date => "a day",
+        ParameterType::Money => "an amount",
+        ParameterType::Integer => "a whole number",
+        ParameterType::Boolean => "a yes or no",
+    }
+}
+
+/// A word of the text's author, fit for a message.
+fn shortened(word: &str) -> String {
+    if word.chars().count() <= 60 { word.to_owned() } else { format!("{}…", word.chars().take(60).collect::<String>()) }
+}

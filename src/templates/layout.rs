@@ -1,0 +1,70 @@
+//! Layout: what stands around a text in its document, which is the same for a preview and for the agreement itself.
+
+use ::entity::kind::{AgreementKind, Direction};
+use chrono::NaiveDate;
+
+use super::facts::{Facts, Party};
+use crate::{documents::agreement as document, swedish};
+
+/// What a document is called, and what it is for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Heading {
+    /// The template's title.
+    pub title: String,
+    /// What it makes.
+    pub kind: AgreementKind,
+    /// Which way the money goes.
+    pub direction: Direction,
+    /// BCP 47, as `sv`.
+    pub language: String,
+}
+
+/// The document around a text that was rendered with these facts; `number` is null for a draft, whatever the facts call it.
+#[must_use]
+pub fn document(heading: Heading, number: Option<String>, facts: &Facts, body: String, dated: NaiveDate) -> document::Agreement {
+    let (ours, theirs) = match heading.kind {
+        AgreementKind::Participation => ("Nätverket", "Medlemmen"),
+        AgreementKind::Assignment => ("Uppdragsgivaren", "Uppdragstagaren"),
+        AgreementKind::Cooperation => ("Nätverket", "Samarbetsparten"),
+    };
+    document::Agreement {
+        parties: vec![side(ours, &facts.network), side(theirs, &facts.counterparty)],
+        terms: terms(heading.direction, facts),
+        title: heading.title,
+        number,
+        language: heading.language,
+        body,
+        dated,
+    }
+}
+
+fn side(role: &str, party: &Party) -> document::Party {
+    let town: Vec<&str> = [&party.postal_code, &party.city].into_iter().flatten().map(String::as_str).collect();
+    let town = (!town.is_empty()).then(|| town.join(" "));
+    document::Party {
+        role: role.to_owned(),
+        name: party.name.clone(),
+        org_number: party.org_number.clone(),
+        address: party.address_line.iter().cloned().chain(town).collect(),
+    }
+}
+
+fn terms(direction: Direction, facts: &Facts) -> Vec<(String, String)> {
+    let agreement = &facts.agreement;
+    let mut terms = Vec::new();
+    if let Some(activity) = &facts.activity {
+        terms.push(("Verksamhet", activity.name.clone()));
+    }
+    terms.push(("Gäller från", swedish::date(agreement.starts_on)));
+    let last = agreement.ends_on.map_or_else(|| "tills vidare".to_owned(), |day| format!("till och med {}", swedish::date(day)));
+    terms.push(("Gäller till", last));
+    if let Some(months) = agreement.renewal_months {
+        terms.push(("Förlängning", format!("{} i taget, om ingen säger upp avtalet i tid", swedish::months(months.into()))));
+    }
+    let notice = if agreement.notice_months == 0 { "ingen".to_owned() } else { swedish::months(agreement.notice_months.into()) };
+    terms.push(("Uppsägningstid", notice));
+    if let Some(fee) = facts.fee {
+        terms.push((if direction == Direction::Cost { "Ersättning" } else { "Avgift" }, fee.summary()));
+    }
+    terms.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}

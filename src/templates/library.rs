@@ -1,0 +1,193 @@
+//! The library in the box: the templates that come with the program, and how a register takes them in.
+
+use std::sync::LazyLock;
+
+use ::entity::{
+    activity,
+    id::{ActivityId, TemplateId},
+    kind::{AgreementKind, SubjectKind, TemplateState},
+    template,
+};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use serde::Deserialize;
+
+use super::{
+    Parameter, parameters as parse,
+    versions::{self, Snapshot},
+};
+use crate::{
+    audit::{self, Change},
+    auth::viewer::{Deed, Viewer},
+    database::Database,
+    error::{Error, Result},
+    swedish,
+};
+
+/// A template that comes with the program.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shelved {
+    /// Short name, unique.
+    pub slug: String,
+    /// Its title.
+    pub title: String,
+    /// What it makes.
+    pub kind: AgreementKind,
+    /// The slug of the activity that it is for; null: any.
+    pub activity: Option<String>,
+    /// What it asks for.
+    #[serde(default)]
+    pub parameters: Vec<Parameter>,
+    /// Markdown with placeholders.
+    #[serde(skip)]
+    pub body: String,
+}
+
+/// The language of all of them.
+const LANGUAGE: &str = "sv";
+
+/// Each file has its heading in TOML between two lines of `+++`, and then the text.
+const FILES: [&str; 6] = [
+    include_str!("../../assets/templates/deltagande-bip.md"),
+    include_str!("../../assets/templates/deltagande-indikatorer.md"),
+    include_str!("../../assets/templates/deltagande-stoppa-valdet.md"),
+    include_str!("../../assets/templates/uppdrag-projektledning.md"),
+    include_str!("../../assets/templates/uppdrag-konsult.md"),
+    include_str!("../../assets/templates/samarbetsavtal.md"),
+];
+
+/// The templates that come with the program.
+///
+/// # Errors
+/// INTERNAL when one of them is broken, which a test rules out.
+pub fn shelf() -> Result<&'static [Shelved]> {
+    static SHELF: LazyLock<Result<Vec<Shelved>, String>> = LazyLock::new(|| FILES.iter().map(|file| unpack(file)).collect());
+    SHELF.as_deref().map_err(|reason| Error::internal(std::io::Error::other(reason.clone())))
+}
+
+fn unpack(file: &str) -> Result<Shelved, String> {
+    let parts = file.strip_prefix("+++\n").and_then(|rest| rest.split_once("\n+++\n"));
+    let (heading, body) = parts.ok_or("a template of the box has no heading")?;
+    let shelved: Shelved = toml::from_str(heading).map_err(|cause| format!("a template of the box is broken: {cause}"))?;
+    Ok(Shelved { body: body.trim_start().to_owned(), ..shelved })
+}
+
+/// What became of a template.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It is new.
+    Added,
+    /// It has a new version, or its draft is changed.
+    Changed,
+    /// Its draft, whose text was there already, is published.
+    Published,
+    /// The register had it already.
+    Unchanged,
+}
+
+/// A template of the box, as the register has it now.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// Its slug.
+    pub slug: &'static str,
+    /// The version with the text of the box.
+    pub version: i32,
+    /// That version's state.
+    pub state: TemplateState,
+    /// What became of it.
+    pub fate: Fate,
+}
+
+/// Takes the templates of the box into the register. Where some version has the text of the box already, the box brings nothing new,
+/// so that a text that was developed further here is left alone; else the text becomes the draft of a next version. With
+/// `publish`, the draft with the text of the box is published as well.
+///
+/// # Errors
+/// FORBIDDEN unless the viewer keeps templates.
+pub async fn load(db: &Database, viewer: &Viewer, publish: bool) -> Result<Vec<Loaded>> {
+    viewer.require(Deed::KeepTemplates)?;
+    let mut change = audit::begin(db, viewer, "templatesLoad").await?;
+    let mut loaded = Vec::new();
+    for shelved in shelf()? {
+        loaded.push(take_in(&mut change, shelved, publish).await?);
+    }
+    change.commit().await?;
+    Ok(loaded)
+}
+
+async fn take_in(change: &mut Change, shelved: &'static Shelved, publish: bool) -> Result<Loaded> {
+    let activity = activity_of(change, shelved).await?;
+    let row = template::Entity::find().filter(template::Column::Slug.eq(&shelved.slug)).one(change.tx()).await?;
+    let (version, mut fate) = match row {
+        None => {
+            let row = template::Model {
+                id: TemplateId::new(),
+                slug: shelved.slug.clone(),
+                title_key: swedish::key(&shelved.title),
+                title: shelved.title.clone(),
+                kind: shelved.kind,
+                activity_id: activity,
+            };
+            (versions::add(change, row, LANGUAGE.to_owned(), shelved.body.clone(), &shelved.parameters).await?, Fate::Added)
+        }
+        Some(row) => {
+            let known = versions::all_of(change.tx(), row.id).await?;
+            let is_same = |version: &Snapshot| {
+                version.body == shelved.body && parse(&version.parameters).is_ok_and(|declared| declared == shelved.parameters)
+            };
+            let same = known.iter().rev().find(|version| is_same(version)).cloned();
+            let fate = assign_activity(change, row, activity).await?;
+            match (same, known.into_iter().next_back()) {
+                (Some(same), _) => (same, fate),
+                (None, Some(last)) => {
+                    let draft = versions::put_draft(change, last, None, shelved.body.clone(), &shelved.parameters).await?;
+                    (draft, Fate::Changed)
+                }
+                (None, None) => return Err(Error::conflict("NO_VERSION", format!("the template {} has no version", shelved.slug))),
+            }
+        }
+    };
+    let version = if publish && version.version.state == TemplateState::Draft {
+        if fate == Fate::Unchanged {
+            fate = Fate::Published;
+        }
+        versions::set_published(change, version).await?
+    } else {
+        version
+    };
+    Ok(Loaded { slug: &shelved.slug, version: version.version.version, state: version.version.state, fate })
+}
+
+async fn activity_of(change: &Change, shelved: &Shelved) -> Result<Option<ActivityId>> {
+    let Some(slug) = &shelved.activity else { return Ok(None) };
+    let found = activity::Entity::find().filter(activity::Column::Slug.eq(slug)).one(change.tx()).await?;
+    Ok(found.map(|row| row.id))
+}
+
+/// A template that was taken in before there was its activity gets it now.
+async fn assign_activity(change: &mut Change, before: template::Model, activity: Option<ActivityId>) -> Result<Fate> {
+    if before.activity_id.is_some() || activity.is_none() {
+        return Ok(Fate::Unchanged);
+    }
+    let after = template::Model { activity_id: activity, ..before.clone() };
+    audit::replace(change, after.clone()).await?;
+    change.record(SubjectKind::Template, after.id, Some(&before), Some(&after))?;
+    Ok(Fate::Changed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{error::Faults, templates::rendering};
+
+    #[test]
+    fn every_text_of_the_box_is_fit_to_be_published() {
+        let shelf = shelf().unwrap();
+        assert_eq!(shelf.len(), FILES.len());
+        for shelved in shelf {
+            let mut faults = Faults::default();
+            rendering::check(&shelved.body, &shelved.parameters, &mut faults);
+            assert_eq!(faults.into_inner(), [], "{}", shelved.slug);
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! Parameters: what a version declares that it asks for, and the values that somebody gives.
+
+use std::collections::BTreeSet;
+
+use ::entity::money::Money;
+use chrono::{Datelike, NaiveDate};
+use serde_json::{Map, Value};
+
+use super::{Parameter, ParameterType, placeholders};
+use crate::error::{Faults, LINE, TEXT};
+
+/// The most parameters that a version declares.
+const MOST: usize = 100;
+/// The longest name of one, in characters.
+const NAME: usize = 60;
+/// The largest whole number, which has no more digits than anybody would read.
+const LARGEST: i64 = 1_000_000_000_000;
+
+/// A value that a text shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Datum {
+    /// Text, which may have line breaks.
+    Text(String),
+    /// A day.
+    Date(NaiveDate),
+    /// Kronor.
+    Money(Money),
+    /// A whole number.
+    Integer(i64),
+    /// Yes or no.
+    Boolean(bool),
+}
+
+impl Datum {
+    /// What the value is.
+    #[must_use]
+    pub fn kind(&self) -> ParameterType {
+        match self {
+            Self::Text(_) => ParameterType::Text,
+            Self::Date(_) => ParameterType::Date,
+            Self::Money(_) => ParameterType::Money,
+            Self::Integer(_) => ParameterType::Integer,
+            Self::Boolean(_) => ParameterType::Boolean,
+        }
+    }
+}
+
+/// A parameter with its value; null: nobody gave one, and it may be left out.
+pub type Filled<'d> = (&'d Parameter, Option<Datum>);
+
+/// Notes whatever is wrong with the declared parameters, as `<path>.2.name`.
+pub fn check(declared: &[Parameter], path: &str, faults: &mut Faults) {
+    faults.expect(declared.len() <= MOST, path, &format!("must be at most {MOST}"));
+    let mut names = BTreeSet::new();
+    for (place, parameter) in declared.iter().take(MOST).enumerate() {
+        let path = |field: &str| format!("{path}.{place}.{field}");
+        match check_name(&parameter.name) {
+            Err(reason) => faults.add(path("name"), reason),
+            Ok(()) if !names.insert(parameter.name.as_str()) => faults.add(path("name"), format!("is declared twice: {}", parameter.name)),
+            Ok(()) => {}
+        }
+        faults.text(&path("label"), &parameter.label, LINE);
+        if let Some(Err(reason)) =
+            parameter.default.as_ref().filter(|default| !default.is_null()).map(|default| read(parameter.kind, default))
+        {
+            faults.add(path("default"), reason);
+        }
+    }
+}
+
+/// Words that the template language keeps for itself.
+const KEPT: [&str; 30] = [
+    "and", "or", "not", "in", "is", "if", "elif", "else", "endif", "for", "endfor", "set", "with", "do", "raw", "endraw", "block", "macro",
+    "call", "filter", "import", "include", "extends", "true", "false", "none", "True", "False", "None", "loop",
+];
+
+fn check_name(name: &str) -> Result<(), String> {
+    let is_identifier = name.starts_with(|char: char| char.is_ascii_alphabetic() || char == '_')
+        && name.len() <= NAME
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    if !is_identifier {
+        return Err(format!(
+            "is no name for a parameter; begin with a letter and go on with letters a to z, digits and underscores, at most {NAME}"
+        ));
+    }
+    if KEPT.contains(&name) {
+        return Err(format!("must not be {name}, which is a word of the template language"));
+    }
+    if placeholders::is_group(name) {
+        return Err(format!("must not be {name}, which is built in"));
+    }
+    Ok(())
+}
+
+/// The value of each declared parameter: as given, or its default. Notes every missing, unknown and ill-typed one as `<path>.<name>`.
+pub fn fill<'d>(declared: &'d [Parameter], given: &Map<String, Value>, path: &str, faults: &mut Faults) -> Vec<Filled<'d>> {
+    for name in given.keys().filter(|name| declared.iter().all(|parameter| parameter.name != **name)) {
+        let names: Vec<_> = declared.iter().map(|parameter| parameter.name.as_str()).collect();
+        let known = if names.is_empty() { "there are none".to_owned() } else { format!("there are {}", names.join(", ")) };
+        faults.add(format!("{path}.{}", name.chars().take(NAME).collect::<String>()), format!("is no parameter of this text; {known}"));
+    }
+    declared
+        .iter()
+        .map(|parameter| {
+            let path = format!("{path}.{}", parameter.name);
+            let is_given = |value: &&Value| !value.is_null();
+            let value = given.get(&parameter.name).filter(is_given).or(parameter.default.as_ref().filter(is_given));
+            let datum = match value.map(|value| read(parameter.kind, value)) {
+                None => None,
+                Some(Ok(Datum::Text(text))) if text.is_empty() => None,
+                Some(Ok(datum)) => Some(datum),
+                Some(Err(reason)) => {
+                    faults.add(path.as_str(), reason);
+                    return (parameter, None);
+                }
+            };
+            faults.expect(datum.is_some() || !parameter.required, &path, "is missing");
+            (parameter, datum)
+        })
+        .collect()
+}
+
+/// A value as it stands in JSON.
+fn read(kind: ParameterType, value: &Value) -> Result<Datum, String> {
+    match (kind, value) {
+        (ParameterType::Text, Value::String(text)) if text.chars().count() > TEXT => {
+            Err(format!("must not be longer than {TEXT} characters"))
+        }
+        (ParameterType::Text, Value::String(text)) => Ok(Datum::Text(text.trim().to_owned())),
+        (ParameterType::Text, _) => Err("must be a text".to_owned()),
+        (ParameterType::Date, _) => {
+            let day = value.as_str().filter(|text| text.len() == 10).and_then(|text| text.parse::<NaiveDate>().ok());
+            let day = day.filter(|day| (1900..=2999).contains(&day.year()));
+            day.map(Datum::Date).ok_or_else(|| "is not a day; write it as \"2027-01-31\"".to_owned())
+        }
+        (ParameterType::Money, Value::String(text)) => {
+            text.parse().map(Datum::Money).map_err(|reason: ::entity::money::NotMoney| reason.to_string())
+        }
+        (ParameterType::Money, _) => Err("must be kronor in quotes, as \"26800.00\"".to_owned()),
+        (ParameterType::Integer, _) => {
+            let number = value.as_i64().filter(|number| (-LARGEST..=LARGEST).contains(number));
+            number.map(Datum::Integer).ok_or_else(|| "must be a whole number without quotes".to_owned())
+        }
+        (ParameterType::Boolean, Value::Bool(value)) => Ok(Datum::Boolean(*value)),
+        (ParameterType::Boolean, _) => Err("must be true or false, without quotes".to_owned()),
+    }
+}
+
+/// A value for each declared parameter, for trying a text that nobody has given any: the defaults, and else an example of its type.
+#[must_use]
+pub fn examples(declared: &[Parameter]) -> Vec<Filled<'_>> {
+    let example = |parameter: &Parameter| {
+        let default = parameter.default.as_ref().filter(|default| !default.is_null());
+        default.and_then(|default| read(parameter.kind, default).ok()).unwrap_or_else(|| match parameter.kind {
+            ParameterType::Text => Datum::Text("Exempel".to_owned()),
+            ParameterType::Date => Datum::Date(NaiveDate::default()),
+            ParameterType::Money => Datum::Money(Money(100)),
+            ParameterType::Integer => Datum::Integer(1),
+            ParameterType::Boolean => Datum::Boolean(true),
+        })
+    };
+    declared.iter().map(|parameter| (parameter, Some(example(parameter)))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn parameter(name: &str, kind: ParameterType, required: bool, default: Option<Value>) -> Parameter {
+        Parameter { name: name.into(), label: "Fråga".into(), kind, required, default }
+    }
+
+    fn faults(found: impl FnOnce(&mut Faults)) -> Vec<String> {
+        let mut faults = Faults::default();
+        found(&mut faults);
+        faults.into_inner().into_iter().map(|fault| format!("{} {}", fault.path, fault.message)).collect()
+    }
+
+    #[test]
+    fn every_bad_declaration_is_named() {
+        let text = |name: &str| parameter(name, ParameterType::Text, true, None);
+        let mut silent = text("silent");
+        silent.label = " ".into();
+        let declared = [
+            text("good_1"),
+            text("good_1"),
+            text("1st"),
+            text("två"),
+            text("member"),
+            text("endif"),
+            parameter("n", ParameterType::Integer, true, Some(json!("14"))),
+            silent,
+            parameter("d", ParameterType::Date, false, Some(Value::Null)),
+        ];
+        let found = faults(|faults| check(&declared, "input.parameters", faults));
+        let paths: Vec<_> = found.iter().map(|fault| fault.split(' ').next().unwrap_or_default()).collect();
+        let at = |place: usize, field: &str| format!("input.parameters.{place}.{field}");
+        assert_eq!(paths, [at(1, "name"), at(2, "name"), at(3, "name"), at(4, "name"), at(5, "name"), at(6, "default"), at(7, "label")]);
+    }
+
+    #[test]
+    fn values_are_taken_or_all_that_is_wrong_is_named() {
+        use ParameterType::{Boolean, Date, Integer, Money as Kronor, Text};
+        let declared = [
+            parameter("days", Integer, true, Some(json!(14))),
+            parameter("note", Text, false, None),
+            parameter("from", Date, true, None),
+            parameter("cap", Kronor, true, None),
+            parameter("material", Boolean, true, None),
+        ];
+        let take = |given: Value, faults: &mut Faults| {
+            let filled = fill(&declared, given.as_object().unwrap(), "parameters", faults);
+            filled.into_iter().map(|(_, datum)| datum).collect::<Vec<_>>()
+        };
+        let mut none = Faults::default();
+        let filled = take(json!({ "from": "2027-01-31", "cap": "5000", "material": false, "note": null, "days": null }), &mut none);
+        assert!(none.is_empty());
+        assert_eq!(filled[..2], [Some(Datum::Integer(14)), None]);
+        assert_eq!(filled[3..], [Some(Datum::Money(Money(500_000))), Some(Datum::Boolean(false))]);
+        let found = faults(|faults| {
+            take(json!({ "days": 1.5, "note": 7, "from": "2027-02-30", "cap": 5000, "extra": 1 }), faults);
+        });
+        insta::assert_snapshot!(found.join("\n"), @r#"
+        parameters.extra is no parameter of this text; there are days, note, from, cap, material
+        parameters.days must be a whole number without quotes
+        parameters.note must be a text
+        parameters.from is not a day; write it as "2027-01-31"
+        parameters.cap must be kronor in quotes, as "26800.00"
+        parameters.material is missing
+        "#);
+    }
+}

@@ -1,0 +1,224 @@
+//! Placeholders: what every text may show without declaring it, each with its words and where its value is from.
+
+use std::sync::LazyLock;
+
+use ::entity::kind::FeeBasis;
+
+use super::{
+    ParameterType,
+    facts::{Facts, Party},
+    parameters::Datum,
+};
+
+/// A built-in placeholder.
+#[derive(Debug)]
+pub struct Placeholder {
+    /// What it is part of: `member`.
+    pub group: &'static str,
+    /// Its name within: `org_number`.
+    pub field: &'static str,
+    /// What it shows.
+    pub kind: ParameterType,
+    /// Whether it may be unknown, so that a text should ask with `{% if … %}` first.
+    pub optional: bool,
+    /// The only texts that it may be; empty: any.
+    pub words: &'static [&'static str],
+    /// What it is, in Swedish.
+    pub label: String,
+    /// What it is, in English.
+    pub description: String,
+    value: fn(&Facts) -> Option<Datum>,
+}
+
+impl Placeholder {
+    /// How it is written: `member.org_number`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{}.{}", self.group, self.field)
+    }
+
+    /// What it shows for these facts; null when that is not known.
+    #[must_use]
+    pub fn of(&self, facts: &Facts) -> Option<Datum> {
+        (self.value)(facts)
+    }
+}
+
+/// What stands for the number of an agreement that has none yet.
+pub const DRAFT: &str = "UTKAST";
+
+/// Every placeholder, in the order of the documentation.
+pub fn all() -> &'static [Placeholder] {
+    static ALL: LazyLock<Vec<Placeholder>> = LazyLock::new(table);
+    &ALL
+}
+
+/// Whether placeholders begin so: `member`.
+#[must_use]
+pub fn is_group(name: &str) -> bool {
+    all().iter().any(|placeholder| placeholder.group == name)
+}
+
+/// The placeholder of this group and field.
+#[must_use]
+pub fn find(group: &str, field: &str) -> Option<&'static Placeholder> {
+    all().iter().find(|placeholder| placeholder.group == group && placeholder.field == field)
+}
+
+fn text(text: &str) -> Datum {
+    Datum::Text(text.to_owned())
+}
+
+fn line(line: Option<&String>) -> Option<Datum> {
+    line.map(|line| text(line))
+}
+
+/// The placeholders of a party, found in the facts by the function in the last place.
+macro_rules! party {
+    ($group:literal, $owner:literal, $english:literal, $party:path) => {{
+        let party = |field, optional, label: &str, description: &str, value| Placeholder {
+            group: $group,
+            field,
+            kind: ParameterType::Text,
+            optional,
+            words: &[],
+            label: format!("{} {label}", $owner),
+            description: format!("{description} of {}", $english),
+            value,
+        };
+        [
+            party("name", false, "namn", "The name", |facts| Some(text(&$party(facts).name))),
+            party("org_number", true, "organisationsnummer", "The organisation number", |facts| line($party(facts).org_number.as_ref())),
+            party("address_line", true, "gatuadress eller box", "Street or box", |facts| line($party(facts).address_line.as_ref())),
+            party("postal_code", true, "postnummer", "The postal code", |facts| line($party(facts).postal_code.as_ref())),
+            party("city", true, "postort", "The postal town", |facts| line($party(facts).city.as_ref())),
+        ]
+    }};
+}
+
+fn network(facts: &Facts) -> &Party {
+    &facts.network
+}
+
+fn counterparty(facts: &Facts) -> &Party {
+    &facts.counterparty
+}
+
+fn table() -> Vec<Placeholder> {
+    use ParameterType::{Date, Integer, Money, Text};
+    let one = |group, field, kind, optional, label: &str, description: &str, value| Placeholder {
+        group,
+        field,
+        kind,
+        optional,
+        words: if field == "basis" { FeeBasis::WORDS } else { &[] },
+        label: label.to_owned(),
+        description: description.to_owned(),
+        value,
+    };
+    let mut all = Vec::new();
+    all.extend(party!("network", "Nätverkets", "the network, as the settings have it", network));
+    all.extend(party!("member", "Medlemmens", "the member that is the other party; the same as `counterparty`", counterparty));
+    all.extend(party!("counterparty", "Motpartens", "the other party, member or not", counterparty));
+    all.extend([
+        one(
+            "activity",
+            "name",
+            Text,
+            true,
+            "Verksamhetens namn",
+            "The name of the activity; `{% if activity %}` asks whether there is one",
+            |facts| Some(text(&facts.activity.as_ref()?.name)),
+        ),
+        one("activity", "purpose", Text, true, "Verksamhetens syfte", "The purpose of the activity", |facts| {
+            line(facts.activity.as_ref()?.purpose.as_ref())
+        }),
+        one("activity", "goal", Text, true, "Verksamhetens mål", "The goal of the activity", |facts| {
+            line(facts.activity.as_ref()?.goal.as_ref())
+        }),
+        one("agreement", "number", Text, false, "Avtalets nummer", "The number of the agreement; UTKAST while it is a draft", |facts| {
+            Some(text(facts.agreement.number.as_deref().unwrap_or(DRAFT)))
+        }),
+        one("agreement", "starts_on", Date, false, "Avtalets första dag", "The first day in force", |facts| {
+            Some(Datum::Date(facts.agreement.starts_on))
+        }),
+        one(
+            "agreement",
+            "ends_on",
+            Date,
+            true,
+            "Avtalets sista dag",
+            "The last day of the agreed term; unknown when it runs until further notice",
+            |facts| facts.agreement.ends_on.map(Datum::Date),
+        ),
+        one("agreement", "notice_months", Integer, false, "Uppsägningstid i månader", "Months of notice", |facts| {
+            Some(Datum::Integer(facts.agreement.notice_months.into()))
+        }),
+        one(
+            "agreement",
+            "renewal_months",
+            Integer,
+            true,
+            "Förlängning i månader",
+            "Months that it is prolonged by; unknown when it is not",
+            |facts| facts.agreement.renewal_months.map(|months| Datum::Integer(months.into())),
+        ),
+        one(
+            "fee",
+            "summary",
+            Text,
+            true,
+            "Avgiften i ord",
+            "The fee with what it is reckoned on; `{% if fee %}` asks whether there is one",
+            |facts| Some(Datum::Text(facts.fee?.summary())),
+        ),
+        one(
+            "fee",
+            "amount",
+            Money,
+            true,
+            "Avgiftens belopp",
+            "The amount, without VAT; unknown when the fee is reckoned per mille",
+            |facts| facts.fee?.amount.map(Datum::Money),
+        ),
+        one("fee", "per_mille", Text, true, "Avgiften i promille", "The rate in per mille; unknown when the fee is an amount", |facts| {
+            facts.fee?.rate().map(Datum::Text)
+        }),
+        one(
+            "fee",
+            "basis",
+            Text,
+            true,
+            "Vad avgiften räknas på",
+            "What the fee is reckoned on, a word for conditions: `{% if fee.basis == \"ONE_OFF\" %}`",
+            |facts| Some(text(facts.fee?.basis.word())),
+        ),
+        one("fee", "vat", Text, true, "Momsen i en mening", "How the fee is taxed, in a sentence", |facts| {
+            Some(Datum::Text(facts.fee?.vat()))
+        }),
+        one("fee", "vat_percent", Integer, true, "Momssats i procent", "The VAT rate in per cent; 0 when none is added", |facts| {
+            Some(Datum::Integer(facts.fee?.vat_rate.percent()))
+        }),
+    ]);
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_placeholder_shows_what_it_says() {
+        let example = Facts::example();
+        for placeholder in all() {
+            if let Some(datum) = placeholder.of(&example) {
+                assert_eq!(datum.kind(), placeholder.kind, "{}", placeholder.name());
+            }
+            assert!(placeholder.optional || placeholder.of(&Facts::default()).is_some(), "{}", placeholder.name());
+            assert!(std::ptr::eq(find(placeholder.group, placeholder.field).unwrap(), placeholder), "{}", placeholder.name());
+        }
+        let unknown: Vec<_> = all().iter().filter(|placeholder| placeholder.of(&example).is_none()).map(Placeholder::name).collect();
+        assert_eq!(unknown, ["fee.per_mille"]);
+        assert!(is_group("fee") && !is_group("fee.amount") && find("member", "phone").is_none());
+    }
+}

@@ -1,0 +1,106 @@
+//! Preview: a version's document as an agreement would have it, with examples for what the register would fill in.
+
+use std::collections::HashMap;
+
+use ::entity::{
+    activity,
+    id::{ActivityId, TemplateId, TemplateVersionId},
+    kind::{AgreementKind, Direction},
+    sparse::Sparse,
+    template, template_text, template_version,
+};
+use serde_json::Value;
+
+use super::{
+    Parameter, by_ids,
+    facts::{Activity, Facts, Party},
+    layout::{self, Heading},
+    parameters, rendering, texts_of, versions_by_ids,
+};
+use crate::{
+    activities,
+    auth::viewer::Viewer,
+    config::Network,
+    database::Database,
+    documents::agreement as document,
+    error::{Error, Result},
+};
+
+/// What a preview of a version is made of.
+#[derive(Clone, Debug)]
+pub struct Source {
+    heading: Heading,
+    activity: Option<Activity>,
+    body: String,
+    declared: Vec<Parameter>,
+}
+
+/// What previews of these versions are made of, for those that the viewer sees.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn sources(db: &Database, viewer: &Viewer, versions: &[TemplateVersionId]) -> Result<HashMap<TemplateVersionId, Source>> {
+    let versions = versions_by_ids(db, viewer, versions, &template_version::Model::every_column()).await?;
+    let ids: Vec<_> = versions.iter().map(|version| version.id).collect();
+    let mut texts = texts_of(db, &ids, &template_text::Model::every_column()).await?;
+    let ids: Vec<TemplateId> = versions.iter().map(|version| version.template_id).collect();
+    let templates = by_ids(db, viewer, &ids, &template::Model::every_column()).await?;
+    let templates: HashMap<_, _> = templates.into_iter().map(|row| (row.id, row)).collect();
+    let ids: Vec<ActivityId> = templates.values().filter_map(|template| template.activity_id).collect();
+    let found = if ids.is_empty() { Vec::new() } else { activities::by_ids(db, viewer, &ids, &activity::Model::every_column()).await? };
+    let activities: HashMap<_, _> = found.into_iter().map(|row| (row.id, row)).collect();
+    let mut sources = HashMap::new();
+    for version in versions {
+        let (Some(template), Some(text)) = (templates.get(&version.template_id), texts.remove(&version.id)) else { continue };
+        let direction = match template.kind {
+            AgreementKind::Participation => Direction::Income,
+            AgreementKind::Assignment => Direction::Cost,
+            AgreementKind::Cooperation => Direction::None,
+        };
+        let activity = template.activity_id.and_then(|id| activities.get(&id)).map(|row| Activity {
+            name: row.name.clone(),
+            purpose: row.purpose.clone(),
+            goal: row.goal.clone(),
+        });
+        let heading = Heading { title: template.title.clone(), kind: template.kind, direction, language: version.language };
+        sources.insert(version.id, Source { heading, activity, body: text.body, declared: parameters(&text.parameters)? });
+    }
+    Ok(sources)
+}
+
+/// What previews of the version are made of.
+///
+/// # Errors
+/// NOT_FOUND when there is none that the viewer sees.
+pub async fn source(db: &Database, viewer: &Viewer, version: TemplateVersionId) -> Result<Source> {
+    let found = sources(db, viewer, &[version]).await?.remove(&version);
+    found.ok_or_else(|| Error::NotFound("there is no such template version".into()))
+}
+
+impl Source {
+    /// What stands for the facts of an agreement: examples, but for what is known without one.
+    fn facts(&self, network: &Network) -> Facts {
+        let example = Facts::example();
+        let network = Party::network(network);
+        let has_fee = self.heading.direction != Direction::None;
+        Facts {
+            network: if network.name.is_empty() { example.network } else { network },
+            activity: self.activity.clone().or(example.activity),
+            fee: example.fee.filter(|_| has_fee),
+            ..example
+        }
+    }
+
+    /// The document with these parameters, marked as a draft.
+    ///
+    /// # Errors
+    /// INVALID naming every missing, unknown and ill-typed parameter, as `parameters.<name>`; CONFLICT as in [`rendering::text`].
+    pub fn document(&self, db: &Database, network: &Network, given: &Value) -> Result<document::Agreement> {
+        let Value::Object(given) = given else {
+            return Err(Error::invalid("parameters", "must be an object with a value for each parameter, as {\"days\": 14}"));
+        };
+        let facts = self.facts(network);
+        let body = rendering::text(&self.body, &self.declared, given, &facts, "parameters")?;
+        Ok(layout::document(self.heading.clone(), None, &facts, body, db.clock.today()))
+    }
+}

@@ -1,0 +1,276 @@
+//! The texts of templates: what is refused when they are saved, what they may show, and previews of them.
+
+use std::time::{Duration, Instant};
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde_json::{Value, json};
+
+use crate::app::{Answer, App, on_both};
+
+const CREATE: &str = "mutation($input: TemplateCreateInput!) { templateCreate(input: $input) { versions { id } } }";
+const PREVIEW: &str = "query($id: ID!, $parameters: JSON!) { node(id: $id) { ... on AgreementTemplateVersion { preview(parameters: $parameters) { html pdfUrl sha256 } } } }";
+
+async fn create(app: &App, slug: &str, body: &str, parameters: Value) -> Answer {
+    let input = json!({ "slug": slug, "title": "Avtal om prov", "kind": "PARTICIPATION", "body": body, "parameters": parameters });
+    app.office().ask(CREATE, json!({ "input": input })).await
+}
+
+async fn created(app: &App, slug: &str, body: &str, parameters: Value) -> String {
+    create(app, slug, body, parameters).await["templateCreate"]["versions"][0]["id"].as_str().unwrap().to_owned()
+}
+
+/// What is wrong with the body, as the error names it.
+async fn faults(app: &App, body: &str) -> Vec<String> {
+    let answer = create(app, "prov", body, json!([])).await;
+    assert_eq!(answer.code(), "INVALID", "{body}: {}", answer.text());
+    let fields = answer.error()["extensions"]["fields"].as_array().unwrap();
+    fields
+        .iter()
+        .map(|field| {
+            assert_eq!(field["path"], "input.body");
+            field["message"].as_str().unwrap().to_owned()
+        })
+        .collect()
+}
+
+async fn preview(app: &App, version: &str, parameters: Value) -> Answer {
+    app.office().ask(PREVIEW, json!({ "id": version, "parameters": parameters })).await
+}
+
+fn parameter(name: &str, kind: &str, required: bool) -> Value {
+    json!({ "name": name, "label": "Fråga", "type": kind, "required": required })
+}
+
+on_both!(one_error_names_all_that_is_wrong_with_a_text, |app| async move {
+    let body = "## Avtal {{ agreement.numbr }}\n\n{{ membr.name }} och {{ member.phone }}\n{% if fee %}{{ fee }}\n{% if okänd %}{% else %}{{ fee.amount | dattum }}{% endif %}{% endif %}\n\
+        {{ agreement.starts_on | kronor }} {{ member.name.upper }} {{ member['name'] }}\n{{ fee.amount | kronor(\"x\") }} {% if fee.basis == \"YEARLY\" %}{% endif %}\n\
+        {{ days }} {{ days.hours }} {% if days > \"3\" %}{% endif %} {{ member.name if days else days }}\n";
+    let body = body.replace("okänd", "unknown");
+    let answer = create(&app, "prov", &body, json!([parameter("days", "INTEGER", true), parameter("unused", "TEXT", false)])).await;
+    assert_eq!(answer.code(), "INVALID", "{}", answer.text());
+    let fields = answer.error()["extensions"]["fields"].as_array().unwrap();
+    let lines: Vec<_> =
+        fields.iter().map(|field| format!("{}: {}", field["path"].as_str().unwrap(), field["message"].as_str().unwrap())).collect();
+    insta::allow_duplicates!(insta::assert_snapshot!(lines.join("\n")));
+    assert_eq!(app.revision().await, 0);
+    // Without them it is good.
+    created(&app, "prov", "{{ days }} {{ member.name }}", json!([parameter("days", "INTEGER", true)])).await;
+});
+
+on_both!(hostile_texts_are_refused_at_once, |app| async move {
+    let long = |part: &str, times: usize| part.repeat(times);
+    let started = Instant::now();
+    for (body, says) in [
+        ("{{ member.name".to_owned(), "line 1: can't be read: "),
+        ("\n\n{% if member %}".into(), "line 3: can't be read: "),
+        ("{{ \"member }}".into(), "line 1: can't be read: "),
+        ("{# ".into(), "line 1: can't be read: "),
+        ("\n{% for i in range(1000000000) %}{% for j in range(1000000000) %}x{% endfor %}{% endfor %}".into(), "line 2: has {% for %}"),
+        ("{% include \"/etc/passwd\" %}".into(), "line 1: has {% include %}"),
+        ("{% extends \"x\" %}{% import \"x\" as x %}".into(), "line 1: has {% extends %}"),
+        ("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}".into(), "line 1: has {% macro %}"),
+        ("{% set x = 1 %}".into(), "line 1: has {% set %}"),
+        ("{% autoescape false %}{{ member.name }}{% endautoescape %}".into(), "line 1: has {% autoescape %}"),
+        ("{% block x %}{% endblock %}".into(), "line 1: has {% block %}"),
+        ("{{ ''.__class__ }}".into(), "line 1: reaches for .__class__ of a value"),
+        ("{{ member.__class__.__mro__ }}".into(), "line 1: member.__class__ is not built in"),
+        ("{{ self }} {{ loop }} {{ config }}".into(), "line 1: config is neither declared nor built in"),
+        ("{{ range(1000000000) }}".into(), "line 1: has a call"),
+        ("{{ cycler('x').__init__.__globals__ }}".into(), "line 1: has a call"),
+        ("{{ 'x' * 1000000000 }}".into(), "line 1: reckons with something else"),
+        ("{{ 'x' ~ 'y' }}".into(), "line 1: has a sign"),
+        ("{{ 9 ** 999999999 }}".into(), "line 1: has a sign"),
+        ("{{ [1] * 1000000000 }}".into(), "line 1: has a list literal"),
+        ("{{ member.name | upper }}".into(), "line 1: there is no filter upper"),
+        ("{% if false %}{{ member.name | safe }}{% endif %}".into(), "line 1: there is no filter safe"),
+        ("{% if member is divisibleby(3) %}{% endif %}".into(), "line 1: there is no test divisibleby"),
+        (format!("{{{{ {} }}}}", long("(", 5000)), "line 1: has more than 100 words and signs"),
+        (format!("{{{{ 1{} }}}}", long(" + 1", 20000)), "line 1: has more than 100 words and signs"),
+        (format!("{{{{ member{} }}}}", long(".name", 20000)), "line 1: has more than 100 words and signs"),
+        (format!("{{{{ member.name{} }}}}", long("|datum", 20000)), "line 1: has more than 100 words and signs"),
+        (format!("{}{}", long("{% if fee %}", 5000), long("{% endif %}", 5000)), "must not have more than 200 conditions"),
+        (format!("{{% if fee %}}{}{{% endif %}}", long("{% elif fee %}", 10000)), "must not have more than 200 conditions"),
+        (long("{{ fee.amount | tal_i_ord }}", 7000), "the text becomes longer than 500 kB"),
+        (format!("{{{{ {} }}}}", ["2000000000"; 5].join(" * ")), "line 1: "),
+        (long("x", 200_001), "must not be longer than 200 kB"),
+        (long("\n", 20_000) + "x", "must not have more than 10000 lines"),
+        ("a\u{7}b\n\u{e000}".into(), "line 1: has the control character U+0007"),
+        (" \n".into(), "must not be empty"),
+    ] {
+        let found = faults(&app, &body).await;
+        assert!(found.iter().any(|fault| fault.starts_with(says)), "{:.80}: {found:?}", body);
+        assert!(found.iter().all(|fault| fault.len() < 500), "{:.80}: {found:?}", body);
+    }
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+    assert_eq!(app.revision().await, 0);
+    // A megabyte does not get past the door.
+    let answer = create(&app, "prov", &long("x", 1 << 20), json!([])).await;
+    assert_eq!((answer.status.as_u16(), answer.code()), (413, "INVALID"));
+});
+
+on_both!(a_preview_names_every_bad_parameter, |app| async move {
+    let parameters = json!([
+        parameter("days", "INTEGER", true),
+        parameter("from", "DATE", true),
+        parameter("cap", "MONEY", true),
+        parameter("material", "BOOLEAN", true),
+        parameter("subject", "TEXT", true),
+        parameter("note", "TEXT", false),
+    ]);
+    let body = "{{ days }} {{ from | datum }} {{ cap | kronor }} {{ material }} {{ subject }} {{ note }}{% if note %}!{% endif %}";
+    let version = created(&app, "prov", body, parameters).await;
+    let bad = preview(&app, &version, json!({ "days": "14", "from": "2027-02-30", "cap": 5000, "note": 1, "extra": null })).await;
+    assert_eq!(
+        bad.bad_fields(),
+        [
+            "parameters.cap",
+            "parameters.days",
+            "parameters.extra",
+            "parameters.from",
+            "parameters.material",
+            "parameters.note",
+            "parameters.subject"
+        ]
+    );
+    for none in [json!([]), json!("x"), Value::Null] {
+        let answer = preview(&app, &version, none).await;
+        assert_eq!(answer.code(), "INVALID", "{}", answer.text());
+    }
+    let good = json!({ "days": 14, "from": "2027-01-31", "cap": "8648.67", "material": false, "subject": "att pröva" });
+    let html = preview(&app, &version, good).await["node"]["preview"]["html"]
+        .as_str()
+        .unwrap()
+        .replace(['\\', '\u{a0}'], "")
+        .replace("&nbsp;", "");
+    assert!(html.contains("14 den 31 januari 2027 8648,67kr nej att pröva"), "{html}");
+});
+
+on_both!(no_value_is_more_than_text, |app| async move {
+    let version = created(&app, "prov", "## Om\n\nSå: {{ subject }}.\n", json!([parameter("subject", "TEXT", true)])).await;
+    for value in [
+        "<script>alert(1)</script>",
+        "<img src=x onerror=alert(1)>",
+        "</pre><iframe src=\"//example.se\">",
+        "[a](javascript:alert(1))",
+        "![a](https://example.se/a.png)",
+        "#read(\"/etc/passwd\") #import \"@preview/x:1.0.0\" $ x $ @ref <label>",
+        "{{ member.name }} {% include 'x' %}",
+        "rad\n# ett\n\n- två\r\n```\ntre",
+        "a\u{0}\u{7}\u{1b}[31m\u{202e}b\u{e000}c",
+        "&lt;b&gt; &amp; &#60;script&#62;",
+    ] {
+        let answer = preview(&app, &version, json!({ "subject": value })).await;
+        let html = answer["node"]["preview"]["html"].as_str().unwrap();
+        for never in [
+            "<script",
+            "<img",
+            "<iframe",
+            "<a ",
+            "<h1>ett",
+            "<li>två",
+            "\u{0}",
+            "\u{7}",
+            "\u{1b}",
+            "\u{202e}",
+            "Samordningsförbundet Exempel {%",
+        ] {
+            assert!(!html.contains(never) || never == "<a " && !html.contains("javascript:"), "{value:?}: {never:?} in {html}");
+        }
+    }
+});
+
+on_both!(a_previews_pdf_has_the_rights_of_its_version, |app| async move {
+    let version = created(&app, "prov", "{{ subject }}", json!([parameter("subject", "TEXT", true)])).await;
+    let answer = preview(&app, &version, json!({ "subject": "att ödla §?/" })).await;
+    let shown = &answer["node"]["preview"];
+    let url = shown["pdfUrl"].as_str().unwrap();
+    let given = URL_SAFE_NO_PAD.encode(r#"{"subject":"att ödla §?/"}"#);
+    assert_eq!(url, format!("/files/templates/{version}.pdf?parameters={given}"));
+    assert_eq!(shown["sha256"].as_str().unwrap().len(), 64);
+
+    let pdf = app.office().get(url).await;
+    assert_eq!((pdf.status.as_u16(), pdf.header("content-type"), &pdf.bytes[..5]), (200, "application/pdf", &b"%PDF-"[..]));
+    assert_eq!(pdf.header("content-disposition"), format!("inline; filename=\"{version}.pdf\""));
+    assert_eq!((pdf.header("x-content-type-options"), pdf.header("cache-control")), ("nosniff", "no-store"));
+
+    let refused = async |caller: crate::app::Caller<'_>, path: &str| {
+        let answer = caller.get(path).await;
+        (answer.status.as_u16(), answer.code().to_owned())
+    };
+    let not_found = (404, "NOT_FOUND".to_owned());
+    assert_eq!(refused(app.nobody(), url).await, (401, "UNAUTHENTICATED".to_owned()));
+    assert_eq!(refused(app.lead(&["bip"]), url).await, not_found);
+    for path in [
+        "x.pdf",
+        &version,
+        &format!("{version}.html"),
+        "template_version_00000000000000000000000000000000.pdf",
+        &version.replace("_version", ""),
+    ] {
+        assert_eq!(refused(app.office(), &format!("/files/templates/{path}")).await, not_found, "{path}");
+    }
+    for query in ["", "?parameters=", "?parameters=e30", "?parameters=%F0%9F%99%82", "?parameters=W10", "?parameters=e30x"] {
+        assert_eq!(refused(app.office(), &format!("/files/templates/{version}.pdf{query}")).await, (400, "INVALID".to_owned()), "{query}");
+    }
+    // What is published may be previewed by everybody.
+    app.office()
+        .ask("mutation($id: ID!) { templateVersionPublish(input: { version: $id }) { id } }", json!({ "id": version }))
+        .await
+        .data();
+    assert_eq!(app.lead(&["bip"]).get(url).await.status, 200);
+});
+
+on_both!(what_texts_may_show_is_documented, |app| async move {
+    let answer = app.lead(&[]).query("{ templatePlaceholders { name type optional words label description example } templateFilters { name takes options label description example shows } }").await;
+    let placeholders = answer["templatePlaceholders"].as_array().unwrap();
+    for name in [
+        "network.name",
+        "member.name",
+        "member.org_number",
+        "counterparty.city",
+        "activity.name",
+        "agreement.number",
+        "agreement.starts_on",
+        "fee.amount",
+    ] {
+        assert!(placeholders.iter().any(|placeholder| placeholder["name"] == name), "{name}");
+    }
+    assert!(
+        placeholders.iter().all(|placeholder| ["label", "description"].iter().all(|field| placeholder[field].as_str().unwrap().len() > 5))
+    );
+    let find = |name: &str| placeholders.iter().find(|placeholder| placeholder["name"] == name).unwrap();
+    assert_eq!(find("fee.amount")["example"], "20\u{a0}000,00");
+    assert_eq!((&find("fee.basis")["words"][0], &find("agreement.starts_on")["type"]), (&json!("FIXED_PER_YEAR"), &json!("DATE")));
+
+    // Every placeholder can be shown or asked for, and every filter shows what it says.
+    let all: String = placeholders
+        .iter()
+        .map(|placeholder| format!("{{% if {0} %}}{{{{ {0} }}}}{{% endif %}}\n", placeholder["name"].as_str().unwrap()))
+        .collect();
+    created(&app, "alla", &all, json!([])).await;
+    for filter in answer["templateFilters"].as_array().unwrap() {
+        let name = filter["name"].as_str().unwrap();
+        let version =
+            created(&app, &format!("filter-{}", name.replace('_', "-")), &format!("«{}»", filter["example"].as_str().unwrap()), json!([]))
+                .await;
+        let shown = preview(&app, &version, json!({})).await;
+        let html = shown["node"]["preview"]["html"].as_str().unwrap().replace('\\', "").replace("&nbsp;", "\u{a0}");
+        assert!(html.contains(&format!("«{}»", filter["shows"].as_str().unwrap())), "{name}: {html}");
+    }
+});
+
+on_both!(previews_of_a_list_take_as_many_statements_as_one, |app| async move {
+    for slug in ["a", "b", "c"] {
+        created(&app, slug, "{{ member.name }}", json!([])).await;
+    }
+    let ask = |first: u32| {
+        format!("{{ templates(first: {first}) {{ nodes {{ versions {{ preview(parameters: {{}}) {{ html pdfUrl }} }} }} }} }}")
+    };
+    app.office().query("{ viewer { subject } }").await.data();
+    app.statements();
+    app.office().query(&ask(1)).await.data();
+    let one = app.statements().len();
+    app.office().query(&ask(3)).await.data();
+    // The page, versions; and for the previews versions, texts and templates.
+    assert_eq!((one, app.statements().len()), (5, 5));
+});
