@@ -50,6 +50,9 @@ on_both!(an_agreement_lives_from_draft_to_end, |app| async move {
     }
 
     // What is left out of a change stays; a draft may change in everything.
+    let hostile = json!({ "agreement": id, "parameters": { "days": 8, "place": "<script>alert(1)</script>" } });
+    let after = deed(&app.office(), "agreementDraftUpdate", hostile, "preview { html }").await;
+    assert!(!after["agreementDraftUpdate"]["preview"]["html"].as_str().unwrap().contains("<script>alert"), "{}", after.text());
     let change = json!({ "agreement": id, "parameters": { "days": 8 }, "noticeMonths": 1 });
     let after =
         deed(&app.office(), "agreementDraftUpdate", change, "parameters noticeMonths renewalMonths fee { amount } preview { html }").await;
@@ -109,10 +112,10 @@ on_both!(an_agreement_lives_from_draft_to_end, |app| async move {
     let actions: Vec<_> = end["history"].as_array().unwrap().iter().map(|entry| entry["action"].as_str().unwrap()).collect();
     assert_eq!(
         actions,
-        ["agreementDraft", "agreementDraftUpdate", "agreementOffer", "agreementSign", "agreementSign", "agreementGiveNotice"]
+        ["agreementDraft", "agreementDraftUpdate", "agreementDraftUpdate", "agreementOffer", "agreementSign", "agreementSign", "agreementGiveNotice"]
     );
-    assert_eq!(end["history"][4]["after"]["signatures"].as_array().unwrap().len(), 2);
-    assert_eq!(end["history"][2]["after"]["document_sha256"], sha256);
+    assert_eq!(end["history"][5]["after"]["signatures"].as_array().unwrap().len(), 2);
+    assert_eq!(end["history"][3]["after"]["document_sha256"], sha256);
 });
 
 /// An agreement at each stage of its life on the tests' day, each with another member.
