@@ -571,6 +571,8 @@ on_both!(a_successor_takes_over_the_day_that_it_starts, |app| async move {
     assert_eq!(deed(&app.office(), "agreementReplace", new.clone(), "id").await.reason(), "ALREADY_REPLACED");
     let early = json!({ "agreement": id, "startsOn": "2026-01-01" });
     assert_eq!(deed(&app.office(), "agreementDraftUpdate", early, "id").await.bad_fields(), ["input.startsOn"]);
+    let elsewhere = json!({ "agreement": id, "activity": register.id("indikatorer"), "counterparty": register.id("Förbund 01") });
+    assert_eq!(deed(&app.office(), "agreementDraftUpdate", elsewhere, "id").await.bad_fields(), ["input.activity", "input.counterparty"]);
     deed(&app.office(), "agreementWithdraw", json!({ "agreement": id }), "id").await.data();
     assert_eq!(told(&app, &old, "replacedBy { id }").await["replacedBy"], Value::Null);
     let id = deed(&app.office(), "agreementReplace", new, "id").await["agreementReplace"]["id"].as_str().unwrap().to_owned();
