@@ -48,14 +48,6 @@ pub fn number_key(number: &str) -> String {
     key
 }
 
-/// A day as contracts write it: `den 1 januari 2027`.
-#[must_use]
-pub fn date(day: NaiveDate) -> String {
-    const MONTHS: [&str; 12] =
-        ["januari", "februari", "mars", "april", "maj", "juni", "juli", "augusti", "september", "oktober", "november", "december"];
-    format!("den {} {} {}", day.day(), MONTHS[day.month0() as usize], day.year())
-}
-
 /// Kronor as people write them: `1 467 393,60`, with no-break spaces.
 #[must_use]
 pub fn kronor(amount: Money) -> String {
@@ -191,12 +183,6 @@ mod tests {
         let mut numbers = ["2026-10000", "2026-0042", "2025-9999", "K2", "K10", "7"];
         numbers.sort_by_key(|number| number_key(number));
         assert_eq!(numbers, ["7", "2025-9999", "2026-0042", "2026-10000", "K2", "K10"]);
-    }
-
-    #[test]
-    fn days_are_written_out() {
-        assert_eq!(date("2027-01-01".parse().unwrap()), "den 1 januari 2027");
-        assert_eq!(date("2028-02-29".parse().unwrap()), "den 29 februari 2028");
     }
 
     #[test]

@@ -204,6 +204,9 @@ pub async fn update(
     if let Some(replaced) = row.replaces_id {
         let replaced = life::find(change.tx(), replaced).await?;
         expect_later(&replaced, new.starts_on, &mut faults);
+        let message = "must stay that of the agreement that it replaces";
+        faults.expect(Some(new.counterparty) == counterparty, "input.counterparty", message);
+        faults.expect(new.activity == row.activity_id, "input.activity", message);
     }
     let before = row.clone();
     write(&mut change, viewer, network, &new, row, Some(before), faults).await?;

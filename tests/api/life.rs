@@ -50,6 +50,9 @@ on_both!(an_agreement_lives_from_draft_to_end, |app| async move {
     }
 
     // What is left out of a change stays; a draft may change in everything.
+    let hostile = json!({ "agreement": id, "parameters": { "days": 8, "place": "<script>alert(1)</script>" } });
+    let after = deed(&app.office(), "agreementDraftUpdate", hostile, "preview { html }").await;
+    assert!(!after["agreementDraftUpdate"]["preview"]["html"].as_str().unwrap().contains("<script>alert"), "{}", after.text());
     let change = json!({ "agreement": id, "parameters": { "days": 8 }, "noticeMonths": 1 });
     let after =
         deed(&app.office(), "agreementDraftUpdate", change, "parameters noticeMonths renewalMonths fee { amount } preview { html }").await;
@@ -109,10 +112,10 @@ on_both!(an_agreement_lives_from_draft_to_end, |app| async move {
     let actions: Vec<_> = end["history"].as_array().unwrap().iter().map(|entry| entry["action"].as_str().unwrap()).collect();
     assert_eq!(
         actions,
-        ["agreementDraft", "agreementDraftUpdate", "agreementOffer", "agreementSign", "agreementSign", "agreementGiveNotice"]
+        ["agreementDraft", "agreementDraftUpdate", "agreementDraftUpdate", "agreementOffer", "agreementSign", "agreementSign", "agreementGiveNotice"]
     );
-    assert_eq!(end["history"][4]["after"]["signatures"].as_array().unwrap().len(), 2);
-    assert_eq!(end["history"][2]["after"]["document_sha256"], sha256);
+    assert_eq!(end["history"][5]["after"]["signatures"].as_array().unwrap().len(), 2);
+    assert_eq!(end["history"][3]["after"]["document_sha256"], sha256);
 });
 
 /// An agreement at each stage of its life on the tests' day, each with another member.
@@ -568,6 +571,8 @@ on_both!(a_successor_takes_over_the_day_that_it_starts, |app| async move {
     assert_eq!(deed(&app.office(), "agreementReplace", new.clone(), "id").await.reason(), "ALREADY_REPLACED");
     let early = json!({ "agreement": id, "startsOn": "2026-01-01" });
     assert_eq!(deed(&app.office(), "agreementDraftUpdate", early, "id").await.bad_fields(), ["input.startsOn"]);
+    let elsewhere = json!({ "agreement": id, "activity": register.id("indikatorer"), "counterparty": register.id("Förbund 01") });
+    assert_eq!(deed(&app.office(), "agreementDraftUpdate", elsewhere, "id").await.bad_fields(), ["input.activity", "input.counterparty"]);
     deed(&app.office(), "agreementWithdraw", json!({ "agreement": id }), "id").await.data();
     assert_eq!(told(&app, &old, "replacedBy { id }").await["replacedBy"], Value::Null);
     let id = deed(&app.office(), "agreementReplace", new, "id").await["agreementReplace"]["id"].as_str().unwrap().to_owned();
