@@ -9,12 +9,13 @@ use ::entity::{
 };
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter,
-    QueryOrder, QuerySelect, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    QuerySelect,
     sea_query::{Expr, Query, SelectStatement},
 };
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
 use crate::{
@@ -30,6 +31,8 @@ use crate::{
 #[derive(Debug)]
 pub struct Change {
     tx: DatabaseTransaction,
+    db: Database,
+    _turn: OwnedSemaphorePermit,
     actor: String,
     action: &'static str,
     at: DateTime<Utc>,
@@ -38,24 +41,18 @@ pub struct Change {
     recorded: bool,
 }
 
-/// Names the lock that writers on PostgreSQL take in turn, so that revisions and numbers have no gaps; SQLite has one writer anyway.
-const WRITERS_LOCK: i64 = 0x5341_4d52_4547;
-
 /// Entries that are written together.
 const BATCH: usize = 250;
 
 /// Begins a change. `action` names the deed, as the API does: `memberAdmit`.
 ///
 /// # Errors
-/// INTERNAL when the database fails.
+/// CONFLICT with the reason BUSY when others write for too long, INTERNAL when the database fails.
 pub async fn begin(db: &Database, viewer: &Viewer, action: &'static str) -> Result<Change> {
-    let options = TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..TransactionOptions::default() };
-    let tx = db.write().begin_with_options(options).await?;
-    if tx.get_database_backend() == DbBackend::Postgres {
-        tx.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({WRITERS_LOCK})")).await?;
-    }
+    let (tx, turn) = db.write().await?;
     let last = last_entry(&tx).await?;
-    Ok(Change { tx, actor: viewer.subject.clone(), action, at: db.clock.now(), last, waiting: Vec::new(), recorded: false })
+    let (db, actor, at) = (db.clone(), viewer.subject.clone(), db.clock.now());
+    Ok(Change { tx, db, _turn: turn, actor, action, at, last, waiting: Vec::new(), recorded: false })
 }
 
 impl Change {
@@ -121,6 +118,9 @@ impl Change {
         self.flush().await?;
         if self.recorded {
             search::refresh(&self.tx).await?;
+        }
+        self.db.find()?;
+        if self.recorded {
             self.tx.commit().await?
         } else {
             self.tx.rollback().await?

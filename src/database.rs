@@ -1,15 +1,25 @@
 //! The connections: readers, and one writer that only `audit` hands out.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
-use ::entity::sparse::Sparse;
+use ::entity::sparse::{Column, Sparse};
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{
-    AccessMode, ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, EntityTrait, IsolationLevel,
-    TransactionTrait, Value,
+    AccessMode, ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel, QueryResult,
+    RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
     sea_query::{ArrayType, Expr, ExprTrait, PgFunc, Query, SelectStatement, SimpleExpr},
-    sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
+    sqlx::{
+        self, ConnectOptions as _, Connection,
+        postgres::PgConnectOptions,
+        sqlite::{SqliteConnectOptions, SqliteError, SqliteJournalMode, SqliteSynchronous},
+    },
 };
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
 use crate::{
@@ -26,6 +36,15 @@ pub type Listener = Arc<dyn Fn(&str) + Send + Sync>;
 pub struct Database {
     reader: DatabaseConnection,
     writer: DatabaseConnection,
+    /// Asks whether the database is ready, when every other connection is taken too.
+    probe: DatabaseConnection,
+    /// PostgreSQL's server, which one at a time asks whether it is there; none of a register on SQLite.
+    server: Option<Arc<Mutex<PgConnectOptions>>>,
+    /// Who writes takes it, in the order of coming: there is one connection to wait for, and a wait for that can't be told from a
+    /// database that is away.
+    turn: Arc<Semaphore>,
+    /// Where a register on SQLite is; none on PostgreSQL.
+    file: Option<Arc<File>>,
     /// What time it is for this register.
     pub clock: Clock,
 }
@@ -36,8 +55,20 @@ impl std::fmt::Debug for Database {
     }
 }
 
-/// Connections that read. SQLite reads in parallel with its one writer; PostgreSQL's pool serves both.
-const READERS: u32 = 8;
+/// Connections that read beside the one that writes, on SQLite and on PostgreSQL.
+const READERS: (u32, u32) = (8, 16);
+
+/// How long a question waits for one of them: much longer than its request may take by default, so that under load that limit decides.
+const LOAD: Duration = Duration::from_secs(60);
+
+/// How long a change waits for those before it in this program, and then for those of other programs, before the register is called busy.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long whoever asks whether the database is ready waits for a connection to it.
+const REACH: Duration = Duration::from_secs(5);
+
+/// Names the lock that writers on PostgreSQL take in turn, so that revisions and numbers have no gaps; SQLite has one writer anyway.
+const WRITERS_LOCK: i64 = 0x5341_4d52_4547;
 
 impl Database {
     /// Connects to `url` (`sqlite://…` or `postgres://…`) without changing anything there.
@@ -45,21 +76,29 @@ impl Database {
     /// # Errors
     /// INTERNAL when the database can't be reached.
     pub async fn connect(url: &str, clock: Clock, listener: Option<Listener>) -> Result<Self> {
-        let (mut reader, mut writer) = if url.starts_with("sqlite:") {
-            // The writer comes first: it makes the file and sets the journal, which readers can't.
-            let writer = sea_orm::Database::connect(sqlite(url, false)).await?;
-            (sea_orm::Database::connect(sqlite(url, true)).await?, writer)
+        let (writer, reader, mut probe) = if url.starts_with("sqlite:") {
+            (sqlite(url, 1, PATIENCE, false), sqlite(url, READERS.0, LOAD, true), sqlite(url, 1, REACH, true))
         } else {
-            let pool = sea_orm::Database::connect(options(url, READERS * 2)).await?;
-            (pool.clone(), pool)
+            (options(url, 1, PATIENCE), options(url, READERS.1, LOAD), options(url, 1, REACH))
         };
+        // What broke while nobody looked says nothing of what is there now.
+        probe.test_before_acquire(true);
+        // The writer comes first: it makes a file of SQLite's and sets its journal, which readers can't.
+        let mut writer = sea_orm::Database::connect(writer).await?;
+        let mut reader = sea_orm::Database::connect(reader).await?;
+        let probe = sea_orm::Database::connect(probe).await?;
         if let Some(listener) = listener {
             for connection in [&mut reader, &mut writer] {
                 let listener = Arc::clone(&listener);
                 connection.set_metric_callback(move |info| listener(&info.statement.sql));
             }
         }
-        Ok(Self { reader, writer, clock })
+        let (server, file) = if url.starts_with("sqlite:") {
+            (None, File::of(url).map(Arc::new))
+        } else {
+            (url.parse().ok().map(|server| Arc::new(Mutex::new(server))), None)
+        };
+        Ok(Self { reader, writer, probe, server, turn: Arc::new(Semaphore::new(1)), file, clock })
     }
 
     /// Brings the schema up to date.
@@ -69,7 +108,7 @@ impl Database {
     pub async fn migrate(&self) -> Result<()> {
         Migrator::up(&self.writer, None).await?;
         // What a change of the schema found in the register is searched for, too.
-        let tx = self.writer.begin().await?;
+        let (tx, _turn) = self.write().await?;
         search::refresh(&tx).await?;
         tx.commit().await?;
         // PostgreSQL does it by itself, in time.
@@ -88,17 +127,43 @@ impl Database {
         Ok(())
     }
 
-    /// Whether the database answers and has every change of the schema.
+    /// Whether the database answers and has every change of the schema, however many wait for a connection.
     ///
     /// # Errors
     /// INTERNAL when it does not.
     pub async fn check(&self) -> Result<()> {
+        self.find()?;
         // The library's own look at the history would make its table when it is missing; a check changes nothing.
         let versions = Query::select().column("version").from("seaql_migrations").take();
         let applied: Vec<String> =
-            self.reader.query_all(&versions).await?.iter().map(|row| row.try_get_by_index(0)).collect::<std::result::Result<_, _>>()?;
+            self.probe.query_all(&versions).await?.iter().map(|row| row.try_get_by_index(0)).collect::<std::result::Result<_, _>>()?;
         let is_current = Migrator::migrations().iter().all(|change| applied.iter().any(|version| version == change.name()));
-        if is_current { Ok(()) } else { Err(Error::internal(std::io::Error::other("the schema is not up to date"))) }
+        if is_current { Ok(()) } else { Err(Error::internal(io::Error::other("the schema is not up to date"))) }
+    }
+
+    /// Whether the database is there, however long it takes to answer: a server that is down can't be told from one with much to do by
+    /// waiting for a connection, since the pool tries again and again.
+    ///
+    /// # Errors
+    /// INTERNAL when nobody listens there, or the file is gone.
+    pub async fn reach(&self) -> Result<()> {
+        self.find()?;
+        let Some(server) = &self.server else { return Ok(()) };
+        match server.lock().await.connect().await {
+            Ok(connection) => connection.close().await.map_err(Error::internal),
+            // It is there; what it has to say, it says to those who wait too.
+            Err(sqlx::Error::Database(_)) => Ok(()),
+            Err(cause) => Err(Error::internal(cause)),
+        }
+    }
+
+    /// Whether the file of a register on SQLite is where it was: one that was moved, removed or replaced under the running program
+    /// would still be read and written by the connections that have it open, and nobody would find again what they write.
+    ///
+    /// # Errors
+    /// INTERNAL until it is back.
+    pub fn find(&self) -> Result<()> {
+        self.file.as_ref().map_or(Ok(()), |file| file.find().map_err(Error::internal))
     }
 
     /// Which of the two databases it is.
@@ -124,9 +189,51 @@ impl Database {
         Ok(self.reader.begin_with_config(level, access).await?)
     }
 
-    /// The connection for writing; for `audit` alone, so that nothing is written without its entry.
-    pub(crate) fn write(&self) -> &DatabaseConnection {
-        &self.writer
+    /// What is broken in a register on SQLite: rows that refer to others that are not there, and the file itself. PostgreSQL never lets it
+    /// come to that, and has none.
+    ///
+    /// # Errors
+    /// INTERNAL when the database fails.
+    pub async fn breaches(&self) -> Result<Vec<String>> {
+        if self.backend() == DbBackend::Postgres {
+            return Ok(Vec::new());
+        }
+        let mut found = Vec::new();
+        for row in self.pragma("PRAGMA foreign_key_check").await? {
+            let (table, parent): (String, String) = (row.try_get_by_index(0)?, row.try_get_by_index(2)?);
+            let id = row.try_get_by_index::<Option<i64>>(1)?.map_or_else(|| "?".to_owned(), |id| id.to_string());
+            found.push(format!("table {table}: row {id} refers to a row of {parent} that is not there"));
+        }
+        for row in self.pragma("PRAGMA integrity_check").await? {
+            let text: String = row.try_get_by_index(0)?;
+            if text != "ok" {
+                found.push(format!("database file: {text}"));
+            }
+        }
+        Ok(found)
+    }
+
+    async fn pragma(&self, text: &str) -> Result<Vec<QueryResult>> {
+        Ok(self.reader.query_all_raw(Statement::from_string(DbBackend::Sqlite, text)).await?)
+    }
+
+    /// A transaction for writing, begun when those who came before are done, and the turn, to be kept as long as it runs; for `audit`
+    /// alone, so that nothing is written without its entry.
+    ///
+    /// # Errors
+    /// CONFLICT with the reason BUSY when others write for too long, INTERNAL when the database fails.
+    pub(crate) async fn write(&self) -> Result<(DatabaseTransaction, OwnedSemaphorePermit)> {
+        let turn = tokio::time::timeout(PATIENCE, Arc::clone(&self.turn).acquire_owned()).await;
+        let turn = turn.map_err(|_| busy())?.map_err(Error::internal)?;
+        self.find()?;
+        let options = TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..Default::default() };
+        let tx = self.writer.begin_with_options(options).await.map_err(or_busy)?;
+        if self.backend() == DbBackend::Postgres {
+            let wait = PATIENCE.as_millis();
+            let lock = format!("SET LOCAL lock_timeout = {wait}; SELECT pg_advisory_xact_lock({WRITERS_LOCK})");
+            tx.execute_unprepared(&lock).await.map_err(or_busy)?;
+        }
+        Ok((tx, turn))
     }
 
     /// Closes every connection when nobody uses it any more.
@@ -134,34 +241,90 @@ impl Database {
     /// # Errors
     /// INTERNAL when a connection fails to close.
     pub async fn close(self) -> Result<()> {
-        let shared = self.backend() == DbBackend::Postgres;
+        self.probe.close().await?;
         self.reader.close().await?;
-        if !shared {
-            self.writer.close().await?;
-        }
-        Ok(())
+        Ok(self.writer.close().await?)
     }
 }
 
-fn options(url: &str, connections: u32) -> ConnectOptions {
+fn busy() -> Error {
+    Error::conflict("BUSY", "the register is busy with other changes and this one was not begun; try again in a while")
+}
+
+/// An error of the database, or what it says when another program holds the lock that writers take in turn.
+fn or_busy(cause: DbErr) -> Error {
+    let (DbErr::Conn(error) | DbErr::Exec(error) | DbErr::Query(error)) = &cause else { return cause.into() };
+    let RuntimeErr::SqlxError(error) = error else { return cause.into() };
+    let Some(error) = error.as_database_error() else { return cause.into() };
+    let code = error.code().unwrap_or_default();
+    // PostgreSQL's lock_not_available; SQLite's SQLITE_BUSY in the lowest byte, with more in the others.
+    let is_locked = match error.try_downcast_ref::<SqliteError>() {
+        Some(_) => code.parse::<u32>().is_ok_and(|code| code & 0xff == 5),
+        None => code == "55P03",
+    };
+    if is_locked { busy() } else { cause.into() }
+}
+
+/// The file of a register on SQLite, known by more than its name.
+struct File {
+    path: PathBuf,
+    identity: Identity,
+}
+
+/// What no other file of the machine has: its device and its number there.
+#[cfg(unix)]
+type Identity = (u64, u64);
+#[cfg(not(unix))]
+type Identity = ();
+
+impl File {
+    /// The file that `url` names, as it is now; none of a database in memory.
+    fn of(url: &str) -> Option<Self> {
+        let path = url.parse::<SqliteConnectOptions>().ok()?.get_filename().to_owned();
+        let identity = identify(&path).ok()?;
+        Some(Self { path, identity })
+    }
+
+    fn find(&self) -> io::Result<()> {
+        let trouble = match identify(&self.path) {
+            Ok(identity) if identity == self.identity => return Ok(()),
+            Ok(_) => "another file stands in its place; put it back, or start again to use the other".to_owned(),
+            Err(cause) => format!("{cause}; put it back"),
+        };
+        Err(io::Error::other(format!("the register's file {} is gone: {trouble}", self.path.display())))
+    }
+}
+
+fn identify(path: &Path) -> io::Result<Identity> {
+    let found = std::fs::metadata(path)?;
+    #[cfg(unix)]
+    return Ok((std::os::unix::fs::MetadataExt::dev(&found), std::os::unix::fs::MetadataExt::ino(&found)));
+    #[cfg(not(unix))]
+    return Ok(drop(found));
+}
+
+fn options(url: &str, connections: u32, patience: Duration) -> ConnectOptions {
     let mut options = ConnectOptions::new(url);
     options
         .max_connections(connections)
-        .acquire_timeout(Duration::from_secs(10))
-        // A ping before each use costs a round trip; a broken connection fails its statement and is replaced.
-        .test_before_acquire(false)
+        .acquire_timeout(patience)
+        // A ping before each use costs a round trip, of which one that was in use a moment ago has no need; if it broke since, it fails
+        // its statement and is replaced.
+        .test_before_acquire_if_idle_for(Duration::from_secs(1))
         .sqlx_logging(false);
     options
 }
 
-fn sqlite(url: &str, read_only: bool) -> ConnectOptions {
-    let mut options = options(url, if read_only { READERS } else { 1 });
+fn sqlite(url: &str, connections: u32, patience: Duration, read_only: bool) -> ConnectOptions {
+    let mut options = options(url, connections, patience);
     options.map_sqlx_sqlite_opts(move |sqlite| {
         let sqlite = sqlite
             .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Normal)
+            // NORMAL would leave the last commits to the system's memory, and a power cut takes back what was answered as done. An import
+            // is one commit, and so none the slower.
+            .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
-            .busy_timeout(Duration::from_secs(10))
+            .busy_timeout(PATIENCE)
             .statement_cache_capacity(200);
         if read_only { sqlite.pragma("query_only", "ON") } else { sqlite }
     });
@@ -172,11 +335,7 @@ fn sqlite(url: &str, read_only: bool) -> ConnectOptions {
 ///
 /// # Errors
 /// INTERNAL when the statement fails.
-pub async fn rows<M: Sparse>(
-    db: &impl ConnectionTrait,
-    select: &SelectStatement,
-    columns: &[<M::Entity as EntityTrait>::Column],
-) -> Result<Vec<M>> {
+pub async fn rows<M: Sparse>(db: &impl ConnectionTrait, select: &SelectStatement, columns: &[Column<M>]) -> Result<Vec<M>> {
     let found = db.query_all(select).await?;
     Ok(found.iter().map(|row| M::read(row, columns)).collect::<std::result::Result<_, _>>()?)
 }

@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use ::entity::sparse::Sparse;
+use ::entity::sparse::{Column, Sparse};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use chrono::NaiveDate;
+use chrono::{Datelike, NaiveDate};
 use sea_orm::{
-    ConnectionTrait, EntityTrait, ExprTrait, QueryResult,
+    ConnectionTrait, ExprTrait, QueryResult,
     sea_query::{Alias, Expr, Func, IntoIden, Order as Way, OverStatement, Query, SelectStatement, SimpleExpr, WindowStatement},
 };
 use uuid::Uuid;
@@ -97,13 +97,14 @@ impl Cursor {
         URL_SAFE_NO_PAD.encode(format!("{}\n{kind}{key}\n{}", self.order, self.id.simple()))
     }
 
+    /// None for what no row of ours has given; a key that the database could not even compare, as a text with NUL, must not reach it.
     fn decode(text: &str) -> Option<Self> {
         let decoded = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
         let (order, rest) = decoded.split_once('\n')?;
         let (key, id) = rest.rsplit_once('\n')?;
         let key = match (key.chars().next()?, key.get(1..)?) {
-            ('t', text) => Key::Text(text.to_owned()),
-            ('d', day) => Key::Day(day.parse().ok()?),
+            ('t', text) => Key::Text(Some(text).filter(|text| !text.contains('\0'))?.to_owned()),
+            ('d', day) => Key::Day(day.parse().ok().filter(|day: &NaiveDate| (1900..=9999).contains(&day.year()))?),
             ('n', number) => Key::Number(number.parse().ok()?),
             _ => return None,
         };
@@ -212,14 +213,14 @@ fn bound(select: &mut SelectStatement, order: &Order, page: &Page) -> Way {
     if order.descending == page.backward { Way::Asc } else { Way::Desc }
 }
 
-fn select_with_place<M: Sparse>(select: &mut SelectStatement, columns: &[<M::Entity as EntityTrait>::Column], order: &Order) {
+fn select_with_place<M: Sparse>(select: &mut SelectStatement, columns: &[Column<M>], order: &Order) {
     for column in columns {
         select.expr(Expr::col((M::Entity::default(), *column)));
     }
     select.expr_as(order.key.clone(), Alias::new("place_key")).expr_as(order.id.clone(), Alias::new("place_id"));
 }
 
-fn read<M: Sparse>(row: &QueryResult, columns: &[<M::Entity as EntityTrait>::Column], order: &Order) -> Result<(Cursor, M)> {
+fn read<M: Sparse>(row: &QueryResult, columns: &[Column<M>], order: &Order) -> Result<(Cursor, M)> {
     let key = Key::read(row, columns.len(), order.key_type)?;
     let id = row.try_get_by_index(columns.len() + 1)?;
     Ok((Cursor { order: order.name.to_owned(), key, id }, M::read(row, columns)?))
@@ -232,7 +233,7 @@ fn read<M: Sparse>(row: &QueryResult, columns: &[<M::Entity as EntityTrait>::Col
 pub async fn fetch<M: Sparse>(
     db: &impl ConnectionTrait,
     mut select: SelectStatement,
-    columns: &[<M::Entity as EntityTrait>::Column],
+    columns: &[Column<M>],
     order: &Order,
     page: &Page,
 ) -> Result<Slice<M>> {
@@ -250,10 +251,10 @@ pub async fn fetch<M: Sparse>(
 pub async fn fetch_each<M: Sparse>(
     db: &impl ConnectionTrait,
     mut select: SelectStatement,
-    columns: &[<M::Entity as EntityTrait>::Column],
+    columns: &[Column<M>],
     order: &Order,
     page: &Page,
-    parent: <M::Entity as EntityTrait>::Column,
+    parent: Column<M>,
 ) -> Result<HashMap<Uuid, Slice<M>>> {
     let parent = Expr::col((M::Entity::default(), parent));
     select_with_place::<M>(&mut select, columns, order);
@@ -307,9 +308,13 @@ mod tests {
 
     #[test]
     fn cursors_come_back_as_they_went() {
+        let cursor = |key| Cursor { order: "NAME".into(), key, id: Uuid::now_v7() };
         for key in [Key::Text("å\nä|{".into()), Key::Day(NaiveDate::default()), Key::Number(-7)] {
-            let cursor = Cursor { order: "NAME".into(), key, id: Uuid::now_v7() };
+            let cursor = cursor(key);
             assert_eq!(Cursor::decode(&cursor.encode()), Some(cursor));
+        }
+        for key in [Key::Text("a\0b".into()), Key::Day(NaiveDate::MIN), Key::Day(NaiveDate::MAX)] {
+            assert_eq!(Cursor::decode(&cursor(key).encode()), None);
         }
         for bad in ["", "x", "🙂", "YWJj", &"A".repeat(100_000)] {
             assert_eq!(Cursor::decode(bad), None, "{bad}");

@@ -17,6 +17,9 @@ pub trait Sparse: Sized {
     fn every_column() -> Vec<<Self::Entity as EntityTrait>::Column>;
 }
 
+/// A column of a row's table.
+pub type Column<M> = <<M as Sparse>::Entity as EntityTrait>::Column;
+
 /// Implements [`Sparse`] for the `Model` of the file that calls it: each field with its column.
 macro_rules! sparse {
     ($($field:ident: $column:ident),* $(,)?) => {

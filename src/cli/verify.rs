@@ -8,7 +8,7 @@ use entity::{
     agreement::{Column, Model},
     id::AgreementId,
 };
-use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use sea_orm::DbBackend;
 
 use super::{Outcome, Result, count, open, put, settings};
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     audit,
     auth::viewer::Viewer,
     database::Database,
-    error::{self, Error, Faults},
+    error::{self, Faults},
     page, revenue, search, swedish, terms,
 };
 
@@ -43,7 +43,7 @@ pub async fn run(_: Options) -> Result {
     let mut checks =
         vec![audit::breaches(&db).await?, revenue::breaches(&db).await?, of_agreements(&db).await?, search::breaches(&db).await?];
     if db.backend() == DbBackend::Sqlite {
-        checks.extend([of_references(&db).await?, of_file(&db).await?]);
+        checks.push(db.breaches().await?);
     }
     db.close().await?;
     let breaches: Vec<_> = checks.iter().flatten().collect();
@@ -129,31 +129,6 @@ fn look_at_number(row: &Model, last: Option<(i32, u32)>, breaches: &mut Vec<Stri
         breaches.push(format!("agreement {year}-{before:04} is followed by {year}-{serial:04}: {missing} missing"));
     }
     Some((year, serial))
-}
-
-/// Rows that refer to others that are not there. PostgreSQL never lets it come to that.
-async fn of_references(db: &Database) -> error::Result<Vec<String>> {
-    let found = pragma(db, "PRAGMA foreign_key_check").await?;
-    let breach = |row: &sea_orm::QueryResult| -> error::Result<String> {
-        let (table, parent): (String, String) = (row.try_get_by_index(0)?, row.try_get_by_index(2)?);
-        let id: Option<i64> = row.try_get_by_index(1)?;
-        Ok(format!(
-            "table {table}: row {} refers to a row of {parent} that is not there",
-            id.map_or_else(|| "?".to_owned(), |id| id.to_string())
-        ))
-    };
-    found.iter().map(breach).collect()
-}
-
-/// What is broken in the file of the database.
-async fn of_file(db: &Database) -> error::Result<Vec<String>> {
-    let found = pragma(db, "PRAGMA integrity_check").await?;
-    let texts: Vec<String> = found.iter().map(|row| row.try_get_by_index(0)).collect::<std::result::Result<_, _>>()?;
-    Ok(texts.into_iter().filter(|text| text != "ok").map(|text| format!("database file: {text}")).collect())
-}
-
-async fn pragma(db: &Database, text: &str) -> error::Result<Vec<sea_orm::QueryResult>> {
-    db.read().query_all_raw(Statement::from_string(db.backend(), text)).await.map_err(Error::from)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{
     database,
-    loaders::{Handle, grouped},
+    loaders::{Handle, grouped, take_rows},
     nodes::{self, Node},
     page::{self, CONNECTION, Column, Connection, Noun, asked},
     scalars::{DateTime, Given, Json, NodeId, node_id, take},
@@ -184,7 +184,9 @@ pub async fn history_of<M: Send + Sync>(ctx: &Context<'_>, row: &Handle<M>, id: 
             Ok(grouped(Handle::each(entries), |entry| entry.subject_id))
         })
         .await?;
-    Ok(entries.get(&id(row)).into_iter().flatten().cloned().map(AuditEntry).collect())
+    let entries = entries.get(&id(row)).map(Vec::as_slice).unwrap_or_default();
+    take_rows(ctx, entries.len())?;
+    Ok(entries.iter().cloned().map(AuditEntry).collect())
 }
 
 /// The entries with these ids.

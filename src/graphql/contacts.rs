@@ -10,7 +10,7 @@ use chrono::NaiveDate;
 
 use super::{
     database,
-    loaders::{Handle, distinct, grouped},
+    loaders::{Handle, distinct, grouped, take_rows},
     members::{Member, member_of},
     page::{Column, DIRECT, Noun, and, asked, every},
     scalars::{Date, Given, change, node_id, plain_change, row_id, take},
@@ -167,7 +167,9 @@ impl ContactArea {
                 Ok(grouped(Handle::each(rows), |row| row.contact_area_id))
             })
             .await?;
-        Ok(rows.get(&Some(self.0.id)).into_iter().flatten().cloned().map(Member).collect())
+        let rows = rows.get(&Some(self.0.id)).map(Vec::as_slice).unwrap_or_default();
+        take_rows(ctx, rows.len())?;
+        Ok(rows.iter().cloned().map(Member).collect())
     }
 }
 

@@ -9,7 +9,7 @@ use chrono::NaiveDate;
 use super::{
     activities::ids,
     database,
-    loaders::{Batch, Handle},
+    loaders::{Batch, Handle, take_rows},
     members::Member,
     page::asked,
     scalars::{Date, Given, take},
@@ -65,10 +65,11 @@ impl Coverage {
     }
 
     /// Members on that day that lack such an agreement, in order of name. Empty for what volunteers alone carry: nobody needs one there.
-    async fn not_connected(&self) -> Vec<Member> {
-        let places = self.reckoned.missing.get(&self.activity).into_iter().flatten();
-        let rows = places.filter_map(|place| Some(Handle::at(self.reckoned.members.as_ref()?, *place)));
-        rows.map(Member).collect()
+    async fn not_connected(&self, ctx: &Context<'_>) -> Result<Vec<Member>> {
+        let places = self.reckoned.missing.get(&self.activity).map(Vec::as_slice).unwrap_or_default();
+        take_rows(ctx, places.len())?;
+        let rows = places.iter().filter_map(|place| Some(Handle::at(self.reckoned.members.as_ref()?, *place)));
+        Ok(rows.map(Member).collect())
     }
 }
 

@@ -4,7 +4,15 @@
 //! batch, the others wait for that answer. Nothing is timed, so a request makes as many statements as its document has
 //! nested fields, alone or under load, whatever the page size.
 
-use std::{any::Any, collections::HashMap, ops::Deref, sync::Arc};
+use std::{
+    any::Any,
+    collections::HashMap,
+    ops::Deref,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use async_graphql::{Context, QueryPathSegment};
 use tokio::sync::{Mutex, OnceCell};
@@ -119,6 +127,35 @@ fn field_key(ctx: &Context<'_>, part: &str) -> String {
         node = path.parent;
     }
     key
+}
+
+/// How many rows an answer has so far in the lists that are as long as the register makes them. A document is measured before it is
+/// executed, but by the lengths that lists usually have.
+#[derive(Clone, Default)]
+pub struct Rows(Arc<AtomicUsize>);
+
+/// The most of those rows: their fields still fit in the memory of a small machine.
+const MOST_ROWS: usize = 100_000;
+
+impl Rows {
+    /// # Errors
+    /// INVALID when there are too many.
+    pub fn check(&self) -> Result<()> {
+        if self.0.load(Ordering::Relaxed) <= MOST_ROWS {
+            return Ok(());
+        }
+        Err(Error::invalid("query", format!("answers more than {MOST_ROWS} rows in lists that have no pages; ask for less")))
+    }
+}
+
+/// Takes so many rows into the answer.
+///
+/// # Errors
+/// INVALID when there are too many.
+pub fn take_rows(ctx: &Context<'_>, rows: usize) -> Result<()> {
+    let taken: &Rows = ctx.data_unchecked();
+    taken.0.fetch_add(rows, Ordering::Relaxed);
+    taken.check()
 }
 
 /// Groups rows by what they belong to.

@@ -22,7 +22,12 @@ pub mod scalars;
 pub mod status_reports;
 pub mod templates;
 
-use async_graphql::{Context, EmptySubscription, Enum, MergedObject, Object, Schema, SimpleObject};
+use std::collections::BTreeSet;
+
+use async_graphql::{
+    Context, EmptySubscription, Enum, MergedObject, Object, OutputType, Schema, SimpleObject,
+    registry::{MetaType, MetaTypeName, Registry},
+};
 
 use crate::{auth::viewer, database::Database, error::Result};
 
@@ -49,7 +54,8 @@ pub struct Query(
 /// Everything that can be done. Each deed takes one `input`, returns the thing it changed, and is done whole or not at all.
 ///
 /// A broken rule is a top-level error with `extensions.code`: UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, INVALID (with
-/// `extensions.fields` naming every bad field), CONFLICT (with `extensions.reason`), INTERNAL.
+/// `extensions.fields` naming every bad field), CONFLICT (with `extensions.reason`), INTERNAL. Any deed may meet a
+/// CONFLICT with the reason BUSY while others write for long, as an import does: nothing was changed, try again in a while.
 #[derive(MergedObject, Default)]
 pub struct Mutation(
     members::changes::MemberMutation,
@@ -70,6 +76,19 @@ pub fn schema(db: Option<Database>) -> Register {
         Some(db) => builder.data(db).finish(),
         None => builder.finish(),
     }
+}
+
+/// The names of the fields that answer a list of things with fields of their own, but for `edges` and `nodes`: their arguments, or those of
+/// their connection, say how long they are.
+#[must_use]
+pub fn lists() -> BTreeSet<String> {
+    let mut schema = Registry::default();
+    Query::create_type_info(&mut schema);
+    Mutation::create_type_info(&mut schema);
+    let is_thing = |name: &str| schema.types.get(MetaTypeName::concrete_typename(name)).is_some_and(MetaType::is_composite);
+    let fields = schema.types.values().filter_map(MetaType::fields).flat_map(|fields| fields.values());
+    let lists = fields.filter(|field| field.ty.starts_with('[') && is_thing(&field.ty)).map(|field| field.name.clone());
+    lists.filter(|name| !["edges", "nodes"].contains(&name.as_str())).collect()
 }
 
 /// The register that a request is about.

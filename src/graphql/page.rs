@@ -2,10 +2,11 @@
 
 use std::{borrow::Cow, collections::HashMap, ops::Range, sync::Arc};
 
+pub use ::entity::sparse::Column;
 use ::entity::sparse::Sparse;
 use async_graphql::{Context, Object, OutputType, SelectionField, SimpleObject, TypeName};
 use futures_util::future::BoxFuture;
-use sea_orm::{EntityTrait, IdenStatic};
+use sea_orm::IdenStatic;
 use uuid::Uuid;
 
 use super::loaders::{Batch, Handle};
@@ -13,9 +14,6 @@ use crate::{
     error::Result,
     page::{Args, Cursor, Slice},
 };
-
-/// A column of a noun's table.
-pub type Column<M> = <<M as Sparse>::Entity as EntityTrait>::Column;
 
 /// A noun of the API that stands for a row.
 pub trait Noun: OutputType + Sized + 'static {

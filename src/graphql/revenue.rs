@@ -5,7 +5,7 @@ use async_graphql::{Context, Description, Enum, ID, InputObject, Object, SimpleO
 use super::{
     activities::{Activity, activity_of},
     database,
-    loaders::Handle,
+    loaders::{Handle, take_rows},
     members::{Member, member_of},
     scalars::{Date, Given, Money, row_id},
     viewer,
@@ -246,6 +246,7 @@ impl RevenueQuery {
         let (mut faults, basis) = (Faults::default(), input.basis);
         let ask = input.check(counts, &mut faults);
         let report = revenue::report(database(ctx), viewer(ctx), &ask, faults).await?;
+        take_rows(ctx, report.rows.len())?;
         Ok(RevenueReport::new(Range { from: ask.from, to: ask.to }, basis, report))
     }
 

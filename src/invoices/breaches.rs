@@ -29,7 +29,7 @@ use crate::{
 const CHUNK: u64 = 500;
 
 /// Everything about stored invoices that does not follow from their lines, payments and credit notes, and the numbers that
-/// are missing in a series: a sentence each. What is written between two of its statements may look broken.
+/// are missing in a series: a sentence each. `db` is a snapshot, or what is written between two statements looks broken.
 ///
 /// # Errors
 /// INTERNAL when the database fails.

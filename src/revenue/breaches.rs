@@ -1,6 +1,6 @@
 //! Whether what is stored of invoices and revenue is what it must be.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use ::entity::revenue_month;
 use sea_orm::{ConnectionTrait, EntityTrait};
@@ -13,18 +13,10 @@ use crate::{database::Database, error::Result, invoices};
 /// # Errors
 /// INTERNAL when the database fails.
 pub async fn breaches(db: &Database) -> Result<Vec<String>> {
-    let found = look(db).await?;
-    if found.is_empty() {
-        return Ok(found);
-    }
-    // What somebody wrote between two statements looks broken; what is broken still is at the second look.
-    let again: HashSet<_> = look(db).await?.into_iter().collect();
-    Ok(found.into_iter().filter(|breach| again.contains(breach)).collect())
-}
-
-async fn look(db: &Database) -> Result<Vec<String>> {
-    let mut found = invoices::breaches::breaches(db.read()).await?;
-    found.extend(of_months(db.read()).await?);
+    // What somebody writes meanwhile must not look broken.
+    let tx = db.snapshot().await?;
+    let mut found = invoices::breaches::breaches(&tx).await?;
+    found.extend(of_months(&tx).await?);
     Ok(found)
 }
 

@@ -1,11 +1,14 @@
 //! GraphQL over HTTP: who asks, what it may cost, and the answer, whatever happens on the way.
 
-use std::panic::AssertUnwindSafe;
+use std::{panic::AssertUnwindSafe, time::Duration};
 
-use async_graphql::{Request as Document, Response as Answer, parser::types::OperationType};
+use async_graphql::{Request as Document, Response as Answer, ServerError, parser::types::OperationType};
 use axum::{
     body::Bytes,
-    extract::{FromRequest, Query, Request, State, rejection::BytesRejection},
+    extract::{
+        FromRequest, Query, Request, State,
+        rejection::{BytesRejection, QueryRejection},
+    },
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -17,11 +20,14 @@ use super::{App, limits, panic_message};
 use crate::{
     auth::viewer::Viewer,
     error::{Error, Result},
-    graphql::{self, errors},
+    graphql::{self, errors, loaders::Rows},
 };
 
 /// The media type of the GraphQL over HTTP specification; a client that asks for it gets status codes that mean something.
 const GRAPHQL_RESPONSE: &str = "application/graphql-response+json";
+
+/// How long a query takes before it is asked, again and again, whether the database is there at all.
+const DOUBT: Duration = Duration::from_secs(2);
 
 /// The parameters of a GET.
 #[derive(Debug, Deserialize)]
@@ -33,10 +39,11 @@ pub struct Parameters {
 }
 
 /// Answers a query in the address; deeds are for POST alone.
-pub async fn get(State(app): State<App>, parameters: Query<Parameters>, request: Request) -> Response {
+pub async fn get(State(app): State<App>, parameters: Result<Query<Parameters>, QueryRejection>, request: Request) -> Response {
     let caller = Caller::of(&request);
-    let parameters = parameters.0;
-    let document = parameters.query.ok_or_else(|| Error::invalid("query", "is missing")).and_then(|query| {
+    let parameters = parameters.map_err(|_| Error::invalid("address", "can't be read; give query, operationName and variables once each"));
+    let document = parameters.and_then(|Query(parameters)| {
+        let query = parameters.query.ok_or_else(|| Error::invalid("query", "is missing"))?;
         let mut document = Document::new(query);
         if let Some(name) = parameters.operation_name {
             document = document.operation_name(name);
@@ -65,11 +72,12 @@ pub async fn post(State(app): State<App>, request: Request) -> Response {
         let refused = errors::refused(Error::invalid("content-type", "must be application/json"), &caller.request_id);
         return caller.respond(StatusCode::UNSUPPORTED_MEDIA_TYPE, &refused);
     }
-    let body = match Bytes::from_request(request, &()).await {
-        Ok(body) => body,
-        Err(rejection) => {
-            let (status, words) = match rejection {
-                BytesRejection::FailedToBufferBody(failed) if failed.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+    let body = match tokio::time::timeout(app.request_time, Bytes::from_request(request, &())).await {
+        Ok(Ok(body)) => body,
+        failed => {
+            let (status, words) = match failed {
+                Err(_) => (StatusCode::REQUEST_TIMEOUT, "took too long to arrive"),
+                Ok(Err(BytesRejection::FailedToBufferBody(failed))) if failed.status() == StatusCode::PAYLOAD_TOO_LARGE => {
                     (StatusCode::PAYLOAD_TOO_LARGE, "is larger than this server takes")
                 }
                 _ => (StatusCode::BAD_REQUEST, "could not be read to its end"),
@@ -92,7 +100,7 @@ pub async fn sdl(State(app): State<App>) -> Response {
 /// An answer without data.
 #[derive(Serialize)]
 struct Refusal<'a> {
-    errors: &'a [async_graphql::ServerError],
+    errors: &'a [ServerError],
 }
 
 /// What a request says of its sender.
@@ -141,9 +149,15 @@ impl Caller {
         // Written as it is, and not by way of a JSON value, since that would lose the order of the fields.
         let json = if never_began { serde_json::to_string(&Refusal { errors: &answer.errors }) } else { serde_json::to_string(answer) };
         let json = json.unwrap_or_default();
-        // Clients that read `application/json` expect to find the errors in a 200, but for those of HTTP itself.
+        // Clients that read `application/json` expect to find the errors in a 200, but for those of HTTP itself and for failures of ours.
         let is_refused = never_began && status == StatusCode::OK && self.wants_graphql_response;
-        let status = if is_refused { StatusCode::BAD_REQUEST } else { status };
+        let status = if never_began && status == StatusCode::OK && answer.errors.iter().any(is_ours) {
+            StatusCode::INTERNAL_SERVER_ERROR
+        } else if is_refused {
+            StatusCode::BAD_REQUEST
+        } else {
+            status
+        };
         let kind = if self.wants_graphql_response {
             "application/graphql-response+json; charset=utf-8"
         } else {
@@ -158,6 +172,10 @@ impl Caller {
         }
         response
     }
+}
+
+fn is_ours(error: &ServerError) -> bool {
+    error.extensions.as_ref().and_then(|extensions| extensions.get("code")) == Some(&"INTERNAL".into())
 }
 
 /// The token in the header.
@@ -180,11 +198,19 @@ fn measure(mut document: Document, most: &limits::Limits) -> Result<(Document, O
 }
 
 async fn execute(app: &App, document: Document, operation: OperationType, request_id: &str) -> Answer {
-    let schema = app.schema.clone();
+    if let Err(gone) = app.db.find() {
+        return errors::refused(gone, request_id);
+    }
+    let (schema, rows) = (app.schema.clone(), Rows::default());
+    let document = document.data(rows.clone());
     let (id, asked) = (request_id.to_owned(), document.query.clone());
     let execution = async move {
         match AssertUnwindSafe(schema.execute(document)).catch_unwind().await {
-            Ok(answer) => errors::finish(answer, &asked, &id),
+            // Each list that came too late says so, which is one error and no answer; but of a deed, what was done is told.
+            Ok(answer) => match rows.check() {
+                Err(error) if operation == OperationType::Query => errors::refused(error, &id),
+                _ => errors::finish(answer, &asked, &id),
+            },
             Err(cause) => {
                 let cause = panic_message(&*cause).to_owned();
                 errors::refused(Error::internal(std::io::Error::other(format!("a resolver panicked: {cause}"))), &id)
@@ -199,9 +225,19 @@ async fn execute(app: &App, document: Document, operation: OperationType, reques
             Err(failed) => errors::refused(Error::internal(failed), request_id),
         };
     }
-    match tokio::time::timeout(app.request_time, execution).await {
-        Ok(answer) => answer,
-        Err(_) => {
+    // Waiting for a connection looks the same whether many ask or the database is away, so that is asked apart.
+    let lost = async {
+        loop {
+            tokio::time::sleep(DOUBT).await;
+            if let Err(cause) = app.db.reach().await {
+                break cause;
+            }
+        }
+    };
+    tokio::select! {
+        answer = execution => answer,
+        cause = lost => errors::refused(cause, request_id),
+        () = tokio::time::sleep(app.request_time) => {
             let words = format!("took longer than {} seconds; ask for less", app.request_time.as_secs());
             errors::refused(Error::invalid("query", words), request_id)
         }

@@ -1,6 +1,6 @@
 //! The measure of a GraphQL document before it is executed, in time linear in its length, so that a hostile one costs next to nothing.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::{convert::Infallible, fmt};
 
 use async_graphql::parser::types::{Directive, DocumentOperations, ExecutableDocument, Field, OperationDefinition, OperationType};
@@ -9,6 +9,27 @@ use async_graphql::{Name, Pos, Positioned, Value, Variables, parser};
 
 /// The API's default and its largest page: the rows that a connection counts for when no number is asked for, and at most.
 const PAGES: (u64, u64) = (25, 200);
+/// The rows that a list counts for that is no connection and has no pages, and those that a list of [`SHORT`] counts for.
+const LISTS: (u64, u64) = (50, 5);
+/// The lists that hold a few rows whatever the register's size. Any other may hold as many as there are members, so that a new one is
+/// dear until somebody says here that it isn't.
+const SHORT: [&str; 15] = [
+    "allocations",
+    "boardContacts",
+    "contacts",
+    "creditNotes",
+    "feeSchedules",
+    "lines",
+    "networkFees",
+    "parameters",
+    "payments",
+    "predecessors",
+    "reminders",
+    "signatures",
+    "usage",
+    "vatBreakdown",
+    "versions",
+];
 /// The most brackets of any kind within each other. Not a setting: the parser recurses for each, and this many fit its stack.
 const BRACKETS: u64 = 100;
 /// The most levels of fields, inline fragments and spreads within each other. Not a setting: the library recurses for each, and at 32 it
@@ -24,7 +45,8 @@ pub struct Limits {
     pub tokens: usize,
     /// Levels of fields; fragments add none.
     pub depth: usize,
-    /// Cost in fields: each is one and its children, and a connection's children count once for each row asked for.
+    /// Cost in fields: each is one and its children, and the children of a list count once for each row: of a connection, the rows asked
+    /// for, and of another list, as many as it may well have.
     pub complexity: u64,
     /// Fields with an alias.
     pub aliases: usize,
@@ -37,6 +59,8 @@ pub struct Limits {
     pub introspection_depth: usize,
     /// Cost of what is asked about the schema, in fields, by the usual length of each of its lists.
     pub introspection_complexity: u64,
+    /// By the schema, the fields that answer a list of things with fields of their own and are no connection's.
+    pub lists: BTreeSet<String>,
 }
 
 impl Default for Limits {
@@ -50,6 +74,7 @@ impl Default for Limits {
             expansion: 100_000,
             introspection_depth: 20,
             introspection_complexity: 1_000_000,
+            lists: BTreeSet::new(),
         }
     }
 }
@@ -143,7 +168,7 @@ pub fn measure(document: &str, variables: &Variables, operation: Option<&str>, l
     within([("tokens", "has # tokens", tokens, limits.tokens as u64), ("brackets", "nests brackets # levels deep", brackets, BRACKETS)])?;
     let document = parser::parse_query(document).map_err(refused)?;
     let chosen = choose(&document.operations, operation)?;
-    let (figures, visited) = Measure::of(&document, chosen, variables)?;
+    let (figures, visited) = Measure::of(&document, chosen, variables, &limits.lists)?;
     let figures = Figures { tokens, ..figures };
     within([
         ("depth", "is # levels deep", figures.depth, limits.depth as u64),
@@ -278,6 +303,7 @@ impl Figures {
 
 struct Measure<'a> {
     document: &'a ExecutableDocument,
+    lists: &'a BTreeSet<String>,
     /// What each variable weighs, and in place of its value what can be read from it: a number, null, or a list's length.
     variables: HashMap<&'a str, (u64, Value)>,
     /// Each fragment's figures, made once, and the fragments that something spreads.
@@ -290,9 +316,14 @@ struct Measure<'a> {
 }
 
 impl<'a> Measure<'a> {
-    fn of(document: &'a ExecutableDocument, chosen: &'a OperationDefinition, given: &'a Variables) -> Result<(Figures, usize), Exceeded> {
+    fn of(
+        document: &'a ExecutableDocument,
+        chosen: &'a OperationDefinition,
+        given: &'a Variables,
+        lists: &'a BTreeSet<String>,
+    ) -> Result<(Figures, usize), Exceeded> {
         let (variables, fragments, spread) = (HashMap::new(), HashMap::new(), HashSet::new());
-        let mut measure = Self { document, variables, fragments, spread, open: Vec::new(), circle: Vec::new(), visited: 0 };
+        let mut measure = Self { document, lists, variables, fragments, spread, open: Vec::new(), circle: Vec::new(), visited: 0 };
         let defaults = chosen.variable_definitions.iter().map(|definition| &definition.node);
         let defaults = defaults.filter_map(|definition| Some((&definition.name.node, &definition.default_value.as_ref()?.node)));
         for (name, value) in defaults.chain(given.iter()) {
@@ -377,10 +408,21 @@ impl<'a> Measure<'a> {
             (figures.introspection_depth, figures.introspection_complexity) = figures.inside;
         } else {
             figures.depth += 1;
-            figures.complexity = figures.complexity.saturating_mul(rows(name, &arguments, figures.has_rows)).saturating_add(own);
+            let rows = rows(name, &arguments).unwrap_or_else(|| self.usual_rows(name, figures.has_rows));
+            figures.complexity = figures.complexity.saturating_mul(rows).saturating_add(own);
         }
         figures.has_rows = matches!(name, "edges" | "nodes");
         figures
+    }
+
+    /// How many rows a field's children count for when nobody says how many.
+    fn usual_rows(&self, field: &str, has_rows: bool) -> u64 {
+        match field {
+            _ if has_rows => PAGES.0,
+            _ if !self.lists.contains(field) => 1,
+            _ if SHORT.contains(&field) => LISTS.1,
+            _ => LISTS.0,
+        }
     }
 
     fn directives(&mut self, directives: impl IntoIterator<Item = &'a Positioned<Directive>>, figures: &mut Figures) {
@@ -420,8 +462,8 @@ impl<'a> Measure<'a> {
     }
 }
 
-/// How many rows a field's children are asked for.
-fn rows(field: &str, arguments: &[(Name, Value)], has_rows: bool) -> u64 {
+/// How many rows a field's children are asked for, if the arguments say so.
+fn rows(field: &str, arguments: &[(Name, Value)]) -> Option<u64> {
     let given =
         |wanted: &'static str| arguments.iter().filter(move |(name, value)| name == wanted && *value != Value::Null).map(|it| &it.1);
     let asked = given("first").chain(given("last")).map(|value| match value {
@@ -433,7 +475,7 @@ fn rows(field: &str, arguments: &[(Name, Value)], has_rows: bool) -> u64 {
         Value::Number(length) => length.as_u64().unwrap_or(1),
         _ => 1,
     });
-    asked.chain(ids).max().unwrap_or(if has_rows { PAGES.0 } else { 1 })
+    asked.chain(ids).max()
 }
 
 /// How many of them a schema of this size has, where a field of introspection answers a list.

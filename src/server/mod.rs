@@ -7,7 +7,7 @@ pub mod health;
 pub mod limits;
 pub mod metrics;
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -15,6 +15,13 @@ use axum::{
     http::{HeaderName, HeaderValue, Method, header},
     response::{IntoResponse, Response},
     routing::get,
+    serve::Listener,
+};
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
+    service::TowerToHyperService,
 };
 use tower_http::{
     catch_panic::CatchPanicLayer,
@@ -27,7 +34,7 @@ use crate::{
     auth::token::Keys,
     config::Settings,
     database::Database,
-    error::{Error, Result},
+    error::Result,
     graphql::{self, Register},
 };
 
@@ -69,6 +76,7 @@ impl App {
                 depth: most.depth,
                 complexity: most.complexity,
                 aliases: most.aliases,
+                lists: graphql::lists(),
                 ..limits::Limits::default()
             }),
             request_time: most.request_time,
@@ -144,34 +152,35 @@ fn panic_message(cause: &(dyn std::any::Any + Send)) -> &str {
     cause.downcast_ref::<&str>().copied().or_else(|| cause.downcast_ref::<String>().map(String::as_str)).unwrap_or("it said nothing")
 }
 
-/// Serves until `stop` is ready, then finishes what runs, for at most half a minute, and closes the database.
+/// Serves HTTP/1.1 until `stop` is ready, then finishes what runs, for at most half a minute, and closes the database.
 ///
 /// # Errors
-/// INTERNAL when the listener fails.
-pub async fn serve(
-    listener: tokio::net::TcpListener,
-    app: App,
-    settings: &Settings,
-    stop: impl Future<Output = ()> + Send + 'static,
-) -> Result<()> {
+/// INTERNAL when the database fails to close.
+pub async fn serve(mut listener: tokio::net::TcpListener, app: App, settings: &Settings, stop: impl Future<Output = ()>) -> Result<()> {
     let db = app.db.clone();
-    let router = router(app, settings);
-    let (stopping, stopped) = tokio::sync::oneshot::channel();
-    let serving = axum::serve(listener, router).with_graceful_shutdown(async move {
-        stop.await;
-        tracing::info!("stopping: what runs is finished first");
-        stopping.send(()).ok();
-    });
-    let overdue = async {
-        if stopped.await.is_ok() {
-            tokio::time::sleep(Duration::from_secs(30)).await;
-        } else {
-            std::future::pending::<()>().await;
+    let service = TowerToHyperService::new(router(app, settings));
+    let mut http = http1::Builder::new();
+    // Whoever connects and says nothing, or never comes to the end of a header, is not waited for.
+    http.timer(TokioTimer::new()).header_read_timeout(settings.limits.request_time);
+    let connections = GracefulShutdown::new();
+    let mut stop = pin!(stop);
+    loop {
+        tokio::select! {
+            (stream, _) = Listener::accept(&mut listener) => {
+                let connection = connections.watch(http.serve_connection(TokioIo::new(stream), service.clone()));
+                tokio::spawn(async move {
+                    if let Err(cause) = connection.await {
+                        tracing::debug!(%cause, "a connection ended early");
+                    }
+                });
+            }
+            () = &mut stop => break,
         }
-    };
-    tokio::select! {
-        served = serving => served.map_err(Error::internal)?,
-        () = overdue => tracing::warn!("some requests took too long and were cut off"),
+    }
+    drop(listener);
+    tracing::info!("stopping: what runs is finished first");
+    if tokio::time::timeout(Duration::from_secs(30), connections.shutdown()).await.is_err() {
+        tracing::warn!("some requests took too long and were cut off");
     }
     db.close().await
 }

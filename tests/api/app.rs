@@ -37,6 +37,7 @@ use samregister::{
     config::Settings,
     database::Database,
     exchange::import::{ImportError, Report, import},
+    graphql,
     server::{self, explorer},
 };
 use sea_orm::ConnectionTrait;
@@ -132,6 +133,11 @@ impl App {
         self
     }
 
+    /// The same register by another way to its database.
+    pub async fn by(&self, url: &str) -> Self {
+        Self { db: Database::connect(url, self.db.clock, None).await.unwrap(), ..self.clone() }.renewed()
+    }
+
     /// The same register at another instant: `app.at("2027-01-01T09:00:00Z")`.
     pub fn at(&self, now: &str) -> Self {
         let mut app = self.clone();
@@ -147,6 +153,13 @@ impl App {
     /// The same register with an explorer that is told this at its start.
     pub fn with_explorer(&self, explorer: explorer::Settings) -> Self {
         Self { explorer, ..self.clone() }.renewed()
+    }
+
+    /// The same register with a server whose API was given no database, so that whoever asks for a row finds a bug of ours.
+    pub fn with_a_bug(&self) -> Self {
+        let app = server::App::new(self.db.clone(), self.keys.clone(), &self.settings, self.explorer.clone());
+        let app = server::App { schema: graphql::schema(None), ..app };
+        Self { router: server::router(app, &self.settings), ..self.clone() }
     }
 
     /// The register's address, as DATABASE_URL for the program.

@@ -1,6 +1,7 @@
 //! Bad input: one clear error with its code that names every bad field, nothing changed, and a server that goes on.
 
 use axum::http::StatusCode;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
 use crate::{
@@ -245,6 +246,11 @@ on_both!(ids_of_nothing_are_not_found_and_other_texts_are_no_ids, |app| async mo
     assert_eq!(nothing.data(), &json!({ "node": null, "nodes": [null, null] }));
 });
 
+/// A cursor of this order and key that no row has given.
+fn forged(place: &str) -> String {
+    URL_SAFE_NO_PAD.encode(format!("{place}\n{NOTHING}"))
+}
+
 on_both!(bad_arguments_of_queries_are_named_by_their_paths, |app| async move {
     let samples = Samples::fill(&app).await;
     let cursor = app.office().query("{ agreements { pageInfo { endCursor } } }").await["agreements"]["pageInfo"]["endCursor"]
@@ -261,6 +267,8 @@ on_both!(bad_arguments_of_queries_are_named_by_their_paths, |app| async move {
         ("members(after: \"x\", before: \"🙂\", first: -1, filter: { asOf: \"2026-02-30\" }) { totalCount }".into(), &["after", "before", "filter.asOf", "first"]),
         (format!("members(after: \"{cursor}\") {{ totalCount }}"), &["after"]),
         (format!("agreements(after: \"{cursor}\", orderBy: {{ field: ENDS_ON }}) {{ totalCount }}"), &["after"]),
+        (format!("members(after: \"{}\") {{ totalCount }}", forged("NAME\nta\0b")), &["after"]),
+        (format!("agreements(before: \"{}\", orderBy: {{ field: ENDS_ON }}) {{ nodes {{ id }} }}", forged("ENDS_ON\nd-9999-01-01")), &["before"]),
         ("activities(first: -1, after: \"!\", filter: { activeOn: \"2026-02-30\" }) { totalCount }".into(), &["after", "filter.activeOn", "first"]),
         (
             "agreements(first: -1, filter: { asOf: \"x\", endsFrom: \"2026-02-30\", endsTo: \"2999-13-01\", counterparty: \"x\", templateVersion: \"y\" }) { totalCount }".into(),

@@ -144,6 +144,26 @@ fn connections_cost_by_the_rows_asked_for() {
 }
 
 #[test]
+fn lists_without_pages_cost_by_the_rows_that_they_may_have() {
+    let limits = Limits { lists: crate::graphql::lists(), ..Limits::default() };
+    for name in SHORT {
+        assert!(limits.lists.contains(name), "{name} is no list of the schema");
+    }
+    let cost = |document: &str| measure(document, &Variables::default(), None, &limits).map(|measured| measured.figures.complexity);
+    for (document, expected) in [
+        ("{ a { contactArea { members { name } } } }", 53),
+        ("{ a { lines { net } } }", 7),
+        ("{ a { coverage { notConnected { name } } } }", 53),
+        ("{ a { roles } }", 2),
+        ("{ members { nodes { name } } }", 51),
+        ("{ members(first: 2) { edges { node { lines { net } } } } }", 17),
+        ("{ nodes(ids: [1, 2]) { id } }", 3),
+    ] {
+        assert_eq!(cost(document), Ok(expected), "{document}");
+    }
+}
+
+#[test]
 fn the_chosen_operation_is_measured() {
     let document = "query A { a } mutation B { b c } subscription C { d }";
     let chosen = |name| with(document, json!({}), name).map(|measured| (measured.operation, measured.figures.complexity));
