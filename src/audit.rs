@@ -116,9 +116,11 @@ impl Change {
     /// INTERNAL when the database fails; then nothing has happened.
     pub async fn commit(mut self) -> Result<()> {
         self.flush().await?;
-        self.db.find()?;
         if self.recorded {
             search::refresh(&self.tx).await?;
+        }
+        self.db.find()?;
+        if self.recorded {
             self.tx.commit().await?
         } else {
             self.tx.rollback().await?

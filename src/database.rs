@@ -108,7 +108,7 @@ impl Database {
     pub async fn migrate(&self) -> Result<()> {
         Migrator::up(&self.writer, None).await?;
         // What a change of the schema found in the register is searched for, too.
-        let tx = self.writer.begin().await?;
+        let (tx, _turn) = self.write().await?;
         search::refresh(&tx).await?;
         tx.commit().await?;
         // PostgreSQL does it by itself, in time.

@@ -179,7 +179,7 @@ fn search_members(bencher: Bencher<'_, '_>, on: On) {
 /// Every activity's coverage with 200 members' cells.
 #[divan::bench(args = registers())]
 fn matrix(bencher: Bencher<'_, '_>, on: On) {
-    let query = "{ activityMatrix(asOf: \"2025-06-30\") { activities { activity { name } coverage { connected members share } } rows(first: 200) { totalCount nodes { member { name } agreements { number } } } } }";
+    let query = "{ activityMatrix(asOf: \"2025-06-30\") { activities { activity { name } coverage { connected members share } } rows(first: 200) { totalCount nodes { member { name } cells { number } } } } }";
     measure(bencher, on, query, serde_json::json!({}));
 }
 

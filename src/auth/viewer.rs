@@ -77,12 +77,12 @@ pub enum Realm {
 pub enum Deed {
     /// Change members, contacts, organisations and activities.
     KeepRegister,
-    /// Draft, offer, sign and end agreements, and acknowledge their deadlines.
-    KeepAgreements,
     /// Change allocations, fees, costs and grants.
     KeepAccounts,
     /// Draft, publish and retire templates.
     KeepTemplates,
+    /// Draft, offer, sign and end agreements, and acknowledge their deadlines.
+    KeepAgreements,
     /// Report on an activity, named by its slug in the rule.
     Report,
 }
@@ -170,18 +170,18 @@ impl Viewer {
     /// # Errors
     /// [`Error::Forbidden`] when the viewer may not do the deed at all.
     pub fn require(&self, deed: Deed) -> Result<()> {
-        let (allowed, scopes): (&[Role], &[&str]) = match deed {
-            Deed::KeepRegister => (&[Role::Office], &[]),
-            Deed::KeepAgreements => (&[Role::Office], &["agreements:write"]),
-            Deed::KeepAccounts => (&[Role::Office, Role::Finance], &[]),
-            Deed::KeepTemplates => (&[Role::Office], &["templates:write"]),
-            Deed::Report => (&[Role::Office, Role::ActivityLead], &[]),
+        let (allowed, scope): (&[Role], Option<&str>) = match deed {
+            Deed::KeepRegister => (&[Role::Office], None),
+            Deed::KeepAccounts => (&[Role::Office, Role::Finance], None),
+            Deed::KeepTemplates => (&[Role::Office], Some("templates:write")),
+            Deed::KeepAgreements => (&[Role::Office], Some("agreements:write")),
+            Deed::Report => (&[Role::Office, Role::ActivityLead], None),
         };
-        if allowed.iter().any(|role| self.is(*role)) || self.has_scope(scopes) {
+        if allowed.iter().any(|role| self.is(*role)) || scope.is_some_and(|scope| self.has_scope(&[scope])) {
             return Ok(());
         }
-        let roles = allowed.iter().map(|role| format!("the role {}", role.word()));
-        let words: Vec<_> = roles.chain(scopes.iter().map(|scope| format!("the scope {scope}"))).collect();
-        Err(Error::Forbidden(format!("this takes {}", words.join(" or "))))
+        let words: Vec<_> = allowed.iter().map(|role| role.word()).collect();
+        let or_scope = scope.map_or_else(String::new, |scope| format!(", or SERVICE with the scope {scope}"));
+        Err(Error::Forbidden(format!("this takes the role {}{or_scope}", words.join(" or "))))
     }
 }

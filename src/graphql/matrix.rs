@@ -1,6 +1,9 @@
 //! The matrix of members and activities as the API tells of it.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use ::entity::{
     activity, agreement,
@@ -15,7 +18,7 @@ use super::{
     agreements::Agreement,
     coverage::{Coverage, coverage_on},
     database,
-    loaders::Handle,
+    loaders::{Handle, take_rows},
     members::Member,
     page::{self, Column, Connection, DIRECT, Noun, and, asked},
     scalars::{Date, Given, take},
@@ -136,10 +139,10 @@ pub struct MatrixTrend {
 }
 
 impl MatrixTrend {
-    fn members(&self, of: &HashMap<ActivityId, Vec<MemberId>>) -> Vec<Member> {
-        let ids = of.get(&self.row.id).map(Vec::as_slice).unwrap_or_default();
-        let ids: std::collections::HashSet<_> = ids.iter().collect();
-        self.reckoned.members.iter().filter(|member| ids.contains(&member.id)).cloned().map(Member).collect()
+    fn members(&self, ctx: &Context<'_>, of: &HashMap<ActivityId, Vec<MemberId>>) -> Result<Vec<Member>> {
+        let ids: HashSet<_> = of.get(&self.row.id).into_iter().flatten().collect();
+        take_rows(ctx, ids.len())?;
+        Ok(self.reckoned.members.iter().filter(|member| ids.contains(&member.id)).cloned().map(Member).collect())
     }
 }
 
@@ -165,13 +168,13 @@ impl MatrixTrend {
     }
 
     /// The members that take part now and did not then, by name.
-    async fn joined(&self) -> Vec<Member> {
-        self.members(&self.reckoned.trend.joined)
+    async fn joined(&self, ctx: &Context<'_>) -> Result<Vec<Member>> {
+        self.members(ctx, &self.reckoned.trend.joined)
     }
 
     /// The members that took part then and do not now, by name.
-    async fn left(&self) -> Vec<Member> {
-        self.members(&self.reckoned.trend.left)
+    async fn left(&self, ctx: &Context<'_>) -> Result<Vec<Member>> {
+        self.members(ctx, &self.reckoned.trend.left)
     }
 }
 
@@ -193,7 +196,7 @@ impl MatrixRow {
     }
 
     /// The cells: for each of the matrix's `activities`, in their order, the participation agreement in force on the day; null when there is none.
-    async fn agreements(&self, ctx: &Context<'_>) -> Result<Vec<Option<Agreement>>> {
+    async fn cells(&self, ctx: &Context<'_>) -> Result<Vec<Option<Agreement>>> {
         let Some(asked_with) = self.0.told::<AskedWith>() else { return Ok(Vec::new()) };
         let columns = and(and(asked::<Agreement>(ctx, DIRECT), agreement::Column::MemberId), agreement::Column::ActivityId);
         let found = self
@@ -209,6 +212,7 @@ impl MatrixRow {
                 Ok(cells)
             })
             .await?;
+        take_rows(ctx, asked_with.activities.len())?;
         let cell = |activity: &ActivityId| found.get(&(Some(self.0.id), Some(*activity))).cloned().map(Agreement);
         Ok(asked_with.activities.iter().map(cell).collect())
     }

@@ -37,6 +37,7 @@ pub async fn expiring(State(app): State<App>, headers: HeaderMap, parameters: Qu
 }
 
 async fn calendar(app: &App, viewer: &Viewer, parameters: Vec<(String, String)>) -> Result<String> {
+    app.db.find()?;
     let mut faults = Faults::default();
     let (mut within_days, mut from) = (DEFAULT_DAYS, None);
     let mut filter = Filter::default();

@@ -83,7 +83,7 @@ on_both!(what_cannot_be_acknowledged_changes_nothing, |app| async move {
     assert_eq!(office.ask(WITHDRAW, withdraw(gone)).await.code(), "NOT_FOUND");
     assert_eq!(office.ask(WITHDRAW, withdraw("x")).await.bad_fields(), ["input.agreement"]);
     let forbidden = acknowledge(app.board(), register.id("ending"), "2026-11-30", None).await;
-    assert_eq!(forbidden.error()["message"], "this takes the role OFFICE or the scope agreements:write");
+    assert_eq!(forbidden.error()["message"], "this takes the role OFFICE, or SERVICE with the scope agreements:write");
     assert_eq!(app.revision().await, before);
 });
 

@@ -34,7 +34,7 @@ const QUESTION: &str = "query($asOf: Date, $comparedTo: Date, $activity: [String
         asOf comparedTo byVolunteers { slug }
         activities { activity { slug } coverage { connected members share notConnected { name } }
             trend { before { connected members } joinedCount leftCount joined { name } left { name } } }
-        rows(first: 200) { totalCount nodes { member { name } agreements { number } } } } }";
+        rows(first: 200) { totalCount nodes { member { name } cells { number } } } } }";
 
 async fn matrix(caller: Caller<'_>, variables: Value) -> Value {
     caller.ask(QUESTION, variables).await["activityMatrix"].clone()
@@ -43,7 +43,7 @@ async fn matrix(caller: Caller<'_>, variables: Value) -> Value {
 /// The rows with the numbers of their cells.
 fn rows(matrix: &Value) -> Value {
     let row = |row: &Value| {
-        let cells = row["agreements"].as_array().unwrap().iter().map(|cell| cell["number"].clone());
+        let cells = row["cells"].as_array().unwrap().iter().map(|cell| cell["number"].clone());
         json!([row["member"]["name"], cells.collect::<Vec<_>>()])
     };
     matrix["rows"]["nodes"].as_array().unwrap().iter().map(row).collect()
