@@ -16,7 +16,7 @@ pub mod token;
 pub mod verify;
 
 use std::{
-    ffi::OsString,
+    env::ArgsOs,
     io::{self, ErrorKind, IsTerminal, Write},
     path::Path,
     process::ExitCode,
@@ -126,8 +126,8 @@ pub type Result<T = Outcome> = std::result::Result<T, Failure>;
 /// release build and several megabytes without optimisation. Only what is used takes memory.
 const STACK: usize = 16 << 20;
 
-/// The whole program.
-pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+/// The whole program. Not generic, or it would be compiled again, all of it, where it is called.
+pub fn run(args: ArgsOs) -> ExitCode {
     let program = match Program::try_parse_from(args) {
         Ok(program) => program,
         Err(answer) => {

@@ -1,6 +1,9 @@
 //! What leaves the register as a file or for people's eyes: plain data in, text or bytes out, and no look at the register.
 
+pub mod agreement;
 pub mod calendar;
+pub mod html;
+pub mod prose;
 pub mod sheet;
 pub mod table;
 
