@@ -48,6 +48,14 @@ pub fn number_key(number: &str) -> String {
     key
 }
 
+/// A day as contracts write it: `den 1 januari 2027`.
+#[must_use]
+pub fn date(day: NaiveDate) -> String {
+    const MONTHS: [&str; 12] =
+        ["januari", "februari", "mars", "april", "maj", "juni", "juli", "augusti", "september", "oktober", "november", "december"];
+    format!("den {} {} {}", day.day(), MONTHS[day.month0() as usize], day.year())
+}
+
 /// Kronor as people write them: `1 467 393,60`, with no-break spaces.
 #[must_use]
 pub fn kronor(amount: Money) -> String {

@@ -1,37 +1,52 @@
-//! An agreement as people read it: plain data in, HTML and PDF out.
+//! An agreement as people read it: a page of HTML, and the PDF that is offered, signed and kept.
+
+use std::{sync::LazyLock, thread::available_parallelism};
 
 use chrono::NaiveDate;
+use minijinja::{
+    Environment, context,
+    value::{Serde, Value},
+};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
+use tokio::{sync::Semaphore, task::spawn_blocking};
 
-use crate::error::Result;
+use super::{
+    html::Html,
+    prose::{self, Block},
+};
+use crate::error::{Error, Result};
 
-/// What an agreement says.
+/// The longest text that is set, in bytes: some thirty pages.
+const LONGEST: usize = 100_000;
+
+/// What an agreement says. Any text will do: nothing in it is more than text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Agreement {
     /// Its title, as «Avtal om deltagande i BIP».
     pub title: String,
     /// Its number; null: it is a draft, and marked so on every page.
     pub number: Option<String>,
-    /// Its language, as BCP 47 has it.
+    /// Its language, as BCP 47 has it. Our own words are English for `en`, and Swedish for all others.
     pub language: String,
     /// Who agrees, the network first.
     pub parties: Vec<Party>,
-    /// What is agreed in short, as «Gäller från» and «den 1 januari 2027».
+    /// What is agreed in short, as «Gäller från» and «den 1 januari 2027»; none: there is no such table.
     pub terms: Vec<(String, String)>,
     /// What is agreed, in Markdown with headings from `##`. U+E000 stands for a line break within a value.
     pub body: String,
-    /// The day of the document.
+    /// The day of the document. It does not show; it is in the PDF's metadata.
     pub dated: NaiveDate,
 }
 
 /// Somebody who agrees.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Party {
     /// What the text calls it, as «Medlemmen».
     pub role: String,
     /// Its name.
     pub name: String,
-    /// Its organisation number; null: it has none.
+    /// Its organisation number; null: it has none, as those abroad.
     pub org_number: Option<String>,
     /// Its address, line by line.
     pub address: Vec<String>,
@@ -42,7 +57,7 @@ pub struct Party {
 pub struct Rendered {
     /// A whole page, ready to print.
     pub html: String,
-    /// The same bytes for the same agreement.
+    /// PDF/A-3a and PDF/UA-1; the same bytes for the same agreement.
     pub pdf: Vec<u8>,
     /// SHA-256 of the PDF's bytes, hexadecimal.
     pub sha256: String,
@@ -51,19 +66,355 @@ pub struct Rendered {
 /// The agreement as a page of HTML, ready to print.
 #[must_use]
 pub fn html(document: &Agreement) -> String {
-    let escape = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    let parties: String = document.parties.iter().map(|party| format!("<p>{}: {}</p>", escape(&party.role), escape(&party.name))).collect();
-    let terms: String = document.terms.iter().map(|(name, value)| format!("<p>{}: {}</p>", escape(name), escape(value))).collect();
-    format!("<h1>{}</h1>{parties}{terms}<pre>{}</pre>", escape(&document.title), escape(&document.body))
+    page(&View::of(document))
 }
 
-/// The agreement as HTML and PDF.
+/// The agreement as HTML and PDF. It is set on a thread of its own, as many at once as there are cores.
 ///
 /// # Errors
-/// INTERNAL when it can't be set.
+/// CONFLICT with DOCUMENT_TOO_LONG when the text is longer than some thirty pages; INTERNAL when the layout is faulty.
 pub async fn render(document: Agreement) -> Result<Rendered> {
-    let html = html(&document);
-    let pdf = format!("%PDF-1.7\n{html}\n%%EOF\n").into_bytes();
-    let sha256 = Sha256::digest(&pdf).iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(Rendered { html, pdf, sha256 })
+    static CORES: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(available_parallelism().map_or(1, usize::from)));
+    let place = CORES.acquire().await.map_err(Error::internal)?;
+    let rendered = spawn_blocking(move || rendered(&document)).await.map_err(Error::internal)?;
+    drop(place);
+    rendered
+}
+
+/// The agreement as HTML and PDF, while the thread waits. For programs without other work: [`render`] is for the server.
+///
+/// # Errors
+/// As [`render`].
+pub fn rendered(document: &Agreement) -> Result<Rendered> {
+    let parts = document.parties.iter().flat_map(|party| party.address.iter().chain([&party.name, &party.role]));
+    let parts = parts.chain(document.terms.iter().flat_map(|(name, value)| [name, value])).chain([&document.title, &document.body]);
+    let length: usize = parts.map(String::len).sum();
+    if length > LONGEST {
+        let message = format!("the document has {length} bytes of text and can have {LONGEST}: shorten the template or its values");
+        return Err(Error::conflict("DOCUMENT_TOO_LONG", message));
+    }
+    let view = View::of(document);
+    let pdf = typesetting::pdf(typesetting::Document {
+        layout: include_str!("../../assets/documents/agreement.typ"),
+        data: serde_json::to_value(&view).map_err(Error::internal)?,
+        title: &view.title,
+        language: &view.language,
+        dated: document.dated,
+        attachments: &[],
+    });
+    let pdf = pdf.map_err(Error::internal)?;
+    Ok(Rendered { html: page(&view), sha256: hex(&Sha256::digest(&pdf)), pdf })
+}
+
+/// What the page and the layout show: the agreement with our own words, every text without characters that hide or turn what others say.
+#[derive(Debug, Serialize)]
+struct View {
+    title: String,
+    language: String,
+    draft: bool,
+    /// «Avtal nr 2026-0042» or «Utkast».
+    named: String,
+    words: &'static Words,
+    parties: Vec<Party>,
+    terms: Vec<(String, String)>,
+    body: Vec<Block>,
+}
+
+impl View {
+    fn of(document: &Agreement) -> Self {
+        let Agreement { title, number, language, parties, terms, body, dated: _ } = document;
+        let words = if language.split('-').next() == Some("en") { &ENGLISH } else { &SWEDISH };
+        let is_blank = title.trim().is_empty();
+        Self {
+            title: if is_blank { words.agreement.into() } else { shown(title) },
+            language: if is_language(language) { language.clone() } else { "sv".into() },
+            draft: number.is_none(),
+            named: number.as_ref().map_or_else(|| words.draft.into(), |number| words.numbered.replace("{number}", &shown(number))),
+            words,
+            parties: parties.iter().map(Party::shown).collect(),
+            terms: terms.iter().map(|(name, value)| (shown(name), shown(value))).collect(),
+            body: prose::parse(&body.chars().map(|char| if char == prose::BREAK { char } else { visible(char) }).collect::<String>()),
+        }
+    }
+}
+
+impl Party {
+    fn shown(&self) -> Self {
+        let Self { role, name, org_number, address } = self;
+        Self {
+            role: shown(role),
+            name: shown(name),
+            org_number: org_number.as_deref().map(shown),
+            address: address.iter().map(|line| shown(line)).collect(),
+        }
+    }
+}
+
+/// A text of one line: no character of it hides or turns what stands around it.
+fn shown(text: &str) -> String {
+    text.trim()
+        .chars()
+        .map(|char| if char == prose::BREAK || char.is_whitespace() && char.is_control() { ' ' } else { visible(char) })
+        .collect()
+}
+
+fn visible(char: char) -> char {
+    if typesetting::is_hidden(char) { typesetting::MISSING } else { char }
+}
+
+/// Whether it is a language as `sv`, perhaps with a country as `sv-FI`.
+fn is_language(text: &str) -> bool {
+    let (language, country) = text.split_once('-').unwrap_or((text, "SE"));
+    let is_word = |word: &str, lengths: &[usize]| lengths.contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_alphabetic());
+    is_word(language, &[2, 3]) && is_word(country, &[2]) && language.bytes().all(|byte| byte.is_ascii_lowercase())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Our own words on an agreement.
+#[derive(Debug, Serialize)]
+struct Words {
+    agreement: &'static str,
+    numbered: &'static str,
+    draft: &'static str,
+    /// What follows it where there is room.
+    draft_note: &'static str,
+    /// Across every page of a draft.
+    draft_mark: &'static str,
+    parties: &'static str,
+    role: &'static str,
+    name: &'static str,
+    org_number: &'static str,
+    address: &'static str,
+    terms: &'static str,
+    signatures: &'static str,
+    on_behalf_of: &'static str,
+    place_and_date: &'static str,
+    signature: &'static str,
+    name_in_print: &'static str,
+    page: &'static str,
+}
+
+static SWEDISH: Words = Words {
+    agreement: "Avtal",
+    numbered: "Avtal nr {number}",
+    draft: "Utkast",
+    draft_note: ": avtalet har ännu inget nummer och är inte bindande",
+    draft_mark: "UTKAST",
+    parties: "Parter",
+    role: "Part",
+    name: "Namn",
+    org_number: "Organisationsnummer",
+    address: "Adress",
+    terms: "Avtalet i korthet",
+    signatures: "Underskrifter",
+    on_behalf_of: "För {name}",
+    place_and_date: "Ort och datum",
+    signature: "Underskrift",
+    name_in_print: "Namnförtydligande",
+    page: "Sida {page} ({pages})",
+};
+
+static ENGLISH: Words = Words {
+    agreement: "Agreement",
+    numbered: "Agreement no. {number}",
+    draft: "Draft",
+    draft_note: ": the agreement has no number yet and binds nobody",
+    draft_mark: "DRAFT",
+    parties: "Parties",
+    role: "Party",
+    name: "Name",
+    org_number: "Organisation number",
+    address: "Address",
+    terms: "The agreement in short",
+    signatures: "Signatures",
+    on_behalf_of: "For {name}",
+    place_and_date: "Place and date",
+    signature: "Signature",
+    name_in_print: "Name in print",
+    page: "Page {page} ({pages})",
+};
+
+/// The page, read once.
+#[expect(clippy::expect_used, reason = "the template is ours, and tested")]
+fn page(view: &View) -> String {
+    static PAGE: LazyLock<Environment<'static>> = LazyLock::new(|| {
+        let mut pages = Environment::new();
+        // Its name makes it HTML, in which every value is escaped.
+        pages.add_template("agreement.html", include_str!("../../assets/documents/agreement.html")).expect("the template is ours");
+        pages
+    });
+    let body = Value::from_safe_string(Html(&view.body).to_string());
+    let template = PAGE.get_template("agreement.html").expect("it was added");
+    template.render(context! { body, ..Value::from(Serde(view)) }).expect("the template is ours")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn agreement() -> Agreement {
+        let party = |role: &str, name: &str| Party {
+            role: role.into(),
+            name: name.into(),
+            org_number: Some("222000-1834".into()),
+            address: vec!["Storgatan 1".into(), "123 45 Åre".into()],
+        };
+        Agreement {
+            title: "Avtal om deltagande i BIP".into(),
+            number: Some("2027-0001".into()),
+            language: "sv".into(),
+            parties: vec![party("Nätverket", "NNS"), party("Medlemmen", "Finsam Åre")],
+            terms: vec![("Gäller från".into(), "den 1 januari 2027".into())],
+            body: "## 1. Avgift\n\nMedlemmen betalar **8 648,67 kr** per år.\n".into(),
+            dated: NaiveDate::from_ymd_opt(2026, 12, 1).unwrap(),
+        }
+    }
+
+    /// What hostile hands write into a parameter.
+    const HOSTILE: [&str; 9] = [
+        "<script>alert(1)</script>",
+        "\" onmouseover=\"alert(1)",
+        "#import \"/etc/passwd\" #eval(\"1\") #read(\"main.typ\")",
+        "$x^2$ @citation <label> `raw` _a_ *b* = rubrik \\ slut",
+        "a\u{0}b\u{7}c\u{1b}[31m",
+        "\u{202e}rk 0001\u{202c} \u{feff}\u{fffe}\u{e001}\u{f8ff}\u{10ffff}",
+        "😀 👩‍👩‍👧 🇸🇪 漢字 العربية עברית हिन्दी",
+        "{{ 7*7 }} {% include \"x\" %} ${7*7}",
+        "e\u{301}\u{302}\u{303}\u{304}\u{305} \u{ad}\u{a0}\u{2028}",
+    ];
+
+    fn with(text: &str) -> Agreement {
+        let party = Party { role: text.into(), name: text.into(), org_number: Some(text.into()), address: vec![text.into(), text.into()] };
+        let escaped: String = text.chars().flat_map(|char| char.is_ascii_punctuation().then_some('\\').into_iter().chain([char])).collect();
+        Agreement {
+            title: text.into(),
+            number: Some(text.into()),
+            language: text.into(),
+            parties: vec![party.clone(), party],
+            terms: vec![(text.into(), text.into())],
+            // As a value, and as the text of a template.
+            body: format!("## {escaped}\n\n- {escaped}\n\n| {escaped} |\n|---|\n| **{escaped}** |\n\n{text}\n"),
+            ..agreement()
+        }
+    }
+
+    #[test]
+    fn a_page_stands_alone_and_names_its_parts() {
+        let page = html(&agreement());
+        let body = &page[page.find("<body").unwrap()..];
+        insta::assert_snapshot!(body, @r#"
+        <body>
+        <main>
+        <header>
+        <h1>Avtal om deltagande i BIP</h1>
+        <p class="number">Avtal nr 2027-0001</p>
+        </header>
+        <section aria-labelledby="parties">
+        <h2 id="parties">Parter</h2>
+        <table>
+        <thead>
+        <tr><th scope="col">Part</th><th scope="col">Namn</th><th scope="col">Organisationsnummer</th><th scope="col">Adress</th></tr>
+        </thead>
+        <tbody>
+        <tr><th scope="row">Nätverket</th><td>NNS</td><td class="whole">222000-1834</td><td>Storgatan 1<br>123 45 Åre</td></tr>
+        <tr><th scope="row">Medlemmen</th><td>Finsam Åre</td><td class="whole">222000-1834</td><td>Storgatan 1<br>123 45 Åre</td></tr>
+        </tbody>
+        </table>
+        </section>
+        <section aria-labelledby="terms">
+        <h2 id="terms">Avtalet i korthet</h2>
+        <table>
+        <tbody>
+        <tr><th scope="row">Gäller från</th><td>den 1 januari 2027</td></tr>
+        </tbody>
+        </table>
+        </section>
+        <article>
+        <h2>1. Avgift</h2>
+        <p>Medlemmen betalar <strong>8 648,67 kr</strong> per år.</p>
+        </article>
+        <section aria-labelledby="signatures">
+        <h2 id="signatures">Underskrifter</h2>
+        <div class="signatures">
+        <section>
+        <p><strong>För NNS</strong></p>
+        <p class="line">Ort och datum</p>
+        <p class="line">Underskrift</p>
+        <p class="line">Namnförtydligande</p>
+        </section>
+        <section>
+        <p><strong>För Finsam Åre</strong></p>
+        <p class="line">Ort och datum</p>
+        <p class="line">Underskrift</p>
+        <p class="line">Namnförtydligande</p>
+        </section>
+        </div>
+        </section>
+        </main>
+        </body>
+        </html>
+        "#);
+        assert!(page.starts_with("<!DOCTYPE html>\n<html lang=\"sv\">"), "{page}");
+        assert!(page.contains("<title>Avtal om deltagande i BIP</title>") && page.contains("@media print"));
+        for outside in ["src=", "url(", "@import", "http"] {
+            assert!(!page.contains(outside), "{outside}");
+        }
+    }
+
+    #[test]
+    fn a_draft_is_marked_on_paper_and_in_words() {
+        let draft = html(&Agreement { number: None, ..agreement() });
+        assert!(draft.contains("<body class=\"draft\" data-mark=\"UTKAST\">"), "{draft}");
+        assert!(draft.contains("Utkast: avtalet har ännu inget nummer"), "{draft}");
+        assert!(!html(&agreement()).contains("UTKAST"));
+        let english = html(&Agreement { number: None, language: "en-GB".into(), ..agreement() });
+        assert!(english.contains("lang=\"en-GB\"") && english.contains("DRAFT") && english.contains("Signatures"), "{english}");
+    }
+
+    #[test]
+    fn hostile_values_are_text_on_the_page() {
+        let page = html(&with("<script>alert(\"1\")</script>\u{202e}\u{0}\u{e000}& {{ 7*7 }}"));
+        assert!(!page.contains("<script") && !page.contains("49"), "{page}");
+        assert!(!page.contains(['\u{202e}', '\u{0}', '\u{e000}']), "{page}");
+        let title = "&lt;script&gt;alert(&quot;1&quot;)&lt;&#x2f;script&gt;□□ &amp; {{ 7*7 }}";
+        assert!(page.contains(&format!("<h1>{title}</h1>")), "{page}");
+        let body = "&lt;script&gt;alert(&quot;1&quot;)&lt;&#x2f;script&gt;□□<br>&amp; {{ 7*7 }}";
+        assert!(page.contains(&format!("<h2>{body}</h2>")) && page.contains(&format!("<td><strong>{body}</strong></td>")), "{page}");
+    }
+
+    #[test]
+    fn hostile_values_are_set_and_never_run() {
+        for text in HOSTILE.map(ToOwned::to_owned).into_iter().chain(["å".repeat(200), "x".repeat(300), String::new(), " \t\r\n".into()]) {
+            if let Err(Error::Internal(cause)) = rendered(&with(&text)) {
+                panic!("{text:?}: {cause}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn an_agreement_is_the_same_bytes_every_time() {
+        let (first, second) = tokio::join!(render(agreement()), render(agreement()));
+        let (first, second) = (first.unwrap(), second.unwrap());
+        assert_eq!(first, second);
+        assert!(first.pdf.starts_with(b"%PDF-1.7"));
+        assert_eq!((first.sha256.len(), &first.html), (64, &html(&agreement())));
+        let other = render(Agreement { number: Some("2027-0002".into()), ..agreement() }).await.unwrap();
+        assert_ne!(first.sha256, other.sha256);
+    }
+
+    #[test]
+    fn a_text_without_end_is_refused() {
+        let error = rendered(&Agreement { body: "a ".repeat(LONGEST), ..agreement() }).unwrap_err();
+        assert!(matches!(&error, Error::Conflict { reason: "DOCUMENT_TOO_LONG", .. }), "{error}");
+    }
+
+    #[test]
+    fn every_block_of_prose_can_be_set() {
+        let body = "# a\n\n###### b\n\n> ord\n>\n> - c\n>   3. d\n\n![e](x.png) [f](https://nnsfinsam.se) [g](javascript:1)\n\n|a|b|\n|:-:|-|\n|1|\n\n---\n\n- \n\n999999999. h\n\n&nbsp;\n\n    kod\n";
+        rendered(&Agreement { body: body.into(), ..agreement() }).unwrap();
+        rendered(&Agreement { body: String::new(), parties: Vec::new(), terms: Vec::new(), ..agreement() }).unwrap();
+    }
 }

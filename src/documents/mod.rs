@@ -2,6 +2,8 @@
 
 pub mod agreement;
 pub mod calendar;
+pub mod html;
+pub mod prose;
 pub mod sheet;
 pub mod table;
 

@@ -1,0 +1,367 @@
+//! Prose: a text in Markdown as plain blocks, which every format sets in its own way. Nothing in the text is more than text.
+
+use pulldown_cmark::{Alignment, Event, HeadingLevel, LinkType, Options, Parser, Tag};
+use serde::Serialize;
+
+/// Stands for a line break within a value: values never break a block.
+pub const BREAK: char = '\u{e000}';
+
+/// How deep lists, quotes and emphasis nest; what is deeper stands at this depth.
+const DEEPEST: usize = 6;
+/// The widest table that a page holds; a wider one is set as lines of text.
+const WIDEST: usize = 12;
+/// Where a link may lead.
+const SCHEMES: [&str; 3] = ["http://", "https://", "mailto:"];
+
+/// A part of a text that stands by itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Block {
+    /// The title of what follows.
+    Heading {
+        /// 2 to 6, since 1 is the document's own title. Never more than one deeper than the heading before.
+        level: u8,
+        /// Its words.
+        parts: Vec<Inline>,
+    },
+    /// Sentences.
+    Paragraph {
+        /// Its words.
+        parts: Vec<Inline>,
+    },
+    /// A list without order.
+    Bullets {
+        /// What stands at each bullet.
+        items: Vec<Vec<Block>>,
+    },
+    /// A list in order.
+    Numbers {
+        /// The number of the first item.
+        start: u64,
+        /// What stands at each number.
+        items: Vec<Vec<Block>>,
+    },
+    /// Words of somebody else.
+    Quote {
+        /// What they say.
+        blocks: Vec<Block>,
+    },
+    /// A table with a row of headers.
+    Table {
+        /// The side that each column leans to.
+        alignments: Vec<Side>,
+        /// A header for each column.
+        header: Vec<Vec<Inline>>,
+        /// Rows with a cell for each column.
+        rows: Vec<Vec<Vec<Inline>>>,
+    },
+    /// A line across.
+    Rule,
+}
+
+/// The side that a column leans to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Side {
+    /// As text is read.
+    Left,
+    /// The middle.
+    Center,
+    /// As numbers are read.
+    Right,
+}
+
+/// A part of a line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Inline {
+    /// Text as it is.
+    Text {
+        /// The text.
+        text: String,
+    },
+    /// Stressed words.
+    Emphasis {
+        /// The words.
+        parts: Vec<Inline>,
+    },
+    /// Words that weigh more.
+    Strong {
+        /// The words.
+        parts: Vec<Inline>,
+    },
+    /// Words that lead to an address.
+    Link {
+        /// The address: http, https or mailto.
+        to: String,
+        /// The words.
+        parts: Vec<Inline>,
+    },
+    /// The line ends here.
+    Break,
+}
+
+/// The blocks of a text in Markdown: headings, paragraphs, lists, tables, quotes, emphasis and rules. HTML, code and pictures are shown as the
+/// text that they are written with.
+#[must_use]
+pub fn parse(markdown: &str) -> Vec<Block> {
+    Reader { events: Parser::new_ext(markdown, Options::ENABLE_TABLES), level: 1 }.blocks(0)
+}
+
+struct Reader<'t> {
+    events: Parser<'t>,
+    /// The level of the last heading.
+    level: u8,
+}
+
+impl<'t> Reader<'t> {
+    /// The blocks up to the end of what holds them.
+    fn blocks(&mut self, depth: usize) -> Vec<Block> {
+        let mut blocks = Vec::new();
+        // The items of tight lists have words without a paragraph around them.
+        let mut line = Vec::new();
+        let mut too_deep = 0;
+        while let Some(event) = self.events.next() {
+            if is_inline(&event) {
+                self.inline(event, &mut line, depth);
+                continue;
+            }
+            blocks.extend(paragraph(std::mem::take(&mut line)));
+            match event {
+                Event::Start(Tag::Paragraph | Tag::HtmlBlock | Tag::CodeBlock(_)) => blocks.extend(paragraph(self.inlines(depth))),
+                Event::Start(Tag::Heading { level, .. }) => blocks.extend(self.heading(level, depth)),
+                Event::Start(Tag::Table(alignments)) => blocks.extend(self.table(&alignments, depth)),
+                Event::Start(Tag::BlockQuote(_)) if depth < DEEPEST => blocks.push(Block::Quote { blocks: self.blocks(depth + 1) }),
+                Event::Start(Tag::List(start)) if depth < DEEPEST => blocks.push(self.list(start, depth + 1)),
+                Event::Start(_) => too_deep += 1,
+                Event::End(_) if too_deep == 0 => break,
+                Event::End(_) => too_deep -= 1,
+                _ => blocks.push(Block::Rule),
+            }
+        }
+        blocks.extend(paragraph(line));
+        blocks
+    }
+
+    fn list(&mut self, start: Option<u64>, depth: usize) -> Block {
+        let mut items = Vec::new();
+        while let Some(Event::Start(_)) = self.events.next() {
+            items.push(self.blocks(depth));
+        }
+        match start {
+            Some(start) => Block::Numbers { start, items },
+            None => Block::Bullets { items },
+        }
+    }
+
+    fn heading(&mut self, level: HeadingLevel, depth: usize) -> Option<Block> {
+        let parts = self.inlines(depth);
+        if parts.is_empty() {
+            return None;
+        }
+        self.level = (level as u8).clamp(2, (self.level + 1).min(6));
+        Some(Block::Heading { level: self.level, parts })
+    }
+
+    fn table(&mut self, alignments: &[Alignment], depth: usize) -> Vec<Block> {
+        let mut rows = Vec::new();
+        while let Some(Event::Start(_)) = self.events.next() {
+            let mut cells = Vec::new();
+            while let Some(Event::Start(_)) = self.events.next() {
+                cells.push(self.inlines(depth));
+            }
+            rows.push(cells);
+        }
+        if alignments.len() > WIDEST {
+            let separator = [Inline::Text { text: " | ".into() }];
+            return rows.into_iter().filter_map(|cells| paragraph(cells.join(&separator[..]))).collect();
+        }
+        let mut rows = rows.into_iter();
+        let header = rows.next().unwrap_or_default();
+        vec![Block::Table { alignments: alignments.iter().copied().map(Side::from).collect(), header, rows: rows.collect() }]
+    }
+
+    /// The parts of a line up to the end of what holds them.
+    fn inlines(&mut self, depth: usize) -> Vec<Inline> {
+        let mut parts = Vec::new();
+        let mut too_deep = 0;
+        while let Some(event) = self.events.next() {
+            match event {
+                Event::Start(_) if depth >= DEEPEST => too_deep += 1,
+                Event::End(_) if too_deep == 0 => break,
+                Event::End(_) => too_deep -= 1,
+                event => self.inline(event, &mut parts, depth),
+            }
+        }
+        parts
+    }
+
+    fn inline(&mut self, event: Event<'t>, parts: &mut Vec<Inline>, depth: usize) {
+        match event {
+            Event::Text(text) | Event::Code(text) | Event::Html(text) | Event::InlineHtml(text) => push(parts, &text),
+            Event::SoftBreak => push(parts, " "),
+            Event::HardBreak => parts.push(Inline::Break),
+            Event::Start(Tag::Emphasis) => parts.push(Inline::Emphasis { parts: self.inlines(depth + 1) }),
+            Event::Start(Tag::Strong) => parts.push(Inline::Strong { parts: self.inlines(depth + 1) }),
+            Event::Start(Tag::Link { link_type, dest_url, .. }) => {
+                let words = self.inlines(depth + 1);
+                let shown = dest_url.strip_prefix("mailto:").unwrap_or(&dest_url);
+                // On paper an address that isn't written is lost.
+                let is_shown = shown.is_empty() || plain(&words).contains(shown);
+                match address(link_type, &dest_url) {
+                    Some(to) => parts.push(Inline::Link { to, parts: words }),
+                    None => append(parts, words),
+                }
+                if !is_shown {
+                    push(parts, &format!(" ({shown})"));
+                }
+            }
+            // A picture would have to be fetched: its words and its address stand in its place.
+            Event::Start(Tag::Image { dest_url, .. }) => {
+                append(parts, self.inlines(depth + 1));
+                push(parts, &format!(" ({dest_url})"));
+            }
+            _ => {}
+        }
+    }
+}
+
+fn is_inline(event: &Event<'_>) -> bool {
+    match event {
+        Event::Start(tag) => matches!(tag, Tag::Emphasis | Tag::Strong | Tag::Link { .. } | Tag::Image { .. }),
+        Event::End(_) | Event::Rule => false,
+        _ => true,
+    }
+}
+
+/// Adds text to a line: a break within a value, or in code, ends the line.
+fn push(parts: &mut Vec<Inline>, text: &str) {
+    for (place, text) in text.split([BREAK, '\n']).enumerate() {
+        if place > 0 {
+            parts.push(Inline::Break);
+        }
+        match parts.last_mut() {
+            // Markdown gives each escaped character by itself.
+            Some(Inline::Text { text: before }) => before.push_str(text),
+            _ if text.is_empty() => {}
+            _ => parts.push(Inline::Text { text: text.into() }),
+        }
+    }
+}
+
+fn append(parts: &mut Vec<Inline>, more: Vec<Inline>) {
+    for part in more {
+        match part {
+            Inline::Text { text } => push(parts, &text),
+            part => parts.push(part),
+        }
+    }
+}
+
+/// A paragraph, if there is anything to read in it.
+fn paragraph(mut parts: Vec<Inline>) -> Option<Block> {
+    while parts.last() == Some(&Inline::Break) {
+        parts.pop();
+    }
+    (!parts.is_empty()).then_some(Block::Paragraph { parts })
+}
+
+/// Where a link leads, if it may lead there.
+fn address(kind: LinkType, url: &str) -> Option<String> {
+    if kind == LinkType::Email {
+        return Some(format!("mailto:{url}"));
+    }
+    let is_allowed = SCHEMES.iter().any(|scheme| url.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)));
+    (is_allowed && !url.contains(|char: char| char.is_control() || char.is_whitespace())).then(|| url.to_owned())
+}
+
+/// The text of the parts alone.
+fn plain(parts: &[Inline]) -> String {
+    let mut text = String::new();
+    for part in parts {
+        match part {
+            Inline::Text { text: more } => text.push_str(more),
+            Inline::Emphasis { parts } | Inline::Strong { parts } | Inline::Link { parts, .. } => text.push_str(&plain(parts)),
+            Inline::Break => text.push(' '),
+        }
+    }
+    text
+}
+
+impl From<Alignment> for Side {
+    fn from(alignment: Alignment) -> Self {
+        match alignment {
+            Alignment::None | Alignment::Left => Self::Left,
+            Alignment::Center => Self::Center,
+            Alignment::Right => Self::Right,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The blocks as one line each.
+    fn outline(markdown: &str) -> String {
+        let lines: Vec<String> = parse(markdown).iter().map(|block| serde_json::to_string(block).unwrap()).collect();
+        lines.join("\n")
+    }
+
+    #[test]
+    fn a_contract_becomes_blocks() {
+        let markdown = "## 1. Parter\n\nMellan **nätverket** och\n*medlemmen*:\n\n1. ett\n2. två\n   - a\n   - b\n\n| År | Avgift |\n|---|--:|\n| 2027 | 8 648,67 kr |\n\n---\n\n> ord\n";
+        insta::assert_snapshot!(outline(markdown), @r##"
+        {"kind":"heading","level":2,"parts":[{"kind":"text","text":"1. Parter"}]}
+        {"kind":"paragraph","parts":[{"kind":"text","text":"Mellan "},{"kind":"strong","parts":[{"kind":"text","text":"nätverket"}]},{"kind":"text","text":" och "},{"kind":"emphasis","parts":[{"kind":"text","text":"medlemmen"}]},{"kind":"text","text":":"}]}
+        {"kind":"numbers","start":1,"items":[[{"kind":"paragraph","parts":[{"kind":"text","text":"ett"}]}],[{"kind":"paragraph","parts":[{"kind":"text","text":"två"}]},{"kind":"bullets","items":[[{"kind":"paragraph","parts":[{"kind":"text","text":"a"}]}],[{"kind":"paragraph","parts":[{"kind":"text","text":"b"}]}]]}]]}
+        {"kind":"table","alignments":["left","right"],"header":[[{"kind":"text","text":"År"}],[{"kind":"text","text":"Avgift"}]],"rows":[[[{"kind":"text","text":"2027"}],[{"kind":"text","text":"8 648,67 kr"}]]]}
+        {"kind":"rule"}
+        {"kind":"quote","blocks":[{"kind":"paragraph","parts":[{"kind":"text","text":"ord"}]}]}
+        "##);
+    }
+
+    #[test]
+    fn breaks_within_values_break_lines_and_no_blocks() {
+        insta::assert_snapshot!(outline("Till \\# A\u{e000}\\- B\\.\u{e000}\u{e000}C"), @r##"{"kind":"paragraph","parts":[{"kind":"text","text":"Till # A"},{"kind":"break"},{"kind":"text","text":"- B."},{"kind":"break"},{"kind":"break"},{"kind":"text","text":"C"}]}"##);
+        insta::assert_snapshot!(outline("| a |\n|---|\n| x\u{e000}y \\| z |"), @r##"{"kind":"table","alignments":["left"],"header":[[{"kind":"text","text":"a"}]],"rows":[[[{"kind":"text","text":"x"},{"kind":"break"},{"kind":"text","text":"y | z"}]]]}"##);
+    }
+
+    #[test]
+    fn html_code_and_pictures_are_text() {
+        insta::assert_snapshot!(outline("<script>alert(1)</script>\n\nett <b onclick=x>två</b> `#import` ![skatt](file:///etc/passwd)\n\n    kod\n    #eval"), @r##"
+        {"kind":"paragraph","parts":[{"kind":"text","text":"<script>alert(1)</script>"}]}
+        {"kind":"paragraph","parts":[{"kind":"text","text":"ett <b onclick=x>två</b> #import skatt (file:///etc/passwd)"}]}
+        {"kind":"paragraph","parts":[{"kind":"text","text":"kod"},{"kind":"break"},{"kind":"text","text":"#eval"}]}
+        "##);
+    }
+
+    #[test]
+    fn links_lead_to_the_web_and_to_letters_only() {
+        let markdown =
+            "[a](https://nnsfinsam.se) <https://nnsfinsam.se/b> <x@y.se> [b](javascript:alert(1)) [c](HTTP://D.se) [d](/hit) [e](\"\")";
+        insta::assert_snapshot!(outline(markdown), @r##"{"kind":"paragraph","parts":[{"kind":"link","to":"https://nnsfinsam.se","parts":[{"kind":"text","text":"a"}]},{"kind":"text","text":" (https://nnsfinsam.se) "},{"kind":"link","to":"https://nnsfinsam.se/b","parts":[{"kind":"text","text":"https://nnsfinsam.se/b"}]},{"kind":"text","text":" "},{"kind":"link","to":"mailto:x@y.se","parts":[{"kind":"text","text":"x@y.se"}]},{"kind":"text","text":" b (javascript:alert(1)) "},{"kind":"link","to":"HTTP://D.se","parts":[{"kind":"text","text":"c"}]},{"kind":"text","text":" (HTTP://D.se) d (/hit) e (\"\")"}]}"##);
+    }
+
+    #[test]
+    fn headings_begin_at_two_and_leave_none_out() {
+        insta::assert_snapshot!(outline("# a\n\n#### b\n\n###### c\n\n## d\n\n##\n"), @r##"
+        {"kind":"heading","level":2,"parts":[{"kind":"text","text":"a"}]}
+        {"kind":"heading","level":3,"parts":[{"kind":"text","text":"b"}]}
+        {"kind":"heading","level":4,"parts":[{"kind":"text","text":"c"}]}
+        {"kind":"heading","level":2,"parts":[{"kind":"text","text":"d"}]}
+        "##);
+    }
+
+    #[test]
+    fn nothing_nests_without_end() {
+        let deep = format!("{} slut\n\n{}", ">".repeat(5_000), "- ".repeat(5_000));
+        let text = serde_json::to_string(&parse(&deep)).unwrap();
+        assert!(text.contains("slut") && text.matches("quote").count() <= DEEPEST, "{text}");
+        let emphasis = format!("{}x{}", "*a **b ".repeat(500), "** *".repeat(500));
+        let deepest = parse(&emphasis).iter().map(|block| serde_json::to_string(block).unwrap().matches("]}]}").count()).max();
+        assert!(deepest <= Some(DEEPEST + 1), "{deepest:?}");
+        let wide = format!("|{}\n|{}\n|{}", "a|".repeat(500), "-|".repeat(500), "b|".repeat(500));
+        assert_eq!(parse(&wide).len(), 2);
+    }
+}

@@ -1,0 +1,138 @@
+//! Sets documents: a layout of ours in Typst's language and the data of one document give an accessible PDF for the archive.
+//!
+//! The PDF is PDF/A-3a and PDF/UA-1 at once: tagged, with its fonts in it. The same document gives the same bytes, always: there is no
+//! clock, no chance, no file and no package within reach of a layout. Data is data: no text in it is ever read as Typst's language.
+
+mod fonts;
+mod legible;
+mod world;
+
+pub use legible::{MISSING, is_hidden};
+
+use std::{fmt, sync::LazyLock};
+
+use chrono::{Datelike, NaiveDate};
+use serde_json::{Value, json};
+use typst::{WorldExt, diag::SourceDiagnostic};
+use typst_layout::PagedDocument;
+use typst_pdf::{PdfOptions, PdfStandard, PdfStandards};
+use world::Desk;
+
+/// A document to set.
+#[derive(Clone, Debug)]
+pub struct Document<'a> {
+    /// Its layout, in Typst's language. It reads what it sets with `json("data.json")`; there are no other files.
+    pub layout: &'static str,
+    /// What it says. Any text will do: what the fonts lack is set as «□».
+    pub data: Value,
+    /// What readers show as its title. Not empty, or it is no PDF/UA.
+    pub title: &'a str,
+    /// Its language, as BCP 47 has it: `sv`, `en-GB`.
+    pub language: &'a str,
+    /// The day it was made, as its metadata has it.
+    pub dated: NaiveDate,
+    /// What it carries.
+    pub attachments: &'a [Attachment],
+}
+
+/// A file within a document.
+#[derive(Clone, Debug)]
+pub struct Attachment {
+    /// Its name, as `2026-0001.xml`; no two in a document have the same.
+    pub name: String,
+    /// What is in it.
+    pub bytes: Vec<u8>,
+    /// Its type, as `application/xml`.
+    pub mime: String,
+    /// What it is to the document.
+    pub relationship: Relationship,
+    /// What it is, for people.
+    pub description: String,
+}
+
+/// What an attachment is to its document (`AFRelationship` of PDF/A-3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Relationship {
+    /// The document was made from it.
+    Source,
+    /// What the document shows as a picture or a table.
+    Data,
+    /// The same as the document in another form, as an e-invoice is.
+    Alternative,
+    /// More than the document says.
+    Supplement,
+}
+
+impl Relationship {
+    /// Typst's word.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Source => "source",
+            Self::Data => "data",
+            Self::Alternative => "alternative",
+            Self::Supplement => "supplement",
+        }
+    }
+}
+
+/// Why a document could not be set: a fault of the layout, or of what does not fit it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error {
+    /// What Typst says, each with its file and line.
+    pub messages: Vec<String>,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.messages.join("; "))
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// The document as a PDF. It takes some tens of milliseconds of one core: call it where that disturbs nobody.
+///
+/// # Errors
+/// When the layout is faulty or doesn't fit the data.
+pub fn pdf(document: Document<'_>) -> Result<Vec<u8>, Error> {
+    let Document { layout, mut data, title, language, dated, attachments } = document;
+    legible::make(&mut data);
+    let (language, region) = language.split_once('-').map_or((language, None), |(language, region)| (language, Some(region)));
+    let mut about = json!({
+        "title": title,
+        "language": language,
+        "region": region,
+        "dated": { "year": dated.year(), "month": dated.month(), "day": dated.day() },
+    });
+    legible::make(&mut about);
+    // Names stay as they are: programs look for them.
+    about["attachments"] = attachments.iter().map(described).collect();
+    let desk = Desk::new(layout, &about, &data, attachments);
+    let set = typst::compile::<PagedDocument>(&desk).output.and_then(|document| typst_pdf::pdf(&document, &OPTIONS));
+    // What Typst remembers of a document is of no use for the next, and grows without end.
+    typst::comemo::evict(0);
+    set.map_err(|faults| Error { messages: faults.iter().map(|fault| message(&desk, fault)).collect() })
+}
+
+fn described(file: &Attachment) -> Value {
+    let Attachment { name, bytes: _, mime, relationship, description } = file;
+    json!({ "name": name, "mime": mime, "relationship": relationship.name(), "description": description })
+}
+
+#[expect(clippy::expect_used, reason = "which standards go together is known when this is written, and tested")]
+static OPTIONS: LazyLock<PdfOptions> = LazyLock::new(|| PdfOptions {
+    standards: PdfStandards::new(&[PdfStandard::A_3a, PdfStandard::Ua_1]).expect("the two standards go together"),
+    ..PdfOptions::default()
+});
+
+/// The fault as `layout.typ:12: what (what to do)`.
+fn message(desk: &Desk, fault: &SourceDiagnostic) -> String {
+    let place = fault.span.id().map_or_else(String::new, |id| {
+        let source = typst::World::source(desk, id).ok();
+        let line = source.zip(desk.range(fault.span)).and_then(|(source, range)| source.lines().byte_to_line(range.start));
+        format!("{}:{}: ", id.vpath().get_without_slash(), line.map_or(0, |line| line + 1))
+    });
+    let hints: Vec<&str> = fault.hints.iter().map(|hint| hint.v.as_str()).collect();
+    let hints = if hints.is_empty() { String::new() } else { format!(" ({})", hints.join("; ")) };
+    format!("{place}{}{hints}", fault.message)
+}

@@ -1,0 +1,151 @@
+//! What is promised of a PDF: the standards, the same bytes every time, and that data stays data.
+
+use chrono::NaiveDate;
+use serde_json::{Value, json};
+use typesetting::{Attachment, Document, Error, Relationship, pdf};
+
+/// A layout that sets a text in every face.
+const LAYOUT: &str = r#"
+#set page("a4", footer: context counter(page).display("1 (1)", both: true))
+#let data = json("data.json")
+= #data.title
+#data.text *#data.text* _#data.text _ *_#data.text _*
+"#;
+
+fn document(layout: &'static str, data: Value) -> Document<'static> {
+    Document { layout, data, title: "Avtal", language: "sv", dated: NaiveDate::default(), attachments: &[] }
+}
+
+fn set(text: &str) -> Result<Vec<u8>, Error> {
+    pdf(document(LAYOUT, json!({ "title": "Rubrik", "text": text })))
+}
+
+fn has(pdf: &[u8], text: &str) -> bool {
+    pdf.windows(text.len()).any(|window| window == text.as_bytes())
+}
+
+#[test]
+fn a_document_is_for_the_archive_and_for_everyone() {
+    let pdf = set("Åäö").unwrap();
+    for mark in [
+        "<pdfaid:part>3<",
+        "<pdfaid:conformance>A<",
+        "<pdfuaid:part>1<",
+        "/MarkInfo",
+        "/StructTreeRoot",
+        "/Lang",
+        "<rdf:li>sv<",
+        "1970-01-01",
+    ] {
+        assert!(has(&pdf, mark), "{mark}");
+    }
+}
+
+#[test]
+fn the_same_document_gives_the_same_bytes() {
+    let text = "Avtalet gäller från och med den 1 januari 2027. ".repeat(200);
+    let first = set(&text).unwrap();
+    let others: Vec<_> = (0..4)
+        .map(|_| {
+            std::thread::spawn({
+                let text = text.clone();
+                move || set(&text)
+            })
+        })
+        .collect();
+    for other in others {
+        assert!(other.join().unwrap().unwrap() == first);
+    }
+    assert!(set("annat").unwrap() != first);
+}
+
+#[test]
+fn any_character_can_be_set() {
+    // Every character of the planes that have letters, signs and pictures, and the private and last ones, in words of sixteen.
+    let characters = ('\0'..='\u{ffff}').chain('\u{1d400}'..='\u{1d4ff}').chain('\u{1f000}'..='\u{1faff}').chain('\u{e0000}'..='\u{e01ff}');
+    let characters: Vec<char> = characters.chain(['\u{f0000}', '\u{10ffff}']).collect();
+    let words: Vec<String> = characters.chunks(16).map(|word| word.iter().collect()).collect();
+    let layout = r#"
+#set page(width: 60cm, height: auto)
+#for word in json("data.json") [#word *#word* ]
+"#;
+    pdf(document(layout, json!(words))).unwrap();
+}
+
+#[test]
+fn words_longer_than_a_line_are_broken() {
+    let layout = r#"
+#set page(width: 12cm, height: 8cm)
+#let text = json("data.json")
+#context assert(measure(text, width: 8cm).width <= 8cm)
+#text
+"#;
+    pdf(document(layout, json!("Samordningsförbundsbokföringsunderlag".repeat(20)))).unwrap();
+}
+
+#[test]
+fn data_is_never_read_as_a_layout() {
+    for text in [
+        "#panic(\"run\")",
+        "#import \"x\": *",
+        "$",
+        "@nowhere",
+        "<label>",
+        "*",
+        "`",
+        "#",
+        "\\",
+        "= =",
+        "//",
+        "/*",
+        "[",
+        "]",
+        "{",
+        "\"",
+        "https://x",
+    ] {
+        set(text).unwrap();
+    }
+}
+
+#[test]
+fn a_layout_reaches_neither_files_nor_packages_nor_the_clock() {
+    for (layout, told) in [
+        (r#"#read("/etc/passwd")"#, "file not found"),
+        (r#"#read("../Cargo.toml")"#, "would escape"),
+        (r#"#import "@preview/example:0.1.0": add"#, "not found"),
+        ("#datetime.today()", "unable to get the current date"),
+    ] {
+        let error = pdf(document(layout, Value::Null)).unwrap_err().to_string();
+        assert!(error.starts_with("layout.typ:1: ") && error.contains(told), "{layout}: {error}");
+    }
+}
+
+#[test]
+fn every_fault_of_a_layout_is_told_with_its_line() {
+    let error = pdf(document("\n\n#nothing\n", Value::Null)).unwrap_err();
+    assert_eq!(error.messages, ["layout.typ:3: unknown variable: nothing"]);
+    let error = pdf(Document { title: "", ..document("text", Value::Null) }).unwrap_err();
+    assert!(error.to_string().contains("missing document title"), "{error}");
+}
+
+#[test]
+fn attachments_are_in_the_document() {
+    let attachments =
+        [("2026-0001.xml", Relationship::Alternative), ("underlag.csv", Relationship::Data)].map(|(name, relationship)| Attachment {
+            name: name.into(),
+            bytes: b"<Invoice/>".repeat(100),
+            mime: "application/xml".into(),
+            relationship,
+            description: "Fakturan som Peppol BIS Billing 3".into(),
+        });
+    let with = |attachments| pdf(Document { attachments, ..document(LAYOUT, json!({ "title": "Faktura", "text": "" })) });
+    let pdf = with(&attachments).unwrap();
+    for mark in ["/AFRelationship/Alternative", "/AFRelationship/Data", "2026-0001.xml", "underlag.csv", "application#2Fxml"] {
+        assert!(has(&pdf, mark), "{mark}");
+    }
+    // They take no page.
+    assert!(has(&pdf, "/Count 1"));
+    let twice = [attachments[0].clone(), attachments[0].clone()];
+    assert!(with(&twice).unwrap_err().to_string().contains("twice"));
+}
