@@ -15,6 +15,7 @@ mod activities;
 mod agreements;
 mod bad_input;
 mod cli;
+mod endings;
 mod exchange;
 mod fees;
 mod http;
