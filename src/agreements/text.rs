@@ -7,8 +7,7 @@ use ::entity::{
     agreement::Model,
     id::{ActivityId, AgreementId, MemberId, OrganisationId, TemplateId, TemplateVersionId},
     kind::TemplateState,
-    member, member_billing,
-    organisation, template, template_text, template_version,
+    member, member_billing, organisation, template, template_text, template_version,
 };
 use chrono::NaiveDate;
 use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter, sea_query::Expr};

@@ -101,7 +101,15 @@ on_both!(an_agreement_lives_from_draft_to_end, |app| async move {
     let actions: Vec<_> = end["history"].as_array().unwrap().iter().map(|entry| entry["action"].as_str().unwrap()).collect();
     assert_eq!(
         actions,
-        ["agreementDraft", "agreementDraftUpdate", "agreementDraftUpdate", "agreementOffer", "agreementSign", "agreementSign", "agreementGiveNotice"]
+        [
+            "agreementDraft",
+            "agreementDraftUpdate",
+            "agreementDraftUpdate",
+            "agreementOffer",
+            "agreementSign",
+            "agreementSign",
+            "agreementGiveNotice"
+        ]
     );
     assert_eq!(end["history"][5]["after"]["signatures"].as_array().unwrap().len(), 2);
     assert_eq!(end["history"][3]["after"]["document_sha256"], sha256);
