@@ -154,6 +154,12 @@ pub async fn agreed(app: &App, input: Value) -> String {
     id
 }
 
+/// One agreement by its id, as the office sees it.
+pub async fn told(app: &App, id: &str, selection: &str) -> Value {
+    let question = format!("query($id: ID!) {{ agreement(by: {{ id: $id }}) {{ {selection} }} }}");
+    app.office().ask(&question, json!({ "id": id })).await["agreement"].clone()
+}
+
 /// The same register at noon of a day.
 pub fn on(app: &App, day: NaiveDate) -> App {
     app.at(&format!("{day}T11:00:00Z"))

@@ -20,6 +20,7 @@ mod connections;
 mod consistency;
 mod contacts;
 mod deadlines;
+mod endings;
 mod exchange;
 mod fees;
 mod http;
