@@ -392,7 +392,7 @@ fn input(samples: &Samples, name: &str, turn: usize) -> Value {
     match name {
         "memberAdmit" => json!({ "name": format!("Ny {turn}"), "joinedOn": "2027-01-01" }),
         "memberUpdate" => json!({ "member": id("beta"), "county": format!("Län {turn}") }),
-        "memberLeave" => json!({ "member": id("alfa"), "leftOn": "2027-12-31", "endAgreements": true }),
+        "memberLeave" => json!({ "member": id("alfa"), "leftOn": "2028-12-31", "endAgreements": true }),
         "memberMerge" => json!({ "into": id("alfa"), "from": [id("beta")], "leftOn": "2027-12-31", "endAgreements": true }),
         "allocationSet" => json!({ "member": id("alfa"), "year": 2030, "amount": format!("{turn}.00") }),
         "contactAdd" => json!({ "member": id("alfa"), "role": "CHAIR", "name": format!("Ny {turn}") }),
