@@ -137,14 +137,15 @@ fn texts_within(value: &serde_json::Value, found: &mut Vec<String>) {
     }
 }
 
-/// A thing of this noun has every word of the text, or one that begins with it; `id` is its column. A text without any word finds nothing.
+/// A thing of this noun has every word of the text, or one that begins with it; `id` is its column. A blank text narrows nothing, and
+/// one that has neither letters nor digits finds nothing.
 ///
 /// Only letters and digits of the text come to the database, and so none of them means anything there.
 #[must_use]
 pub fn found(backend: DbBackend, noun: Noun, id: SimpleExpr, text: &str) -> SimpleExpr {
     let words = words(text);
     if words.is_empty() {
-        return Expr::cust("1 = 0");
+        return Expr::cust(if text.trim().is_empty() { "1 = 1" } else { "1 = 0" });
     }
     let letter = noun.letter();
     if backend == DbBackend::Postgres {

@@ -427,7 +427,7 @@ async fn input(app: &App, samples: &Samples, name: &str, turn: usize) -> Value {
     let id = |name: &str| samples.id(name);
     match name {
         "agreementDraft" => {
-            json!({ "template": id("deltagande"), "activity": id("bip"), "counterparty": id("beta"), "startsOn": format!("2030-01-{}", turn + 1) })
+            json!({ "template": id("deltagande"), "activity": id("bip"), "counterparty": id("beta"), "startsOn": format!("2027-01-{}", turn + 10) })
         }
         "agreementDraftUpdate" => json!({ "agreement": agreement(app, samples, "DRAFT", name, turn).await.0, "noticeMonths": turn }),
         "agreementOffer" | "agreementWithdraw" => json!({ "agreement": agreement(app, samples, "DRAFT", name, turn).await.0 }),

@@ -216,9 +216,9 @@ pub(crate) async fn fill(app: &App) -> Register {
     for row in [other, signature] {
         audit::insert(&writer.change, row).await.unwrap();
     }
+    audit::insert(&writer.change, agreement_parameters::Model { agreement_id: open, parameters: r#"{"days":14}"#.into() }).await.unwrap();
     let document = agreement_document::Model { agreement_id: open, sha256: "00ff".into(), html: "<p>Avtal</p>".into(), pdf: Some(vec![1]) };
     audit::insert(&writer.change, document).await.unwrap();
-    audit::insert(&writer.change, agreement_parameters::Model { agreement_id: open, parameters: r#"{"days":14}"#.into() }).await.unwrap();
 
     let renewing = agreement::Model {
         notice_months: 1,

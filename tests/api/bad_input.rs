@@ -469,7 +469,9 @@ on_both!(texts_of_the_whole_world_come_back_as_they_went, |app| async move {
             .office()
             .ask("query($name: String) { members(filter: { search: $name }) { nodes { name } } }", json!({ "name": name }))
             .await;
-        assert_eq!(found["members"]["nodes"], json!([{ "name": name }]));
+        // What has neither letters nor digits has no word to be found by.
+        let is_found = name.chars().any(char::is_alphanumeric);
+        assert_eq!(found["members"]["nodes"], if is_found { json!([{ "name": name }]) } else { json!([]) });
         let found =
             app.office().ask("query($name: String) { members(filter: { county: $name }) { totalCount } }", json!({ "name": name })).await;
         assert_eq!(found["members"]["totalCount"], 1, "{name}");

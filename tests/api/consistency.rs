@@ -26,13 +26,13 @@ const FILES: &[(&str, &str)] = &[
          slut,Slut,PARTICIPATION,,1,RETIRED,sv,t/1.md,t/none.json\n",
     ),
     ("t/1.md", "# Avtal\nEtt\n"),
-    ("t/2.md", "# Avtal\nEtt\nTvå\nTre\n"),
-    ("t/3.md", "# Avtal\nEtt\nTvå och en halv\nTre\n"),
+    ("t/2.md", "# Avtal {{ plats }} {{ dagar }} {{ anm }}\nEtt\nTvå\nTre\n"),
+    ("t/3.md", "# Avtal {{ plats }} {{ dagar }} {{ anm }}\nEtt\nTvå och en halv\nTre\n"),
     ("t/none.json", "[]"),
     (
         "t/plats.json",
         r#"[{"name":"plats","label":"Plats","type":"TEXT","required":true},{"name":"dagar","label":"Dagar","type":"INTEGER","required":true,"default":14},
-            {"name":"not","label":"Not","type":"TEXT","required":false}]"#,
+            {"name":"anm","label":"Anmärkning","type":"TEXT","required":false}]"#,
     ),
 ];
 
@@ -105,7 +105,7 @@ on_both!(agreements_that_are_not_uniform_are_listed_with_the_reason, |app| async
         json!({ "agreement": { "number": "2026-0002", "activity": { "slug": "bip" } }, "reasons": ["OLD_VERSION", "PARAMETERS"],
             "version": { "version": 2, "template": { "slug": "bip" } }, "current": { "version": 3 },
             "missingParameters": [], "unknownParameters": ["färg"],
-            "diff": "--- version 2\n+++ version 3\n@@ -1,4 +1,4 @@\n # Avtal\n Ett\n-Två\n+Två och en halv\n Tre\n" })
+            "diff": "--- version 2\n+++ version 3\n@@ -1,4 +1,4 @@\n # Avtal {{ plats }} {{ dagar }} {{ anm }}\n Ett\n-Två\n+Två och en halv\n Tre\n" })
     );
     assert_eq!((&page["nodes"][0]["version"], &page["nodes"][0]["diff"]), (&Value::Null, &Value::Null));
     let next = app.office().ask(QUESTION, json!({ "after": page["pageInfo"]["endCursor"] })).await;
@@ -126,7 +126,7 @@ on_both!(parameters_are_told_alike_in_rust_and_in_sql, |app| async move {
     fill(&app).await;
     let cases = [
         (r#"{"plats":"x"}"#, None),
-        (r#"{"plats":"x","dagar":null,"not":null}"#, None),
+        (r#"{"plats":"x","dagar":null,"anm":null}"#, None),
         (r#"{"plats":null}"#, Some((json!(["plats"]), json!([])))),
         (r#"{}"#, Some((json!(["plats"]), json!([])))),
         (r#"{"plats":"x","b\"'%":1,"a":null}"#, Some((json!([]), json!(["a", "b\"'%"])))),

@@ -194,8 +194,8 @@ on_both!(a_previews_pdf_has_the_rights_of_its_version, |app| async move {
 
     let pdf = app.office().get(url).await;
     assert_eq!((pdf.status.as_u16(), pdf.header("content-type"), &pdf.bytes[..5]), (200, "application/pdf", &b"%PDF-"[..]));
-    assert_eq!(pdf.header("content-disposition"), format!("inline; filename=\"{version}.pdf\""));
-    assert_eq!((pdf.header("x-content-type-options"), pdf.header("cache-control")), ("nosniff", "no-store"));
+    assert_eq!(pdf.header("content-disposition"), "inline; filename=\"UTKAST.pdf\"");
+    assert_eq!((pdf.header("x-content-type-options"), pdf.header("cache-control")), ("nosniff", "private, no-cache"));
 
     let refused = async |caller: crate::app::Caller<'_>, path: &str| {
         let answer = caller.get(path).await;
