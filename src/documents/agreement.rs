@@ -312,19 +312,19 @@ mod tests {
         <h1>Avtal om deltagande i BIP</h1>
         <p class="number">Avtal nr 2027-0001</p>
         </header>
-        <section aria-labelledby="parties">
+        <section class="parties" aria-labelledby="parties">
         <h2 id="parties">Parter</h2>
         <table>
         <thead>
         <tr><th scope="col">Part</th><th scope="col">Namn</th><th scope="col">Organisationsnummer</th><th scope="col">Adress</th></tr>
         </thead>
         <tbody>
-        <tr><th scope="row">Nätverket</th><td>NNS</td><td class="whole">222000-1834</td><td>Storgatan 1<br>123 45 Åre</td></tr>
-        <tr><th scope="row">Medlemmen</th><td>Finsam Åre</td><td class="whole">222000-1834</td><td>Storgatan 1<br>123 45 Åre</td></tr>
+        <tr><th scope="row">Nätverket</th><td>NNS</td><td>222000-1834</td><td>Storgatan 1<br>123 45 Åre</td></tr>
+        <tr><th scope="row">Medlemmen</th><td>Finsam Åre</td><td>222000-1834</td><td>Storgatan 1<br>123 45 Åre</td></tr>
         </tbody>
         </table>
         </section>
-        <section aria-labelledby="terms">
+        <section class="terms" aria-labelledby="terms">
         <h2 id="terms">Avtalet i korthet</h2>
         <table>
         <tbody>
