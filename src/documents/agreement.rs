@@ -76,9 +76,12 @@ pub fn html(document: &Agreement) -> String {
 pub async fn render(document: Agreement) -> Result<Rendered> {
     static CORES: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(available_parallelism().map_or(1, usize::from)));
     let place = CORES.acquire().await.map_err(Error::internal)?;
-    let rendered = spawn_blocking(move || rendered(&document)).await.map_err(Error::internal)?;
-    drop(place);
-    rendered
+    // The thread keeps the place: it goes on when whoever asked no longer waits.
+    let setting = move || {
+        let _place = place;
+        rendered(&document)
+    };
+    spawn_blocking(setting).await.map_err(Error::internal)?
 }
 
 /// The agreement as HTML and PDF, while the thread waits. For programs without other work: [`render`] is for the server.

@@ -55,14 +55,15 @@ fn terms(direction: Direction, facts: &Facts) -> Vec<(String, String)> {
     if let Some(activity) = &facts.activity {
         terms.push(("Verksamhet", activity.name.clone()));
     }
-    terms.push(("Gäller från", swedish::date(agreement.starts_on)));
-    let last = agreement.ends_on.map_or_else(|| "tills vidare".to_owned(), |day| format!("till och med {}", swedish::date(day)));
-    terms.push(("Gäller till", last));
+    let last = agreement.ends_on.map_or_else(|| "och tills vidare".to_owned(), |day| format!("till och med {}", swedish::date(day)));
+    terms.push(("Avtalstid", format!("från och med {} {last}", swedish::date(agreement.starts_on))));
     if let Some(months) = agreement.renewal_months {
         terms.push(("Förlängning", format!("{} i taget, om ingen säger upp avtalet i tid", swedish::months(months.into()))));
     }
-    let notice = if agreement.notice_months == 0 { "ingen".to_owned() } else { swedish::months(agreement.notice_months.into()) };
-    terms.push(("Uppsägningstid", notice));
+    // Without months of notice the text alone says whether notice can be given at all.
+    if agreement.notice_months > 0 {
+        terms.push(("Uppsägningstid", swedish::months(agreement.notice_months.into())));
+    }
     if let Some(fee) = facts.fee {
         terms.push((if direction == Direction::Cost { "Ersättning" } else { "Avgift" }, fee.summary()));
     }

@@ -190,4 +190,38 @@ mod tests {
             assert_eq!(faults.into_inner(), [], "{}", shelved.slug);
         }
     }
+
+    #[test]
+    fn texts_of_the_box_say_how_an_agreement_ends() {
+        let last = chrono::NaiveDate::from_ymd_opt(2027, 12, 31);
+        for shelved in shelf().unwrap() {
+            let given = shelved.parameters.iter().filter(|parameter| parameter.required && parameter.default.is_none());
+            let given = given.map(|parameter| (parameter.name.clone(), example(parameter.kind))).collect();
+            for (ends_on, notice_months, renewal_months, says) in [
+                (last, 0, None, "upphör när avtalstiden är slut och kan inte sägas upp dessförinnan"),
+                (last, 3, None, "Uppsägningstiden är 3 månader\\. Utan uppsägning upphör avtalet"),
+                (last, 3, Some(12), "om ingen av parterna säger upp det skriftligen senast 3 månader före"),
+                (None, 3, None, "Uppsägningstiden är 3 månader"),
+                (None, 0, None, "sägas upp skriftligen av endera parten med omedelbar verkan"),
+            ] {
+                let mut facts = rendering::Facts::example();
+                facts.agreement = rendering::Agreement { ends_on, notice_months, renewal_months, ..facts.agreement };
+                let text = rendering::text(&shelved.body, &shelved.parameters, &given, &facts, "parameters").unwrap();
+                let text = text.replace('\u{a0}', " ").replace("\\.", ".");
+                let says = says.replace("\\.", ".");
+                assert!(text.contains(&says), "{} {ends_on:?} {notice_months} {renewal_months:?}: {text}", shelved.slug);
+            }
+        }
+    }
+
+    fn example(kind: crate::templates::ParameterType) -> serde_json::Value {
+        use crate::templates::ParameterType::{Boolean, Date, Integer, Money, Text};
+        match kind {
+            Text => "Exempel".into(),
+            Date => "2027-01-01".into(),
+            Money => "100.00".into(),
+            Integer => 1.into(),
+            Boolean => true.into(),
+        }
+    }
 }

@@ -106,7 +106,7 @@ on_both!(hostile_texts_are_refused_at_once, |app| async move {
         (format!("{{{{ member.name{} }}}}", long("|datum", 20000)), "line 1: has more than 100 words and signs"),
         (format!("{}{}", long("{% if fee %}", 5000), long("{% endif %}", 5000)), "must not have more than 200 conditions"),
         (format!("{{% if fee %}}{}{{% endif %}}", long("{% elif fee %}", 10000)), "must not have more than 200 conditions"),
-        (long("{{fee.vat}}", 18_000), "becomes longer than 500 kB"),
+        (long("{{fee.vat}}", 18_000), "becomes longer than 90 kB"),
         (format!("{{{{ {} }}}}", ["2000000000"; 5].join(" * ")), "line 1: "),
         (long("x", 200_001), "must not be longer than 200 kB"),
         (long("\n", 20_000) + "x", "must not have more than 10000 lines"),
