@@ -107,6 +107,19 @@ BEGIN
     SELECT RAISE(ABORT, 'agreement__kept');
 END;
 
+-- INSERT OR REPLACE would remove what is there without a word.
+CREATE TRIGGER agreement_document__insert BEFORE INSERT ON agreement_document
+WHEN EXISTS (SELECT 1 FROM agreement_document WHERE agreement_id = NEW.agreement_id)
+BEGIN
+    SELECT RAISE(ABORT, 'agreement_document__kept');
+END;
+
+CREATE TRIGGER agreement_signature__insert BEFORE INSERT ON agreement_signature
+WHEN EXISTS (SELECT 1 FROM agreement_signature WHERE id = NEW.id OR (agreement_id = NEW.agreement_id AND party = NEW.party))
+BEGIN
+    SELECT RAISE(ABORT, 'agreement_signature__agreement_id__party');
+END;
+
 CREATE TRIGGER agreement_document__update BEFORE UPDATE ON agreement_document
 BEGIN
     SELECT RAISE(ABORT, 'agreement_document__kept');
@@ -180,6 +193,10 @@ END $$;
 CREATE TRIGGER agreement__kept BEFORE DELETE ON agreement FOR EACH ROW WHEN (OLD.number IS NOT NULL) EXECUTE FUNCTION agreement__kept();
 CREATE TRIGGER agreement_document__kept BEFORE UPDATE OR DELETE ON agreement_document FOR EACH ROW EXECUTE FUNCTION agreement__kept();
 CREATE TRIGGER agreement_signature__kept BEFORE UPDATE OR DELETE ON agreement_signature FOR EACH ROW EXECUTE FUNCTION agreement__kept();
+
+CREATE TRIGGER agreement__kept__all BEFORE TRUNCATE ON agreement FOR EACH STATEMENT EXECUTE FUNCTION agreement__kept();
+CREATE TRIGGER agreement_document__kept__all BEFORE TRUNCATE ON agreement_document FOR EACH STATEMENT EXECUTE FUNCTION agreement__kept();
+CREATE TRIGGER agreement_signature__kept__all BEFORE TRUNCATE ON agreement_signature FOR EACH STATEMENT EXECUTE FUNCTION agreement__kept();
 
 CREATE FUNCTION agreement_parameters__frozen() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -38,7 +38,7 @@ fn name(row: &agreement::Model) -> String {
 }
 
 /// Takes away whatever holds on `today`, and answers the latest of it.
-async fn take_away(change: &mut Change, agreement: AgreementId, today: NaiveDate) -> Result<Option<Model>> {
+pub(super) async fn take_away(change: &mut Change, agreement: AgreementId, today: NaiveDate) -> Result<Option<Model>> {
     let held = Entity::find()
         .filter(Column::AgreementId.eq(agreement))
         .filter(Column::Until.gte(today))

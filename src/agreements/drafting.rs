@@ -192,13 +192,20 @@ pub async fn update(
         version: changes.version.or(own_version),
         activity: changes.activity.unwrap_or(row.activity_id),
         counterparty: changes.counterparty.or(counterparty).unwrap_or(Counterparty::Member(Default::default())),
-        direction: changes.direction.or(Some(row.direction)),
+        direction: changes.direction.or_else(|| changes.fee.is_none().then_some(row.direction)),
         parameters,
         starts_on: changes.starts_on.unwrap_or(row.starts_on),
         ends_on: changes.ends_on.unwrap_or(row.ends_on),
         notice_months: changes.notice_months.or(Some(row.notice_months)),
         renewal_months: changes.renewal_months.unwrap_or(row.renewal_months),
-        fee: changes.fee.map_or_else(|| FeeOf::Kept(Fee::of(&row)), FeeOf::Given),
+        fee: match changes.fee {
+            Some(fee) => FeeOf::Given(fee),
+            // A successor stays with its activity, and says so below.
+            None if row.replaces_id.is_none() && changes.activity.is_some_and(|activity| activity != row.activity_id) => {
+                FeeOf::Schedule(None)
+            }
+            None => FeeOf::Kept(Fee::of(&row)),
+        },
         decision: changes.decision,
     };
     if let Some(replaced) = row.replaces_id {
@@ -393,6 +400,9 @@ async fn scheduled(db: &impl ConnectionTrait, activity: ActivityId, on: NaiveDat
         let bases: Vec<_> = found.iter().map(|price| price.basis.word()).collect();
         faults.add("input.fee", format!("is needed, since the activity has several prices on {on}: {}", bases.join(", ")));
     }
+    if found.iter().any(|price| price.cap.is_some() || price.minimum.is_some()) {
+        faults.add("input.fee", format!("is needed: the activity's price on {on} has a cap or a minimum, which an agreement can't say"));
+    }
     let price = found.into_iter().next();
     Ok(price.map(|price| Fee { basis: price.basis, amount: price.amount, per_mille: price.per_mille, vat_rate: price.vat_rate }))
 }
@@ -436,20 +446,24 @@ async fn check_kind(
     faults.expect(direction != Direction::None || fee.is_none(), "input.fee", "must be null where no money goes: see direction");
     if let (AgreementKind::Participation, Some(activity)) = (kind, activity) {
         let funding = activities::funding_of(db, &[activity.id]).await?.remove(&activity.id).unwrap_or_default();
-        check_funding(&funding, new, fee, &activity.name, faults);
+        check_funding(&funding, new, fee, direction, &activity.name, faults);
     }
     Ok(direction)
 }
 
-fn check_funding(funding: &[FundingKind], new: &NewAgreement, fee: Option<Fee>, activity: &str, faults: &mut Faults) {
+fn check_funding(funding: &[FundingKind], new: &NewAgreement, fee: Option<Fee>, direction: Direction, activity: &str, faults: &mut Faults) {
     let by_participants = |kind: &FundingKind| match kind {
         FundingKind::SpecialFee | FundingKind::CourseIncome | FundingKind::Partner => true,
         FundingKind::Grant | FundingKind::ServiceFee | FundingKind::Volunteer => false,
     };
     let words: Vec<_> = funding.iter().map(|kind| kind.word()).collect();
     let is_free = !funding.is_empty() && !funding.iter().any(by_participants);
-    if is_free && matches!(new.fee, FeeOf::Given(Some(_))) {
+    if is_free && fee.is_some() {
         faults.add("input.fee", format!("must be left out: {activity} is paid for by {}, not by those who take part", words.join(" and ")));
+    }
+    if is_free && fee.is_none() {
+        let message = format!("must be NONE: {activity} is paid for by {}", words.join(" and "));
+        faults.expect(direction == Direction::None, "input.direction", &message);
     }
     // Somebody who is not to pay all the same is said so: by a fee that is null.
     let lives_on_fees = funding == [FundingKind::SpecialFee];
@@ -497,7 +511,7 @@ mod tests {
             (&[], FeeOf::Given(Some(fee)), Some(fee), false),
         ] {
             let mut faults = Faults::default();
-            check_funding(funding, &wanted(given), fee, "BIP", &mut faults);
+            check_funding(funding, &wanted(given), fee, Direction::None, "BIP", &mut faults);
             assert_eq!(!faults.is_empty(), is_bad, "{funding:?} {given:?}");
         }
     }

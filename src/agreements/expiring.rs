@@ -137,7 +137,8 @@ pub async fn calendar(db: &Database, found: &[Expiring]) -> Result<String> {
         };
         let changed = changes.get(&row.id.into()).copied();
         calendar::Day {
-            uid: format!("{}-{}@samregister", row.api_id(), row.deadline.word()),
+            // One for each agreement, so that notice moves its day and leaves none behind.
+            uid: format!("{}@samregister", row.api_id()),
             on: row.on,
             summary: format!("Avtal {} med {}{what}", row.number, row.counterparty),
             description: format!("{}{activity}\n{consequence}", row.counterparty),

@@ -3,7 +3,10 @@
 use ::entity::{agreement::Model, id::AgreementId, kind::SubjectKind};
 use chrono::NaiveDate;
 
-use super::life::{self, Move, name, snapshot};
+use super::{
+    acknowledgement::take_away,
+    life::{self, Move, name, snapshot},
+};
 use crate::{
     audit,
     auth::viewer::{Deed, Viewer},
@@ -39,6 +42,10 @@ pub async fn give(
     let mut row = Model { notice_given_on: Some(given_on), ends_on: Some(ends_on), termination_reason: reason, ..row };
     (row.deadline_on, row.deadline_month) = terms::deadline_columns(&terms::of(&row));
     audit::replace(&change, row.clone()).await?;
+    // It was of another deadline than the one that there is now, which must not pass unseen.
+    if let Some(acknowledged) = take_away(&mut change, id, db.clock.today()).await? {
+        change.record(SubjectKind::Agreement, id, Some(&acknowledged), None::<&()>)?;
+    }
     let after = snapshot(change.tx(), row).await?;
     change.record(SubjectKind::Agreement, id, Some(&before), Some(&after))?;
     change.commit().await

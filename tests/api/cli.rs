@@ -222,7 +222,7 @@ on_both!(what_expires_is_written_in_four_ways, |app| async move {
     let later = run(app.program(), "expiring --from 2027-11-21 --format ics").done();
     let (now, then) = (ids(calendar), ids(later));
     assert_eq!((now.len(), then.len()), (3, 1));
-    assert!(now.contains(&then[0]) && then[0].ends_with("-NOTICE@samregister"), "{then:?}");
+    assert!(now.contains(&then[0]) && then[0].ends_with("@samregister"), "{then:?}");
 });
 
 on_both!(a_check_exits_with_three_when_something_expires, |app| async move {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     app::{App, on_both},
-    life_samples::{Register, TODAY, agreed, deed, offered, on, signed, told, with},
+    life_samples::{Register, TODAY, agreed, deed, drafted, offered, on, signed, told, with},
 };
 
 fn day(text: &str) -> NaiveDate {
@@ -102,4 +102,40 @@ on_both!(notice_ends_an_agreement_when_its_months_have_passed, |app| async move 
             deed(&app.office(), "agreementGiveNotice", json!({ "agreement": id, "givenOn": given_on, "reason": reason }), "id").await;
         assert_eq!(answer.bad_fields(), [if reason.is_some() { "input.reason" } else { "input.givenOn" }]);
     }
+});
+
+on_both!(notice_wakes_a_deadline_that_was_quiet, |app| async move {
+    let register = Register::fill(&app).await;
+    let terms = json!({ "endsOn": "2027-12-31", "noticeMonths": 6 });
+    let id = agreed(&app.at("2025-11-01T09:00:00Z"), with(register.draft(0, "bip", "2026-01-01"), terms)).await;
+    let quiet = json!({ "agreement": id, "until": "2027-12-31" });
+    deed(&app.office(), "deadlineAcknowledge", quiet, "id").await.data();
+    let expiring = "{ expiringAgreements(withinDays: 500) { nodes { nextDeadline { on acknowledged { until } } } } }";
+    assert_eq!(app.office().query(expiring).await["expiringAgreements"]["nodes"], json!([]));
+    deed(&app.office(), "agreementGiveNotice", json!({ "agreement": id, "givenOn": TODAY }), "id").await.data();
+    let nodes = json!([{ "nextDeadline": { "on": "2027-05-21", "acknowledged": null } }]);
+    assert_eq!(app.office().query(expiring).await["expiringAgreements"]["nodes"], nodes);
+});
+
+on_both!(a_fee_follows_the_activity_that_pays_for_it, |app| async move {
+    let register = Register::fill(&app).await;
+    let fee = json!({ "fee": { "basis": "FIXED_PER_YEAR", "amount": "100.00", "vatRate": "ZERO" } });
+    let id = drafted(&app, with(register.draft(0, "indikatorer", "2027-01-01"), fee)).await;
+    let before = told(&app, &id, "direction fee { amount }").await;
+    assert_eq!(before["direction"], "INCOME");
+    // What a grant pays for costs nobody anything, whatever the draft said before.
+    let moved = json!({ "agreement": id, "activity": register.id("stoppa-valdet") });
+    let answer = deed(&app.office(), "agreementDraftUpdate", moved, "id").await;
+    assert_eq!(answer.bad_fields(), ["input.direction"]);
+    let moved = json!({ "agreement": id, "activity": register.id("stoppa-valdet"), "direction": "NONE" });
+    let answer = deed(&app.office(), "agreementDraftUpdate", moved, "direction fee { amount }").await;
+    assert_eq!(answer["agreementDraftUpdate"], json!({ "direction": "NONE", "fee": null }));
+    let income = with(register.draft(1, "stoppa-valdet", "2027-01-01"), json!({ "direction": "INCOME" }));
+    assert_eq!(deed(&app.office(), "agreementDraft", income, "id").await.bad_fields(), ["input.direction"]);
+    // A price that an agreement can't say in full has to be said in it.
+    let price = json!({ "activity": register.id("indikatorer"), "validFrom": "2028-01-01", "basis": "PER_MILLE_OF_ALLOCATION", "perMille": 2.0, "cap": "100000.00", "vatRate": "STANDARD_25" });
+    deed(&app.office(), "feeScheduleSet", price, "id").await.data();
+    let mut capped = register.draft(2, "indikatorer", "2028-06-01");
+    capped.as_object_mut().unwrap().remove("fee");
+    assert!(deed(&app.office(), "agreementDraft", capped, "id").await.bad_fields().contains(&"input.fee"));
 });

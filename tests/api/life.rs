@@ -461,6 +461,15 @@ on_both!(what_was_offered_never_changes_in_the_database_either, |app| async move
         let refused = raw(&app, &statement).await.err().unwrap_or_else(|| panic!("{statement} is taken"));
         assert!(refused.to_string().contains(rule), "{statement}: {refused}");
     }
+    // Nor in the ways around an UPDATE or a DELETE that each database has.
+    let around = if app.db.backend() == sea_orm::DbBackend::Sqlite {
+        ["agreement_document", "agreement_signature"].map(|table| format!("INSERT OR REPLACE INTO {table} SELECT * FROM {table}"))
+    } else {
+        ["agreement_document", "agreement_signature"].map(|table| format!("TRUNCATE {table}"))
+    };
+    for statement in around {
+        assert!(raw(&app, &statement).await.is_err(), "{statement} is taken");
+    }
 });
 
 on_both!(an_import_changes_nothing_that_was_offered_here, |app| async move {
