@@ -114,7 +114,7 @@ fn fold(text: &str) -> Vec<char> {
     folded
 }
 
-/// The words of a text. A hyphen parts words, but not digits, so that `2026-0042` is one.
+/// The words of a text. A hyphen parts words, but not digits: `2026-0042` is one word, and its end, `0042`, another one.
 fn words(text: &str) -> BTreeSet<String> {
     let folded = fold(text);
     let digit = |place: Option<usize>| place.and_then(|place| folded.get(place)).is_some_and(char::is_ascii_digit);
@@ -123,7 +123,9 @@ fn words(text: &str) -> BTreeSet<String> {
     for (place, char) in folded.iter().enumerate() {
         parted.push(if char.is_alphanumeric() || joins(place) { *char } else { ' ' });
     }
-    parted.split_whitespace().map(|word| word.chars().take(LONGEST).collect()).collect()
+    let ends = |word: &'_ str| word.rsplit_once('-').map(|(_, end)| end.to_owned());
+    let all = parted.split_whitespace().flat_map(|word| std::iter::once(word.to_owned()).chain(ends(word)));
+    all.map(|word| word.chars().take(LONGEST).collect()).collect()
 }
 
 /// The texts within a JSON value: of an object its values, not their names.
@@ -307,7 +309,7 @@ mod tests {
     #[test]
     fn words_are_parted_by_all_but_letters_and_digits() {
         assert_eq!(of("Ö-nätverk (BIP), \"a\" OR b* NEAR:c & 'd' | !e"), ["a", "b", "bip", "c", "d", "e", "near", "nätverk", "or", "ö"]);
-        assert_eq!(of("2026-0042 2026- -7 a-1 1-a 222000-1834"), ["1", "2026", "2026-0042", "222000-1834", "7", "a"]);
+        assert_eq!(of("2026-0042 2026- -7 a-1 1-a 222000-1834"), ["0042", "1", "1834", "2026", "2026-0042", "222000-1834", "7", "a"]);
         assert_eq!(of(" % _ \\ \0 "), Vec::<String>::new());
         assert_eq!(of(&"å".repeat(1000)), ["å".repeat(LONGEST)]);
     }

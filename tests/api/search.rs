@@ -71,7 +71,9 @@ on_both!(words_are_found_by_their_beginnings, |app| async move {
     for (text, found) in [
         ("2026-7001", vec!["2026-7001"]),
         ("2026-70", vec!["2026-7001", "2026-7002", "2026-7003"]),
-        ("7001", vec![]),
+        // As people say a number of this year, but not from within.
+        ("7001", vec!["2026-7001"]),
+        ("001", vec![]),
         // The counterparty, whether a member or not, and the activity.
         ("gamma", vec!["2026-7003"]),
         ("alfa 2026", vec!["2026-7001"]),
