@@ -64,8 +64,10 @@ pub struct Rendered {
 }
 
 /// The agreement as a page of HTML, ready to print.
-#[must_use]
-pub fn html(document: &Agreement) -> String {
+///
+/// # Errors
+/// INTERNAL when the page's template is faulty.
+pub fn html(document: &Agreement) -> Result<String> {
     page(&View::of(document))
 }
 
@@ -106,7 +108,7 @@ pub fn rendered(document: &Agreement) -> Result<Rendered> {
         attachments: &[],
     });
     let pdf = pdf.map_err(Error::internal)?;
-    Ok(Rendered { html: page(&view), sha256: hex(&Sha256::digest(&pdf)), pdf })
+    Ok(Rendered { html: page(&view)?, sha256: hex(&Sha256::digest(&pdf)), pdf })
 }
 
 /// What the page and the layout show: the agreement with our own words, every text without characters that hide or turn what others say.
@@ -240,23 +242,28 @@ static ENGLISH: Words = Words {
     page: "Page {page} ({pages})",
 };
 
-/// The page, read once.
-#[expect(clippy::expect_used, reason = "the template is ours, and tested")]
-fn page(view: &View) -> String {
-    static PAGE: LazyLock<Environment<'static>> = LazyLock::new(|| {
+/// The page, whose template is read once.
+fn page(view: &View) -> Result<String> {
+    // Its name makes it HTML, in which every value is escaped.
+    const NAME: &str = "agreement.html";
+    static PAGES: LazyLock<std::result::Result<Environment<'static>, minijinja::Error>> = LazyLock::new(|| {
         let mut pages = Environment::new();
-        // Its name makes it HTML, in which every value is escaped.
-        pages.add_template("agreement.html", include_str!("../../assets/documents/agreement.html")).expect("the template is ours");
-        pages
+        pages.add_template(NAME, include_str!("../../assets/documents/agreement.html"))?;
+        Ok(pages)
     });
+    let pages = PAGES.as_ref().map_err(|cause| Error::internal(std::io::Error::other(cause.to_string())))?;
     let body = Value::from_safe_string(Html(&view.body).to_string());
-    let template = PAGE.get_template("agreement.html").expect("it was added");
-    template.render(context! { body, ..Value::from(Serde(view)) }).expect("the template is ours")
+    let template = pages.get_template(NAME).map_err(Error::internal)?;
+    template.render(context! { body, ..Value::from(Serde(view)) }).map_err(Error::internal)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn html(document: &Agreement) -> String {
+        super::html(document).unwrap()
+    }
 
     fn agreement() -> Agreement {
         let party = |role: &str, name: &str| Party {

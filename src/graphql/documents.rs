@@ -55,9 +55,9 @@ impl AgreementDocument {
     }
 
     /// The text as a page of HTML, in which every value is escaped.
-    async fn html(&self) -> String {
+    async fn html(&self) -> Result<String> {
         match &self.source {
-            Source::Kept(row) => row.html.clone(),
+            Source::Kept(row) => Ok(row.html.clone()),
             Source::Preview { document, .. } => document::html(document),
         }
     }
