@@ -3,6 +3,7 @@
 pub mod agreement;
 pub mod calendar;
 pub mod html;
+pub mod invoice;
 pub mod prose;
 pub mod sheet;
 pub mod table;

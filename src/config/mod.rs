@@ -1,19 +1,19 @@
 //! Settings: where the register is kept, who may ask, how much they may ask for, and what the network itself is called.
 
+mod network;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::{collections::BTreeMap, ffi::OsString, fmt, fs, io::ErrorKind, ops::RangeInclusive, str::FromStr, time::Duration};
 
-use chrono::NaiveDate;
-use entity::number::{OrgNumber, luhn_holds};
 use tracing_subscriber::EnvFilter;
 
+use self::network::SIGNATORIES;
+pub use self::network::{Accounts, Invoicing, Network, Signatory};
 use crate::error::{Error, Faults, LINE, Result};
 
 /// The file of settings, looked for in the working directory.
 pub const FILE: &str = "samregister.toml";
-/// The tables that say who may sign for the network.
-const SIGNATORIES: &str = "network.signatories";
 /// The issuer and the audience of tokens, unless they are set.
 pub(crate) const TOKEN_NAME: &str = "samregister";
 pub(crate) const JWT_SECRET: &str = "SAMREGISTER_JWT_SECRET";
@@ -82,67 +82,6 @@ pub struct Limits {
     pub body_bytes: usize,
     /// How long a request may take to come, and then its answer.
     pub request_time: Duration,
-}
-
-/// What the network itself is called: the seller on its invoices and a side of its agreements.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Network {
-    /// Its name.
-    pub name: Option<String>,
-    /// Organisationsnummer.
-    pub org_number: Option<OrgNumber>,
-    /// Momsregistreringsnummer: `SE`, ten digits and `01`.
-    pub vat_number: Option<String>,
-    /// Street or box.
-    pub address_line: Option<String>,
-    /// Postal code, as `123 45`.
-    pub postal_code: Option<String>,
-    /// Town.
-    pub city: Option<String>,
-    /// Bankgiro, as `5050-1055`.
-    pub bankgiro: Option<String>,
-    /// Plusgiro, as `28 65 43-4`.
-    pub plusgiro: Option<String>,
-    /// The accounts that bookkeeping files use.
-    pub accounts: Accounts,
-    /// Who may sign for it; empty: the register does not look at who does.
-    pub signatories: Vec<Signatory>,
-}
-
-/// Somebody who may sign for the network (firmatecknare): a table `[[network.signatories]]`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Signatory {
-    /// Who.
-    pub name: String,
-    /// As what.
-    pub title: Option<String>,
-    /// First day; null: since ever.
-    pub from: Option<NaiveDate>,
-    /// Last day; null: until further notice.
-    pub to: Option<NaiveDate>,
-}
-
-/// Accounts of the BAS chart (baskontoplan), each of four digits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Accounts {
-    /// Kundfordringar.
-    pub receivables: u16,
-    /// Företagskonto.
-    pub bank: u16,
-    /// Utgående moms, 25 %.
-    pub vat: u16,
-    /// Försäljning av tjänster, 25 % moms.
-    pub revenue: u16,
-    /// Öresavrundning.
-    pub rounding: u16,
-    /// Membership and service fees (medlems- och serviceavgifter).
-    pub fees: u16,
-}
-
-impl Default for Accounts {
-    fn default() -> Self {
-        Self { receivables: 1510, bank: 1930, vat: 2611, revenue: 3041, rounding: 3740, fees: 3901 }
-    }
 }
 
 /// A text that is never shown.
@@ -277,7 +216,7 @@ impl Given {
             let name = format!("{prefix}{key}");
             let place = format!("{file}: {name}");
             let text = match value {
-                toml::Value::Table(inner) if ["network", "network.accounts"].contains(&name.as_str()) => {
+                toml::Value::Table(inner) if ["network", "network.accounts", "network.invoicing"].contains(&name.as_str()) => {
                     self.read_table(file, &format!("{name}."), inner);
                     continue;
                 }
@@ -291,6 +230,7 @@ impl Given {
                 toml::Value::String(text) => Some(text),
                 toml::Value::Datetime(day) => Some(day.to_string()),
                 toml::Value::Integer(number) => Some(number.to_string()),
+                toml::Value::Boolean(yes) => Some(yes.to_string()),
                 _ => None,
             };
             self.values.insert(name, (place, text));
@@ -306,7 +246,7 @@ impl Given {
     fn value<T>(&mut self, name: &str, default: T, read: impl FnOnce(&str) -> Result<T, String>) -> T {
         let Some((place, text)) = self.values.remove(name) else { return default };
         let value = match text {
-            None => Err("must be a text or a whole number".to_owned()),
+            None => Err("must be a text, a whole number, true or false".to_owned()),
             Some(text) if text.trim().is_empty() => return default,
             // What `to_string_lossy` makes of bytes that are no text.
             Some(text) if text.contains(char::REPLACEMENT_CHARACTER) => Err("is not UTF-8".to_owned()),
@@ -321,57 +261,6 @@ impl Given {
 
     fn optional<T>(&mut self, name: &'static str, read: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
         self.take(name, None, |text| read(text).map(Some))
-    }
-
-    fn network(&mut self) -> Network {
-        let defaults = Accounts::default();
-        let mut account = |name, default| self.take(name, default, |text| number(text, 1000..=9999));
-        let accounts = Accounts {
-            receivables: account("network.accounts.receivables", defaults.receivables),
-            bank: account("network.accounts.bank", defaults.bank),
-            vat: account("network.accounts.vat", defaults.vat),
-            revenue: account("network.accounts.revenue", defaults.revenue),
-            rounding: account("network.accounts.rounding", defaults.rounding),
-            fees: account("network.accounts.fees", defaults.fees),
-        };
-        Network {
-            name: self.optional("network.name", line),
-            org_number: self.optional("network.org_number", |text| text.parse().map_err(str::to_owned)),
-            vat_number: self.optional("network.vat_number", vat_number),
-            address_line: self.optional("network.address_line", line),
-            postal_code: self.optional("network.postal_code", postal_code),
-            city: self.optional("network.city", line),
-            bankgiro: self.optional("network.bankgiro", |text| giro(text, 7..=8, "is not a bankgiro, as 5050-1055")),
-            plusgiro: self.optional("network.plusgiro", |text| giro(text, 2..=8, "is not a plusgiro, as 28 65 43-4")),
-            accounts,
-            signatories: self.signatories(),
-        }
-    }
-
-    fn signatories(&mut self) -> Vec<Signatory> {
-        self.known.push(SIGNATORIES);
-        if let Some((place, _)) = self.values.remove(SIGNATORIES) {
-            self.faults.add(place, format!("must be tables, each under a line [[{SIGNATORIES}]]"));
-        }
-        let mut signatories = Vec::new();
-        for number in 0..self.signatories {
-            let name = |key: &str| format!("{SIGNATORIES}.{number}.{key}");
-            let place = |given: &Self, key: &str| given.values.get(&name(key)).map_or_else(|| name(key), |(place, _)| place.clone());
-            let (of_name, of_end) = (place(self, "name"), place(self, "to"));
-            let some = |text: &str| line(text).map(Some);
-            let day = |text: &str| text.parse().map(Some).map_err(|_| "is not a day, as 2026-11-21".to_owned());
-            let signatory = Signatory {
-                name: self.value(&name("name"), String::new(), line),
-                title: self.value(&name("title"), None, some),
-                from: self.value(&name("from"), None, day),
-                to: self.value(&name("to"), None, day),
-            };
-            self.faults.expect(!signatory.name.is_empty(), &of_name, "must be set: who may sign");
-            let in_order = signatory.from.zip(signatory.to).is_none_or(|(from, to)| from <= to);
-            self.faults.expect(in_order, &of_end, "must not be before from");
-            signatories.push(signatory);
-        }
-        signatories
     }
 
     /// Fails with every fault; whatever was not taken is none of the settings.
@@ -418,24 +307,8 @@ fn number<T: FromStr + PartialOrd + fmt::Display>(text: &str, range: RangeInclus
     number.ok_or_else(|| format!("must be a whole number from {} to {}", range.start(), range.end()))
 }
 
-fn vat_number(text: &str) -> Result<String, String> {
-    let digits = text.strip_prefix("SE").and_then(|rest| rest.strip_suffix("01")).unwrap_or_default();
-    let holds = digits.len() == 10 && digits.bytes().all(|byte| byte.is_ascii_digit());
-    checked(text, holds, "is not a VAT number, as SE802555000801")
-}
-
-fn postal_code(text: &str) -> Result<String, String> {
-    let holds = text.len() == 6 && text.char_indices().all(|(at, char)| if at == 3 { char == ' ' } else { char.is_ascii_digit() });
-    checked(text, holds, "is not a postal code, as 123 45")
-}
-
-fn giro(text: &str, lengths: RangeInclusive<usize>, fault: &str) -> Result<String, String> {
-    let digits = text.replace([' ', '-'], "");
-    checked(text, lengths.contains(&digits.len()) && luhn_holds(&digits), fault)
-}
-
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     const GOOD: &str = "a-secret-for-tests-of-32-bytes-or-more";
@@ -449,11 +322,11 @@ mod tests {
         Settings::load(env, Some(&path)).map_err(|error| error.to_string().replace(&path.display().to_string(), FILE))
     }
 
-    fn good(env: &[(&str, &str)], file: &str) -> Settings {
+    pub(super) fn good(env: &[(&str, &str)], file: &str) -> Settings {
         load(env, file).unwrap_or_else(|message| panic!("{message}"))
     }
 
-    fn bad(env: &[(&str, &str)], file: &str) -> String {
+    pub(super) fn bad(env: &[(&str, &str)], file: &str) -> String {
         load(env, file).err().unwrap_or_else(|| panic!("{env:?} and {file:?} are taken"))
     }
 
@@ -466,30 +339,6 @@ mod tests {
         let request_time = Duration::from_secs(20);
         assert_eq!(settings.limits, Limits { depth: 15, complexity: 50_000, aliases: 200, body_bytes: 1_048_576, request_time });
         assert_eq!(settings.network, Network::default());
-    }
-
-    #[test]
-    fn those_who_may_sign_have_days() {
-        let file = "[network]\nname = 'NNS'\n[[network.signatories]]\nname = 'Ada'\ntitle = 'Ordförande'\nfrom = 2026-01-01\nto = '2026-12-31'\n[[network.signatories]]\nname = 'Bo'";
-        let day = |text: &str| text.parse().ok();
-        let ada = Signatory { name: "Ada".into(), title: Some("Ordförande".into()), from: day("2026-01-01"), to: day("2026-12-31") };
-        assert_eq!(good(&[], file).network.signatories, [ada, Signatory { name: "Bo".into(), ..Signatory::default() }]);
-        let message = bad(
-            &[],
-            "[[network.signatories]]\ntitle = 'x'\nfrom = 'snart'\n[[network.signatories]]\nname = 'Bo'\nfrom = 2026-02-01\nto = 2026-01-01\nuntil = 1",
-        );
-        for part in [
-            "network.signatories.0.name must be set: who may sign; ",
-            "samregister.toml: network.signatories.0.from is not a day, as 2026-11-21; ",
-            "samregister.toml: network.signatories.1.to must not be before from; ",
-            "samregister.toml: network.signatories.1.until must be removed or renamed, ",
-        ] {
-            assert!(message.contains(part), "{part:?} is not in {message}");
-        }
-        assert!(
-            bad(&[], "[network]\nsignatories = 'Ada'")
-                .contains("network.signatories must be tables, each under a line [[network.signatories]]")
-        );
     }
 
     #[test]
@@ -535,7 +384,7 @@ mod tests {
                 assert!(bad(&[(name, value)], "").starts_with(name), "{value}");
             }
         }
-        assert!(bad(&[], "SAMREGISTER_LOG = ['info']").contains("must be a text or a whole number"));
+        assert!(bad(&[], "SAMREGISTER_LOG = ['info']").contains("must be a text, a whole number, true or false"));
         assert!(Settings::load([], Some(Path::new("/"))).is_err_and(|error| error.to_string().starts_with("/ can't be read")));
     }
 
@@ -561,22 +410,5 @@ mod tests {
             assert!(!message.contains("hunter2") && message.starts_with(FILE), "{message}");
         }
         assert!(!bad(&[(JWT_SIGNING_KEY, "-----BEGIN PRIVATE KEY-----\nhunter2")], "").contains("hunter2"));
-    }
-
-    #[test]
-    fn the_network_is_read_from_its_table() {
-        let file = "[network]\nname = 'NNS'\norg_number = '802555-0008'\nvat_number = 'SE802555000801'\npostal_code = '123 45'\n\
-            bankgiro = '5050-1055'\nplusgiro = '28 65 43-4'\n[network.accounts]\nbank = 1940\nfees = '3902'";
-        let network = good(&[], file).network;
-        assert_eq!((network.name.as_deref(), network.city), (Some("NNS"), None));
-        assert_eq!(network.org_number.as_ref().map(OrgNumber::as_str), Some("802555-0008"));
-        assert_eq!((network.vat_number.as_deref(), network.postal_code.as_deref()), (Some("SE802555000801"), Some("123 45")));
-        assert_eq!((network.bankgiro.as_deref(), network.plusgiro.as_deref()), (Some("5050-1055"), Some("28 65 43-4")));
-        assert_eq!(network.accounts, Accounts { bank: 1940, fees: 3902, ..Accounts::default() });
-        for entry in ["bankgiro = '5050-1056'", "plusgiro = 1", "vat_number = 'SE1'", "org_number = 1", "postal_code = 1", "name = '-\t-'"]
-        {
-            let name = entry.split(' ').next().unwrap_or_default();
-            assert!(bad(&[], &format!("[network]\n{entry}")).starts_with(&format!("{FILE}: network.{name} ")), "{entry}");
-        }
     }
 }

@@ -1,0 +1,290 @@
+//! Settings about the network itself: the seller on its invoices and a side of its agreements.
+
+use std::ops::RangeInclusive;
+
+use ::entity::{
+    money::Money,
+    number::{OrgNumber, luhn_holds},
+};
+use chrono::NaiveDate;
+
+use super::{Given, checked, line, number};
+
+/// The tables that say who may sign for the network.
+pub(super) const SIGNATORIES: &str = "network.signatories";
+
+/// What the network itself is called: the seller on its invoices and a side of its agreements.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Network {
+    /// Its name.
+    pub name: Option<String>,
+    /// Organisationsnummer.
+    pub org_number: Option<OrgNumber>,
+    /// Momsregistreringsnummer: `SE`, ten digits and `01`.
+    pub vat_number: Option<String>,
+    /// Street or box.
+    pub address_line: Option<String>,
+    /// Postal code, as `123 45`.
+    pub postal_code: Option<String>,
+    /// Town.
+    pub city: Option<String>,
+    /// Bankgiro, as `5050-1055`.
+    pub bankgiro: Option<String>,
+    /// Plusgiro, as `28 65 43-4`.
+    pub plusgiro: Option<String>,
+    /// Where questions about invoices go.
+    pub email: Option<String>,
+    /// Its Peppol participant, as `0007:8025550008`; null: `0007` and its organisation number.
+    pub peppol_id: Option<String>,
+    /// The accounts that bookkeeping files use.
+    pub accounts: Accounts,
+    /// How it invoices.
+    pub invoicing: Invoicing,
+    /// Who may sign for it; empty: the register does not look at who does.
+    pub signatories: Vec<Signatory>,
+}
+
+/// Somebody who may sign for the network (firmatecknare): a table `[[network.signatories]]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Signatory {
+    /// Who.
+    pub name: String,
+    /// As what.
+    pub title: Option<String>,
+    /// First day; null: since ever.
+    pub from: Option<NaiveDate>,
+    /// Last day; null: until further notice.
+    pub to: Option<NaiveDate>,
+}
+
+/// Accounts of the BAS chart (baskontoplan), each of four digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Accounts {
+    /// Kundfordringar.
+    pub receivables: u16,
+    /// Företagskonto.
+    pub bank: u16,
+    /// Utgående moms, 25 %.
+    pub vat: u16,
+    /// Utgående moms, 12 %.
+    pub vat_12: u16,
+    /// Utgående moms, 6 %.
+    pub vat_6: u16,
+    /// Försäljning av tjänster, 25 % moms.
+    pub revenue: u16,
+    /// Öresavrundning.
+    pub rounding: u16,
+    /// Membership and service fees (medlems- och serviceavgifter).
+    pub fees: u16,
+}
+
+impl Default for Accounts {
+    fn default() -> Self {
+        Self { receivables: 1510, bank: 1930, vat: 2611, vat_12: 2621, vat_6: 2631, revenue: 3041, rounding: 3740, fees: 3901 }
+    }
+}
+
+/// How the network invoices: the table `[network.invoicing]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invoicing {
+    /// Days from issue to the last day to pay, unless an invoice says otherwise. At most 30: a public body may not be given more
+    /// (räntelagen 2 a §).
+    pub due_days: u16,
+    /// Whether totals are rounded to whole kronor (öresavrundning).
+    pub whole_kronor: bool,
+    /// Whether OCR references have a length digit, as the network has agreed with its bank.
+    pub ocr_length_digit: bool,
+    /// Whether it says «Godkänd för F-skatt».
+    pub f_tax: bool,
+    /// Percentage points of late interest above the reference rate (räntelagen 6 §).
+    pub interest_points: u16,
+    /// What the network has agreed with its members that a reminder costs, öre: at most 60 kr, and nothing that was not agreed (lag
+    /// 1981:739). Invoices say what held when they were issued.
+    pub reminder_fee: Money,
+    /// Why lines without VAT are exempt, in the words that such an invoice must have (mervärdesskattelag 17 kap. 24 §).
+    pub exemption_reason: String,
+    /// Why lines are outside the scope of VAT, in words.
+    pub outside_scope_reason: String,
+}
+
+impl Default for Invoicing {
+    fn default() -> Self {
+        Self {
+            due_days: 30,
+            whole_kronor: false,
+            ocr_length_digit: true,
+            f_tax: true,
+            interest_points: 8,
+            reminder_fee: Money::ZERO,
+            exemption_reason: "Undantag från moms enligt 10 kap. mervärdesskattelagen".to_owned(),
+            outside_scope_reason: "Avgiften är inte ersättning för en vara eller tjänst och omfattas inte av moms".to_owned(),
+        }
+    }
+}
+
+impl Given {
+    pub(super) fn network(&mut self) -> Network {
+        let defaults = Accounts::default();
+        let mut account = |name, default| self.take(name, default, |text| number(text, 1000..=9999));
+        let accounts = Accounts {
+            receivables: account("network.accounts.receivables", defaults.receivables),
+            bank: account("network.accounts.bank", defaults.bank),
+            vat: account("network.accounts.vat", defaults.vat),
+            vat_12: account("network.accounts.vat_12", defaults.vat_12),
+            vat_6: account("network.accounts.vat_6", defaults.vat_6),
+            revenue: account("network.accounts.revenue", defaults.revenue),
+            rounding: account("network.accounts.rounding", defaults.rounding),
+            fees: account("network.accounts.fees", defaults.fees),
+        };
+        Network {
+            name: self.optional("network.name", line),
+            org_number: self.optional("network.org_number", |text| text.parse().map_err(str::to_owned)),
+            vat_number: self.optional("network.vat_number", vat_number),
+            address_line: self.optional("network.address_line", line),
+            postal_code: self.optional("network.postal_code", postal_code),
+            city: self.optional("network.city", line),
+            bankgiro: self.optional("network.bankgiro", |text| giro(text, 7..=8, "is not a bankgiro, as 5050-1055")),
+            plusgiro: self.optional("network.plusgiro", |text| giro(text, 2..=8, "is not a plusgiro, as 28 65 43-4")),
+            email: self.optional("network.email", line),
+            peppol_id: self.optional("network.peppol_id", peppol_id),
+            accounts,
+            invoicing: self.invoicing(),
+            signatories: self.signatories(),
+        }
+    }
+
+    fn invoicing(&mut self) -> Invoicing {
+        let defaults = Invoicing::default();
+        Invoicing {
+            due_days: self.take("network.invoicing.due_days", defaults.due_days, |text| number(text, 0..=30)),
+            whole_kronor: self.take("network.invoicing.whole_kronor", defaults.whole_kronor, yes_or_no),
+            ocr_length_digit: self.take("network.invoicing.ocr_length_digit", defaults.ocr_length_digit, yes_or_no),
+            f_tax: self.take("network.invoicing.f_tax", defaults.f_tax, yes_or_no),
+            interest_points: self.take("network.invoicing.interest_points", defaults.interest_points, |text| number(text, 0..=100)),
+            reminder_fee: self.take("network.invoicing.reminder_fee", defaults.reminder_fee, |text| {
+                let fee: Option<Money> = text.parse().ok().filter(|fee| (Money::ZERO..=Money(6000)).contains(fee));
+                fee.ok_or_else(|| "must be kronor from 0 to 60, the most that the law allows".to_owned())
+            }),
+            exemption_reason: self.take("network.invoicing.exemption_reason", defaults.exemption_reason, line),
+            outside_scope_reason: self.take("network.invoicing.outside_scope_reason", defaults.outside_scope_reason, line),
+        }
+    }
+
+    fn signatories(&mut self) -> Vec<Signatory> {
+        self.known.push(SIGNATORIES);
+        if let Some((place, _)) = self.values.remove(SIGNATORIES) {
+            self.faults.add(place, format!("must be tables, each under a line [[{SIGNATORIES}]]"));
+        }
+        let mut signatories = Vec::new();
+        for number in 0..self.signatories {
+            let name = |key: &str| format!("{SIGNATORIES}.{number}.{key}");
+            let place = |given: &Self, key: &str| given.values.get(&name(key)).map_or_else(|| name(key), |(place, _)| place.clone());
+            let (of_name, of_end) = (place(self, "name"), place(self, "to"));
+            let some = |text: &str| line(text).map(Some);
+            let day = |text: &str| text.parse().map(Some).map_err(|_| "is not a day, as 2026-11-21".to_owned());
+            let signatory = Signatory {
+                name: self.value(&name("name"), String::new(), line),
+                title: self.value(&name("title"), None, some),
+                from: self.value(&name("from"), None, day),
+                to: self.value(&name("to"), None, day),
+            };
+            self.faults.expect(!signatory.name.is_empty(), &of_name, "must be set: who may sign");
+            let in_order = signatory.from.zip(signatory.to).is_none_or(|(from, to)| from <= to);
+            self.faults.expect(in_order, &of_end, "must not be before from");
+            signatories.push(signatory);
+        }
+        signatories
+    }
+}
+
+fn vat_number(text: &str) -> Result<String, String> {
+    let digits = text.strip_prefix("SE").and_then(|rest| rest.strip_suffix("01")).unwrap_or_default();
+    let holds = digits.len() == 10 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    checked(text, holds, "is not a VAT number, as SE802555000801")
+}
+
+fn yes_or_no(text: &str) -> Result<bool, String> {
+    text.parse().map_err(|_| "must be true or false".to_owned())
+}
+
+fn peppol_id(text: &str) -> Result<String, String> {
+    let digits = text.strip_prefix("0007:").unwrap_or_default();
+    let holds = digits.len() == 10 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    checked(text, holds, "is not a Peppol participant, as 0007:8025550008")
+}
+
+fn postal_code(text: &str) -> Result<String, String> {
+    let holds = text.len() == 6 && text.char_indices().all(|(at, char)| if at == 3 { char == ' ' } else { char.is_ascii_digit() });
+    checked(text, holds, "is not a postal code, as 123 45")
+}
+
+fn giro(text: &str, lengths: RangeInclusive<usize>, fault: &str) -> Result<String, String> {
+    let digits = text.replace([' ', '-'], "");
+    checked(text, lengths.contains(&digits.len()) && luhn_holds(&digits), fault)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{
+            FILE,
+            tests::{bad, good},
+        },
+        *,
+    };
+
+    #[test]
+    fn those_who_may_sign_have_days() {
+        let file = "[network]\nname = 'NNS'\n[[network.signatories]]\nname = 'Ada'\ntitle = 'Ordförande'\nfrom = 2026-01-01\nto = '2026-12-31'\n[[network.signatories]]\nname = 'Bo'";
+        let day = |text: &str| text.parse().ok();
+        let ada = Signatory { name: "Ada".into(), title: Some("Ordförande".into()), from: day("2026-01-01"), to: day("2026-12-31") };
+        assert_eq!(good(&[], file).network.signatories, [ada, Signatory { name: "Bo".into(), ..Signatory::default() }]);
+        let message = bad(
+            &[],
+            "[[network.signatories]]\ntitle = 'x'\nfrom = 'snart'\n[[network.signatories]]\nname = 'Bo'\nfrom = 2026-02-01\nto = 2026-01-01\nuntil = 1",
+        );
+        for part in [
+            "network.signatories.0.name must be set: who may sign; ",
+            "samregister.toml: network.signatories.0.from is not a day, as 2026-11-21; ",
+            "samregister.toml: network.signatories.1.to must not be before from; ",
+            "samregister.toml: network.signatories.1.until must be removed or renamed, ",
+        ] {
+            assert!(message.contains(part), "{part:?} is not in {message}");
+        }
+        assert!(
+            bad(&[], "[network]\nsignatories = 'Ada'")
+                .contains("network.signatories must be tables, each under a line [[network.signatories]]")
+        );
+    }
+
+    #[test]
+    fn the_network_is_read_from_its_table() {
+        let file = "[network]\nname = 'NNS'\norg_number = '802555-0008'\nvat_number = 'SE802555000801'\npostal_code = '123 45'\n\
+            bankgiro = '5050-1055'\nplusgiro = '28 65 43-4'\n[network.accounts]\nbank = 1940\nfees = '3902'";
+        let network = good(&[], file).network;
+        assert_eq!((network.name.as_deref(), network.city), (Some("NNS"), None));
+        assert_eq!(network.org_number.as_ref().map(OrgNumber::as_str), Some("802555-0008"));
+        assert_eq!((network.vat_number.as_deref(), network.postal_code.as_deref()), (Some("SE802555000801"), Some("123 45")));
+        assert_eq!((network.bankgiro.as_deref(), network.plusgiro.as_deref()), (Some("5050-1055"), Some("28 65 43-4")));
+        assert_eq!(network.accounts, Accounts { bank: 1940, fees: 3902, ..Accounts::default() });
+        for entry in ["bankgiro = '5050-1056'", "plusgiro = 1", "vat_number = 'SE1'", "org_number = 1", "postal_code = 1", "name = '-\t-'"]
+        {
+            let name = entry.split(' ').next().unwrap_or_default();
+            assert!(bad(&[], &format!("[network]\n{entry}")).starts_with(&format!("{FILE}: network.{name} ")), "{entry}");
+        }
+    }
+
+    #[test]
+    fn how_the_network_invoices_is_read_from_its_table() {
+        let file = "[network.invoicing]\ndue_days = 20\nwhole_kronor = true\nocr_length_digit = false\nreminder_fee = '59.50'";
+        let invoicing = good(&[], file).network.invoicing;
+        let expected =
+            Invoicing { due_days: 20, whole_kronor: true, ocr_length_digit: false, reminder_fee: Money(5950), ..Invoicing::default() };
+        assert_eq!(invoicing, expected);
+        for entry in ["due_days = 31", "whole_kronor = 'ja'", "reminder_fee = '60.01'", "interest_points = -1", "f_tax = 1"] {
+            let name = entry.split(' ').next().unwrap_or_default();
+            let message = bad(&[], &format!("[network.invoicing]\n{entry}"));
+            assert!(message.starts_with(&format!("{FILE}: network.invoicing.{name} must be ")), "{message}");
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! An invoice (faktura) or credit note (kreditfaktura) as those who get it read it: the data that its PDF and its e-invoice are made of.
+//!
+//! It is whole and by itself: what seller and buyer were called on the day of issue is part of it, and never looked up again.
+
+use ::entity::{
+    kind::{InvoiceKind, VatRate},
+    money::{Money, Quantity},
+    number::OrgNumber,
+};
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+
+/// An issued invoice or credit note, or one that is about to be. Amounts of a credit note are positive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invoice {
+    /// Which of the two.
+    pub kind: InvoiceKind,
+    /// Its number.
+    pub number: String,
+    /// The reference that it is paid with (OCR-nummer); null for a credit note.
+    pub ocr: Option<String>,
+    /// Day of issue.
+    pub issued_on: NaiveDate,
+    /// Last day to pay; null for a credit note.
+    pub due_on: Option<NaiveDate>,
+    /// Who issued it.
+    pub seller: Seller,
+    /// Who is to pay it, or got the credit.
+    pub buyer: Buyer,
+    /// What it is for, in order.
+    pub lines: Vec<Line>,
+    /// Each VAT rate that occurs, the highest first.
+    pub rates: Vec<RateSum>,
+    /// Sum of the lines, öre.
+    pub net: Money,
+    /// Sum of the rates' VAT, öre.
+    pub vat: Money,
+    /// Öresavrundning, öre.
+    pub rounding: Money,
+    /// What is to be paid, öre.
+    pub total: Money,
+    /// The invoice that a credit note credits, or that an invoice corrects upwards (mervärdesskattelag 2023:200, 17 kap. 22 §).
+    pub refers_to: Option<Reference>,
+    /// Why it credits or corrects, in the office's words.
+    pub reason: Option<String>,
+    /// The terms of payment that the day of issue had.
+    pub terms: Terms,
+}
+
+/// Who issued it, as on the day of issue.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seller {
+    /// Name.
+    pub name: String,
+    /// Organisationsnummer.
+    pub org_number: OrgNumber,
+    /// Momsregistreringsnummer; null: not registered for VAT.
+    pub vat_number: Option<String>,
+    /// Street or box.
+    pub address_line: String,
+    /// Postnummer, as `123 45`.
+    pub postal_code: String,
+    /// Postort.
+    pub city: String,
+    /// Where questions go.
+    pub email: Option<String>,
+    /// Peppol participant, as `0007:8025550008`.
+    pub peppol_id: String,
+    /// Bankgiro, as `5050-1055`.
+    pub bankgiro: Option<String>,
+    /// Plusgiro, as `28 65 43-4`.
+    pub plusgiro: Option<String>,
+    /// Whether it says «Godkänd för F-skatt».
+    pub f_tax: bool,
+}
+
+/// Who is to pay it, as on the day of issue.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Buyer {
+    /// Name.
+    pub name: String,
+    /// Organisationsnummer.
+    pub org_number: OrgNumber,
+    /// Er referens.
+    pub reference: String,
+    /// Street or box.
+    pub address_line: String,
+    /// Postnummer.
+    pub postal_code: String,
+    /// Postort.
+    pub city: String,
+    /// Where it is sent by e-mail.
+    pub email: Option<String>,
+    /// Peppol participant, as `0007:2220001834`.
+    pub peppol_id: String,
+}
+
+/// The terms of payment, as on the day of issue.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    /// Percentage points of late interest above the reference rate (räntelagen 6 §).
+    pub interest_points: u16,
+    /// What a reminder costs where it was agreed, öre; null: it is free.
+    pub reminder_fee: Option<Money>,
+    /// Why exempt lines are exempt.
+    pub exemption_reason: String,
+    /// Why lines are outside the scope of VAT.
+    pub outside_scope_reason: String,
+}
+
+/// A line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// What for.
+    pub description: String,
+    /// The activity's name.
+    pub activity: Option<String>,
+    /// The agreement's number.
+    pub agreement: Option<String>,
+    /// First and last day that it covers.
+    pub period: Option<(NaiveDate, NaiveDate)>,
+    /// How many.
+    pub quantity: Quantity,
+    /// Öre each, without VAT; negative for a deduction.
+    pub unit_price: Money,
+    /// VAT treatment.
+    pub vat_rate: VatRate,
+    /// Quantity × price, öre, without VAT.
+    pub net: Money,
+}
+
+/// What it has at one VAT rate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateSum {
+    /// The rate.
+    pub rate: VatRate,
+    /// Net sum of its lines, öre.
+    pub net: Money,
+    /// VAT on that sum, öre.
+    pub vat: Money,
+}
+
+/// Another document that it speaks of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reference {
+    /// Its number.
+    pub number: String,
+    /// Its day of issue.
+    pub issued_on: NaiveDate,
+}
