@@ -83,6 +83,8 @@ pub enum Deed {
     KeepTemplates,
     /// Draft, offer, sign and end agreements, and acknowledge their deadlines.
     KeepAgreements,
+    /// Draft, issue and credit invoices, remind of them, and record their payments.
+    KeepInvoices,
     /// Report on an activity, named by its slug in the rule.
     Report,
 }
@@ -175,6 +177,7 @@ impl Viewer {
             Deed::KeepAccounts => (&[Role::Office, Role::Finance], None),
             Deed::KeepTemplates => (&[Role::Office], Some("templates:write")),
             Deed::KeepAgreements => (&[Role::Office], Some("agreements:write")),
+            Deed::KeepInvoices => (&[Role::Office, Role::Finance], Some("invoices:write")),
             Deed::Report => (&[Role::Office, Role::ActivityLead], None),
         };
         if allowed.iter().any(|role| self.is(*role)) || scope.is_some_and(|scope| self.has_scope(&[scope])) {

@@ -27,7 +27,7 @@ use crate::{
     auth::viewer::{Deed, Viewer},
     database::Database,
     error::Error,
-    revenue::months::{self, Months},
+    invoices::months::{self, Months},
 };
 
 /// Rows that are looked up, compared and written together.

@@ -3,8 +3,10 @@
 pub mod amounts;
 pub mod breaches;
 pub mod lines;
+pub mod months;
 pub mod payments;
 pub mod states;
+pub mod whole;
 
 use std::{cmp::max, collections::HashMap};
 

@@ -22,11 +22,10 @@ use sea_orm::{
 use super::{
     Groups, MOST, Period, Sums,
     ledger::{Group, Grouping, Range},
-    months::month_of,
     scope::Scope,
     too_many,
 };
-use crate::{database::Database, error::Result};
+use crate::{database::Database, error::Result, invoices::months::month_of};
 
 /// What a line's days are reckoned from.
 struct Line {

@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 use ::entity::revenue_month;
 use sea_orm::{ConnectionTrait, EntityTrait};
 
-use super::months;
-use crate::{database::Database, error::Result, invoices};
+use crate::{
+    database::Database,
+    error::Result,
+    invoices::{self, months},
+};
 
 /// Every breach of what must hold between invoices, lines, payments, numbers and the totals by month that are kept of them: a sentence each.
 ///

@@ -15,8 +15,8 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{Basis, Groups, MOST, Period, Sums, months::month_of, scope::Scope};
-use crate::{database::Database, error::Result};
+use super::{Basis, Groups, MOST, Period, Sums, scope::Scope};
+use crate::{database::Database, error::Result, invoices::months::month_of};
 
 /// What a row of a report is for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]

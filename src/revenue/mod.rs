@@ -4,7 +4,6 @@ pub mod accrual;
 pub mod breaches;
 pub mod forecast;
 pub mod ledger;
-pub mod months;
 pub mod results;
 pub mod scope;
 

@@ -9,10 +9,6 @@ use ::entity::{
     money::Money,
 };
 use chrono::NaiveDate;
-use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, ExprTrait,
-    sea_query::{Expr, Query},
-};
 
 use super::{
     super::{
@@ -23,10 +19,11 @@ use super::{
         writing::replace,
     },
     drafts::{Head, Incoming},
-    merging::{Whole, parts_of},
-    payments::settle,
 };
-use crate::{database::among, error::Result};
+use crate::{
+    error::Result,
+    invoices::whole::{Whole, credits_of, parts_of},
+};
 
 /// The credit notes around a chunk of invoices.
 pub(super) struct Credits {
@@ -54,26 +51,7 @@ pub(super) async fn load(import: &Import<'_>, keys: BTreeSet<String>, existing: 
         .collect();
     let own = existing.values().filter(|whole| whole.row.kind == InvoiceKind::Invoice).map(|whole| whole.row.id).collect();
     let left = credited.values().map(|row| (row.id, row.total - row.credited)).collect();
-    Ok(Credits { references, credited, left, of: notes_of(import.tx(), own).await?, touched: BTreeSet::new() })
-}
-
-/// Days and sums of the issued credit notes of these invoices.
-async fn notes_of(tx: &DatabaseTransaction, invoices: BTreeSet<InvoiceId>) -> Result<HashMap<InvoiceId, Vec<(NaiveDate, Money)>>> {
-    let mut notes: HashMap<InvoiceId, Vec<(NaiveDate, Money)>> = HashMap::new();
-    if invoices.is_empty() {
-        return Ok(notes);
-    }
-    use invoice::Column::{CreditsId, IssuedOn, Total};
-    let select = Query::select()
-        .columns([CreditsId, IssuedOn, Total])
-        .from(invoice::Entity)
-        .and_where(among(tx.get_database_backend(), Expr::col(CreditsId), invoices))
-        .and_where(Expr::col(IssuedOn).is_not_null())
-        .take();
-    for row in tx.query_all(&select).await? {
-        notes.entry(row.try_get_by_index(0)?).or_default().push((row.try_get_by_index(1)?, row.try_get_by_index(2)?));
-    }
-    Ok(notes)
+    Ok(Credits { references, credited, left, of: credits_of(import.tx(), own).await?, touched: BTreeSet::new() })
 }
 
 impl Credits {
@@ -124,7 +102,7 @@ impl Credits {
         if self.touched.is_empty() {
             return Ok(());
         }
-        let notes = notes_of(import.tx(), self.touched.clone()).await?;
+        let notes = credits_of(import.tx(), self.touched.clone()).await?;
         let mut parts: BTreeMap<_, _> = parts_of(import.tx(), self.touched.clone()).await?.into_iter().collect();
         let rows = keys::by_ids::<invoice::Model>(import.tx(), self.touched.iter().map(|id| id.0).collect()).await?;
         let mut changed = Vec::new();
@@ -133,7 +111,7 @@ impl Credits {
             let (lines, payments) = parts.remove(&id).unwrap_or_default();
             let before = Whole { row, lines, payments };
             let mut after = before.clone();
-            settle(&mut after, notes.get(&id).map(Vec::as_slice).unwrap_or_default());
+            after.settle(notes.get(&id).map(Vec::as_slice).unwrap_or_default());
             if after != before {
                 import.change.record(SubjectKind::Invoice, id, Some(&before), Some(&after))?;
                 changed.push(after.row);

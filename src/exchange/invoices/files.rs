@@ -4,15 +4,12 @@ use std::collections::BTreeSet;
 
 use ::entity::{agreement, id::InvoiceId, invoice};
 
-use super::{
-    super::{
-        File,
-        export::{CHUNK, Export, key_in, optional},
-        keys::{self, Keyed},
-    },
-    merging::parts_of,
+use super::super::{
+    File,
+    export::{CHUNK, Export, key_in, optional},
+    keys::{self, Keyed},
 };
-use crate::error::Result;
+use crate::{error::Result, invoices::whole::parts_of};
 
 /// Writes invoices.csv, invoice_lines.csv and payments.csv.
 pub(in super::super) async fn export(export: &mut Export<'_>) -> Result<()> {

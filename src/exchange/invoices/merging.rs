@@ -11,10 +11,9 @@ use ::entity::{
     sparse::Sparse,
 };
 use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
+    ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
     sea_query::{Expr, Query},
 };
-use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
@@ -32,35 +31,12 @@ use super::{
 use crate::{
     database::{among, among_words},
     error::Result,
-    invoices::amounts::{self, Priced, Share},
+    invoices::{
+        amounts::{self, Priced},
+        whole::{Whole, parts_of},
+    },
     swedish,
 };
-
-/// An invoice with its lines and payments, as its audit entries show it.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub(super) struct Whole {
-    #[serde(flatten)]
-    pub row: invoice::Model,
-    pub lines: Vec<invoice_line::Model>,
-    pub payments: Vec<::entity::payment::Model>,
-}
-
-impl Whole {
-    fn is_issued(&self) -> bool {
-        self.row.issued_on.is_some()
-    }
-
-    /// What people call it.
-    pub fn name(&self) -> String {
-        let noun = if self.row.kind == InvoiceKind::CreditNote { "credit note" } else { "invoice" };
-        format!("{noun} {}", self.row.number.as_deref().unwrap_or_default())
-    }
-
-    /// What each line makes of the sum.
-    pub fn shares(&self) -> Vec<Share> {
-        self.lines.iter().map(|line| Share { net: line.net, vat: line.vat }).collect()
-    }
-}
 
 /// What a chunk's invoices refer to, and the values that they may take.
 struct Known {
@@ -144,25 +120,6 @@ async fn known(import: &Import<'_>, incoming: &[Incoming]) -> Result<Known> {
         ocrs: Claims::new(keys::owners::<invoice::Model>(tx, invoice::Column::Ocr, &ocrs).await?),
         existing,
     })
-}
-
-type Parts = (Vec<invoice_line::Model>, Vec<::entity::payment::Model>);
-
-/// The lines and payments of these invoices.
-pub(super) async fn parts_of(tx: &DatabaseTransaction, ids: BTreeSet<InvoiceId>) -> Result<HashMap<InvoiceId, Parts>> {
-    let mut parts: HashMap<InvoiceId, Parts> = HashMap::new();
-    if ids.is_empty() {
-        return Ok(parts);
-    }
-    let theirs = among(tx.get_database_backend(), Expr::col(invoice_line::Column::InvoiceId), ids.iter().copied());
-    let find = invoice_line::Entity::find().filter(theirs);
-    for line in find.order_by_asc(invoice_line::Column::InvoiceId).order_by_asc(invoice_line::Column::Position).all(tx).await? {
-        parts.entry(line.invoice_id).or_default().0.push(line);
-    }
-    for payment in payments::of(tx, ids).await? {
-        parts.entry(payment.invoice_id).or_default().1.push(payment);
-    }
-    Ok(parts)
 }
 
 /// Which invoice has each of these numbers, each kind in a series of its own.

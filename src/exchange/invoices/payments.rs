@@ -1,15 +1,10 @@
 //! Payments: those that the file brings beside those that are there, and what each pays of which line.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
-use ::entity::{
-    id::{InvoiceId, PaymentId},
-    invoice_line,
-    kind::InvoiceKind,
-    payment, payment_line,
-};
+use ::entity::{id::PaymentId, invoice_line, kind::InvoiceKind, payment, payment_line};
 use chrono::NaiveDate;
-use sea_orm::{ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, sea_query::Expr};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, sea_query::Expr};
 
 use super::{
     super::{
@@ -19,24 +14,12 @@ use super::{
     },
     credits::Credits,
     drafts::Incoming,
-    merging::Whole,
 };
 use crate::{
     database::among,
     error::Result,
-    invoices::{
-        amounts::{self, Share},
-        payments::order,
-    },
+    invoices::{amounts::Share, payments::order, whole::Whole},
 };
-
-/// The payments of these invoices, each invoice's by day and reference.
-pub(super) async fn of(tx: &DatabaseTransaction, invoices: BTreeSet<InvoiceId>) -> Result<Vec<payment::Model>> {
-    let theirs = among(tx.get_database_backend(), Expr::col(payment::Column::InvoiceId), invoices);
-    let mut found = payment::Entity::find().filter(theirs).order_by_asc(payment::Column::InvoiceId).all(tx).await?;
-    found.sort_by(|one, other| order(one).cmp(&order(other)));
-    Ok(found)
-}
 
 /// Takes the payments that the file brings, and works out the settlement of the invoice.
 pub(super) fn take(incoming: &mut Incoming, after: &mut Whole, credits: &Credits) {
@@ -79,15 +62,7 @@ pub(super) fn take(incoming: &mut Incoming, after: &mut Whole, credits: &Credits
         return;
     }
     after.payments.sort_by(|one, other| order(one).cmp(&order(other)));
-    settle(after, credits.of(after.row.id));
-}
-
-/// Works out what payments and credit notes make of an issued invoice.
-pub(super) fn settle(whole: &mut Whole, credits: &[(NaiveDate, ::entity::money::Money)]) {
-    if let (InvoiceKind::Invoice, Some(issued_on)) = (whole.row.kind, whole.row.issued_on) {
-        let payments: Vec<_> = whole.payments.iter().map(|payment| (payment.received_on, payment.amount)).collect();
-        amounts::settlement(whole.row.total, issued_on, &payments, credits).write(&mut whole.row);
-    }
+    after.settle(credits.of(after.row.id));
 }
 
 /// Payments to be written, with what they pay of each line.
@@ -102,9 +77,9 @@ impl Payments {
     /// answers the days on which revenue changes thereby.
     pub fn add(&mut self, before: &Whole, after: &Whole) -> Vec<NaiveDate> {
         let old: HashMap<PaymentId, _> =
-            before.payments.iter().zip(parts(before)).map(|(payment, parts)| (payment.id, (payment, parts))).collect();
+            before.payments.iter().zip(before.parts()).map(|(payment, parts)| (payment.id, (payment, parts))).collect();
         let mut days = Vec::new();
-        for (payment, parts) in after.payments.iter().zip(parts(after)) {
+        for (payment, parts) in after.payments.iter().zip(after.parts()) {
             let rows = match old.get(&payment.id) {
                 Some((old, old_parts)) if *old == payment && *old_parts == parts => continue,
                 Some((old, _)) => {
@@ -136,10 +111,4 @@ impl Payments {
         self.rows.write(tx).await?;
         insert(tx, self.shares).await
     }
-}
-
-/// What each payment of an invoice pays of each of its lines.
-fn parts(whole: &Whole) -> Vec<Vec<Share>> {
-    let payments: Vec<_> = whole.payments.iter().map(|payment| payment.amount).collect();
-    amounts::attribute(&payments, &whole.shares())
 }

@@ -1,9 +1,22 @@
-//! The totals by month and activity: how they are made anew from invoices, lines and payments.
+//! The totals by month and activity: how they grow with each document and payment, and how they are made anew from all of them.
 
-use ::entity::{revenue_month::Model, sparse::Sparse};
+use std::collections::{BTreeMap, BTreeSet};
+
+use ::entity::{
+    id::ActivityId,
+    invoice_line,
+    kind::InvoiceKind,
+    revenue_month::{Column, Entity, Model},
+    sparse::Sparse,
+};
 use chrono::{Datelike, NaiveDate};
-use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use sea_orm::{
+    ConnectionTrait, DbBackend, EntityTrait, ExprTrait, IntoActiveModel, Statement,
+    sea_query::{Alias, Expr, OnConflict},
+};
+use uuid::Uuid;
 
+use super::amounts::Share;
 use crate::{audit::Change, error::Result};
 
 /// The first day of a day's month.
@@ -67,7 +80,76 @@ fn select(backend: DbBackend, months: Months) -> String {
     format!("SELECT month, activity_id, {} FROM ({invoiced} UNION ALL {paid}) AS parts GROUP BY month, activity_id", sums.join(", "))
 }
 
-/// Makes the rows of these months anew. Call it in the change that issues, credits or pays, after what it writes.
+/// What a change adds to the totals.
+#[derive(Debug, Default)]
+pub struct Growth(BTreeMap<(NaiveDate, Uuid), Model>);
+
+impl Growth {
+    fn of(&mut self, day: NaiveDate, activity: Option<ActivityId>) -> &mut Model {
+        let (month, activity_id) = (month_of(day), activity.map_or(Uuid::nil(), |activity| activity.0));
+        self.0.entry((month, activity_id)).or_insert_with(|| Model { month, activity_id, ..Model::default() })
+    }
+
+    /// An invoice or credit note is issued.
+    pub fn issue(&mut self, kind: InvoiceKind, issued_on: NaiveDate, lines: &[invoice_line::Model]) {
+        for line in lines {
+            let row = self.of(issued_on, line.activity_id);
+            let (net, vat) = match kind {
+                InvoiceKind::Invoice => (&mut row.invoiced_net, &mut row.invoiced_vat),
+                InvoiceKind::CreditNote => (&mut row.credited_net, &mut row.credited_vat),
+            };
+            *net += line.net;
+            *vat += line.vat;
+        }
+        for activity in lines.iter().map(|line| line.activity_id).collect::<BTreeSet<_>>() {
+            self.of(issued_on, activity).invoices += 1;
+        }
+    }
+
+    /// A payment pays this of these lines, or of as many as there are parts.
+    pub fn pay(&mut self, received_on: NaiveDate, lines: &[invoice_line::Model], parts: &[Share]) {
+        for (line, part) in lines.iter().zip(parts) {
+            let row = self.of(received_on, line.activity_id);
+            row.paid_net += part.net;
+            row.paid_vat += part.vat;
+        }
+    }
+
+    /// A payment no longer pays this of these lines, since another came before it.
+    pub fn unpay(&mut self, received_on: NaiveDate, lines: &[invoice_line::Model], parts: &[Share]) {
+        let less: Vec<Share> = parts.iter().map(|part| Share { net: -part.net, vat: -part.vat }).collect();
+        self.pay(received_on, lines, &less);
+    }
+
+    /// Adds it to the totals.
+    ///
+    /// # Errors
+    /// INTERNAL when the database fails.
+    pub async fn write(self, change: &Change) -> Result<()> {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        let sums = [
+            Column::InvoicedNet,
+            Column::InvoicedVat,
+            Column::CreditedNet,
+            Column::CreditedVat,
+            Column::Invoices,
+            Column::PaidNet,
+            Column::PaidVat,
+        ];
+        let mut grow = OnConflict::columns([Column::Month, Column::ActivityId]);
+        for sum in sums {
+            let new = Expr::col((Alias::new("excluded"), sum));
+            grow.value(sum, Expr::col((Entity, sum)).add(new));
+        }
+        let rows = self.0.into_values().map(IntoActiveModel::into_active_model);
+        Entity::insert_many(rows).on_conflict(grow).exec_without_returning(change.tx()).await?;
+        Ok(())
+    }
+}
+
+/// Makes the rows of these months anew, for changes that touch too much to add it up.
 ///
 /// # Errors
 /// INTERNAL when the database fails.

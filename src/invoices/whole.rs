@@ -1,0 +1,137 @@
+//! Invoices with what belongs to them, as changes look at them and as the audit trail keeps them.
+
+use std::collections::{BTreeSet, HashMap};
+
+use ::entity::{id::InvoiceId, invoice, invoice_line, kind::InvoiceKind, money::Money, payment, sparse::Sparse};
+use chrono::NaiveDate;
+use sea_orm::{
+    ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
+    sea_query::{Expr, Query},
+};
+use serde::Serialize;
+
+use super::{
+    amounts::{self, Share},
+    payments::order,
+};
+use crate::{
+    database::{among, rows},
+    error::Result,
+};
+
+/// An invoice with its lines and payments, as its audit entries show it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Whole {
+    /// Its row.
+    #[serde(flatten)]
+    pub row: invoice::Model,
+    /// Its lines, in order.
+    pub lines: Vec<invoice_line::Model>,
+    /// Its payments, in the order in which they pay it.
+    pub payments: Vec<payment::Model>,
+}
+
+impl Whole {
+    /// Whether it is no draft.
+    #[must_use]
+    pub fn is_issued(&self) -> bool {
+        self.row.issued_on.is_some()
+    }
+
+    /// What people call it.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let noun = if self.row.kind == InvoiceKind::CreditNote { "credit note" } else { "invoice" };
+        format!("{noun} {}", self.row.number.as_deref().unwrap_or_default())
+    }
+
+    /// What each line makes of the sum.
+    #[must_use]
+    pub fn shares(&self) -> Vec<Share> {
+        self.lines.iter().map(|line| Share { net: line.net, vat: line.vat }).collect()
+    }
+
+    /// What each payment pays of each line.
+    #[must_use]
+    pub fn parts(&self) -> Vec<Vec<Share>> {
+        let payments: Vec<_> = self.payments.iter().map(|payment| payment.amount).collect();
+        amounts::attribute(&payments, &self.shares())
+    }
+
+    /// Works out what payments and these credit notes, by day and sum, make of an issued invoice.
+    pub fn settle(&mut self, credits: &[(NaiveDate, Money)]) {
+        if let (InvoiceKind::Invoice, Some(issued_on)) = (self.row.kind, self.row.issued_on) {
+            let payments: Vec<_> = self.payments.iter().map(|payment| (payment.received_on, payment.amount)).collect();
+            amounts::settlement(self.row.total, issued_on, &payments, credits).write(&mut self.row);
+        }
+    }
+}
+
+/// These invoices with what belongs to them, in a statement for each kind of thing; those that aren't there are left out.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn by_ids(db: &impl ConnectionTrait, ids: &BTreeSet<InvoiceId>) -> Result<HashMap<InvoiceId, Whole>> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let columns = invoice::Model::every_column();
+    let select = Query::select()
+        .from(invoice::Entity)
+        .columns(columns.iter().map(|column| (invoice::Entity, *column)))
+        .and_where(among(db.get_database_backend(), Expr::col(invoice::Column::Id), ids.iter().copied()))
+        .take();
+    let mut parts = parts_of(db, ids.clone()).await?;
+    let whole = |row: invoice::Model| {
+        let (lines, payments) = parts.remove(&row.id).unwrap_or_default();
+        (row.id, Whole { row, lines, payments })
+    };
+    Ok(rows(db, &select, &columns).await?.into_iter().map(whole).collect())
+}
+
+type Parts = (Vec<invoice_line::Model>, Vec<payment::Model>);
+
+/// The lines and payments of these invoices, in order.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn parts_of(db: &impl ConnectionTrait, ids: BTreeSet<InvoiceId>) -> Result<HashMap<InvoiceId, Parts>> {
+    let mut parts: HashMap<InvoiceId, Parts> = HashMap::new();
+    if ids.is_empty() {
+        return Ok(parts);
+    }
+    let theirs = among(db.get_database_backend(), Expr::col(invoice_line::Column::InvoiceId), ids.iter().copied());
+    let find = invoice_line::Entity::find().filter(theirs);
+    for line in find.order_by_asc(invoice_line::Column::InvoiceId).order_by_asc(invoice_line::Column::Position).all(db).await? {
+        parts.entry(line.invoice_id).or_default().0.push(line);
+    }
+    let theirs = among(db.get_database_backend(), Expr::col(payment::Column::InvoiceId), ids);
+    let mut payments = payment::Entity::find().filter(theirs).order_by_asc(payment::Column::InvoiceId).all(db).await?;
+    payments.sort_by(|one, other| order(one).cmp(&order(other)));
+    for payment in payments {
+        parts.entry(payment.invoice_id).or_default().1.push(payment);
+    }
+    Ok(parts)
+}
+
+/// Days and sums of the issued credit notes of each of these invoices.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn credits_of(db: &impl ConnectionTrait, invoices: BTreeSet<InvoiceId>) -> Result<HashMap<InvoiceId, Vec<(NaiveDate, Money)>>> {
+    let mut notes: HashMap<InvoiceId, Vec<(NaiveDate, Money)>> = HashMap::new();
+    if invoices.is_empty() {
+        return Ok(notes);
+    }
+    use invoice::Column::{CreditsId, IssuedOn, Total};
+    let select = Query::select()
+        .columns([CreditsId, IssuedOn, Total])
+        .from(invoice::Entity)
+        .and_where(among(db.get_database_backend(), Expr::col(CreditsId), invoices))
+        .and_where(Expr::col(IssuedOn).is_not_null())
+        .take();
+    for row in db.query_all(&select).await? {
+        notes.entry(row.try_get_by_index(0)?).or_default().push((row.try_get_by_index(1)?, row.try_get_by_index(2)?));
+    }
+    Ok(notes)
+}
