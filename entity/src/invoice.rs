@@ -34,6 +34,14 @@ pub struct Model {
     pub organisation_id: Option<OrganisationId>,
     /// The invoice that this credit note credits.
     pub credits_id: Option<InvoiceId>,
+    /// The invoice that this one corrects upwards.
+    pub corrects_id: Option<InvoiceId>,
+    /// Why it credits or corrects.
+    pub reason: Option<String>,
+    /// Days from issue to the last day to pay; null: as the settings have it.
+    pub due_in_days: Option<i32>,
+    /// How many lines it has; null: a draft.
+    pub line_count: Option<i32>,
     /// Day of issue; null: a draft.
     pub issued_on: Option<NaiveDate>,
     /// Last day to pay; null: a draft or a credit note.
@@ -64,4 +72,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(id: Id, import_key: ImportKey, kind: Kind, number: Number, number_key: NumberKey, ocr: Ocr, member_id: MemberId, organisation_id: OrganisationId, credits_id: CreditsId, issued_on: IssuedOn, due_on: DueOn, net: Net, vat: Vat, rounding: Rounding, total: Total, paid: Paid, credited: Credited, first_paid_on: FirstPaidOn, settled_on: SettledOn, credited_on: CreditedOn);
+sparse!(id: Id, import_key: ImportKey, kind: Kind, number: Number, number_key: NumberKey, ocr: Ocr, member_id: MemberId, organisation_id: OrganisationId, credits_id: CreditsId, corrects_id: CorrectsId, reason: Reason, due_in_days: DueInDays, line_count: LineCount, issued_on: IssuedOn, due_on: DueOn, net: Net, vat: Vat, rounding: Rounding, total: Total, paid: Paid, credited: Credited, first_paid_on: FirstPaidOn, settled_on: SettledOn, credited_on: CreditedOn);

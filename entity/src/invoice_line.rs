@@ -28,6 +28,8 @@ pub struct Model {
     pub activity_id: Option<ActivityId>,
     /// The agreement behind it.
     pub agreement_id: Option<AgreementId>,
+    /// The line that this one of a credit note credits.
+    pub credits_line_id: Option<InvoiceLineId>,
     /// First day that it covers.
     pub period_from: Option<NaiveDate>,
     /// Last day that it covers.
@@ -52,4 +54,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(id: Id, invoice_id: InvoiceId, position: Position, description: Description, activity_id: ActivityId, agreement_id: AgreementId, period_from: PeriodFrom, period_to: PeriodTo, quantity: Quantity, unit_price: UnitPrice, vat_rate: VatRate, net: Net, vat: Vat, account: Account);
+sparse!(id: Id, invoice_id: InvoiceId, position: Position, description: Description, activity_id: ActivityId, agreement_id: AgreementId, credits_line_id: CreditsLineId, period_from: PeriodFrom, period_to: PeriodTo, quantity: Quantity, unit_price: UnitPrice, vat_rate: VatRate, net: Net, vat: Vat, account: Account);

@@ -205,6 +205,26 @@ kind! {
         CreditNote = "CREDIT_NOTE",
     }
 
+    /// A file of an invoice.
+    FileFormat {
+        /// For people: PDF/A-3 with the other one in it.
+        #[default]
+        Pdf = "PDF",
+        /// For programs: Peppol BIS Billing 3.
+        Xml = "XML",
+    }
+
+    /// A fee of a year.
+    ChargeKind {
+        /// Särskild avgift, of an agreement.
+        #[default]
+        SpecialFee = "SPECIAL_FEE",
+        /// Serviceavgift, of a member.
+        ServiceFee = "SERVICE_FEE",
+        /// Medlemsavgift, of a member.
+        MembershipFee = "MEMBERSHIP_FEE",
+    }
+
     /// How an activity is going.
     Health {
         /// As planned.

@@ -11,7 +11,7 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 /// An issued invoice or credit note, or one that is about to be. Amounts of a credit note are positive.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Invoice {
     /// Which of the two.
     pub kind: InvoiceKind,
@@ -109,7 +109,7 @@ pub struct Terms {
 }
 
 /// A line.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
     /// What for.
     pub description: String,
@@ -130,7 +130,7 @@ pub struct Line {
 }
 
 /// What it has at one VAT rate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RateSum {
     /// The rate.
     pub rate: VatRate,
@@ -141,7 +141,7 @@ pub struct RateSum {
 }
 
 /// Another document that it speaks of.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reference {
     /// Its number.
     pub number: String,

@@ -8,7 +8,7 @@ use ::entity::{
     money::{Money, PerMille},
     term::Term,
 };
-use chrono::{Days, Months, NaiveDate};
+use chrono::{Datelike, Days, Months, NaiveDate};
 
 /// The calendar years that the register knows.
 pub const YEARS: RangeInclusive<i32> = 1900..=2999;
@@ -53,6 +53,36 @@ pub fn amount_for(fee: &Fee, allocation: Option<Money>, term: &Term, year: i32) 
         FeeBasis::OneOff if (first..=last).contains(&term.starts_on) => fee.amount,
         FeeBasis::OneOff | FeeBasis::PerParticipant => Some(Money::ZERO),
     }
+}
+
+/// First and last day of a calendar year; null for one that the register does not know.
+#[must_use]
+pub fn year(year: i32) -> Option<(NaiveDate, NaiveDate)> {
+    let is_known = YEARS.contains(&year);
+    NaiveDate::from_ymd_opt(year, 1, 1).zip(NaiveDate::from_ymd_opt(year, 12, 31)).filter(|_| is_known)
+}
+
+/// Whole calendar months of a year that the term covers, 0 to 12: the twelfths that a yearly fee is prorated by.
+#[must_use]
+pub fn months(term: &Term, year: i32) -> i64 {
+    self::year(year).map_or(0, |(first, _)| whole_months(term, first))
+}
+
+/// The days of a year that the term has; null when it has none.
+#[must_use]
+pub fn days(term: &Term, year: i32) -> Option<(NaiveDate, NaiveDate)> {
+    let (first, last) = self::year(year)?;
+    let (from, to) = (term.starts_on.max(first), last_day(term).map_or(last, |end| end.min(last)));
+    (from <= to).then_some((from, to))
+}
+
+/// First and last day of the whole calendar months of a year that the term covers; null when it covers none.
+#[must_use]
+pub fn covered(term: &Term, year: i32) -> Option<(NaiveDate, NaiveDate)> {
+    let ((from, to), count) = (days(term, year)?, months(term, year));
+    let from = if from.day() == 1 { from } else { from.with_day(1)?.checked_add_months(Months::new(1))? };
+    let after = from.checked_add_months(Months::new(u32::try_from(count).ok()?))?;
+    (count > 0).then_some((from, after.pred_opt()?.min(to)))
 }
 
 /// Whole calendar months of the year that begins on `first` which the term covers, 0 to 12.

@@ -43,8 +43,11 @@ pub async fn service_fees(db: &Database, viewer: &Viewer, members: &[MemberId], 
     Ok(allocations.into_iter().filter_map(|(member, allocation)| Some((member, quote(&rule, Some(allocation))?))).collect())
 }
 
-/// The network's own rule of this basis that is in force on 1 January of the year.
-async fn rule(db: &Database, basis: FeeBasis, year: i32) -> Result<Option<fee_schedule::Model>> {
+/// The network's own rule of this basis that is in force on 1 January of the year; null: there is none.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub(crate) async fn rule(db: &Database, basis: FeeBasis, year: i32) -> Result<Option<fee_schedule::Model>> {
     let Some(first) = NaiveDate::from_ymd_opt(year, 1, 1).filter(|_| amounts::YEARS.contains(&year)) else { return Ok(None) };
     let found = Entity::find()
         .filter(Column::ActivityId.is_null())

@@ -49,6 +49,7 @@ pub struct Query(
     templates::TemplateQuery,
     templates::placeholders::PlaceholderQuery,
     invoices::InvoiceQuery,
+    invoices::InvoiceRunQuery,
     revenue::RevenueQuery,
     audit::AuditQuery,
 );
@@ -67,6 +68,7 @@ pub struct Mutation(
     fees::FeeMutation,
     agreements::changes::AgreementMutation,
     agreements::DeadlineMutation,
+    invoices::changes::InvoiceMutation,
     templates::changes::TemplateMutation,
 );
 

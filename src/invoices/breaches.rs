@@ -18,6 +18,7 @@ use sea_orm::{
 
 use super::{
     amounts::{self, Priced, Settlement, Share, rates_fit_together, settlement, totals},
+    numbers::Series,
     payments,
 };
 use crate::{
@@ -220,54 +221,5 @@ async fn series(db: &impl ConnectionTrait, kind: InvoiceKind, found: &mut Vec<St
         if last.is_none() {
             return Ok(());
         }
-    }
-}
-
-/// The last number seen in each series, and how many digits it had, as numbers come in order.
-#[derive(Default)]
-struct Series(HashMap<String, (u64, usize)>);
-
-impl Series {
-    /// The numbers missing before this one, when it is one of a gapless series: digits alone, or a year, a hyphen and digits.
-    fn next(&mut self, number: &str) -> Option<String> {
-        let (series, count) = split(number)?;
-        let (last, width) = self.0.insert(series.to_owned(), (count, number.len() - series.len()))?;
-        match count.saturating_sub(last) {
-            0 | 1 => None,
-            2 => Some(format!("{series}{:0width$}", last + 1)),
-            _ => Some(format!("{series}{:0width$} to {series}{:0width$}", last + 1, count - 1)),
-        }
-    }
-}
-
-/// A number's series and its place there. A number of digits that begins with a year is one of that year's: `20260042`.
-fn split(number: &str) -> Option<(&str, u64)> {
-    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let year = number.get(..4).filter(|year| is_digits(year) && (1990..=2199).contains(&year.parse().unwrap_or(0)));
-    let series = match year {
-        Some(year) if number[4..].starts_with('-') => &number[..=year.len()],
-        Some(year) if number.len() >= 7 => year,
-        _ => "",
-    };
-    let count = &number[series.len()..];
-    is_digits(count).then(|| count.parse().ok()).flatten().map(|count| (series, count))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn gaps_are_found_in_each_series() {
-        let missing = |numbers: &[&str]| {
-            let mut series = Series::default();
-            numbers.iter().filter_map(|number| series.next(number)).collect::<Vec<_>>()
-        };
-        assert!(missing(&["1", "2", "3", "10", "11"]).contains(&"4 to 9".to_owned()));
-        assert!(missing(&["20240001", "20240002", "20250001", "20250002"]).is_empty(), "each year begins anew");
-        assert_eq!(missing(&["20249998", "20249999", "202410000", "202410002"]), ["202410001"]);
-        assert_eq!(missing(&["2026-0001", "2026-0003"]), ["2026-0002"]);
-        assert!(missing(&["K2", "K10", "2026-x", "", "åäö", "12-3"]).is_empty(), "others make no series");
-        assert_eq!(missing(&["1041", "1043"]), ["1042"]);
     }
 }

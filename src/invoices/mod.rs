@@ -2,9 +2,17 @@
 
 pub mod amounts;
 pub mod breaches;
+pub mod charges;
+pub mod crediting;
+pub mod documents;
+pub mod drafting;
+pub mod issuing;
 pub mod lines;
 pub mod months;
+mod numbers;
+pub mod parties;
 pub mod payments;
+pub mod run;
 pub mod states;
 pub mod whole;
 
@@ -35,7 +43,7 @@ use crate::{
 };
 
 /// A buyer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Buyer {
     /// A member.
     Member(MemberId),

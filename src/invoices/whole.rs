@@ -11,7 +11,7 @@ use sea_orm::{
 use serde::Serialize;
 
 use super::{
-    amounts::{self, Share},
+    amounts::{self, Priced, Share},
     payments::order,
 };
 use crate::{
@@ -56,6 +56,22 @@ impl Whole {
     pub fn parts(&self) -> Vec<Vec<Share>> {
         let payments: Vec<_> = self.payments.iter().map(|payment| payment.amount).collect();
         amounts::attribute(&payments, &self.shares())
+    }
+
+    /// Works out the sums of the document and of its lines, rounded by what `rounding` makes of net and VAT together. Answers whether
+    /// they stay within what the register can count.
+    #[must_use]
+    pub fn reckon(&mut self, rounding: impl FnOnce(Money) -> Money) -> bool {
+        let priced: Vec<Priced> =
+            self.lines.iter().map(|line| Priced { quantity: line.quantity, unit_price: line.unit_price, rate: line.vat_rate }).collect();
+        let Some(plain) = amounts::totals(&priced, Money::ZERO) else { return false };
+        let rounding = rounding(plain.total);
+        for (line, share) in self.lines.iter_mut().zip(plain.lines) {
+            (line.net, line.vat) = (share.net, share.vat);
+        }
+        let row = &mut self.row;
+        (row.net, row.vat, row.rounding, row.total) = (plain.net, plain.vat, rounding, plain.total + rounding);
+        row.total.0.abs() <= Money::MAX.0
     }
 
     /// Works out what payments and these credit notes, by day and sum, make of an issued invoice.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use ::entity::{
+    fee_charge,
     id::{InvoiceId, InvoiceLineId},
     invoice, invoice_line,
     kind::{InvoiceKind, SubjectKind},
@@ -32,7 +33,7 @@ use crate::{
     database::{among, among_words},
     error::Result,
     invoices::{
-        amounts::{self, Priced},
+        amounts, charges,
         whole::{Whole, parts_of},
     },
     swedish,
@@ -56,6 +57,7 @@ struct Writes {
     lines: Batch<invoice_line::Model>,
     removed_lines: Vec<InvoiceLineId>,
     payments: Payments,
+    charges: Vec<fee_charge::Model>,
 }
 
 /// Merges invoices into the register.
@@ -91,6 +93,7 @@ pub(super) async fn merge(import: &mut Import<'_>, incoming: Vec<Incoming>) -> R
     }
     writes.lines.write(tx).await?;
     writes.payments.write(tx).await?;
+    charges::note(&import.change, writes.charges).await?;
     known.credits.settle(import).await?;
     import.settle().await
 }
@@ -285,6 +288,7 @@ fn lines_of(incoming: &Incoming, before: &Whole) -> Vec<invoice_line::Model> {
             description: line.description.clone(),
             activity_id: line.activity_id,
             agreement_id: line.agreement_id,
+            credits_line_id: None,
             period_from: line.period_from,
             period_to: line.period_to,
             quantity: line.quantity,
@@ -303,16 +307,11 @@ fn reckon(incoming: &mut Incoming, after: &mut Whole) {
     if !amounts::rates_fit_together(after.lines.iter().map(|line| line.vat_rate)) {
         incoming.fault("", "has lines outside the scope of VAT beside others; they need an invoice of their own");
     }
-    let priced: Vec<Priced> =
-        after.lines.iter().map(|line| Priced { quantity: line.quantity, unit_price: line.unit_price, rate: line.vat_rate }).collect();
-    let Some(totals) = amounts::totals(&priced, after.row.rounding) else {
+    let rounding = after.row.rounding;
+    if !after.reckon(|_| rounding) {
         incoming.fault("", "adds up to more than 90071992547409.91 kronor");
-        return;
-    };
-    for (line, share) in after.lines.iter_mut().zip(totals.lines) {
-        (line.net, line.vat) = (share.net, share.vat);
     }
-    (after.row.net, after.row.vat, after.row.total) = (totals.net, totals.vat, totals.total);
+    after.row.line_count = after.row.issued_on.and(i32::try_from(after.lines.len()).ok());
 }
 
 /// Puts what differs where it is written from, and records it.
@@ -326,6 +325,7 @@ fn write(import: &mut Import<'_>, incoming: &Incoming, before: Option<Whole>, af
     let before = before.unwrap_or_default();
     if let Some(issued_on) = after.row.issued_on.filter(|_| !before.is_issued()) {
         import.earned_on(issued_on);
+        writes.charges.extend(charges::of_invoice(&after));
     }
     writes.payments.add(&before, &after).into_iter().for_each(|day| import.earned_on(day));
     writes.removed_lines.extend(before.lines.iter().skip(after.lines.len()).map(|line| line.id));

@@ -83,7 +83,7 @@ impl AgreementFilter {
 }
 
 /// The member or the organisation that an id means, or its fault noted.
-pub(super) fn counterparty(id: &ID, path: &str, faults: &mut Faults) -> Option<Counterparty> {
+pub fn counterparty(id: &ID, path: &str, faults: &mut Faults) -> Option<Counterparty> {
     let read = id.parse::<NodeId>().and_then(|read| match read.noun.as_str() {
         "member" => Ok(Counterparty::Member(read.id.into())),
         "organisation" => Ok(Counterparty::Organisation(read.id.into())),

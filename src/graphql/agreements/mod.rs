@@ -19,7 +19,7 @@ pub use self::{
     consistency::{ConsistencyQuery, TemplateDeviation, TemplateDeviationReason},
     contents::{Acknowledgement, AgreementDeadline, AgreementFee, Signature},
     deadlines::{DeadlineAcknowledgeInput, DeadlineAcknowledgementWithdrawInput, DeadlineMutation},
-    lists::{AgreementBy, AgreementFilter, AgreementOrder, AgreementOrderField, AgreementQuery, agreements_of},
+    lists::{AgreementBy, AgreementFilter, AgreementOrder, AgreementOrderField, AgreementQuery, agreements_of, counterparty},
 };
 use super::{
     activities::{Activity, Decision, activity_of, decision_of},

@@ -1,7 +1,9 @@
 //! Invoices as the API tells of them.
 
+pub mod changes;
 mod contents;
 mod lists;
+mod run;
 
 use ::entity::{id::InvoiceId, invoice};
 use async_graphql::{Context, Description, Enum, ID, Object};
@@ -9,6 +11,7 @@ use async_graphql::{Context, Description, Enum, ID, Object};
 pub use self::{
     contents::{InvoiceLine, Payment, Reminder, VatAmount},
     lists::{InvoiceBy, InvoiceFilter, InvoiceOrder, InvoiceOrderField, InvoiceQuery, invoices_of},
+    run::InvoiceRunQuery,
 };
 use super::{
     agreements::{Counterparty, counterparty_of},
@@ -20,7 +23,7 @@ use super::{
 };
 use crate::{
     error::{Faults, Result},
-    invoices::{self, amounts, lines, payments},
+    invoices::{self, amounts, documents, lines, payments},
 };
 
 /// Invoice or credit note.
@@ -108,7 +111,10 @@ impl Invoice {
     async fn lines(&self, ctx: &Context<'_>) -> Result<Vec<InvoiceLine>> {
         let columns = asked::<InvoiceLine>(ctx, DIRECT);
         let found = self.0.load(ctx, "", async {
-            let rows = lines::of_invoices(database(ctx), &ids(&self.0), &columns).await?;
+            let rows = match self.0.told::<run::Planned>() {
+                Some(planned) => planned.lines().cloned().collect(),
+                None => lines::of_invoices(database(ctx), &ids(&self.0), &columns).await?,
+            };
             Ok(grouped(Handle::each(rows), |row| row.invoice_id))
         });
         Ok(found.await?.get(&self.0.id).into_iter().flatten().cloned().map(InvoiceLine).collect())
@@ -126,6 +132,9 @@ impl Invoice {
 
     /// Net and VAT at each rate that occurs, the highest first.
     async fn vat_breakdown(&self, ctx: &Context<'_>) -> Result<Vec<VatAmount>> {
+        if let Some(planned) = self.0.told::<run::Planned>() {
+            return Ok(amounts::by_rate(planned.of(self.0.id)).into_iter().map(VatAmount).collect());
+        }
         let found = self.0.load(ctx, "", lines::vat_of(database(ctx), &ids(&self.0))).await?;
         Ok(found.get(&self.0.id).into_iter().flatten().copied().map(VatAmount).collect())
     }
@@ -178,18 +187,35 @@ impl Invoice {
         Ok(found.await?.get(&self.0.id).into_iter().flatten().cloned().map(Reminder).collect())
     }
 
+    /// The invoice that this one corrects upwards; null for most.
+    async fn corrects(&self, ctx: &Context<'_>) -> Option<Result<Invoice>> {
+        self.other(ctx, |row| row.corrects_id).await
+    }
+
+    /// Why it credits or corrects, or another word to the buyer; null: none.
+    async fn reason(&self) -> Option<&str> {
+        self.0.reason.as_deref()
+    }
+
+    /// Days from issue to the last day to pay, for a draft; null: as the settings have it.
+    async fn due_in_days(&self) -> Option<i32> {
+        self.0.due_in_days
+    }
+
+    /// A link to the PDF/A file with the e-invoice in it, valid with the viewer's token; null for a draft and for imported history, of
+    /// which the register has no document.
+    async fn pdf_url(&self, ctx: &Context<'_>) -> Option<Result<String>> {
+        self.url(ctx, "pdf").await.transpose()
+    }
+
+    /// A link to the e-invoice, Peppol BIS Billing 3 (UBL), valid with the viewer's token; null as `pdfUrl`.
+    async fn peppol_url(&self, ctx: &Context<'_>) -> Option<Result<String>> {
+        self.url(ctx, "xml").await.transpose()
+    }
+
     /// The invoice that this credit note credits; null for an invoice.
     async fn credits(&self, ctx: &Context<'_>) -> Option<Result<Invoice>> {
-        let own = self.0.credits_id?;
-        let found = self.0.load(ctx, "", async {
-            let ids = distinct(self.0.siblings().iter().filter_map(|row| row.credits_id));
-            let rows = invoices::by_ids(database(ctx), viewer(ctx), &ids, &asked::<Invoice>(ctx, DIRECT)).await?;
-            Ok(grouped(Handle::each(rows), |row| row.id))
-        });
-        match found.await {
-            Ok(found) => found.get(&own)?.first().cloned().map(Invoice).map(Ok),
-            Err(error) => Some(Err(error)),
-        }
+        self.other(ctx, |row| row.credits_id).await
     }
 
     /// The credit notes of this invoice, in order of number.
@@ -200,6 +226,28 @@ impl Invoice {
             Ok(grouped(Handle::each(rows), |row| row.credits_id))
         });
         Ok(found.await?.get(&Some(self.0.id)).into_iter().flatten().cloned().map(Invoice).collect())
+    }
+}
+
+impl Invoice {
+    /// Another invoice that a row names.
+    async fn other(&self, ctx: &Context<'_>, of: fn(&invoice::Model) -> Option<InvoiceId>) -> Option<Result<Self>> {
+        let own = of(&self.0)?;
+        let found = self.0.load(ctx, "", async {
+            let ids = distinct(self.0.siblings().iter().filter_map(of));
+            let rows = invoices::by_ids(database(ctx), viewer(ctx), &ids, &asked::<Self>(ctx, DIRECT)).await?;
+            Ok(grouped(Handle::each(rows), |row| row.id))
+        });
+        match found.await {
+            Ok(found) => found.get(&own)?.first().cloned().map(Self).map(Ok),
+            Err(error) => Some(Err(error)),
+        }
+    }
+
+    /// Where a file of it is, when there is one.
+    async fn url(&self, ctx: &Context<'_>, ending: &str) -> Result<Option<String>> {
+        let found = self.0.load(ctx, "", documents::with_content(database(ctx), &ids(&self.0))).await?;
+        Ok(found.contains(&self.0.id).then(|| format!("/files/invoices/{}.{ending}", node_id("invoice", self.0.id).as_str())))
     }
 }
 
@@ -234,6 +282,9 @@ impl Noun for Invoice {
             "credited" => &[C::Credited],
             "outstanding" | "overpaid" => &[C::Kind, C::Total, C::Paid, C::Credited],
             "credits" => &[C::CreditsId],
+            "corrects" => &[C::CorrectsId],
+            "reason" => &[C::Reason],
+            "dueInDays" => &[C::DueInDays],
             _ => &[],
         }
     }

@@ -1,0 +1,22 @@
+//! What an issued invoice says as a document, kept as it was on the day of issue.
+
+use sea_orm::entity::prelude::*;
+
+use crate::id::InvoiceId;
+
+/// What an issued invoice says as a document, kept as it was on the day of issue.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "invoice_content")]
+pub struct Model {
+    /// The invoice.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub invoice_id: InvoiceId,
+    /// A JSON object.
+    pub content: String,
+}
+
+/// No relations are declared: rules join by what the caller asked for.
+#[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

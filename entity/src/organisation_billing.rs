@@ -1,0 +1,35 @@
+//! Where an organisation's invoices go.
+
+use sea_orm::entity::prelude::*;
+use serde::Serialize;
+
+use crate::{id::OrganisationId, sparse::sparse};
+
+/// Where an organisation's invoices go.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
+#[sea_orm(table_name = "organisation_billing")]
+pub struct Model {
+    /// The organisation.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub organisation_id: OrganisationId,
+    /// For invoices by e-mail.
+    pub email: Option<String>,
+    /// Peppol participant, `0007:2220001834`.
+    pub peppol_id: Option<String>,
+    /// Er referens.
+    pub buyer_reference: Option<String>,
+    /// Street or box.
+    pub address_line: Option<String>,
+    /// Postnummer.
+    pub postal_code: Option<String>,
+    /// Postort.
+    pub city: Option<String>,
+}
+
+/// No relations are declared: rules join by what the caller asked for.
+#[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+sparse!(organisation_id: OrganisationId, email: Email, peppol_id: PeppolId, buyer_reference: BuyerReference, address_line: AddressLine, postal_code: PostalCode, city: City);

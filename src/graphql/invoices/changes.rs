@@ -1,0 +1,235 @@
+//! Deeds on invoices: their life from draft to credit.
+
+use ::entity::{id::InvoiceId, money};
+use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
+
+use super::{Invoice, node, run};
+use crate::{
+    error::{Error, Faults, Result},
+    graphql::{
+        agreements::counterparty,
+        database,
+        fees::VatRate,
+        network,
+        scalars::{Date, Given, Money, plain_change, row_id, take},
+        viewer,
+    },
+    invoices::{
+        Buyer,
+        crediting::{self, NewCredit},
+        drafting::{self, DraftChanges, NewInvoice, NewLine},
+        issuing,
+    },
+};
+
+async fn changed(ctx: &Context<'_>, id: InvoiceId) -> Result<Invoice> {
+    node(ctx, id).await?.ok_or_else(|| Error::NotFound("there is no such invoice".into()))
+}
+
+/// A line of an invoice to be drafted.
+#[derive(InputObject)]
+pub struct InvoiceLineInput {
+    /// What for, as the buyer reads it; in Swedish.
+    description: String,
+    /// The activity that earns it; left out, that of the agreement.
+    activity: Option<ID>,
+    /// The agreement behind it, which must be with the buyer.
+    agreement: Option<ID>,
+    /// First day that it covers. A line that names an agreement and a period within one year is that year's special fee: an invoice run
+    /// does not invoice it again.
+    period_from: Option<Given<Date>>,
+    /// Last day that it covers; given together with `periodFrom`.
+    period_to: Option<Given<Date>>,
+    /// How many: a decimal number above 0 with at most three decimals.
+    #[graphql(default_with = "\"1\".to_owned()")]
+    quantity: String,
+    /// The price of one, without VAT; negative for a deduction.
+    unit_price: Given<Money>,
+    /// How it is taxed. OUTSIDE_SCOPE can't stand on the same invoice as the others.
+    vat_rate: VatRate,
+    /// Revenue account (konto) of four digits; left out, as the settings have it.
+    account: Option<String>,
+}
+
+fn lines(given: Vec<InvoiceLineInput>, faults: &mut Faults) -> Vec<NewLine> {
+    let line = |(place, line): (usize, InvoiceLineInput)| {
+        let path = |field: &str| format!("input.lines.{place}.{field}");
+        NewLine {
+            description: line.description,
+            activity: line.activity.map(|id| row_id(&id, "activity", &path("activity"), faults)),
+            agreement: line.agreement.map(|id| row_id(&id, "agreement", &path("agreement"), faults)),
+            period_from: take(line.period_from, &path("periodFrom"), faults).map(|day| day.0),
+            period_to: take(line.period_to, &path("periodTo"), faults).map(|day| day.0),
+            quantity: faults.take(&path("quantity"), line.quantity.parse::<money::Quantity>()),
+            unit_price: line.unit_price.take(&path("unitPrice"), faults).0,
+            vat_rate: line.vat_rate.into(),
+            account: line.account,
+        }
+    };
+    given.into_iter().enumerate().map(line).collect()
+}
+
+/// The member or organisation that an id means.
+fn buyer(id: &ID, faults: &mut Faults) -> Buyer {
+    match counterparty(id, "input.buyer", faults) {
+        Some(crate::agreements::Counterparty::Organisation(id)) => Buyer::Organisation(id),
+        Some(crate::agreements::Counterparty::Member(id)) => Buyer::Member(id),
+        None => Buyer::Member(Default::default()),
+    }
+}
+
+/// An invoice to be drafted.
+#[derive(InputObject)]
+pub struct InvoiceDraftInput {
+    /// Who is to pay it: a member or an organisation.
+    buyer: ID,
+    /// What it is for, 1 to 1000 lines.
+    lines: Vec<InvoiceLineInput>,
+    /// Days from issue to the last day to pay, 0 to 30; left out, as the settings have it.
+    due_in_days: Option<i32>,
+    /// The issued invoice that this one corrects upwards; needs a `reason`. What was too much is credited instead.
+    corrects: Option<ID>,
+    /// What is corrected, and why; or any other word to the buyer.
+    reason: Option<String>,
+}
+
+/// What changes about a draft; what is left out stays as it is.
+#[derive(InputObject)]
+pub struct InvoiceDraftUpdateInput {
+    /// Which.
+    invoice: ID,
+    /// Another buyer.
+    buyer: Option<ID>,
+    /// All of its lines.
+    lines: Option<Vec<InvoiceLineInput>>,
+    /// Null: as the settings have it.
+    due_in_days: MaybeUndefined<i32>,
+    /// Null: none.
+    reason: MaybeUndefined<String>,
+}
+
+/// A draft to be thrown away.
+#[derive(InputObject)]
+pub struct InvoiceDraftDiscardInput {
+    /// Which.
+    invoice: ID,
+}
+
+/// A draft to be issued.
+#[derive(InputObject)]
+pub struct InvoiceIssueInput {
+    /// Which.
+    invoice: ID,
+    /// Day of issue; left out today, and never a day to come.
+    issued_on: Option<Given<Date>>,
+}
+
+/// A credit to be given.
+#[derive(InputObject)]
+pub struct InvoiceCreditInput {
+    /// The invoice.
+    invoice: ID,
+    /// Leave out to credit all that is left.
+    lines: Option<Vec<InvoiceCreditLineInput>>,
+    /// Why, as the buyer reads it.
+    reason: String,
+    /// Day of issue of the credit note; left out today.
+    issued_on: Option<Given<Date>>,
+}
+
+/// What is credited of a line.
+#[derive(InputObject)]
+pub struct InvoiceCreditLineInput {
+    /// The line.
+    line: ID,
+    /// How much, without VAT: up to what is left of the line, and of its sign.
+    amount: Given<Money>,
+}
+
+/// Deeds on invoices.
+#[derive(Default)]
+pub struct InvoiceMutation;
+
+#[Object]
+impl InvoiceMutation {
+    /// Drafts an invoice. It has no number until it is issued, and its sums are as they will be.
+    async fn invoice_draft(&self, ctx: &Context<'_>, #[graphql(desc = "What to do")] input: InvoiceDraftInput) -> Result<Invoice> {
+        let mut faults = Faults::default();
+        let new = NewInvoice {
+            buyer: buyer(&input.buyer, &mut faults),
+            lines: lines(input.lines, &mut faults),
+            due_in_days: input.due_in_days,
+            corrects: input.corrects.map(|id| row_id(&id, "invoice", "input.corrects", &mut faults)),
+            reason: input.reason,
+        };
+        let id = drafting::draft(database(ctx), viewer(ctx), network(ctx), new, faults).await?;
+        changed(ctx, id).await
+    }
+
+    /// Changes a draft. CONFLICT with reason ALREADY_ISSUED when it is none any longer.
+    async fn invoice_draft_update(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do")] input: InvoiceDraftUpdateInput,
+    ) -> Result<Invoice> {
+        let mut faults = Faults::default();
+        let id = row_id(&input.invoice, "invoice", "input.invoice", &mut faults);
+        let changes = DraftChanges {
+            buyer: input.buyer.map(|id| buyer(&id, &mut faults)),
+            lines: input.lines.map(|given| lines(given, &mut faults)),
+            due_in_days: plain_change(input.due_in_days),
+            reason: plain_change(input.reason),
+        };
+        drafting::update(database(ctx), viewer(ctx), network(ctx), id, changes, faults).await?;
+        changed(ctx, id).await
+    }
+
+    /// Throws a draft away, and answers what it was; the audit trail keeps it. CONFLICT with reason ALREADY_ISSUED.
+    async fn invoice_draft_discard(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do")] input: InvoiceDraftDiscardInput,
+    ) -> Result<Invoice> {
+        let mut faults = Faults::default();
+        let id = row_id(&input.invoice, "invoice", "input.invoice", &mut faults);
+        let was = drafting::discard(database(ctx), viewer(ctx), id, faults).await?;
+        Ok(run::planned(vec![was]).remove(0))
+    }
+
+    /// Issues a draft: it gets the next number of its series and the reference that it is paid with (OCR), and never changes again.
+    /// INVALID names all that it needs and the register lacks, of the buyer (`buyer.…`) and of the network's settings (`network.…`).
+    /// CONFLICT with reason ALREADY_ISSUED, CREDIT_NOTE or OCR_TAKEN.
+    async fn invoice_issue(&self, ctx: &Context<'_>, #[graphql(desc = "What to do")] input: InvoiceIssueInput) -> Result<Invoice> {
+        let mut faults = Faults::default();
+        let id = row_id(&input.invoice, "invoice", "input.invoice", &mut faults);
+        let issued_on = take(input.issued_on, "input.issuedOn", &mut faults).map(|day| day.0);
+        issuing::issue(database(ctx), viewer(ctx), network(ctx), id, issued_on, faults).await?;
+        changed(ctx, id).await
+    }
+
+    /// Credits an issued invoice, all that is left of it or some of its lines, and answers the credit note, which has a number of its
+    /// own series. It may be done several times, never beyond the invoice. CONFLICT with reason NOT_ISSUED, CREDIT_NOTE, NOTHING_LEFT or
+    /// BEYOND_INVOICE.
+    async fn invoice_credit(&self, ctx: &Context<'_>, #[graphql(desc = "What to do")] input: InvoiceCreditInput) -> Result<Invoice> {
+        let mut faults = Faults::default();
+        let line = |(place, line): (usize, InvoiceCreditLineInput), faults: &mut Faults| {
+            let path = |field: &str| format!("input.lines.{place}.{field}");
+            (row_id(&line.line, "invoice_line", &path("line"), faults), line.amount.take(&path("amount"), faults).0)
+        };
+        let new = NewCredit {
+            invoice: row_id(&input.invoice, "invoice", "input.invoice", &mut faults),
+            lines: input.lines.map(|given| given.into_iter().enumerate().map(|given| line(given, &mut faults)).collect()),
+            reason: input.reason,
+            issued_on: take(input.issued_on, "input.issuedOn", &mut faults).map(|day| day.0),
+        };
+        let id = crediting::credit(database(ctx), viewer(ctx), network(ctx), new, faults).await?;
+        changed(ctx, id).await
+    }
+
+    /// Invoices a year's special fees of every agreement of an activity, or a year's fee of every member, all at once; running it again
+    /// issues only what is new. When somebody can't be invoiced it issues nothing and says whom and why, unless `skipProblems`.
+    /// CONFLICT with reason NO_FEE_RULE when members' fees have no rule for the year. It may take seconds, in which nobody else writes.
+    async fn invoice_run(&self, ctx: &Context<'_>, #[graphql(desc = "What to do")] input: run::InvoiceRunInput) -> Result<run::InvoiceRun> {
+        run::run(ctx, input).await
+    }
+}

@@ -1,0 +1,209 @@
+//! The invoice run as the API tells of it.
+
+use std::collections::HashMap;
+
+use ::entity::{
+    id::{AgreementId, InvoiceId, MemberId, OrganisationId},
+    invoice, invoice_line, money,
+};
+use async_graphql::{Context, Description, ID, InputObject, Object};
+
+use super::Invoice;
+use crate::{
+    error::{Faults, Result},
+    graphql::{
+        agreements::{Agreement, Counterparty, agreement_of, counterparty_of},
+        database,
+        loaders::{Batch, Handle, take_rows},
+        network,
+        page::every,
+        scalars::{Date, Given, Money, row_id, take},
+        viewer,
+    },
+    invoices::{
+        self, Buyer,
+        run::{self, Ask, Done, Fees, Plan},
+        whole::Whole,
+    },
+};
+
+/// What an invoice run invoices; give one of `activity`, `serviceFee` and `membershipFee`.
+#[derive(InputObject)]
+pub struct InvoiceRunInput {
+    /// The special fees (särskilda avgifter) of the agreements of this activity.
+    activity: Option<ID>,
+    /// True: the service fee (serviceavgift) of every member.
+    service_fee: Option<bool>,
+    /// True: the membership fee (medlemsavgift) of every member.
+    membership_fee: Option<bool>,
+    /// The calendar year that the fees are of. An agreement that is in force for a part of it pays by whole months.
+    year: i32,
+    /// Day of issue; left out today, and never a day to come.
+    issued_on: Option<Given<Date>>,
+    /// Only these members; left out all, and organisations too.
+    members: Option<Vec<ID>>,
+    /// Whether those who can't be invoiced are left out; otherwise they hold up the rest.
+    #[graphql(default)]
+    skip_problems: bool,
+}
+
+impl InvoiceRunInput {
+    fn check(self, faults: &mut Faults) -> Ask {
+        let (service, membership) = (self.service_fee == Some(true), self.membership_fee == Some(true));
+        let count = usize::from(self.activity.is_some()) + usize::from(service) + usize::from(membership);
+        faults.expect(count == 1, "input", "must have one of activity, serviceFee and membershipFee");
+        let fees = match self.activity {
+            Some(id) => Fees::Special(row_id(&id, "activity", "input.activity", faults)),
+            None if membership => Fees::Membership,
+            None => Fees::Service,
+        };
+        let member = |(place, id): (usize, ID), faults: &mut Faults| row_id(&id, "member", &format!("input.members.{place}"), faults);
+        Ask {
+            fees,
+            year: self.year,
+            issued_on: take(self.issued_on, "input.issuedOn", faults).map(|day| day.0),
+            members: self.members.map(|ids| ids.into_iter().enumerate().map(|id| member(id, faults)).collect()),
+            skip_problems: self.skip_problems,
+        }
+    }
+}
+
+/// The lines of invoices that are not in the register.
+pub(super) struct Planned(HashMap<InvoiceId, Vec<invoice_line::Model>>);
+
+impl Planned {
+    /// All of them.
+    pub fn lines(&self) -> impl Iterator<Item = &invoice_line::Model> {
+        self.0.values().flatten()
+    }
+
+    /// Those of one.
+    pub fn of(&self, invoice: InvoiceId) -> &[invoice_line::Model] {
+        self.0.get(&invoice).map(Vec::as_slice).unwrap_or_default()
+    }
+}
+
+/// Invoices that are not in the register, with their lines.
+pub(super) fn planned(wholes: Vec<Whole>) -> Vec<Invoice> {
+    let (rows, lines): (Vec<invoice::Model>, HashMap<_, _>) =
+        wholes.into_iter().map(|whole| (whole.row.clone(), (whole.row.id, whole.lines))).unzip();
+    let batch = Batch::telling(rows, Planned(lines));
+    (0..batch.rows.len()).map(|place| Invoice(Handle::at(&batch, place))).collect()
+}
+
+/// What a run issued, or would: the same code makes both.
+#[derive(Description)]
+pub struct InvoiceRun {
+    invoices: Vec<Invoice>,
+    net: money::Money,
+    total: money::Money,
+    already: i64,
+    problems: Vec<InvoiceRunProblem>,
+}
+
+#[Object(use_type_description)]
+impl InvoiceRun {
+    /// The invoices, in order of number. Those of a preview have neither numbers nor a place in the register yet.
+    async fn invoices(&self, ctx: &Context<'_>) -> Result<Vec<Invoice>> {
+        take_rows(ctx, self.invoices.len())?;
+        Ok(self.invoices.clone())
+    }
+
+    /// How many invoices.
+    async fn count(&self) -> i32 {
+        i32::try_from(self.invoices.len()).unwrap_or(i32::MAX)
+    }
+
+    /// Sum of their lines, without VAT.
+    async fn net(&self) -> Money {
+        self.net.into()
+    }
+
+    /// What is to be paid in all, with VAT.
+    async fn total(&self) -> Money {
+        self.total.into()
+    }
+
+    /// How many fees of the year had been invoiced before, and are left alone.
+    async fn already_invoiced(&self) -> i32 {
+        i32::try_from(self.already).unwrap_or(i32::MAX)
+    }
+
+    /// Who can't be invoiced, and why.
+    async fn problems(&self, ctx: &Context<'_>) -> Result<Vec<InvoiceRunProblem>> {
+        take_rows(ctx, self.problems.len())?;
+        Ok(self.problems.clone())
+    }
+}
+
+/// Somebody who can't be invoiced.
+#[derive(Clone, Description)]
+pub struct InvoiceRunProblem(Handle<run::Problem>);
+
+type Party = (Option<MemberId>, Option<OrganisationId>);
+
+fn party(problem: &run::Problem) -> Party {
+    match problem.buyer {
+        Buyer::Member(id) => (Some(id), None),
+        Buyer::Organisation(id) => (None, Some(id)),
+    }
+}
+
+fn agreement(problem: &run::Problem) -> Option<AgreementId> {
+    problem.agreement
+}
+
+#[Object(use_type_description)]
+impl InvoiceRunProblem {
+    /// Who.
+    async fn counterparty(&self, ctx: &Context<'_>) -> Result<Counterparty> {
+        counterparty_of(ctx, &self.0, party).await
+    }
+
+    /// By which agreement; null for members' fees, and when it is the buyer that lacks something.
+    async fn agreement(&self, ctx: &Context<'_>) -> Option<Result<Agreement>> {
+        agreement_of(ctx, &self.0, agreement).await.transpose()
+    }
+
+    /// Why, and what to do about it.
+    async fn reason(&self) -> &str {
+        &self.0.reason
+    }
+}
+
+fn problems(found: Vec<run::Problem>) -> Vec<InvoiceRunProblem> {
+    Handle::each(found).into_iter().map(InvoiceRunProblem).collect()
+}
+
+/// Runs.
+pub(super) async fn run(ctx: &Context<'_>, input: InvoiceRunInput) -> Result<InvoiceRun> {
+    let mut faults = Faults::default();
+    let ask = input.check(&mut faults);
+    let done = run::run(database(ctx), viewer(ctx), network(ctx), &ask, faults, |_, _| {}).await?;
+    let Done { invoices: ids, net, total, already, problems: found } = done;
+    let mut rows: HashMap<InvoiceId, invoice::Model> =
+        invoices::by_ids(database(ctx), viewer(ctx), &ids, &every::<Invoice>()).await?.into_iter().map(|row| (row.id, row)).collect();
+    let in_order: Vec<_> = ids.iter().filter_map(|id| rows.remove(id)).collect();
+    let invoices = Handle::each(in_order).into_iter().map(Invoice).collect();
+    Ok(InvoiceRun { invoices, net, total, already, problems: problems(found) })
+}
+
+/// What runs would do.
+#[derive(Default)]
+pub struct InvoiceRunQuery;
+
+#[Object]
+impl InvoiceRunQuery {
+    /// What an invoice run would issue; changes nothing. For those who may run it. Fails as `invoiceRun` does.
+    async fn invoice_run_preview(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What the run would be told")] input: InvoiceRunInput,
+    ) -> Result<InvoiceRun> {
+        let mut faults = Faults::default();
+        let ask = input.check(&mut faults);
+        let Plan { invoices, already, problems: found, .. } = run::preview(database(ctx), viewer(ctx), network(ctx), &ask, faults).await?;
+        let (net, total) = (invoices.iter().map(|whole| whole.row.net).sum(), invoices.iter().map(|whole| whole.row.total).sum());
+        Ok(InvoiceRun { invoices: planned(invoices), net, total, already, problems: problems(found) })
+    }
+}

@@ -1,0 +1,309 @@
+//! Crediting: how an issued invoice is taken back, whole or in part, as often as there is something left of it.
+
+use std::collections::{BTreeSet, HashMap};
+
+use ::entity::{
+    id::{InvoiceId, InvoiceLineId},
+    invoice, invoice_line,
+    kind::{InvoiceKind, SubjectKind, VatRate},
+    money::{Money, Quantity},
+};
+use chrono::NaiveDate;
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+
+use super::{
+    amounts::by_rate,
+    drafting,
+    issuing::{self, Press},
+    whole::{self, Whole},
+};
+use crate::{
+    audit,
+    auth::viewer::{Deed, Viewer},
+    config::Network,
+    database::Database,
+    error::{Error, Faults, Result, TEXT},
+};
+
+/// A credit to be given.
+#[derive(Clone, Debug)]
+pub struct NewCredit {
+    /// The invoice.
+    pub invoice: InvoiceId,
+    /// What of each line, öre without VAT, of the line's own sign; null: all that is left of every line.
+    pub lines: Option<Vec<(InvoiceLineId, Money)>>,
+    /// Why.
+    pub reason: String,
+    /// Day of issue; null: today.
+    pub issued_on: Option<NaiveDate>,
+}
+
+/// Credits an invoice by a credit note with the next number of its own series, and answers that. What takes the last of an invoice takes
+/// its VAT and its rounding to the öre, so that nothing is left.
+///
+/// # Errors
+/// FORBIDDEN unless the viewer keeps the invoices, NOT_FOUND, INVALID naming every bad field and all that the register lacks, CONFLICT
+/// `NOT_ISSUED`, `CREDIT_NOTE`, `NOTHING_LEFT` or `BEYOND_INVOICE`.
+pub async fn credit(db: &Database, viewer: &Viewer, network: &Network, new: NewCredit, mut faults: Faults) -> Result<InvoiceId> {
+    viewer.require(Deed::KeepInvoices)?;
+    let mut change = audit::begin(db, viewer, "invoiceCredit").await?;
+    let issued_on = issuing::day_of_issue(&change, new.issued_on, &mut faults);
+    let reason = faults.text("input.reason", &new.reason, TEXT);
+    let original = match drafting::find(change.tx(), new.invoice).await {
+        // The id itself was bad: all that is wrong with the input is told together.
+        Err(Error::NotFound(_)) if !faults.is_empty() => return faults.finish().map(|()| InvoiceId::default()),
+        found => found?,
+    };
+    let Some(first_day) = original.row.issued_on else {
+        return Err(Error::conflict("NOT_ISSUED", "the invoice is a draft; change or discard it instead"));
+    };
+    if original.row.kind == InvoiceKind::CreditNote {
+        return Err(Error::conflict("CREDIT_NOTE", "a credit note can't be credited; issue an invoice instead"));
+    }
+    if issued_on < first_day {
+        faults.add("input.issuedOn", format!("must not be before {first_day}, when the invoice was issued"));
+    }
+    let earlier = notes_of(change.tx(), original.row.id).await?;
+    let left = Left::of(&original, &earlier);
+    let wanted = left.take(&original, new.lines.as_deref(), &mut faults)?;
+    faults.finish()?;
+
+    let mut note = Whole {
+        row: invoice::Model {
+            id: InvoiceId::new(),
+            kind: InvoiceKind::CreditNote,
+            member_id: original.row.member_id,
+            organisation_id: original.row.organisation_id,
+            credits_id: Some(original.row.id),
+            reason: Some(reason),
+            ..invoice::Model::default()
+        },
+        ..Whole::default()
+    };
+    note.lines = lines(&original, &note, &left, &wanted);
+    left.reckon(&mut note);
+    if note.row.total <= Money::ZERO {
+        return Err(Error::invalid("input.lines", "must add up to more than nought"));
+    }
+    if note.row.total > left.total {
+        return Err(beyond(&original, left.total));
+    }
+    let mut press = Press::load(&change, network, InvoiceKind::CreditNote, issued_on, std::slice::from_ref(&note)).await?;
+    let issued = press.issue(note)?;
+    let (id, total) = (issued.whole.row.id, issued.whole.row.total);
+    issuing::write_new(&mut change, vec![issued], Vec::new()).await?;
+
+    let mut settled = original.clone();
+    let mut credits: Vec<_> = earlier.iter().filter_map(|note| Some((note.row.issued_on?, note.row.total))).collect();
+    credits.push((issued_on, total));
+    settled.settle(&credits);
+    audit::replace(&change, settled.row.clone()).await?;
+    change.record(SubjectKind::Invoice, original.row.id, Some(&original), Some(&settled))?;
+    change.commit().await?;
+    Ok(id)
+}
+
+fn beyond(original: &Whole, left: Money) -> Error {
+    Error::conflict("BEYOND_INVOICE", format!("{} has {left} left to credit, VAT included", original.name()))
+}
+
+/// The issued credit notes of an invoice with their lines, in order of number.
+async fn notes_of(db: &impl ConnectionTrait, invoice: InvoiceId) -> Result<Vec<Whole>> {
+    use invoice::Column;
+    let ids: Vec<InvoiceId> = invoice::Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::CreditsId.eq(invoice))
+        .filter(Column::IssuedOn.is_not_null())
+        .order_by_asc(Column::NumberKey)
+        .into_tuple()
+        .all(db)
+        .await?;
+    let mut found = whole::by_ids(db, &ids.iter().copied().collect::<BTreeSet<_>>()).await?;
+    Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
+}
+
+/// What is left of an invoice to credit.
+#[derive(Clone, Debug)]
+pub(super) struct Left {
+    /// Of each line, öre without VAT, of the line's own sign.
+    lines: Vec<Money>,
+    /// At each rate: net and VAT.
+    rates: HashMap<VatRate, (Money, Money)>,
+    rounding: Money,
+    /// In all.
+    total: Money,
+}
+
+impl Left {
+    /// What these credit notes have left of an invoice. Lines of imported ones do not say what they credit: they take from the lines of
+    /// their own activity and rate first, then from those of their rate.
+    pub(super) fn of(original: &Whole, notes: &[Whole]) -> Self {
+        let mut lines: Vec<Money> = original.lines.iter().map(|line| line.net).collect();
+        let mut rates: HashMap<_, _> = by_rate(&original.lines).into_iter().map(|sum| (sum.rate, (sum.net, sum.vat))).collect();
+        let (mut rounding, mut total) = (original.row.rounding, original.row.total);
+        for note in notes {
+            rounding = rounding - note.row.rounding;
+            total = total - note.row.total;
+            for line in &note.lines {
+                let (net, vat) = rates.entry(line.vat_rate).or_default();
+                (*net, *vat) = (*net - line.net, *vat - line.vat);
+                match original.lines.iter().position(|own| Some(own.id) == line.credits_line_id) {
+                    Some(place) => lines[place] = lines[place] - line.net,
+                    None => take_from(original, &mut lines, line),
+                }
+            }
+        }
+        Self { lines, rates, rounding, total }
+    }
+
+    /// How much of each line is to be credited: what is asked for, or all.
+    fn take(&self, original: &Whole, asked: Option<&[(InvoiceLineId, Money)]>, faults: &mut Faults) -> Result<Vec<Money>> {
+        if self.total <= Money::ZERO {
+            return Err(Error::conflict("NOTHING_LEFT", format!("{} is credited already, all of it", original.name())));
+        }
+        let Some(asked) = asked else { return Ok(self.lines.clone()) };
+        faults.expect(!asked.is_empty(), "input.lines", "must not be empty; leave it out to credit all that is left");
+        let mut wanted = vec![Money::ZERO; self.lines.len()];
+        let mut beyond = Vec::new();
+        for (place, (id, amount)) in asked.iter().enumerate() {
+            let path = |field: &str| format!("input.lines.{place}.{field}");
+            let Some(own) = original.lines.iter().position(|line| line.id == *id) else {
+                faults.add(path("line"), "is no line of the invoice");
+                continue;
+            };
+            let (net, left) = (original.lines[own].net, self.lines[own]);
+            if wanted[own] != Money::ZERO {
+                faults.add(path("line"), "is named twice");
+            } else if *amount == Money::ZERO || amount.0.signum() != net.0.signum() {
+                faults.add(path("amount"), format!("must have the sign of the line's {net}, and not be nought"));
+            } else if amount.0.abs() > left.0.abs() || left.0.signum() != net.0.signum() {
+                beyond.push(format!("line {} has {left} left, without VAT", own + 1));
+            } else {
+                wanted[own] = *amount;
+            }
+        }
+        if !beyond.is_empty() && faults.is_empty() {
+            return Err(Error::conflict("BEYOND_INVOICE", format!("{}: {}", original.name(), beyond.join("; "))));
+        }
+        Ok(wanted)
+    }
+
+    /// Works out the sums of a credit note: VAT per rate as on any document, but never more than is left, and all that is left with the
+    /// last net sum of the rate; the rounding goes with the last of all.
+    pub(super) fn reckon(&self, note: &mut Whole) {
+        // Whatever it comes to is less than the invoice, which was within bounds.
+        let _is_small = note.reckon(|_| Money::ZERO);
+        for sum in by_rate(&note.lines) {
+            let (net, vat) = self.rates.get(&sum.rate).copied().unwrap_or_default();
+            let right = if sum.net == net { vat } else { sum.vat.min(vat.max(Money::ZERO)) };
+            let of_rate = note.lines.iter_mut().filter(|line| line.vat_rate == sum.rate);
+            if let Some(largest) = of_rate.max_by_key(|line| (line.net.0.abs(), std::cmp::Reverse(line.position))) {
+                largest.vat += right - sum.vat;
+            }
+        }
+        note.row.vat = note.lines.iter().map(|line| line.vat).sum();
+        let takes_all = note.row.net + note.row.vat + self.rounding == self.total;
+        note.row.rounding = if takes_all { self.rounding } else { Money::ZERO };
+        note.row.total = note.row.net + note.row.vat + note.row.rounding;
+    }
+}
+
+/// Takes a credit that names no line from those that are most like it.
+fn take_from(original: &Whole, lines: &mut [Money], credit: &invoice_line::Model) {
+    let mut rest = credit.net;
+    let is_alike = |own: &invoice_line::Model| (own.activity_id, own.agreement_id) == (credit.activity_id, credit.agreement_id);
+    let order = (0..lines.len()).filter(|&place| original.lines[place].vat_rate == credit.vat_rate);
+    let (alike, others): (Vec<_>, Vec<_>) = order.partition(|&place| is_alike(&original.lines[place]));
+    for place in alike.into_iter().chain(others) {
+        if lines[place].0.signum() == rest.0.signum() {
+            let part = Money(rest.0.abs().min(lines[place].0.abs()) * rest.0.signum());
+            lines[place] = lines[place] - part;
+            rest = rest - part;
+        }
+    }
+}
+
+/// The lines of a credit note. A line that is credited whole keeps its quantity and price.
+fn lines(original: &Whole, note: &Whole, left: &Left, wanted: &[Money]) -> Vec<invoice_line::Model> {
+    let taken = original.lines.iter().zip(wanted).filter(|(_, amount)| **amount != Money::ZERO);
+    let line = |(position, (own, amount)): (i32, (&invoice_line::Model, &Money))| {
+        let is_whole = *amount == own.net && left.lines.get(usize::try_from(own.position - 1).unwrap_or_default()) == Some(&own.net);
+        let (quantity, unit_price) = if is_whole { (own.quantity, own.unit_price) } else { (Quantity(1000), *amount) };
+        invoice_line::Model {
+            id: InvoiceLineId::new(),
+            invoice_id: note.row.id,
+            position,
+            credits_line_id: Some(own.id),
+            quantity,
+            unit_price,
+            ..own.clone()
+        }
+    };
+    (1..).zip(taken).map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn invoice(lines: &[(i64, VatRate)], rounding: i64) -> Whole {
+        let line = |(position, (net, vat_rate)): (i32, &(i64, VatRate))| invoice_line::Model {
+            id: InvoiceLineId::new(),
+            position,
+            quantity: Quantity(1000),
+            unit_price: Money(*net),
+            vat_rate: *vat_rate,
+            ..invoice_line::Model::default()
+        };
+        let mut whole = Whole { lines: (1..).zip(lines).map(line).collect(), ..Whole::default() };
+        assert!(whole.reckon(|_| Money(rounding)));
+        whole
+    }
+
+    fn note(original: &Whole, notes: &[Whole], wanted: Option<Vec<i64>>) -> Whole {
+        let left = Left::of(original, notes);
+        let wanted = wanted.map_or_else(|| left.lines.clone(), |wanted| wanted.into_iter().map(Money).collect());
+        let mut note = Whole::default();
+        note.lines = lines(original, &note, &left, &wanted);
+        left.reckon(&mut note);
+        note
+    }
+
+    #[test]
+    fn whatever_way_it_is_taken_nothing_is_left() {
+        let original =
+            invoice(&[(333, VatRate::Standard25), (10_001, VatRate::Standard25), (77, VatRate::Reduced6), (-100, VatRate::Reduced12)], 37);
+        for parts in [
+            vec![],
+            vec![vec![1, 0, 0, 0]; 300],
+            vec![vec![0, 3333, 7, 0]; 3],
+            vec![vec![333, 10_001, 77, -40]],
+            vec![vec![2, 2, 2, -1]; 30],
+        ] {
+            let mut notes = Vec::new();
+            for part in parts {
+                let next = note(&original, &notes, Some(part));
+                assert!(next.row.vat.0 >= -12, "{next:?}");
+                notes.push(next);
+            }
+            let last = note(&original, &notes, None);
+            notes.push(last);
+            let sum = |of: fn(&Whole) -> Money| notes.iter().map(of).sum::<Money>();
+            assert_eq!(sum(|note| note.row.net), original.row.net);
+            assert_eq!(sum(|note| note.row.vat), original.row.vat);
+            assert_eq!(sum(|note| note.row.rounding), original.row.rounding);
+            assert_eq!(sum(|note| note.row.total), original.row.total);
+            let left = Left::of(&original, &notes);
+            assert!(left.lines.iter().all(|line| *line == Money::ZERO), "{left:?}");
+        }
+    }
+
+    #[test]
+    fn credits_that_name_no_line_take_from_those_like_them() {
+        let original = invoice(&[(100, VatRate::Standard25), (300, VatRate::Standard25), (50, VatRate::Reduced6)], 0);
+        let mut imported = invoice(&[(150, VatRate::Standard25)], 0);
+        imported.lines[0].credits_line_id = None;
+        assert_eq!(Left::of(&original, &[imported]).lines, [Money(0), Money(250), Money(50)]);
+    }
+}

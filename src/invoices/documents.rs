@@ -1,0 +1,177 @@
+//! What an invoice says as a document: made once, when it is issued, kept as it was, and the source of its files.
+
+use std::collections::{BTreeSet, HashMap};
+
+use ::entity::{
+    activity, agreement,
+    id::{ActivityId, AgreementId, InvoiceId},
+    invoice,
+    invoice::Column,
+    invoice_content, invoice_file,
+    kind::{FileFormat, SubjectKind},
+};
+use sea_orm::{
+    ConnectionTrait, EntityTrait,
+    sea_query::{Expr, Query},
+};
+use serde::Serialize;
+
+use super::{amounts, whole::Whole};
+use crate::{
+    audit,
+    auth::viewer::Viewer,
+    database::{Database, among, rows},
+    documents::invoice::{self as document, Invoice, Line, RateSum, Reference},
+    error::{Error, Result},
+};
+
+/// What documents are called that invoices speak of.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    activities: HashMap<ActivityId, String>,
+    agreements: HashMap<AgreementId, String>,
+    invoices: HashMap<InvoiceId, Reference>,
+}
+
+impl Names {
+    /// Those that these invoices speak of, by three statements at most.
+    ///
+    /// # Errors
+    /// INTERNAL when the database fails.
+    pub(super) async fn load(db: &impl ConnectionTrait, wholes: &[Whole]) -> Result<Self> {
+        let (backend, mut names) = (db.get_database_backend(), Self::default());
+        let lines = || wholes.iter().flat_map(|whole| &whole.lines);
+        let activities: BTreeSet<_> = lines().filter_map(|line| line.activity_id).collect();
+        let agreements: BTreeSet<_> = lines().filter_map(|line| line.agreement_id).collect();
+        let invoices: BTreeSet<_> = wholes.iter().filter_map(|whole| whole.row.credits_id.or(whole.row.corrects_id)).collect();
+        if !activities.is_empty() {
+            let columns = [activity::Column::Id, activity::Column::Name];
+            let theirs = among(backend, Expr::col(activity::Column::Id), activities);
+            let select = Query::select().columns(columns).from(activity::Entity).and_where(theirs).take();
+            let found: Vec<activity::Model> = rows(db, &select, &columns).await?;
+            names.activities = found.into_iter().map(|row| (row.id, row.name)).collect();
+        }
+        if !agreements.is_empty() {
+            let columns = [agreement::Column::Id, agreement::Column::Number];
+            let theirs = among(backend, Expr::col(agreement::Column::Id), agreements);
+            let select = Query::select().columns(columns).from(agreement::Entity).and_where(theirs).take();
+            let found: Vec<agreement::Model> = rows(db, &select, &columns).await?;
+            names.agreements = found.into_iter().filter_map(|row| Some((row.id, row.number?))).collect();
+        }
+        if !invoices.is_empty() {
+            let columns = [Column::Id, Column::Number, Column::IssuedOn];
+            let theirs = among(backend, Expr::col(Column::Id), invoices);
+            let select = Query::select().columns(columns).from(invoice::Entity).and_where(theirs).take();
+            let found: Vec<invoice::Model> = rows(db, &select, &columns).await?;
+            let reference = |row: invoice::Model| Some((row.id, Reference { number: row.number?, issued_on: row.issued_on? }));
+            names.invoices = found.into_iter().filter_map(reference).collect();
+        }
+        Ok(names)
+    }
+}
+
+/// What an issued invoice says as a document.
+pub(super) fn document(whole: &Whole, seller: document::Seller, buyer: document::Buyer, terms: document::Terms, names: &Names) -> Invoice {
+    let line = |line: &::entity::invoice_line::Model| Line {
+        description: line.description.clone(),
+        activity: line.activity_id.and_then(|id| names.activities.get(&id).cloned()),
+        agreement: line.agreement_id.and_then(|id| names.agreements.get(&id).cloned()),
+        period: line.period_from.zip(line.period_to),
+        quantity: line.quantity,
+        unit_price: line.unit_price,
+        vat_rate: line.vat_rate,
+        net: line.net,
+    };
+    let row = &whole.row;
+    Invoice {
+        kind: row.kind,
+        number: row.number.clone().unwrap_or_default(),
+        ocr: row.ocr.clone(),
+        issued_on: row.issued_on.unwrap_or_default(),
+        due_on: row.due_on,
+        seller,
+        buyer,
+        lines: whole.lines.iter().map(line).collect(),
+        rates: amounts::by_rate(&whole.lines).into_iter().map(|sum| RateSum { rate: sum.rate, net: sum.net, vat: sum.vat }).collect(),
+        net: row.net,
+        vat: row.vat,
+        rounding: row.rounding,
+        total: row.total,
+        refers_to: row.credits_id.or(row.corrects_id).and_then(|id| names.invoices.get(&id).cloned()),
+        reason: row.reason.clone(),
+        terms,
+    }
+}
+
+/// What an invoice says, as it was issued; null when the register has no document of it, as of imported history.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn content(db: &impl ConnectionTrait, id: InvoiceId) -> Result<Option<Invoice>> {
+    let found = invoice_content::Entity::find_by_id(id).one(db).await?;
+    found.map(|found| serde_json::from_str(&found.content).map_err(Error::internal)).transpose()
+}
+
+/// Which of these invoices have a document.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn with_content(db: &Database, invoices: &[InvoiceId]) -> Result<BTreeSet<InvoiceId>> {
+    let id = Expr::col(invoice_content::Column::InvoiceId);
+    let select = Query::select()
+        .column(invoice_content::Column::InvoiceId)
+        .from(invoice_content::Entity)
+        .and_where(among(db.backend(), id, invoices.iter().copied()))
+        .take();
+    db.read().query_all(&select).await?.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
+}
+
+/// A file of an invoice.
+#[derive(Clone, Debug)]
+pub struct File {
+    /// The invoice's number.
+    pub number: String,
+    /// Of the bytes, in hexadecimal.
+    pub sha256: String,
+    /// The file.
+    pub bytes: Vec<u8>,
+}
+
+/// What the audit trail tells of a file that was kept.
+#[derive(Debug, Serialize)]
+struct Kept<'a> {
+    number: &'a str,
+    format: FileFormat,
+    sha256: &'a str,
+}
+
+/// A file of an issued invoice that the viewer sees; null when there is no such invoice, or the register has no document of it. Its
+/// e-invoice was kept when it was issued. Its PDF is set when somebody first asks for it, from what was kept, and kept from then on.
+///
+/// # Errors
+/// CONFLICT with the reason BUSY when others write for too long.
+pub async fn file(db: &Database, viewer: &Viewer, id: InvoiceId, format: FileFormat) -> Result<Option<File>> {
+    let found = super::by_ids(db, viewer, &[id], &[Column::Id, Column::Number]).await?.pop();
+    let Some(number) = found.and_then(|row| row.number) else { return Ok(None) };
+    if let Some(kept) = kept(db.read(), id, format).await? {
+        return Ok(Some(File { number, sha256: kept.sha256, bytes: kept.bytes }));
+    }
+    let (Some(content), Some(xml)) = (content(db.read(), id).await?, kept(db.read(), id, FileFormat::Xml).await?) else { return Ok(None) };
+    let rendered = document::render(content, xml.bytes).await?;
+
+    let mut change = audit::begin(db, &Viewer::operator("documents"), "invoicePdfKeep").await?;
+    // Somebody else may have been faster.
+    if let Some(kept) = kept(change.tx(), id, format).await? {
+        return Ok(Some(File { number, sha256: kept.sha256, bytes: kept.bytes }));
+    }
+    let row = invoice_file::Model { invoice_id: id, format, sha256: rendered.sha256, bytes: rendered.bytes };
+    audit::insert(&change, row.clone()).await?;
+    let entry = Kept { number: &number, format, sha256: &row.sha256 };
+    change.record(SubjectKind::Invoice, id, None::<&()>, Some(&entry))?;
+    change.commit().await?;
+    Ok(Some(File { number, sha256: row.sha256, bytes: row.bytes }))
+}
+
+async fn kept(db: &impl ConnectionTrait, id: InvoiceId, format: FileFormat) -> Result<Option<invoice_file::Model>> {
+    Ok(invoice_file::Entity::find_by_id((id, format)).one(db).await?)
+}

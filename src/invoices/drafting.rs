@@ -1,0 +1,346 @@
+//! Drafting: how an invoice is begun, changed until it is issued, or thrown away.
+
+use std::collections::{BTreeSet, HashMap};
+
+use ::entity::{
+    activity, agreement,
+    id::{ActivityId, AgreementId, InvoiceId, InvoiceLineId},
+    invoice, invoice_line,
+    kind::{InvoiceKind, SubjectKind, VatRate},
+    money::{Money, Quantity},
+};
+use chrono::NaiveDate;
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, sea_query::Expr};
+
+use super::{
+    Buyer, amounts,
+    parties::{Buyers, buyer_of},
+    whole::{self, Whole},
+};
+use crate::{
+    audit::{self, Change},
+    auth::viewer::{Deed, Viewer},
+    config::Network,
+    database::{Database, among},
+    error::{Error, Faults, LINE, Result, TEXT},
+};
+
+/// The most lines of an invoice: enough for any that somebody reads.
+const LINES: usize = 1000;
+/// The longest time to pay, in days: a public body may not be given longer (räntelagen 2 a §).
+const DUE_IN_DAYS: i32 = 30;
+
+/// An invoice to be drafted.
+#[derive(Clone, Debug)]
+pub struct NewInvoice {
+    /// Who is to pay it.
+    pub buyer: Buyer,
+    /// What it is for.
+    pub lines: Vec<NewLine>,
+    /// Days from issue to the last day to pay; null: as the settings have it.
+    pub due_in_days: Option<i32>,
+    /// The invoice that it corrects upwards.
+    pub corrects: Option<InvoiceId>,
+    /// Why it corrects, or any other word to the buyer.
+    pub reason: Option<String>,
+}
+
+/// A line to be written.
+#[derive(Clone, Debug)]
+pub struct NewLine {
+    /// What for.
+    pub description: String,
+    /// The activity that earns it; null: that of the agreement, or none.
+    pub activity: Option<ActivityId>,
+    /// The agreement behind it.
+    pub agreement: Option<AgreementId>,
+    /// First day that it covers.
+    pub period_from: Option<NaiveDate>,
+    /// Last day that it covers.
+    pub period_to: Option<NaiveDate>,
+    /// How many.
+    pub quantity: Quantity,
+    /// Öre each; negative for a deduction.
+    pub unit_price: Money,
+    /// VAT treatment.
+    pub vat_rate: VatRate,
+    /// Revenue account (konto); null: as the settings have it.
+    pub account: Option<String>,
+}
+
+/// What changes about a draft: what is null stays as it is.
+#[derive(Clone, Debug, Default)]
+pub struct DraftChanges {
+    /// Who is to pay it.
+    pub buyer: Option<Buyer>,
+    /// All of its lines.
+    pub lines: Option<Vec<NewLine>>,
+    /// `Some(None)`: as the settings have it.
+    pub due_in_days: Option<Option<i32>>,
+    /// `Some(None)`: none.
+    pub reason: Option<Option<String>>,
+}
+
+/// Drafts an invoice. `faults` are those that reading the input has found already.
+///
+/// # Errors
+/// FORBIDDEN unless the viewer keeps the invoices, NOT_FOUND for what it refers to, INVALID naming every bad field.
+pub async fn draft(db: &Database, viewer: &Viewer, network: &Network, new: NewInvoice, mut faults: Faults) -> Result<InvoiceId> {
+    viewer.require(Deed::KeepInvoices)?;
+    let mut change = audit::begin(db, viewer, "invoiceDraft").await?;
+    let mut after = Whole { row: invoice::Model { id: InvoiceId::new(), ..invoice::Model::default() }, ..Whole::default() };
+    after.row.due_in_days = new.due_in_days;
+    after.row.reason = faults.optional_text("input.reason", new.reason.as_deref(), TEXT);
+    set_buyer(change.tx(), &mut after, new.buyer, &mut faults).await?;
+    if let Some(corrected) = new.corrects {
+        after.row.corrects_id = Some(corrected);
+        correct(change.tx(), &after, corrected, &mut faults).await?;
+    }
+    after.lines = lines(change.tx(), network, &after, &new.lines, &mut faults).await?;
+    check(network, &mut after, &mut faults);
+    faults.finish()?;
+    audit::insert(&change, after.row.clone()).await?;
+    insert_lines(&change, &after.lines).await?;
+    change.record(SubjectKind::Invoice, after.row.id, None::<&()>, Some(&after))?;
+    change.commit().await?;
+    Ok(after.row.id)
+}
+
+/// Changes a draft.
+///
+/// # Errors
+/// As [`draft`], and CONFLICT `ALREADY_ISSUED`.
+pub async fn update(
+    db: &Database,
+    viewer: &Viewer,
+    network: &Network,
+    id: InvoiceId,
+    changes: DraftChanges,
+    mut faults: Faults,
+) -> Result<()> {
+    viewer.require(Deed::KeepInvoices)?;
+    let mut change = audit::begin(db, viewer, "invoiceDraftUpdate").await?;
+    let before = match find_draft(change.tx(), id).await {
+        // The id itself was bad: all that is wrong with the input is told together.
+        Err(Error::NotFound(_)) if !faults.is_empty() => return faults.finish(),
+        found => found?,
+    };
+    let mut after = before.clone();
+    if let Some(days) = changes.due_in_days {
+        after.row.due_in_days = days;
+    }
+    if let Some(reason) = changes.reason {
+        after.row.reason = faults.optional_text("input.reason", reason.as_deref(), TEXT);
+    }
+    if let Some(buyer) = changes.buyer {
+        set_buyer(change.tx(), &mut after, buyer, &mut faults).await?;
+        if let Some(corrected) = after.row.corrects_id {
+            correct(change.tx(), &after, corrected, &mut faults).await?;
+        }
+    }
+    let new: Vec<NewLine> = match &changes.lines {
+        Some(lines) => lines.clone(),
+        None => before.lines.iter().map(as_new).collect(),
+    };
+    let is_touched = changes.lines.is_some() || changes.buyer.is_some();
+    if is_touched {
+        after.lines = lines(change.tx(), network, &after, &new, &mut faults).await?;
+    }
+    check(network, &mut after, &mut faults);
+    faults.finish()?;
+    if after != before {
+        if is_touched {
+            delete_lines(&change, id).await?;
+            insert_lines(&change, &after.lines).await?;
+        }
+        audit::replace(&change, after.row.clone()).await?;
+        change.record(SubjectKind::Invoice, id, Some(&before), Some(&after))?;
+    }
+    change.commit().await
+}
+
+/// Throws a draft away, and answers what it was. The audit trail keeps it.
+///
+/// # Errors
+/// FORBIDDEN unless the viewer keeps the invoices, NOT_FOUND, CONFLICT `ALREADY_ISSUED`.
+pub async fn discard(db: &Database, viewer: &Viewer, id: InvoiceId, faults: Faults) -> Result<Whole> {
+    viewer.require(Deed::KeepInvoices)?;
+    faults.finish()?;
+    let mut change = audit::begin(db, viewer, "invoiceDraftDiscard").await?;
+    let before = find_draft(change.tx(), id).await?;
+    delete_lines(&change, id).await?;
+    invoice::Entity::delete_by_id(id).exec(change.tx()).await?;
+    change.record(SubjectKind::Invoice, id, Some(&before), None::<&()>)?;
+    change.commit().await?;
+    Ok(before)
+}
+
+/// An invoice or credit note with what belongs to it.
+pub(super) async fn find(db: &impl ConnectionTrait, id: InvoiceId) -> Result<Whole> {
+    let found = whole::by_ids(db, &BTreeSet::from([id])).await?.remove(&id);
+    found.ok_or_else(|| Error::NotFound("there is no such invoice".into()))
+}
+
+/// The draft with this id.
+pub(super) async fn find_draft(db: &impl ConnectionTrait, id: InvoiceId) -> Result<Whole> {
+    let found = find(db, id).await?;
+    if found.is_issued() {
+        let message = format!("{} is issued already, and never changes; credit it, or correct it by another invoice", found.name());
+        return Err(Error::conflict("ALREADY_ISSUED", message));
+    }
+    Ok(found)
+}
+
+async fn set_buyer(db: &impl ConnectionTrait, after: &mut Whole, buyer: Buyer, faults: &mut Faults) -> Result<()> {
+    (after.row.member_id, after.row.organisation_id) = match buyer {
+        Buyer::Member(id) => (Some(id), None),
+        Buyer::Organisation(id) => (None, Some(id)),
+    };
+    // A bad id is told with all else that is bad.
+    if faults.is_empty() && !Buyers::load(db, [buyer]).await?.has(buyer) {
+        return Err(Error::NotFound("there is no such buyer".into()));
+    }
+    Ok(())
+}
+
+/// Checks what an invoice corrects upwards.
+async fn correct(db: &impl ConnectionTrait, after: &Whole, corrected: InvoiceId, faults: &mut Faults) -> Result<()> {
+    let found = match find(db, corrected).await {
+        Err(Error::NotFound(_)) if !faults.is_empty() => return Ok(()),
+        found => found?,
+    };
+    let is_fit = found.row.kind == InvoiceKind::Invoice && found.is_issued();
+    faults.expect(is_fit, "input.corrects", "must be an issued invoice");
+    faults.expect(buyer_of(&found.row) == buyer_of(&after.row), "input.buyer", "must be that of the invoice that it corrects");
+    faults.expect(after.row.reason.is_some(), "input.reason", "is needed: what is corrected, and why");
+    Ok(())
+}
+
+fn as_new(line: &invoice_line::Model) -> NewLine {
+    NewLine {
+        description: line.description.clone(),
+        activity: line.activity_id,
+        agreement: line.agreement_id,
+        period_from: line.period_from,
+        period_to: line.period_to,
+        quantity: line.quantity,
+        unit_price: line.unit_price,
+        vat_rate: line.vat_rate,
+        account: Some(line.account.clone()),
+    }
+}
+
+/// The account of a line that names none.
+pub(super) fn account(network: &Network, activity: Option<ActivityId>) -> String {
+    let accounts = &network.accounts;
+    if activity.is_some() { accounts.revenue } else { accounts.fees }.to_string()
+}
+
+/// The rows of these lines, held against the activities and agreements that they name, by two statements at most.
+async fn lines(
+    db: &impl ConnectionTrait,
+    network: &Network,
+    after: &Whole,
+    new: &[NewLine],
+    faults: &mut Faults,
+) -> Result<Vec<invoice_line::Model>> {
+    faults.expect(!new.is_empty(), "input.lines", "must not be empty");
+    if new.len() > LINES {
+        faults.add("input.lines", format!("must not be more than {LINES}; split it into several invoices"));
+        return Ok(Vec::new());
+    }
+    let backend = db.get_database_backend();
+    let agreements: BTreeSet<_> = new.iter().filter_map(|line| line.agreement).collect();
+    let found = agreement::Entity::find().filter(among(backend, Expr::col(agreement::Column::Id), agreements)).all(db).await?;
+    let agreements: HashMap<AgreementId, agreement::Model> = found.into_iter().map(|row| (row.id, row)).collect();
+    let activities: BTreeSet<_> = new.iter().filter_map(|line| line.activity).collect();
+    let found = activity::Entity::find().filter(among(backend, Expr::col(activity::Column::Id), activities)).all(db).await?;
+    let activities: BTreeSet<ActivityId> = found.into_iter().map(|row| row.id).collect();
+    let buyer = buyer_of(&after.row);
+
+    let mut rows = Vec::with_capacity(new.len());
+    for (place, line) in new.iter().enumerate() {
+        let path = |field: &str| format!("input.lines.{place}.{field}");
+        let mut activity_id = line.activity;
+        if let Some(id) = line.activity {
+            faults.expect(activities.contains(&id), &path("activity"), "is no activity of the register");
+        }
+        match line.agreement.map(|id| agreements.get(&id)) {
+            None => {}
+            Some(None) => faults.add(path("agreement"), "is no agreement of the register"),
+            Some(Some(agreement)) => {
+                let theirs = agreement.member_id.map(Buyer::Member).or(agreement.organisation_id.map(Buyer::Organisation));
+                faults.expect(buyer.is_none() || theirs == buyer, &path("agreement"), "is with somebody else than the buyer");
+                faults.expect(agreement.number.is_some(), &path("agreement"), "is a draft; offer it first");
+                let fits = activity_id.is_none() || agreement.activity_id.is_none() || activity_id == agreement.activity_id;
+                faults.expect(fits, &path("activity"), "is not the agreement's");
+                activity_id = activity_id.or(agreement.activity_id);
+            }
+        }
+        let has_both = line.period_from.is_some() == line.period_to.is_some();
+        faults.expect(has_both, &path("periodTo"), "must be given together with periodFrom");
+        let in_order = line.period_from.zip(line.period_to).is_none_or(|(from, to)| from <= to);
+        faults.expect(in_order, &path("periodTo"), "must not be before periodFrom");
+        faults.expect(line.quantity.0 > 0, &path("quantity"), "must be above nought");
+        let is_small = line.quantity.at(line.unit_price).is_some();
+        faults.expect(is_small, &path("unitPrice"), "times quantity is beyond 90071992547409.91 kronor");
+        if let Some(account) = &line.account {
+            let holds = account.len() == 4 && account.bytes().all(|byte| byte.is_ascii_digit());
+            faults.expect(holds, &path("account"), "must be four digits");
+        }
+        rows.push(invoice_line::Model {
+            id: InvoiceLineId::new(),
+            invoice_id: after.row.id,
+            position: i32::try_from(place + 1).unwrap_or(i32::MAX),
+            description: faults.text(&path("description"), &line.description, LINE),
+            activity_id,
+            agreement_id: line.agreement,
+            credits_line_id: None,
+            period_from: line.period_from,
+            period_to: line.period_to,
+            quantity: line.quantity,
+            unit_price: line.unit_price,
+            vat_rate: line.vat_rate,
+            net: Money::ZERO,
+            vat: Money::ZERO,
+            account: line.account.clone().unwrap_or_else(|| account(network, activity_id)),
+        });
+    }
+    Ok(rows)
+}
+
+/// Checks a draft as a whole, and works out its sums.
+fn check(network: &Network, after: &mut Whole, faults: &mut Faults) {
+    let days_fit = after.row.due_in_days.is_none_or(|days| (0..=DUE_IN_DAYS).contains(&days));
+    faults.expect(days_fit, "input.dueInDays", "must be 0 to 30: a public body may not be given longer (räntelagen 2 a §)");
+    let fit = amounts::rates_fit_together(after.lines.iter().map(|line| line.vat_rate));
+    let message = "has lines outside the scope of VAT beside others, which need an invoice of their own";
+    faults.expect(fit, "input.lines", message);
+    if !faults.is_empty() {
+        return;
+    }
+    let is_small = reckon(network, after);
+    faults.expect(is_small, "input.lines", "adds up to more than 90071992547409.91 kronor");
+    let message = "must add up to more than nought; to give money back, credit the invoice";
+    faults.expect(!is_small || after.row.total > Money::ZERO, "input.lines", message);
+}
+
+/// Works out the sums, in whole kronor when the settings say so.
+pub(super) fn reckon(network: &Network, after: &mut Whole) -> bool {
+    let whole_kronor = network.invoicing.whole_kronor;
+    after.reckon(|sum| if whole_kronor { amounts::rounding_to_krona(sum) } else { Money::ZERO })
+}
+
+/// Writes lines.
+pub(super) async fn insert_lines(change: &Change, lines: &[invoice_line::Model]) -> Result<()> {
+    for block in lines.chunks(250) {
+        let rows = block.iter().cloned().map(IntoActiveModel::into_active_model);
+        invoice_line::Entity::insert_many(rows).exec_without_returning(change.tx()).await?;
+    }
+    Ok(())
+}
+
+async fn delete_lines(change: &Change, invoice: InvoiceId) -> Result<()> {
+    invoice_line::Entity::delete_many().filter(invoice_line::Column::InvoiceId.eq(invoice)).exec(change.tx()).await?;
+    Ok(())
+}

@@ -1,0 +1,190 @@
+//! Seller and buyer of invoices, as they are called on the day of issue, and what of it the register lacks.
+
+use std::collections::{BTreeSet, HashMap};
+
+use ::entity::{
+    id::{MemberId, OrganisationId},
+    invoice, member, member_billing,
+    number::OrgNumber,
+    organisation, organisation_billing,
+};
+use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter, sea_query::Expr};
+
+use super::Buyer;
+use crate::{
+    config::Network,
+    database::among,
+    documents::invoice as document,
+    error::{Faults, Result},
+};
+
+/// The buyer of an invoice; null of a row that has none.
+#[must_use]
+pub fn buyer_of(row: &invoice::Model) -> Option<Buyer> {
+    row.member_id.map(Buyer::Member).or(row.organisation_id.map(Buyer::Organisation))
+}
+
+/// What the register knows of some buyers.
+#[derive(Debug, Default)]
+pub(super) struct Buyers(HashMap<Buyer, Known>);
+
+/// What is known of one.
+#[derive(Clone, Debug, Default)]
+struct Known {
+    name: String,
+    org_number: Option<OrgNumber>,
+    reference: Option<String>,
+    address_line: Option<String>,
+    postal_code: Option<String>,
+    city: Option<String>,
+    email: Option<String>,
+    peppol_id: Option<String>,
+}
+
+impl Buyers {
+    /// Those of these, by four statements at most.
+    ///
+    /// # Errors
+    /// INTERNAL when the database fails.
+    pub(super) async fn load(db: &impl ConnectionTrait, buyers: impl IntoIterator<Item = Buyer>) -> Result<Self> {
+        let (mut members, mut organisations): (BTreeSet<MemberId>, BTreeSet<OrganisationId>) = Default::default();
+        for buyer in buyers {
+            match buyer {
+                Buyer::Member(id) => drop(members.insert(id)),
+                Buyer::Organisation(id) => drop(organisations.insert(id)),
+            }
+        }
+        let (backend, mut found) = (db.get_database_backend(), HashMap::new());
+        if !members.is_empty() {
+            let rows =
+                member::Entity::find().filter(among(backend, Expr::col(member::Column::Id), members.iter().copied())).all(db).await?;
+            let theirs = among(backend, Expr::col(member_billing::Column::MemberId), members);
+            let billing = member_billing::Entity::find().filter(theirs).all(db).await?;
+            let mut billing: HashMap<_, _> = billing.into_iter().map(|row| (row.member_id, row)).collect();
+            for row in rows {
+                let billing = billing.remove(&row.id).unwrap_or_default();
+                let known = Known {
+                    name: row.name,
+                    org_number: row.org_number,
+                    reference: billing.buyer_reference,
+                    address_line: billing.address_line,
+                    postal_code: billing.postal_code,
+                    city: billing.city,
+                    email: billing.email,
+                    peppol_id: billing.peppol_id,
+                };
+                found.insert(Buyer::Member(row.id), known);
+            }
+        }
+        if !organisations.is_empty() {
+            let rows = organisation::Entity::find()
+                .filter(among(backend, Expr::col(organisation::Column::Id), organisations.iter().copied()))
+                .all(db)
+                .await?;
+            let theirs = among(backend, Expr::col(organisation_billing::Column::OrganisationId), organisations);
+            let billing = organisation_billing::Entity::find().filter(theirs).all(db).await?;
+            let mut billing: HashMap<_, _> = billing.into_iter().map(|row| (row.organisation_id, row)).collect();
+            for row in rows {
+                let billing = billing.remove(&row.id).unwrap_or_default();
+                let known = Known {
+                    name: row.name,
+                    org_number: row.org_number,
+                    reference: billing.buyer_reference,
+                    address_line: billing.address_line,
+                    postal_code: billing.postal_code,
+                    city: billing.city,
+                    email: billing.email,
+                    peppol_id: billing.peppol_id,
+                };
+                found.insert(Buyer::Organisation(row.id), known);
+            }
+        }
+        Ok(Self(found))
+    }
+
+    /// Whether there is such a buyer.
+    pub(super) fn has(&self, buyer: Buyer) -> bool {
+        self.0.contains_key(&buyer)
+    }
+
+    /// One of them as an invoice has it, with what is lacking noted: an invoice must name the buyer and its address (mervärdesskattelag
+    /// 2023:200, 17 kap. 24 §), and a public body receives it by its organisation number and reference (Peppol BIS Billing 3).
+    pub(super) fn buyer(&self, buyer: Buyer, lacks: &mut Faults) -> document::Buyer {
+        let known = self.0.get(&buyer).cloned().unwrap_or_default();
+        let change = match buyer {
+            Buyer::Member(_) => "memberUpdate",
+            Buyer::Organisation(_) => "organisationUpdate",
+        };
+        let mut need = |value: Option<String>, path: &str, what: &str| {
+            value.unwrap_or_else(|| {
+                lacks.add(path, format!("is not known: {} needs {what} before it can be invoiced; set it with {change}", known.name));
+                String::new()
+            })
+        };
+        let number = need(known.org_number.as_ref().map(ToString::to_string), "buyer.orgNumber", "an organisation number");
+        let reference = need(known.reference.clone(), "buyer.billing.buyerReference", "a buyer's reference (Er referens)");
+        let address_line = need(known.address_line.clone(), "buyer.billing.addressLine", "an address");
+        let postal_code = need(known.postal_code.clone(), "buyer.billing.postalCode", "a postal code");
+        let city = need(known.city.clone(), "buyer.billing.city", "a city");
+        document::Buyer {
+            peppol_id: known.peppol_id.clone().unwrap_or_else(|| participant(&number)),
+            org_number: known.org_number.clone().unwrap_or_default(),
+            name: known.name.clone(),
+            reference,
+            address_line,
+            postal_code,
+            city,
+            email: known.email.clone(),
+        }
+    }
+}
+
+/// A Swedish organisation's participant in Peppol.
+fn participant(org_number: &str) -> String {
+    format!("0007:{}", org_number.replace('-', ""))
+}
+
+/// The network as the seller, with what its settings lack noted. `is_taxed` says that the invoice has lines within the scope of VAT,
+/// which takes a seller that is registered for it.
+pub(super) fn seller(network: &Network, is_taxed: bool, lacks: &mut Faults) -> document::Seller {
+    let mut need = |value: Option<&String>, name: &str| {
+        value.cloned().unwrap_or_else(|| {
+            lacks.add(format!("network.{name}"), "is not set, and must be before invoices can be issued; set it in samregister.toml");
+            String::new()
+        })
+    };
+    let number = network.org_number.as_ref().map(ToString::to_string);
+    let org_number = need(number.as_ref(), "org_number");
+    let name = need(network.name.as_ref(), "name");
+    let address_line = need(network.address_line.as_ref(), "address_line");
+    let postal_code = need(network.postal_code.as_ref(), "postal_code");
+    let city = need(network.city.as_ref(), "city");
+    need(network.bankgiro.as_ref().or(network.plusgiro.as_ref()), "bankgiro");
+    if is_taxed {
+        need(network.vat_number.as_ref(), "vat_number");
+    }
+    document::Seller {
+        name,
+        org_number: network.org_number.clone().unwrap_or_default(),
+        vat_number: network.vat_number.clone(),
+        address_line,
+        postal_code,
+        city,
+        email: network.email.clone(),
+        peppol_id: network.peppol_id.clone().unwrap_or_else(|| participant(&org_number)),
+        bankgiro: network.bankgiro.clone(),
+        plusgiro: network.plusgiro.clone(),
+        f_tax: network.invoicing.f_tax,
+    }
+}
+
+/// The terms of payment as they are today.
+pub(super) fn terms(network: &Network) -> document::Terms {
+    let invoicing = &network.invoicing;
+    document::Terms {
+        interest_points: invoicing.interest_points,
+        reminder_fee: Some(invoicing.reminder_fee).filter(|fee| fee.0 > 0),
+        exemption_reason: invoicing.exemption_reason.clone(),
+        outside_scope_reason: invoicing.outside_scope_reason.clone(),
+    }
+}

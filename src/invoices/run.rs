@@ -1,0 +1,389 @@
+//! The invoice run: a year's special fees of an activity, or the fees of every member, invoiced all at once and each only once.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use ::entity::{
+    activity, agreement, fee_charge,
+    id::{ActivityId, AgreementId, InvoiceId, InvoiceLineId, MemberId},
+    invoice, invoice_line,
+    kind::{ChargeKind, Direction, FeeBasis, InvoiceKind, VatRate},
+    member,
+    money::{Money, Quantity},
+};
+use chrono::NaiveDate;
+use sea_orm::{
+    ColumnTrait, EntityTrait, ExprTrait, Order,
+    sea_query::{Expr, Query, SimpleExpr},
+};
+
+use super::{
+    Buyer, charges, drafting,
+    issuing::{self, Press},
+    parties::{self, Buyers, buyer_of},
+    whole::Whole,
+};
+use crate::{
+    audit,
+    auth::viewer::{Deed, Viewer},
+    config::Network,
+    database::{Database, among, rows},
+    error::{Error, Faults, Result},
+    fees::{self, amounts},
+    swedish, terms,
+};
+
+/// Invoices that are written together.
+const CHUNK: usize = 250;
+
+/// Whose fees a run invoices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fees {
+    /// The special fees (särskilda avgifter) of an activity's agreements.
+    Special(ActivityId),
+    /// The service fee (serviceavgift) of every member.
+    Service,
+    /// The membership fee (medlemsavgift) of every member.
+    Membership,
+}
+
+/// What a run is to invoice.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// Which fees.
+    pub fees: Fees,
+    /// Of which calendar year.
+    pub year: i32,
+    /// Day of issue; null: today.
+    pub issued_on: Option<NaiveDate>,
+    /// Only of these members; null: of all, and of organisations.
+    pub members: Option<BTreeSet<MemberId>>,
+    /// Whether what can't be invoiced holds up the rest.
+    pub skip_problems: bool,
+}
+
+/// Somebody who can't be invoiced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Who.
+    pub buyer: Buyer,
+    /// By which agreement; null for members' fees, and when the buyer itself lacks something.
+    pub agreement: Option<AgreementId>,
+    /// Why.
+    pub reason: String,
+}
+
+/// What a run would issue.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// The invoices, without numbers.
+    pub invoices: Vec<Whole>,
+    /// The fee that each line is of.
+    charges: HashMap<InvoiceLineId, fee_charge::Model>,
+    /// How many fees have been invoiced already.
+    pub already: i64,
+    /// Who can't be invoiced.
+    pub problems: Vec<Problem>,
+}
+
+/// What a run issued.
+#[derive(Debug, Default)]
+pub struct Done {
+    /// The invoices, in order of number.
+    pub invoices: Vec<InvoiceId>,
+    /// Sum of their lines, öre.
+    pub net: Money,
+    /// What is to be paid, öre.
+    pub total: Money,
+    /// How many fees had been invoiced already.
+    pub already: i64,
+    /// Who can't be invoiced.
+    pub problems: Vec<Problem>,
+}
+
+/// What a run would issue; changes nothing.
+///
+/// # Errors
+/// As [`run`].
+pub async fn preview(db: &Database, viewer: &Viewer, network: &Network, ask: &Ask, mut faults: Faults) -> Result<Plan> {
+    viewer.require(Deed::KeepInvoices)?;
+    let today = db.clock.today();
+    let issued_on = ask.issued_on.unwrap_or(today);
+    faults.expect(issued_on <= today, "input.issuedOn", "must not be after today");
+    plan(db, network, ask, issued_on, faults).await
+}
+
+/// Issues what [`preview`] shows: all of it or, when somebody can't be invoiced and nobody said to skip that, nothing. `tell` is told how
+/// many invoices are written, of how many.
+///
+/// # Errors
+/// FORBIDDEN unless the viewer keeps the invoices, NOT_FOUND for the activity, INVALID naming every bad field and all that the
+/// network's settings lack, CONFLICT `NO_FEE_RULE` for members' fees of a year without a rule, `ALREADY_INVOICED` or `BUSY`.
+pub async fn run(
+    db: &Database,
+    viewer: &Viewer,
+    network: &Network,
+    ask: &Ask,
+    mut faults: Faults,
+    mut tell: impl FnMut(usize, usize) + Send,
+) -> Result<Done> {
+    viewer.require(Deed::KeepInvoices)?;
+    // Nobody writes while this is open, so that what is planned from what readers see still holds when it is written.
+    let mut change = audit::begin(db, viewer, "invoiceRun").await?;
+    let issued_on = issuing::day_of_issue(&change, ask.issued_on, &mut faults);
+    let Plan { invoices, mut charges, already, problems } = plan(db, network, ask, issued_on, faults).await?;
+    if invoices.is_empty() || (!problems.is_empty() && !ask.skip_problems) {
+        change.undo().await?;
+        return Ok(Done { already, problems, ..Done::default() });
+    }
+    let mut done = Done { already, problems, ..Done::default() };
+    let mut press = Press::load(&change, network, InvoiceKind::Invoice, issued_on, &invoices).await?;
+    let count = invoices.len();
+    let mut waiting = invoices.into_iter();
+    loop {
+        let issued: Vec<_> = waiting.by_ref().take(CHUNK).map(|whole| press.issue(whole)).collect::<Result<_>>()?;
+        if issued.is_empty() {
+            break;
+        }
+        let mut theirs = Vec::new();
+        for whole in issued.iter().map(|issued| &issued.whole) {
+            done.invoices.push(whole.row.id);
+            done.net += whole.row.net;
+            done.total += whole.row.total;
+            theirs.extend(whole.lines.iter().filter_map(|line| charges.remove(&line.id)));
+        }
+        issuing::write_new(&mut change, issued, theirs).await.map_err(already_invoiced)?;
+        tell(done.invoices.len(), count);
+    }
+    change.commit().await?;
+    Ok(done)
+}
+
+/// The database's own word, should two runs ever meet.
+fn already_invoiced(error: Error) -> Error {
+    let word = || Error::conflict("ALREADY_INVOICED", "somebody else has invoiced one of these fees meanwhile; run again for the rest");
+    ["fee_charge__agreement_id__year", "fee_charge__member_id__year__kind", "fee_charge__kept"]
+        .into_iter()
+        .fold(error, |error, name| error.on_constraint(name, word()))
+}
+
+/// A line to be, with whom it is for.
+struct Item {
+    buyer: Buyer,
+    agreement: Option<AgreementId>,
+    line: invoice_line::Model,
+    charge: fee_charge::Model,
+}
+
+async fn plan(db: &Database, network: &Network, ask: &Ask, issued_on: NaiveDate, mut faults: Faults) -> Result<Plan> {
+    faults.expect(amounts::YEARS.contains(&ask.year), "input.year", "must be 1900 to 2999");
+    if let Some(members) = &ask.members {
+        let select = Query::select()
+            .column(member::Column::Id)
+            .from(member::Entity)
+            .and_where(among(db.backend(), Expr::col(member::Column::Id), members.iter().copied()))
+            .take();
+        let found: Vec<member::Model> = rows(db.read(), &select, &[member::Column::Id]).await?;
+        faults.expect(found.len() == members.len(), "input.members", "has an id that is no member's");
+        faults.expect(!members.is_empty(), "input.members", "must not be empty; leave it out to invoice all");
+    }
+    faults.finish()?;
+    let mut plan = Plan::default();
+    let items = match ask.fees {
+        Fees::Special(activity) => special(db, network, ask, activity, &mut plan).await?,
+        Fees::Service => of_members(db, network, ask, ChargeKind::ServiceFee, &mut plan).await?,
+        Fees::Membership => of_members(db, network, ask, ChargeKind::MembershipFee, &mut plan).await?,
+    };
+    gather(network, issued_on, items, &mut plan);
+
+    let mut lacks = Faults::default();
+    let is_taxed = plan.invoices.iter().any(|whole| whole.lines.iter().any(|line| line.vat_rate != VatRate::OutsideScope));
+    parties::seller(network, is_taxed, &mut lacks);
+    lacks.finish()?;
+    let buyers = Buyers::load(db.read(), plan.invoices.iter().filter_map(|whole| buyer_of(&whole.row))).await?;
+    let mut told = BTreeSet::new();
+    let Plan { invoices, problems, .. } = &mut plan;
+    invoices.retain(|whole| {
+        let Some(buyer) = buyer_of(&whole.row) else { return false };
+        let Err(error) = issuing::lacks(network, &buyers, whole) else { return true };
+        if told.insert(buyer) {
+            problems.push(Problem { buyer, agreement: None, reason: error.to_string() });
+        }
+        false
+    });
+    Ok(plan)
+}
+
+/// The special fees of an activity's agreements by which money comes in, in order of number.
+async fn special(db: &Database, network: &Network, ask: &Ask, id: ActivityId, plan: &mut Plan) -> Result<Vec<Item>> {
+    use agreement::Column as C;
+    let activity = activity::Entity::find_by_id(id).one(db.read()).await?;
+    let activity = activity.ok_or_else(|| Error::NotFound("there is no such activity".into()))?;
+    let last = NaiveDate::from_ymd_opt(ask.year, 12, 31).unwrap_or_default();
+    let mut columns = fees::columns();
+    columns.extend([C::OrganisationId, C::Number, C::NumberKey, C::VatRate]);
+    let of = |column: C| -> SimpleExpr { Expr::col((agreement::Entity, column)) };
+    let mut select = Query::select();
+    select
+        .columns(columns.iter().map(|column| (agreement::Entity, *column)))
+        .from(agreement::Entity)
+        .and_where(of(C::ActivityId).eq(id))
+        .and_where(C::Direction.eq(Direction::Income))
+        .and_where(of(C::SignedOn).is_not_null())
+        .and_where(of(C::WithdrawnOn).is_null())
+        .and_where(of(C::StartsOn).lte(last))
+        .order_by_expr(of(C::NumberKey), Order::Asc)
+        .order_by_expr(of(C::Id), Order::Asc);
+    if let Some(members) = &ask.members {
+        select.and_where(among(db.backend(), of(C::MemberId), members.iter().copied()));
+    }
+    let found: Vec<agreement::Model> = rows(db.read(), &select, &columns).await?;
+    // Whoever may invoice a fee may reckon it, whatever else of a member's affairs it sees.
+    let sums = fees::amounts_of(db, &Viewer::operator("invoices run"), &found, ask.year).await?;
+    let charged = charges::charged(db, ChargeKind::SpecialFee, ask.year).await?;
+    let mut items = Vec::new();
+    for row in found {
+        let Some(buyer) = row.member_id.map(Buyer::Member).or(row.organisation_id.map(Buyer::Organisation)) else { continue };
+        if charged.contains(&row.id.0) {
+            plan.already += 1;
+            continue;
+        }
+        let mut problem = |reason: String| plan.problems.push(Problem { buyer, agreement: Some(row.id), reason });
+        let Some(period) = period(&row, ask.year) else { continue };
+        let number = row.number.as_deref().unwrap_or_default();
+        let (Some(basis), Some(vat_rate)) = (row.fee_basis, row.vat_rate) else {
+            problem(format!("agreement {number} brings money in, but says no fee"));
+            continue;
+        };
+        let Some(sum) = sums.get(&row.id).copied() else {
+            let year = ask.year;
+            problem(format!("the fee of agreement {number} is per mille of an allocation, and none of {year} is known"));
+            continue;
+        };
+        // Nobody knows how many take part: such fees are invoiced by hand, course by course.
+        if sum == Money::ZERO {
+            continue;
+        }
+        let months = if basis == FeeBasis::OneOff { 12 } else { amounts::months(&terms::of(&row), ask.year) };
+        let part = if months < 12 { format!(", {months} av 12 månader") } else { String::new() };
+        let line = line(network, format!("Särskild avgift {} {}{part}", activity.name, ask.year), Some(id), period, sum, vat_rate);
+        let line = invoice_line::Model { agreement_id: Some(row.id), ..line };
+        let charge = charges::of_run(ChargeKind::SpecialFee, ask.year, line.id, row.id.0);
+        items.push(Item { buyer, agreement: Some(row.id), line, charge });
+    }
+    Ok(items)
+}
+
+/// The days of the year that an agreement's fee is of; null when it is of none.
+fn period(row: &agreement::Model, year: i32) -> Option<(NaiveDate, NaiveDate)> {
+    let term = terms::of(row);
+    if row.fee_basis == Some(FeeBasis::OneOff) || row.fee_basis.is_none() {
+        return amounts::days(&term, year);
+    }
+    amounts::covered(&term, year)
+}
+
+/// The fee of every member of the year, in order of name: whoever was a member on some day of it pays the year's whole fee.
+async fn of_members(db: &Database, network: &Network, ask: &Ask, kind: ChargeKind, plan: &mut Plan) -> Result<Vec<Item>> {
+    use member::Column as C;
+    let basis = if kind == ChargeKind::ServiceFee { FeeBasis::PerMilleOfAllocation } else { FeeBasis::FixedPerYear };
+    let rule = fees::rule(db, basis, ask.year).await?.ok_or_else(|| {
+        let fee = if kind == ChargeKind::ServiceFee { "service fee" } else { "membership fee" };
+        Error::conflict("NO_FEE_RULE", format!("no {fee} is in force on 1 January {}; set one with networkFeeSet", ask.year))
+    })?;
+    let (first, last) = amounts::year(ask.year).ok_or_else(|| Error::invalid("input.year", "must be 1900 to 2999"))?;
+    let of = |column: C| -> SimpleExpr { Expr::col((member::Entity, column)) };
+    let columns = [C::Id, C::Name];
+    let mut select = Query::select();
+    select
+        .columns(columns.iter().map(|column| (member::Entity, *column)))
+        .from(member::Entity)
+        .and_where(of(C::JoinedOn).lte(last))
+        .and_where(of(C::LeftOn).is_null().or(of(C::LeftOn).gte(first)))
+        .order_by_expr(of(C::NameKey), Order::Asc)
+        .order_by_expr(of(C::Id), Order::Asc);
+    if let Some(members) = &ask.members {
+        select.and_where(among(db.backend(), of(C::Id), members.iter().copied()));
+    }
+    let found: Vec<member::Model> = rows(db.read(), &select, &columns).await?;
+    let ids: Vec<MemberId> = found.iter().map(|row| row.id).collect();
+    let allocations = fees::allocations(db, &Viewer::operator("invoices run"), &ids, ask.year).await?;
+    let charged = charges::charged(db, kind, ask.year).await?;
+    let mut items = Vec::new();
+    for row in found {
+        let buyer = Buyer::Member(row.id);
+        if charged.contains(&row.id.0) {
+            plan.already += 1;
+            continue;
+        }
+        let Some(quote) = fees::quote(&rule, allocations.get(&row.id).copied()) else {
+            let reason = format!("{} has no allocation (tilldelning) of {}; set it with allocationSet", row.name, ask.year);
+            plan.problems.push(Problem { buyer, agreement: None, reason });
+            continue;
+        };
+        if quote.amount == Money::ZERO {
+            continue;
+        }
+        let text = match (kind, quote.per_mille, quote.allocation) {
+            (ChargeKind::ServiceFee, Some(rate), Some(allocation)) => {
+                let rate = rate.to_string().replace('.', ",");
+                format!("Serviceavgift {} ({rate} ‰ av tilldelningen {} kr)", ask.year, swedish::kronor(allocation))
+            }
+            _ => format!("Medlemsavgift {}", ask.year),
+        };
+        let line = line(network, text, None, (first, last), quote.amount, rule.vat_rate);
+        let charge = charges::of_run(kind, ask.year, line.id, row.id.0);
+        items.push(Item { buyer, agreement: None, line, charge });
+    }
+    Ok(items)
+}
+
+fn line(
+    network: &Network,
+    description: String,
+    activity_id: Option<ActivityId>,
+    (from, to): (NaiveDate, NaiveDate),
+    sum: Money,
+    vat_rate: VatRate,
+) -> invoice_line::Model {
+    invoice_line::Model {
+        id: InvoiceLineId::new(),
+        description,
+        activity_id,
+        period_from: Some(from),
+        period_to: Some(to),
+        quantity: Quantity(1000),
+        unit_price: sum,
+        vat_rate,
+        account: drafting::account(network, activity_id),
+        ..invoice_line::Model::default()
+    }
+}
+
+/// Makes invoices of the lines: one a buyer, or two when some are outside the scope of VAT, in the order in which the buyers come.
+fn gather(network: &Network, issued_on: NaiveDate, items: Vec<Item>, plan: &mut Plan) {
+    let mut places: BTreeMap<(Buyer, bool), usize> = BTreeMap::new();
+    for Item { buyer, agreement, mut line, charge } in items {
+        let place = *places.entry((buyer, line.vat_rate == VatRate::OutsideScope)).or_insert(plan.invoices.len());
+        if place == plan.invoices.len() {
+            let (member_id, organisation_id) = match buyer {
+                Buyer::Member(id) => (Some(id), None),
+                Buyer::Organisation(id) => (None, Some(id)),
+            };
+            let due_on = Some(issuing::due_on(network, issued_on, None));
+            let row = invoice::Model { id: InvoiceId::new(), member_id, organisation_id, due_on, ..invoice::Model::default() };
+            plan.invoices.push(Whole { row, ..Whole::default() });
+        }
+        let whole = &mut plan.invoices[place];
+        line.invoice_id = whole.row.id;
+        line.position = i32::try_from(whole.lines.len() + 1).unwrap_or(i32::MAX);
+        let id = line.id;
+        whole.lines.push(line);
+        if drafting::reckon(network, whole) {
+            plan.charges.insert(id, charge);
+        } else {
+            whole.lines.pop();
+            plan.problems.push(Problem { buyer, agreement, reason: "the fee is too large for an invoice".to_owned() });
+        }
+    }
+    plan.invoices.retain_mut(|whole| !whole.lines.is_empty() && drafting::reckon(network, whole));
+}
