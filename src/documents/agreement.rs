@@ -1,6 +1,6 @@
 //! An agreement as people read it: a page of HTML, and the PDF that is offered, signed and kept.
 
-use std::{sync::LazyLock, thread::available_parallelism};
+use std::sync::LazyLock;
 
 use chrono::NaiveDate;
 use minijinja::{
@@ -9,9 +9,9 @@ use minijinja::{
 };
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use tokio::{sync::Semaphore, task::spawn_blocking};
 
 use super::{
+    apart, hex,
     html::Html,
     prose::{self, Block},
 };
@@ -76,14 +76,7 @@ pub fn html(document: &Agreement) -> Result<String> {
 /// # Errors
 /// CONFLICT with DOCUMENT_TOO_LONG when the text is longer than some thirty pages; INTERNAL when the layout is faulty.
 pub async fn render(document: Agreement) -> Result<Rendered> {
-    static CORES: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(available_parallelism().map_or(1, usize::from)));
-    let place = CORES.acquire().await.map_err(Error::internal)?;
-    // The thread keeps the place: it goes on when whoever asked no longer waits.
-    let setting = move || {
-        let _place = place;
-        rendered(&document)
-    };
-    spawn_blocking(setting).await.map_err(Error::internal)?
+    apart(move || rendered(&document)).await
 }
 
 /// The agreement as HTML and PDF, while the thread waits. For programs without other work: [`render`] is for the server.
@@ -172,10 +165,6 @@ fn is_language(text: &str) -> bool {
     let (language, country) = text.split_once('-').unwrap_or((text, "SE"));
     let is_word = |word: &str, lengths: &[usize]| lengths.contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_alphabetic());
     is_word(language, &[2, 3]) && is_word(country, &[2]) && language.bytes().all(|byte| byte.is_ascii_lowercase())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Our own words on an agreement.

@@ -2,6 +2,7 @@
 
 pub mod amounts;
 pub mod breaches;
+pub mod journal;
 pub mod lines;
 pub mod months;
 pub mod payments;
