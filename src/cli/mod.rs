@@ -7,11 +7,14 @@ pub mod demo;
 pub mod expiring;
 pub mod export;
 pub mod import;
+mod invoice_run;
+mod invoices;
 pub mod migrate;
 pub mod progress;
 pub mod revenue;
 pub mod schema;
 pub mod serve;
+pub mod sie;
 pub mod templates;
 pub mod token;
 pub mod verify;
@@ -77,6 +80,9 @@ enum Command {
     Token(token::Options),
     Expiring(expiring::Options),
     Revenue(revenue::Options),
+    #[command(subcommand)]
+    Invoices(invoices::Command),
+    Sie(sie::Options),
     Verify(verify::Options),
     Schema(schema::Options),
     Completions(completions::Options),
@@ -166,6 +172,8 @@ impl Command {
             Self::Token(options) => token::run(options).await,
             Self::Expiring(options) => expiring::run(options).await,
             Self::Revenue(options) => revenue::run(options).await,
+            Self::Invoices(command) => invoices::run(command).await,
+            Self::Sie(options) => sie::run(options).await,
             Self::Verify(options) => verify::run(options).await,
             Self::Schema(options) => schema::run(options),
             Self::Completions(options) => completions::run(options),

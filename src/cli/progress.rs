@@ -25,11 +25,7 @@ impl Meter {
     /// A meter that shows nothing yet.
     #[must_use]
     pub fn new() -> Self {
-        let bar = io::stderr().is_terminal().then(|| {
-            let style = ProgressStyle::with_template("{msg:>18} {bar:30} {percent:>3} %  {prefix}");
-            ProgressBar::no_length().with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
-        });
-        Self { bar, file: None, told: Instant::now() }
+        Self { bar: bar(), file: None, told: Instant::now() }
     }
 
     /// Shows how far it is.
@@ -49,6 +45,54 @@ impl Meter {
                 self.told = Instant::now();
                 let percent = done.saturating_mul(100).checked_div(of).unwrap_or(100).min(100);
                 say(&format!("{}: {percent} %, {rows} rows", file.name()));
+            }
+            None => {}
+        }
+    }
+
+    /// Takes the bar away.
+    pub fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// A bar where there is a terminal.
+fn bar() -> Option<ProgressBar> {
+    io::stderr().is_terminal().then(|| {
+        let style = ProgressStyle::with_template("{msg:>18} {bar:30} {percent:>3} %  {prefix}");
+        ProgressBar::no_length().with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+    })
+}
+
+/// Shows how many of a known number of things are done, on stderr.
+#[derive(Debug)]
+pub struct Bar {
+    bar: Option<ProgressBar>,
+    noun: &'static str,
+    told: Instant,
+}
+
+impl Bar {
+    /// A bar for these things that shows nothing yet.
+    #[must_use]
+    pub fn new(noun: &'static str) -> Self {
+        let bar = bar().inspect(|bar| bar.set_message(noun));
+        Self { bar, noun, told: Instant::now() }
+    }
+
+    /// Shows how many are done.
+    pub fn show(&mut self, done: usize, of: usize) {
+        match &self.bar {
+            Some(bar) => {
+                bar.set_length(u64::try_from(of).unwrap_or(u64::MAX));
+                bar.set_prefix(format!("{done} of {of}"));
+                bar.set_position(u64::try_from(done).unwrap_or(u64::MAX));
+            }
+            None if self.told.elapsed() >= PAUSE => {
+                self.told = Instant::now();
+                say(&format!("{done} of {of} {}", self.noun));
             }
             None => {}
         }

@@ -1,7 +1,6 @@
 //! `samregister revenue`: what came in, what it cost and what is left.
 
 use std::{
-    collections::HashMap,
     fs,
     io::{self, IsTerminal},
     path::PathBuf,
@@ -9,24 +8,17 @@ use std::{
 
 use chrono::NaiveDate;
 use clap::{Args, ValueEnum};
-use entity::{
-    activity,
-    id::{ActivityId, MemberId},
-    member,
-};
 use serde::Serialize;
 
 use super::{Failure, Outcome, Result, expiring::check_activities, json, open, put, say, settings, table};
 use crate::{
-    activities,
     auth::viewer::Viewer,
-    database::Database,
-    documents::{Cell, Column, Grid, Kind, sheet},
+    documents::{Grid, sheet},
     error::{Error, Faults},
-    members,
     revenue::{
-        self, Ask, Period, Report, Sums,
-        ledger::{Group, Grouping},
+        self, Ask, Period,
+        grid::{self, Shown},
+        ledger::Grouping,
     },
 };
 
@@ -140,25 +132,19 @@ pub async fn run(options: Options) -> Result {
     let db = open(&settings).await?;
     let viewer = Viewer::operator("revenue");
     check_activities(&db, &viewer, &options.activities).await?;
-    let report = revenue::report(&db, &viewer, &options.ask(), Faults::default()).await.map_err(refused)?;
-    let names = Names::of(&db, &viewer, &report).await?;
-    let now = db.clock.now();
-    db.close().await?;
-
-    let shown = Shown { report: &report, names: &names, grouping: options.grouping() };
+    let ask = options.ask();
+    let report = revenue::report(&db, &viewer, &ask, Faults::default()).await.map_err(refused)?;
+    let shown = Shown::of(&db, &viewer, &report, ask.group_by).await?;
     let document = match options.format {
         Format::Table if report.rows.is_empty() => {
             format!("no revenue, cost or grant from {} to {}\n", options.from, options.to).into_bytes()
         }
-        Format::Table => format!("{}\n{}\n", table(&shown.for_people()), options.caption()).into_bytes(),
+        Format::Table => format!("{}\n{}\n", table(&shown.for_people()), grid::caption(ask.basis, ask.from, ask.to)).into_bytes(),
         Format::Json => options.document(&shown.for_programs())?.into_bytes(),
         Format::Csv => sheet::csv(&shown.for_programs())?,
-        Format::Xlsx => {
-            let about =
-                sheet::About { sheet: format!("Revenue {}–{}", options.from, options.to), title: options.caption(), made_at: now };
-            sheet::xlsx(&shown.for_people(), &about)?
-        }
+        Format::Xlsx => grid::workbook(&db, &viewer, &ask, &report).await?,
     };
+    db.close().await?;
     match &options.output {
         None => put(document)?,
         Some(path) => {
@@ -182,15 +168,6 @@ fn refused(error: Error) -> Failure {
 }
 
 impl Options {
-    fn caption(&self) -> String {
-        let basis = match self.basis {
-            Basis::Invoiced => "Invoiced",
-            Basis::Paid => "Paid",
-            Basis::Accrued => "Accrued",
-        };
-        format!("{basis} from {} to {}, in kronor; net, credited, cost, grants and result are without VAT", self.from, self.to)
-    }
-
     fn document(&self, grid: &Grid) -> Result<String> {
         /// What programs read; the words are those of the API.
         #[derive(Serialize)]
@@ -218,104 +195,5 @@ impl Options {
             rows: grid.objects(),
             total: grid.total_object(),
         })
-    }
-}
-
-/// The names of what rows are for.
-struct Names {
-    /// Slug and name.
-    activities: HashMap<ActivityId, (String, String)>,
-    members: HashMap<MemberId, String>,
-}
-
-impl Names {
-    async fn of(db: &Database, viewer: &Viewer, report: &Report) -> Result<Self> {
-        let ids: Vec<_> = report.rows.iter().filter_map(|row| row.group.activity).collect();
-        let columns = [activity::Column::Id, activity::Column::Slug, activity::Column::Name];
-        let found = activities::by_ids(db, viewer, &ids, &columns).await?;
-        let activities = found.into_iter().map(|activity| (activity.id, (activity.slug, activity.name))).collect();
-        let ids: Vec<_> = report.rows.iter().filter_map(|row| row.group.member).collect();
-        let found = members::by_ids(db, viewer, &ids, &[member::Column::Id, member::Column::Name]).await?;
-        Ok(Self { activities, members: found.into_iter().map(|member| (member.id, member.name)).collect() })
-    }
-}
-
-/// A report that is about to become rows and columns.
-struct Shown<'r> {
-    report: &'r Report,
-    names: &'r Names,
-    grouping: Grouping,
-}
-
-impl Shown<'_> {
-    fn for_people(&self) -> Grid {
-        let mut columns = Vec::new();
-        columns.extend(self.grouping.period.map(|_| Column::new("period", "Period", Kind::Text)));
-        columns.extend(self.grouping.activity.then_some(Column::new("activity_name", "Activity", Kind::Text)));
-        columns.extend(self.grouping.member.then_some(Column::new("member_name", "Member", Kind::Text)));
-        let is_one_row = columns.is_empty();
-        let grid = self.grid(columns, Cell::Text("Total".into()), |group| {
-            let mut cells = Vec::new();
-            cells.extend(self.grouping.period.map(|_| Cell::text(group.period.clone())));
-            cells.extend(self.grouping.activity.then(|| match group.activity.and_then(|id| self.names.activities.get(&id)) {
-                Some((_, name)) => Cell::Text(name.clone()),
-                None => Cell::Text("(no activity)".into()),
-            }));
-            cells.extend(self.grouping.member.then(|| match group.member.and_then(|id| self.names.members.get(&id)) {
-                Some(name) => Cell::Text(name.clone()),
-                None => Cell::Text("(no member)".into()),
-            }));
-            cells
-        });
-        // A single row is its own total.
-        Grid { total: grid.total.filter(|_| !is_one_row), ..grid }
-    }
-
-    fn for_programs(&self) -> Grid {
-        let mut columns = Vec::new();
-        columns.extend(self.grouping.period.map(|_| Column::new("period", "Period", Kind::Text)));
-        if self.grouping.activity {
-            columns.extend([Column::new("activity", "Activity", Kind::Text), Column::new("activity_name", "Activity's name", Kind::Text)]);
-        }
-        if self.grouping.member {
-            columns.extend([Column::new("member", "Member", Kind::Text), Column::new("member_name", "Member's name", Kind::Text)]);
-        }
-        self.grid(columns, Cell::Empty, |group| {
-            let mut cells = Vec::new();
-            cells.extend(self.grouping.period.map(|_| Cell::text(group.period.clone())));
-            if self.grouping.activity {
-                let names = group.activity.and_then(|id| self.names.activities.get(&id));
-                cells.extend([Cell::text(names.map(|(slug, _)| slug)), Cell::text(names.map(|(_, name)| name))]);
-            }
-            if self.grouping.member {
-                let id = group.member.map(|id| format!("member_{}", id.0.simple()));
-                cells.extend([Cell::text(id), Cell::text(group.member.and_then(|id| self.names.members.get(&id)))]);
-            }
-            cells
-        })
-    }
-
-    /// The rows with these columns before the sums, and `groups` to fill them; `total` stands first in the row of totals.
-    fn grid(&self, mut columns: Vec<Column>, total: Cell, groups: impl Fn(&Group) -> Vec<Cell>) -> Grid {
-        let before = columns.len();
-        columns.extend([
-            Column::new("net", "Net", Kind::Money),
-            Column::new("vat", "VAT", Kind::Money),
-            Column::new("gross", "Gross", Kind::Money),
-            Column::new("credited", "Credited", Kind::Money),
-            Column::new("cost", "Cost", Kind::Money),
-            Column::new("grants", "Grants", Kind::Money),
-            Column::new("result", "Result", Kind::Money),
-            Column::new("invoices", "Invoices", Kind::Distinct),
-        ]);
-        let with_sums = |mut cells: Vec<Cell>, sums: &Sums| {
-            let amounts = [sums.net, sums.vat, sums.gross(), sums.credited, sums.cost, sums.grants, sums.result()];
-            cells.extend(amounts.map(Cell::Money));
-            cells.push(Cell::Number(sums.invoices));
-            cells
-        };
-        let rows = self.report.rows.iter().map(|row| with_sums(groups(&row.group), &row.sums)).collect();
-        let heading = (0..before).map(|place| if place == 0 { total.clone() } else { Cell::Empty });
-        Grid { columns, rows, total: Some(with_sums(heading.collect(), &self.report.total)) }
     }
 }

@@ -29,6 +29,7 @@ Routes:
   /schema.graphql      its schema
   /files/agreements/   the agreements' documents
   /files/expiring.ics  the calendar of deadlines
+  /files/revenue.csv   revenue, cost and result; revenue.xlsx is a workbook
   /healthz, /readyz    whether it lives, whether it can answer
   /metrics             what is measured, for Prometheus")]
 pub struct Options {

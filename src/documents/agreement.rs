@@ -1,6 +1,6 @@
 //! An agreement as people read it: a page of HTML, and the PDF that is offered, signed and kept.
 
-use std::{sync::LazyLock, thread::available_parallelism};
+use std::sync::LazyLock;
 
 use chrono::NaiveDate;
 use minijinja::{
@@ -8,12 +8,12 @@ use minijinja::{
     value::{Serde, Value},
 };
 use serde::Serialize;
-use sha2::{Digest, Sha256};
-use tokio::{sync::Semaphore, task::spawn_blocking};
 
 use super::{
+    apart,
     html::Html,
     prose::{self, Block},
+    sha256,
 };
 use crate::error::{Error, Result};
 
@@ -76,14 +76,7 @@ pub fn html(document: &Agreement) -> Result<String> {
 /// # Errors
 /// CONFLICT with DOCUMENT_TOO_LONG when the text is longer than some thirty pages; INTERNAL when the layout is faulty.
 pub async fn render(document: Agreement) -> Result<Rendered> {
-    static CORES: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(available_parallelism().map_or(1, usize::from)));
-    let place = CORES.acquire().await.map_err(Error::internal)?;
-    // The thread keeps the place: it goes on when whoever asked no longer waits.
-    let setting = move || {
-        let _place = place;
-        rendered(&document)
-    };
-    spawn_blocking(setting).await.map_err(Error::internal)?
+    apart(move || rendered(&document)).await
 }
 
 /// The agreement as HTML and PDF, while the thread waits. For programs without other work: [`render`] is for the server.
@@ -108,7 +101,7 @@ pub fn rendered(document: &Agreement) -> Result<Rendered> {
         attachments: &[],
     });
     let pdf = pdf.map_err(Error::internal)?;
-    Ok(Rendered { html: page(&view)?, sha256: hex(&Sha256::digest(&pdf)), pdf })
+    Ok(Rendered { html: page(&view)?, sha256: sha256(&pdf), pdf })
 }
 
 /// What the page and the layout show: the agreement with our own words, every text without characters that hide or turn what others say.
@@ -172,10 +165,6 @@ fn is_language(text: &str) -> bool {
     let (language, country) = text.split_once('-').unwrap_or((text, "SE"));
     let is_word = |word: &str, lengths: &[usize]| lengths.contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_alphabetic());
     is_word(language, &[2, 3]) && is_word(country, &[2]) && language.bytes().all(|byte| byte.is_ascii_lowercase())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Our own words on an agreement.

@@ -4,14 +4,22 @@ pub mod agreement;
 pub mod calendar;
 pub mod html;
 pub mod invoice;
+pub mod peppol;
 pub mod prose;
 pub mod sheet;
+pub mod sie;
 pub mod table;
+
+use std::{sync::LazyLock, thread::available_parallelism};
 
 use chrono::NaiveDate;
 use entity::money::Money;
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
+use tokio::{sync::Semaphore, task::spawn_blocking};
+
+use crate::error::{Error, Result};
 
 /// A report as columns and rows, the same for every format.
 #[derive(Clone, Debug, Default)]
@@ -140,6 +148,24 @@ impl Grid {
     pub fn total_object(&self) -> Option<impl Serialize + '_> {
         self.total.as_deref().map(|cells| Object { columns: &self.columns, cells })
     }
+}
+
+/// Sets a document on a thread of its own, as many at once as there are cores.
+async fn apart<T: Send + 'static>(set: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    static CORES: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(available_parallelism().map_or(1, usize::from)));
+    let place = CORES.acquire().await.map_err(Error::internal)?;
+    // The thread keeps the place: it goes on when whoever asked no longer waits.
+    let setting = move || {
+        let _place = place;
+        set()
+    };
+    spawn_blocking(setting).await.map_err(Error::internal)?
+}
+
+/// SHA-256 in hexadecimal.
+#[must_use]
+pub fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use entity::money::Money;
 use rust_xlsxwriter::{
-    ColNum, DocProperties, ExcelDateTime, Format, FormatAlign, FormatBorder, Formula, RowNum, Workbook, Worksheet, XlsxError,
+    Chart as Drawing, ChartType, ColNum, DocProperties, ExcelDateTime, Format, FormatAlign, FormatBorder, Formula, RowNum, Workbook,
+    Worksheet, XlsxError,
 };
 
 use super::{Cell, Grid, Kind};
@@ -33,18 +34,31 @@ pub struct About {
     pub made_at: DateTime<Utc>,
 }
 
-/// The grid as a workbook with one sheet: the header stays in sight, amounts are numbers, and sums are formulas over the rows.
+/// Amounts by two things, as a table with its chart on a sheet of its own.
+#[derive(Clone, Debug, Default)]
+pub struct Chart {
+    /// The name of its sheet, at most 31 characters.
+    pub sheet: String,
+    /// Its title.
+    pub title: String,
+    /// What the columns of the table are called, each drawn in a colour of its own.
+    pub series: Vec<String>,
+    /// What stands along the chart's axis, with an amount for each of the series.
+    pub rows: Vec<(String, Vec<Money>)>,
+}
+
+/// The grid as a workbook: the header stays in sight, amounts are numbers, and sums are formulas over the rows. A chart comes second.
 ///
 /// # Errors
 /// INTERNAL when it has more rows than a sheet can hold.
-pub fn xlsx(grid: &Grid, about: &About) -> Result<Vec<u8>> {
-    workbook(grid, about).map_err(Error::internal)
+pub fn xlsx(grid: &Grid, about: &About, chart: Option<&Chart>) -> Result<Vec<u8>> {
+    workbook(grid, about, chart).map_err(Error::internal)
 }
 
 /// The widest that a column of text is made, in characters.
 const WIDEST: usize = 60;
 
-fn workbook(grid: &Grid, about: &About) -> Result<Vec<u8>, XlsxError> {
+fn workbook(grid: &Grid, about: &About, chart: Option<&Chart>) -> Result<Vec<u8>, XlsxError> {
     let mut book = Workbook::new();
     let made_at = ExcelDateTime::from_timestamp(about.made_at.timestamp())?;
     book.set_properties(&DocProperties::new().set_title(&about.title).set_author("Samregister").set_creation_datetime(&made_at));
@@ -66,7 +80,63 @@ fn workbook(grid: &Grid, about: &About) -> Result<Vec<u8>, XlsxError> {
         write_total(sheet, grid, total)?;
     }
     sheet.set_freeze_panes(1, 0)?;
+    if let Some(chart) = chart {
+        draw(book.add_worksheet(), chart)?;
+    }
     book.save_to_buffer()
+}
+
+/// The table of a chart, its sums as formulas, and the chart below it.
+fn draw(sheet: &mut Worksheet, chart: &Chart) -> Result<(), XlsxError> {
+    let Chart { sheet: name, title, series, rows } = chart;
+    let header = || Format::new().set_bold().set_border_bottom(FormatBorder::Thin);
+    let total = || format_of(Kind::Money).set_bold().set_border_top(FormatBorder::Thin);
+    let last = RowNum::try_from(rows.len()).unwrap_or(RowNum::MAX);
+    let sums = ColNum::try_from(series.len() + 1).unwrap_or(ColNum::MAX);
+    sheet.set_name(name)?.set_landscape().set_print_fit_to_pages(1, 0).set_freeze_panes(1, 1)?;
+    let widest = rows.iter().map(|(name, _)| name.chars().count()).fold(TOTAL.len(), usize::max);
+    sheet.set_column_width(0, (widest.min(WIDEST) + 2) as f64)?;
+    sheet.write_string_with_format(0, 0, "", &header())?;
+    for (column, name) in (1..).zip(series.iter().map(String::as_str).chain([TOTAL])) {
+        sheet.write_string_with_format(0, column, name, &header().set_align(FormatAlign::Right))?;
+        sheet.set_column_width(column, 16)?;
+    }
+    for (row, (name, amounts)) in (1..).zip(rows) {
+        sheet.write_string(row, 0, name)?;
+        for (column, amount) in (1..).zip(amounts) {
+            sheet.write_number_with_format(row, column, kronor(*amount), &format_of(Kind::Money))?;
+        }
+        let sum = sum((row, 1), (row, sums - 1), amounts.iter().copied().sum());
+        sheet.write_formula_with_format(row, sums, sum, &format_of(Kind::Money).set_bold())?;
+    }
+    sheet.write_string_with_format(last + 1, 0, TOTAL, &total())?;
+    for column in 1..=sums {
+        let of_row = |amounts: &Vec<Money>| match amounts.get(usize::from(column) - 1) {
+            Some(amount) => *amount,
+            None => amounts.iter().copied().sum(),
+        };
+        let sum = sum((1, column), (last, column), rows.iter().map(|(_, amounts)| of_row(amounts)).sum());
+        sheet.write_formula_with_format(last + 1, column, sum, &total())?;
+    }
+    let mut drawing = Drawing::new(ChartType::Column);
+    drawing.title().set_name(title);
+    drawing.y_axis().set_num_format("#,##0");
+    drawing.set_width(960).set_height(480).set_alt_text(format!("{title}, as in the table above"));
+    for column in 1..sums {
+        let of_column = |row| (name.as_str(), row, column, last, column);
+        drawing.add_series().set_name((name.as_str(), 0, column)).set_categories((name.as_str(), 1, 0, last, 0)).set_values(of_column(1));
+    }
+    sheet.insert_chart(last + 3, 0, &drawing)?;
+    Ok(())
+}
+
+/// What the row and the column of sums are called.
+const TOTAL: &str = "Total";
+
+/// The sum of these cells, with what it comes to for programs that don't reckon.
+fn sum((from_row, from): (RowNum, ColNum), (to_row, to): (RowNum, ColNum), result: Money) -> Formula {
+    let cell = rust_xlsxwriter::utility::row_col_to_cell;
+    Formula::new(format!("=SUM({}:{})", cell(from_row, from), cell(to_row, to))).set_result(result.to_string())
 }
 
 fn format_of(kind: Kind) -> Format {
@@ -153,6 +223,11 @@ mod tests {
         Grid { columns, rows, total }
     }
 
+    fn chart() -> Chart {
+        let rows = vec![("BIP".into(), vec![Money(100), Money(250)]), ("Indikatorer".into(), vec![Money(0), Money(-50)])];
+        Chart { sheet: "By year".into(), title: "By year".into(), series: vec!["2025".into(), "2026".into()], rows }
+    }
+
     #[test]
     fn csv_is_as_the_rfc_has_it() {
         let text = String::from_utf8(csv(&grid()).unwrap()).unwrap();
@@ -162,10 +237,11 @@ mod tests {
     #[test]
     fn a_workbook_is_the_same_every_time() {
         let about = About { sheet: "Revenue".into(), title: "Revenue".into(), made_at: DateTime::UNIX_EPOCH };
-        let bytes = xlsx(&grid(), &about).unwrap();
+        let bytes = xlsx(&grid(), &about, Some(&chart())).unwrap();
         assert!(bytes.starts_with(b"PK"));
-        assert_eq!(bytes, xlsx(&grid(), &about).unwrap());
+        assert_eq!(bytes, xlsx(&grid(), &about, Some(&chart())).unwrap());
+        assert_ne!(bytes, xlsx(&grid(), &about, None).unwrap());
         let empty = Grid { rows: Vec::new(), ..grid() };
-        assert!(xlsx(&empty, &about).unwrap().starts_with(b"PK"));
+        assert!(xlsx(&empty, &about, None).unwrap().starts_with(b"PK"));
     }
 }

@@ -7,7 +7,7 @@ use super::{
     database,
     loaders::{Handle, take_rows},
     members::{Member, member_of},
-    scalars::{Date, Given, Money, row_id},
+    scalars::{Date, Given, Money, node_id, row_id},
     viewer,
 };
 use crate::{
@@ -101,10 +101,15 @@ pub struct RevenueReport {
     rows: Vec<RevenueRow>,
     /// The sum of the rows, to the öre.
     total: RevenueRow,
+    /// Where the rows are as CSV, below the API's own address; it takes the same token as the API.
+    csv_url: String,
+    /// Where they are as a workbook, with a chart by activity and year; it takes the same token as the API.
+    xlsx_url: String,
 }
 
 impl RevenueReport {
-    fn new(range: Range, basis: RevenueBasis, report: Report) -> Self {
+    /// `parameters` ask the files for the same.
+    fn new(range: Range, basis: RevenueBasis, report: Report, parameters: &str) -> Self {
         let total = revenue::Row { sums: report.total, ..revenue::Row::default() };
         Self {
             from: Date(range.from),
@@ -112,8 +117,36 @@ impl RevenueReport {
             basis,
             rows: Handle::each(report.rows).into_iter().map(RevenueRow).collect(),
             total: RevenueRow(Handle::single(total)),
+            csv_url: format!("/files/revenue.csv?{parameters}"),
+            xlsx_url: format!("/files/revenue.xlsx?{parameters}"),
         }
     }
+}
+
+/// The parameters that ask a file for the same. Slugs that are known and ids need no escaping.
+fn parameters(ask: &Ask) -> String {
+    let basis = match ask.basis {
+        revenue::Basis::Invoiced => "invoiced",
+        revenue::Basis::Paid => "paid",
+        revenue::Basis::Accrued => "accrued",
+    };
+    let period = ask.group_by.period.map(|period| match period {
+        Period::Year => "year",
+        Period::Quarter => "quarter",
+        Period::Month => "month",
+    });
+    let groups: Vec<_> =
+        [ask.group_by.activity.then_some("activity"), ask.group_by.member.then_some("member"), period].into_iter().flatten().collect();
+    let groups = if groups.is_empty() { "none".to_owned() } else { groups.join(",") };
+    let mut parameters = format!("from={}&to={}&basis={basis}&group-by={groups}", ask.from, ask.to);
+    if let Some(slugs) = &ask.activities {
+        parameters.push_str(&format!("&activity={}", slugs.join(",")));
+    }
+    if let Some(members) = &ask.members {
+        let ids: Vec<String> = members.iter().map(|member| node_id("member", *member).0).collect();
+        parameters.push_str(&format!("&member={}", ids.join(",")));
+    }
+    parameters
 }
 
 /// What came in for an activity, a member and a period, what it cost and what is left.
@@ -247,7 +280,7 @@ impl RevenueQuery {
         let ask = input.check(counts, &mut faults);
         let report = revenue::report(database(ctx), viewer(ctx), &ask, faults).await?;
         take_rows(ctx, report.rows.len())?;
-        Ok(RevenueReport::new(Range { from: ask.from, to: ask.to }, basis, report))
+        Ok(RevenueReport::new(Range { from: ask.from, to: ask.to }, basis, report, &parameters(&ask)))
     }
 
     /// What active agreements will bring in a coming year, by activity: those that bring money, are signed, and have not ended as known
@@ -255,6 +288,6 @@ impl RevenueQuery {
     /// yet is of the latest one that is; a fee per participant counts nought, since nobody knows yet how many there will be.
     async fn revenue_forecast(&self, ctx: &Context<'_>, #[graphql(desc = "Calendar year")] year: i32) -> Result<RevenueReport> {
         let (range, report) = revenue::forecast(database(ctx), viewer(ctx), year).await?;
-        Ok(RevenueReport::new(range, RevenueBasis::Invoiced, report))
+        Ok(RevenueReport::new(range, RevenueBasis::Invoiced, report, &format!("forecast={year}")))
     }
 }

@@ -18,8 +18,10 @@ use sea_orm::{
 
 use super::{
     amounts::{self, Priced, Settlement, Share, rates_fit_together, settlement, totals},
+    crediting,
     numbers::Series,
     payments,
+    whole::{self, Whole},
 };
 use crate::{
     database::{among, rows},
@@ -76,7 +78,7 @@ struct Parts {
     payments: HashMap<InvoiceId, Vec<payment::Model>>,
     /// What each payment pays of each line.
     shared: HashMap<(PaymentId, InvoiceLineId), Share>,
-    credit_notes: HashMap<InvoiceId, Vec<Model>>,
+    credit_notes: HashMap<InvoiceId, Vec<Whole>>,
 }
 
 impl Parts {
@@ -105,10 +107,13 @@ impl Parts {
         for payment in found {
             parts.payments.entry(payment.invoice_id).or_default().push(payment);
         }
-        let credit_notes = Entity::find().filter(among(backend, Expr::col(Column::CreditsId), ids())).all(db).await?;
-        for note in credit_notes {
-            if let Some(credits) = note.credits_id {
-                parts.credit_notes.entry(credits).or_default().push(note);
+        let credit_notes = Entity::find().filter(among(backend, Expr::col(Column::CreditsId), ids())).order_by_asc(Column::NumberKey);
+        let credit_notes = credit_notes.all(db).await?;
+        let mut theirs = whole::parts_of(db, credit_notes.iter().map(|note| note.id).collect()).await?;
+        for row in credit_notes {
+            if let Some(credits) = row.credits_id {
+                let (lines, payments) = theirs.remove(&row.id).unwrap_or_default();
+                parts.credit_notes.entry(credits).or_default().push(Whole { row, lines, payments });
             }
         }
         Ok(parts)
@@ -120,7 +125,12 @@ impl Parts {
         let lines = self.lines.get(&invoice.id).map(Vec::as_slice).unwrap_or_default();
         let payments = self.payments.get(&invoice.id).map(Vec::as_slice).unwrap_or_default();
         let credit_notes = self.credit_notes.get(&invoice.id).map(Vec::as_slice).unwrap_or_default();
-        add_up(invoice, lines, &mut found);
+        // What a credit note may take depends on those before it, and is looked at with its invoice.
+        if lines.iter().all(|line| line.credits_line_id.is_none()) {
+            add_up(invoice, lines, &mut found);
+        }
+        let whole = Whole { row: invoice.clone(), lines: lines.to_vec(), payments: Vec::new() };
+        found.extend(crediting::breaches(&whole, credit_notes));
         let shares: Vec<_> = lines.iter().map(|line| Share { net: line.net, vat: line.vat }).collect();
         let amounts: Vec<_> = payments.iter().map(|payment| payment.amount).collect();
         for (payment, expected) in payments.iter().zip(amounts::attribute(&amounts, &shares)) {
@@ -137,7 +147,7 @@ impl Parts {
             }
         }
         let payments: Vec<_> = payments.iter().map(|payment| (payment.received_on, payment.amount)).collect();
-        let credits: Vec<_> = credit_notes.iter().filter_map(|note| Some((note.issued_on?, note.total))).collect();
+        let credits: Vec<_> = credit_notes.iter().filter_map(|note| Some((note.row.issued_on?, note.row.total))).collect();
         // A credit note, and what is not issued yet, is not there to be settled.
         let expected = match (invoice.kind, invoice.issued_on) {
             (InvoiceKind::Invoice, Some(issued_on)) => settlement(invoice.total, issued_on, &payments, &credits),

@@ -209,6 +209,30 @@ impl Left {
     }
 }
 
+/// What is wrong with the credit notes of an invoice that say which of its lines they credit, in order of number.
+pub(super) fn breaches(original: &Whole, notes: &[Whole]) -> Vec<String> {
+    let mut found = Vec::new();
+    for (place, note) in notes.iter().enumerate() {
+        let is_issued = note.is_issued() && note.lines.iter().any(|line| line.credits_line_id.is_some());
+        if !is_issued {
+            continue;
+        }
+        let left = Left::of(original, &notes[..place]);
+        let mut expected = note.clone();
+        left.reckon(&mut expected);
+        if expected != *note {
+            let words = |note: &Whole| format!("net {}, VAT {}, rounding {}", note.row.net, note.row.vat, note.row.rounding);
+            found.push(format!("has {} of {}, which must be {}", note.name(), words(note), words(&expected)));
+        }
+        let after = Left::of(original, &notes[..=place]);
+        let is_beyond = |(left, line): (&Money, &invoice_line::Model)| left.0 != 0 && left.0.signum() != line.net.0.signum();
+        if after.lines.iter().zip(&original.lines).any(is_beyond) {
+            found.push(format!("has {} that credits a line beyond what it came to", note.name()));
+        }
+    }
+    found
+}
+
 /// Takes a credit that names no line from those that are most like it.
 fn take_from(original: &Whole, lines: &mut [Money], credit: &invoice_line::Model) {
     let mut rest = credit.net;

@@ -7,6 +7,7 @@ pub mod crediting;
 pub mod documents;
 pub mod drafting;
 pub mod issuing;
+pub mod journal;
 pub mod lines;
 pub mod months;
 mod numbers;

@@ -13,7 +13,7 @@ use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter, sea_query::Expr};
 use super::Buyer;
 use crate::{
     config::Network,
-    database::among,
+    database::{Database, among},
     documents::invoice as document,
     error::{Faults, Result},
 };
@@ -137,6 +137,15 @@ impl Buyers {
             email: known.email.clone(),
         }
     }
+}
+
+/// What these buyers are called.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn names(db: &Database, buyers: impl IntoIterator<Item = Buyer>) -> Result<HashMap<Buyer, String>> {
+    let found = Buyers::load(db.read(), buyers).await?;
+    Ok(found.0.into_iter().map(|(buyer, known)| (buyer, known.name)).collect())
 }
 
 /// A Swedish organisation's participant in Peppol.

@@ -3,6 +3,7 @@
 pub mod accrual;
 pub mod breaches;
 pub mod forecast;
+pub mod grid;
 pub mod ledger;
 pub mod results;
 pub mod scope;

@@ -1,5 +1,6 @@
 //! Files: documents by their address, with the rights of what they are about.
 
+use ::entity::kind::FileFormat;
 use axum::{
     extract::{Path, Query, Request, State},
     http::{HeaderMap, StatusCode, header},
@@ -15,6 +16,7 @@ use crate::{
     documents::agreement::{self as document, Rendered},
     error::{Error, Result},
     graphql::scalars::NodeId,
+    invoices::documents::{self, File},
     templates::preview,
 };
 
@@ -28,6 +30,24 @@ pub async fn agreement(State(app): State<App>, Path(file): Path<String>, request
     };
     match made.await {
         Ok(Pdf { number, sha256, bytes }) => pdf(bytes, number.as_deref().unwrap_or("UTKAST"), &sha256, request.headers()),
+        Err(error) => caller.refuse(error),
+    }
+}
+
+/// A file of an issued invoice or credit note: `/files/invoices/{id}.pdf`, or `/files/invoices/{id}.xml` for its e-invoice.
+pub async fn invoice(State(app): State<App>, Path(file): Path<String>, request: Request) -> Response {
+    let caller = Caller::of(&request);
+    let (ending, format, media_type) = match file.rsplit_once('.') {
+        Some((_, "xml")) => ("xml", FileFormat::Xml, "application/xml"),
+        _ => ("pdf", FileFormat::Pdf, "application/pdf"),
+    };
+    let made = async {
+        let viewer = caller.viewer(&app)?;
+        let found = documents::file(&app.db, &viewer, id_of(&file, ending, "invoice")?.into(), format).await?;
+        found.ok_or_else(no_such_file)
+    };
+    match made.await {
+        Ok(File { number, sha256, bytes }) => kept(bytes, media_type, &number, ending, &sha256, request.headers()),
         Err(error) => caller.refuse(error),
     }
 }
@@ -78,8 +98,13 @@ fn no_such_file() -> Error {
     Error::NotFound("there is no such file".into())
 }
 
-/// A PDF to be looked at. Whoever has it already is told that it is the same, since its digest names it.
+/// A PDF to be looked at.
 fn pdf(bytes: Vec<u8>, name: &str, sha256: &str, headers: &HeaderMap) -> Response {
+    kept(bytes, "application/pdf", name, "pdf", sha256, headers)
+}
+
+/// A file to be looked at. Whoever has it already is told that it is the same, since its digest names it.
+fn kept(bytes: Vec<u8>, media_type: &str, name: &str, ending: &str, sha256: &str, headers: &HeaderMap) -> Response {
     let tag = format!("\"{sha256}\"");
     // Numbers of imported history are any text of one line.
     let name: String = name.chars().map(|char| if is_plain(char) { char } else { '_' }).collect();
@@ -96,8 +121,8 @@ fn pdf(bytes: Vec<u8>, name: &str, sha256: &str, headers: &HeaderMap) -> Respons
         return (StatusCode::NOT_MODIFIED, about).into_response();
     }
     let shown = [
-        (header::CONTENT_TYPE, "application/pdf".to_owned()),
-        (header::CONTENT_DISPOSITION, format!("inline; filename=\"{name}.pdf\"")),
+        (header::CONTENT_TYPE, media_type.to_owned()),
+        (header::CONTENT_DISPOSITION, format!("inline; filename=\"{name}.{ending}\"")),
         (header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'; sandbox".to_owned()),
     ];
     (about, shown, bytes).into_response()

@@ -7,6 +7,7 @@ pub mod files;
 pub mod health;
 pub mod limits;
 pub mod metrics;
+pub mod revenue;
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
@@ -112,7 +113,10 @@ pub fn router(app: App, settings: &Settings) -> Router {
         .route("/graphiql", get(explorer::page))
         .route("/graphiql/{file}", get(explorer::file))
         .route("/files/agreements/{file}", get(files::agreement))
+        .route("/files/invoices/{file}", get(files::invoice))
         .route("/files/expiring.ics", get(calendar::expiring))
+        .route("/files/revenue.csv", get(revenue::csv))
+        .route("/files/revenue.xlsx", get(revenue::xlsx))
         .route("/files/templates/{file}", get(files::template))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))

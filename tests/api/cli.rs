@@ -59,7 +59,8 @@ fn write_all(folder: &Path, files: &[(&str, &str)]) {
 #[test]
 fn help_is_an_answer_and_a_slip_is_not() {
     let help = run(app::program(), "--help").done();
-    for command in ["serve", "migrate", "import", "export", "templates", "token", "expiring", "revenue", "verify", "schema", "completions"]
+    for command in
+        ["serve", "migrate", "import", "export", "templates", "token", "expiring", "revenue", "sie", "verify", "schema", "completions"]
     {
         assert!(help.contains(&format!("\n  {command} ")), "{help}");
         assert!(run(app::program(), &format!("{command} --help")).done().contains("Example"), "{command}");

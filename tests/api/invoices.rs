@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// An invoice in each state, with all that can hang on one.
-const INVOICES: [(&str, &str); 7] = [
+pub const INVOICES: [(&str, &str); 7] = [
     (
         "members.csv",
         "key,name,org_number,county,municipalities,contact_area,joined_on,left_on,billing_email,peppol_id,buyer_reference,address_line,postal_code,city

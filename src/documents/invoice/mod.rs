@@ -2,6 +2,8 @@
 //!
 //! It is whole and by itself: what seller and buyer were called on the day of issue is part of it, and never looked up again.
 
+mod pdf;
+
 use ::entity::{
     kind::{InvoiceKind, VatRate},
     money::{Money, Quantity},
@@ -9,6 +11,13 @@ use ::entity::{
 };
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
+
+use crate::swedish::kronor;
+
+pub use self::pdf::{Pdf, render, rendered};
+
+/// What an invoice of somebody who is approved for F-tax says, in the words that Peppol knows.
+pub const F_TAX: &str = "Godkänd för F-skatt";
 
 /// An issued invoice or credit note, or one that is about to be. Amounts of a credit note are positive.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -147,4 +156,46 @@ pub struct Reference {
     pub number: String,
     /// Its day of issue.
     pub issued_on: NaiveDate,
+}
+
+impl Invoice {
+    /// The first and last day that its lines cover together; null when no line says any.
+    #[must_use]
+    pub fn period(&self) -> Option<(NaiveDate, NaiveDate)> {
+        let periods = self.lines.iter().filter_map(|line| line.period);
+        periods.reduce(|(from, to), period| (from.min(period.0), to.max(period.1)))
+    }
+
+    /// The agreement that every one of its lines is about; null when they are about several, or some about none.
+    #[must_use]
+    pub fn agreement(&self) -> Option<&str> {
+        let mut agreements = self.lines.iter().map(|line| line.agreement.as_deref());
+        let first = agreements.next()??;
+        agreements.all(|agreement| agreement == Some(first)).then_some(first)
+    }
+
+    /// The terms of payment in words, on one line.
+    #[must_use]
+    pub fn payment_terms(&self) -> String {
+        let Terms { interest_points, reminder_fee, .. } = &self.terms;
+        let Some(due_on) = self.due_on.filter(|_| self.kind == InvoiceKind::Invoice && self.total > Money::ZERO) else {
+            return "Inget att betala.".to_owned();
+        };
+        let fee = reminder_fee.filter(|fee| *fee > Money::ZERO);
+        let fee = fee.map_or_else(String::new, |fee| format!(" Avgiften för en påminnelse är {} kr.", kronor(fee)));
+        format!(
+            "Betalas senast {due_on}. Efter förfallodagen tas dröjsmålsränta ut enligt räntelagen (1975:635), \
+             {interest_points} procentenheter över referensräntan.{fee}"
+        )
+    }
+
+    /// Why lines of this rate are without VAT, in words; null when they are not.
+    #[must_use]
+    pub fn reason_without_vat(&self, rate: VatRate) -> Option<&str> {
+        match rate {
+            VatRate::Standard25 | VatRate::Reduced12 | VatRate::Reduced6 | VatRate::Zero => None,
+            VatRate::Exempt => Some(&self.terms.exemption_reason),
+            VatRate::OutsideScope => Some(&self.terms.outside_scope_reason),
+        }
+    }
 }

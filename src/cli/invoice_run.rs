@@ -1,0 +1,126 @@
+//! `samregister invoices run`: a year's fees, invoiced all at once.
+
+use std::collections::HashMap;
+
+use ::entity::{activity, invoice, money::Money};
+use chrono::NaiveDate;
+use clap::Args;
+
+use super::{Failure, Outcome, Result, count, expiring::check_activities, open, progress::Bar, put, say, settings};
+use crate::{
+    activities,
+    auth::viewer::Viewer,
+    documents::{Cell, Column, Grid, Kind},
+    error::Faults,
+    invoices::{
+        Buyer,
+        parties::{self, buyer_of},
+        run::{self, Ask, Done, Fees},
+        whole::Whole,
+    },
+};
+
+/// Invoice a year's fees, all at once
+///
+/// Invoices the special fees of an activity's agreements, or the service fee or the membership fee of every member. A fee that has been
+/// invoiced is left alone, so that running it again issues only what is new. When somebody can't be invoiced it says whom and why, and
+/// issues nothing unless --skip-problems is given.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  samregister invoices run --activity indikatorer --year 2027 --dry-run\n  samregister invoices run --service-fee --year 2027 --skip-problems\n\nExit codes: 0 done, 1 failed, or somebody could not be invoiced and nothing was issued"
+)]
+#[group(id = "fees", required = true, multiple = false, args = ["activity", "service_fee", "membership_fee"])]
+pub struct Options {
+    /// The special fees of this activity
+    #[arg(long, value_name = "SLUG")]
+    activity: Option<String>,
+    /// The service fee (serviceavgift) of every member
+    #[arg(long)]
+    service_fee: bool,
+    /// The membership fee (medlemsavgift) of every member
+    #[arg(long)]
+    membership_fee: bool,
+    /// The calendar year that the fees are of
+    #[arg(long, value_name = "YEAR")]
+    year: i32,
+    /// Day of issue; today unless given
+    #[arg(long, value_name = "DATE", value_parser = super::day)]
+    issued_on: Option<NaiveDate>,
+    /// Leave out those who can't be invoiced
+    #[arg(long)]
+    skip_problems: bool,
+    /// Only show what would be issued
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Runs.
+///
+/// # Errors
+/// When the register can't be opened, the settings lack what invoices need, or somebody can't be invoiced.
+pub async fn run(options: Options) -> Result {
+    let settings = settings()?;
+    let db = open(&settings).await?;
+    let viewer = Viewer::operator("invoices run");
+    let fees = match &options.activity {
+        Some(slug) => {
+            let slugs = [slug.clone()];
+            check_activities(&db, &viewer, &slugs).await?;
+            let found = activities::by_slugs(&db, &viewer, &slugs, &[activity::Column::Id]).await?;
+            Fees::Special(found.first().map(|activity| activity.id).unwrap_or_default())
+        }
+        None if options.service_fee => Fees::Service,
+        None => Fees::Membership,
+    };
+    let ask = Ask { fees, year: options.year, issued_on: options.issued_on, members: None, skip_problems: options.skip_problems };
+    let (problems, outcome) = if options.dry_run {
+        let plan = run::preview(&db, &viewer, &settings.network, &ask, Faults::default()).await?;
+        let names = parties::names(&db, plan.invoices.iter().filter_map(|whole| buyer_of(&whole.row))).await?;
+        put(super::table(&grid(&plan.invoices, &names)))?;
+        (plan.problems, format!("would issue {}; {} had been invoiced before", count(plan.invoices.len(), "invoice"), plan.already))
+    } else {
+        let mut bar = Bar::new("invoices");
+        let done = run::run(&db, &viewer, &settings.network, &ask, Faults::default(), |done, of| bar.show(done, of)).await;
+        bar.finish();
+        let Done { invoices, net, total, already, problems } = done?;
+        let invoices = count(invoices.len(), "invoice");
+        (problems, format!("issued {invoices} of {total} kronor in all, {net} without VAT; {already} had been invoiced before"))
+    };
+    let names = parties::names(&db, problems.iter().map(|problem| problem.buyer)).await?;
+    db.close().await?;
+    for problem in &problems {
+        let name = names.get(&problem.buyer).map(String::as_str).unwrap_or_default();
+        say(&format!("{name}: {}", problem.reason));
+    }
+    say(&outcome);
+    if problems.is_empty() || options.skip_problems || options.dry_run {
+        return Ok(Outcome::Done);
+    }
+    Err(Failure::new("nothing was issued; mend what is named above, or give --skip-problems"))
+}
+
+/// What would be issued, an invoice a row.
+fn grid(invoices: &[Whole], names: &HashMap<Buyer, String>) -> Grid {
+    let columns = vec![
+        Column::new("buyer", "Buyer", Kind::Text),
+        Column::new("lines", "Lines", Kind::Number),
+        Column::new("net", "Net", Kind::Money),
+        Column::new("vat", "VAT", Kind::Money),
+        Column::new("total", "Total", Kind::Money),
+    ];
+    let lines = |whole: &Whole| i64::try_from(whole.lines.len()).unwrap_or(i64::MAX);
+    let row = |whole: &Whole| {
+        let name = buyer_of(&whole.row).and_then(|buyer| names.get(&buyer).cloned());
+        let row = &whole.row;
+        vec![Cell::text(name), Cell::Number(lines(whole)), Cell::Money(row.net), Cell::Money(row.vat), Cell::Money(row.total)]
+    };
+    let sum = |of: fn(&invoice::Model) -> Money| Cell::Money(invoices.iter().map(|whole| of(&whole.row)).sum());
+    let total = vec![
+        Cell::Text("Total".to_owned()),
+        Cell::Number(invoices.iter().map(lines).sum()),
+        sum(|row| row.net),
+        sum(|row| row.vat),
+        sum(|row| row.total),
+    ];
+    Grid { columns, rows: invoices.iter().map(row).collect(), total: Some(total) }
+}

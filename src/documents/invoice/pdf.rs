@@ -1,0 +1,217 @@
+//! An invoice or credit note on paper: a PDF for the archive that everybody can read, with the e-invoice in it.
+
+use ::entity::{
+    kind::{InvoiceKind, VatRate},
+    money::{Money, Quantity},
+};
+use chrono::NaiveDate;
+use serde::Serialize;
+use typesetting::{Attachment, Relationship};
+
+use super::{Buyer, F_TAX, Invoice, Line, RateSum, Seller};
+use crate::{
+    documents::{apart, sha256},
+    error::{Error, Result},
+    swedish::{kronor, thousands},
+};
+
+/// A document as a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pdf {
+    /// PDF/A-3a and PDF/UA-1; the same bytes for the same document.
+    pub bytes: Vec<u8>,
+    /// SHA-256 of them, hexadecimal.
+    pub sha256: String,
+}
+
+/// The document as a PDF that carries `xml`, its e-invoice. It is set on a thread of its own, as many at once as there are cores.
+///
+/// # Errors
+/// INTERNAL when the layout is faulty.
+pub async fn render(invoice: Invoice, xml: Vec<u8>) -> Result<Pdf> {
+    apart(move || rendered(&invoice, xml)).await
+}
+
+/// The same while the thread waits. For programs without other work: [`render`] is for the server.
+///
+/// # Errors
+/// As [`render`].
+pub fn rendered(invoice: &Invoice, xml: Vec<u8>) -> Result<Pdf> {
+    let view = View::of(invoice);
+    let title = format!("{} {} från {}", view.noun, invoice.number, invoice.seller.name);
+    // Its name is looked for by programs, and numbers of imported history are any text of one line.
+    let name: String = invoice.number.chars().map(|char| if char.is_ascii_alphanumeric() || char == '-' { char } else { '_' }).collect();
+    let attachment = Attachment {
+        name: format!("{name}.xml"),
+        bytes: xml,
+        mime: "application/xml".to_owned(),
+        relationship: Relationship::Alternative,
+        description: format!("{} som e-faktura (Peppol BIS Billing 3)", view.noun),
+    };
+    let bytes = typesetting::pdf(typesetting::Document {
+        layout: include_str!("../../../assets/documents/invoice.typ"),
+        data: serde_json::to_value(&view).map_err(Error::internal)?,
+        title: &title,
+        language: "sv",
+        dated: invoice.issued_on,
+        attachments: &[attachment],
+    });
+    let bytes = bytes.map_err(Error::internal)?;
+    Ok(Pdf { sha256: sha256(&bytes), bytes })
+}
+
+/// What the layout shows, every value as people read it; what is null is not shown.
+#[derive(Debug, Serialize)]
+struct View<'i> {
+    /// «Faktura» or «Kreditfaktura».
+    noun: &'static str,
+    number: &'i str,
+    seller: &'i Seller,
+    buyer: &'i Buyer,
+    /// What stands at the top, as «Fakturadatum» and «2026-12-01».
+    facts: Vec<(&'static str, String)>,
+    /// The document that it credits or corrects.
+    refers_to: Option<String>,
+    reason: Option<&'i str>,
+    lines: Vec<ShownLine<'i>>,
+    rates: Vec<ShownRate>,
+    net: String,
+    vat: String,
+    rounding: Option<String>,
+    /// «Att betala» or «Att kreditera».
+    total_name: &'static str,
+    total: String,
+    /// How it is paid; none: there is nothing to pay.
+    payment: Vec<(&'static str, String)>,
+    terms: Option<String>,
+    /// What the law wants to be said in words.
+    notes: Vec<&'i str>,
+    f_tax: Option<&'static str>,
+}
+
+#[derive(Debug, Serialize)]
+struct ShownLine<'i> {
+    description: &'i str,
+    /// Activity, agreement and period, apart by «·»; empty when it has none.
+    about: String,
+    quantity: String,
+    unit_price: String,
+    rate: &'static str,
+    net: String,
+}
+
+#[derive(Debug, Serialize)]
+struct ShownRate {
+    name: &'static str,
+    net: String,
+    vat: String,
+}
+
+impl<'i> View<'i> {
+    fn of(invoice: &'i Invoice) -> Self {
+        let Invoice { kind, number, seller, buyer, net, vat, rounding, total, refers_to, reason, .. } = invoice;
+        let is_credit = *kind == InvoiceKind::CreditNote;
+        let to_pay = !is_credit && *total > Money::ZERO;
+        let agreement = invoice.agreement();
+        Self {
+            noun: if is_credit { "Kreditfaktura" } else { "Faktura" },
+            number,
+            seller,
+            buyer,
+            facts: facts(invoice, agreement),
+            refers_to: refers_to.as_ref().map(|reference| {
+                let verb = if is_credit { "Krediterar" } else { "Rättar" };
+                format!("{verb} faktura {} av {}", reference.number, reference.issued_on)
+            }),
+            reason: reason.as_deref(),
+            lines: invoice.lines.iter().map(|line| ShownLine::of(line, agreement)).collect(),
+            rates: invoice.rates.iter().map(ShownRate::of).collect(),
+            net: kronor(*net),
+            vat: kronor(*vat),
+            rounding: (*rounding != Money::ZERO).then(|| kronor(*rounding)),
+            total_name: if is_credit { "Att kreditera" } else { "Att betala" },
+            total: kronor(*total),
+            payment: if to_pay { payment(invoice) } else { Vec::new() },
+            terms: (!is_credit).then(|| invoice.payment_terms()),
+            notes: invoice.rates.iter().filter_map(|sum| invoice.reason_without_vat(sum.rate)).collect(),
+            f_tax: seller.f_tax.then_some(F_TAX),
+        }
+    }
+}
+
+/// What stands at the top: what a payer looks for first.
+fn facts(invoice: &Invoice, agreement: Option<&str>) -> Vec<(&'static str, String)> {
+    let is_credit = invoice.kind == InvoiceKind::CreditNote;
+    let facts = [
+        (if is_credit { "Kreditfakturanummer" } else { "Fakturanummer" }, Some(invoice.number.clone())),
+        (if is_credit { "Datum" } else { "Fakturadatum" }, Some(invoice.issued_on.to_string())),
+        ("Förfallodatum", invoice.due_on.filter(|_| !is_credit).map(|day| day.to_string())),
+        ("OCR-nummer", invoice.ocr.clone().filter(|_| !is_credit)),
+        ("Er referens", Some(invoice.buyer.reference.clone()).filter(|reference| !reference.trim().is_empty())),
+        ("Avtal", agreement.map(str::to_owned)),
+        ("Avser tiden", invoice.period().map(days)),
+    ];
+    facts.into_iter().filter_map(|(name, value)| value.map(|value| (name, value))).collect()
+}
+
+/// What a payer copies.
+fn payment(invoice: &Invoice) -> Vec<(&'static str, String)> {
+    let parts = [
+        ("Bankgiro", invoice.seller.bankgiro.clone()),
+        ("Plusgiro", invoice.seller.plusgiro.clone()),
+        ("OCR-nummer", invoice.ocr.clone()),
+        ("Förfallodatum", invoice.due_on.map(|day| day.to_string())),
+        ("Att betala", Some(format!("{} kr", kronor(invoice.total)))),
+    ];
+    parts.into_iter().filter_map(|(name, value)| value.map(|value| (name, value))).collect()
+}
+
+/// A period, as `2026-01-01 – 2026-12-31`.
+fn days((from, to): (NaiveDate, NaiveDate)) -> String {
+    if from == to { from.to_string() } else { format!("{from} – {to}") }
+}
+
+impl<'i> ShownLine<'i> {
+    /// A line of a document that as a whole is about `agreement`.
+    fn of(line: &'i Line, agreement: Option<&str>) -> Self {
+        let own = line.agreement.as_deref().filter(|own| agreement != Some(own));
+        let about = [line.activity.clone(), own.map(|own| format!("avtal {own}")), line.period.map(days)];
+        Self {
+            description: &line.description,
+            about: about.into_iter().flatten().filter(|part| !part.trim().is_empty()).collect::<Vec<_>>().join(" · "),
+            quantity: quantity(line.quantity),
+            unit_price: kronor(line.unit_price),
+            rate: match line.vat_rate {
+                VatRate::Standard25 => "25\u{a0}%",
+                VatRate::Reduced12 => "12\u{a0}%",
+                VatRate::Reduced6 => "6\u{a0}%",
+                VatRate::Zero => "0\u{a0}%",
+                VatRate::Exempt | VatRate::OutsideScope => "utan",
+            },
+            net: kronor(line.net),
+        }
+    }
+}
+
+/// A quantity with the decimals that it has, as `1` or `2,125`.
+fn quantity(quantity: Quantity) -> String {
+    let plain = Quantity(quantity.0.saturating_abs()).to_string();
+    let (whole, decimals) = plain.split_once('.').unwrap_or((&plain, ""));
+    let sign = if quantity.0 < 0 { "\u{2212}" } else { "" };
+    let comma = if decimals.is_empty() { "" } else { "," };
+    format!("{sign}{}{comma}{decimals}", thousands(whole))
+}
+
+impl ShownRate {
+    fn of(sum: &RateSum) -> Self {
+        let name = match sum.rate {
+            VatRate::Standard25 => "25 %",
+            VatRate::Reduced12 => "12 %",
+            VatRate::Reduced6 => "6 %",
+            VatRate::Zero => "0 %",
+            VatRate::Exempt => "Undantag från moms",
+            VatRate::OutsideScope => "Omfattas inte av moms",
+        };
+        Self { name, net: kronor(sum.net), vat: kronor(sum.vat) }
+    }
+}

@@ -1,0 +1,209 @@
+//! A report of revenue as rows and columns, and as the files that are made of them.
+
+use std::collections::{BTreeSet, HashMap};
+
+use ::entity::{
+    activity,
+    id::{ActivityId, MemberId},
+    member,
+    money::Money,
+};
+use chrono::NaiveDate;
+
+use super::{
+    Ask, Basis, Period, Report, Sums,
+    ledger::{Group, Grouping, Range},
+    report,
+};
+use crate::{
+    activities,
+    auth::viewer::Viewer,
+    database::Database,
+    documents::{
+        Cell, Column, Grid, Kind,
+        sheet::{self, About, Chart},
+    },
+    error::{Faults, Result},
+    members,
+};
+
+/// What a report is about, in a line.
+#[must_use]
+pub fn caption(basis: Basis, from: NaiveDate, to: NaiveDate) -> String {
+    let basis = match basis {
+        Basis::Invoiced => "Invoiced",
+        Basis::Paid => "Paid",
+        Basis::Accrued => "Accrued",
+    };
+    format!("{basis} from {from} to {to}, in kronor; net, credited, cost, grants and result are without VAT")
+}
+
+/// The report that was asked for as a workbook: its rows, and beside them a chart of the same revenue by activity and year.
+///
+/// # Errors
+/// As [`report`]; INTERNAL when it has more rows than a sheet can hold.
+pub async fn workbook(db: &Database, viewer: &Viewer, ask: &Ask, found: &Report) -> Result<Vec<u8>> {
+    let by_year = Grouping { activity: true, member: false, period: Some(Period::Year) };
+    let of_years = report(db, viewer, &Ask { group_by: by_year, counts: (false, false), ..ask.clone() }, Faults::default()).await?;
+    let chart = Chart {
+        sheet: "By activity and year".to_owned(),
+        title: "Revenue by activity and year, kronor without VAT".to_owned(),
+        ..by_activity(&of_years, &Names::of(db, viewer, &of_years).await?)
+    };
+    let shown = Shown::of(db, viewer, found, ask.group_by).await?;
+    let about = about("Revenue", Range { from: ask.from, to: ask.to }, caption(ask.basis, ask.from, ask.to), db);
+    sheet::xlsx(&shown.for_people(), &about, Some(&chart).filter(|chart| !chart.rows.is_empty()))
+}
+
+/// A forecast as a workbook.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn workbook_of_forecast(db: &Database, viewer: &Viewer, range: Range, found: &Report) -> Result<Vec<u8>> {
+    let shown = Shown::of(db, viewer, found, OF_FORECAST).await?;
+    let title = format!("Forecast from {} to {}, in kronor", range.from, range.to);
+    sheet::xlsx(&shown.for_people(), &about("Forecast", range, title, db), None)
+}
+
+/// What the rows of a forecast are made for.
+pub const OF_FORECAST: Grouping = Grouping { activity: true, member: false, period: None };
+
+fn about(what: &str, range: Range, title: String, db: &Database) -> About {
+    About { sheet: format!("{what} {}–{}", range.from, range.to), title, made_at: db.clock.now() }
+}
+
+/// The net revenue of each activity, in the order of the report, by year.
+fn by_activity(report: &Report, names: &Names) -> Chart {
+    let years: BTreeSet<&str> = report.rows.iter().filter_map(|row| row.group.period.as_deref()).collect();
+    let years: Vec<&str> = years.into_iter().collect();
+    let mut rows: Vec<(Option<ActivityId>, Vec<Money>)> = Vec::new();
+    for row in report.rows.iter().filter(|row| row.sums.net != Money::ZERO) {
+        let Some(year) = years.iter().position(|year| row.group.period.as_deref() == Some(*year)) else { continue };
+        let place = rows.iter().position(|(activity, _)| *activity == row.group.activity);
+        let place = place.unwrap_or_else(|| {
+            rows.push((row.group.activity, vec![Money::ZERO; years.len()]));
+            rows.len() - 1
+        });
+        rows[place].1[year] += row.sums.net;
+    }
+    // What belongs to no activity stands last, whatever year it is first in.
+    rows.sort_by_cached_key(|(activity, _)| (activity.is_none(), crate::swedish::key(names.activity(*activity))));
+    Chart {
+        series: years.into_iter().map(str::to_owned).collect(),
+        rows: rows.into_iter().map(|(activity, amounts)| (names.activity(activity).to_owned(), amounts)).collect(),
+        ..Chart::default()
+    }
+}
+
+/// The names of what rows are for.
+struct Names {
+    /// Slug and name.
+    activities: HashMap<ActivityId, (String, String)>,
+    members: HashMap<MemberId, String>,
+}
+
+impl Names {
+    async fn of(db: &Database, viewer: &Viewer, report: &Report) -> Result<Self> {
+        let ids: Vec<_> = report.rows.iter().filter_map(|row| row.group.activity).collect();
+        let columns = [activity::Column::Id, activity::Column::Slug, activity::Column::Name];
+        let found = activities::by_ids(db, viewer, &ids, &columns).await?;
+        let activities = found.into_iter().map(|activity| (activity.id, (activity.slug, activity.name))).collect();
+        let ids: Vec<_> = report.rows.iter().filter_map(|row| row.group.member).collect();
+        let found = members::by_ids(db, viewer, &ids, &[member::Column::Id, member::Column::Name]).await?;
+        Ok(Self { activities, members: found.into_iter().map(|member| (member.id, member.name)).collect() })
+    }
+
+    /// What an activity is called, or what belongs to none.
+    fn activity(&self, id: Option<ActivityId>) -> &str {
+        id.and_then(|id| self.activities.get(&id)).map_or("(no activity)", |(_, name)| name)
+    }
+}
+
+/// A report that is about to become rows and columns.
+pub struct Shown<'r> {
+    report: &'r Report,
+    names: Names,
+    grouping: Grouping,
+}
+
+impl<'r> Shown<'r> {
+    /// The report with the names of what its rows are for, those that the viewer sees.
+    ///
+    /// # Errors
+    /// INTERNAL when the database fails.
+    pub async fn of(db: &Database, viewer: &Viewer, report: &'r Report, grouping: Grouping) -> Result<Self> {
+        Ok(Self { report, names: Names::of(db, viewer, report).await?, grouping })
+    }
+
+    /// With names, and a row of totals.
+    #[must_use]
+    pub fn for_people(&self) -> Grid {
+        let mut columns = Vec::new();
+        columns.extend(self.grouping.period.map(|_| Column::new("period", "Period", Kind::Text)));
+        columns.extend(self.grouping.activity.then_some(Column::new("activity_name", "Activity", Kind::Text)));
+        columns.extend(self.grouping.member.then_some(Column::new("member_name", "Member", Kind::Text)));
+        let is_one_row = columns.is_empty();
+        let grid = self.grid(columns, Cell::Text("Total".into()), |group| {
+            let mut cells = Vec::new();
+            cells.extend(self.grouping.period.map(|_| Cell::text(group.period.clone())));
+            cells.extend(self.grouping.activity.then(|| Cell::Text(self.names.activity(group.activity).to_owned())));
+            cells.extend(self.grouping.member.then(|| match group.member.and_then(|id| self.names.members.get(&id)) {
+                Some(name) => Cell::Text(name.clone()),
+                None => Cell::Text("(no member)".into()),
+            }));
+            cells
+        });
+        // A single row is its own total.
+        Grid { total: grid.total.filter(|_| !is_one_row), ..grid }
+    }
+
+    /// With names and what the API calls them by.
+    #[must_use]
+    pub fn for_programs(&self) -> Grid {
+        let mut columns = Vec::new();
+        columns.extend(self.grouping.period.map(|_| Column::new("period", "Period", Kind::Text)));
+        if self.grouping.activity {
+            columns.extend([Column::new("activity", "Activity", Kind::Text), Column::new("activity_name", "Activity's name", Kind::Text)]);
+        }
+        if self.grouping.member {
+            columns.extend([Column::new("member", "Member", Kind::Text), Column::new("member_name", "Member's name", Kind::Text)]);
+        }
+        self.grid(columns, Cell::Empty, |group| {
+            let mut cells = Vec::new();
+            cells.extend(self.grouping.period.map(|_| Cell::text(group.period.clone())));
+            if self.grouping.activity {
+                let names = group.activity.and_then(|id| self.names.activities.get(&id));
+                cells.extend([Cell::text(names.map(|(slug, _)| slug)), Cell::text(names.map(|(_, name)| name))]);
+            }
+            if self.grouping.member {
+                let id = group.member.map(|id| format!("member_{}", id.0.simple()));
+                cells.extend([Cell::text(id), Cell::text(group.member.and_then(|id| self.names.members.get(&id)))]);
+            }
+            cells
+        })
+    }
+
+    /// The rows with these columns before the sums, and `groups` to fill them; `total` stands first in the row of totals.
+    fn grid(&self, mut columns: Vec<Column>, total: Cell, groups: impl Fn(&Group) -> Vec<Cell>) -> Grid {
+        let before = columns.len();
+        columns.extend([
+            Column::new("net", "Net", Kind::Money),
+            Column::new("vat", "VAT", Kind::Money),
+            Column::new("gross", "Gross", Kind::Money),
+            Column::new("credited", "Credited", Kind::Money),
+            Column::new("cost", "Cost", Kind::Money),
+            Column::new("grants", "Grants", Kind::Money),
+            Column::new("result", "Result", Kind::Money),
+            Column::new("invoices", "Invoices", Kind::Distinct),
+        ]);
+        let with_sums = |mut cells: Vec<Cell>, sums: &Sums| {
+            let amounts = [sums.net, sums.vat, sums.gross(), sums.credited, sums.cost, sums.grants, sums.result()];
+            cells.extend(amounts.map(Cell::Money));
+            cells.push(Cell::Number(sums.invoices));
+            cells
+        };
+        let rows = self.report.rows.iter().map(|row| with_sums(groups(&row.group), &row.sums)).collect();
+        let heading = (0..before).map(|place| if place == 0 { total.clone() } else { Cell::Empty });
+        Grid { columns, rows, total: Some(with_sums(heading.collect(), &self.report.total)) }
+    }
+}

@@ -1,0 +1,61 @@
+//! What is promised of invoices as documents: PDFs for the archive and for everyone, with the e-invoice in them, whatever they say.
+
+use entity::{
+    kind::{InvoiceKind, VatRate},
+    money::Money,
+};
+use samregister::documents::{
+    invoice::{self, Invoice},
+    peppol,
+};
+
+use crate::invoice_samples::{document, line, named};
+
+fn has(pdf: &[u8], text: &str) -> bool {
+    pdf.windows(text.len()).any(|window| window == text.as_bytes())
+}
+
+fn set(invoice: &Invoice) -> Vec<u8> {
+    invoice::rendered(invoice, peppol::xml(invoice).unwrap()).unwrap().bytes
+}
+
+#[test]
+fn every_invoice_and_credit_note_can_be_set() {
+    for (name, invoice) in named() {
+        let pdf = set(&invoice);
+        for mark in [
+            "<pdfaid:part>3<",
+            "<pdfaid:conformance>A<",
+            "<pdfuaid:part>1<",
+            "/AFRelationship/Alternative",
+            "application#2Fxml",
+            "<rdf:li>sv<",
+        ] {
+            assert!(has(&pdf, mark), "{name}: {mark}");
+        }
+        assert_eq!(has(&pdf, "/Count 1"), !matches!(name, "long" | "hostile"), "{name} takes more or fewer pages than it should");
+    }
+}
+
+#[tokio::test]
+async fn the_same_invoice_gives_the_same_bytes() {
+    let (_, invoice) = named().remove(0);
+    let xml = peppol::xml(&invoice).unwrap();
+    assert_eq!(xml, peppol::xml(&invoice).unwrap());
+    let render = || invoice::render(invoice.clone(), xml.clone());
+    let (first, second) = tokio::join!(render(), render());
+    let first = first.unwrap();
+    assert_eq!((first.sha256.len(), &first), (64, &second.unwrap()));
+    assert!(has(&first.bytes, "2026-0001.xml"));
+    let other = Invoice { total: invoice.total + Money(1), ..invoice.clone() };
+    assert_ne!(first.sha256, invoice::render(other, xml).await.unwrap().sha256);
+}
+
+#[test]
+fn an_invoice_of_ten_thousand_lines_is_a_document_too() {
+    let lines = (1..=10_000).map(|place| line(&format!("BIP-kurs, deltagare {place}"), 1000, 45_000, VatRate::Standard25));
+    let invoice = document(InvoiceKind::Invoice, lines.collect(), false);
+    let xml = peppol::xml(&invoice).unwrap();
+    assert_eq!(String::from_utf8_lossy(&xml).matches("<cac:InvoiceLine>").count(), 10_000);
+    assert!(set(&invoice).starts_with(b"%PDF-1.7"));
+}

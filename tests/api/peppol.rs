@@ -1,0 +1,103 @@
+//! What is promised of e-invoices: the validator of Peppol BIS Billing 3, which is in `tests/checkers`, takes every one of them.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use entity::kind::{InvoiceKind, VatRate};
+use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
+use samregister::documents::{
+    invoice::{Invoice, Line, Reference},
+    peppol,
+};
+use serde_json::Value;
+
+use crate::{
+    checkers,
+    invoice_samples::{HOSTILE, day, document, line, named},
+};
+
+/// How many documents are made up.
+const MADE_UP: usize = 36;
+
+/// Any invoice or credit note that could be issued.
+fn any_invoice() -> impl Strategy<Value = Invoice> {
+    use VatRate::{Exempt, OutsideScope, Reduced6, Reduced12, Standard25, Zero};
+    let rates = prop_oneof![
+        Just(vec![Standard25]),
+        Just(vec![OutsideScope]),
+        proptest::sample::subsequence(vec![Standard25, Reduced12, Reduced6, Zero, Exempt], 1..=5),
+    ];
+    let text = prop_oneof![3 => "[ -~åäöÅÄÖ–]{1,60}".boxed(), 1 => "\\PC{0,30}".boxed(), 1 => proptest::sample::select(HOSTILE.to_vec()).prop_map(str::to_owned).boxed()];
+    let one = (text.clone(), 1_i64..5_000_000, -10_000_000_i64..1_000_000_000, 0_usize..5, 0_i64..700, 0_i64..400, 0_u8..4);
+    let kind = prop_oneof![Just(InvoiceKind::Invoice), Just(InvoiceKind::CreditNote)];
+    (kind, rates, proptest::collection::vec(one, 1..9), any::<bool>(), text, 0_u8..8).prop_map(
+        |(kind, rates, lines, whole, words, giros)| {
+            let lines = lines.into_iter().map(|(text, quantity, price, rate, from, length, about)| {
+                let from = day("2025-01-01") + chrono::Days::new(from.unsigned_abs());
+                Line {
+                    agreement: (about & 1 == 1).then(|| format!("2026-{about:04}")),
+                    period: (about & 2 == 2).then(|| (from, from + chrono::Days::new(length.unsigned_abs()))),
+                    ..line(&text, quantity, price, rates[rate % rates.len()])
+                }
+            });
+            let mut invoice = document(kind, lines.collect(), whole);
+            invoice.seller.bankgiro = invoice.seller.bankgiro.filter(|_| giros & 1 == 1);
+            invoice.seller.plusgiro = (giros & 2 == 2).then(|| "28 65 43-4".to_owned());
+            invoice.seller.f_tax = giros & 4 == 4;
+            if kind == InvoiceKind::Invoice && giros == 7 {
+                invoice.refers_to = Some(Reference { number: words.clone(), issued_on: day("2026-11-01") });
+            }
+            Invoice { reason: Some(words), ..invoice }
+        },
+    )
+}
+
+/// What the validator finds in each of the files of a folder, by name: rules that a document breaks, warnings too.
+fn validate(folder: &Path) -> BTreeMap<String, Vec<String>> {
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let output = checkers::checker("peppol/validate.py").arg("--json").args(files).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(matches!(output.status.code(), Some(0 | 1)), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    let found = |line: &str| {
+        let report: Value = serde_json::from_str(line).unwrap();
+        let findings = report["findings"].as_array().unwrap().iter();
+        let words = findings.map(|finding| format!("{} {} {}", finding["id"], finding["location"], finding["message"]));
+        (report["file"].as_str().unwrap().to_owned(), words.collect())
+    };
+    text.lines().map(found).collect()
+}
+
+#[test]
+fn the_validator_takes_every_invoice_and_credit_note() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut runner = TestRunner::deterministic();
+    let made_up = (0..MADE_UP).map(|place| (format!("made-up-{place:02}"), any_invoice().new_tree(&mut runner).unwrap().current()));
+    let documents: BTreeMap<String, Invoice> =
+        named().into_iter().map(|(name, invoice)| (name.to_owned(), invoice)).chain(made_up).collect();
+    for (name, invoice) in &documents {
+        fs::write(folder.path().join(name).with_extension("xml"), peppol::xml(invoice).unwrap()).unwrap();
+    }
+    // Spoiled ones, each for the rule that it breaks, show that the validator looks.
+    let ordinary = String::from_utf8(peppol::xml(&documents["ordinary"]).unwrap()).unwrap();
+    let outside = String::from_utf8(peppol::xml(&documents["outside-scope"]).unwrap()).unwrap();
+    let vat_id = "<cac:PartyTaxScheme><cbc:CompanyID>SE802555000801</cbc:CompanyID><cac:TaxScheme><cbc:ID>VAT</cbc:ID></cac:TaxScheme></cac:PartyTaxScheme>";
+    let spoiled = [
+        ("BR-CO-15", ordinary.replace("33500.00</cbc:TaxInclusiveAmount>", "33500.01</cbc:TaxInclusiveAmount>")),
+        ("PEPPOL-EN16931-R003", ordinary.replace("<cbc:BuyerReference>ZZ1234 Åsa Öberg</cbc:BuyerReference>", "")),
+        ("SE-R-013", ordinary.replace("<cbc:CompanyID schemeID=\"0007\">8025550008<", "<cbc:CompanyID schemeID=\"0007\">8025550009<")),
+        ("XSD", ordinary.replace("<cbc:DocumentCurrencyCode>SEK</cbc:DocumentCurrencyCode>", "")),
+        ("BR-O-02", outside.replacen("<cac:PartyTaxScheme>", &format!("{vat_id}<cac:PartyTaxScheme>"), 1)),
+    ];
+    for (rule, xml) in &spoiled {
+        assert!(*xml != ordinary && *xml != outside, "{rule}");
+        fs::write(folder.path().join(format!("spoiled {rule}.xml")), xml).unwrap();
+    }
+
+    let found = validate(folder.path());
+    assert_eq!(found.len(), documents.len() + spoiled.len());
+    let faults: Vec<_> = found.iter().filter(|(name, findings)| !name.starts_with("spoiled") && !findings.is_empty()).collect();
+    assert!(faults.is_empty(), "{faults:#?}");
+    for (rule, _) in spoiled {
+        let findings = &found[&format!("spoiled {rule}.xml")];
+        assert!(findings.iter().any(|finding| finding.starts_with(&format!("\"{rule}\""))), "{rule}: {findings:?}");
+    }
+}

@@ -1,0 +1,129 @@
+//! What is promised of bookkeeping files: a checker of SIE 4I takes them, and they hold what was invoiced and paid to the öre.
+
+use std::{fs, path::Path, process::Stdio};
+
+use entity::money::Money;
+use samregister::documents::sie::{self, Journal, Transaction, Voucher};
+
+use crate::{
+    app::{App, on_both},
+    checkers,
+    invoice_samples::{HOSTILE, day},
+    invoices::INVOICES,
+    lot::Lot,
+};
+
+const NETWORK: &str = "[network]\nname = 'Nätverket \"NNS\"'\norg_number = '802555-0008'\n[network.accounts]\nbank = 1940\n";
+
+/// What the checker says of a file, which must be to its liking.
+fn check(file: &Path) -> String {
+    let output = checkers::checker("sie/check_sie.py").arg(file).output().unwrap();
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{told}{}", String::from_utf8_lossy(&output.stderr));
+    told
+}
+
+/// What the command writes, as text.
+fn book(app: &App, folder: &Path, from: &str, to: &str) -> String {
+    fs::write(folder.join("samregister.toml"), NETWORK).unwrap();
+    let mut program = app.program();
+    let output = program.current_dir(folder).args(["sie", "--from", from, "--to", to]).stdin(Stdio::null()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let file = folder.join("book.si");
+    fs::write(&file, &output.stdout).unwrap();
+    check(&file);
+    // The few letters of code page 437 that the tests have.
+    let letter = |byte: &u8| match byte {
+        0x84 => 'ä',
+        0x86 => 'å',
+        0x94 => 'ö',
+        0x99 => 'Ö',
+        byte => char::from(*byte),
+    };
+    output.stdout.iter().map(letter).collect()
+}
+
+on_both!(a_bookkeeping_file_holds_every_document_and_payment, |app| async move {
+    app.import(&INVOICES).await;
+    let folder = tempfile::tempdir().unwrap();
+    let text = book(&app, folder.path(), "2026-01-01", "2026-12-31").replace("\r\n", "\n");
+    let text = text.split_once("#SIETYP").unwrap().1;
+    insta::allow_duplicates!(insta::assert_snapshot!(text, @""));
+    // A day more or less at either end.
+    let some = book(&app, folder.path(), "2026-02-10", "2026-02-20");
+    assert_eq!((some.matches("#VER \"B\"").count(), some.matches("#VER \"F\"").count()), (2, 0));
+    assert_eq!(book(&app, folder.path(), "2026-02-11", "2026-02-19").matches("#VER").count(), 0);
+});
+
+on_both!(any_ledger_can_be_booked, |app| async move {
+    Lot::draw(&app, 7, 700).await;
+    let folder = tempfile::tempdir().unwrap();
+    let text = book(&app, folder.path(), "2020-01-01", "2029-12-31");
+    let answer =
+        app.finance().query("{ revenue(input: { from: \"2020-01-01\", to: \"2029-12-31\", groupBy: [] }) { total { net vat } } }").await;
+    let paid = app
+        .finance()
+        .query("{ revenue(input: { from: \"2020-01-01\", to: \"2029-12-31\", groupBy: [], basis: PAID }) { total { gross } } }")
+        .await;
+    // What is booked on accounts that begin so, turned round.
+    let booked = |accounts: &[&str]| {
+        let lines = text.lines().filter(|line| accounts.iter().any(|account| line.starts_with(&format!("#TRANS {account}"))));
+        let sum: Money = lines.map(|line| line.rsplit(' ').next().unwrap().parse::<Money>().unwrap()).sum();
+        (-sum).to_string()
+    };
+    let total = &answer["revenue"]["total"];
+    assert_eq!((booked(&["30", "39"]), booked(&["26"])), (total["net"].as_str().unwrap().into(), total["vat"].as_str().unwrap().into()));
+    assert_eq!(booked(&["1940"]), format!("-{}", paid["revenue"]["total"]["gross"].as_str().unwrap()));
+});
+
+on_both!(a_bookkeeping_file_says_whose_it_is_and_for_which_days, |app| async move {
+    let folder = tempfile::tempdir().unwrap();
+    let ran = |line: &str| {
+        let output = app.program().current_dir(folder.path()).args(line.split(' ')).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, message) = ran("sie --from 2026-01-01 --to 2026-01-31");
+    assert_eq!(
+        (code, message.as_str()),
+        (Some(1), "error: network.name must be set in samregister.toml: a bookkeeping file says whose it is\n")
+    );
+    fs::write(folder.path().join("samregister.toml"), NETWORK).unwrap();
+    assert_eq!(ran("sie --from 2026-01-02 --to 2026-01-01"), (Some(2), "error: --to must not be before from\n".to_owned()));
+    assert_eq!(ran("sie --from 2026-01-01 --to 2026-01-31 --output empty.si"), (Some(0), "wrote 0 vouchers to empty.si\n".to_owned()));
+    assert_eq!(check(&folder.path().join("empty.si")), "0 verifications, 0 rows, 0 problems\n");
+});
+
+#[test]
+fn hostile_texts_and_every_letter_are_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    // Every character that the code page has beyond ASCII, as Python knows it.
+    let letters: String = ('\u{a0}'..='\u{25a0}').collect();
+    let vouchers = HOSTILE.iter().copied().chain([letters.as_str(), "", "\\", "\"", "}", "{"]).map(|text| Voucher {
+        series: "F",
+        date: day("2026-03-01"),
+        text: text.to_owned(),
+        transactions: vec![
+            Transaction { account: 1510, project: None, amount: Money(i64::MAX) },
+            Transaction { account: 3041, project: Some(text.to_owned()), amount: Money(-i64::MAX) },
+        ],
+    });
+    let vouchers: Vec<_> = vouchers.collect();
+    let journal = Journal {
+        program: HOSTILE.concat(),
+        version: "\"".into(),
+        made_on: day("2026-03-01"),
+        company: HOSTILE.concat(),
+        org_number: None,
+        years: vec![(day("2026-01-01"), day("2026-12-31"))],
+        accounts: vec![(1510, HOSTILE[1].into()), (3041, String::new())],
+        projects: vouchers.iter().map(|voucher| (voucher.text.clone(), voucher.text.clone())).collect(),
+        vouchers,
+    };
+    let file = folder.path().join("hostile.si");
+    fs::write(&file, sie::file(&journal).unwrap()).unwrap();
+    assert_eq!(check(&file), "12 verifications, 24 rows, 0 problems\n");
+    // What is out of balance is found, by the checker too.
+    let text = String::from_utf8_lossy(&fs::read(&file).unwrap()).replacen("92233720368547758.07", "92233720368547758.08", 1);
+    fs::write(&file, text).unwrap();
+    assert!(!checkers::checker("sie/check_sie.py").arg(&file).output().unwrap().status.success());
+}
