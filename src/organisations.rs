@@ -17,6 +17,7 @@ use crate::{
     auth::viewer::{Deed, Realm, Viewer},
     database::{Database, among, among_words, rows},
     error::{Error, Faults, LINE, Result},
+    members::admission::NewBilling,
     swedish,
 };
 
@@ -58,6 +59,32 @@ pub async fn by_ids(db: &Database, viewer: &Viewer, ids: &[OrganisationId], colu
     rows(db.read(), &select, columns).await
 }
 
+/// Where an organisation's invoices go, for those who see the affairs of members too; nothing for others.
+#[must_use]
+pub fn billing(viewer: &Viewer, row: &Model) -> NewBilling {
+    if !viewer.sees(Realm::MemberAffairs).all {
+        return NewBilling::default();
+    }
+    NewBilling {
+        email: row.billing_email.clone(),
+        peppol_id: row.peppol_id.clone(),
+        buyer_reference: row.buyer_reference.clone(),
+        address_line: row.address_line.clone(),
+        postal_code: row.postal_code.clone(),
+        city: row.city.clone(),
+    }
+}
+
+/// Writes all of the billing details into a row.
+pub fn set_billing(row: &mut Model, billing: &NewBilling) {
+    row.billing_email.clone_from(&billing.email);
+    row.peppol_id.clone_from(&billing.peppol_id);
+    row.buyer_reference.clone_from(&billing.buyer_reference);
+    row.address_line.clone_from(&billing.address_line);
+    row.postal_code.clone_from(&billing.postal_code);
+    row.city.clone_from(&billing.city);
+}
+
 fn taken(number: Option<&OrgNumber>) -> Error {
     let number = number.map(ToString::to_string).unwrap_or_default();
     Error::conflict("ORG_NUMBER_TAKEN", format!("another organisation has the organisation number {number}"))
@@ -67,12 +94,21 @@ fn taken(number: Option<&OrgNumber>) -> Error {
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the register, INVALID for a bad field, CONFLICT `ORG_NUMBER_TAKEN`.
-pub async fn add(db: &Database, viewer: &Viewer, name: &str, org_number: Option<OrgNumber>, mut faults: Faults) -> Result<OrganisationId> {
+pub async fn add(
+    db: &Database,
+    viewer: &Viewer,
+    name: &str,
+    org_number: Option<OrgNumber>,
+    billing: &NewBilling,
+    mut faults: Faults,
+) -> Result<OrganisationId> {
     viewer.require(Deed::KeepRegister)?;
     let name = faults.text("input.name", name, LINE);
+    let billing = &billing.readable("input.billing.", &mut faults);
     faults.finish()?;
     let mut change = audit::begin(db, viewer, "organisationAdd").await?;
-    let row = Model { id: OrganisationId::new(), name_key: swedish::key(&name), name, org_number, ..Model::default() };
+    let mut row = Model { id: OrganisationId::new(), name_key: swedish::key(&name), name, org_number, ..Model::default() };
+    set_billing(&mut row, billing);
     audit::insert(&change, row.clone())
         .await
         .map_err(|error| error.on_constraint("organisation__org_number", taken(row.org_number.as_ref())))?;
@@ -91,10 +127,12 @@ pub async fn update(
     id: OrganisationId,
     name: Option<&str>,
     org_number: Option<Option<OrgNumber>>,
+    billing: Option<&NewBilling>,
     mut faults: Faults,
 ) -> Result<()> {
     viewer.require(Deed::KeepRegister)?;
     let name = name.map(|name| faults.text("input.name", name, LINE));
+    let billing = billing.map(|billing| billing.readable("input.billing.", &mut faults));
     faults.finish()?;
     let mut change = audit::begin(db, viewer, "organisationUpdate").await?;
     let before = Entity::find_by_id(id).one(change.tx()).await?;
@@ -105,6 +143,9 @@ pub async fn update(
         after.name = name;
     }
     after.org_number = org_number.unwrap_or(after.org_number);
+    if let Some(billing) = &billing {
+        set_billing(&mut after, billing);
+    }
     if after != before {
         audit::replace(&change, after.clone())
             .await

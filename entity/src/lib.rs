@@ -33,7 +33,6 @@ pub mod member_billing;
 pub mod member_former_name;
 pub mod member_municipality;
 pub mod organisation;
-pub mod organisation_billing;
 pub mod payment;
 pub mod payment_line;
 pub mod reminder;

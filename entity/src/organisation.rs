@@ -20,6 +20,18 @@ pub struct Model {
     pub name_key: String,
     /// Null when not known.
     pub org_number: Option<OrgNumber>,
+    /// For invoices by e-mail.
+    pub billing_email: Option<String>,
+    /// Peppol participant, `0007:2220001834`.
+    pub peppol_id: Option<String>,
+    /// Er referens.
+    pub buyer_reference: Option<String>,
+    /// Street or box.
+    pub address_line: Option<String>,
+    /// Postnummer.
+    pub postal_code: Option<String>,
+    /// Postort.
+    pub city: Option<String>,
 }
 
 /// No relations are declared: rules join by what the caller asked for.
@@ -28,4 +40,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(id: Id, import_key: ImportKey, name: Name, name_key: NameKey, org_number: OrgNumber);
+sparse!(id: Id, import_key: ImportKey, name: Name, name_key: NameKey, org_number: OrgNumber, billing_email: BillingEmail, peppol_id: PeppolId, buyer_reference: BuyerReference, address_line: AddressLine, postal_code: PostalCode, city: City);

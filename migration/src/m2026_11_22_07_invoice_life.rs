@@ -33,15 +33,12 @@ CREATE INDEX invoice__corrects_id ON invoice (corrects_id);
 ALTER TABLE invoice_line ADD COLUMN credits_line_id {id} REFERENCES invoice_line (id);
 CREATE INDEX invoice_line__credits_line_id ON invoice_line (credits_line_id);
 
-CREATE TABLE organisation_billing (
-    organisation_id {id} NOT NULL PRIMARY KEY REFERENCES organisation (id),
-    email text,
-    peppol_id text,
-    buyer_reference text,
-    address_line text,
-    postal_code text,
-    city text
-) {strict};
+ALTER TABLE organisation ADD COLUMN billing_email text;
+ALTER TABLE organisation ADD COLUMN peppol_id text;
+ALTER TABLE organisation ADD COLUMN buyer_reference text;
+ALTER TABLE organisation ADD COLUMN address_line text;
+ALTER TABLE organisation ADD COLUMN postal_code text;
+ALTER TABLE organisation ADD COLUMN city text;
 
 CREATE TABLE invoice_content (
     invoice_id {id} NOT NULL PRIMARY KEY REFERENCES invoice (id),

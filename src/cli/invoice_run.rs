@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use ::entity::{activity, invoice, money::Money};
 use chrono::NaiveDate;
-use clap::Args;
+use clap::{ArgGroup, Args};
 
 use super::{Failure, Outcome, Result, count, expiring::check_activities, open, progress::Bar, put, say, settings};
 use crate::{
@@ -29,16 +29,16 @@ use crate::{
 #[command(
     after_help = "Examples:\n  samregister invoices run --activity indikatorer --year 2027 --dry-run\n  samregister invoices run --service-fee --year 2027 --skip-problems\n\nExit codes: 0 done, 1 failed, or somebody could not be invoiced and nothing was issued"
 )]
-#[group(id = "fees", required = true, multiple = false, args = ["activity", "service_fee", "membership_fee"])]
+#[command(group = ArgGroup::new("fees").required(true))]
 pub struct Options {
     /// The special fees of this activity
-    #[arg(long, value_name = "SLUG")]
+    #[arg(long, value_name = "SLUG", group = "fees")]
     activity: Option<String>,
     /// The service fee (serviceavgift) of every member
-    #[arg(long)]
+    #[arg(long, group = "fees")]
     service_fee: bool,
     /// The membership fee (medlemsavgift) of every member
-    #[arg(long)]
+    #[arg(long, group = "fees")]
     membership_fee: bool,
     /// The calendar year that the fees are of
     #[arg(long, value_name = "YEAR")]

@@ -79,17 +79,22 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
         let in_order = draft.left_on.is_none_or(|left_on| left_on >= draft.joined_on);
         faults.expect(in_order, "left_on", "must not be before joined_on");
         admission::expect_no_bar("name", &draft.name, faults);
-        // The rules of the two that have any are those of admission.
-        let mut broken = Faults::default();
-        draft.billing.check(MemberId::default(), "", &mut broken);
-        for fault in broken.into_inner() {
-            faults.add(if fault.path == "email" { "billing_email" } else { "peppol_id" }, fault.message);
-        }
+        check_billing(&draft.billing, faults);
     });
     Some(draft)
 }
 
-fn billing(cells: &mut Cells<'_>) -> NewBilling {
+/// Notes bad billing details; the rules of the two that have any are those of admission.
+pub(super) fn check_billing(billing: &NewBilling, faults: &mut Faults) {
+    let mut broken = Faults::default();
+    billing.readable("", &mut broken);
+    for fault in broken.into_inner() {
+        faults.add(if fault.path == "email" { "billing_email" } else { "peppol_id" }, fault.message);
+    }
+}
+
+/// Reads the columns of billing details.
+pub(super) fn billing(cells: &mut Cells<'_>) -> NewBilling {
     NewBilling {
         email: cells.optional_text("billing_email", LINE),
         peppol_id: cells.optional_text("peppol_id", LINE),

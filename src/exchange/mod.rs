@@ -160,6 +160,7 @@ impl File {
     pub fn extra_columns(self) -> &'static [&'static str] {
         match self {
             Self::Members => &["successor", "leaving_reason", "former_names"],
+            Self::Organisations => &["billing_email", "peppol_id", "buyer_reference", "address_line", "postal_code", "city"],
             Self::Contacts => &["organisation", "contact_area", "erased_at"],
             Self::Activities => &["board_contact", "lead"],
             Self::Templates => &["published_at"],

@@ -17,13 +17,13 @@ use super::{
     export::{self, Export, instant, key_in, optional},
     import::Import,
     keys::{self, Claims, Keyed},
-    members::{contact_area_names, contact_areas},
+    members::{billing, check_billing, contact_area_names, contact_areas},
     writing::Batch,
 };
 use crate::{
     error::{LINE, Result},
-    members::admission::is_email,
-    swedish,
+    members::admission::{NewBilling, is_email},
+    organisations, swedish,
 };
 
 /// A row of organisations.csv.
@@ -31,10 +31,19 @@ struct Draft {
     key: String,
     name: String,
     org_number: Option<OrgNumber>,
+    /// Null: the file has no such columns.
+    billing: Option<NewBilling>,
 }
 
 fn read(cells: &mut Cells<'_>) -> Option<Draft> {
-    Some(Draft { key: cells.key("key"), name: cells.text("name", LINE), org_number: cells.optional("org_number") })
+    let billing = cells.given("billing_email").then(|| billing(cells));
+    let draft = Draft { key: cells.key("key"), name: cells.text("name", LINE), org_number: cells.optional("org_number"), billing };
+    cells.check(|faults| {
+        if let Some(billing) = &draft.billing {
+            check_billing(billing, faults);
+        }
+    });
+    Some(draft)
 }
 
 /// Reads organisations.csv.
@@ -66,13 +75,18 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
             line.fault("org_number", "is that of another organisation too");
         }
         let Some(draft) = import.accept(File::Organisations, |draft| draft.key.clone(), line) else { continue };
-        let after = organisation::Model {
+        let billing = draft.billing.clone();
+        let mut after = organisation::Model {
             id,
             import_key: before.map_or(Some(draft.key), |before| before.import_key.clone()),
             name_key: swedish::key(&draft.name),
             name: draft.name,
             org_number: draft.org_number,
+            ..before.cloned().unwrap_or_default()
         };
+        if let Some(billing) = &billing {
+            organisations::set_billing(&mut after, billing);
+        }
         import.put(File::Organisations, (SubjectKind::Organisation, id), before, after, &mut batch)?;
     }
     batch.write(import.tx()).await?;
@@ -193,7 +207,17 @@ pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
     let mut sheet = export.begin(File::Organisations, order.len())?;
     for ids in order.chunks(export::CHUNK) {
         for row in export.rows::<organisation::Model>(ids).await? {
-            sheet.write([row.key(), row.name, optional(row.org_number)])?;
+            sheet.write([
+                row.key(),
+                row.name,
+                optional(row.org_number),
+                optional(row.billing_email),
+                optional(row.peppol_id),
+                optional(row.buyer_reference),
+                optional(row.address_line),
+                optional(row.postal_code),
+                optional(row.city),
+            ])?;
         }
         export.tell(&sheet);
     }

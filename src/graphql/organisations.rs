@@ -7,6 +7,7 @@ use super::{
     agreements::{Agreement, agreements_of},
     database,
     loaders::Handle,
+    members::{BillingDetails, changes::BillingDetailsInput},
     page::{self, Column, Connection, Noun, every},
     scalars::{Given, OrgNumber, node_id, row_id, take},
     viewer,
@@ -38,6 +39,11 @@ impl Organisation {
         self.0.org_number.clone().map(OrgNumber)
     }
 
+    /// Where its invoices go; nothing unless you see every member's billing details too.
+    async fn billing(&self, ctx: &Context<'_>) -> BillingDetails {
+        BillingDetails(organisations::billing(viewer(ctx), &self.0))
+    }
+
     /// The agreements with it.
     async fn agreements(
         &self,
@@ -63,6 +69,10 @@ impl Noun for Organisation {
         match field {
             "name" => &[organisation::Column::Name],
             "orgNumber" => &[organisation::Column::OrgNumber],
+            "billing" => {
+                use organisation::Column as C;
+                &[C::BillingEmail, C::PeppolId, C::BuyerReference, C::AddressLine, C::PostalCode, C::City]
+            }
             _ => &[],
         }
     }
@@ -89,6 +99,8 @@ pub struct OrganisationAddInput {
     name: String,
     /// Null when not known.
     org_number: Option<Given<OrgNumber>>,
+    /// Where its invoices go.
+    billing: Option<BillingDetailsInput>,
 }
 
 /// What changes about an organisation; what is left out stays as it is.
@@ -100,6 +112,8 @@ pub struct OrganisationUpdateInput {
     name: Option<String>,
     /// Null: no longer known.
     org_number: MaybeUndefined<Given<OrgNumber>>,
+    /// All of its billing details.
+    billing: Option<BillingDetailsInput>,
 }
 
 /// Deeds on organisations.
@@ -116,7 +130,8 @@ impl OrganisationMutation {
     ) -> Result<Organisation> {
         let mut faults = Faults::default();
         let number = take(input.org_number, "input.orgNumber", &mut faults).map(|number| number.0);
-        let id = organisations::add(database(ctx), viewer(ctx), &input.name, number, faults).await?;
+        let billing = input.billing.map(Into::into).unwrap_or_default();
+        let id = organisations::add(database(ctx), viewer(ctx), &input.name, number, &billing, faults).await?;
         changed(ctx, id).await
     }
 
@@ -129,7 +144,8 @@ impl OrganisationMutation {
         let mut faults = Faults::default();
         let id = row_id(&input.organisation, "organisation", "input.organisation", &mut faults);
         let number = super::scalars::change(input.org_number, "input.orgNumber", &mut faults).map(|number| number.map(|number| number.0));
-        organisations::update(database(ctx), viewer(ctx), id, input.name.as_deref(), number, faults).await?;
+        let billing = input.billing.map(Into::into);
+        organisations::update(database(ctx), viewer(ctx), id, input.name.as_deref(), number, billing.as_ref(), faults).await?;
         changed(ctx, id).await
     }
 }

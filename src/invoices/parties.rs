@@ -6,7 +6,7 @@ use ::entity::{
     id::{MemberId, OrganisationId},
     invoice, member, member_billing,
     number::OrgNumber,
-    organisation, organisation_billing,
+    organisation,
 };
 use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter, sea_query::Expr};
 
@@ -81,20 +81,16 @@ impl Buyers {
                 .filter(among(backend, Expr::col(organisation::Column::Id), organisations.iter().copied()))
                 .all(db)
                 .await?;
-            let theirs = among(backend, Expr::col(organisation_billing::Column::OrganisationId), organisations);
-            let billing = organisation_billing::Entity::find().filter(theirs).all(db).await?;
-            let mut billing: HashMap<_, _> = billing.into_iter().map(|row| (row.organisation_id, row)).collect();
             for row in rows {
-                let billing = billing.remove(&row.id).unwrap_or_default();
                 let known = Known {
                     name: row.name,
                     org_number: row.org_number,
-                    reference: billing.buyer_reference,
-                    address_line: billing.address_line,
-                    postal_code: billing.postal_code,
-                    city: billing.city,
-                    email: billing.email,
-                    peppol_id: billing.peppol_id,
+                    reference: row.buyer_reference,
+                    address_line: row.address_line,
+                    postal_code: row.postal_code,
+                    city: row.city,
+                    email: row.billing_email,
+                    peppol_id: row.peppol_id,
                 };
                 found.insert(Buyer::Organisation(row.id), known);
             }

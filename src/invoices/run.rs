@@ -197,7 +197,9 @@ async fn plan(db: &Database, network: &Network, ask: &Ask, issued_on: NaiveDate,
 
     let mut lacks = Faults::default();
     let is_taxed = plan.invoices.iter().any(|whole| whole.lines.iter().any(|line| line.vat_rate != VatRate::OutsideScope));
-    parties::seller(network, is_taxed, &mut lacks);
+    if !plan.invoices.is_empty() {
+        parties::seller(network, is_taxed, &mut lacks);
+    }
     lacks.finish()?;
     let buyers = Buyers::load(db.read(), plan.invoices.iter().filter_map(|whole| buyer_of(&whole.row))).await?;
     let mut told = BTreeSet::new();

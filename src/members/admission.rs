@@ -38,11 +38,10 @@ pub struct NewBilling {
 }
 
 impl NewBilling {
-    /// The row, with every bad field noted under `path`.
-    pub fn check(&self, member: MemberId, path: &str, faults: &mut Faults) -> member_billing::Model {
+    /// The same without blanks around it, with every bad field noted under `path`.
+    pub fn readable(&self, path: &str, faults: &mut Faults) -> Self {
         let mut line = |name: &str, text: Option<&String>| faults.optional_text(&format!("{path}{name}"), text.map(String::as_str), LINE);
-        let row = member_billing::Model {
-            member_id: member,
+        let row = Self {
             email: line("email", self.email.as_ref()),
             peppol_id: line("peppolId", self.peppol_id.as_ref()),
             buyer_reference: line("buyerReference", self.buyer_reference.as_ref()),
@@ -60,6 +59,19 @@ impl NewBilling {
             faults.expect(holds, &format!("{path}peppolId"), "is not a Peppol participant; write scheme and number as 0007:2220001834");
         }
         row
+    }
+
+    /// The row, with every bad field noted under `path`.
+    pub fn check(&self, member: MemberId, path: &str, faults: &mut Faults) -> member_billing::Model {
+        let Self { email, peppol_id, buyer_reference, address_line, postal_code, city } = self.readable(path, faults);
+        member_billing::Model { member_id: member, email, peppol_id, buyer_reference, address_line, postal_code, city }
+    }
+}
+
+impl From<member_billing::Model> for NewBilling {
+    fn from(row: member_billing::Model) -> Self {
+        let member_billing::Model { member_id: _, email, peppol_id, buyer_reference, address_line, postal_code, city } = row;
+        Self { email, peppol_id, buyer_reference, address_line, postal_code, city }
     }
 }
 

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::{
     app::{App, Caller, on_both},
     document::Schema,
+    invoicing_samples::{NETWORK, course, drafted as invoice_drafted, issue, with_network},
     life_samples::{deed, drafted, offered, signature, signed},
     samples::Samples,
 };
@@ -18,7 +19,7 @@ use crate::{
 /// Who asks: MEMBER is Alfa, LEAD leads BIP, a word in small letters is a SERVICE with that scope (`agreements+` to write), NOBODY has no token.
 ///
 /// all: both Alfa's and Beta's · own: Alfa's alone, which is BIP's too · public: what everybody may see and nothing of either ·
-/// empty: an answer with nothing in it · may: does it · no: FORBIDDEN · token: UNAUTHENTICATED.
+/// empty: an answer with nothing in it · may: does it · no: FORBIDDEN, also for a query that is half a deed · token: UNAUTHENTICATED.
 const TABLE: &str = "
                     OFFICE FINANCE BOARD AUDITOR LEAD   MEMBER members agreements agreements+ invoices invoices+ revenue templates templates+ audit  NOBODY
 node                all    all     all   all     public own    all     public     public      public   public    public  public    public     public token
@@ -43,6 +44,7 @@ revenue             all    all     all   all     own    own    empty   empty    
 revenueForecast     all    all     all   all     own    own    empty   empty      empty       empty    empty     all     empty     empty      empty  token
 networkFees         public public  public public public public public  public     public      public   public    public  public    public     public token
 auditLog            all    empty   empty all     empty  empty  empty   empty      empty       empty    empty     empty   empty     empty      all    token
+invoiceRunPreview   public public  no    no      no     no     no      no         no          no       public    no      no        no         no     token
 
 memberAdmit         may    no      no    no      no     no     no      no         no          no       no        no      no        no         no     token
 memberUpdate        may    no      no    no      no     no     no      no         no          no       no        no      no        no         no     token
@@ -62,6 +64,12 @@ networkFeeSet       may    may     no    no      no     no     no      no       
 costRecord          may    may     no    no      no     no     no      no         no          no       no        no      no        no         no     token
 grantRecord         may    may     no    no      no     no     no      no         no          no       no        no      no        no         no     token
 statusReportFile    may    no      no    no      may    no     no      no         no          no       no        no      no        no         no     token
+invoiceDraft        may    may     no    no      no     no     no      no         no          no       may       no      no        no         no     token
+invoiceDraftUpdate  may    may     no    no      no     no     no      no         no          no       may       no      no        no         no     token
+invoiceDraftDiscard may    may     no    no      no     no     no      no         no          no       may       no      no        no         no     token
+invoiceIssue        may    may     no    no      no     no     no      no         no          no       may       no      no        no         no     token
+invoiceCredit       may    may     no    no      no     no     no      no         no          no       may       no      no        no         no     token
+invoiceRun          may    may     no    no      no     no     no      no         no          no       may       no      no        no         no     token
 agreementDraft      may    no      no    no      no     no     no      no         may         no       no        no      no        no         no     token
 agreementDraftUpdate may   no      no    no      no     no     no      no         may         no       no        no      no        no         no     token
 agreementOffer      may    no      no    no      no     no     no      no         may         no       no        no      no        no         no     token
@@ -292,6 +300,10 @@ fn question(schema: &Schema, samples: &Samples, name: &str) -> Question {
             (format!("{{ {} }}", widest(input, 2)), &["11311.31"], &["22422.42"], &[])
         }
         "revenueForecast" => (format!("{{ {} }}", widest("(year: 2027)", 2)), &["12121.21"], &["1936.03"], &[]),
+        "invoiceRunPreview" => {
+            let input = format!("(input: {{ activity: \"{}\", year: 1950 }})", id("bip"));
+            (format!("{{ {} }}", widest(&input, 1)), &[], &[], &["problems"])
+        }
         "networkFees" => (one(1), &[], &[], &["PER_MILLE_OF_ALLOCATION"]),
         "auditLog" => (format!("{{ {} }}", widest("(first: 200)", 1)), &["REF-ALFA"], &["REF-BETA"], &[]),
         _ => panic!("nobody knows how to ask {name}: add it to question()"),
@@ -311,6 +323,10 @@ async fn try_cell(app: &App, samples: &Samples, name: &str, question: &Question,
     };
     if cell == "token" {
         expect(answer.status == 401 && answer.code() == "UNAUTHENTICATED", format!("is answered {}", &text[..text.len().min(300)]));
+        return wrong;
+    }
+    if cell == "no" {
+        expect(answer.code() == "FORBIDDEN", format!("is answered {}", &text[..text.len().min(300)]));
         return wrong;
     }
     expect(
@@ -370,6 +386,7 @@ on_both!(queries_answer_as_the_table_says, |app| async move {
 });
 
 on_both!(deeds_are_done_for_those_that_the_table_says, |app| async move {
+    let (app, _folder) = with_network(&app, NETWORK);
     let samples = Samples::fill(&app).await;
     let (schema, table) = (Schema::of_program().await, Table::read());
     let mut wrong = Vec::new();
@@ -385,8 +402,9 @@ on_both!(deeds_are_done_for_those_that_the_table_says, |app| async move {
             };
             good = Some(input.clone());
             let before = app.revision().await;
+            let selection = if name == "invoiceRun" { "count alreadyInvoiced problems { reason }" } else { "id" };
             let document =
-                format!("mutation($input: {}{}Input!) {{ {name}(input: $input) {{ id }} }}", name[..1].to_uppercase(), &name[1..]);
+                format!("mutation($input: {}{}Input!) {{ {name}(input: $input) {{ {selection} }} }}", name[..1].to_uppercase(), &name[1..]);
             let answer = caller(&app, &samples, column).ask(&document, json!({ "input": input })).await;
             let said = answer.errors().first().map_or("done", |error| error["extensions"]["code"].as_str().unwrap_or("?"));
             let expected = match cell {
@@ -437,6 +455,15 @@ async fn input(app: &App, samples: &Samples, name: &str, turn: usize) -> Value {
         }
         "agreementGiveNotice" => json!({ "agreement": agreement(app, samples, "SIGNED", name, turn).await.0, "givenOn": "2026-11-21" }),
         "agreementReplace" => json!({ "agreement": agreement(app, samples, "SIGNED", name, turn).await.0, "startsOn": "2028-01-01" }),
+        "invoiceDraft" => course(id("alfa"), &format!("{turn}.00")),
+        "invoiceDraftUpdate" => json!({ "invoice": invoice(app, samples).await, "reason": format!("{turn}") }),
+        "invoiceDraftDiscard" | "invoiceIssue" => json!({ "invoice": invoice(app, samples).await }),
+        "invoiceCredit" => {
+            let id = invoice(app, samples).await;
+            issue(&app.finance(), &id, "id").await.data();
+            json!({ "invoice": id, "reason": "x" })
+        }
+        "invoiceRun" => json!({ "activity": id("bip"), "year": 2030 + i32::try_from(turn).unwrap(), "skipProblems": true }),
         "memberAdmit" => json!({ "name": format!("Ny {turn}"), "joinedOn": "2027-01-01" }),
         "memberUpdate" => json!({ "member": id("beta"), "county": format!("Län {turn}") }),
         "memberLeave" => json!({ "member": id("alfa"), "leftOn": "2027-12-31", "endAgreements": true }),
@@ -469,6 +496,11 @@ async fn input(app: &App, samples: &Samples, name: &str, turn: usize) -> Value {
         "templateVersionPublish" | "templateVersionRetire" => json!({ "version": version(app, name, turn).await }),
         _ => panic!("nobody knows how to do {name}: add it to input()"),
     }
+}
+
+/// A draft of an invoice to Alfa.
+async fn invoice(app: &App, samples: &Samples) -> String {
+    invoice_drafted(&app.finance(), course(samples.id("alfa"), "100.00")).await
 }
 
 /// An agreement about BIP of a member of its own, with the digest of its document.

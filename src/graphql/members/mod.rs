@@ -4,7 +4,7 @@ pub mod changes;
 
 use std::sync::Arc;
 
-use ::entity::{allocation, contact, id::MemberId, member, member_billing};
+use ::entity::{allocation, contact, id::MemberId, member};
 use async_graphql::{Context, Description, Enum, ID, InputObject, Object, OneofObject};
 
 use super::{
@@ -22,7 +22,7 @@ use crate::{
     agreements,
     error::{Faults, LINE, Result},
     fees, invoices,
-    members::{self, allocations, contacts},
+    members::{self, admission::NewBilling, allocations, contacts},
 };
 
 /// Where a membership is in its life.
@@ -177,7 +177,7 @@ impl Member {
     /// Where its invoices go.
     async fn billing(&self, ctx: &Context<'_>) -> Result<BillingDetails> {
         let rows = self.0.load(ctx, "", members::billing_of(database(ctx), viewer(ctx), &ids(&self.0))).await?;
-        Ok(BillingDetails(rows.get(&self.0.id).cloned().unwrap_or_default()))
+        Ok(BillingDetails(rows.get(&self.0.id).cloned().unwrap_or_default().into()))
     }
 
     /// Its agreements with the network.
@@ -293,9 +293,9 @@ impl Allocation {
     }
 }
 
-/// Where a member's invoices go. Personal data may stand in an e-mail address.
+/// Where somebody's invoices go. Personal data may stand in an e-mail address.
 #[derive(Clone, Description)]
-pub struct BillingDetails(member_billing::Model);
+pub struct BillingDetails(pub NewBilling);
 
 #[Object(use_type_description)]
 impl BillingDetails {
