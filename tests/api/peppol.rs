@@ -84,7 +84,7 @@ fn the_validator_takes_every_invoice_and_credit_note() {
         ("BR-CO-15", ordinary.replace("33500.00</cbc:TaxInclusiveAmount>", "33500.01</cbc:TaxInclusiveAmount>")),
         ("PEPPOL-EN16931-R003", ordinary.replace("<cbc:BuyerReference>ZZ1234 Åsa Öberg</cbc:BuyerReference>", "")),
         ("SE-R-013", ordinary.replace("<cbc:CompanyID schemeID=\"0007\">8025550008<", "<cbc:CompanyID schemeID=\"0007\">8025550009<")),
-        ("XSD", ordinary.replace("<cbc:DocumentCurrencyCode>SEK</cbc:DocumentCurrencyCode>", "")),
+        ("XSD", ordinary.replace("cbc:IssueDate", "cbc:Moved").replace("cbc:DueDate", "cbc:IssueDate").replace("cbc:Moved", "cbc:DueDate")),
         ("BR-O-02", outside.replacen("<cac:PartyTaxScheme>", &format!("{vat_id}<cac:PartyTaxScheme>"), 1)),
     ];
     for (rule, xml) in &spoiled {

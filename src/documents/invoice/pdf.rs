@@ -88,6 +88,7 @@ struct View<'i> {
     /// What the law wants to be said in words.
     notes: Vec<&'i str>,
     f_tax: Option<&'static str>,
+    vat_number: Option<&'i str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -136,6 +137,7 @@ impl<'i> View<'i> {
             terms: (!is_credit).then(|| invoice.payment_terms()),
             notes: invoice.rates.iter().filter_map(|sum| invoice.reason_without_vat(sum.rate)).collect(),
             f_tax: seller.f_tax.then_some(F_TAX),
+            vat_number: invoice.vat_number(),
         }
     }
 }
