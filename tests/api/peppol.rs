@@ -11,8 +11,8 @@ use samregister::documents::{
 use serde_json::Value;
 
 use crate::{
-    checkers,
     invoice_samples::{HOSTILE, day, document, line, named},
+    judges,
 };
 
 /// How many documents are made up.
@@ -54,7 +54,7 @@ fn any_invoice() -> impl Strategy<Value = Invoice> {
 /// What the validator finds in each of the files of a folder, by name: rules that a document breaks, warnings too.
 fn validate(folder: &Path) -> BTreeMap<String, Vec<String>> {
     let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let output = checkers::checker("peppol/validate.py").arg("--json").args(files).output().unwrap();
+    let output = judges::judge("peppol/validate.py").arg("--json").args(files).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(matches!(output.status.code(), Some(0 | 1)), "{text}{}", String::from_utf8_lossy(&output.stderr));
     let found = |line: &str| {

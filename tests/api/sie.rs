@@ -7,9 +7,9 @@ use samregister::documents::sie::{self, Journal, Transaction, Voucher};
 
 use crate::{
     app::{App, on_both},
-    checkers,
     invoice_samples::{HOSTILE, day},
     invoices::INVOICES,
+    judges,
     lot::Lot,
 };
 
@@ -17,7 +17,7 @@ const NETWORK: &str = "[network]\nname = 'Nätverket \"NNS\"'\norg_number = '802
 
 /// What the checker says of a file, which must be to its liking.
 fn check(file: &Path) -> String {
-    let output = checkers::checker("sie/check_sie.py").arg(file).output().unwrap();
+    let output = judges::judge("sie/check_sie.py").arg(file).output().unwrap();
     let told = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{told}{}", String::from_utf8_lossy(&output.stderr));
     told
@@ -203,5 +203,5 @@ fn hostile_texts_and_every_letter_are_taken() {
     // What is out of balance is found, by the checker too.
     let text = String::from_utf8_lossy(&fs::read(&file).unwrap()).replacen("92233720368547758.07", "92233720368547758.08", 1);
     fs::write(&file, text).unwrap();
-    assert!(!checkers::checker("sie/check_sie.py").arg(&file).output().unwrap().status.success());
+    assert!(!judges::judge("sie/check_sie.py").arg(&file).output().unwrap().status.success());
 }
