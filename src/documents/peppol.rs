@@ -102,10 +102,9 @@ impl Ubl<'_> {
     }
 
     fn seller(&mut self, invoice: &Invoice) -> io::Result<()> {
-        let Seller { name, org_number, vat_number, address_line, postal_code, city, email, peppol_id, f_tax, .. } = &invoice.seller;
+        let Seller { name, org_number, address_line, postal_code, city, email, peppol_id, f_tax, .. } = &invoice.seller;
         // What is outside the scope of VAT comes from nobody who is registered for it (BR-O-02).
-        let is_outside = invoice.rates.iter().any(|sum| sum.rate == VatRate::OutsideScope);
-        let schemes = [("VAT", vat_number.as_deref().filter(|_| !is_outside)), ("TAX", f_tax.then_some(F_TAX))];
+        let schemes = [("VAT", invoice.vat_number()), ("TAX", f_tax.then_some(F_TAX))];
         self.party(peppol_id, name, org_number, [address_line, city, postal_code], &schemes, email.as_deref())
     }
 

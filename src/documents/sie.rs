@@ -131,6 +131,9 @@ fn quoted(text: &str) -> String {
                 '"' => quoted.push_str("\\\""),
                 // It would take the meaning of what follows it.
                 '\\' => quoted.push('/'),
+                // They hold lists, and not every program minds the quotation marks.
+                '{' => quoted.push('('),
+                '}' => quoted.push(')'),
                 other => quoted.push(other),
             }
         }
@@ -249,7 +252,7 @@ mod tests {
         for (text, written) in [
             ("a\"b", r#""a\"b""#),
             (r#"\"#, r#""/""#),
-            (r#"\" {}"#, r#""/\" {}""#),
+            (r#"\" {}"#, r#""/\" ()""#),
             ("“5 €” – Łódź…", r#""\"5 EUR\" - ?ódz...""#),
             ("Ørsted Čech ﬁ", r#""Örsted Cech fi""#),
             ("a\r\n#VER b\tc\u{0}\u{7}\u{202e}\u{85}", r#""a  #VER b c ""#),

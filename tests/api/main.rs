@@ -4,10 +4,10 @@
 // What the tests stand on
 mod agreement_samples;
 mod app;
-mod checkers;
 mod document;
 mod invoice_samples;
 mod invoicing_samples;
+mod judges;
 mod life_samples;
 mod lot;
 mod samples;

@@ -11,8 +11,8 @@ use samregister::documents::{
 use serde_json::Value;
 
 use crate::{
-    checkers,
     invoice_samples::{HOSTILE, day, document, line, named},
+    judges,
 };
 
 /// How many documents are made up.
@@ -54,7 +54,7 @@ fn any_invoice() -> impl Strategy<Value = Invoice> {
 /// What the validator finds in each of the files of a folder, by name: rules that a document breaks, warnings too.
 fn validate(folder: &Path) -> BTreeMap<String, Vec<String>> {
     let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let output = checkers::checker("peppol/validate.py").arg("--json").args(files).output().unwrap();
+    let output = judges::judge("peppol/validate.py").arg("--json").args(files).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(matches!(output.status.code(), Some(0 | 1)), "{text}{}", String::from_utf8_lossy(&output.stderr));
     let found = |line: &str| {
@@ -84,7 +84,7 @@ fn the_validator_takes_every_invoice_and_credit_note() {
         ("BR-CO-15", ordinary.replace("33500.00</cbc:TaxInclusiveAmount>", "33500.01</cbc:TaxInclusiveAmount>")),
         ("PEPPOL-EN16931-R003", ordinary.replace("<cbc:BuyerReference>ZZ1234 Åsa Öberg</cbc:BuyerReference>", "")),
         ("SE-R-013", ordinary.replace("<cbc:CompanyID schemeID=\"0007\">8025550008<", "<cbc:CompanyID schemeID=\"0007\">8025550009<")),
-        ("XSD", ordinary.replace("<cbc:DocumentCurrencyCode>SEK</cbc:DocumentCurrencyCode>", "")),
+        ("XSD", ordinary.replace("cbc:IssueDate", "cbc:Moved").replace("cbc:DueDate", "cbc:IssueDate").replace("cbc:Moved", "cbc:DueDate")),
         ("BR-O-02", outside.replacen("<cac:PartyTaxScheme>", &format!("{vat_id}<cac:PartyTaxScheme>"), 1)),
     ];
     for (rule, xml) in &spoiled {
@@ -99,5 +99,77 @@ fn the_validator_takes_every_invoice_and_credit_note() {
     for (rule, _) in spoiled {
         let findings = &found[&format!("spoiled {rule}.xml")];
         assert!(findings.iter().any(|finding| finding.starts_with(&format!("\"{rule}\""))), "{rule}: {findings:?}");
+    }
+}
+
+#[test]
+fn an_e_invoice_says_what_the_invoice_says() {
+    let invoices: BTreeMap<_, _> = named().into_iter().collect();
+    // Line breaks and what stands before them are left out, so that parts within parts can be found.
+    let plain = |name: &str| -> String {
+        let xml = String::from_utf8(peppol::xml(&invoices[name]).unwrap()).unwrap();
+        xml.lines().map(str::trim).collect()
+    };
+    for (name, parts) in [
+        (
+            "ordinary",
+            &[
+                "<cbc:ID>2026-0001</cbc:ID><cbc:IssueDate>2026-12-01</cbc:IssueDate><cbc:DueDate>2026-12-31</cbc:DueDate><cbc:InvoiceTypeCode>380<",
+                "<cbc:BuyerReference>ZZ1234 Åsa Öberg</cbc:BuyerReference>",
+                "<cac:InvoicePeriod><cbc:StartDate>2026-01-01</cbc:StartDate><cbc:EndDate>2026-12-31</cbc:EndDate></cac:InvoicePeriod>",
+                "<cac:ContractDocumentReference><cbc:ID>2026-0042</cbc:ID></cac:ContractDocumentReference>",
+                "<cbc:EndpointID schemeID=\"0007\">2220001834</cbc:EndpointID>",
+                "<cbc:CompanyID>SE802555000801</cbc:CompanyID>",
+                "<cbc:CompanyID>Godkänd för F-skatt</cbc:CompanyID><cac:TaxScheme><cbc:ID>TAX</cbc:ID>",
+                "<cbc:PaymentMeansCode>30</cbc:PaymentMeansCode><cbc:PaymentID>2026000105</cbc:PaymentID><cac:PayeeFinancialAccount><cbc:ID>50501055</cbc:ID><cac:FinancialInstitutionBranch><cbc:ID>SE:BANKGIRO<",
+                "8 procentenheter över referensräntan. Avgiften för en påminnelse är 60,00 kr.</cbc:Note></cac:PaymentTerms>",
+                "<cbc:PayableAmount currencyID=\"SEK\">33500.00</cbc:PayableAmount>",
+            ][..],
+        ),
+        ("both-giros", &["<cbc:ID>50501055</cbc:ID>", "<cbc:ID>2865434</cbc:ID><cac:FinancialInstitutionBranch><cbc:ID>SE:PLUSGIRO<"]),
+        (
+            "credit-part",
+            &[
+                "<cbc:CreditNoteTypeCode>381</cbc:CreditNoteTypeCode><cbc:Note>Avgiften var för hög",
+                "<cac:BillingReference><cac:InvoiceDocumentReference><cbc:ID>2026-0001</cbc:ID><cbc:IssueDate>2026-11-01<",
+                "<cbc:CreditedQuantity unitCode=\"C62\">0.25</cbc:CreditedQuantity><cbc:LineExtensionAmount currencyID=\"SEK\">6700.00<",
+            ],
+        ),
+        ("corrected-upwards", &["<cbc:InvoiceTypeCode>380<", "<cac:BillingReference>"]),
+        (
+            "deduction",
+            &[
+                "<cbc:InvoicedQuantity unitCode=\"C62\">-2</cbc:InvoicedQuantity><cbc:LineExtensionAmount currencyID=\"SEK\">-2501.00<",
+                ">1250.50</cbc:PriceAmount>",
+            ],
+        ),
+        ("decimals", &[">2.125</cbc:InvoicedQuantity>", ">0.001</cbc:InvoicedQuantity>"]),
+        ("rounded-up", &["<cbc:PayableRoundingAmount currencyID=\"SEK\">0.37</cbc:PayableRoundingAmount>"]),
+        ("exempt", &["<cbc:ID>E</cbc:ID><cbc:Percent>0</cbc:Percent><cbc:TaxExemptionReason>Undantag från moms"]),
+        ("zero-rate", &["<cbc:ID>Z</cbc:ID><cbc:Percent>0</cbc:Percent><cac:TaxScheme>"]),
+        (
+            "outside-scope",
+            &[
+                "<cbc:ID>O</cbc:ID><cbc:TaxExemptionReasonCode>VATEX-EU-O</cbc:TaxExemptionReasonCode><cbc:TaxExemptionReason>Avgiften är inte",
+            ],
+        ),
+        ("several-agreements", &["<cbc:Name>Avtal</cbc:Name><cbc:Value>2026-0042</cbc:Value>", "<cbc:Value>2026-0043</cbc:Value>"]),
+        ("hostile", &["&lt;Invoice&gt;&amp;amp;]]&gt;", "<cbc:Name>Avgift</cbc:Name>"]),
+    ] {
+        let xml = plain(name);
+        for part in parts {
+            assert!(xml.contains(part), "{name}: {part} is not in {xml}");
+        }
+    }
+    for (name, absent) in [
+        ("outside-scope", "SE802555000801"),
+        ("credit-part", "cac:PaymentMeans"),
+        ("several-agreements", "cac:ContractDocumentReference"),
+        ("no-giro", "cac:PaymentMeans"),
+        ("no-f-tax", "F-skatt"),
+        ("ordinary", "PayableRoundingAmount"),
+        ("hostile", "\u{202e}"),
+    ] {
+        assert!(!plain(name).contains(absent), "{name}: {absent}");
     }
 }

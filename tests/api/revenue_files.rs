@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     app::{App, Caller, on_both},
-    checkers,
+    judges,
     lot::Lot,
     samples::{self, Samples},
 };
@@ -66,7 +66,7 @@ on_both!(a_workbook_has_sums_and_a_chart, |app| async move {
     fs::write(&file, &answer.bytes).unwrap();
 
     let last = rows.len() + 1;
-    let sheet = checkers::part(&file, "xl/worksheets/sheet1.xml");
+    let sheet = judges::part(&file, "xl/worksheets/sheet1.xml");
     assert!(sheet.contains(&format!("<f>SUM(C2:C{last})</f>")), "{sheet}");
     assert!(sheet.contains("<pane ySplit=\"1\" topLeftCell=\"A2\"") && sheet.contains("state=\"frozen\""), "{sheet}");
     for net in &rows {
@@ -74,11 +74,11 @@ on_both!(a_workbook_has_sums_and_a_chart, |app| async move {
         let number = net.trim_end_matches('0').trim_end_matches('.');
         assert!(sheet.contains(&format!("<v>{number}</v>")), "{number}");
     }
-    assert!(checkers::part(&file, "xl/styles.xml").contains("formatCode=\"#,##0.00\"") || sheet.contains("s=\""));
+    assert!(judges::part(&file, "xl/styles.xml").contains("formatCode=\"#,##0.00\"") || sheet.contains("s=\""));
 
-    let table = checkers::part(&file, "xl/worksheets/sheet2.xml");
+    let table = judges::part(&file, "xl/worksheets/sheet2.xml");
     assert!(table.contains("<f>SUM(B2:C2)</f>") && table.contains("<f>SUM(B2:B"), "{table}");
-    let chart = checkers::part(&file, "xl/charts/chart1.xml");
+    let chart = judges::part(&file, "xl/charts/chart1.xml");
     assert_eq!(chart.matches("<c:ser>").count(), 2, "{chart}");
     for part in ["Revenue by activity and year, kronor without VAT", "'By activity and year'!$A$2:$A$", "'By activity and year'!$C$2:$C$"] {
         assert!(chart.contains(part), "{part}: {chart}");

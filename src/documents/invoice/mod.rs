@@ -174,6 +174,13 @@ impl Invoice {
         agreements.all(|agreement| agreement == Some(first)).then_some(first)
     }
 
+    /// The seller's momsregistreringsnummer as the document has it: null on one that is outside the scope of VAT.
+    #[must_use]
+    pub fn vat_number(&self) -> Option<&str> {
+        let is_outside = self.rates.iter().any(|sum| sum.rate == VatRate::OutsideScope);
+        self.seller.vat_number.as_deref().filter(|_| !is_outside)
+    }
+
     /// The terms of payment in words, on one line.
     #[must_use]
     pub fn payment_terms(&self) -> String {

@@ -38,7 +38,7 @@ pub async fn render(invoice: Invoice, xml: Vec<u8>) -> Result<Pdf> {
 /// As [`render`].
 pub fn rendered(invoice: &Invoice, xml: Vec<u8>) -> Result<Pdf> {
     let view = View::of(invoice);
-    let title = format!("{} {} från {}", view.noun, invoice.number, invoice.seller.name);
+    let title = format!("{} från {}", view.named, invoice.seller.name);
     // Its name is looked for by programs, and numbers of imported history are any text of one line.
     let name: String = invoice.number.chars().map(|char| if char.is_ascii_alphanumeric() || char == '-' { char } else { '_' }).collect();
     let attachment = Attachment {
@@ -65,7 +65,8 @@ pub fn rendered(invoice: &Invoice, xml: Vec<u8>) -> Result<Pdf> {
 struct View<'i> {
     /// «Faktura» or «Kreditfaktura».
     noun: &'static str,
-    number: &'i str,
+    /// «Faktura 2026-0001».
+    named: String,
     seller: &'i Seller,
     buyer: &'i Buyer,
     /// What stands at the top, as «Fakturadatum» and «2026-12-01».
@@ -87,6 +88,7 @@ struct View<'i> {
     /// What the law wants to be said in words.
     notes: Vec<&'i str>,
     f_tax: Option<&'static str>,
+    vat_number: Option<&'i str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -113,9 +115,10 @@ impl<'i> View<'i> {
         let is_credit = *kind == InvoiceKind::CreditNote;
         let to_pay = !is_credit && *total > Money::ZERO;
         let agreement = invoice.agreement();
+        let noun = if is_credit { "Kreditfaktura" } else { "Faktura" };
         Self {
-            noun: if is_credit { "Kreditfaktura" } else { "Faktura" },
-            number,
+            noun,
+            named: format!("{noun} {number}"),
             seller,
             buyer,
             facts: facts(invoice, agreement),
@@ -135,6 +138,7 @@ impl<'i> View<'i> {
             terms: (!is_credit).then(|| invoice.payment_terms()),
             notes: invoice.rates.iter().filter_map(|sum| invoice.reason_without_vat(sum.rate)).collect(),
             f_tax: seller.f_tax.then_some(F_TAX),
+            vat_number: invoice.vat_number(),
         }
     }
 }
