@@ -8,6 +8,7 @@ pub mod expiring;
 pub mod export;
 pub mod import;
 pub mod migrate;
+pub mod payments;
 pub mod progress;
 pub mod revenue;
 pub mod schema;
@@ -73,6 +74,7 @@ enum Command {
     Migrate(migrate::Options),
     Import(import::Options),
     Export(export::Options),
+    Payments(payments::Options),
     Templates(templates::Options),
     Token(token::Options),
     Expiring(expiring::Options),
@@ -162,6 +164,7 @@ impl Command {
             Self::Migrate(options) => migrate::run(options).await,
             Self::Import(options) => import::run(options).await,
             Self::Export(options) => export::run(options).await,
+            Self::Payments(options) => payments::run(options).await,
             Self::Templates(options) => templates::run(options).await,
             Self::Token(options) => token::run(options).await,
             Self::Expiring(options) => expiring::run(options).await,

@@ -49,6 +49,7 @@ pub struct Query(
     templates::TemplateQuery,
     templates::placeholders::PlaceholderQuery,
     invoices::InvoiceQuery,
+    invoices::bank::BankPaymentQuery,
     revenue::RevenueQuery,
     audit::AuditQuery,
 );
@@ -68,6 +69,8 @@ pub struct Mutation(
     agreements::changes::AgreementMutation,
     agreements::DeadlineMutation,
     templates::changes::TemplateMutation,
+    invoices::payments::PaymentMutation,
+    invoices::bank::BankPaymentMutation,
 );
 
 /// The schema of a register, and of the network whose it is. Who asks goes with each request, as [`viewer::Viewer`] in its data.

@@ -170,36 +170,38 @@ pub struct Settlement {
     pub paid: Money,
     /// Sum of the credit notes, öre.
     pub credited: Money,
-    /// Day of the first payment.
+    /// Day since which something is paid.
     pub first_paid_on: Option<NaiveDate>,
-    /// First day on which payments and credit notes together covered it.
+    /// Day since which payments and credit notes together cover it.
     pub settled_on: Option<NaiveDate>,
-    /// First day on which credit notes alone covered it.
+    /// Day since which credit notes alone cover it.
     pub credited_on: Option<NaiveDate>,
 }
 
-/// The settlement of an invoice of `total` that was issued on `issued_on`, from the days and sums of its payments and of its
-/// issued credit notes. An invoice without anything to pay is settled when it is issued.
+/// The settlement of an invoice of `total` that was issued on `issued_on`, from the days and sums of its payments, those below nought
+/// being reversals, and of its issued credit notes. An invoice without anything to pay is settled when it is issued. What was
+/// settled by a payment that was reversed later never was.
 #[must_use]
 pub fn settlement(total: Money, issued_on: NaiveDate, payments: &[(NaiveDate, Money)], credits: &[(NaiveDate, Money)]) -> Settlement {
     let both: Vec<_> = payments.iter().chain(credits).copied().collect();
     Settlement {
         paid: payments.iter().map(|(_, amount)| *amount).sum(),
         credited: credits.iter().map(|(_, amount)| *amount).sum(),
-        first_paid_on: payments.iter().map(|(day, _)| *day).min(),
+        first_paid_on: covered_on(Money(1), payments.to_vec()),
         settled_on: if total <= Money::ZERO { Some(issued_on) } else { covered_on(total, both) },
         credited_on: if total <= Money::ZERO { None } else { covered_on(total, credits.to_vec()) },
     }
 }
 
-/// The first day on which the sums so far reach `total`.
+/// The day since which the sums so far have reached `total`; null when they don't in the end.
 fn covered_on(total: Money, mut sums: Vec<(NaiveDate, Money)>) -> Option<NaiveDate> {
     sums.sort_by_key(|(day, _)| *day);
-    let mut so_far = Money::ZERO;
-    sums.into_iter().find_map(|(day, amount)| {
+    let (mut so_far, mut since) = (Money::ZERO, None);
+    for (day, amount) in sums {
         so_far += amount;
-        (so_far >= total).then_some(day)
-    })
+        since = if so_far >= total { since.or(Some(day)) } else { None };
+    }
+    since
 }
 
 impl Settlement {

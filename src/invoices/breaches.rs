@@ -18,7 +18,7 @@ use sea_orm::{
 
 use super::{
     amounts::{self, Priced, Settlement, Share, rates_fit_together, settlement, totals},
-    payments,
+    bank, payments,
 };
 use crate::{
     database::{among, rows},
@@ -53,6 +53,7 @@ pub async fn breaches(db: &impl ConnectionTrait) -> Result<Vec<String>> {
     for kind in [InvoiceKind::Invoice, InvoiceKind::CreditNote] {
         series(db, kind, &mut found).await?;
     }
+    found.extend(bank::breaches::breaches(db).await?);
     Ok(found)
 }
 

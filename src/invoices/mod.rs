@@ -1,10 +1,13 @@
 //! Invoices and credit notes: which the viewer sees, how they are found, and what they are made of.
 
 pub mod amounts;
+pub mod bank;
+mod booking;
 pub mod breaches;
 pub mod lines;
 pub mod months;
 pub mod payments;
+pub mod reminding;
 pub mod states;
 pub mod whole;
 
