@@ -396,6 +396,36 @@ mod tests {
     }
 
     #[test]
+    fn what_a_reversed_payment_settled_never_was() {
+        let settled = |payments: &[(&str, i64)], credits: &[(&str, i64)]| {
+            let sums = |sums: &[(&str, i64)]| sums.iter().map(|(on, sum)| (day(on), Money(*sum))).collect::<Vec<_>>();
+            settlement(Money(1000), day("2026-01-01"), &sums(payments), &sums(credits))
+        };
+        let gone = settled(&[("2026-02-01", 1000), ("2026-03-01", -1000)], &[]);
+        assert_eq!(gone, Settlement::default());
+        let again = settled(&[("2026-02-01", 1000), ("2026-03-01", -1000), ("2026-04-01", 1200)], &[]);
+        assert_eq!((again.paid, again.first_paid_on, again.settled_on), (Money(1200), Some(day("2026-04-01")), Some(day("2026-04-01"))));
+        // On the same day, in whatever order.
+        let same = settled(&[("2026-02-01", 300), ("2026-03-01", -300), ("2026-03-01", 1000)], &[]);
+        assert_eq!((same.first_paid_on, same.settled_on), (Some(day("2026-03-01")), Some(day("2026-03-01"))));
+        // What is left is enough all the same.
+        let enough = settled(&[("2026-02-01", 1000), ("2026-02-02", 500), ("2026-03-01", -500)], &[]);
+        assert_eq!((enough.first_paid_on, enough.settled_on), (Some(day("2026-02-01")), Some(day("2026-02-01"))));
+        let credited = settled(&[("2026-02-01", 1000), ("2026-03-01", -1000)], &[("2026-03-15", 1000)]);
+        assert_eq!((credited.settled_on, credited.credited_on), (Some(day("2026-03-15")), Some(day("2026-03-15"))));
+    }
+
+    #[test]
+    fn a_reversal_takes_from_each_line_what_the_payment_gave() {
+        let lines = [share(33, 8), share(33, 8), share(7, 2)];
+        let parts = attribute(&[Money(50), Money(-50), Money(91)], &lines);
+        for (given, taken) in parts[0].iter().zip(&parts[1]) {
+            assert_eq!(Share { net: -given.net, vat: -given.vat }, *taken);
+        }
+        assert_eq!(parts[2], lines);
+    }
+
+    #[test]
     fn a_state_follows_from_facts_and_a_day() {
         let mut row = invoice::Model { issued_on: Some(day("2026-01-10")), due_on: Some(day("2026-02-09")), ..Default::default() };
         assert_eq!(state(&row, day("2026-01-09")), State::Draft);

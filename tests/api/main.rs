@@ -7,6 +7,7 @@ mod app;
 mod document;
 mod life_samples;
 mod lot;
+mod payment_samples;
 mod samples;
 
 // What is promised
@@ -15,6 +16,7 @@ mod activities;
 mod agreements;
 mod audit;
 mod bad_input;
+mod bank_files;
 mod cli;
 mod connections;
 mod consistency;
@@ -32,6 +34,8 @@ mod members;
 mod metrics;
 mod organisations;
 mod outages;
+mod payments;
+mod reminders;
 mod revenue;
 mod schema;
 mod search;

@@ -89,6 +89,8 @@ struct Section {
     /// Whom it is for: a bankgiro or plusgiro, as digits.
     account: String,
     payments: Vec<Pending>,
+    /// Whether a payment of it could not be read, so that its sum says nothing.
+    lacks_payments: bool,
 }
 
 /// A payment of which the day is not known yet.
@@ -159,7 +161,7 @@ impl File<'_> {
         if let Some(own) = self.giro.filter(|own| bankgiro.trim_start_matches('0') != *own && !bankgiro.is_empty()) {
             self.reading.fault(line.number, format!("is of bankgiro {account}, not of the network's own, {own}"));
         }
-        self.section = Some(Section { account: account.to_owned(), payments: Vec::new() });
+        self.section = Some(Section { account: account.to_owned(), payments: Vec::new(), lacks_payments: false });
     }
 
     fn payment(&mut self, is_deduction: bool, line: &Line<'_>) {
@@ -176,6 +178,7 @@ impl File<'_> {
         let Some(amount) = amount.filter(|amount| *amount > Money::ZERO) else {
             self.reading.fault(line.number, format!("has the amount {:?}, which must be öre above nought", line.text(38, 55)));
             // What follows belongs to it all the same.
+            section.lacks_payments = true;
             section.payments.push(Pending { incoming: Incoming::default(), serial: String::new(), is_digest: false });
             return;
         };
@@ -252,7 +255,7 @@ impl File<'_> {
         }
         let sum = section.payments.iter().try_fold(0_i64, |sum, pending| sum.checked_add(pending.incoming.amount.0));
         let stated = line.number(51, 68);
-        if stated.is_none() || stated != sum {
+        if !section.lacks_payments && (stated.is_none() || stated != sum) {
             let sum = sum.map_or_else(|| "more than an amount can hold".to_owned(), |sum| Money(sum).to_string());
             self.reading
                 .fault(line.number, format!("says that the deposit is {:?} öre, but its payments come to {sum} kronor", line.text(51, 68)));

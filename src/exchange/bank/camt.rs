@@ -214,7 +214,9 @@ impl Document {
             "Ntfctn/Ntry/Amt" => self.entry.amount = amount(),
             "Ntfctn/Ntry/NtryDtls/TxDtls" => self.entry.transactions.push(Transaction { line, ..Transaction::default() }),
             "Ntfctn/Ntry/NtryDtls/TxDtls/Amt" => self.transaction(|own| own.amount = Some(amount())),
-            "Ntfctn/Ntry/NtryDtls/TxDtls/AmtDtls/TxAmt/Amt" => self.transaction(|own| own.amount = own.amount.take().or_else(|| Some(amount()))),
+            "Ntfctn/Ntry/NtryDtls/TxDtls/AmtDtls/TxAmt/Amt" => {
+                self.transaction(|own| own.amount = own.amount.take().or_else(|| Some(amount())))
+            }
             "Ntfctn/Ntry/NtryDtls/TxDtls/RmtInf/Strd" => self.transaction(|own| own.structured.push(Structured::default())),
             "Ntfctn/Ntry/NtryDtls/TxDtls/RmtInf/Strd/RfrdDocAmt/RmtdAmt" => self.structured(|own| own.remitted = Some(amount())),
             "Ntfctn/Ntry/NtryDtls/TxDtls/RmtInf/Strd/RfrdDocAmt/CdtNoteAmt" => self.structured(|own| {

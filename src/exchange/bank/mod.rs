@@ -101,11 +101,13 @@ pub async fn import(
     let bytes = bytes_of(file)?;
     let file_name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    let (layout, reading) = read(&bytes, network, &file_name)?;
+    let (layout, mut reading) = read(&bytes, network, &file_name)?;
+    reading.faults.sort_by_key(|(line, _)| *line);
     let source = Source { file_name, file_sha256: sha256 };
     let mut faults = Faults::default();
-    for (line, reason) in &reading.faults {
-        faults.add(format!("{}:{line}:", source.file_name), reason.clone());
+    for of_line in reading.faults.chunk_by(|one, other| one.0 == other.0) {
+        let path = format!("{}:{}:", source.file_name, of_line[0].0);
+        faults.add_each(&path, of_line.iter().map(|(_, reason)| reason.clone()));
     }
     faults.finish()?;
 
@@ -155,4 +157,55 @@ fn read(bytes: &[u8], network: &Network, name: &str) -> Result<(Layout, Reading)
 /// An amount, unless it is more than an amount can hold.
 fn within_bounds(ore: i64) -> Option<Money> {
     Some(Money(ore)).filter(|amount| amount.0.abs() <= Money::MAX.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::{Rng, SeedableRng, rngs::StdRng};
+
+    use super::*;
+
+    const SAMPLES: [&[u8]; 3] = [
+        include_bytes!("../../../tests/api/bank/bgmax.txt"),
+        include_bytes!("../../../tests/api/bank/camt054_02.xml"),
+        include_bytes!("../../../tests/api/bank/camt054_08.xml"),
+    ];
+
+    #[test]
+    fn the_samples_are_read_without_a_fault() {
+        for (sample, payments) in SAMPLES.iter().zip([6, 4, 1]) {
+            let (_, reading) = read(sample, &Network::default(), "x").unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!((reading.payments.len(), reading.faults), (payments, Vec::new()));
+        }
+    }
+
+    #[test]
+    fn what_is_spoiled_is_a_fault_and_never_a_panic() {
+        let mut random = StdRng::seed_from_u64(1);
+        for round in 0..6000 {
+            let mut bytes = SAMPLES[round % SAMPLES.len()].to_vec();
+            for _ in 0..random.random_range(1..4) {
+                let place = random.random_range(0..bytes.len());
+                match random.random_range(0..4) {
+                    0 => bytes[place] = random.random(),
+                    1 => drop(bytes.remove(place)),
+                    2 => bytes.truncate(place.max(30)),
+                    _ => bytes.insert(place, b"0<>&9 \n"[random.random_range(0..7)]),
+                }
+            }
+            if let Ok((_, reading)) = read(&bytes, &Network::default(), "x") {
+                let sum: i64 = reading.payments.iter().map(|payment| payment.amount.0.abs()).sum();
+                assert!(!reading.faults.is_empty() || sum > 0 || reading.passed_over > 0);
+            }
+        }
+    }
+
+    #[test]
+    fn every_payment_has_a_reference_of_its_own() {
+        for sample in SAMPLES {
+            let (_, reading) = read(sample, &Network::default(), "x").unwrap_or_else(|error| panic!("{error}"));
+            let references: std::collections::BTreeSet<_> = reading.payments.iter().map(|payment| &payment.bank_reference).collect();
+            assert_eq!(references.len(), reading.payments.len());
+        }
+    }
 }
