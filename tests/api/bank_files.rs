@@ -9,6 +9,7 @@ use samregister::{
     error::Error,
     exchange::bank::{self, Report},
 };
+use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
 use crate::{
@@ -311,6 +312,8 @@ on_both!(a_bad_file_names_every_bad_line_and_changes_nothing, |app| async move {
         (latin(&text.replacen("26G", "XXG", 1)), "does not begin with a transaction code"),
         (latin(&text.replacen("26Konsult AB", &format!("26{}", "x".repeat(90)), 1)), "80 is the most"),
         (latin(&text.replace("2026111900075", "2026112200075")), "which is in the future"),
+        (latin(&text.replacen("26Konsult", "26Kon\u{0}ult", 1)), "has control characters"),
+        (CAMT_02.replace("Okänd", "\u{0}").into_bytes(), "has control characters"),
         (Vec::new(), "is neither BgMax"),
         (b"PK\x03\x04".to_vec(), "is neither BgMax"),
         (CAMT_02.replace("<Sum>1411.00", "<Sum>1412.00").into_bytes(), "its credit entries come to \"1412.00\", but they come to 1411.00"),
@@ -536,4 +539,32 @@ on_both!(nobody_else_sees_what_the_bank_told, |app| async move {
     // Its own invoice tells it of the payment, and of nothing else.
     let own = app.member(&gavle).query("{ invoice(by: { number: \"1002\" }) { payments { amount reference } } }").await;
     assert_eq!(own["invoice"]["payments"][0]["amount"], "800.00");
+});
+
+on_both!(a_page_takes_the_same_statements_however_long_it_is, |app| async move {
+    app.import(&LEDGER).await;
+    import(&app, "bg.txt", BGMAX).await;
+    let mut made = Vec::new();
+    for first in [1, 6] {
+        app.statements();
+        let document = format!(
+            "{{ bankPayments(first: {first}, filter: {{ matched: true }}) {{ totalCount nodes {{ amount matches {{ payment {{ amount }} invoice {{ number buyer {{ ... on Member {{ name }} ... on Organisation {{ name }} }} }} }} }} }} }}"
+        );
+        app.board().query(&document).await.data();
+        made.push(app.statements().len());
+    }
+    assert!(made[0] <= 6 && made[1] <= 6, "{made:?}");
+    app.board().query("{ bankPayments { nodes { id amount } } }").await.data();
+    let statements = app.statements();
+    assert!(statements.len() == 1 && !statements[0].contains("payer_name"), "{statements:?}");
+    // Those that wait are few among many, and found by an index of their own.
+    if app.url().starts_with("sqlite:") {
+        app.board().query("{ bankPayments(filter: { matched: false, setAside: false }) { nodes { id } } }").await.data();
+        let sql = app.statements().pop().unwrap();
+        let plan = sea_orm::Statement::from_sql_and_values(app.db.backend(), format!("EXPLAIN QUERY PLAN {sql}"), [25.into()]);
+        let plan: Vec<String> =
+            app.db.read().query_all_raw(plan).await.unwrap().iter().map(|row| row.try_get_by_index(3).unwrap()).collect();
+        assert!(plan.iter().any(|line| line.contains("bank_payment__waiting")), "{plan:?}: {sql}");
+        assert!(plan.iter().all(|line| !line.contains("TEMP B-TREE")), "{plan:?}: {sql}");
+    }
 });

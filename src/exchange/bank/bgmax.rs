@@ -31,13 +31,29 @@ pub(super) fn read(bytes: &[u8], giro: Option<&str>) -> Reading {
     file.reading
 }
 
-/// A line as text: ISO 8859-1, in which every byte is a letter, unless some program has made UTF-8 of it.
+/// A line as text: ISO 8859-1, in which every byte is a letter, unless some program has made UTF-8 of it. Where ISO 8859-1 has control
+/// signs stand the letters of the older CP850, which some banks still write.
 fn decoded(bytes: &[u8]) -> String {
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text.to_owned(),
-        Err(_) => bytes.iter().map(|byte| char::from(*byte)).collect(),
+        Err(_) => bytes.iter().map(|byte| letter(*byte)).collect(),
     };
     text.trim_end().to_owned()
+}
+
+fn letter(byte: u8) -> char {
+    match byte {
+        0x81 => 'ü',
+        0x82 => 'é',
+        0x84 => 'ä',
+        0x86 => 'å',
+        0x8e => 'Ä',
+        0x8f => 'Å',
+        0x94 => 'ö',
+        0x99 => 'Ö',
+        0x80..=0x9f => char::REPLACEMENT_CHARACTER,
+        other => char::from(other),
+    }
 }
 
 /// A line with its columns.
@@ -107,7 +123,9 @@ impl File<'_> {
         let columns: Vec<char> = text.chars().collect();
         let line = Line { number, columns: &columns };
         let code = line.text(1, 2);
-        if code.len() != 2 || !code.bytes().all(|byte| byte.is_ascii_digit()) {
+        if columns.iter().any(|char| char.is_control() && *char != '\t') {
+            self.reading.fault(number, "has control characters");
+        } else if code.len() != 2 || !code.bytes().all(|byte| byte.is_ascii_digit()) {
             self.reading.fault(number, "does not begin with a transaction code of two digits");
         } else if columns.len() > WIDTH {
             self.reading.fault(number, format!("is {} columns long, where {WIDTH} is the most", columns.len()));
@@ -304,4 +322,17 @@ impl File<'_> {
 pub(super) fn org_number(digits: &str) -> Option<String> {
     let (front, back) = digits.split_at_checked(6)?;
     format!("{front}-{back}").parse::<OrgNumber>().ok().map(|number| number.as_str().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_are_read_in_whatever_way_the_bank_writes_them() {
+        for bytes in ["26Åsa Öhr".as_bytes(), b"26\xc5sa \xd6hr", b"26\x8fsa \x99hr"] {
+            assert_eq!(decoded(bytes), "26Åsa Öhr");
+        }
+        assert_eq!(decoded(b"26\x9d  "), "26\u{fffd}");
+    }
 }

@@ -185,6 +185,9 @@ impl Document {
     }
 
     fn add(&mut self, text: &str) -> Refused {
+        if text.chars().any(|char| char.is_control() && !char.is_whitespace()) {
+            return Err("has control characters".into());
+        }
         self.text.push_str(text);
         if self.text.len() > TEXT { Err(format!("has more than {TEXT} bytes of text in one element")) } else { Ok(()) }
     }
