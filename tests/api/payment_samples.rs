@@ -1,6 +1,6 @@
 //! A small ledger that payments come in on, and how tests ask about it.
 
-use samregister::revenue;
+use samregister::{auth::viewer::Viewer, config::Network, exchange::bank, revenue};
 use serde_json::{Value, json};
 
 use crate::app::{Answer, App};
@@ -94,4 +94,47 @@ pub async fn came_in(app: &App, from: &str, to: &str) -> Vec<(String, String)> {
     let mut rows: Vec<_> = answer["revenue"]["rows"].as_array().unwrap().iter().map(row).collect();
     rows.sort();
     rows
+}
+
+/// A payment of a krona that the bank told of and that waits for somebody.
+pub async fn bank_payment(app: &App, payer: &str, serial: usize) -> String {
+    let ore = 100;
+    let lines = [
+        "01BGMAX               0120261120173035010331P".to_owned(),
+        "050050501055          SEK".to_owned(),
+        format!("200000000000{:25}{ore:018}11{serial:012}0", ""),
+        format!("26{payer}"),
+        format!("15{:035}20261120{serial:05}{ore:018}SEK00000001", 0),
+        "7000000001000000000000000000000001".to_owned(),
+    ];
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), lines.join("\n")).unwrap();
+    let viewer = Viewer::operator("payments import");
+    bank::import(&app.db, &viewer, &Network::default(), file.path(), false, &mut |_, _| {}).await.unwrap();
+    let document = "{ bankPayments(first: 200) { nodes { id bankReference } } }";
+    let nodes = app.office().query(document).await["bankPayments"]["nodes"].as_array().unwrap().clone();
+    let own = format!("BG 50501055 20261120 {serial:05} {serial}");
+    nodes.iter().find(|node| node["bankReference"] == own).unwrap()["id"].as_str().unwrap().to_owned()
+}
+
+/// A good input of each deed on what comes in, for an invoice that is overdue; each turn's is another.
+pub async fn input(app: &App, invoice: &str, name: &str, turn: usize) -> Value {
+    let payment = |reference: &str| json!({ "invoice": invoice, "receivedOn": "2026-11-01", "amount": "1.00", "reference": reference });
+    match name {
+        "paymentRecord" => payment(&format!("B{turn}")),
+        "paymentReverse" => {
+            let reference = format!("R{turn}");
+            let recorded = app.office().does("paymentRecord", "payments { id reference }", payment(&reference)).await;
+            let payments = recorded["paymentRecord"]["payments"].as_array().unwrap().clone();
+            json!({ "payment": payments.iter().find(|payment| payment["reference"] == reference).unwrap()["id"], "reason": "Fel" })
+        }
+        "invoiceRemind" => json!({ "invoice": invoice, "sentOn": format!("2026-08-{}", 10 + turn) }),
+        "bankPaymentMatch" => json!({ "payment": bank_payment(app, "Betalare", 10 + turn).await, "invoice": invoice }),
+        "bankPaymentSetAside" => json!({ "payment": bank_payment(app, "Betalare", 40 + turn).await, "reason": "Annat" }),
+        _ => {
+            let payment = bank_payment(app, "Betalare", 70 + turn).await;
+            app.office().does("bankPaymentSetAside", "id", json!({ "payment": payment, "reason": "Annat" })).await.data();
+            json!({ "payment": payment })
+        }
+    }
 }

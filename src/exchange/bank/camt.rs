@@ -216,13 +216,11 @@ impl Document {
             "Ntfctn/Ntry" => self.entry = Entry { line, ..Entry::default() },
             "Ntfctn/Ntry/Amt" => self.entry.amount = amount(),
             "Ntfctn/Ntry/NtryDtls/TxDtls" => self.entry.transactions.push(Transaction { line, ..Transaction::default() }),
-            "Ntfctn/Ntry/NtryDtls/TxDtls/Amt" => self.transaction(|own| own.amount = Some(amount())),
-            "Ntfctn/Ntry/NtryDtls/TxDtls/AmtDtls/TxAmt/Amt" => {
-                self.transaction(|own| own.amount = own.amount.take().or_else(|| Some(amount())))
-            }
-            "Ntfctn/Ntry/NtryDtls/TxDtls/RmtInf/Strd" => self.transaction(|own| own.structured.push(Structured::default())),
-            "Ntfctn/Ntry/NtryDtls/TxDtls/RmtInf/Strd/RfrdDocAmt/RmtdAmt" => self.structured(|own| own.remitted = Some(amount())),
-            "Ntfctn/Ntry/NtryDtls/TxDtls/RmtInf/Strd/RfrdDocAmt/CdtNoteAmt" => self.structured(|own| {
+            "Ntfctn/Ntry/NtryDtls/TxDtls/Amt" => self.last(|own| own.amount = Some(amount())),
+            "Ntfctn/Ntry/NtryDtls/TxDtls/AmtDtls/TxAmt/Amt" => self.last(|own| own.amount = own.amount.take().or_else(|| Some(amount()))),
+            "Ntfctn/Ntry/NtryDtls/TxDtls/RmtInf/Strd" => self.last(|own| own.structured.push(Structured::default())),
+            "Ntfctn/Ntry/NtryDtls/TxDtls/RmtInf/Strd/RfrdDocAmt/RmtdAmt" => self.last_structured(|own| own.remitted = Some(amount())),
+            "Ntfctn/Ntry/NtryDtls/TxDtls/RmtInf/Strd/RfrdDocAmt/CdtNoteAmt" => self.last_structured(|own| {
                 own.remitted = Some(amount());
                 own.credited = true;
             }),
@@ -236,14 +234,14 @@ impl Document {
         self.path.strip_prefix(ROOT).and_then(|rest| rest.strip_prefix('/')).unwrap_or_default()
     }
 
-    fn transaction(&mut self, change: impl FnOnce(&mut Transaction)) {
+    fn last(&mut self, change: impl FnOnce(&mut Transaction)) {
         if let Some(own) = self.entry.transactions.last_mut() {
             change(own);
         }
     }
 
-    fn structured(&mut self, change: impl FnOnce(&mut Structured)) {
-        self.transaction(|own| {
+    fn last_structured(&mut self, change: impl FnOnce(&mut Structured)) {
+        self.last(|own| {
             if let Some(own) = own.structured.last_mut() {
                 change(own)
             }
@@ -311,27 +309,27 @@ impl Document {
 
     fn of_transaction(&mut self, path: &str, text: String) {
         match path {
-            "Refs/AcctSvcrRef" => self.transaction(|own| own.references.0[0] = Some(text)),
-            "Refs/TxId" => self.transaction(|own| own.references.0[1] = Some(text)),
-            "Refs/InstrId" => self.transaction(|own| own.references.0[2] = Some(text)),
-            "Refs/EndToEndId" => self.transaction(|own| own.end_to_end = Some(text)),
-            "Amt" | "AmtDtls/TxAmt/Amt" => self.transaction(|own| {
+            "Refs/AcctSvcrRef" => self.last(|own| own.references.0[0] = Some(text)),
+            "Refs/TxId" => self.last(|own| own.references.0[1] = Some(text)),
+            "Refs/InstrId" => self.last(|own| own.references.0[2] = Some(text)),
+            "Refs/EndToEndId" => self.last(|own| own.end_to_end = Some(text)),
+            "Amt" | "AmtDtls/TxAmt/Amt" => self.last(|own| {
                 if let Some(amount) = own.amount.as_mut().filter(|amount| amount.text.is_empty()) {
                     amount.text = text;
                 }
             }),
-            "RmtInf/Ustrd" => self.transaction(|own| own.message.push(text)),
-            "RmtInf/Strd/CdtrRefInf/Ref" => self.structured(|own| own.reference = Some(text)),
-            "RmtInf/Strd/RfrdDocInf/Nb" => self.structured(|own| own.document = Some(text)),
-            "RmtInf/Strd/AddtlRmtInf" => self.transaction(|own| own.message.push(text)),
-            "RmtInf/Strd/RfrdDocAmt/RmtdAmt" | "RmtInf/Strd/RfrdDocAmt/CdtNoteAmt" => self.structured(|own| {
+            "RmtInf/Ustrd" => self.last(|own| own.message.push(text)),
+            "RmtInf/Strd/CdtrRefInf/Ref" => self.last_structured(|own| own.reference = Some(text)),
+            "RmtInf/Strd/RfrdDocInf/Nb" => self.last_structured(|own| own.document = Some(text)),
+            "RmtInf/Strd/AddtlRmtInf" => self.last(|own| own.message.push(text)),
+            "RmtInf/Strd/RfrdDocAmt/RmtdAmt" | "RmtInf/Strd/RfrdDocAmt/CdtNoteAmt" => self.last_structured(|own| {
                 if let Some(amount) = &mut own.remitted {
                     amount.text = text;
                 }
             }),
             // Later versions have a level more.
-            "RltdPties/Dbtr/Nm" | "RltdPties/Dbtr/Pty/Nm" => self.transaction(|own| own.payer_name = Some(text)),
-            "RltdPties/Dbtr/Id/OrgId/Othr/Id" | "RltdPties/Dbtr/Pty/Id/OrgId/Othr/Id" => self.transaction(|own| {
+            "RltdPties/Dbtr/Nm" | "RltdPties/Dbtr/Pty/Nm" => self.last(|own| own.payer_name = Some(text)),
+            "RltdPties/Dbtr/Id/OrgId/Othr/Id" | "RltdPties/Dbtr/Pty/Id/OrgId/Othr/Id" => self.last(|own| {
                 let digits: String = text.chars().filter(|char| *char != '-').collect();
                 own.payer_org_number = org_number(digits.strip_prefix("00").filter(|rest| rest.len() == 10).unwrap_or(&digits));
             }),
