@@ -81,4 +81,6 @@ id! {
     PaymentId,
     /// A reminder's.
     ReminderId,
+    /// A bank payment's.
+    BankPaymentId,
 }

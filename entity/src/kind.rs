@@ -259,6 +259,31 @@ kind! {
         Agreement = "AGREEMENT",
         /// An invoice, with its lines and payments.
         Invoice = "INVOICE",
+        /// A payment as a file of the bank tells of it.
+        BankPayment = "BANK_PAYMENT",
+    }
+
+    /// What was found out about a payment of a bank's file when it came in.
+    BankFinding {
+        /// Its OCR reference is that of one invoice.
+        #[default]
+        Ocr = "OCR",
+        /// Its text names one invoice, of which exactly this sum was to be paid.
+        Number = "NUMBER",
+        /// It has several references, each that of an invoice, and the sums come out.
+        References = "REFERENCES",
+        /// It says nothing that could name an invoice.
+        NoReference = "NO_REFERENCE",
+        /// What it says is no invoice's reference or number.
+        UnknownReference = "UNKNOWN_REFERENCE",
+        /// What it says may mean one invoice or another.
+        Ambiguous = "AMBIGUOUS",
+        /// It names invoices, but the sums don't come out.
+        AmountDiffers = "AMOUNT_DIFFERS",
+        /// It names an invoice that was issued after it came.
+        BeforeIssue = "BEFORE_ISSUE",
+        /// The bank took money back, or gave back money that was paid out: no payment of an invoice.
+        NotIncoming = "NOT_INCOMING",
     }
 }
 

@@ -17,6 +17,8 @@ pub mod agreement_document;
 pub mod agreement_parameters;
 pub mod allocation;
 pub mod audit_entry;
+pub mod bank_payment;
+pub mod bank_payment_part;
 pub mod contact;
 pub mod contact_area;
 pub mod cost;

@@ -1,4 +1,4 @@
-//! A payment of an invoice.
+//! A payment of an invoice, or the reversal of one.
 
 use chrono::NaiveDate;
 use sea_orm::entity::prelude::*;
@@ -10,7 +10,7 @@ use crate::{
     sparse::sparse,
 };
 
-/// A payment of an invoice.
+/// A payment of an invoice, or the reversal of one (rättelse): a payment is never removed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
 #[sea_orm(table_name = "payment")]
 pub struct Model {
@@ -19,12 +19,16 @@ pub struct Model {
     pub id: PaymentId,
     /// The invoice.
     pub invoice_id: InvoiceId,
-    /// Day in the bank.
+    /// Day in the bank; of a reversal, the day that it counts from.
     pub received_on: NaiveDate,
-    /// Öre.
+    /// Öre; above nought, and of a reversal below nought: all of what it reverses.
     pub amount: Money,
     /// The bank's own reference: the same one twice is the same payment.
     pub reference: String,
+    /// The payment that this one reverses; null: this is a payment.
+    pub reverses_id: Option<PaymentId>,
+    /// Why it was reversed; null: this is a payment.
+    pub reason: Option<String>,
 }
 
 /// No relations are declared: rules join by what the caller asked for.
@@ -33,4 +37,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(id: Id, invoice_id: InvoiceId, received_on: ReceivedOn, amount: Amount, reference: Reference);
+sparse!(id: Id, invoice_id: InvoiceId, received_on: ReceivedOn, amount: Amount, reference: Reference, reverses_id: ReversesId, reason: Reason);

@@ -10,6 +10,7 @@ pub mod import;
 mod invoice_run;
 mod invoices;
 pub mod migrate;
+pub mod payments;
 pub mod progress;
 pub mod revenue;
 pub mod schema;
@@ -76,6 +77,7 @@ enum Command {
     Migrate(migrate::Options),
     Import(import::Options),
     Export(export::Options),
+    Payments(payments::Options),
     Templates(templates::Options),
     Token(token::Options),
     Expiring(expiring::Options),
@@ -168,6 +170,7 @@ impl Command {
             Self::Migrate(options) => migrate::run(options).await,
             Self::Import(options) => import::run(options).await,
             Self::Export(options) => export::run(options).await,
+            Self::Payments(options) => payments::run(options).await,
             Self::Templates(options) => templates::run(options).await,
             Self::Token(options) => token::run(options).await,
             Self::Expiring(options) => expiring::run(options).await,

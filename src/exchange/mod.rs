@@ -7,6 +7,7 @@
 //!
 //! Each part's file here holds both ways of its CSV files: how a row becomes a row of the register, and back.
 
+pub mod bank;
 pub mod export;
 pub mod import;
 
@@ -167,6 +168,7 @@ impl File {
             Self::Agreements => &["withdrawn_on", "termination_reason", "replaces", "parameters"],
             Self::Invoices => &["ocr", "rounding"],
             Self::InvoiceLines => &["account"],
+            Self::Payments => &["reverses", "reason"],
             _ => &[],
         }
     }

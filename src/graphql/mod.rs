@@ -50,6 +50,7 @@ pub struct Query(
     templates::placeholders::PlaceholderQuery,
     invoices::InvoiceQuery,
     invoices::InvoiceRunQuery,
+    invoices::bank::BankPaymentQuery,
     revenue::RevenueQuery,
     audit::AuditQuery,
 );
@@ -70,6 +71,8 @@ pub struct Mutation(
     agreements::DeadlineMutation,
     invoices::changes::InvoiceMutation,
     templates::changes::TemplateMutation,
+    invoices::payments::PaymentMutation,
+    invoices::bank::BankPaymentMutation,
 );
 
 /// The schema of a register, and of the network whose it is. Who asks goes with each request, as [`viewer::Viewer`] in its data.

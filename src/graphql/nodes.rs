@@ -12,7 +12,7 @@ use super::{
     audit::{self, AuditEntry},
     contacts::{Contact, ContactArea},
     database,
-    invoices::Invoice,
+    invoices::{Invoice, bank::BankPayment},
     loaders::{Handle, grouped},
     members::Member,
     organisations::Organisation,
@@ -52,6 +52,8 @@ pub enum Node {
     TemplateVersion(AgreementTemplateVersion),
     /// An invoice.
     Invoice(Invoice),
+    /// A payment as the bank's file tells of it.
+    BankPayment(BankPayment),
     /// An entry of the audit trail.
     AuditEntry(AuditEntry),
 }
@@ -104,6 +106,9 @@ async fn of_noun(ctx: &Context<'_>, noun: &str, ids: &[Uuid]) -> Result<Vec<(Uui
             nodes(rows, |row| row.id.0, Node::TemplateVersion)
         }
         "invoice" => nodes(invoices::by_ids(db, viewer, &typed(ids), &every::<Invoice>()).await?, |row| row.id.0, Node::Invoice),
+        "bank_payment" => {
+            nodes(invoices::bank::by_ids(db, viewer, &typed(ids), &every::<BankPayment>()).await?, |row| row.id.0, Node::BankPayment)
+        }
         "audit_entry" => nodes(audit::by_ids(ctx, ids).await?, |row| audit::id_of(row.revision), Node::AuditEntry),
         _ => Vec::new(),
     })

@@ -170,36 +170,38 @@ pub struct Settlement {
     pub paid: Money,
     /// Sum of the credit notes, öre.
     pub credited: Money,
-    /// Day of the first payment.
+    /// Day since which something is paid.
     pub first_paid_on: Option<NaiveDate>,
-    /// First day on which payments and credit notes together covered it.
+    /// Day since which payments and credit notes together cover it.
     pub settled_on: Option<NaiveDate>,
-    /// First day on which credit notes alone covered it.
+    /// Day since which credit notes alone cover it.
     pub credited_on: Option<NaiveDate>,
 }
 
-/// The settlement of an invoice of `total` that was issued on `issued_on`, from the days and sums of its payments and of its
-/// issued credit notes. An invoice without anything to pay is settled when it is issued.
+/// The settlement of an invoice of `total` that was issued on `issued_on`, from the days and sums of its payments, those below nought
+/// being reversals, and of its issued credit notes. An invoice without anything to pay is settled when it is issued. What was
+/// settled by a payment that was reversed later never was.
 #[must_use]
 pub fn settlement(total: Money, issued_on: NaiveDate, payments: &[(NaiveDate, Money)], credits: &[(NaiveDate, Money)]) -> Settlement {
     let both: Vec<_> = payments.iter().chain(credits).copied().collect();
     Settlement {
         paid: payments.iter().map(|(_, amount)| *amount).sum(),
         credited: credits.iter().map(|(_, amount)| *amount).sum(),
-        first_paid_on: payments.iter().map(|(day, _)| *day).min(),
+        first_paid_on: covered_on(Money(1), payments.to_vec()),
         settled_on: if total <= Money::ZERO { Some(issued_on) } else { covered_on(total, both) },
         credited_on: if total <= Money::ZERO { None } else { covered_on(total, credits.to_vec()) },
     }
 }
 
-/// The first day on which the sums so far reach `total`.
+/// The day since which the sums so far have reached `total`; null when they don't in the end.
 fn covered_on(total: Money, mut sums: Vec<(NaiveDate, Money)>) -> Option<NaiveDate> {
     sums.sort_by_key(|(day, _)| *day);
-    let mut so_far = Money::ZERO;
-    sums.into_iter().find_map(|(day, amount)| {
+    let (mut so_far, mut since) = (Money::ZERO, None);
+    for (day, amount) in sums {
         so_far += amount;
-        (so_far >= total).then_some(day)
-    })
+        since = if so_far >= total { since.or(Some(day)) } else { None };
+    }
+    since
 }
 
 impl Settlement {
@@ -391,6 +393,36 @@ mod tests {
         let all = settlement(Money(1000), issued_on, &payments, &[(day("2026-04-01"), Money(1000))]);
         assert_eq!((all.settled_on, all.credited_on), (Some(day("2026-04-01")), Some(day("2026-04-01"))));
         assert_eq!(settlement(Money::ZERO, issued_on, &[], &[]).settled_on, Some(issued_on));
+    }
+
+    #[test]
+    fn what_a_reversed_payment_settled_never_was() {
+        let settled = |payments: &[(&str, i64)], credits: &[(&str, i64)]| {
+            let sums = |sums: &[(&str, i64)]| sums.iter().map(|(on, sum)| (day(on), Money(*sum))).collect::<Vec<_>>();
+            settlement(Money(1000), day("2026-01-01"), &sums(payments), &sums(credits))
+        };
+        let gone = settled(&[("2026-02-01", 1000), ("2026-03-01", -1000)], &[]);
+        assert_eq!(gone, Settlement::default());
+        let again = settled(&[("2026-02-01", 1000), ("2026-03-01", -1000), ("2026-04-01", 1200)], &[]);
+        assert_eq!((again.paid, again.first_paid_on, again.settled_on), (Money(1200), Some(day("2026-04-01")), Some(day("2026-04-01"))));
+        // On the same day, in whatever order.
+        let same = settled(&[("2026-02-01", 300), ("2026-03-01", -300), ("2026-03-01", 1000)], &[]);
+        assert_eq!((same.first_paid_on, same.settled_on), (Some(day("2026-03-01")), Some(day("2026-03-01"))));
+        // What is left is enough all the same.
+        let enough = settled(&[("2026-02-01", 1000), ("2026-02-02", 500), ("2026-03-01", -500)], &[]);
+        assert_eq!((enough.first_paid_on, enough.settled_on), (Some(day("2026-02-01")), Some(day("2026-02-01"))));
+        let credited = settled(&[("2026-02-01", 1000), ("2026-03-01", -1000)], &[("2026-03-15", 1000)]);
+        assert_eq!((credited.settled_on, credited.credited_on), (Some(day("2026-03-15")), Some(day("2026-03-15"))));
+    }
+
+    #[test]
+    fn a_reversal_takes_from_each_line_what_the_payment_gave() {
+        let lines = [share(33, 8), share(33, 8), share(7, 2)];
+        let parts = attribute(&[Money(50), Money(-50), Money(91)], &lines);
+        for (given, taken) in parts[0].iter().zip(&parts[1]) {
+            assert_eq!(Share { net: -given.net, vat: -given.vat }, *taken);
+        }
+        assert_eq!(parts[2], lines);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use sea_orm::{
 
 use super::{
     amounts::{self, Priced, Settlement, Share, rates_fit_together, settlement, totals},
-    crediting,
+    bank, crediting,
     numbers::Series,
     payments,
     whole::{self, Whole},
@@ -56,6 +56,7 @@ pub async fn breaches(db: &impl ConnectionTrait) -> Result<Vec<String>> {
     for kind in [InvoiceKind::Invoice, InvoiceKind::CreditNote] {
         series(db, kind, &mut found).await?;
     }
+    found.extend(bank::breaches::breaches(db).await?);
     Ok(found)
 }
 

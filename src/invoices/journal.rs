@@ -155,7 +155,7 @@ impl Books {
             let documents: Vec<invoice::Model> = self.of(&columns, C::Id, &paid).await?;
             let documents: HashMap<InvoiceId, String> = documents.iter().map(|row| (row.id, self.text(row))).collect();
             for payment in payments {
-                let payment::Model { id, invoice_id, received_on, amount, reference } = payment;
+                let payment::Model { id, invoice_id, received_on, amount, reference, reverses_id: _, reason: _ } = payment;
                 let of = documents.get(&invoice_id).map_or("", String::as_str);
                 let booked = |account: u16, amount| Transaction { account: account.into(), project: None, amount };
                 let transactions = vec![booked(self.accounts.bank, amount), booked(self.accounts.receivables, -amount)];

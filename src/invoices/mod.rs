@@ -1,6 +1,8 @@
 //! Invoices and credit notes: which the viewer sees, how they are found, and what they are made of.
 
 pub mod amounts;
+pub mod bank;
+mod booking;
 pub mod breaches;
 pub mod charges;
 pub mod crediting;
@@ -13,6 +15,7 @@ pub mod months;
 mod numbers;
 pub mod parties;
 pub mod payments;
+pub mod reminding;
 pub mod run;
 pub mod states;
 pub mod whole;

@@ -1,13 +1,179 @@
 //! What has come in on invoices, and the reminders of what has not.
 
-use ::entity::{id::InvoiceId, payment, reminder};
-use chrono::NaiveDate;
-use sea_orm::{EntityTrait, QueryFilter, QueryOrder, sea_query::Expr};
+use std::collections::BTreeSet;
 
-use crate::{
-    database::{Database, among},
-    error::Result,
+use ::entity::{
+    bank_payment_part,
+    id::{InvoiceId, PaymentId},
+    kind::SubjectKind,
+    money::Money,
+    payment, reminder,
 };
+use chrono::NaiveDate;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, sea_query::Expr};
+
+use super::{
+    bank,
+    booking::{Booking, Obstacle},
+};
+use crate::{
+    audit::{self, Change},
+    auth::viewer::{Deed, Viewer},
+    database::{Database, among},
+    error::{Error, Faults, LINE, Result},
+};
+
+/// What the reference of a reversal has after that of the payment, in the members' own language: they see it too.
+const REVERSED: &str = " (återförd)";
+/// The longest reference of a payment, in characters, so that its reversal's is a line too.
+const LONGEST: usize = LINE - 20;
+
+/// A payment to be recorded.
+#[derive(Clone, Debug, Default)]
+pub struct NewPayment {
+    /// The invoice.
+    pub invoice: InvoiceId,
+    /// Day in the bank.
+    pub received_on: NaiveDate,
+    /// What came in.
+    pub amount: Money,
+    /// The bank's own reference.
+    pub reference: String,
+}
+
+/// Records a payment of an invoice, whole, in part or beyond what was to be paid. The same reference on the same invoice is the same
+/// payment: again, it changes nothing. `faults` are those that reading the input has found already.
+///
+/// # Errors
+/// FORBIDDEN unless the viewer keeps the invoices, INVALID naming every bad field, also for a draft or a credit note, NOT_FOUND, CONFLICT
+/// `PAYMENT_DIFFERS` or `PAYMENT_REVERSED`.
+pub async fn record(db: &Database, viewer: &Viewer, new: NewPayment, mut faults: Faults) -> Result<()> {
+    viewer.require(Deed::KeepInvoices)?;
+    faults.expect(new.amount > Money::ZERO, "input.amount", "must be above nought");
+    faults.expect(new.received_on <= db.clock.today(), "input.receivedOn", "must not be in the future");
+    let reference = faults.text("input.reference", &new.reference, LONGEST);
+
+    let mut change = audit::begin(db, viewer, "paymentRecord").await?;
+    let mut booking = Booking::open(&change, BTreeSet::from([new.invoice])).await?;
+    let Some(invoice) = booking.invoice(new.invoice) else {
+        faults.finish()?;
+        return Err(Error::NotFound("there is no such invoice".into()));
+    };
+    let same = invoice.payments.iter().find(|payment| payment.reference == reference).cloned();
+    // The same again adds nothing to what has come in.
+    let added = if same.is_some() { Money::ZERO } else { new.amount };
+    refuse(&booking.obstacles(new.invoice, new.received_on, added), "input.receivedOn", &mut faults);
+    let (name, payments) = (invoice.name(), invoice.payments.clone());
+    faults.finish()?;
+    if let Some(same) = same {
+        if (same.received_on, same.amount) != (new.received_on, new.amount) {
+            let words = format!(
+                "{name} has a payment {reference:?} of {} on {} already, and the same reference is the same payment",
+                same.amount, same.received_on
+            );
+            return Err(Error::conflict("PAYMENT_DIFFERS", words));
+        }
+        if payments.iter().any(|payment| payment.reverses_id == Some(same.id)) {
+            let words = format!(
+                "the payment {reference:?} of {name} was reversed; if it came in again after all, record it with a reference of its own"
+            );
+            return Err(Error::conflict("PAYMENT_REVERSED", words));
+        }
+        return change.undo().await;
+    }
+    booking.add(payment::Model {
+        id: PaymentId::new(),
+        invoice_id: new.invoice,
+        received_on: new.received_on,
+        amount: new.amount,
+        reference,
+        ..payment::Model::default()
+    });
+    booking.close(&mut change).await?;
+    change.commit().await
+}
+
+/// Notes what hinders a payment; its day is read from the field `day`.
+pub(super) fn refuse(obstacles: &[Obstacle], day: &str, faults: &mut Faults) {
+    for obstacle in obstacles {
+        match obstacle {
+            Obstacle::CreditNote => faults.add("input.invoice", "must be an invoice: a credit note is never paid"),
+            Obstacle::Draft => faults.add("input.invoice", "must be issued: a draft can't be paid"),
+            Obstacle::IssuedOn(issued_on) => faults.add(day, format!("must not be before {issued_on}, when the invoice was issued")),
+            Obstacle::TooMuch => {
+                faults.add("input.amount", format!("makes the invoice's payments come to more than {} kronor", Money::MAX))
+            }
+        }
+    }
+}
+
+/// A payment to be reversed.
+#[derive(Clone, Debug, Default)]
+pub struct Reversal {
+    /// The payment.
+    pub payment: PaymentId,
+    /// The day that it counts from; null: today.
+    pub reversed_on: Option<NaiveDate>,
+    /// Why.
+    pub reason: String,
+}
+
+/// Takes a payment back that was booked wrongly or that the bank took back: by a payment of the same sum below nought, on a day of its
+/// own, so that what was reported of earlier days stays true. A payment of the bank's files is then there to be matched again.
+/// Answers its invoice.
+///
+/// # Errors
+/// FORBIDDEN unless the viewer keeps the invoices, INVALID naming every bad field, NOT_FOUND, CONFLICT `PAYMENT_REVERSED` or `IS_REVERSAL`.
+pub async fn reverse(db: &Database, viewer: &Viewer, new: Reversal, mut faults: Faults) -> Result<InvoiceId> {
+    viewer.require(Deed::KeepInvoices)?;
+    let today = db.clock.today();
+    let day = new.reversed_on.unwrap_or(today);
+    faults.expect(day <= today, "input.reversedOn", "must not be in the future");
+    let reason = faults.text("input.reason", &new.reason, LINE);
+
+    let mut change = audit::begin(db, viewer, "paymentReverse").await?;
+    let Some(payment) = payment::Entity::find_by_id(new.payment).one(change.tx()).await? else {
+        faults.finish()?;
+        return Err(Error::NotFound("there is no such payment".into()));
+    };
+    if day < payment.received_on {
+        faults.add("input.reversedOn", format!("must not be before {}, when the payment came in", payment.received_on));
+    }
+    faults.finish()?;
+    if payment.reverses_id.is_some() {
+        return Err(Error::conflict("IS_REVERSAL", "this takes a payment back itself; record the payment anew instead"));
+    }
+    let earlier = payment::Entity::find().filter(payment::Column::ReversesId.eq(payment.id)).one(change.tx()).await?;
+    if let Some(earlier) = earlier {
+        return Err(Error::conflict("PAYMENT_REVERSED", format!("the payment was reversed on {} already", earlier.received_on)));
+    }
+    let mut booking = Booking::open(&change, BTreeSet::from([payment.invoice_id])).await?;
+    let stem: String = payment.reference.chars().take(LONGEST).collect();
+    let reversal = payment::Model {
+        id: PaymentId::new(),
+        invoice_id: payment.invoice_id,
+        received_on: day,
+        amount: -payment.amount,
+        reference: format!("{stem}{REVERSED}"),
+        reverses_id: Some(payment.id),
+        reason: Some(reason),
+    };
+    booking.add(reversal.clone());
+    booking.close(&mut change).await?;
+    give_back(&mut change, &payment, &reversal).await?;
+    change.commit().await?;
+    Ok(payment.invoice_id)
+}
+
+/// Gives a reversed payment back to the bank payment that it was made of.
+async fn give_back(change: &mut Change, payment: &payment::Model, reversal: &payment::Model) -> Result<()> {
+    let Some(part) = bank_payment_part::Entity::find_by_id(payment.id).one(change.tx()).await? else { return Ok(()) };
+    let before = bank::find(change.tx(), part.bank_payment_id).await?;
+    let after = ::entity::bank_payment::Model { matched: before.matched + reversal.amount, ..before.clone() };
+    audit::replace(change, after.clone()).await?;
+    audit::insert(change, bank_payment_part::Model { payment_id: reversal.id, ..part }).await?;
+    change.record(SubjectKind::BankPayment, before.id, Some(&before), Some(&after))
+}
 
 /// The order in which payments of an invoice pay it.
 #[must_use]

@@ -13,13 +13,14 @@ const PAGES: (u64, u64) = (25, 200);
 const LISTS: (u64, u64) = (50, 5);
 /// The lists that hold a few rows whatever the register's size. Any other may hold as many as there are members, so that a new one is
 /// dear until somebody says here that it isn't.
-const SHORT: [&str; 15] = [
+const SHORT: [&str; 16] = [
     "allocations",
     "boardContacts",
     "contacts",
     "creditNotes",
     "feeSchedules",
     "lines",
+    "matches",
     "networkFees",
     "parameters",
     "payments",

@@ -40,6 +40,7 @@ templatePlaceholders public public public public public public public public    
 templateFilters     public public  public public public public public  public     public      public   public    public  public    public     public token
 invoices            all    all     all   all     empty  own    empty   empty      empty       all      all       empty   empty     empty      empty  token
 invoice             all    all     all   all     empty  own    empty   empty      empty       all      all       empty   empty     empty      empty  token
+bankPayments        all    all     all   all     empty  empty  empty   empty      empty       all      all       empty   empty     empty      empty  token
 revenue             all    all     all   all     own    own    empty   empty      empty       empty    empty     all     empty     empty      empty  token
 revenueForecast     all    all     all   all     own    own    empty   empty      empty       empty    empty     all     empty     empty      empty  token
 networkFees         public public  public public public public public  public     public      public   public    public  public    public     public token
@@ -80,6 +81,12 @@ agreementReplace    may    no      no    no      no     no     no      no       
 deadlineAcknowledge may    no      no    no      no     no     no      no         may         no       no        no      no        no         no     token
 deadlineAcknowledgementWithdraw
                     may    no      no    no      no     no     no      no         may         no       no        no      no        no         no     token
+paymentRecord       may    may     no    no      no     no     no      no         no          no       may       no      no        no         no     token
+paymentReverse      may    may     no    no      no     no     no      no         no          no       may       no      no        no         no     token
+invoiceRemind       may    may     no    no      no     no     no      no         no          no       may       no      no        no         no     token
+bankPaymentMatch    may    may     no    no      no     no     no      no         no          no       may       no      no        no         no     token
+bankPaymentSetAside may    may     no    no      no     no     no      no         no          no       may       no      no        no         no     token
+bankPaymentTakeUp   may    may     no    no      no     no     no      no         no          no       may       no      no        no         no     token
 templateCreate      may    no      no    no      no     no     no      no         no          no       no        no      no        may        no     token
 templateVersionDraft may   no      no    no      no     no     no      no         no          no       no        no      no        may        no     token
 templateVersionPublish may no      no    no      no     no     no      no         no          no       no        no      no        may        no     token
@@ -193,6 +200,7 @@ const MARKS: &[(&str, Of, Whose)] = &[
     ("\"8801\"", Of::Invoice, Whose::Alfa),
     ("BG-ALFA", Of::Invoice, Whose::Alfa),
     ("\"8802\"", Of::Invoice, Whose::Beta),
+    ("Betalaren Alfa", Of::Invoice, Whose::Neither),
     ("BG-BETA", Of::Invoice, Whose::Beta),
     ("11311.31", Of::Revenue, Whose::Alfa),
     ("14139.14", Of::Revenue, Whose::Alfa),
@@ -295,6 +303,7 @@ fn question(schema: &Schema, samples: &Samples, name: &str) -> Question {
         "templateFilters" => (one(1), &[], &[], &["tal_i_ord"]),
         "invoices" => (one(2), &["\"8801\""], &["\"8802\""], &[]),
         "invoice" => (both("number", "8801", "8802"), &["\"8801\""], &["\"8802\""], &[]),
+        "bankPayments" => (one(2), &["Betalaren Alfa"], &[], &[]),
         "revenue" => {
             let input = "(input: { from: \"2026-01-01\", to: \"2026-12-31\", groupBy: [ACTIVITY, MEMBER, YEAR, QUARTER, MONTH] })";
             (format!("{{ {} }}", widest(input, 2)), &["11311.31"], &["22422.42"], &[])
@@ -372,6 +381,7 @@ on_both!(queries_answer_as_the_table_says, |app| async move {
     let app =
         app.with(&[("SAMREGISTER_MAX_DEPTH", "30"), ("SAMREGISTER_MAX_COMPLEXITY", "1000000000"), ("SAMREGISTER_MAX_ALIASES", "10000")]);
     let samples = Samples::fill(&app).await;
+    crate::payment_samples::bank_payment(&app, "Betalaren Alfa", 1).await;
     let (schema, table) = (Schema::of_program().await, Table::read());
     let before = app.revision().await;
     let mut wrong = Vec::new();
@@ -484,6 +494,7 @@ async fn input(app: &App, samples: &Samples, name: &str, turn: usize) -> Value {
         "networkFeeSet" => {
             json!({ "validFrom": format!("{}-01-01", 2030 + turn), "basis": "FIXED_PER_YEAR", "amount": "1", "vatRate": "ZERO" })
         }
+        _ if name.contains("ayment") || name == "invoiceRemind" => crate::payment_samples::input(app, id("faktura beta"), name, turn).await,
         "costRecord" => json!({ "activity": id("bip"), "bookedOn": "2026-06-01", "amount": "1.00", "description": "x" }),
         "grantRecord" => json!({ "activity": id("bip"), "bookedOn": "2026-06-01", "amount": "1.00", "funder": "x" }),
         "deadlineAcknowledge" => json!({ "agreement": id(["avtal alfa", "avtal beta"][turn % 2]), "until": "2026-11-30" }),

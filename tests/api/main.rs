@@ -10,6 +10,7 @@ mod invoicing_samples;
 mod judges;
 mod life_samples;
 mod lot;
+mod payment_samples;
 mod samples;
 
 // What is promised
@@ -18,6 +19,7 @@ mod activities;
 mod agreements;
 mod audit;
 mod bad_input;
+mod bank_files;
 mod cli;
 mod connections;
 mod consistency;
@@ -38,7 +40,9 @@ mod members;
 mod metrics;
 mod organisations;
 mod outages;
+mod payments;
 mod peppol;
+mod reminders;
 mod revenue;
 mod revenue_files;
 mod schema;

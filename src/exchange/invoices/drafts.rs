@@ -55,6 +55,10 @@ pub(super) struct PaymentDraft {
     pub received_on: NaiveDate,
     pub amount: Money,
     pub reference: String,
+    /// The reference of the payment that it reverses; null: it is a payment.
+    pub reverses: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
 }
 
 /// What the three files say of one invoice, and what is bad about it.
@@ -185,9 +189,23 @@ fn read_payment(cells: &mut Cells<'_>) -> Option<Part<PaymentDraft>> {
             received_on: cells.day("received_on"),
             amount: cells.decimal("amount"),
             reference: cells.text("reference", LINE),
+            reverses: cells.optional_text("reverses", LINE),
+            reason: cells.optional_text("reason", LINE),
         },
     };
-    cells.check(|faults| faults.expect(part.draft.amount > Money::ZERO, "amount", "must be above nought"));
+    cells.check(|faults| {
+        let draft = &part.draft;
+        match draft.reverses {
+            None => {
+                faults.expect(draft.amount > Money::ZERO, "amount", "must be above nought");
+                faults.expect(draft.reason.is_none(), "reason", "must be empty but for a reversal");
+            }
+            Some(_) => {
+                faults.expect(draft.amount < Money::ZERO, "amount", "must be below nought for a reversal: all of what it reverses");
+                faults.expect(draft.reason.is_some(), "reason", "must say why the payment was reversed");
+            }
+        }
+    });
     Some(part)
 }
 

@@ -1,8 +1,12 @@
 //! The three files, written side by side.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
-use ::entity::{agreement, id::InvoiceId, invoice};
+use ::entity::{
+    agreement,
+    id::{InvoiceId, PaymentId},
+    invoice,
+};
 
 use super::super::{
     File,
@@ -41,8 +45,16 @@ pub(in super::super) async fn export(export: &mut Export<'_>) -> Result<()> {
                     line.account,
                 ])?;
             }
+            let references: HashMap<PaymentId, String> = payments.iter().map(|payment| (payment.id, payment.reference.clone())).collect();
             for payment in payments {
-                payment_sheet.write([key.clone(), payment.received_on.to_string(), payment.amount.to_string(), payment.reference])?;
+                payment_sheet.write([
+                    key.clone(),
+                    payment.received_on.to_string(),
+                    payment.amount.to_string(),
+                    payment.reference,
+                    optional(payment.reverses_id.and_then(|id| references.get(&id))),
+                    optional(payment.reason),
+                ])?;
             }
             sheet.write([
                 key,

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use ::entity::{
     fee_charge,
-    id::{InvoiceId, InvoiceLineId},
+    id::{InvoiceId, InvoiceLineId, PaymentId},
     invoice, invoice_line,
     kind::{InvoiceKind, SubjectKind},
     money::Money,
@@ -46,6 +46,8 @@ struct Known {
     shunned: HashSet<String>,
     parties: References<Party>,
     credits: Credits,
+    /// Payments that came by a file of the bank.
+    of_bank: HashSet<PaymentId>,
     numbers: Claims<String>,
     ocrs: Claims<String>,
 }
@@ -75,7 +77,7 @@ pub(super) async fn merge(import: &mut Import<'_>, incoming: Vec<Incoming>) -> R
             Some(before) if before.is_issued() => keep(&mut incoming, before, &mut known),
             _ => make(&mut incoming, before.as_ref(), &mut known),
         };
-        payments::take(&mut incoming, &mut after, &known.credits);
+        payments::take(&mut incoming, &mut after, &known.credits, &known.of_bank);
         if incoming.is_good() && !incoming.lacks_lines {
             known.credits.take(&mut incoming, before.as_ref(), &after);
         }
@@ -117,6 +119,7 @@ async fn known(import: &Import<'_>, incoming: &[Incoming]) -> Result<Known> {
     let ocrs = heads().flat_map(|head| [head.ocr.clone().flatten(), derived_ocr(head)]).flatten().collect();
     Ok(Known {
         shunned,
+        of_bank: payments::of_bank(tx, existing.values().flat_map(|whole| &whole.payments).map(|payment| payment.id)).await?,
         parties: keys::parties(import, keys::given(heads().map(|head| Some(head.buyer.as_str())))).await?,
         credits: credits::load(import, keys::given(heads().map(|head| head.credits.as_deref())), &existing).await?,
         numbers: Claims::new(numbers_of(tx, numbers).await?),

@@ -1,10 +1,13 @@
 //! Payments: those that the file brings beside those that are there, and what each pays of which line.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use ::entity::{id::PaymentId, invoice_line, kind::InvoiceKind, payment, payment_line};
+use ::entity::{bank_payment_part, id::PaymentId, invoice_line, kind::InvoiceKind, payment, payment_line};
 use chrono::NaiveDate;
-use sea_orm::{ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, sea_query::Expr};
+use sea_orm::{
+    ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+    sea_query::{Expr, Query},
+};
 
 use super::{
     super::{
@@ -22,11 +25,13 @@ use crate::{
 };
 
 /// Takes the payments that the file brings, and works out the settlement of the invoice.
-pub(super) fn take(incoming: &mut Incoming, after: &mut Whole, credits: &Credits) {
+pub(super) fn take(incoming: &mut Incoming, after: &mut Whole, credits: &Credits, of_bank: &HashSet<PaymentId>) {
     let mut firsts: HashMap<&str, u64> = HashMap::new();
     let mut places: HashMap<String, usize> =
         after.payments.iter().enumerate().map(|(place, payment)| (payment.reference.clone(), place)).collect();
-    for (line, draft) in &incoming.payments {
+    // What a reversal reverses may stand after it.
+    let (payments, reversals): (Vec<_>, Vec<_>) = incoming.payments.iter().partition(|(_, draft)| draft.reverses.is_none());
+    for (line, draft) in payments.into_iter().chain(reversals) {
         let mut fault = |column: &str, reason: String| incoming.bad.push(BadRow::new(File::Payments, *line, column, reason));
         if let Some(first) = firsts.get(draft.reference.as_str()) {
             fault("reference", format!("is that of line {first} too, of the same invoice: the same payment"));
@@ -41,13 +46,44 @@ pub(super) fn take(incoming: &mut Incoming, after: &mut Whole, credits: &Credits
             }
             _ => {}
         }
+        let reversed = draft.reverses.as_ref().map(|reference| places.get(reference).map(|place| &after.payments[*place]));
+        match reversed {
+            Some(None) => fault("reverses", "is the reference of no payment of this invoice".to_owned()),
+            Some(Some(reversed)) if reversed.amount != -draft.amount => {
+                fault("amount", format!("must be {}, all of what it reverses", -reversed.amount));
+            }
+            Some(Some(reversed)) if reversed.received_on > draft.received_on => {
+                fault("received_on", format!("must not be before {}, when what it reverses came in", reversed.received_on));
+            }
+            _ => {}
+        }
         let payment = payment::Model {
             id: PaymentId::default(),
             invoice_id: after.row.id,
             received_on: draft.received_on,
             amount: draft.amount,
             reference: draft.reference.clone(),
+            reverses_id: reversed.flatten().map(|payment| payment.id),
+            reason: draft.reason.clone(),
         };
+        if let Some(place) = places.get(&draft.reference) {
+            let old = &after.payments[*place];
+            let differs = *old != payment::Model { id: old.id, ..payment.clone() };
+            let is_fixed = of_bank.contains(&old.id)
+                || old.reverses_id.is_some()
+                || after.payments.iter().any(|other| other.reverses_id == Some(old.id));
+            if differs && is_fixed {
+                fault("reference", "is that of a payment that came from the bank or was reversed, and never changes".to_owned());
+                continue;
+            }
+        }
+        if payment
+            .reverses_id
+            .is_some_and(|id| after.payments.iter().any(|other| other.reverses_id == Some(id) && other.reference != payment.reference))
+        {
+            fault("reverses", "is the reference of a payment that is reversed already".to_owned());
+            continue;
+        }
         match places.get(&draft.reference) {
             Some(place) => after.payments[*place] = payment::Model { id: after.payments[*place].id, ..payment },
             None => {
@@ -56,13 +92,20 @@ pub(super) fn take(incoming: &mut Incoming, after: &mut Whole, credits: &Credits
             }
         }
     }
-    let size = after.payments.iter().try_fold(0_i64, |size, payment| size.checked_add(payment.amount.0));
+    let size = after.payments.iter().try_fold(0_i64, |size, payment| size.checked_add(payment.amount.0.max(0)));
     if size.is_none_or(|size| size > ::entity::money::Money::MAX.0) {
         incoming.fault("", "is paid with more than 90071992547409.91 kronor");
         return;
     }
     after.payments.sort_by(|one, other| order(one).cmp(&order(other)));
     after.settle(credits.of(after.row.id));
+}
+
+/// Those of these invoices' payments that came by a file of the bank.
+pub(super) async fn of_bank(tx: &DatabaseTransaction, payments: impl Iterator<Item = PaymentId>) -> Result<HashSet<PaymentId>> {
+    let own = among(tx.get_database_backend(), Expr::col(bank_payment_part::Column::PaymentId), payments);
+    let select = Query::select().column(bank_payment_part::Column::PaymentId).from(bank_payment_part::Entity).and_where(own).take();
+    tx.query_all(&select).await?.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
 }
 
 /// Payments to be written, with what they pay of each line.

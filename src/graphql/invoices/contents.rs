@@ -136,8 +136,8 @@ impl VatAmount {
     }
 }
 
-/// A payment of an invoice.
-#[derive(Description)]
+/// A payment of an invoice, or the reversal of one.
+#[derive(Clone, Description)]
 pub struct Payment(pub(super) payment::Model);
 
 #[Object(use_type_description)]
@@ -147,12 +147,12 @@ impl Payment {
         node_id("payment", self.0.id)
     }
 
-    /// Day in the bank.
+    /// Day in the bank; of a reversal, the day that it counts from.
     async fn received_on(&self) -> Date {
         Date(self.0.received_on)
     }
 
-    /// What came in.
+    /// What came in; of a reversal, all of what it reverses, below nought.
     async fn amount(&self) -> Money {
         self.0.amount.into()
     }
@@ -160,6 +160,16 @@ impl Payment {
     /// The bank's own reference.
     async fn reference(&self) -> &str {
         &self.0.reference
+    }
+
+    /// The id of the payment that this one reverses (`paymentReverse`); null: this is a payment.
+    async fn reverses(&self) -> Option<ID> {
+        self.0.reverses_id.map(|id| node_id("payment", id))
+    }
+
+    /// Why it was reversed; null: this is a payment.
+    async fn reason(&self) -> Option<&str> {
+        self.0.reason.as_deref()
     }
 }
 

@@ -1,8 +1,10 @@
 //! Invoices as the API tells of them.
 
+pub mod bank;
 pub mod changes;
 mod contents;
 mod lists;
+pub mod payments;
 mod run;
 
 use ::entity::{id::InvoiceId, invoice};
@@ -23,7 +25,7 @@ use super::{
 };
 use crate::{
     error::{Faults, Result},
-    invoices::{self, amounts, documents, lines, payments},
+    invoices::{self, amounts, documents, lines, payments as paid},
 };
 
 /// Invoice or credit note.
@@ -149,7 +151,7 @@ impl Invoice {
         self.0.total.into()
     }
 
-    /// Sum of its payments.
+    /// Sum of its payments, less those that were reversed.
     async fn paid(&self) -> Money {
         self.0.paid.into()
     }
@@ -169,10 +171,10 @@ impl Invoice {
         invoices::overpaid(&self.0).into()
     }
 
-    /// What has come in on it, the first payment first.
+    /// What has come in on it and what of it was reversed, the first payment first.
     async fn payments(&self, ctx: &Context<'_>) -> Result<Vec<Payment>> {
         let found = self.0.load(ctx, "", async {
-            let rows = payments::of_invoices(database(ctx), &ids(&self.0)).await?;
+            let rows = paid::of_invoices(database(ctx), &ids(&self.0)).await?;
             Ok(grouped(rows, |row| row.invoice_id))
         });
         Ok(found.await?.get(&self.0.id).into_iter().flatten().cloned().map(Payment).collect())
@@ -181,7 +183,7 @@ impl Invoice {
     /// The reminders (påminnelser) that were sent of it, the first one first.
     async fn reminders(&self, ctx: &Context<'_>) -> Result<Vec<Reminder>> {
         let found = self.0.load(ctx, "", async {
-            let rows = payments::reminders_of(database(ctx), &ids(&self.0)).await?;
+            let rows = paid::reminders_of(database(ctx), &ids(&self.0)).await?;
             Ok(grouped(rows, |row| row.invoice_id))
         });
         Ok(found.await?.get(&self.0.id).into_iter().flatten().cloned().map(Reminder).collect())

@@ -1,0 +1,264 @@
+//! `samregister payments`: the bank's files of what came in.
+
+use std::{
+    io::{self, IsTerminal},
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use chrono::NaiveDate;
+use clap::{Args, Subcommand, ValueEnum};
+use entity::{kind::BankFinding, money::Money};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+
+use super::{Outcome, Result, count, json, open, put, say, settings, table};
+use crate::{
+    auth::viewer::Viewer,
+    documents::{Cell, Column, Grid, Kind, sheet},
+    exchange::bank::{self, Report},
+    invoices::bank::importing,
+};
+
+/// Take in what the bank tells of payments
+///
+/// Payments that say by their OCR reference which invoice they pay are booked on it; the others are kept until somebody matches them.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  samregister payments import BGMAX-20261121.txt
+  See what a file would do:
+    samregister payments import camt054.xml --dry-run")]
+pub struct Options {
+    #[command(subcommand)]
+    deed: Deed,
+}
+
+#[derive(Debug, Subcommand)]
+enum Deed {
+    Import(Import),
+}
+
+/// Import a file of the bank, all or nothing
+///
+/// The file is BgMax of Bankgirot, or camt.054 (ISO 20022) in its versions 02 to 08; what it is, it says itself. A payment is booked on
+/// the invoice of its OCR reference, or on the one whose number stands in its text when exactly its sum is to be paid. What can't be
+/// matched is kept and listed: see `bankPayments` in the API. The same file again, or another that tells of the same payments, books
+/// nothing twice. When a line is bad, every bad line is named and nothing is changed.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  samregister payments import BGMAX-20261121.txt
+  What was not matched, for a spreadsheet:
+    samregister payments import BGMAX-20261121.txt --format csv | grep WAITING")]
+struct Import {
+    /// The file
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Only say what would be done
+    #[arg(long)]
+    dry_run: bool,
+    /// How to write what was done
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For the eye
+    Table,
+    /// One document for programs
+    Json,
+    /// For programs and spreadsheets (RFC 4180)
+    Csv,
+}
+
+/// Imports a file of the bank.
+///
+/// # Errors
+/// When the file is bad or can't be read, or the register can't be opened; then nothing has changed.
+pub async fn run(options: Options) -> Result {
+    let Deed::Import(import) = options.deed;
+    let settings = settings()?;
+    let db = open(&settings).await?;
+    let mut meter = Meter::new();
+    let viewer = Viewer::operator("payments import");
+    let watcher = &mut |done, of| meter.show(done, of);
+    let done = bank::import(&db, &viewer, &settings.network, &import.file, import.dry_run, watcher).await;
+    meter.finish();
+    db.close().await?;
+    let report = done?;
+    put(match import.format {
+        Format::Table => for_eyes(&report).into_bytes(),
+        Format::Json => json(&Document::of(&report))?.into_bytes(),
+        Format::Csv => sheet::csv(&grid(&report))?,
+    })?;
+    say(if report.dry_run { "nothing was changed: a dry run" } else { "imported" });
+    Ok(Outcome::Done)
+}
+
+/// What became of a payment, in a word.
+fn fate(outcome: &importing::Outcome) -> &'static str {
+    match (outcome.was_known, outcome.booked.is_empty()) {
+        (true, _) => "KNOWN",
+        (false, false) => "MATCHED",
+        (false, true) => "WAITING",
+    }
+}
+
+fn grid(report: &Report) -> Grid {
+    let columns = vec![
+        Column::new("date", "Date", Kind::Day),
+        Column::new("amount", "Amount", Kind::Money),
+        Column::new("payer", "Payer", Kind::Text),
+        Column::new("reference", "Reference", Kind::Text),
+        Column::new("message", "Message", Kind::Text),
+        Column::new("fate", "Fate", Kind::Text),
+        Column::new("finding", "Finding", Kind::Text),
+        Column::new("invoices", "Invoices", Kind::Text),
+        Column::new("bank_reference", "Bank's reference", Kind::Text),
+    ];
+    let rows = report.outcomes.iter().map(|outcome| {
+        let row = &outcome.row;
+        let invoices: Vec<_> = match &outcome.booked[..] {
+            [(number, _)] => vec![number.clone()],
+            several => several.iter().map(|(number, amount)| format!("{number}: {amount}")).collect(),
+        };
+        vec![
+            Cell::Day(row.booked_on),
+            Cell::Money(row.amount),
+            Cell::text(row.payer_name.as_ref()),
+            Cell::text(row.reference.as_ref()),
+            Cell::text(row.message.as_ref().map(|message| message.replace('\n', " ")).as_ref()),
+            Cell::Text(fate(outcome).into()),
+            Cell::Text(row.finding.word().into()),
+            Cell::Text(invoices.join(", ")),
+            Cell::Text(row.bank_reference.clone()),
+        ]
+    });
+    Grid { columns, rows: rows.collect(), total: None }
+}
+
+fn for_eyes(report: &Report) -> String {
+    let mut grid = grid(report);
+    // The bank's own references are long, and nobody reads them here.
+    grid.columns.pop();
+    grid.rows.iter_mut().for_each(|row| drop(row.pop()));
+    let mut text = if grid.rows.is_empty() { String::new() } else { format!("{}\n", table(&grid)) };
+    let of = |word: &'static str| report.outcomes.iter().filter(move |outcome| fate(outcome) == word);
+    let sum = |word| of(word).map(|outcome| outcome.row.amount).sum::<Money>();
+    text.push_str(&format!("{}, {}: ", report.layout.name(), count(report.outcomes.len(), "payment")));
+    let parts = [("MATCHED", "matched"), ("WAITING", "waiting for somebody"), ("KNOWN", "known from before")];
+    let parts: Vec<_> = parts.iter().map(|(word, words)| format!("{} {words} ({})", of(word).count(), sum(word))).collect();
+    text.push_str(&parts.join(", "));
+    if report.passed_over > 0 {
+        text.push_str(&format!("; {} passed over", count(report.passed_over, "other entry").replace("entrys", "entries")));
+    }
+    text.push('\n');
+    text
+}
+
+/// What programs read.
+#[derive(Serialize)]
+struct Document<'r> {
+    file: &'r str,
+    sha256: &'r str,
+    layout: &'static str,
+    dry_run: bool,
+    matched: usize,
+    waiting: usize,
+    known: usize,
+    passed_over: usize,
+    payments: Vec<Entry<'r>>,
+}
+
+#[derive(Serialize)]
+struct Entry<'r> {
+    bank_reference: &'r str,
+    date: NaiveDate,
+    amount: String,
+    payer: Option<&'r str>,
+    payer_org_number: Option<&'r str>,
+    reference: Option<&'r str>,
+    message: Option<&'r str>,
+    fate: &'static str,
+    finding: BankFinding,
+    invoices: Vec<Booked<'r>>,
+}
+
+#[derive(Serialize)]
+struct Booked<'r> {
+    number: &'r str,
+    amount: String,
+}
+
+impl<'r> Document<'r> {
+    fn of(report: &'r Report) -> Self {
+        let number = |word: &str| report.outcomes.iter().filter(|outcome| fate(outcome) == word).count();
+        let entry = |outcome: &'r importing::Outcome| {
+            let row = &outcome.row;
+            Entry {
+                bank_reference: &row.bank_reference,
+                date: row.booked_on,
+                amount: row.amount.to_string(),
+                payer: row.payer_name.as_deref(),
+                payer_org_number: row.payer_org_number.as_deref(),
+                reference: row.reference.as_deref(),
+                message: row.message.as_deref(),
+                fate: fate(outcome),
+                finding: row.finding,
+                invoices: outcome.booked.iter().map(|(number, amount)| Booked { number, amount: amount.to_string() }).collect(),
+            }
+        };
+        Self {
+            file: &report.source.file_name,
+            sha256: &report.source.file_sha256,
+            layout: report.layout.name(),
+            dry_run: report.dry_run,
+            matched: number("MATCHED"),
+            waiting: number("WAITING"),
+            known: number("KNOWN"),
+            passed_over: report.passed_over,
+            payments: report.outcomes.iter().map(entry).collect(),
+        }
+    }
+}
+
+/// How often a line is written where there is no bar.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// Shows how many payments are done: a bar on a terminal, plain lines elsewhere.
+struct Meter {
+    bar: Option<ProgressBar>,
+    told: Instant,
+}
+
+impl Meter {
+    fn new() -> Self {
+        let bar = io::stderr().is_terminal().then(|| {
+            let style = ProgressStyle::with_template("{bar:30} {percent:>3} %  {pos} of {len} payments");
+            ProgressBar::no_length().with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+        });
+        Self { bar, told: Instant::now() }
+    }
+
+    fn show(&mut self, done: usize, of: usize) {
+        match &self.bar {
+            Some(bar) => {
+                bar.set_length(of as u64);
+                bar.set_position(done as u64);
+            }
+            None if self.told.elapsed() >= PAUSE => {
+                self.told = Instant::now();
+                say(&format!("{done} of {of} payments"));
+            }
+            None => {}
+        }
+    }
+
+    fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}

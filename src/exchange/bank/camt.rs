@@ -1,0 +1,505 @@
+//! camt.054: the bank's notification of what it booked on an account (ISO 20022 BankToCustomerDebitCreditNotification, versions 02 to 08).
+//!
+//! An entry (Ntry) stands for one booking and may hold several transactions (TxDtls), each of which is a payment. The XML is read as it
+//! comes, by the paths of its elements: what is not asked for is passed over. A document type, and with it every entity of one's own, is
+//! refused, and so is what lies deeper than the standard goes.
+
+use std::collections::HashMap;
+
+use ::entity::money::Money;
+use chrono::NaiveDate;
+use quick_xml::{
+    Reader,
+    escape::resolve_predefined_entity,
+    events::{BytesRef, BytesStart, Event},
+};
+
+use super::{Reading, bgmax::org_number, within_bounds};
+use crate::{
+    error::{LINE, TEXT},
+    invoices::bank::matching::{Incoming, Reference},
+};
+
+/// The deepest that elements lie within each other; the standard's own go to 17.
+const DEEPEST: usize = 30;
+/// The root of what is read, below which paths begin.
+const ROOT: &str = "Document/BkToCstmrDbtCdtNtfctn";
+
+/// Reads a file.
+pub(super) fn read(bytes: &[u8]) -> Reading {
+    let mut reading = Reading::default();
+    let text = match std::str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => {
+            let line = line_at(&bytes[..error.valid_up_to()]);
+            reading.fault(line, "is not UTF-8");
+            return reading;
+        }
+    };
+    let mut document = Document {
+        reading,
+        path: String::new(),
+        lengths: Vec::new(),
+        text: String::new(),
+        account: Account::default(),
+        entry: Entry::default(),
+    };
+    let mut reader = Reader::from_str(text);
+    let (mut counted, mut line) = (0, 1);
+    loop {
+        let at = usize::try_from(reader.buffer_position()).unwrap_or(usize::MAX).min(text.len());
+        line += count_lines(&bytes[counted..at]);
+        counted = at;
+        match reader.read_event() {
+            Ok(Event::Eof) => break,
+            Ok(event) => {
+                if let Err(reason) = document.event(line, &event) {
+                    document.reading.fault(line, reason);
+                    return document.reading;
+                }
+            }
+            Err(error) => {
+                document.reading.fault(line, format!("is no XML: {error}"));
+                return document.reading;
+            }
+        }
+    }
+    if document.lengths.is_empty() && document.account.is_found {
+        return document.reading;
+    }
+    document.reading.fault(line, "is the end, but no camt.054 was found in it, or not all of one");
+    document.reading
+}
+
+fn count_lines(bytes: &[u8]) -> u64 {
+    bytes.iter().filter(|byte| **byte == b'\n').count() as u64
+}
+
+fn line_at(bytes: &[u8]) -> u64 {
+    1 + count_lines(bytes)
+}
+
+/// A document that is being read.
+struct Document {
+    reading: Reading,
+    /// The names of the open elements, with slashes between.
+    path: String,
+    /// How long the path was before each of them.
+    lengths: Vec<usize>,
+    /// The text of the innermost one.
+    text: String,
+    account: Account,
+    entry: Entry,
+}
+
+/// A notification's account, and what the notification says of itself.
+#[derive(Debug, Default)]
+struct Account {
+    is_found: bool,
+    id: String,
+    entries: u64,
+    credits: u64,
+    credit_sum: i64,
+    stated_entries: Option<String>,
+    stated_credits: Option<String>,
+    stated_credit_sum: Option<String>,
+}
+
+/// An entry.
+#[derive(Debug, Default)]
+struct Entry {
+    line: u64,
+    amount: Amount,
+    is_credit: Option<bool>,
+    is_reversal: bool,
+    status: String,
+    booked_on: Option<NaiveDate>,
+    value_on: Option<NaiveDate>,
+    references: References,
+    stated_count: Option<String>,
+    transactions: Vec<Transaction>,
+}
+
+/// What the bank knows an entry or a transaction by, the best first.
+#[derive(Debug, Default)]
+struct References([Option<String>; 3]);
+
+impl References {
+    fn best(&self) -> Option<&str> {
+        self.0.iter().flatten().map(String::as_str).find(|reference| !reference.is_empty() && *reference != "NOTPROVIDED")
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+struct Amount {
+    text: String,
+    currency: String,
+}
+
+/// A transaction of an entry.
+#[derive(Debug, Default)]
+struct Transaction {
+    line: u64,
+    amount: Option<Amount>,
+    references: References,
+    end_to_end: Option<String>,
+    structured: Vec<Structured>,
+    message: Vec<String>,
+    payer_name: Option<String>,
+    payer_org_number: Option<String>,
+}
+
+/// A reference with what is said to be for it.
+#[derive(Debug, Default)]
+struct Structured {
+    reference: Option<String>,
+    document: Option<String>,
+    remitted: Option<Amount>,
+    credited: bool,
+}
+
+type Refused = Result<(), String>;
+
+impl Document {
+    fn event(&mut self, line: u64, event: &Event<'_>) -> Refused {
+        match event {
+            Event::Start(start) => self.start(line, start),
+            Event::Empty(start) => {
+                self.start(line, start)?;
+                self.end(line);
+                Ok(())
+            }
+            Event::End(_) => {
+                self.end(line);
+                Ok(())
+            }
+            Event::Text(text) => self.add(&text.xml10_content()),
+            Event::CData(text) => self.add(&text.xml10_content()),
+            Event::GeneralRef(reference) => {
+                let text = resolved(reference)?;
+                self.add(&text)
+            }
+            Event::DocType(_) => Err("has a document type (DOCTYPE), which no bank sends and the register does not read".into()),
+            Event::Decl(_) | Event::PI(_) | Event::Comment(_) | Event::Eof => Ok(()),
+        }
+    }
+
+    fn add(&mut self, text: &str) -> Refused {
+        if text.chars().any(|char| char.is_control() && !char.is_whitespace()) {
+            return Err("has control characters".into());
+        }
+        self.text.push_str(text);
+        if self.text.len() > TEXT { Err(format!("has more than {TEXT} bytes of text in one element")) } else { Ok(()) }
+    }
+
+    fn start(&mut self, line: u64, start: &BytesStart<'_>) -> Refused {
+        if self.lengths.len() >= DEEPEST {
+            return Err(format!("lies more than {DEEPEST} elements deep"));
+        }
+        let name = start.local_name();
+        let name: &str = name.as_ref();
+        self.lengths.push(self.path.len());
+        if !self.path.is_empty() {
+            self.path.push('/');
+        }
+        self.path.push_str(name);
+        self.text.clear();
+        if self.lengths.len() == 1 {
+            return check_root(name, start);
+        }
+        if self.lengths.len() == 2 && self.path != ROOT {
+            return Err(format!("is {name}, where camt.054 has BkToCstmrDbtCdtNtfctn"));
+        }
+        let amount = || Amount { text: String::new(), currency: attribute(start, "Ccy") };
+        match self.below() {
+            "Ntfctn" => self.account = Account { is_found: true, ..Account::default() },
+            "Ntfctn/Ntry" => self.entry = Entry { line, ..Entry::default() },
+            "Ntfctn/Ntry/Amt" => self.entry.amount = amount(),
+            "Ntfctn/Ntry/NtryDtls/TxDtls" => self.entry.transactions.push(Transaction { line, ..Transaction::default() }),
+            "Ntfctn/Ntry/NtryDtls/TxDtls/Amt" => self.last(|own| own.amount = Some(amount())),
+            "Ntfctn/Ntry/NtryDtls/TxDtls/AmtDtls/TxAmt/Amt" => self.last(|own| own.amount = own.amount.take().or_else(|| Some(amount()))),
+            "Ntfctn/Ntry/NtryDtls/TxDtls/RmtInf/Strd" => self.last(|own| own.structured.push(Structured::default())),
+            "Ntfctn/Ntry/NtryDtls/TxDtls/RmtInf/Strd/RfrdDocAmt/RmtdAmt" => self.last_structured(|own| own.remitted = Some(amount())),
+            "Ntfctn/Ntry/NtryDtls/TxDtls/RmtInf/Strd/RfrdDocAmt/CdtNoteAmt" => self.last_structured(|own| {
+                own.remitted = Some(amount());
+                own.credited = true;
+            }),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The path below the root; empty outside of it.
+    fn below(&self) -> &str {
+        self.path.strip_prefix(ROOT).and_then(|rest| rest.strip_prefix('/')).unwrap_or_default()
+    }
+
+    fn last(&mut self, change: impl FnOnce(&mut Transaction)) {
+        if let Some(own) = self.entry.transactions.last_mut() {
+            change(own);
+        }
+    }
+
+    fn last_structured(&mut self, change: impl FnOnce(&mut Structured)) {
+        self.last(|own| {
+            if let Some(own) = own.structured.last_mut() {
+                change(own)
+            }
+        });
+    }
+
+    fn end(&mut self, line: u64) {
+        let text = self.text.split_whitespace().collect::<Vec<_>>().join(" ");
+        self.text.clear();
+        let path = self.below().to_owned();
+        match path.strip_prefix("Ntfctn/") {
+            Some("Ntry") => self.finish_entry(),
+            Some(path) => match path.strip_prefix("Ntry/") {
+                Some(path) => match path.strip_prefix("NtryDtls/TxDtls/") {
+                    Some(path) => self.of_transaction(path, text),
+                    None => self.of_entry(line, path, text),
+                },
+                None => self.of_account(path, text),
+            },
+            None if path == "Ntfctn" => self.finish_account(line),
+            None => {}
+        }
+        if let Some(length) = self.lengths.pop() {
+            self.path.truncate(length);
+        }
+    }
+
+    fn of_account(&mut self, path: &str, text: String) {
+        let account = &mut self.account;
+        match path {
+            "Acct/Id/IBAN" | "Acct/Id/Othr/Id" => account.id = text,
+            "TxsSummry/TtlNtries/NbOfNtries" => account.stated_entries = Some(text),
+            "TxsSummry/TtlCdtNtries/NbOfNtries" => account.stated_credits = Some(text),
+            "TxsSummry/TtlCdtNtries/Sum" => account.stated_credit_sum = Some(text),
+            _ => {}
+        }
+    }
+
+    fn of_entry(&mut self, line: u64, path: &str, text: String) {
+        let entry = &mut self.entry;
+        match path {
+            "Amt" => entry.amount.text = text,
+            "CdtDbtInd" => {
+                entry.is_credit = match text.as_str() {
+                    "CRDT" => Some(true),
+                    "DBIT" => Some(false),
+                    _ => None,
+                }
+            }
+            "RvslInd" => entry.is_reversal = matches!(text.as_str(), "true" | "1"),
+            // Version 02 has the word itself, later ones a code.
+            "Sts" if entry.status.is_empty() => entry.status = text,
+            "Sts/Cd" | "Sts/Prtry" => entry.status = text,
+            "BookgDt/Dt" | "BookgDt/DtTm" => match day(&text) {
+                Some(day) => entry.booked_on = Some(day),
+                None => self.reading.fault(line, format!("has the day {text:?}, which is no day of the calendar")),
+            },
+            "ValDt/Dt" | "ValDt/DtTm" => entry.value_on = day(&text),
+            "AcctSvcrRef" => entry.references.0[0] = Some(text),
+            "NtryRef" => entry.references.0[1] = Some(text),
+            "NtryDtls/Btch/NbOfTxs" => entry.stated_count = Some(text),
+            _ => {}
+        }
+    }
+
+    fn of_transaction(&mut self, path: &str, text: String) {
+        match path {
+            "Refs/AcctSvcrRef" => self.last(|own| own.references.0[0] = Some(text)),
+            "Refs/TxId" => self.last(|own| own.references.0[1] = Some(text)),
+            "Refs/InstrId" => self.last(|own| own.references.0[2] = Some(text)),
+            "Refs/EndToEndId" => self.last(|own| own.end_to_end = Some(text)),
+            "Amt" | "AmtDtls/TxAmt/Amt" => self.last(|own| {
+                if let Some(amount) = own.amount.as_mut().filter(|amount| amount.text.is_empty()) {
+                    amount.text = text;
+                }
+            }),
+            "RmtInf/Ustrd" => self.last(|own| own.message.push(text)),
+            "RmtInf/Strd/CdtrRefInf/Ref" => self.last_structured(|own| own.reference = Some(text)),
+            "RmtInf/Strd/RfrdDocInf/Nb" => self.last_structured(|own| own.document = Some(text)),
+            "RmtInf/Strd/AddtlRmtInf" => self.last(|own| own.message.push(text)),
+            "RmtInf/Strd/RfrdDocAmt/RmtdAmt" | "RmtInf/Strd/RfrdDocAmt/CdtNoteAmt" => self.last_structured(|own| {
+                if let Some(amount) = &mut own.remitted {
+                    amount.text = text;
+                }
+            }),
+            // Later versions have a level more.
+            "RltdPties/Dbtr/Nm" | "RltdPties/Dbtr/Pty/Nm" => self.last(|own| own.payer_name = Some(text)),
+            "RltdPties/Dbtr/Id/OrgId/Othr/Id" | "RltdPties/Dbtr/Pty/Id/OrgId/Othr/Id" => self.last(|own| {
+                let digits: String = text.chars().filter(|char| *char != '-').collect();
+                own.payer_org_number = org_number(digits.strip_prefix("00").filter(|rest| rest.len() == 10).unwrap_or(&digits));
+            }),
+            _ => {}
+        }
+    }
+
+    fn finish_account(&mut self, line: u64) {
+        let Account { entries, credits, credit_sum, stated_entries, stated_credits, stated_credit_sum, .. } =
+            std::mem::take(&mut self.account);
+        self.account.is_found = true;
+        for (what, stated, found) in [("entries", stated_entries, entries), ("credit entries", stated_credits, credits)] {
+            if let Some(stated) = stated.filter(|stated| stated.parse() != Ok(found)) {
+                self.reading.fault(line, format!("ends a notification that says that it has {stated:?} {what}, but it has {found}"));
+            }
+        }
+        if let Some(stated) = stated_credit_sum.filter(|stated| kronor(stated) != within_bounds(credit_sum)) {
+            let found = Money(credit_sum);
+            self.reading
+                .fault(line, format!("ends a notification that says that its credit entries come to {stated:?}, but they come to {found}"));
+        }
+    }
+
+    fn finish_entry(&mut self) {
+        let entry = std::mem::take(&mut self.entry);
+        self.account.entries += 1;
+        let Some(is_credit) = entry.is_credit else {
+            self.reading.fault(entry.line, "has an entry that says neither CRDT nor DBIT");
+            return;
+        };
+        let amount = match self.amount_of(entry.line, &entry.amount, is_credit) {
+            Some(amount) => amount,
+            None => return,
+        };
+        if is_credit {
+            self.account.credits += 1;
+            self.account.credit_sum = self.account.credit_sum.saturating_add(amount.0);
+        }
+        let is_booked = entry.status.is_empty() || entry.status == "BOOK";
+        if !is_booked || (!is_credit && !entry.is_reversal) {
+            self.reading.passed_over += 1;
+            return;
+        }
+        match payments_of(&self.account.id, entry, amount, is_credit) {
+            Ok(payments) => self.reading.payments.extend(payments),
+            Err((line, reason)) => self.reading.fault(line, reason),
+        }
+    }
+
+    /// The amount of an entry; a payment out may be in whatever currency, since it is passed over.
+    fn amount_of(&mut self, line: u64, amount: &Amount, is_credit: bool) -> Option<Money> {
+        if is_credit && amount.currency != "SEK" {
+            self.reading.fault(line, format!("has an entry in {:?}, and the register knows kronor alone (SEK)", amount.currency));
+            return None;
+        }
+        let found = kronor(&amount.text).filter(|amount| *amount > Money::ZERO);
+        if found.is_none() {
+            self.reading.fault(line, format!("has an entry of {:?}, which must be an amount above nought", amount.text));
+        }
+        found
+    }
+}
+
+/// The payments of an entry: its transactions, or itself when the bank tells of none.
+fn payments_of(account: &str, entry: Entry, total: Money, is_credit: bool) -> Result<Vec<Incoming>, (u64, String)> {
+    let at = entry.line;
+    let Some(booked_on) = entry.booked_on.or(entry.value_on) else {
+        return Err((at, "has an entry without a day (BookgDt)".into()));
+    };
+    let count = entry.transactions.len();
+    if let Some(stated) = entry.stated_count.as_ref().filter(|stated| count > 0 && stated.parse() != Ok(count)) {
+        return Err((at, format!("has an entry that says that it has {stated:?} transactions, but it has {count}")));
+    }
+    let mut transactions = entry.transactions;
+    if transactions.is_empty() {
+        transactions.push(Transaction { line: at, ..Transaction::default() });
+    }
+    let is_alone = transactions.len() == 1;
+    let (mut payments, mut sum, mut seen) = (Vec::with_capacity(transactions.len()), 0_i64, HashMap::new());
+    for own in transactions {
+        let amount = match &own.amount {
+            // What a payer abroad paid in its own money is the entry's amount here.
+            Some(amount) if amount.currency == "SEK" => kronor(&amount.text),
+            _ if is_alone => Some(total),
+            _ => None,
+        };
+        let Some(amount) = amount.filter(|amount| *amount > Money::ZERO) else {
+            return Err((own.line, "has a transaction without an amount in kronor above nought".into()));
+        };
+        sum = sum.saturating_add(amount.0);
+        let (of_entry, of_own) = (
+            entry.references.best().unwrap_or_default(),
+            own.references.best().or(own.end_to_end.as_deref().filter(|id| *id != "NOTPROVIDED")).unwrap_or_default(),
+        );
+        if of_entry.is_empty() && of_own.is_empty() {
+            return Err((own.line, "has a payment without a reference of the bank (AcctSvcrRef), by which it could be known again".into()));
+        }
+        let nth: &mut u64 = seen.entry(of_own.to_owned()).or_default();
+        *nth += 1;
+        let place = if *nth > 1 { format!("/{nth}") } else { String::new() };
+        let mut bank_reference = format!("CAMT {account} {} {of_entry}", booked_on.format("%Y%m%d"));
+        if of_own != of_entry {
+            bank_reference.push_str(&format!(" {of_own}"));
+        }
+        bank_reference.push_str(&place);
+        let line = own.line;
+        payments.push(Incoming {
+            line,
+            bank_reference: bank_reference.chars().take(LINE).collect(),
+            account: account.to_owned(),
+            booked_on,
+            amount: if is_credit { amount } else { -amount },
+            references: references_of(own.structured).map_err(|reason| (line, reason))?,
+            message: Some(own.message.join("\n")).filter(|text| !text.is_empty()),
+            payer_name: own.payer_name.filter(|name| !name.is_empty()),
+            payer_org_number: own.payer_org_number,
+            is_reversal: entry.is_reversal,
+        });
+    }
+    if sum != total.0 {
+        return Err((at, format!("has an entry of {total}, but its transactions come to {}", Money(sum))));
+    }
+    Ok(payments)
+}
+
+fn references_of(structured: Vec<Structured>) -> Result<Vec<Reference>, String> {
+    let mut references = Vec::new();
+    for own in structured {
+        let Some(text) = own.reference.or(own.document).filter(|text| !text.is_empty()) else { continue };
+        let amount = match own.remitted {
+            Some(stated) => {
+                Some(kronor(&stated.text).ok_or_else(|| format!("has {:?} for the reference {text:?}, which is no amount", stated.text))?)
+            }
+            None => None,
+        };
+        let amount = amount.map(|amount| if own.credited { -amount } else { amount }).filter(|amount| *amount != Money::ZERO);
+        references.push(Reference { text, amount });
+    }
+    Ok(references)
+}
+
+/// Kronor with a point and any number of decimals, of which those beyond öre must be noughts.
+fn kronor(text: &str) -> Option<Money> {
+    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+    let part = if part.len() > 2 { part.trim_end_matches('0') } else { part };
+    if part.is_empty() { whole.parse().ok() } else { format!("{whole}.{part}").parse().ok() }
+}
+
+fn day(text: &str) -> Option<NaiveDate> {
+    text.get(..10)?.parse().ok()
+}
+
+fn check_root(name: &str, start: &BytesStart<'_>) -> Refused {
+    let spaces = start.attributes().flatten().filter(|attribute| attribute.key.as_ref().starts_with("xmlns"));
+    let versions: Vec<String> = spaces.map(|attribute| attribute.value.into_owned()).collect();
+    let version = versions.iter().find_map(|space| space.strip_prefix("urn:iso:std:iso:20022:tech:xsd:camt.054.001."));
+    let is_known = version.and_then(|version| version.parse::<u8>().ok()).is_some_and(|version| (2..=8).contains(&version));
+    if name == "Document" && is_known { Ok(()) } else { Err("is not the beginning of a camt.054.001.02 to camt.054.001.08".into()) }
+}
+
+fn attribute(start: &BytesStart<'_>, name: &str) -> String {
+    let found = start.attributes().flatten().find(|attribute| attribute.key.as_ref() == name);
+    found.map(|attribute| attribute.value.into_owned()).unwrap_or_default()
+}
+
+/// What a reference stands for: a sign by its number, or one of the five that XML itself knows.
+fn resolved(reference: &BytesRef<'_>) -> Result<String, String> {
+    if let Some(char) = reference.resolve_char_ref().map_err(|error| format!("has a bad reference to a sign: {error}"))? {
+        return Ok(char.to_string());
+    }
+    let name = reference.xml10_content();
+    resolve_predefined_entity(&name).map(str::to_owned).ok_or_else(|| format!("has the entity &{name};, which XML does not know"))
+}

@@ -1,0 +1,375 @@
+//! Payments of the bank's files as the API tells of them, and how those are handled that could not be matched by themselves.
+
+use std::{collections::HashMap, sync::Arc};
+
+use ::entity::{
+    bank_payment,
+    id::{BankPaymentId, InvoiceId},
+};
+use async_graphql::{Context, Description, Enum, ID, InputObject, Object};
+
+use super::{Invoice, Payment};
+use crate::{
+    error::{Error, Faults, Result},
+    graphql::{
+        database,
+        loaders::{Handle, distinct, grouped},
+        page::{self, CONNECTION, Column, Connection, Noun, asked, every},
+        scalars::{Date, DateTime, Given, Money, node_id, row_id, take},
+        viewer,
+    },
+    invoices::{
+        self,
+        bank::{self, Filter, Match},
+    },
+};
+
+/// What became of a bank payment so far.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "bank::State")]
+pub enum BankPaymentState {
+    /// All of it is matched with invoices.
+    Matched,
+    /// What is left of it pays no invoice (`bankPaymentSetAside`).
+    SetAside,
+    /// Somebody must look at it: match it (`bankPaymentMatch`) or set it aside.
+    Waiting,
+}
+
+/// What was found out about a payment when the bank's file came in.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "::entity::kind::BankFinding")]
+pub enum BankFinding {
+    /// Its OCR reference is that of one invoice.
+    Ocr,
+    /// Its text names one invoice, of which exactly this sum was to be paid.
+    Number,
+    /// It has several references, each that of an invoice, and the sums come out.
+    References,
+    /// It says nothing that could name an invoice.
+    NoReference,
+    /// What it says is no invoice's reference or number.
+    UnknownReference,
+    /// What it says may mean one invoice or another, or somebody else than the buyer paid.
+    Ambiguous,
+    /// It names invoices, but the sums don't come out.
+    AmountDiffers,
+    /// It names an invoice that was issued after it came.
+    BeforeIssue,
+    /// The bank took money back, or gave back money that was paid out: no payment of an invoice.
+    NotIncoming,
+}
+
+/// A payment as a file of the bank tells of it: kept for ever, whether it was matched with an invoice or not.
+#[derive(Clone, Description)]
+pub struct BankPayment(pub Handle<bank_payment::Model>);
+
+#[Object(use_type_description)]
+impl BankPayment {
+    /// Opaque and globally unique.
+    pub async fn id(&self) -> ID {
+        node_id("bank_payment", self.0.id)
+    }
+
+    /// What the bank knows it by, however many files tell of it.
+    async fn bank_reference(&self) -> &str {
+        &self.0.bank_reference
+    }
+
+    /// The name of the file that first told of it.
+    async fn file_name(&self) -> &str {
+        &self.0.file_name
+    }
+
+    /// SHA-256 of that file, in hexadecimal.
+    async fn file_sha256(&self) -> &str {
+        &self.0.file_sha256
+    }
+
+    /// When.
+    async fn imported_at(&self) -> DateTime {
+        DateTime(self.0.imported_at)
+    }
+
+    /// The account or giro that it came to.
+    async fn account(&self) -> &str {
+        &self.0.account
+    }
+
+    /// Day in the bank.
+    async fn booked_on(&self) -> Date {
+        Date(self.0.booked_on)
+    }
+
+    /// What came in; below nought for what the bank took back.
+    async fn amount(&self) -> Money {
+        self.0.amount.into()
+    }
+
+    /// The payer's references, with blanks between; null when there is none.
+    async fn reference(&self) -> Option<&str> {
+        self.0.reference.as_deref()
+    }
+
+    /// The payer's words; null when there are none.
+    async fn message(&self) -> Option<&str> {
+        self.0.message.as_deref()
+    }
+
+    /// Who paid; null when the bank does not say.
+    async fn payer_name(&self) -> Option<&str> {
+        self.0.payer_name.as_deref()
+    }
+
+    /// The organisation number of who paid; null when the bank does not say, or it is a person.
+    async fn payer_org_number(&self) -> Option<&str> {
+        self.0.payer_org_number.as_deref()
+    }
+
+    /// What was found out about it when the file came in; what became of it since is `state`.
+    async fn finding(&self) -> BankFinding {
+        self.0.finding.into()
+    }
+
+    /// What became of it so far.
+    async fn state(&self) -> BankPaymentState {
+        bank::state(&self.0).into()
+    }
+
+    /// How much of it is matched with invoices.
+    async fn matched(&self) -> Money {
+        self.0.matched.into()
+    }
+
+    /// How much of it is not.
+    async fn left(&self) -> Money {
+        bank::left(&self.0).into()
+    }
+
+    /// Day on which it was set aside; null when it was not.
+    async fn set_aside_on(&self) -> Option<Date> {
+        self.0.set_aside_on.map(Date)
+    }
+
+    /// Why it was set aside; null when it was not.
+    async fn set_aside_reason(&self) -> Option<&str> {
+        self.0.set_aside_reason.as_deref()
+    }
+
+    /// The payments that were made of it with their invoices, and those of them that were reversed; the first one first.
+    async fn matches(&self, ctx: &Context<'_>) -> Result<Vec<BankPaymentMatch>> {
+        let columns = asked::<Invoice>(ctx, &[&["invoice"]]);
+        let found = self.0.load(ctx, "", async {
+            let ids: Vec<BankPaymentId> = self.0.siblings().iter().map(|row| row.id).collect();
+            let payments = bank::payments_of(database(ctx), &ids).await?;
+            let invoices = distinct(payments.values().flatten().map(|payment| payment.invoice_id));
+            let rows = invoices::by_ids(database(ctx), viewer(ctx), &invoices, &columns).await?;
+            let invoices: HashMap<InvoiceId, Vec<Handle<_>>> = grouped(Handle::each(rows), |row| row.id);
+            let matched = |payment: ::entity::payment::Model| {
+                let invoice = invoices.get(&payment.invoice_id)?.first()?.clone();
+                Some(BankPaymentMatch { payment: Payment(payment), invoice: Invoice(invoice) })
+            };
+            let of_each = payments.into_iter().map(|(id, payments)| (id, payments.into_iter().filter_map(matched).collect::<Vec<_>>()));
+            Ok(of_each.collect::<HashMap<_, _>>())
+        });
+        Ok(found.await?.get(&self.0.id).cloned().unwrap_or_default())
+    }
+}
+
+/// A payment that was made of a bank payment.
+#[derive(Clone, Description)]
+pub struct BankPaymentMatch {
+    payment: Payment,
+    invoice: Invoice,
+}
+
+#[Object(use_type_description)]
+impl BankPaymentMatch {
+    /// The payment, or the reversal of one.
+    async fn payment(&self) -> Payment {
+        self.payment.clone()
+    }
+
+    /// The invoice that it is of.
+    async fn invoice(&self) -> Invoice {
+        self.invoice.clone()
+    }
+}
+
+impl Noun for BankPayment {
+    type Row = bank_payment::Model;
+    const NAME: &'static str = "BankPayment";
+
+    fn of(row: Handle<Self::Row>) -> Self {
+        Self(row)
+    }
+
+    fn columns(field: &str) -> &'static [Column<Self::Row>] {
+        use bank_payment::Column as C;
+        match field {
+            "bankReference" => &[C::BankReference],
+            "fileName" => &[C::FileName],
+            "fileSha256" => &[C::FileSha256],
+            "importedAt" => &[C::ImportedAt],
+            "account" => &[C::Account],
+            "bookedOn" => &[C::BookedOn],
+            "amount" => &[C::Amount],
+            "reference" => &[C::Reference],
+            "message" => &[C::Message],
+            "payerName" => &[C::PayerName],
+            "payerOrgNumber" => &[C::PayerOrgNumber],
+            "finding" => &[C::Finding],
+            "state" => &[C::Amount, C::Matched, C::SetAsideOn],
+            "matched" => &[C::Matched],
+            "left" => &[C::Amount, C::Matched],
+            "setAsideOn" => &[C::SetAsideOn],
+            "setAsideReason" => &[C::SetAsideReason],
+            _ => &[],
+        }
+    }
+
+    fn always() -> &'static [Column<Self::Row>] {
+        &[bank_payment::Column::Id]
+    }
+}
+
+/// Which bank payments; every part narrows the others.
+#[derive(InputObject, Default)]
+pub struct BankPaymentFilter {
+    /// Whether all of it is matched with invoices.
+    matched: Option<bool>,
+    /// Whether it was set aside. With `matched: false`, `setAside: false` leaves those that wait for somebody.
+    set_aside: Option<bool>,
+    /// In the bank on this day or later.
+    from: Option<Given<Date>>,
+    /// In the bank on this day or earlier.
+    to: Option<Given<Date>>,
+}
+
+impl BankPaymentFilter {
+    fn check(self, faults: &mut Faults) -> Filter {
+        Filter {
+            matched: self.matched,
+            set_aside: self.set_aside,
+            from: take(self.from, "filter.from", faults).map(|day| day.0),
+            to: take(self.to, "filter.to", faults).map(|day| day.0),
+        }
+    }
+}
+
+/// Questions about the bank's files.
+#[derive(Default)]
+pub struct BankPaymentQuery;
+
+#[Object]
+impl BankPaymentQuery {
+    /// The payments that the bank's files told of, the latest first; empty unless you see all invoices. Files come in by the command
+    /// `samregister payments import`.
+    async fn bank_payments(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which; all when left out.")] filter: Option<BankPaymentFilter>,
+        #[graphql(desc = "That many from the front, 0 to 200; 25 when neither this nor `last` is given.")] first: Option<i32>,
+        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
+        #[graphql(desc = "That many from the back, 0 to 200.")] last: Option<i32>,
+        #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
+    ) -> Result<Connection<BankPayment>> {
+        let mut faults = Faults::default();
+        let filter = filter.unwrap_or_default().check(&mut faults);
+        let args = page::args(first, after, last, before);
+        crate::page::Page::check(&args, &bank::order(), &mut faults);
+        faults.finish()?;
+        let slice = bank::list(database(ctx), viewer(ctx), &filter, &args, &asked::<BankPayment>(ctx, CONNECTION)).await?;
+        let count: page::Count = Arc::new(move |ctx| {
+            let filter = filter.clone();
+            Box::pin(async move { bank::count(database(ctx), viewer(ctx), &filter).await })
+        });
+        Ok(Connection::new(slice, count))
+    }
+}
+
+/// A bank payment, or some of it, to be matched with an invoice.
+#[derive(InputObject)]
+pub struct BankPaymentMatchInput {
+    /// The bank payment.
+    payment: ID,
+    /// The invoice that it pays; issued no later than the payment came, and no credit note.
+    invoice: ID,
+    /// How much of it; all that is left when left out. Match the rest with another invoice by another deed.
+    amount: Option<Given<Money>>,
+}
+
+/// A bank payment that pays no invoice.
+#[derive(InputObject)]
+pub struct BankPaymentSetAsideInput {
+    /// The bank payment.
+    payment: ID,
+    /// Why: what it is instead.
+    reason: String,
+}
+
+/// A bank payment that was set aside and is to be looked at again.
+#[derive(InputObject)]
+pub struct BankPaymentTakeUpInput {
+    /// The bank payment.
+    payment: ID,
+}
+
+async fn changed(ctx: &Context<'_>, id: BankPaymentId) -> Result<BankPayment> {
+    let found = bank::by_ids(database(ctx), viewer(ctx), &[id], &every::<BankPayment>()).await?;
+    let row = found.into_iter().next().ok_or_else(|| Error::NotFound("there is no such bank payment".into()))?;
+    Ok(BankPayment(Handle::single(row)))
+}
+
+/// Deeds on the bank's payments.
+#[derive(Default)]
+pub struct BankPaymentMutation;
+
+#[Object]
+impl BankPaymentMutation {
+    /// Matches a bank payment, or some of it, with an invoice: it is booked there as a payment of the same day, part or overpayment as it may
+    /// be. A match is undone by `paymentReverse`.
+    ///
+    /// CONFLICT with reason ALREADY_MATCHED when nothing is left of it, SET_ASIDE when it was set aside, or NOT_INCOMING when the bank took
+    /// it back.
+    async fn bank_payment_match(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do")] input: BankPaymentMatchInput,
+    ) -> Result<BankPayment> {
+        let mut faults = Faults::default();
+        let new = Match {
+            payment: row_id(&input.payment, "bank_payment", "input.payment", &mut faults),
+            invoice: row_id(&input.invoice, "invoice", "input.invoice", &mut faults),
+            amount: take(input.amount, "input.amount", &mut faults).map(|amount| amount.0),
+        };
+        let id = new.payment;
+        bank::match_with(database(ctx), viewer(ctx), new, faults).await?;
+        changed(ctx, id).await
+    }
+
+    /// Sets aside what is left of a bank payment, since it pays no invoice: a grant, somebody else's money that was sent back, or what the
+    /// bank took back. CONFLICT with reason ALREADY_MATCHED or SET_ASIDE.
+    async fn bank_payment_set_aside(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do")] input: BankPaymentSetAsideInput,
+    ) -> Result<BankPayment> {
+        let mut faults = Faults::default();
+        let id = row_id(&input.payment, "bank_payment", "input.payment", &mut faults);
+        bank::set_aside(database(ctx), viewer(ctx), id, &input.reason, faults).await?;
+        changed(ctx, id).await
+    }
+
+    /// Takes up a bank payment again that was set aside, so that it can be matched. CONFLICT with reason NOT_SET_ASIDE.
+    async fn bank_payment_take_up(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do")] input: BankPaymentTakeUpInput,
+    ) -> Result<BankPayment> {
+        let mut faults = Faults::default();
+        let id = row_id(&input.payment, "bank_payment", "input.payment", &mut faults);
+        bank::take_up(database(ctx), viewer(ctx), id, faults).await?;
+        changed(ctx, id).await
+    }
+}

@@ -1,0 +1,110 @@
+//! Deeds on what comes in on invoices: payments, their reversals, and reminders of what does not come in.
+
+use ::entity::id::InvoiceId;
+use async_graphql::{Context, ID, InputObject, Object};
+
+use super::{Invoice, node};
+use crate::{
+    error::{Error, Faults, Result},
+    graphql::{
+        database, network,
+        scalars::{Date, Given, Money, row_id, take},
+        viewer,
+    },
+    invoices::{
+        payments::{self, NewPayment, Reversal},
+        reminding,
+    },
+};
+
+pub(super) async fn changed(ctx: &Context<'_>, id: InvoiceId) -> Result<Invoice> {
+    node(ctx, id).await?.ok_or_else(|| Error::NotFound("there is no such invoice".into()))
+}
+
+/// A payment of an invoice.
+#[derive(InputObject)]
+pub struct PaymentRecordInput {
+    /// The invoice; issued, and no credit note.
+    invoice: ID,
+    /// Day in the bank; from the day of issue to today.
+    received_on: Given<Date>,
+    /// What came in, above nought. It may be less than what is to be paid, or more.
+    amount: Given<Money>,
+    /// The bank's own reference: the same one twice on an invoice is the same payment.
+    reference: String,
+}
+
+/// A payment to be taken back.
+#[derive(InputObject)]
+pub struct PaymentReverseInput {
+    /// The payment.
+    payment: ID,
+    /// The day that it counts from; from the day of the payment to today, which it is when left out.
+    reversed_on: Option<Given<Date>>,
+    /// Why.
+    reason: String,
+}
+
+/// A reminder (påminnelse) that was sent of an invoice.
+#[derive(InputObject)]
+pub struct InvoiceRemindInput {
+    /// The invoice; overdue on that day.
+    invoice: ID,
+    /// When; today when left out.
+    sent_on: Option<Given<Date>>,
+}
+
+/// Deeds on what comes in on invoices.
+#[derive(Default)]
+pub struct PaymentMutation;
+
+#[Object]
+impl PaymentMutation {
+    /// Records a payment of an invoice. It is shared out over the lines pro rata to the öre, so that what came in by activity is always
+    /// what came in; what is beyond the total is kept as `Invoice.overpaid`. The same again changes nothing.
+    ///
+    /// CONFLICT with reason PAYMENT_DIFFERS when the invoice has a payment with this reference of another day or sum, or
+    /// PAYMENT_REVERSED when that was reversed.
+    async fn payment_record(&self, ctx: &Context<'_>, #[graphql(desc = "What to do")] input: PaymentRecordInput) -> Result<Invoice> {
+        let mut faults = Faults::default();
+        let new = NewPayment {
+            invoice: row_id(&input.invoice, "invoice", "input.invoice", &mut faults),
+            received_on: input.received_on.take("input.receivedOn", &mut faults).0,
+            amount: input.amount.take("input.amount", &mut faults).0,
+            reference: input.reference,
+        };
+        let id = new.invoice;
+        payments::record(database(ctx), viewer(ctx), new, faults).await?;
+        changed(ctx, id).await
+    }
+
+    /// Takes a payment back that was booked on the wrong invoice, or that the bank took back: by a payment of the same sum below nought
+    /// with a day of its own, so that nothing changes in what was booked before. A payment that came from a file of the bank is then there
+    /// to be matched again (`bankPayments`).
+    ///
+    /// CONFLICT with reason PAYMENT_REVERSED when that is done, or IS_REVERSAL for a reversal itself.
+    async fn payment_reverse(&self, ctx: &Context<'_>, #[graphql(desc = "What to do")] input: PaymentReverseInput) -> Result<Invoice> {
+        let mut faults = Faults::default();
+        let new = Reversal {
+            payment: row_id(&input.payment, "payment", "input.payment", &mut faults),
+            reversed_on: take(input.reversed_on, "input.reversedOn", &mut faults).map(|day| day.0),
+            reason: input.reason,
+        };
+        let id = payments::reverse(database(ctx), viewer(ctx), new, faults).await?;
+        changed(ctx, id).await
+    }
+
+    /// Notes that a reminder of an overdue invoice was sent. The first one of an invoice has the reminder fee (påminnelseavgift) that was
+    /// agreed, at most 60.00 (lag 1981:739); where none was agreed, and on later ones, there is none. It is claimed beside the invoice, whose
+    /// total never changes.
+    ///
+    /// CONFLICT with reason NOT_OVERDUE, PAID, CREDITED, DRAFT or CREDIT_NOTE when there was nothing to remind of on that day, or
+    /// ALREADY_REMINDED when a reminder was sent on the same day.
+    async fn invoice_remind(&self, ctx: &Context<'_>, #[graphql(desc = "What to do")] input: InvoiceRemindInput) -> Result<Invoice> {
+        let mut faults = Faults::default();
+        let id = row_id(&input.invoice, "invoice", "input.invoice", &mut faults);
+        let sent_on = take(input.sent_on, "input.sentOn", &mut faults).map(|day| day.0);
+        reminding::remind(database(ctx), viewer(ctx), network(ctx), id, sent_on, faults).await?;
+        changed(ctx, id).await
+    }
+}

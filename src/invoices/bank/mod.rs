@@ -1,0 +1,276 @@
+//! Payments as the bank's files tell of them: kept for ever, matched with invoices by themselves or by hand, or set aside.
+
+pub mod breaches;
+pub mod importing;
+pub mod matching;
+
+use std::collections::{BTreeSet, HashMap};
+
+use ::entity::{
+    bank_payment::{Column, Entity, Model},
+    bank_payment_part,
+    id::{BankPaymentId, InvoiceId, PaymentId},
+    kind::SubjectKind,
+    money::Money,
+    payment,
+    sparse::Sparse,
+};
+use chrono::NaiveDate;
+use sea_orm::{
+    ConnectionTrait, EntityTrait, ExprTrait,
+    sea_query::{Expr, Query, SelectStatement, SimpleExpr},
+};
+
+use super::{booking::Booking, payments};
+use crate::{
+    audit::{self, Change},
+    auth::viewer::{Deed, Realm, Viewer},
+    database::{Database, among, rows},
+    error::{Error, Faults, LINE, Result},
+    page::{self, KeyType, Order, Slice},
+};
+
+/// Which bank payments; every part narrows the others.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Whether all of it is matched with invoices.
+    pub matched: Option<bool>,
+    /// Whether it was set aside.
+    pub set_aside: Option<bool>,
+    /// In the bank on this day or later.
+    pub from: Option<NaiveDate>,
+    /// In the bank on this day or earlier.
+    pub to: Option<NaiveDate>,
+}
+
+/// What became of a bank payment so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// All of it is matched with invoices.
+    Matched,
+    /// What is left of it is none of the network's business.
+    SetAside,
+    /// Somebody must look at it.
+    Waiting,
+}
+
+/// What became of it so far.
+#[must_use]
+pub fn state(row: &Model) -> State {
+    if row.matched == row.amount {
+        State::Matched
+    } else if row.set_aside_on.is_some() {
+        State::SetAside
+    } else {
+        State::Waiting
+    }
+}
+
+/// What of it is not matched; below nought for what the bank took back.
+#[must_use]
+pub fn left(row: &Model) -> Money {
+    row.amount - row.matched
+}
+
+fn column(column: Column) -> SimpleExpr {
+    Expr::col((Entity, column))
+}
+
+/// The order of bank payments: the latest first.
+#[must_use]
+pub fn order() -> Order {
+    Order { name: "BOOKED_ON", key: column(Column::BookedOn), key_type: KeyType::Day, id: column(Column::Id), descending: true }
+}
+
+/// The bank payments that the viewer sees and the filter lets through: all of them, or none, since one that is not matched is nobody's.
+fn matching(viewer: &Viewer, filter: &Filter) -> SelectStatement {
+    let mut select = Query::select().from(Entity).take();
+    if !viewer.sees(Realm::Invoices).all {
+        select.and_where(Expr::cust("1 = 0"));
+    }
+    // In the words of the partial indexes.
+    let is_matched = |matched: bool| Expr::cust(if matched { "matched = amount" } else { "matched <> amount" });
+    select
+        .and_where_option(filter.matched.map(is_matched))
+        .and_where_option(filter.set_aside.map(|aside| Expr::cust(if aside { "set_aside_on IS NOT NULL" } else { "set_aside_on IS NULL" })))
+        .and_where_option(filter.from.map(|day| column(Column::BookedOn).gte(day)))
+        .and_where_option(filter.to.map(|day| column(Column::BookedOn).lte(day)));
+    select
+}
+
+/// A page of them, the latest first.
+///
+/// # Errors
+/// INVALID for a bad page.
+pub async fn list(db: &Database, viewer: &Viewer, filter: &Filter, args: &page::Args, columns: &[Column]) -> Result<Slice<Model>> {
+    let mut faults = Faults::default();
+    let order = order();
+    let page = page::Page::check(args, &order, &mut faults);
+    faults.finish()?;
+    page::fetch(db.read(), matching(viewer, filter), columns, &order, &page).await
+}
+
+/// How many there are.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn count(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<i64> {
+    page::count(db.read(), matching(viewer, filter)).await
+}
+
+/// Those of these bank payments that the viewer sees, in no order.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn by_ids(db: &Database, viewer: &Viewer, ids: &[BankPaymentId], columns: &[Column]) -> Result<Vec<Model>> {
+    let mut select = matching(viewer, &Filter::default());
+    select.columns(columns.iter().map(|column| (Entity, *column))).and_where(among(db.backend(), column(Column::Id), ids.iter().copied()));
+    rows(db.read(), &select, columns).await
+}
+
+/// The payments that were made of each of these bank payments, which the viewer must be known to see, and their reversals: by day.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn payments_of(db: &Database, ids: &[BankPaymentId]) -> Result<HashMap<BankPaymentId, Vec<payment::Model>>> {
+    let part = |column| Expr::col((bank_payment_part::Entity, column));
+    let columns = payment::Model::every_column();
+    let select = Query::select()
+        .columns(columns.iter().map(|column| (payment::Entity, *column)))
+        .expr(part(bank_payment_part::Column::BankPaymentId))
+        .from(bank_payment_part::Entity)
+        .inner_join(payment::Entity, part(bank_payment_part::Column::PaymentId).equals((payment::Entity, payment::Column::Id)))
+        .and_where(among(db.backend(), part(bank_payment_part::Column::BankPaymentId), ids.iter().copied()))
+        .order_by((payment::Entity, payment::Column::ReceivedOn), sea_orm::Order::Asc)
+        .order_by((payment::Entity, payment::Column::Id), sea_orm::Order::Asc)
+        .take();
+    let mut found: HashMap<BankPaymentId, Vec<payment::Model>> = HashMap::new();
+    for row in &db.read().query_all(&select).await? {
+        found.entry(row.try_get_by_index(columns.len())?).or_default().push(payment::Model::read(row, &columns)?);
+    }
+    Ok(found)
+}
+
+/// A bank payment, for a change of it.
+pub(super) async fn find(db: &impl ConnectionTrait, id: BankPaymentId) -> Result<Model> {
+    let found = Entity::find_by_id(id).one(db).await?;
+    found.ok_or_else(|| Error::NotFound("there is no such bank payment".into()))
+}
+
+/// A bank payment to be matched by hand.
+#[derive(Clone, Debug, Default)]
+pub struct Match {
+    /// The bank payment.
+    pub payment: BankPaymentId,
+    /// The invoice that it pays.
+    pub invoice: InvoiceId,
+    /// How much of it; null: all that is left.
+    pub amount: Option<Money>,
+}
+
+/// Matches a bank payment, or some of it, with an invoice: it is booked there as a payment of the same day.
+///
+/// # Errors
+/// FORBIDDEN unless the viewer keeps the invoices, INVALID naming every bad field, NOT_FOUND, CONFLICT `NOT_INCOMING`, `ALREADY_MATCHED` or
+/// `SET_ASIDE`.
+pub async fn match_with(db: &Database, viewer: &Viewer, new: Match, mut faults: Faults) -> Result<()> {
+    viewer.require(Deed::KeepInvoices)?;
+    let mut change = audit::begin(db, viewer, "bankPaymentMatch").await?;
+    if !faults.is_empty() {
+        return faults.finish();
+    }
+    let before = find(change.tx(), new.payment).await?;
+    if before.amount < Money::ZERO {
+        return Err(Error::conflict(
+            "NOT_INCOMING",
+            "the bank took this back, and it pays no invoice; reverse the payment that it was, and set this aside",
+        ));
+    }
+    match state(&before) {
+        State::Matched => {
+            return Err(Error::conflict(
+                "ALREADY_MATCHED",
+                "all of this bank payment is matched; reverse a payment that was made of it first",
+            ));
+        }
+        State::SetAside => return Err(Error::conflict("SET_ASIDE", "this bank payment was set aside; take it up again first")),
+        State::Waiting => {}
+    }
+    let mut booking = Booking::open(&change, BTreeSet::from([new.invoice])).await?;
+    if booking.invoice(new.invoice).is_none() {
+        return Err(Error::NotFound("there is no such invoice".into()));
+    }
+    let left = left(&before);
+    let amount = new.amount.unwrap_or(left);
+    faults.expect(amount > Money::ZERO, "input.amount", "must be above nought");
+    if amount > left {
+        faults.add("input.amount", format!("must be at most {left}, which is what is left of it"));
+    }
+    payments::refuse(&booking.obstacles(new.invoice, before.booked_on, amount), "input.invoice", &mut faults);
+    faults.finish()?;
+    let part = make_payment(&mut booking, &before, new.invoice, amount);
+    booking.close(&mut change).await?;
+    let after = Model { matched: before.matched + amount, ..before.clone() };
+    audit::replace(&change, after.clone()).await?;
+    audit::insert(&change, part).await?;
+    change.record(SubjectKind::BankPayment, before.id, Some(&before), Some(&after))?;
+    change.commit().await
+}
+
+/// Books some of a bank payment on an invoice. It has the bank's reference there, with a count when that is taken by one that was reversed.
+fn make_payment(booking: &mut Booking, row: &Model, invoice: InvoiceId, amount: Money) -> bank_payment_part::Model {
+    let taken =
+        |reference: &str| booking.invoice(invoice).is_some_and(|whole| whole.payments.iter().any(|payment| payment.reference == reference));
+    let mut reference = row.bank_reference.clone();
+    let mut count = 1;
+    while taken(&reference) {
+        count += 1;
+        reference = format!("{} nr {count}", row.bank_reference);
+    }
+    let id = PaymentId::new();
+    booking.add(payment::Model { id, invoice_id: invoice, received_on: row.booked_on, amount, reference, ..payment::Model::default() });
+    bank_payment_part::Model { payment_id: id, bank_payment_id: row.id }
+}
+
+/// Sets aside what is left of a bank payment, since it pays no invoice.
+///
+/// # Errors
+/// FORBIDDEN unless the viewer keeps the invoices, INVALID naming every bad field, NOT_FOUND, CONFLICT `ALREADY_MATCHED` or `SET_ASIDE`.
+pub async fn set_aside(db: &Database, viewer: &Viewer, id: BankPaymentId, reason: &str, mut faults: Faults) -> Result<()> {
+    viewer.require(Deed::KeepInvoices)?;
+    let reason = faults.text("input.reason", reason, LINE);
+    faults.finish()?;
+    let change = audit::begin(db, viewer, "bankPaymentSetAside").await?;
+    let before = find(change.tx(), id).await?;
+    match state(&before) {
+        State::Matched => {
+            return Err(Error::conflict("ALREADY_MATCHED", "all of this bank payment is matched, and nothing is left to be set aside"));
+        }
+        State::SetAside => return Err(Error::conflict("SET_ASIDE", "this bank payment was set aside already")),
+        State::Waiting => {}
+    }
+    let after = Model { set_aside_on: Some(db.clock.today()), set_aside_reason: Some(reason), ..before.clone() };
+    replace(change, &before, after).await
+}
+
+/// Takes up a bank payment again that was set aside.
+///
+/// # Errors
+/// FORBIDDEN unless the viewer keeps the invoices, INVALID for a bad id, NOT_FOUND, CONFLICT `NOT_SET_ASIDE`.
+pub async fn take_up(db: &Database, viewer: &Viewer, id: BankPaymentId, faults: Faults) -> Result<()> {
+    viewer.require(Deed::KeepInvoices)?;
+    faults.finish()?;
+    let change = audit::begin(db, viewer, "bankPaymentTakeUp").await?;
+    let before = find(change.tx(), id).await?;
+    if before.set_aside_on.is_none() {
+        return Err(Error::conflict("NOT_SET_ASIDE", "this bank payment was not set aside"));
+    }
+    let after = Model { set_aside_on: None, set_aside_reason: None, ..before.clone() };
+    replace(change, &before, after).await
+}
+
+async fn replace(mut change: Change, before: &Model, after: Model) -> Result<()> {
+    audit::replace(&change, after.clone()).await?;
+    change.record(SubjectKind::BankPayment, before.id, Some(before), Some(&after))?;
+    change.commit().await
+}

@@ -1,0 +1,162 @@
+//! Booking: payments put on invoices within a change, with all that follows from them.
+//!
+//! A payment with an earlier day moves what later ones pay of which line, so that an invoice is looked at as a whole: its settlement,
+//! its payments' shares in its lines and the totals by month are worked out anew and what differs is written.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use ::entity::{
+    id::{InvoiceId, PaymentId},
+    invoice,
+    kind::{InvoiceKind, SubjectKind},
+    money::Money,
+    payment, payment_line,
+};
+use chrono::NaiveDate;
+use sea_orm::{
+    ActiveModelBehavior, ActiveModelTrait, ActiveValue::Set, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, sea_query::Expr,
+};
+
+use super::{
+    amounts::Share,
+    months::Growth,
+    payments::order,
+    whole::{Whole, by_ids, credits_of},
+};
+use crate::{audit::Change, database::among, error::Result};
+
+/// Rows that are written by one statement: with their columns they stay below what a statement may bind.
+const ROWS: usize = 250;
+
+/// Why a payment can't be booked on an invoice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Obstacle {
+    /// It is a credit note.
+    CreditNote,
+    /// It is not issued.
+    Draft,
+    /// It was issued later, on this day.
+    IssuedOn(NaiveDate),
+    /// Its payments would come to more than an amount can hold.
+    TooMuch,
+}
+
+/// Invoices on which payments are being booked.
+pub(super) struct Booking {
+    before: BTreeMap<InvoiceId, Whole>,
+    after: HashMap<InvoiceId, Whole>,
+    credits: HashMap<InvoiceId, Vec<(NaiveDate, Money)>>,
+}
+
+impl Booking {
+    /// Takes these invoices in hand; those that aren't there are left out.
+    pub async fn open(change: &Change, invoices: BTreeSet<InvoiceId>) -> Result<Self> {
+        let after = by_ids(change.tx(), &invoices).await?;
+        let before = after.iter().map(|(id, whole)| (*id, whole.clone())).collect();
+        Ok(Self { before, after, credits: credits_of(change.tx(), invoices).await? })
+    }
+
+    /// An invoice as it is with what has been booked so far.
+    pub fn invoice(&self, id: InvoiceId) -> Option<&Whole> {
+        self.after.get(&id)
+    }
+
+    /// What is still to be paid of an invoice with what has been booked so far.
+    pub fn outstanding(&self, id: InvoiceId) -> Money {
+        let Some(whole) = self.after.get(&id) else { return Money::ZERO };
+        whole.row.total - whole.row.credited - whole.payments.iter().map(|payment| payment.amount).sum()
+    }
+
+    /// What hinders a payment of that day and sum.
+    pub fn obstacles(&self, id: InvoiceId, received_on: NaiveDate, amount: Money) -> Vec<Obstacle> {
+        let Some(whole) = self.after.get(&id) else { return Vec::new() };
+        let mut found = Vec::new();
+        match (whole.row.kind, whole.row.issued_on) {
+            (InvoiceKind::CreditNote, _) => found.push(Obstacle::CreditNote),
+            (InvoiceKind::Invoice, None) => found.push(Obstacle::Draft),
+            (InvoiceKind::Invoice, Some(issued_on)) if received_on < issued_on => found.push(Obstacle::IssuedOn(issued_on)),
+            (InvoiceKind::Invoice, Some(_)) => {}
+        }
+        // All that ever came in, reversed or not, so that no sum on the way can be too large either.
+        let came_in = whole
+            .payments
+            .iter()
+            .filter(|payment| payment.amount > Money::ZERO)
+            .try_fold(amount.0, |sum, payment| sum.checked_add(payment.amount.0));
+        if came_in.is_none_or(|sum| sum > Money::MAX.0) {
+            found.push(Obstacle::TooMuch);
+        }
+        found
+    }
+
+    /// Books a payment on one of the invoices.
+    pub fn add(&mut self, payment: payment::Model) {
+        if let Some(whole) = self.after.get_mut(&payment.invoice_id) {
+            whole.payments.push(payment);
+        }
+    }
+
+    /// Writes what has changed, with an entry in the trail for each invoice.
+    pub async fn close(mut self, change: &mut Change) -> Result<()> {
+        let (mut added, mut shares, mut moved, mut growth) = (Vec::new(), Vec::new(), Vec::new(), Growth::default());
+        for (id, before) in &self.before {
+            let Some(mut after) = self.after.remove(id).filter(|after| after.payments.len() > before.payments.len()) else { continue };
+            after.payments.sort_by(|one, other| order(one).cmp(&order(other)));
+            after.settle(self.credits.get(id).map(Vec::as_slice).unwrap_or_default());
+            let mut old: HashMap<PaymentId, Vec<Share>> = before.payments.iter().map(|payment| payment.id).zip(before.parts()).collect();
+            for (payment, parts) in after.payments.iter().zip(after.parts()) {
+                match old.remove(&payment.id) {
+                    Some(same) if same == parts => continue,
+                    Some(other) => {
+                        growth.unpay(payment.received_on, &after.lines, &other);
+                        moved.push(payment.id);
+                    }
+                    None => added.push(payment.clone()),
+                }
+                growth.pay(payment.received_on, &after.lines, &parts);
+                let share =
+                    |(line_id, part): (_, Share)| payment_line::Model { payment_id: payment.id, line_id, net: part.net, vat: part.vat };
+                shares.extend(after.lines.iter().map(|line| line.id).zip(parts).map(share));
+            }
+            change.record(SubjectKind::Invoice, *id, Some(before), Some(&after))?;
+            settle(change, &after.row).await?;
+        }
+        let tx = change.tx();
+        for moved in moved.chunks(ROWS) {
+            let theirs = among(tx.get_database_backend(), Expr::col(payment_line::Column::PaymentId), moved.iter().copied());
+            payment_line::Entity::delete_many().filter(theirs).exec(tx).await?;
+        }
+        insert(change, added).await?;
+        insert(change, shares).await?;
+        growth.write(change).await
+    }
+}
+
+/// Writes what payments make of an invoice; nothing else of what was issued is touched.
+async fn settle(change: &Change, row: &invoice::Model) -> Result<()> {
+    let settled = invoice::ActiveModel {
+        id: sea_orm::ActiveValue::Unchanged(row.id),
+        paid: Set(row.paid),
+        credited: Set(row.credited),
+        first_paid_on: Set(row.first_paid_on),
+        settled_on: Set(row.settled_on),
+        credited_on: Set(row.credited_on),
+        ..Default::default()
+    };
+    invoice::Entity::update(settled).validate()?.exec(change.tx()).await?;
+    Ok(())
+}
+
+/// Inserts many rows within a change.
+pub(super) async fn insert<M, A>(change: &Change, rows: Vec<M>) -> Result<()>
+where
+    M: IntoActiveModel<A> + Clone + Send + Sync,
+    A: ActiveModelTrait + ActiveModelBehavior + Send,
+    <A::Entity as EntityTrait>::Model: IntoActiveModel<A>,
+{
+    for rows in rows.chunks(ROWS) {
+        let rows = rows.iter().cloned().map(IntoActiveModel::into_active_model);
+        A::Entity::insert_many(rows).exec_without_returning(change.tx()).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,106 @@
+//! Reminding: a reminder (påminnelse) of an invoice that is overdue, with a fee where one was agreed.
+
+use ::entity::{
+    id::{InvoiceId, ReminderId},
+    invoice,
+    kind::{InvoiceKind, SubjectKind},
+    money::Money,
+    reminder::{Column, Entity, Model},
+};
+use chrono::NaiveDate;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+
+use super::{
+    amounts::{State, state},
+    whole::Whole,
+};
+use crate::{
+    audit,
+    auth::viewer::{Deed, Viewer},
+    config::Network,
+    database::Database,
+    error::{Error, Faults, Result},
+};
+
+/// The most that a reminder may cost (lag 1981:739 and förordning 1981:1057), öre.
+pub const MOST: Money = Money(6000);
+
+/// What was agreed that a reminder of this invoice costs: nothing that was not agreed when the claim arose may be taken (lag 1981:739).
+#[must_use]
+pub fn agreed_fee(network: &Network, _invoice: &invoice::Model) -> Money {
+    network.invoicing.reminder_fee.clamp(Money::ZERO, MOST)
+}
+
+/// Notes that a reminder of an invoice was sent; on `sent_on`, or today. The first one costs what was agreed, and later ones nothing: the fee is
+/// taken once for a claim. The invoice itself never changes by it.
+///
+/// # Errors
+/// FORBIDDEN unless the viewer keeps the invoices, INVALID for a day in the future, NOT_FOUND, CONFLICT `CREDIT_NOTE`, `DRAFT`, `PAID`,
+/// `CREDITED`, `NOT_OVERDUE` or `ALREADY_REMINDED`.
+pub async fn remind(
+    db: &Database,
+    viewer: &Viewer,
+    network: &Network,
+    id: InvoiceId,
+    sent_on: Option<NaiveDate>,
+    mut faults: Faults,
+) -> Result<()> {
+    viewer.require(Deed::KeepInvoices)?;
+    let today = db.clock.today();
+    let day = sent_on.unwrap_or(today);
+    faults.expect(day <= today, "input.sentOn", "must not be in the future");
+    faults.finish()?;
+
+    let mut change = audit::begin(db, viewer, "invoiceRemind").await?;
+    let row = invoice::Entity::find_by_id(id).one(change.tx()).await?;
+    let row = row.ok_or_else(|| Error::NotFound("there is no such invoice".into()))?;
+    require_overdue(&row, day)?;
+    let sent = Entity::find().filter(Column::InvoiceId.eq(id)).order_by_asc(Column::SentOn).all(change.tx()).await?;
+    let name = name(&row);
+    if sent.iter().any(|reminder| reminder.sent_on == day) {
+        return Err(Error::conflict("ALREADY_REMINDED", format!("a reminder of {name} was sent on {day} already")));
+    }
+    let fee = if sent.iter().any(|reminder| reminder.fee > Money::ZERO) { Money::ZERO } else { agreed_fee(network, &row) };
+    let reminder = Model { id: ReminderId::new(), invoice_id: id, sent_on: day, fee };
+    let inserted = audit::insert(&change, reminder.clone()).await;
+    let twice = || Error::conflict("ALREADY_REMINDED", format!("a reminder of {name} was sent on {day} already"));
+    inserted.map_err(|error| error.on_constraint("reminder__invoice_id__sent_on", twice()))?;
+    change.record(SubjectKind::Invoice, id, None::<&()>, Some(&reminder))?;
+    change.commit().await
+}
+
+fn name(row: &invoice::Model) -> String {
+    Whole { row: row.clone(), ..Whole::default() }.name()
+}
+
+fn require_overdue(row: &invoice::Model, day: NaiveDate) -> Result<()> {
+    if row.kind == InvoiceKind::CreditNote {
+        return Err(Error::conflict("CREDIT_NOTE", format!("{} is nothing that anybody pays", name(row))));
+    }
+    let (reason, words) = match state(row, day) {
+        State::Overdue => return Ok(()),
+        State::Draft if row.issued_on.is_none() => return Err(Error::conflict("DRAFT", "a draft is nothing that anybody owes")),
+        State::Draft => ("NOT_OVERDUE", "was not issued yet"),
+        State::Paid => ("PAID", "was paid"),
+        State::Credited => ("CREDITED", "was credited"),
+        State::Issued | State::PartlyPaid => ("NOT_OVERDUE", "was not overdue"),
+    };
+    let due = row.due_on.map_or_else(String::new, |due_on| format!("; its last day to pay is {due_on}"));
+    Err(Error::conflict(reason, format!("{} {words} on {day}{due}", name(row))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_fee_is_beyond_what_the_law_allows() {
+        let mut network = Network::default();
+        let fee = |network: &Network| agreed_fee(network, &invoice::Model::default());
+        assert_eq!(fee(&network), Money::ZERO);
+        for (agreed, taken) in [(5950, 5950), (6000, 6000), (6001, 6000), (-1, 0)] {
+            network.invoicing.reminder_fee = Money(agreed);
+            assert_eq!(fee(&network), Money(taken));
+        }
+    }
+}

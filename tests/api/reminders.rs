@@ -1,0 +1,81 @@
+//! What is promised about reminders: of what is overdue alone, once a day, with the fee that was agreed once.
+
+use serde_json::{Value, json};
+
+use crate::{
+    app::{App, on_both},
+    payment_samples::{LEDGER, adds_up, does, id, invoice, pays},
+};
+
+/// A register of a network that has agreed on this fee.
+fn with_fee(app: &App, fee: &str) -> (App, tempfile::NamedTempFile) {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), format!("[network]\nname = 'NNS'\n[network.invoicing]\nreminder_fee = '{fee}'\n")).unwrap();
+    (app.with_file(file.path()), file)
+}
+
+async fn remind(app: &App, number: &str, sent_on: Value) -> crate::app::Answer {
+    does(app, "invoiceRemind", json!({ "invoice": id(app, number).await, "sentOn": sent_on }), "total outstanding reminders { sentOn fee }")
+        .await
+}
+
+on_both!(a_reminder_costs_what_was_agreed_and_once, |app| async move {
+    app.import(&LEDGER).await;
+    let (app, _file) = with_fee(&app, "60");
+    let before = app.revision().await;
+    let first = remind(&app, "1001", json!("2026-03-01")).await;
+    assert_eq!(
+        first["invoiceRemind"],
+        json!({ "total": "1855.99", "outstanding": "1855.99", "reminders": [{ "sentOn": "2026-03-01", "fee": "60.00" }] })
+    );
+    let trail = app.trail(before).await;
+    assert_eq!((trail.len(), &trail[0]["action"], &trail[0]["after"]["fee"]), (1, &json!("invoiceRemind"), &json!(6000)));
+    assert_eq!(remind(&app, "1001", json!("2026-03-01")).await.reason(), "ALREADY_REMINDED");
+    // Today, when nobody says when.
+    let second = remind(&app, "1001", Value::Null).await;
+    assert_eq!(
+        second["invoiceRemind"]["reminders"],
+        json!([{ "sentOn": "2026-03-01", "fee": "60.00" }, { "sentOn": "2026-11-21", "fee": "0.00" }])
+    );
+    adds_up(&app).await;
+});
+
+on_both!(where_no_fee_was_agreed_there_is_none, |app| async move {
+    app.import(&LEDGER).await;
+    assert_eq!(
+        remind(&app, "1002", json!("2026-04-01")).await["invoiceRemind"]["reminders"],
+        json!([{ "sentOn": "2026-04-01", "fee": "0.00" }])
+    );
+});
+
+on_both!(only_what_is_overdue_is_reminded_of, |app| async move {
+    app.import(&LEDGER).await;
+    let draft = app.office().query("{ invoices(filter: { state: DRAFT }) { nodes { id } } }").await["invoices"]["nodes"][0]["id"].clone();
+    pays(&app, "1002", "2026-04-10", "800.00", "B1").await.data();
+    pays(&app, "1003", "2026-11-10", "1.00", "B1").await.data();
+    let before = app.revision().await;
+    for (number, day, reason) in [
+        ("1002", "2026-04-10", "PAID"),
+        ("1002", "2026-03-31", "NOT_OVERDUE"),
+        ("1003", "2026-11-21", "NOT_OVERDUE"),
+        ("1004", "2026-11-21", "NOT_OVERDUE"),
+        ("1004", "2026-11-01", "NOT_OVERDUE"),
+        ("1005", "2026-11-21", "CREDITED"),
+        ("1", "2026-11-21", "CREDIT_NOTE"),
+    ] {
+        assert_eq!(remind(&app, number, json!(day)).await.reason(), reason, "{number} {day}");
+    }
+    assert_eq!(does(&app, "invoiceRemind", json!({ "invoice": draft }), "id").await.reason(), "DRAFT");
+    assert_eq!(remind(&app, "1001", json!("2026-11-22")).await.bad_fields(), ["input.sentOn"]);
+    let bad = json!({ "invoice": "member_x", "sentOn": "2026-02-30" });
+    assert_eq!(does(&app, "invoiceRemind", bad, "id").await.bad_fields(), ["input.invoice", "input.sentOn"]);
+    assert_eq!(
+        does(&app, "invoiceRemind", json!({ "invoice": "invoice_0197aaaaaaaa7000800000000000000a" }), "id").await.code(),
+        "NOT_FOUND"
+    );
+    assert_eq!(app.revision().await, before);
+    // The day after the last one to pay, and the one before it was paid.
+    remind(&app, "1002", json!("2026-04-01")).await.data();
+    remind(&app, "1002", json!("2026-04-09")).await.data();
+    assert_eq!(invoice(&app, "1002", "reminders { sentOn }").await["reminders"].as_array().unwrap().len(), 2);
+});
