@@ -6,7 +6,7 @@
 #
 # PostgreSQL's server programs are looked for where Debian puts them, then in PATH. When there are none, root gets the package
 # installed and anybody else a message. A cluster of our own is started in a new folder, by a user that is not root, and is
-# stopped and removed at the end, whatever the end.
+# stopped and removed at the end, whatever the end. Programs that judge PDFs are made ready by checkers.sh.
 set -euo pipefail
 exec </dev/null
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -39,6 +39,8 @@ if [ -z "$programs" ]; then
     programs=$(find_postgres)
     [ -n "$programs" ] || fail "the package postgresql was installed, but its server programs are not in /usr/lib/postgresql"
 fi
+# What judges the files that the register writes.
+checkers=$(tests/checkers.sh) || fail "the programs that judge files are missing"
 version=$("$programs/postgres" --version | sed -E 's/[^0-9]*([0-9]+).*/\1/')
 
 # PostgreSQL refuses to be run by root.
@@ -102,5 +104,6 @@ done
 [ -n "$started" ] || fail "PostgreSQL did not start: $(cat "$folder/server.log" 2>/dev/null)"
 
 say "PostgreSQL $version of $programs runs in $folder as $owner on port $port, until the tests are done"
+export SAMREGISTER_TEST_CHECKERS="$checkers"
 export SAMREGISTER_TEST_POSTGRES="postgres://samregister:$password@127.0.0.1:$port/postgres"
 cargo test --workspace --no-fail-fast "$@"
