@@ -15,6 +15,7 @@ mod activities;
 mod agreements;
 mod audit;
 mod bad_input;
+mod checkers;
 mod cli;
 mod connections;
 mod consistency;
