@@ -59,7 +59,7 @@ on_both!(one_error_names_all_that_is_wrong_with_a_text, |app| async move {
     input.body: line 1: agreement.numbr is not built in; there are agreement.number, agreement.starts_on, agreement.ends_on, agreement.notice_months, agreement.renewal_months
     input.body: line 3: member.phone is not built in; there are member.name, member.org_number, member.address_line, member.postal_code, member.city
     input.body: line 3: membr is neither declared nor built in
-    input.body: line 4: fee can't be shown as a whole; choose one of fee.summary, fee.amount, fee.per_mille, fee.basis, fee.vat, fee.vat_percent
+    input.body: line 4: fee can't be shown as a whole; choose one of fee.summary, fee.amount, fee.per_mille, fee.cap, fee.minimum, fee.basis, fee.vat, fee.vat_percent
     input.body: line 5: there is no filter dattum; there are datum, kronor, tal_i_ord, manader
     input.body: line 5: unknown is neither declared nor built in
     input.body: line 6: has a subscript in brackets, which texts don't have; they show parameters and built-in placeholders
