@@ -281,6 +281,15 @@ pub async fn tally(db: &Database, subjects: &[Uuid]) -> Result<HashMap<Uuid, (i6
     found.iter().map(|row| Ok((row.try_get_by_index(0)?, (row.try_get_by_index(1)?, row.try_get_by_index(2)?)))).collect()
 }
 
+/// The deed that a thing was last changed by, as far as the entries tell; null: by none.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn last_action(db: &impl ConnectionTrait, subject: impl Into<Uuid>) -> Result<Option<String>> {
+    let select = Entity::find().select_only().column(Column::Action).filter(Column::SubjectId.eq(subject.into()));
+    Ok(select.order_by_desc(Column::Revision).into_tuple().one(db).await?)
+}
+
 /// What is broken in the chain: gaps between revisions, and hashes that don't follow from the entry and the one before.
 ///
 /// # Errors

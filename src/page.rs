@@ -244,6 +244,24 @@ pub async fn fetch<M: Sparse>(
     Ok(Slice::cut(rows.iter().map(|row| read::<M>(row, columns, order)).collect::<Result<_>>()?, page))
 }
 
+/// The page that somebody asks for of what `select` finds. `faults` are those that reading the other arguments has found; the page's own
+/// come to them.
+///
+/// # Errors
+/// INVALID naming every bad argument, INTERNAL when the statement fails.
+pub async fn asked<M: Sparse>(
+    db: &impl ConnectionTrait,
+    select: SelectStatement,
+    columns: &[Column<M>],
+    order: &Order,
+    args: &Args,
+    mut faults: Faults,
+) -> Result<Slice<M>> {
+    let page = Page::check(args, order, &mut faults);
+    faults.finish()?;
+    fetch(db, select, columns, order, &page).await
+}
+
 /// The same page for each of many parents in one statement: `parent` is the column that names a row's parent.
 ///
 /// # Errors

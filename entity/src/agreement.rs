@@ -68,6 +68,10 @@ pub struct Model {
     pub fee_amount: Option<Money>,
     /// Rate.
     pub fee_per_mille: Option<PerMille>,
+    /// The most that a year costs per mille, öre; null: no cap (maxtak).
+    pub fee_cap: Option<Money>,
+    /// The least that a year costs per mille, öre; null: no minimum.
+    pub fee_minimum: Option<Money>,
     /// VAT treatment of the fee.
     pub vat_rate: Option<VatRate>,
     /// Who decided it.
@@ -80,4 +84,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(id: Id, import_key: ImportKey, number: Number, number_key: NumberKey, kind: Kind, direction: Direction, activity_id: ActivityId, member_id: MemberId, organisation_id: OrganisationId, template_version_id: TemplateVersionId, starts_on: StartsOn, ends_on: EndsOn, notice_months: NoticeMonths, renewal_months: RenewalMonths, offered_at: OfferedAt, signed_on: SignedOn, withdrawn_on: WithdrawnOn, notice_given_on: NoticeGivenOn, termination_reason: TerminationReason, replaces_id: ReplacesId, replaced_from: ReplacedFrom, deadline_on: DeadlineOn, deadline_month: DeadlineMonth, fee_basis: FeeBasis, fee_amount: FeeAmount, fee_per_mille: FeePerMille, vat_rate: VatRate, decision_id: DecisionId);
+sparse!(id: Id, import_key: ImportKey, number: Number, number_key: NumberKey, kind: Kind, direction: Direction, activity_id: ActivityId, member_id: MemberId, organisation_id: OrganisationId, template_version_id: TemplateVersionId, starts_on: StartsOn, ends_on: EndsOn, notice_months: NoticeMonths, renewal_months: RenewalMonths, offered_at: OfferedAt, signed_on: SignedOn, withdrawn_on: WithdrawnOn, notice_given_on: NoticeGivenOn, termination_reason: TerminationReason, replaces_id: ReplacesId, replaced_from: ReplacedFrom, deadline_on: DeadlineOn, deadline_month: DeadlineMonth, fee_basis: FeeBasis, fee_amount: FeeAmount, fee_per_mille: FeePerMille, fee_cap: FeeCap, fee_minimum: FeeMinimum, vat_rate: VatRate, decision_id: DecisionId);

@@ -16,6 +16,8 @@ mod m2026_11_21_07_audit;
 mod m2026_11_22_01_template_library;
 mod m2026_11_22_02_agreement_life;
 mod m2026_11_22_03_search;
+mod m2026_11_22_04_fee_limits;
+mod m2026_11_22_05_agreement_kept;
 mod m2026_11_22_06_bank_payments;
 mod m2026_11_22_07_invoice_life;
 
@@ -37,6 +39,8 @@ impl MigratorTrait for Migrator {
             Box::new(m2026_11_22_01_template_library::Migration),
             Box::new(m2026_11_22_02_agreement_life::Migration),
             Box::new(m2026_11_22_03_search::Migration),
+            Box::new(m2026_11_22_04_fee_limits::Migration),
+            Box::new(m2026_11_22_05_agreement_kept::Migration),
             Box::new(m2026_11_22_06_bank_payments::Migration),
             Box::new(m2026_11_22_07_invoice_life::Migration),
         ]

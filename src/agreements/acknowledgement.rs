@@ -2,13 +2,13 @@
 
 use ::entity::{
     acknowledgement::{Column, Entity, Model},
-    agreement,
     id::{AcknowledgementId, AgreementId},
     kind::{DeadlineKind, SubjectKind},
 };
 use chrono::NaiveDate;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
+use super::life::{self, name};
 use crate::{
     audit::{self, Change},
     auth::viewer::{Deed, Viewer},
@@ -26,15 +26,6 @@ pub struct NewAcknowledgement {
     pub until: NaiveDate,
     /// Why.
     pub note: Option<String>,
-}
-
-async fn agreement(change: &Change, id: AgreementId) -> Result<agreement::Model> {
-    let found = agreement::Entity::find_by_id(id).one(change.tx()).await?;
-    found.ok_or_else(|| Error::NotFound("there is no such agreement".into()))
-}
-
-fn name(row: &agreement::Model) -> String {
-    row.number.as_ref().map_or_else(|| "the draft".to_owned(), |number| format!("agreement {number}"))
 }
 
 /// Takes away whatever holds on `today`, and answers the latest of it.
@@ -56,8 +47,8 @@ pub(super) async fn take_away(change: &mut Change, agreement: AgreementId, today
     Ok(held.into_iter().next())
 }
 
-/// Quietens an agreement's deadline until a day, in the place of whoever did so before. A notice deadline is quiet until it passes at
-/// the latest, so that the next one is heard of again. `faults` are those that reading the input has found already.
+/// Quietens an agreement's deadline until a day, in the place of whoever did so before: until it passes at the latest, so that the
+/// next one is heard of. `faults` are those that reading the input has found already.
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps agreements, NOT_FOUND, INVALID naming every bad field, CONFLICT `NO_DEADLINE`.
@@ -69,13 +60,20 @@ pub async fn acknowledge(db: &Database, viewer: &Viewer, new: NewAcknowledgement
     faults.finish()?;
 
     let mut change = audit::begin(db, viewer, "deadlineAcknowledge").await?;
-    let row = agreement(&change, new.agreement).await?;
+    let row = life::find(change.tx(), new.agreement).await?;
     let Some(deadline) = terms::of(&row).next_deadline(today) else {
         let words = "has no deadline to acknowledge: it is not signed, has ended, has a signed successor or runs until further notice";
         return Err(Error::conflict("NO_DEADLINE", format!("{} {words}", name(&row))));
     };
-    if deadline.kind == DeadlineKind::Notice && new.until > deadline.on {
-        let words = format!("must not be after the last day to give notice, {}, or the next one would pass unseen", deadline.on);
+    if new.until > deadline.on {
+        let words = match deadline.kind {
+            DeadlineKind::Notice => {
+                format!("must not be after the last day to give notice, {}, or the next one would pass unseen", deadline.on)
+            }
+            DeadlineKind::End => {
+                format!("must not be after the agreement's last day, {}: there is nothing to be quiet about then", deadline.on)
+            }
+        };
         return Err(Error::invalid("input.until", words));
     }
     let before = take_away(&mut change, row.id, today).await?;
@@ -100,7 +98,7 @@ pub async fn withdraw(db: &Database, viewer: &Viewer, id: AgreementId, faults: F
     viewer.require(Deed::KeepAgreements)?;
     faults.finish()?;
     let mut change = audit::begin(db, viewer, "deadlineAcknowledgementWithdraw").await?;
-    let row = agreement(&change, id).await?;
+    let row = life::find(change.tx(), id).await?;
     let before = take_away(&mut change, id, db.clock.today()).await?;
     let before = before.ok_or_else(|| {
         Error::conflict("NOT_ACKNOWLEDGED", format!("nobody has acknowledged the deadline of {} until today or later", name(&row)))

@@ -128,12 +128,10 @@ pub async fn list(
     filter: &Filter,
     args: &page::Args,
     columns: &[Column],
-    mut faults: Faults,
+    faults: Faults,
 ) -> Result<Slice<Model>> {
     let order = soonest_first(db, window);
-    let page = page::Page::check(args, &order, &mut faults);
-    faults.finish()?;
-    page::fetch(db.read(), expiring(db, viewer, window, filter), columns, &order, &page).await
+    page::asked(db.read(), expiring(db, viewer, window, filter), columns, &order, args, faults).await
 }
 
 /// How many there are.

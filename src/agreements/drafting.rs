@@ -1,7 +1,6 @@
 //! Drafting: how an agreement is begun from a template, and changed until it is offered.
 
 use ::entity::{
-    activity,
     agreement::Model,
     agreement_parameters, decision, fee_schedule,
     id::{ActivityId, AgreementId, TemplateId, TemplateVersionId},
@@ -16,6 +15,7 @@ use serde_json::{Map, Value};
 
 use super::{
     Counterparty,
+    fit::{self, Surroundings},
     life::{self, Move, snapshot},
     text,
 };
@@ -43,6 +43,10 @@ pub struct Fee {
     pub amount: Option<Money>,
     /// Rate, for per mille.
     pub per_mille: Option<PerMille>,
+    /// Never more than this in a year, öre (maxtak); for per mille.
+    pub cap: Option<Money>,
+    /// Never less than this in a year, öre; for per mille.
+    pub minimum: Option<Money>,
     /// VAT treatment.
     pub vat_rate: VatRate,
 }
@@ -51,7 +55,25 @@ impl Fee {
     /// The fee that a row says; null: none.
     pub(super) fn of(row: &Model) -> Option<Self> {
         let (basis, vat_rate) = row.fee_basis.zip(row.vat_rate)?;
-        Some(Self { basis, amount: row.fee_amount, per_mille: row.fee_per_mille, vat_rate })
+        let (cap, minimum) = (row.fee_cap, row.fee_minimum);
+        Some(Self { basis, amount: row.fee_amount, per_mille: row.fee_per_mille, cap, minimum, vat_rate })
+    }
+
+    /// The fee that an activity's price makes: the limits of a rate are kept, and those of an amount are put on it at once.
+    fn priced(price: &fee_schedule::Model) -> Self {
+        let is_rate = price.basis == FeeBasis::PerMilleOfAllocation;
+        let limited = |amount: Money| {
+            let raised = price.minimum.map_or(amount, |minimum| amount.max(minimum));
+            price.cap.map_or(raised, |cap| raised.min(cap))
+        };
+        Self {
+            basis: price.basis,
+            amount: price.amount.map(limited),
+            per_mille: price.per_mille,
+            cap: price.cap.filter(|_| is_rate),
+            minimum: price.minimum.filter(|_| is_rate),
+            vat_rate: price.vat_rate,
+        }
     }
 
     fn check(&self, faults: &mut Faults) {
@@ -61,7 +83,14 @@ impl Fee {
             if is_rate { (self.per_mille.is_some(), self.amount.is_some()) } else { (self.amount.is_some(), self.per_mille.is_some()) };
         faults.expect(has_needed, needed, "is needed for this basis");
         faults.expect(!has_other, other, "does not fit this basis");
-        faults.expect(self.amount.is_none_or(|amount| amount >= Money::ZERO), "input.fee.amount", "must not be negative");
+        for (path, sum) in [("input.fee.amount", self.amount), ("input.fee.cap", self.cap), ("input.fee.minimum", self.minimum)] {
+            faults.expect(sum.is_none_or(|sum| sum >= Money::ZERO), path, "must not be negative");
+        }
+        for (path, limit) in [("input.fee.cap", self.cap), ("input.fee.minimum", self.minimum)] {
+            faults.expect(is_rate || limit.is_none(), path, "is for PER_MILLE_OF_ALLOCATION alone");
+        }
+        let in_order = self.minimum.zip(self.cap).is_none_or(|(minimum, cap)| minimum <= cap);
+        faults.expect(in_order, "input.fee.cap", "must not be below the minimum");
     }
 }
 
@@ -144,7 +173,7 @@ pub struct DraftChanges {
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the agreements, NOT_FOUND for what it refers to, INVALID naming every bad field and parameter,
-/// CONFLICT `NO_PUBLISHED_VERSION`, `TEMPLATE_NOT_PUBLISHED` or `TEMPLATE_RETIRED`.
+/// CONFLICT `NO_PUBLISHED_VERSION`, `TEMPLATE_NOT_PUBLISHED`, `TEMPLATE_RETIRED`, `FACTS_MISSING` or `TEXT_UNUSABLE`.
 pub async fn draft(db: &Database, viewer: &Viewer, network: &Network, new: NewAgreement, faults: Faults) -> Result<AgreementId> {
     viewer.require(Deed::KeepAgreements)?;
     let mut change = audit::begin(db, viewer, "agreementDraft").await?;
@@ -258,6 +287,8 @@ pub(super) async fn write(
     for source in text::gather(change.tx(), vec![(row.clone(), new.parameters.clone())]).await? {
         match source.body(network, None, "input.parameters") {
             Err(Error::Invalid(found)) => found.into_iter().for_each(|fault| faults.add(fault.path, fault.message)),
+            // What is wrong with the input is told first: the text may lack a fact because of that.
+            Err(_) if !faults.is_empty() => {}
             body => drop(body?),
         }
     }
@@ -304,23 +335,16 @@ async fn build(db: &impl ConnectionTrait, viewer: &Viewer, new: &NewAgreement, r
         Some(id) => Some(activities::launch::find(db, id).await?),
         None => None,
     };
-    let (member_id, organisation_id) = match new.counterparty {
+    let (mut member, mut organisation_id) = (None, None);
+    match new.counterparty {
         Counterparty::Member(id) => {
-            let member = member::Entity::find_by_id(id).one(db).await?.ok_or_else(|| Error::NotFound("there is no such member".into()))?;
-            let left_on = member.left_on.filter(|left_on| *left_on < new.starts_on);
-            if let Some(left_on) = left_on {
-                faults.add("input.counterparty", format!("was a member until {left_on}, before the agreement starts"));
-            }
-            (Some(id), None)
+            let found = member::Entity::find_by_id(id).one(db).await?;
+            member = Some(found.ok_or_else(|| Error::NotFound("there is no such member".into()))?);
         }
         Counterparty::Organisation(id) => {
             let found = organisation::Entity::find_by_id(id).one(db).await?;
-            found.ok_or_else(|| Error::NotFound("there is no such organisation".into()))?;
-            (None, Some(id))
+            organisation_id = Some(found.ok_or_else(|| Error::NotFound("there is no such organisation".into()))?.id);
         }
-    };
-    if let Some(last) = activity.as_ref().and_then(|activity| activity.ends_on) {
-        faults.expect(new.starts_on <= last, "input.startsOn", &format!("must not be after {last}, the activity's last day"));
     }
     let fee = match (new.fee, &activity) {
         (FeeOf::Given(fee) | FeeOf::Kept(fee), _) => fee,
@@ -329,13 +353,16 @@ async fn build(db: &impl ConnectionTrait, viewer: &Viewer, new: &NewAgreement, r
         }
         (FeeOf::Schedule(otherwise), _) => otherwise,
     };
-    let direction = check_kind(db, new, template.kind, activity.as_ref(), fee, faults).await?;
+    let funding = match &activity {
+        Some(activity) => activities::funding_of(db, &[activity.id]).await?.remove(&activity.id).unwrap_or_default(),
+        None => Vec::new(),
+    };
     let must_give_notice = new.ends_on.is_none() || new.renewal_months.is_some();
-    Ok(Model {
+    let row = Model {
         kind: template.kind,
-        direction,
-        activity_id: activity.map(|activity| activity.id),
-        member_id,
+        direction: new.direction.unwrap_or_else(|| direction(template.kind, fee)),
+        activity_id: activity.as_ref().map(|activity| activity.id),
+        member_id: member.as_ref().map(|member| member.id),
         organisation_id,
         template_version_id: Some(version.id),
         starts_on: new.starts_on,
@@ -345,9 +372,27 @@ async fn build(db: &impl ConnectionTrait, viewer: &Viewer, new: &NewAgreement, r
         fee_basis: fee.map(|fee| fee.basis),
         fee_amount: fee.and_then(|fee| fee.amount),
         fee_per_mille: fee.and_then(|fee| fee.per_mille),
+        fee_cap: fee.and_then(|fee| fee.cap),
+        fee_minimum: fee.and_then(|fee| fee.minimum),
         vat_rate: fee.map(|fee| fee.vat_rate),
         ..row
-    })
+    };
+    let surroundings = Surroundings { member, activity, funding };
+    fit::check(&row, &surroundings, faults);
+    expect_price(new, &row, &surroundings, faults);
+    Ok(row)
+}
+
+/// Somebody who is not to pay for what lives on special fees is said so: by a fee that is null.
+fn expect_price(new: &NewAgreement, row: &Model, Surroundings { activity, funding, .. }: &Surroundings, faults: &mut Faults) {
+    let is_silent = row.kind == AgreementKind::Participation && row.fee_basis.is_none() && matches!(new.fee, FeeOf::Schedule(_));
+    if let Some(activity) = activity.as_ref().filter(|_| is_silent && *funding == [FundingKind::SpecialFee]) {
+        let message = format!(
+            "is needed: {} lives on special fees and has no price on {}; null says that there is none",
+            activity.name, new.starts_on
+        );
+        faults.add("input.fee", message);
+    }
 }
 
 /// The template with the version that the agreement gets.
@@ -400,119 +445,14 @@ async fn scheduled(db: &impl ConnectionTrait, activity: ActivityId, on: NaiveDat
         let bases: Vec<_> = found.iter().map(|price| price.basis.word()).collect();
         faults.add("input.fee", format!("is needed, since the activity has several prices on {on}: {}", bases.join(", ")));
     }
-    if found.iter().any(|price| price.cap.is_some() || price.minimum.is_some()) {
-        faults.add("input.fee", format!("is needed: the activity's price on {on} has a cap or a minimum, which an agreement can't say"));
-    }
-    let price = found.into_iter().next();
-    Ok(price.map(|price| Fee { basis: price.basis, amount: price.amount, per_mille: price.per_mille, vat_rate: price.vat_rate }))
+    Ok(found.first().map(Fee::priced))
 }
 
-/// Which way the money goes, with what does not fit the kind of agreement and the activity's funding noted.
-///
-/// A member takes part in an activity, and pays or does not; who leads or works is paid; with others there is no money, or some
-/// that comes in. Who takes part pays nothing for what others pay for: a grant, the service fee, or volunteers with their time.
-async fn check_kind(
-    db: &impl ConnectionTrait,
-    new: &NewAgreement,
-    kind: AgreementKind,
-    activity: Option<&activity::Model>,
-    fee: Option<Fee>,
-    faults: &mut Faults,
-) -> Result<Direction> {
-    let default = match (kind, fee) {
+/// Which way the money goes when nobody says so: who leads or works is paid, and a fee else comes in.
+fn direction(kind: AgreementKind, fee: Option<Fee>) -> Direction {
+    match (kind, fee) {
         (AgreementKind::Assignment, _) => Direction::Cost,
         (_, Some(_)) => Direction::Income,
         (_, None) => Direction::None,
-    };
-    let direction = new.direction.unwrap_or(default);
-    match kind {
-        AgreementKind::Participation => {
-            let is_member = matches!(new.counterparty, Counterparty::Member(_));
-            faults.expect(is_member, "input.counterparty", "must be a member: the template is for taking part in an activity");
-            faults.expect(activity.is_some(), "input.activity", "is needed: one takes part in an activity");
-            faults.expect(direction != Direction::Cost, "input.direction", "must be INCOME or NONE: who takes part is not paid for it");
-        }
-        AgreementKind::Assignment => {
-            faults.expect(direction == Direction::Cost, "input.direction", "must be COST: the network pays for an assignment");
-        }
-        AgreementKind::Cooperation => {
-            faults.expect(
-                direction != Direction::Cost,
-                "input.direction",
-                "must be NONE or INCOME: the network does not pay for cooperation",
-            );
-        }
-    }
-    faults.expect(direction != Direction::None || fee.is_none(), "input.fee", "must be null where no money goes: see direction");
-    if let (AgreementKind::Participation, Some(activity)) = (kind, activity) {
-        let funding = activities::funding_of(db, &[activity.id]).await?.remove(&activity.id).unwrap_or_default();
-        check_funding(&funding, new, fee, direction, &activity.name, faults);
-    }
-    Ok(direction)
-}
-
-fn check_funding(funding: &[FundingKind], new: &NewAgreement, fee: Option<Fee>, direction: Direction, activity: &str, faults: &mut Faults) {
-    let by_participants = |kind: &FundingKind| match kind {
-        FundingKind::SpecialFee | FundingKind::CourseIncome | FundingKind::Partner => true,
-        FundingKind::Grant | FundingKind::ServiceFee | FundingKind::Volunteer => false,
-    };
-    let words: Vec<_> = funding.iter().map(|kind| kind.word()).collect();
-    let is_free = !funding.is_empty() && !funding.iter().any(by_participants);
-    if is_free && fee.is_some() {
-        faults.add("input.fee", format!("must be left out: {activity} is paid for by {}, not by those who take part", words.join(" and ")));
-    }
-    if is_free && fee.is_none() {
-        let message = format!("must be NONE: {activity} is paid for by {}", words.join(" and "));
-        faults.expect(direction == Direction::None, "input.direction", &message);
-    }
-    // Somebody who is not to pay all the same is said so: by a fee that is null.
-    let lives_on_fees = funding == [FundingKind::SpecialFee];
-    if lives_on_fees && fee.is_none() && matches!(new.fee, FeeOf::Schedule(_)) {
-        let message =
-            format!("is needed: {activity} lives on special fees and has no price on {}; null says that there is none", new.starts_on);
-        faults.add("input.fee", message);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn wanted(fee: FeeOf) -> NewAgreement {
-        NewAgreement {
-            template: TemplateId::default(),
-            version: None,
-            activity: None,
-            counterparty: Counterparty::Member(Default::default()),
-            direction: None,
-            parameters: Map::new(),
-            starts_on: NaiveDate::default(),
-            ends_on: None,
-            notice_months: None,
-            renewal_months: None,
-            fee,
-            decision: None,
-        }
-    }
-
-    #[test]
-    fn who_pays_follows_from_the_funding() {
-        use FundingKind::{CourseIncome, Grant, SpecialFee, Volunteer};
-        let fee = Fee { basis: FeeBasis::OneOff, amount: Some(Money(100)), per_mille: None, vat_rate: VatRate::Zero };
-        for (funding, given, fee, is_bad) in [
-            (&[Grant][..], FeeOf::Schedule(None), None, false),
-            (&[Grant], FeeOf::Given(Some(fee)), Some(fee), true),
-            (&[Volunteer], FeeOf::Given(None), None, false),
-            (&[Volunteer], FeeOf::Given(Some(fee)), Some(fee), true),
-            (&[Grant, SpecialFee], FeeOf::Given(Some(fee)), Some(fee), false),
-            (&[SpecialFee], FeeOf::Schedule(None), None, true),
-            (&[SpecialFee], FeeOf::Given(None), None, false),
-            (&[CourseIncome, SpecialFee], FeeOf::Schedule(None), None, false),
-            (&[], FeeOf::Given(Some(fee)), Some(fee), false),
-        ] {
-            let mut faults = Faults::default();
-            check_funding(funding, &wanted(given), fee, Direction::None, "BIP", &mut faults);
-            assert_eq!(!faults.is_empty(), is_bad, "{funding:?} {given:?}");
-        }
     }
 }

@@ -1,6 +1,6 @@
 //! What expires, told for people and calendars: each agreement with its parties and why it is on the list.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use ::entity::{
     activity,
@@ -44,6 +44,8 @@ pub struct Expiring {
     pub kind: AgreementKind,
     /// What falls due.
     pub deadline: DeadlineKind,
+    /// The rows that its words are from: the agreement, its counterparty and its activity.
+    told_of: Vec<Uuid>,
     /// Why it is on the list.
     pub reason: Reason,
     /// The day of the deadline.
@@ -107,6 +109,7 @@ async fn name(db: &Database, viewer: &Viewer, window: Window, found: Vec<Model>)
             activity: row.activity_id.and_then(|id| activities.get(&id).cloned()),
             kind: row.kind,
             deadline: deadline.kind,
+            told_of: [Some(row.id.into()), party, row.activity_id.map(Uuid::from)].into_iter().flatten().collect(),
             reason: Reason::of(&term, window.from)?,
             on: deadline.on,
             days_left: (deadline.on - window.from).num_days(),
@@ -117,13 +120,14 @@ async fn name(db: &Database, viewer: &Viewer, window: Window, found: Vec<Model>)
 }
 
 /// A calendar (iCalendar) of these deadlines, in the office's own language since calendars are for people. Read again later, its days
-/// move and none is doubled: each keeps its name, and counts up with every change of the agreement and every prolongation.
+/// move and none is doubled: each keeps its name, and counts up with every change of the agreement, of its counterparty and of its
+/// activity, which it names, and with every prolongation.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
 pub async fn calendar(db: &Database, found: &[Expiring]) -> Result<String> {
-    let ids: Vec<_> = found.iter().map(|row| row.id.into()).collect();
-    let changes = audit::tally(db, &ids).await?;
+    let ids: BTreeSet<_> = found.iter().flat_map(|row| &row.told_of).copied().collect();
+    let changes = audit::tally(db, &ids.into_iter().collect::<Vec<_>>()).await?;
     let day = |row: &Expiring| {
         let what = match row.deadline {
             DeadlineKind::Notice => ": sista dag för uppsägning",
@@ -135,15 +139,15 @@ pub async fn calendar(db: &Database, found: &[Expiring]) -> Result<String> {
             Reason::Ends => "Avtalets sista dag; det förlängs inte av sig självt.".to_owned(),
             Reason::NoticeGiven { on } => format!("Avtalets sista dag; det sades upp den {on}."),
         };
-        let changed = changes.get(&row.id.into()).copied();
+        let changed: Vec<_> = row.told_of.iter().filter_map(|id| changes.get(id)).collect();
         calendar::Day {
             // One for each agreement, so that notice moves its day and leaves none behind.
             uid: format!("{}@samregister", row.api_id()),
             on: row.on,
             summary: format!("Avtal {} med {}{what}", row.number, row.counterparty),
             description: format!("{}{activity}\n{consequence}", row.counterparty),
-            sequence: changed.map_or(0, |(count, _)| count) + i64::from(row.rounds),
-            changed_at: changed.map(|(_, at)| at),
+            sequence: changed.iter().map(|(count, _)| count).sum::<i64>() + i64::from(row.rounds),
+            changed_at: changed.iter().map(|(_, at)| *at).max(),
         }
     };
     Ok(calendar::render("Avtal som löper ut", &found.iter().map(day).collect::<Vec<_>>(), db.clock.now()))

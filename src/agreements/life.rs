@@ -33,6 +33,8 @@ pub enum Move {
     Sign,
     /// Give notice.
     GiveNotice,
+    /// End it sooner than its months of notice have it.
+    EndEarly,
     /// Draft a successor.
     Replace,
 }
@@ -46,7 +48,7 @@ fn stage(row: &Model, today: NaiveDate) -> Status {
         return if row.offered_at.is_some() { Status::Offered } else { Status::Draft };
     };
     match terms::of(row).status(today.max(signed_on)) {
-        Status::Active if row.notice_given_on.is_some() => Status::NoticeGiven,
+        Status::Signed | Status::Active if row.notice_given_on.is_some() => Status::NoticeGiven,
         status => status,
     }
 }
@@ -67,6 +69,7 @@ pub(super) fn allow(deed: Move, row: &Model, today: NaiveDate) -> Result<()> {
         (Move::Update | Move::Offer | Move::Withdraw, Draft)
         | (Move::Withdraw | Move::Sign, Offered)
         | (Move::GiveNotice, Active)
+        | (Move::EndEarly, Signed | Active)
         | (Move::Replace, Signed | Active | NoticeGiven) => return Ok(()),
         (_, Withdrawn) => ("WITHDRAWN", format!("was withdrawn on {}; draft a new one", day(row.withdrawn_on))),
         (Move::Sign, Draft) => ("NOT_OFFERED", "has not been offered; offer it first".to_owned()),
@@ -77,14 +80,17 @@ pub(super) fn allow(deed: Move, row: &Model, today: NaiveDate) -> Result<()> {
         (Move::Withdraw | Move::Sign, Signed | Active | NoticeGiven | Ended) => {
             ("ALREADY_SIGNED", format!("was signed by both on {}; give notice or replace it to end it", day(row.signed_on)))
         }
-        (Move::GiveNotice | Move::Replace, Draft | Offered) => {
+        (Move::GiveNotice | Move::EndEarly | Move::Replace, Draft | Offered) => {
             ("NOT_SIGNED", "has not been signed by both; withdraw it, or change it while it is a draft".to_owned())
         }
-        (Move::GiveNotice, Signed) => ("NOT_STARTED", format!("is in force from {}; notice can be given from that day", row.starts_on)),
-        (Move::GiveNotice, NoticeGiven) => {
+        (Move::GiveNotice, Signed) => (
+            "NOT_STARTED",
+            format!("is in force from {}; notice can be given from that day, and before it with endsOn alone", row.starts_on),
+        ),
+        (Move::GiveNotice | Move::EndEarly, NoticeGiven) => {
             ("NOTICE_GIVEN", format!("was given notice on {} already, and ends on {}", day(row.notice_given_on), day(row.ends_on)))
         }
-        (Move::GiveNotice | Move::Replace, Ended) => ("ENDED", "has ended; draft a new one".to_owned()),
+        (Move::GiveNotice | Move::EndEarly | Move::Replace, Ended) => ("ENDED", "has ended; draft a new one".to_owned()),
     };
     Err(Error::conflict(reason, format!("{} {words}", name(row))))
 }
@@ -171,6 +177,8 @@ pub fn frozen_changes(before: &Model, after: &Model) -> Vec<&'static str> {
         ("fee_basis", before.fee_basis == after.fee_basis),
         ("fee_amount", before.fee_amount == after.fee_amount),
         ("fee_per_mille", before.fee_per_mille == after.fee_per_mille),
+        ("fee_cap", before.fee_cap == after.fee_cap),
+        ("fee_minimum", before.fee_minimum == after.fee_minimum),
         ("vat_rate", before.vat_rate == after.vat_rate),
         ("replaces", before.replaces_id == after.replaces_id || (after.replaces_id.is_none() && after.withdrawn_on.is_some())),
     ];

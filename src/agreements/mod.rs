@@ -7,6 +7,7 @@ pub mod contents;
 pub mod deadlines;
 pub mod drafting;
 pub mod expiring;
+mod fit;
 pub mod life;
 pub mod matrix;
 pub mod notice;
@@ -222,11 +223,9 @@ pub async fn list(
     order: &Order,
     args: &page::Args,
     columns: &[Column],
-    mut faults: Faults,
+    faults: Faults,
 ) -> Result<Slice<Model>> {
-    let page = page::Page::check(args, order, &mut faults);
-    faults.finish()?;
-    page::fetch(db.read(), matching(db, viewer, filter), columns, order, &page).await
+    page::asked(db.read(), matching(db, viewer, filter), columns, order, args, faults).await
 }
 
 /// How many there are.

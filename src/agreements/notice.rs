@@ -1,4 +1,4 @@
-//! Notice (uppsägning): how an agreement that is in force is ended.
+//! Notice (uppsägning): how an agreement is ended, by its months of notice or sooner where the contract provides for it.
 
 use ::entity::{agreement::Model, id::AgreementId, kind::SubjectKind};
 use chrono::NaiveDate;
@@ -6,9 +6,10 @@ use chrono::NaiveDate;
 use super::{
     acknowledgement::take_away,
     life::{self, Move, name, snapshot},
+    overlaps,
 };
 use crate::{
-    audit,
+    audit::{self, Change},
     auth::viewer::{Deed, Viewer},
     clock::day_of,
     database::Database,
@@ -16,43 +17,78 @@ use crate::{
     terms,
 };
 
+/// Notice, as somebody writes it.
+#[derive(Clone, Debug, Default)]
+pub struct NewNotice {
+    /// On what.
+    pub agreement: AgreementId,
+    /// The day that it was given.
+    pub given_on: NaiveDate,
+    /// Last day in force, where the contract lets it end sooner than by its months of notice (förtida upphörande), as upon breach or
+    /// when a grant ceases; null: as the months of notice have it.
+    pub ends_on: Option<NaiveDate>,
+    /// Why; needed with `ends_on`.
+    pub reason: Option<String>,
+}
+
 /// Gives notice. One that is prolonged by itself ends with the first term whose last day for notice has not passed; one until further
 /// notice when the months of notice have passed; so does one for a fixed term, if that is before its end and it has months of notice.
 ///
+/// With an end of its own it ends then, even before it has begun: one that would end before its first day never comes into force, which
+/// is what a withdrawn one is, and what it was to replace goes on.
+///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the agreements, NOT_FOUND, INVALID naming every bad field, CONFLICT `NOT_SIGNED`, `NOT_STARTED`,
-/// `NOTICE_GIVEN`, `ENDED`, `WITHDRAWN`, `REPLACED` or `FIXED_TERM`.
-pub async fn give(
-    db: &Database,
-    viewer: &Viewer,
-    id: AgreementId,
-    given_on: NaiveDate,
-    reason: Option<&str>,
-    mut faults: Faults,
-) -> Result<()> {
+/// `NOTICE_GIVEN`, `ENDED`, `WITHDRAWN`, `REPLACED`, `FIXED_TERM`, or `OVERLAPS` when what goes on would be in force beside another one.
+pub async fn give(db: &Database, viewer: &Viewer, new: NewNotice, mut faults: Faults) -> Result<()> {
     viewer.require(Deed::KeepAgreements)?;
-    let reason = faults.optional_text("input.reason", reason, LINE);
-    faults.expect(given_on <= db.clock.today(), "input.givenOn", "must not be after today");
+    let reason = faults.optional_text("input.reason", new.reason.as_deref(), LINE);
+    let says_why = new.ends_on.is_none() || reason.is_some();
+    faults.expect(says_why, "input.reason", "is needed with endsOn: what lets the agreement end sooner than by its months of notice");
+    faults.expect(new.given_on <= db.clock.today(), "input.givenOn", "must not be after today");
+    faults.expect(new.ends_on.is_none_or(|last| last >= new.given_on), "input.endsOn", "must not be before givenOn");
     faults.finish()?;
     let mut change = audit::begin(db, viewer, "agreementGiveNotice").await?;
-    let row = life::find(change.tx(), id).await?;
-    life::allow(Move::GiveNotice, &row, day_of(change.at()))?;
-    let ends_on = end(&row, given_on)?;
+    let row = life::find(change.tx(), new.agreement).await?;
+    let deed = if new.ends_on.is_some() { Move::EndEarly } else { Move::GiveNotice };
+    life::allow(deed, &row, day_of(change.at()))?;
+    let ends_on = end(&row, new.given_on, new.ends_on)?;
     let before = snapshot(change.tx(), row.clone()).await?;
-    let mut row = Model { notice_given_on: Some(given_on), ends_on: Some(ends_on), termination_reason: reason, ..row };
+    let replaced = row.replaces_id;
+    let row = Model { termination_reason: reason, ..row };
+    let begins = ends_on >= row.starts_on;
+    let mut row = if begins {
+        Model { notice_given_on: Some(new.given_on), ends_on: Some(ends_on), ..row }
+    } else {
+        Model { withdrawn_on: Some(new.given_on), replaces_id: None, ..row }
+    };
     (row.deadline_on, row.deadline_month) = terms::deadline_columns(&terms::of(&row));
     audit::replace(&change, row.clone()).await?;
+    if let Some(replaced) = replaced.filter(|_| !begins) {
+        let_go_on(&mut change, replaced).await?;
+    }
+    let id = row.id;
     // It was of another deadline than the one that there is now, which must not pass unseen.
     if let Some(acknowledged) = take_away(&mut change, id, db.clock.today()).await? {
         change.record(SubjectKind::Agreement, id, Some(&acknowledged), None::<&()>)?;
     }
     let after = snapshot(change.tx(), row).await?;
     change.record(SubjectKind::Agreement, id, Some(&before), Some(&after))?;
-    change.commit().await
+    change.commit().await.map_err(overlaps::in_words)
 }
 
-/// The last day in force after notice on a day.
-fn end(row: &Model, given_on: NaiveDate) -> Result<NaiveDate> {
+/// What was to be replaced by an agreement that never comes into force.
+async fn let_go_on(change: &mut Change, replaced: AgreementId) -> Result<()> {
+    let row = life::find(change.tx(), replaced).await?;
+    let before = snapshot(change.tx(), row.clone()).await?;
+    let row = Model { replaced_from: None, ..row };
+    audit::replace(change, row.clone()).await.map_err(overlaps::in_words)?;
+    let after = snapshot(change.tx(), row).await?;
+    change.record(SubjectKind::Agreement, replaced, Some(&before), Some(&after))
+}
+
+/// The last day in force after notice on a day; `early`: the one that somebody says.
+fn end(row: &Model, given_on: NaiveDate, early: Option<NaiveDate>) -> Result<NaiveDate> {
     let name = name(row);
     if let Some(from) = row.replaced_from {
         return Err(Error::conflict(
@@ -60,20 +96,30 @@ fn end(row: &Model, given_on: NaiveDate) -> Result<NaiveDate> {
             format!("{name} is replaced from {from}, and ends the day before; give notice of its successor"),
         ));
     }
-    if given_on < row.starts_on {
-        let message = format!("{name} is in force from {}; notice can't be given before that day", row.starts_on);
+    if early.is_none() && given_on < row.starts_on {
+        let message = format!(
+            "{name} is in force from {}; notice can't be given before that day, unless endsOn says that the contract lets it end sooner",
+            row.starts_on
+        );
         return Err(Error::conflict("NOT_STARTED", message));
     }
     if let Some(signed_on) = row.signed_on.filter(|signed_on| given_on < *signed_on) {
         return Err(Error::invalid("input.givenOn", format!("must not be before {signed_on}, when it was signed")));
     }
-    let ends_on = terms::of(row).ends_by_notice(given_on);
-    if row.renewal_months.is_none()
-        && let Some(agreed) = row.ends_on
-        && (row.notice_months == 0 || ends_on >= agreed)
-    {
+    // Months of notice run from the first day at the earliest.
+    let by_notice = terms::of(row).ends_by_notice(given_on.max(row.starts_on));
+    let agreed = row.ends_on.filter(|agreed| row.renewal_months.is_none() && (row.notice_months == 0 || by_notice >= *agreed));
+    if let Some(early) = early {
+        let last = agreed.unwrap_or(by_notice);
+        return if early <= last {
+            Ok(early)
+        } else {
+            Err(Error::invalid("input.endsOn", format!("must not be after {last}, when {name} ends anyway after notice on {given_on}")))
+        };
+    }
+    if let Some(agreed) = agreed {
         let message = format!("{name} is for a fixed term and ends on {agreed} by itself; notice on {given_on} would end it no sooner");
         return Err(Error::conflict("FIXED_TERM", message));
     }
-    Ok(ends_on)
+    Ok(by_notice)
 }

@@ -6,6 +6,7 @@ use sea_orm::ConnectionTrait;
 use tokio::sync::Mutex;
 
 use super::{
+    fit,
     life::{self, Move, snapshot},
     numbers, overlaps, text,
 };
@@ -30,7 +31,8 @@ static TURN: Mutex<()> = Mutex::const_new(());
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the agreements, NOT_FOUND, CONFLICT `ALREADY_OFFERED`, `WITHDRAWN`, `NO_TEMPLATE`,
-/// `TEMPLATE_RETIRED` or `OVERLAPS`.
+/// `TEMPLATE_RETIRED`, `NOT_A_MEMBER`, `ACTIVITY_ENDED`, `ACTIVITY_NOT_STARTED`, `DOES_NOT_FIT` or `OVERLAPS`, and INVALID or CONFLICT
+/// for a text that can't be filled in.
 pub async fn offer(db: &Database, viewer: &Viewer, network: &Network, id: AgreementId, faults: Faults) -> Result<()> {
     viewer.require(Deed::KeepAgreements)?;
     faults.finish()?;
@@ -56,6 +58,7 @@ pub async fn offer(db: &Database, viewer: &Viewer, network: &Network, id: Agreem
 async fn prepare(db: &impl ConnectionTrait, network: &Network, id: AgreementId, at: DateTime<Utc>) -> Result<(Model, document::Agreement)> {
     let (row, today) = (life::find(db, id).await?, day_of(at));
     life::allow(Move::Offer, &row, today)?;
+    fit::require(db, &row).await?;
     overlaps::refuse(db, &row).await?;
     let source = text::sources(db, vec![row.clone()]).await?.pop();
     let source = source.ok_or_else(|| Error::conflict("NO_TEMPLATE", "the draft was made from no template; give it one first"))?;

@@ -31,6 +31,7 @@ pub(super) async fn refuse(db: &impl ConnectionTrait, row: &Model) -> Result<()>
         .filter(Column::ActivityId.eq(activity))
         .filter(Column::MemberId.eq(member))
         .filter(Column::SignedOn.is_not_null())
+        .filter(Column::WithdrawnOn.is_null())
         .filter(Column::Id.ne(row.id))
         .order_by_asc(Column::StartsOn)
         .all(db)

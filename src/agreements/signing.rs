@@ -9,6 +9,7 @@ use ::entity::{
 use chrono::NaiveDate;
 
 use super::{
+    fit,
     life::{self, Move, name, snapshot},
     overlaps,
 };
@@ -47,7 +48,7 @@ pub struct NewSignature {
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the agreements, NOT_FOUND, INVALID naming every bad field, CONFLICT `NOT_OFFERED`,
-/// `ALREADY_SIGNED`, `WITHDRAWN`, `NO_DOCUMENT`, `DOCUMENT_DIFFERS`, `NOT_SIGNATORY` or `OVERLAPS`.
+/// `ALREADY_SIGNED`, `WITHDRAWN`, `NO_DOCUMENT`, `DOCUMENT_DIFFERS`, `NOT_SIGNATORY`, `NOT_A_MEMBER`, `ACTIVITY_ENDED` or `OVERLAPS`.
 pub async fn sign(db: &Database, viewer: &Viewer, signatories: &[Signatory], new: NewSignature, mut faults: Faults) -> Result<()> {
     viewer.require(Deed::KeepAgreements)?;
     let signed_by = faults.text("input.name", &new.name, LINE);
@@ -107,6 +108,7 @@ pub async fn sign(db: &Database, viewer: &Viewer, signatories: &[Signatory], new
 
 /// Writes an agreement that both have signed, and from when on it replaces another one.
 async fn bring_into_force(change: &mut Change, row: &Model) -> Result<()> {
+    fit::require_days(change.tx(), row).await?;
     overlaps::refuse(change.tx(), row).await?;
     if let Some(replaced) = row.replaces_id {
         let before = snapshot(change.tx(), life::find(change.tx(), replaced).await?).await?;

@@ -49,11 +49,14 @@ impl Source {
             basis,
             amount: row.fee_amount,
             per_mille: row.fee_per_mille,
+            cap: row.fee_cap,
+            minimum: row.fee_minimum,
             vat_rate,
         });
         rendering::Facts {
             network: rendering::Party::network(network),
             counterparty: self.counterparty.clone(),
+            is_member: row.member_id.is_some(),
             activity: self.activity.as_ref().map(|activity| rendering::Activity {
                 name: activity.name.clone(),
                 purpose: activity.purpose.clone(),

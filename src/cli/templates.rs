@@ -33,7 +33,8 @@ enum Deed {
 /// Take them into the register
 ///
 /// A template that the register lacks is added. One whose text is new in the program gets it as the draft of a next version. Where some
-/// version has the program's text already nothing is changed, so that what was developed further in the register is left alone.
+/// version has the program's text already nothing is changed, so that what was developed further in the register is left alone. A draft
+/// that somebody is changing in the register is kept, and not published either.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
@@ -66,6 +67,7 @@ pub async fn run(options: Options) -> Result {
             Fate::Added => "added",
             Fate::Changed => "changed",
             Fate::Published => "published",
+            Fate::Kept => "kept",
             Fate::Unchanged => "none",
         };
         vec![
@@ -76,7 +78,7 @@ pub async fn run(options: Options) -> Result {
         ]
     });
     put(table(&Grid { columns, rows: rows.collect(), total: None }))?;
-    let is_unchanged = loaded.iter().all(|loaded| loaded.fate == Fate::Unchanged);
+    let is_unchanged = loaded.iter().all(|loaded| matches!(loaded.fate, Fate::Unchanged | Fate::Kept));
     say(if is_unchanged { "nothing was changed" } else { "loaded" });
     Ok(Outcome::Done)
 }

@@ -11,7 +11,9 @@ use ::entity::{
     template, template_version,
 };
 use chrono::{DateTime, NaiveDate, Utc};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, Statement, sea_query::Expr};
+use sea_orm::{
+    ActiveModelTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter, Statement, sea_query::Expr,
+};
 use serde::Serialize;
 
 use super::{
@@ -63,6 +65,8 @@ struct Draft {
     termination_reason: Option<Option<String>>,
     replaces: Option<Option<String>>,
     parameters: Option<Option<String>>,
+    fee_cap: Option<Option<Money>>,
+    fee_minimum: Option<Option<Money>>,
 }
 
 /// An agreement with all that the file tells of it, as its audit entries show it.
@@ -99,6 +103,8 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
         termination_reason: cells.given("termination_reason").then(|| cells.optional_text("termination_reason", TEXT)),
         replaces: cells.given("replaces").then(|| cells.optional_key("replaces")),
         parameters: cells.given("parameters").then(|| cells.optional_text("parameters", PARAMETERS)),
+        fee_cap: cells.given("fee_cap").then(|| cells.optional_decimal("fee_cap")),
+        fee_minimum: cells.given("fee_minimum").then(|| cells.optional_decimal("fee_minimum")),
     };
     // Nobody noted when an old contract was offered: at the latest on the day that it was signed.
     let offered_at = draft.offered_at.or_else(|| draft.signed_on.filter(|_| draft.number.is_some()).map(start_of));
@@ -137,6 +143,13 @@ fn check(draft: &Draft, faults: &mut Faults) {
             }
         }
     }
+    let (cap, minimum) = (draft.fee_cap.flatten(), draft.fee_minimum.flatten());
+    for (column, limit) in [("fee_cap", cap), ("fee_minimum", minimum)] {
+        let has_rate = draft.fee_basis == Some(FeeBasis::PerMilleOfAllocation);
+        faults.expect(has_rate || limit.is_none(), column, "must be empty but for PER_MILLE_OF_ALLOCATION");
+        faults.expect(limit.is_none_or(|limit| limit >= Money::ZERO), column, "must not be negative");
+    }
+    faults.expect(minimum.zip(cap).is_none_or(|(minimum, cap)| minimum <= cap), "fee_cap", "must not be below fee_minimum");
     if let Some(Some(parameters)) = &draft.parameters {
         let is_object = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(parameters).is_ok();
         faults.expect(is_object, "parameters", "is not a JSON object");
@@ -282,6 +295,8 @@ fn build(line: &mut Line<Draft>, before: Option<&Whole>, known: &Known) -> Whole
         None => old.and_then(|old| old.replaces_id),
     };
     let draft = &line.draft;
+    // What a file without the columns says nothing about stays, as long as there is a rate that it is of.
+    let kept = old.filter(|_| draft.fee_basis == Some(FeeBasis::PerMilleOfAllocation));
     let mut row = agreement::Model {
         id: old.map_or_else(AgreementId::new, |old| old.id),
         import_key: old.map_or_else(|| Some(draft.key.clone()), |old| old.import_key.clone()),
@@ -309,6 +324,8 @@ fn build(line: &mut Line<Draft>, before: Option<&Whole>, known: &Known) -> Whole
         fee_basis: draft.fee_basis,
         fee_amount: draft.fee_amount,
         fee_per_mille: draft.fee_per_mille,
+        fee_cap: draft.fee_cap.unwrap_or_else(|| kept?.fee_cap),
+        fee_minimum: draft.fee_minimum.unwrap_or_else(|| kept?.fee_minimum),
         vat_rate: draft.vat_rate,
         decision_id: old.and_then(|old| old.decision_id),
     };
@@ -370,9 +387,19 @@ async fn write(tx: &DatabaseTransaction, batch: Batch<Whole>) -> Result<()> {
         let theirs = among(tx.get_database_backend(), Expr::col(agreement_parameters::Column::AgreementId), without);
         agreement_parameters::Entity::delete_many().filter(theirs).exec(tx).await?;
     }
-    replace(tx, batch.changed.into_iter().map(|whole| whole.row).collect()).await?;
+    rewrite(tx, batch.changed.into_iter().map(|whole| whole.row).collect()).await?;
     insert(tx, batch.added.into_iter().map(|whole| whole.row).collect()).await?;
     replace(tx, parameters).await
+}
+
+/// Replaces rows that are there: those whose text is kept one by one, since the database lets nothing but an UPDATE near them.
+async fn rewrite(tx: &DatabaseTransaction, rows: Vec<agreement::Model>) -> Result<()> {
+    let frozen = life::with_document(tx, rows.iter().map(|row| row.id).collect()).await?;
+    let (kept, others): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| frozen.contains(&row.id));
+    for row in kept {
+        agreement::Entity::update(row.into_active_model().reset_all()).validate()?.exec(tx).await?;
+    }
+    replace(tx, others).await
 }
 
 /// Writes into agreements from when on a signed successor replaces them.
@@ -393,7 +420,7 @@ async fn tell_predecessors(import: &mut Import<'_>, predecessors: BTreeSet<Agree
             changed.push(after);
         }
     }
-    replace(import.tx(), changed).await
+    rewrite(import.tx(), changed).await
 }
 
 /// A member takes part in an activity by one agreement at a time: looked at when all rows are there, since one may make room for
@@ -457,6 +484,8 @@ pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
                 optional(row.termination_reason),
                 export::key_in(&replaced, row.replaces_id),
                 optional(parameters.remove(&row.id)),
+                optional(row.fee_cap),
+                optional(row.fee_minimum),
             ])?;
         }
         export.tell(&sheet);

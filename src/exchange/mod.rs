@@ -165,7 +165,7 @@ impl File {
             Self::Contacts => &["organisation", "contact_area", "erased_at"],
             Self::Activities => &["board_contact", "lead"],
             Self::Templates => &["published_at"],
-            Self::Agreements => &["withdrawn_on", "termination_reason", "replaces", "parameters"],
+            Self::Agreements => &["withdrawn_on", "termination_reason", "replaces", "parameters", "fee_cap", "fee_minimum"],
             Self::Invoices => &["ocr", "rounding"],
             Self::InvoiceLines => &["account"],
             Self::Payments => &["reverses", "reason"],

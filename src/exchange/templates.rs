@@ -27,7 +27,10 @@ use crate::{
     database::{among, among_words},
     error::{Faults, LINE, Result},
     swedish,
-    templates::{Parameter, rendering, versions::Snapshot},
+    templates::{
+        Parameter, rendering,
+        versions::{LANGUAGE, NOT_SWEDISH, Snapshot},
+    },
 };
 
 /// Rows that are read together: each brings two files along.
@@ -70,10 +73,12 @@ fn read(folder: &Path, cells: &mut Cells<'_>) -> Option<Draft> {
             Ok(declared) if draft.state != TemplateState::Retired => check_text(&draft.body, &declared, faults),
             Ok(_) => {}
             Err(cause) => {
-                let reason = format!("is not a list of parameters with name, label, type, required and default: {cause}");
+                let reason = format!("is not a list of parameters with name, label, type, required, default, minimum and maximum: {cause}");
                 faults.add("parameters_file", reason);
             }
         }
+        let is_swedish = draft.state == TemplateState::Retired || draft.language == LANGUAGE;
+        faults.expect(is_swedish, "language", NOT_SWEDISH);
         let is_fitting = draft.state != TemplateState::Draft || draft.published_at.flatten().is_none();
         faults.expect(is_fitting, "published_at", "must be empty for a draft");
     });

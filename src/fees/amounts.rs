@@ -22,20 +22,45 @@ pub struct Fee {
     pub amount: Option<Money>,
     /// Rate; null unless reckoned per mille.
     pub per_mille: Option<PerMille>,
+    /// The most that a whole year costs per mille, öre; null: no cap.
+    pub cap: Option<Money>,
+    /// The least that a whole year costs per mille, öre; null: no minimum.
+    pub minimum: Option<Money>,
 }
 
 impl Fee {
-    /// The fee of an agreement, whose row must have the three columns of its fee; null when it says none.
+    /// The fee of an agreement, whose row must have the five columns of its fee; null when it says none.
     #[must_use]
     pub fn of(row: &agreement::Model) -> Option<Self> {
-        Some(Self { basis: row.fee_basis?, amount: row.fee_amount, per_mille: row.fee_per_mille })
+        let basis = row.fee_basis?;
+        Some(Self { basis, amount: row.fee_amount, per_mille: row.fee_per_mille, cap: row.fee_cap, minimum: row.fee_minimum })
+    }
+
+    /// What so many months of a year cost per mille of an allocation. The limits are those of a whole year, and are put on it before it
+    /// is prorated, so that half a year costs half of what the whole would; rounded once, last. The cap has the last word.
+    fn per_mille_of(&self, allocation: Money, months: i64) -> Option<Money> {
+        let rate = self.per_mille?.0;
+        // Millionths of an öre, so that the year's fee is held against its limits before it is rounded.
+        let year = i128::from(allocation.0) * i128::from(rate);
+        let is_below = |limit: &Money| year < i128::from(limit.0) * 1_000_000;
+        let is_above = |limit: &Money| year > i128::from(limit.0) * 1_000_000;
+        let minimum = self.minimum.filter(is_below);
+        let limit = match (minimum, self.cap) {
+            (Some(minimum), Some(cap)) => Some(minimum.min(cap)),
+            (None, Some(cap)) => Some(cap).filter(is_above),
+            (minimum, None) => minimum,
+        };
+        match limit {
+            Some(limit) => limit.times(months, 12),
+            None => allocation.times(rate * months, 12_000_000),
+        }
     }
 }
 
 /// What a fee comes to in a calendar year, öre.
 ///
 /// A yearly fee, fixed or per mille of the year's allocation, is prorated by the whole calendar months of the year that the
-/// term covers: from 15 March to 31 December it is nine twelfths. A fee paid once falls whole in the year that the term starts. A
+/// term covers: from 15 March to 31 December it is nine twelfths. A cap and a minimum are put on the whole year's fee before that. A fee paid once falls whole in the year that the term starts. A
 /// fee per participant is nought, since nobody knows yet how many there will be. So is that of an agreement that was withdrawn.
 /// Rounded once, last. Null when a rate has no allocation to be of, or the sum leaves [`Money::MAX`].
 #[must_use]
@@ -49,7 +74,7 @@ pub fn amount_for(fee: &Fee, allocation: Option<Money>, term: &Term, year: i32) 
         FeeBasis::FixedPerYear => fee.amount?.times(months, 12),
         // A year that the term does not reach costs nothing, whatever the allocation will be.
         FeeBasis::PerMilleOfAllocation if months == 0 => Some(Money::ZERO),
-        FeeBasis::PerMilleOfAllocation => allocation?.times(fee.per_mille?.0 * months, 12_000_000),
+        FeeBasis::PerMilleOfAllocation => fee.per_mille_of(allocation?, months),
         FeeBasis::OneOff if (first..=last).contains(&term.starts_on) => fee.amount,
         FeeBasis::OneOff | FeeBasis::PerParticipant => Some(Money::ZERO),
     }
@@ -122,7 +147,7 @@ mod tests {
     }
 
     fn fixed(ore: i64) -> Fee {
-        Fee { basis: FeeBasis::FixedPerYear, amount: Some(Money(ore)), per_mille: None }
+        Fee { basis: FeeBasis::FixedPerYear, amount: Some(Money(ore)), ..Fee::default() }
     }
 
     fn months(term: &Term, year: i32) -> i64 {
@@ -158,13 +183,44 @@ mod tests {
 
     #[test]
     fn per_mille_is_rounded_once_after_proration() {
-        let fee = Fee { basis: FeeBasis::PerMilleOfAllocation, amount: None, per_mille: Some(PerMille(2000)) };
+        let fee = Fee { basis: FeeBasis::PerMilleOfAllocation, per_mille: Some(PerMille(2000)), ..Fee::default() };
         let (year, half) = (term("2026-01-01", None), term("2026-07-01", None));
         assert_eq!(amount_for(&fee, Some(Money(432_433_300)), &year, 2026), Some(Money(864_867)));
         // 2 ‰ of 4 324 333 kr is 8 648.666 kr; the half of that, not of 8 648.67, is 4 324.333.
         assert_eq!(amount_for(&fee, Some(Money(432_433_300)), &half, 2026), Some(Money(432_433)));
         assert_eq!(amount_for(&fee, None, &year, 2026), None);
         assert_eq!(amount_for(&fee, None, &year, 2025), Some(Money::ZERO));
+    }
+
+    #[test]
+    fn limits_are_put_on_the_whole_year_before_it_is_prorated() {
+        let (year, half) = (term("2026-01-01", None), term("2026-07-01", None));
+        let fee = |cap: Option<i64>, minimum: Option<i64>| Fee {
+            basis: FeeBasis::PerMilleOfAllocation,
+            per_mille: Some(PerMille(4000)),
+            cap: cap.map(Money),
+            minimum: minimum.map(Money),
+            ..Fee::default()
+        };
+        // 4 ‰ of 32 000 000 kr is 128 000 kr, and of 4 324 000 kr 17 296 kr.
+        for (fee, allocation, whole, six_months) in [
+            (fee(Some(10_000_000), None), 3_200_000_000, 10_000_000, 5_000_000),
+            (fee(Some(10_000_000), None), 432_400_000, 1_729_600, 864_800),
+            (fee(None, Some(2_000_000)), 432_400_000, 2_000_000, 1_000_000),
+            (fee(None, Some(2_000_000)), 3_200_000_000, 12_800_000, 6_400_000),
+            // Half of the year is below a cap that the whole is above, and the other way round.
+            (fee(Some(12_000_000), None), 3_200_000_000, 12_000_000, 6_000_000),
+            (fee(Some(10_000_001), None), 3_200_000_000, 10_000_001, 5_000_001),
+            (fee(Some(2_000_000), Some(2_000_000)), 432_400_000, 2_000_000, 1_000_000),
+            (fee(Some(500_000), Some(1_000_000)), 1, 500_000, 250_000),
+            (fee(Some(0), None), 432_400_000, 0, 0),
+            (fee(None, Some(100)), 0, 100, 50),
+        ] {
+            let amounts = [&year, &half].map(|term| amount_for(&fee, Some(Money(allocation)), term, 2026));
+            assert_eq!(amounts, [Some(Money(whole)), Some(Money(six_months))], "{fee:?} {allocation}");
+        }
+        assert_eq!(amount_for(&fee(None, Some(100)), None, &year, 2026), None, "nothing is reckoned on an unknown allocation");
+        assert_eq!(amount_for(&fee(None, Some(100)), None, &year, 2025), Some(Money::ZERO));
     }
 
     #[test]

@@ -90,7 +90,7 @@ pub async fn allocations(db: &Database, viewer: &Viewer, members: &[MemberId], y
 #[must_use]
 pub fn columns() -> Vec<agreement::Column> {
     use agreement::Column as C;
-    let own = [C::Id, C::MemberId, C::FeeBasis, C::FeeAmount, C::FeePerMille];
+    let own = [C::Id, C::MemberId, C::FeeBasis, C::FeeAmount, C::FeePerMille, C::FeeCap, C::FeeMinimum];
     own.into_iter().chain(terms::COLUMNS).collect()
 }
 

@@ -23,7 +23,10 @@ use crate::{
     auth::viewer::Viewer,
     database::{Database, among, rows},
     error::{Error, Faults, Result},
-    fees::amounts::{Fee, amount_for},
+    fees::{
+        self,
+        amounts::{Fee, amount_for},
+    },
     terms,
 };
 
@@ -67,11 +70,7 @@ fn column(column: Column) -> SimpleExpr {
 /// The next agreements after `last` that may bring something in the days of `year`.
 async fn chunk(db: &Database, scope: &Scope, year: Range, last: Option<AgreementId>) -> Result<Vec<Model>> {
     let today = db.clock.today();
-    let columns: Vec<Column> =
-        [Column::Id, Column::MemberId, Column::ActivityId, Column::FeeBasis, Column::FeeAmount, Column::FeePerMille, Column::VatRate]
-            .into_iter()
-            .chain(terms::COLUMNS)
-            .collect();
+    let columns: Vec<Column> = [Column::ActivityId, Column::VatRate].into_iter().chain(fees::columns()).collect();
     // What the term covers exactly is for the fee to say; here only what ended for good before the year is left out.
     let goes_on = Condition::any()
         .add(column(Column::EndsOn).is_null())

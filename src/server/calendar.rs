@@ -1,13 +1,13 @@
 //! The calendar of deadlines, for programs that fetch files: the same as `samregister expiring --format ics`.
 
 use axum::{
-    extract::{Query, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    extract::{Query, Request, State},
+    http::header,
     response::{IntoResponse, Response},
 };
 use entity::activity;
 
-use super::{App, execution::bearer};
+use super::{App, execution::Caller};
 use crate::{
     activities,
     agreements::{
@@ -21,18 +21,16 @@ use crate::{
 
 /// The deadlines that the token's holder sees. The parameters are the command's options: `within-days`, `from`, `activity` (several with
 /// commas, or given again), `include-acknowledged`. The token comes in the header alone: in an address it would end up in logs and histories.
-pub async fn expiring(State(app): State<App>, headers: HeaderMap, parameters: Query<Vec<(String, String)>>) -> Response {
-    let made = async {
-        let viewer = app.keys.verify(&bearer(&headers)?, app.db.clock.now())?;
-        calendar(&app, &viewer, parameters.0).await
-    };
+pub async fn expiring(State(app): State<App>, parameters: Query<Vec<(String, String)>>, request: Request) -> Response {
+    let caller = Caller::of(&request);
+    let made = async { calendar(&app, &caller.viewer(&app)?, parameters.0).await };
     let made = tokio::time::timeout(app.request_time, made).await;
     match made.unwrap_or_else(|_| Err(Error::invalid("within-days", "took too long; ask for less"))) {
         Ok(calendar) => {
             let kind = (header::CONTENT_TYPE, "text/calendar; charset=utf-8");
             ([kind, (header::CONTENT_DISPOSITION, "inline; filename=\"expiring.ics\"")], calendar).into_response()
         }
-        Err(error) => refused(&error),
+        Err(error) => caller.refuse(error),
     }
 }
 
@@ -68,24 +66,4 @@ async fn calendar(app: &App, viewer: &Viewer, parameters: Vec<(String, String)>)
     faults.finish()?;
     let found = expiring::all(&app.db, viewer, window, &filter).await?;
     expiring::calendar(&app.db, &found).await
-}
-
-/// An error as those who fetch files read it: a status and a line.
-fn refused(error: &Error) -> Response {
-    let status = match error {
-        Error::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
-        Error::Forbidden(_) => StatusCode::FORBIDDEN,
-        Error::NotFound(_) => StatusCode::NOT_FOUND,
-        Error::Invalid(_) => StatusCode::BAD_REQUEST,
-        Error::Conflict { .. } => StatusCode::CONFLICT,
-        Error::Internal(cause) => {
-            tracing::error!(%cause, "a file could not be made");
-            StatusCode::INTERNAL_SERVER_ERROR
-        }
-    };
-    let mut response = (status, format!("{error}\n")).into_response();
-    if status == StatusCode::UNAUTHORIZED {
-        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-    }
-    response
 }

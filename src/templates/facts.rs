@@ -16,8 +16,10 @@ const NETWORK: &str = "Nationella nätverket för samordningsförbund";
 pub struct Facts {
     /// The network itself.
     pub network: Party,
-    /// The other side: `member` and `counterparty` in texts.
+    /// The other side: `counterparty` in texts, and `member` when it is one.
     pub counterparty: Party,
+    /// Whether the other side is a member.
+    pub is_member: bool,
     /// What it is about; null: nothing in particular.
     pub activity: Option<Activity>,
     /// Its number and term.
@@ -90,6 +92,10 @@ pub struct Fee {
     pub amount: Option<Money>,
     /// The rate; null unless it is reckoned so.
     pub per_mille: Option<PerMille>,
+    /// The most that a year costs; null: any.
+    pub cap: Option<Money>,
+    /// The least that a year costs; null: any.
+    pub minimum: Option<Money>,
     /// How it is taxed.
     pub vat_rate: VatRate,
 }
@@ -98,12 +104,21 @@ impl Fee {
     /// The fee in words, without VAT: `20 000,00 kr per kalenderår`.
     #[must_use]
     pub fn summary(&self) -> String {
-        let amount = || format!("{}\u{a0}kr", swedish::kronor(self.amount.unwrap_or_default()));
+        let kronor = |sum: Money| format!("{}\u{a0}kr", swedish::kronor(sum));
+        let amount = || kronor(self.amount.unwrap_or_default());
+        let limits = match (self.minimum, self.cap) {
+            (Some(minimum), Some(cap)) => format!(", lägst {} och högst {}", kronor(minimum), kronor(cap)),
+            (Some(minimum), None) => format!(", lägst {}", kronor(minimum)),
+            (None, Some(cap)) => format!(", högst {}", kronor(cap)),
+            (None, None) => String::new(),
+        };
         match self.basis {
             FeeBasis::FixedPerYear => format!("{} per kalenderår", amount()),
             FeeBasis::PerParticipant => format!("{} per deltagare", amount()),
             FeeBasis::OneOff => format!("{} vid ett tillfälle", amount()),
-            FeeBasis::PerMilleOfAllocation => format!("{}\u{a0}promille av kalenderårets tilldelning", self.rate().unwrap_or_default()),
+            FeeBasis::PerMilleOfAllocation => {
+                format!("{}\u{a0}promille av kalenderårets tilldelning{limits}", self.rate().unwrap_or_default())
+            }
         }
     }
 
@@ -140,6 +155,7 @@ impl Facts {
         Self {
             network: party(NETWORK, "802599-0006", "Nätverksgatan 1"),
             counterparty: party("Samordningsförbundet Exempel", "222000-9878", "Exempelgatan 1"),
+            is_member: true,
             activity: Some(Activity {
                 name: "Exempelverksamheten".to_owned(),
                 purpose: Some("att pröva hur avtalet ser ut".to_owned()),
@@ -156,8 +172,35 @@ impl Facts {
                 basis: FeeBasis::FixedPerYear,
                 amount: Some(Money(2_000_000)),
                 per_mille: None,
+                cap: None,
+                minimum: None,
                 vat_rate: VatRate::Standard25,
             }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fee_tells_its_limits() {
+        let fee = |cap: Option<i64>, minimum: Option<i64>| {
+            let fee = Fee {
+                basis: FeeBasis::PerMilleOfAllocation,
+                amount: None,
+                per_mille: Some(PerMille(2500)),
+                cap: cap.map(Money),
+                minimum: minimum.map(Money),
+                vat_rate: VatRate::Zero,
+            };
+            fee.summary().replace('\u{a0}', " ")
+        };
+        let plain = "2,5 promille av kalenderårets tilldelning";
+        assert_eq!(fee(None, None), plain);
+        assert_eq!(fee(Some(10_000_000), None), format!("{plain}, högst 100 000,00 kr"));
+        assert_eq!(fee(None, Some(500_000)), format!("{plain}, lägst 5 000,00 kr"));
+        assert_eq!(fee(Some(10_000_000), Some(500_000)), format!("{plain}, lägst 5 000,00 kr och högst 100 000,00 kr"));
     }
 }

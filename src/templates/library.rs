@@ -43,8 +43,8 @@ pub struct Shelved {
     pub body: String,
 }
 
-/// The language of all of them.
-const LANGUAGE: &str = "sv";
+/// What loading is called in the audit trail.
+const LOAD: &str = "templatesLoad";
 
 /// Each file has its heading in TOML between two lines of `+++`, and then the text.
 const FILES: [&str; 6] = [
@@ -81,6 +81,8 @@ pub enum Fate {
     Changed,
     /// Its draft, whose text was there already, is published.
     Published,
+    /// Its draft was changed in the register, and is left for somebody to finish.
+    Kept,
     /// The register had it already.
     Unchanged,
 }
@@ -90,7 +92,7 @@ pub enum Fate {
 pub struct Loaded {
     /// Its slug.
     pub slug: &'static str,
-    /// The version with the text of the box.
+    /// The version with the text of the box; of what was kept, the draft.
     pub version: i32,
     /// That version's state.
     pub state: TemplateState,
@@ -99,14 +101,15 @@ pub struct Loaded {
 }
 
 /// Takes the templates of the box into the register. Where some version has the text of the box already, the box brings nothing new,
-/// so that a text that was developed further here is left alone; else the text becomes the draft of a next version. With
+/// so that a text that was developed further here is left alone; else the text becomes the draft of a next version, or takes the place
+/// of a draft that an earlier load made. A draft that somebody else wrote or changed since is unfinished work, and is kept. With
 /// `publish`, the draft with the text of the box is published as well.
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps templates.
 pub async fn load(db: &Database, viewer: &Viewer, publish: bool) -> Result<Vec<Loaded>> {
     viewer.require(Deed::KeepTemplates)?;
-    let mut change = audit::begin(db, viewer, "templatesLoad").await?;
+    let mut change = audit::begin(db, viewer, LOAD).await?;
     let mut loaded = Vec::new();
     for shelved in shelf()? {
         loaded.push(take_in(&mut change, shelved, publish).await?);
@@ -128,7 +131,7 @@ async fn take_in(change: &mut Change, shelved: &'static Shelved, publish: bool) 
                 kind: shelved.kind,
                 activity_id: activity,
             };
-            (versions::add(change, row, LANGUAGE.to_owned(), shelved.body.clone(), &shelved.parameters).await?, Fate::Added)
+            (versions::add(change, row, versions::LANGUAGE.to_owned(), shelved.body.clone(), &shelved.parameters).await?, Fate::Added)
         }
         Some(row) => {
             let known = versions::all_of(change.tx(), row.id).await?;
@@ -139,6 +142,7 @@ async fn take_in(change: &mut Change, shelved: &'static Shelved, publish: bool) 
             let fate = assign_activity(change, row, activity).await?;
             match (same, known.into_iter().next_back()) {
                 (Some(same), _) => (same, fate),
+                (None, Some(last)) if is_unfinished(change, &last).await? => (last, Fate::Kept),
                 (None, Some(last)) => {
                     let draft = versions::put_draft(change, last, None, shelved.body.clone(), &shelved.parameters).await?;
                     (draft, Fate::Changed)
@@ -147,7 +151,7 @@ async fn take_in(change: &mut Change, shelved: &'static Shelved, publish: bool) 
             }
         }
     };
-    let version = if publish && version.version.state == TemplateState::Draft {
+    let version = if publish && fate != Fate::Kept && version.version.state == TemplateState::Draft {
         if fate == Fate::Unchanged {
             fate = Fate::Published;
         }
@@ -156,6 +160,14 @@ async fn take_in(change: &mut Change, shelved: &'static Shelved, publish: bool) 
         version
     };
     Ok(Loaded { slug: &shelved.slug, version: version.version.version, state: version.version.state, fate })
+}
+
+/// Whether it is a draft that others than a load had their hands on last.
+async fn is_unfinished(change: &Change, last: &Snapshot) -> Result<bool> {
+    if last.version.state != TemplateState::Draft {
+        return Ok(false);
+    }
+    Ok(audit::last_action(change.tx(), last.version.id).await?.as_deref() != Some(LOAD))
 }
 
 async fn activity_of(change: &Change, shelved: &Shelved) -> Result<Option<ActivityId>> {

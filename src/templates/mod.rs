@@ -60,6 +60,12 @@ pub struct Parameter {
     /// What stands there when nobody answers; null: nothing.
     #[serde(default)]
     pub default: Option<serde_json::Value>,
+    /// The least value, for whole numbers and kronor; null: any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minimum: Option<serde_json::Value>,
+    /// The greatest value, for whole numbers and kronor; null: any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maximum: Option<serde_json::Value>,
 }
 
 /// What a parameter of a template holds.
@@ -152,12 +158,10 @@ pub async fn list(
     filter: &Filter,
     args: &page::Args,
     columns: &[Column],
-    mut faults: Faults,
+    faults: Faults,
 ) -> Result<Slice<Model>> {
     let order = by_title();
-    let page = page::Page::check(args, &order, &mut faults);
-    faults.finish()?;
-    page::fetch(db.read(), matching(db, viewer, filter), columns, &order, &page).await
+    page::asked(db.read(), matching(db, viewer, filter), columns, &order, args, faults).await
 }
 
 /// How many there are.

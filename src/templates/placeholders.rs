@@ -73,9 +73,9 @@ fn line(line: Option<&String>) -> Option<Datum> {
     line.map(|line| text(line))
 }
 
-/// The placeholders of a party, found in the facts by the function in the last place.
+/// The placeholders of a party, found in the facts by the function in the last place; `sure`: there is always one.
 macro_rules! party {
-    ($group:literal, $owner:literal, $english:literal, $party:path) => {{
+    ($group:literal, $owner:literal, $english:literal, $sure:literal, $party:path) => {{
         let party = |field, optional, label: &str, description: &str, value| Placeholder {
             group: $group,
             field,
@@ -87,21 +87,25 @@ macro_rules! party {
             value,
         };
         [
-            party("name", false, "namn", "The name", |facts| Some(text(&$party(facts).name))),
-            party("org_number", true, "organisationsnummer", "The organisation number", |facts| line($party(facts).org_number.as_ref())),
-            party("address_line", true, "gatuadress eller box", "Street or box", |facts| line($party(facts).address_line.as_ref())),
-            party("postal_code", true, "postnummer", "The postal code", |facts| line($party(facts).postal_code.as_ref())),
-            party("city", true, "postort", "The postal town", |facts| line($party(facts).city.as_ref())),
+            party("name", !$sure, "namn", "The name", |facts| Some(text(&$party(facts)?.name))),
+            party("org_number", true, "organisationsnummer", "The organisation number", |facts| line($party(facts)?.org_number.as_ref())),
+            party("address_line", true, "gatuadress eller box", "Street or box", |facts| line($party(facts)?.address_line.as_ref())),
+            party("postal_code", true, "postnummer", "The postal code", |facts| line($party(facts)?.postal_code.as_ref())),
+            party("city", true, "postort", "The postal town", |facts| line($party(facts)?.city.as_ref())),
         ]
     }};
 }
 
-fn network(facts: &Facts) -> &Party {
-    &facts.network
+fn network(facts: &Facts) -> Option<&Party> {
+    Some(&facts.network)
 }
 
-fn counterparty(facts: &Facts) -> &Party {
-    &facts.counterparty
+fn member(facts: &Facts) -> Option<&Party> {
+    facts.is_member.then_some(&facts.counterparty)
+}
+
+fn counterparty(facts: &Facts) -> Option<&Party> {
+    Some(&facts.counterparty)
 }
 
 fn table() -> Vec<Placeholder> {
@@ -117,9 +121,15 @@ fn table() -> Vec<Placeholder> {
         value,
     };
     let mut all = Vec::new();
-    all.extend(party!("network", "Nätverkets", "the network, as the settings have it", network));
-    all.extend(party!("member", "Medlemmens", "the member that is the other party; the same as `counterparty`", counterparty));
-    all.extend(party!("counterparty", "Motpartens", "the other party, member or not", counterparty));
+    all.extend(party!("network", "Nätverkets", "the network, as the settings have it", true, network));
+    all.extend(party!(
+        "member",
+        "Medlemmens",
+        "the member that is the other party; unknown when an organisation is: `{% if member %}` asks, and `counterparty` is either",
+        false,
+        member
+    ));
+    all.extend(party!("counterparty", "Motpartens", "the other party, member or not", true, counterparty));
     all.extend([
         one(
             "activity",
@@ -186,6 +196,24 @@ fn table() -> Vec<Placeholder> {
         }),
         one(
             "fee",
+            "cap",
+            Money,
+            true,
+            "Högsta avgift för ett kalenderår",
+            "The most that a year costs; unknown without a cap",
+            |facts| facts.fee?.cap.map(Datum::Money),
+        ),
+        one(
+            "fee",
+            "minimum",
+            Money,
+            true,
+            "Lägsta avgift för ett kalenderår",
+            "The least that a year costs; unknown without a minimum",
+            |facts| facts.fee?.minimum.map(Datum::Money),
+        ),
+        one(
+            "fee",
             "basis",
             Text,
             true,
@@ -218,7 +246,7 @@ mod tests {
             assert!(std::ptr::eq(find(placeholder.group, placeholder.field).unwrap(), placeholder), "{}", placeholder.name());
         }
         let unknown: Vec<_> = all().iter().filter(|placeholder| placeholder.of(&example).is_none()).map(Placeholder::name).collect();
-        assert_eq!(unknown, ["fee.per_mille"]);
+        assert_eq!(unknown, ["fee.per_mille", "fee.cap", "fee.minimum"]);
         assert!(is_group("fee") && !is_group("fee.amount") && find("member", "phone").is_none());
     }
 }

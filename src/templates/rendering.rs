@@ -328,7 +328,15 @@ mod tests {
     use crate::templates::ParameterType;
 
     fn declared() -> Vec<Parameter> {
-        let parameter = |name: &str, kind, required| Parameter { name: name.into(), label: "Fråga".into(), kind, required, default: None };
+        let parameter = |name: &str, kind, required| Parameter {
+            name: name.into(),
+            label: "Fråga".into(),
+            kind,
+            required,
+            default: None,
+            minimum: None,
+            maximum: None,
+        };
         vec![
             parameter("subject", ParameterType::Text, true),
             parameter("weeks", ParameterType::Integer, false),

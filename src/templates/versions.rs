@@ -21,6 +21,11 @@ use crate::{
     swedish,
 };
 
+/// The language of every text, BCP 47.
+pub const LANGUAGE: &str = "sv";
+/// What to say of another one.
+pub const NOT_SWEDISH: &str = "must be sv: the words that the register sets around a text and writes into it are Swedish";
+
 /// A template for the library, with the text of its first version.
 #[derive(Clone, Debug, Default)]
 pub struct NewTemplate {
@@ -32,7 +37,7 @@ pub struct NewTemplate {
     pub kind: AgreementKind,
     /// The activity that it is for; null: any.
     pub activity: Option<ActivityId>,
-    /// BCP 47, as `sv`.
+    /// BCP 47: [`LANGUAGE`].
     pub language: String,
     /// Markdown with placeholders.
     pub body: String,
@@ -43,7 +48,7 @@ pub struct NewTemplate {
 /// What is new about the next version; what is null is as in the last one.
 #[derive(Clone, Debug, Default)]
 pub struct NewVersion {
-    /// BCP 47, as `sv`.
+    /// BCP 47: [`LANGUAGE`].
     pub language: Option<String>,
     /// Markdown with placeholders.
     pub body: Option<String>,
@@ -313,13 +318,9 @@ fn with_plain_breaks(body: &str) -> String {
     body.replace("\r\n", "\n")
 }
 
-/// A language as BCP 47 writes it: `sv`, `en-GB`.
+/// The language of a text. There is one: the words around a text, and those that placeholders and filters write into it, are Swedish.
 fn check_language(language: &str, faults: &mut Faults) -> String {
-    let language = faults.text("input.language", language, 35);
-    let mut parts = language.split('-');
-    let is_primary = |part: &str| (2..=3).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_lowercase());
-    let is_further = |part: &str| (2..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    let is_language = parts.next().is_some_and(is_primary) && parts.all(is_further);
-    faults.expect(is_language, "input.language", "is no language; write it as sv or en-GB");
+    let language = faults.text("input.language", language, LINE);
+    faults.expect(language == LANGUAGE, "input.language", NOT_SWEDISH);
     language
 }

@@ -455,7 +455,9 @@ async fn input(app: &App, samples: &Samples, name: &str, turn: usize) -> Value {
     let id = |name: &str| samples.id(name);
     match name {
         "agreementDraft" => {
-            json!({ "template": id("deltagande"), "activity": id("bip"), "counterparty": id("beta"), "startsOn": format!("2027-01-{}", turn + 10) })
+            // Its member leaves in the summer.
+            json!({ "template": id("deltagande"), "activity": id("bip"), "counterparty": id("beta"), "startsOn": format!("2027-01-{}", turn + 10),
+                "endsOn": "2027-06-30" })
         }
         "agreementDraftUpdate" => json!({ "agreement": agreement(app, samples, "DRAFT", name, turn).await.0, "noticeMonths": turn }),
         "agreementOffer" | "agreementWithdraw" => json!({ "agreement": agreement(app, samples, "DRAFT", name, turn).await.0 }),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::app::{Answer, App, Caller, on_both};
+use crate::app::{App, Caller, on_both};
 
 const MEMBERS: &str = "key,name,org_number,county,municipalities,contact_area,joined_on,left_on,billing_email,peppol_id,buyer_reference,address_line,postal_code,city\n\
     ale,Ale,222000-1834,,,,2015-01-01,,,,,,,\n\
@@ -41,12 +41,6 @@ async fn member(app: &App, name: &str) -> String {
     answer["members"]["nodes"][0]["id"].as_str().unwrap().to_owned()
 }
 
-/// Does a deed.
-async fn does(caller: &Caller<'_>, name: &str, selection: &str, input: Value) -> Answer {
-    let type_name = format!("{}{}Input", name[..1].to_uppercase(), &name[1..]);
-    caller.ask(&format!("mutation($input: {type_name}!) {{ {name}(input: $input) {{ {selection} }} }}"), json!({ "input": input })).await
-}
-
 on_both!(an_activity_is_started, |app| async move {
     app.import(&[
         ("members.csv", MEMBERS),
@@ -62,7 +56,7 @@ on_both!(an_activity_is_started, |app| async move {
         "funding": ["GRANT", "SPECIAL_FEE", "GRANT"], "startsOn": "2026-01-01", "endsOn": "2028-12-31", "lead": anna,
         "decision": { "body": "BOARD", "on": "2025-11-20", "paragraph": "§ 7" },
     });
-    let started = does(&app.office(), "activityStart", selection, input.clone()).await;
+    let started = app.office().does("activityStart", selection, input.clone()).await;
     let expected = json!({
         "slug": "stoppa-valdet", "name": "Stoppa våldet", "purpose": "Färre drabbas", "goal": "Rad ett\nRad två", "funding": ["SPECIAL_FEE", "GRANT"],
         "startsOn": "2026-01-01", "endsOn": "2028-12-31", "boardContact": null, "lead": { "name": "Anna" },
@@ -71,13 +65,13 @@ on_both!(an_activity_is_started, |app| async move {
     assert_eq!(started["activityStart"], expected);
 
     let before = app.revision().await;
-    let again = does(&app.office(), "activityStart", "id", input).await;
+    let again = app.office().does("activityStart", "id", input).await;
     assert_eq!(again.reason(), "SLUG_TAKEN");
     let nobody =
         json!({ "slug": "ny", "name": "Ny", "funding": [], "startsOn": "2026-01-01", "lead": "contact_0197aaaaaaaa7000800000000000000a" });
-    assert_eq!(does(&app.office(), "activityStart", "id", nobody).await.code(), "NOT_FOUND");
+    assert_eq!(app.office().does("activityStart", "id", nobody).await.code(), "NOT_FOUND");
     for caller in [app.finance(), app.board(), app.lead(&["stoppa-valdet"]), app.service("members:read")] {
-        let refused = does(&caller, "activityStart", "id", json!({ "slug": "Å", "name": "", "funding": [], "startsOn": "x" })).await;
+        let refused = caller.does("activityStart", "id", json!({ "slug": "Å", "name": "", "funding": [], "startsOn": "x" })).await;
         assert_eq!(refused.code(), "FORBIDDEN");
     }
     assert_eq!(app.revision().await, before);
@@ -87,7 +81,7 @@ on_both!(only_what_is_said_changes, |app| async move {
     fill(&app).await;
     let bip = id(&app, "bip").await;
     let selection = "name purpose goal funding startsOn endsOn decision { body }";
-    let update = async |input: Value| does(&app.office(), "activityUpdate", selection, input).await["activityUpdate"].clone();
+    let update = async |input: Value| app.office().does("activityUpdate", selection, input).await["activityUpdate"].clone();
     let changed = update(json!({ "activity": bip, "goal": "Alla med", "decision": { "body": "MEMBERS_MEETING" } })).await;
     let mut expected = json!({
         "name": "BIP", "purpose": "Kurser", "goal": "Alla med", "funding": ["SPECIAL_FEE", "COURSE_INCOME"],
@@ -124,7 +118,7 @@ on_both!(only_what_is_said_changes, |app| async move {
 on_both!(an_activity_with_agreements_does_not_end, |app| async move {
     fill(&app).await;
     let bip = id(&app, "bip").await;
-    let close = async |id: &str, on: &str| does(&app.office(), "activityClose", "endsOn", json!({ "activity": id, "endsOn": on })).await;
+    let close = async |id: &str, on: &str| app.office().does("activityClose", "endsOn", json!({ "activity": id, "endsOn": on })).await;
     let before = app.revision().await;
     for (on, numbers) in [
         // Östra's ended on 31 March, which both ends test; its draft and its cooperation never count.
@@ -137,7 +131,7 @@ on_both!(an_activity_with_agreements_does_not_end, |app| async move {
         let refused = close(&bip, on).await;
         assert_eq!(refused.reason(), "AGREEMENTS_IN_FORCE", "{on}");
         assert_eq!(refused.error()["message"], format!("BIP has agreements in force after {on}: {numbers}; end them first"));
-        let refused = does(&app.office(), "activityUpdate", "id", json!({ "activity": bip, "endsOn": on })).await;
+        let refused = app.office().does("activityUpdate", "id", json!({ "activity": bip, "endsOn": on })).await;
         assert_eq!(refused.reason(), "AGREEMENTS_IN_FORCE", "{on}");
     }
     assert_eq!(close(&bip, "2019-12-31").await.bad_fields(), ["input.endsOn"]);
@@ -148,7 +142,7 @@ on_both!(an_activity_with_agreements_does_not_end, |app| async move {
     assert_eq!(close(&network, "2026-10-31").await["activityClose"], json!({ "endsOn": "2026-10-31" }));
     assert_eq!(close(&network, "2026-10-31").await["activityClose"], json!({ "endsOn": "2026-10-31" }));
     assert_eq!(close(&network, "2026-11-30").await.reason(), "ALREADY_CLOSED");
-    let reopened = does(&app.office(), "activityUpdate", "endsOn", json!({ "activity": network, "endsOn": null })).await;
+    let reopened = app.office().does("activityUpdate", "endsOn", json!({ "activity": network, "endsOn": null })).await;
     assert_eq!(reopened["activityUpdate"], json!({ "endsOn": null }));
 });
 
@@ -245,23 +239,23 @@ on_both!(costs_and_grants_make_the_result, |app| async move {
     let result = "result(year: 2026) { year cost grants result }";
     let cost = json!({ "activity": bip, "bookedOn": "2026-05-01", "amount": "1000.50", "description": "Lokal" });
     let grant = json!({ "activity": bip, "bookedOn": "2026-12-31", "amount": "2500", "funder": "Staten" });
-    does(&app.finance(), "costRecord", result, cost.clone()).await.data();
+    app.finance().does("costRecord", result, cost.clone()).await.data();
     // The same twice are two, and what was booked wrongly is taken back.
-    let twice = does(&app.office(), "costRecord", result, cost.clone()).await;
+    let twice = app.office().does("costRecord", result, cost.clone()).await;
     assert_eq!(twice["costRecord"]["result"], json!({ "year": 2026, "cost": "2001.00", "grants": "0.00", "result": "-2001.00" }));
     let back = json!({ "activity": bip, "bookedOn": "2026-05-01", "amount": "-1000.50", "description": "Lokal" });
-    does(&app.finance(), "costRecord", result, back).await.data();
-    let granted = does(&app.finance(), "grantRecord", result, grant.clone()).await;
+    app.finance().does("costRecord", result, back).await.data();
+    let granted = app.finance().does("grantRecord", result, grant.clone()).await;
     let expected = json!({ "year": 2026, "cost": "1000.50", "grants": "2500.00", "result": "1499.50" });
     assert_eq!(granted["grantRecord"]["result"], expected);
 
     let before = app.revision().await;
     for caller in [app.board(), app.lead(&["bip"]), app.service("revenue:read")] {
-        assert_eq!(does(&caller, "costRecord", "id", cost.clone()).await.code(), "FORBIDDEN");
-        assert_eq!(does(&caller, "grantRecord", "id", grant.clone()).await.code(), "FORBIDDEN");
+        assert_eq!(caller.does("costRecord", "id", cost.clone()).await.code(), "FORBIDDEN");
+        assert_eq!(caller.does("grantRecord", "id", grant.clone()).await.code(), "FORBIDDEN");
     }
     let nought = json!({ "activity": bip, "bookedOn": "2026-05-01", "amount": "0", "description": "" });
-    assert_eq!(does(&app.finance(), "costRecord", "id", nought).await.bad_fields(), ["input.amount", "input.description"]);
+    assert_eq!(app.finance().does("costRecord", "id", nought).await.bad_fields(), ["input.amount", "input.description"]);
     assert_eq!(app.revision().await, before);
 
     let document = format!("{{ activity(by: {{ slug: \"bip\" }}) {{ {result} }} }}");
@@ -283,7 +277,7 @@ on_both!(the_board_is_told_in_a_fixed_form, |app| async move {
     let bip = id(&app, "bip").await;
     let report = |period: &str| json!({ "activity": bip, "period": period, "health": "YELLOW", "summary": "Färre kurser än tänkt", "nextSteps": "Fler kursledare" });
     let selection = "activity { slug } period health summary deviations nextSteps reportedBy reportedAt";
-    let filed = does(&app.lead(&["bip"]), "statusReportFile", selection, report("2026-T1")).await;
+    let filed = app.lead(&["bip"]).does("statusReportFile", selection, report("2026-T1")).await;
     let expected = json!({
         "activity": { "slug": "bip" }, "period": "2026-T1", "health": "YELLOW", "summary": "Färre kurser än tänkt", "deviations": null,
         "nextSteps": "Fler kursledare", "reportedBy": "activity_lead@example.se", "reportedAt": "2026-11-21T09:00:00Z",
@@ -292,11 +286,11 @@ on_both!(the_board_is_told_in_a_fixed_form, |app| async move {
     for (now, period) in
         [("2026-11-21T09:00:00.000001Z", "2026-T2"), ("2026-11-21T09:00:00.120Z", "2026-T3"), ("2026-11-22T00:00:00Z", "2026-T4")]
     {
-        does(&app.at(now).office(), "statusReportFile", "id", report(period)).await.data();
+        app.at(now).office().does("statusReportFile", "id", report(period)).await.data();
     }
     let before = app.revision().await;
     for caller in [app.lead(&["natverk"]), app.finance(), app.board(), app.service("revenue:read")] {
-        assert_eq!(does(&caller, "statusReportFile", "id", report("2026-T5")).await.code(), "FORBIDDEN");
+        assert_eq!(caller.does("statusReportFile", "id", report("2026-T5")).await.code(), "FORBIDDEN");
     }
     assert_eq!(app.revision().await, before);
 

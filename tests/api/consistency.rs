@@ -68,9 +68,21 @@ async fn fill_in(app: &App, parameters: &[(&str, &str)]) {
     change.commit().await.unwrap();
 }
 
+/// Writes the parameters of one agreement, in the place of all that there are.
+async fn refill(app: &App, number: &str, parameters: &str) {
+    use ::entity::{agreement_parameters as row, kind::SubjectKind};
+    use samregister::{audit, auth::viewer::Viewer};
+    use sea_orm::EntityTrait;
+    let mut change = audit::begin(&app.db, &Viewer::operator("test"), "empty").await.unwrap();
+    row::Entity::delete_many().exec(change.tx()).await.unwrap();
+    change.record(SubjectKind::Agreement, uuid::Uuid::nil(), None::<&()>, Some(&"test")).unwrap();
+    change.commit().await.unwrap();
+    fill_in(app, &[(number, parameters)]).await;
+}
+
 const QUESTION: &str = "query($filter: AgreementFilter, $first: Int, $after: String) { templateConsistency(filter: $filter, first: $first, after: $after) {
     totalCount pageInfo { endCursor } nodes { agreement { number activity { slug } } reasons version { version template { slug } } current { version }
-    missingParameters unknownParameters diff } } }";
+    missingParameters unknownParameters differingParameters diff } } }";
 
 async fn deviating(caller: Caller<'_>, filter: Value) -> Vec<(String, Value)> {
     let answer = caller.ask(QUESTION, json!({ "filter": filter })).await;
@@ -104,7 +116,7 @@ on_both!(agreements_that_are_not_uniform_are_listed_with_the_reason, |app| async
         page["nodes"][1],
         json!({ "agreement": { "number": "2026-0002", "activity": { "slug": "bip" } }, "reasons": ["OLD_VERSION", "PARAMETERS"],
             "version": { "version": 2, "template": { "slug": "bip" } }, "current": { "version": 3 },
-            "missingParameters": [], "unknownParameters": ["färg"],
+            "missingParameters": [], "unknownParameters": ["färg"], "differingParameters": [],
             "diff": "--- version 2\n+++ version 3\n@@ -1,4 +1,4 @@\n # Avtal {{ plats }} {{ dagar }} {{ anm }}\n Ett\n-Två\n+Två och en halv\n Tre\n" })
     );
     assert_eq!((&page["nodes"][0]["version"], &page["nodes"][0]["diff"]), (&Value::Null, &Value::Null));
@@ -133,14 +145,7 @@ on_both!(parameters_are_told_alike_in_rust_and_in_sql, |app| async move {
         (r#"{"Plats":"x"}"#, Some((json!(["plats"]), json!(["Plats"])))),
     ];
     for (parameters, expected) in cases {
-        use ::entity::{agreement_parameters as row, kind::SubjectKind};
-        use samregister::{audit, auth::viewer::Viewer};
-        use sea_orm::EntityTrait;
-        let mut change = audit::begin(&app.db, &Viewer::operator("test"), "empty").await.unwrap();
-        row::Entity::delete_many().exec(change.tx()).await.unwrap();
-        change.record(SubjectKind::Agreement, uuid::Uuid::nil(), None::<&()>, Some(&"test")).unwrap();
-        change.commit().await.unwrap();
-        fill_in(&app, &[("2026-0004", parameters)]).await;
+        refill(&app, "2026-0004", parameters).await;
         let answer = app.office().ask(QUESTION, json!({ "filter": { "search": "2026-0004" } })).await;
         let found = answer["templateConsistency"]["nodes"].as_array().unwrap().first().cloned();
         let found = found.map(|node| (node["missingParameters"].clone(), node["unknownParameters"].clone()));
@@ -159,4 +164,103 @@ on_both!(texts_are_compared_only_when_asked_for, |app| async move {
     assert!(statements.len() == 5 && !statements.iter().any(|sql| sql.contains("body")), "{statements:#?}");
     let bad = app.office().ask(QUESTION, json!({ "first": 201, "after": "x", "filter": { "asOf": "x" } })).await;
     assert_eq!(bad.bad_fields(), ["after", "filter.asOf", "first"]);
+});
+
+on_both!(values_are_told_alike_in_rust_and_in_sql, |app| async move {
+    fill(&app).await;
+    let declared = r#"[{"name":"plats","label":"Plats","type":"TEXT","required":true},{"name":"anm","label":"Not","type":"TEXT","required":false},
+        {"name":"dagar","label":"Dagar","type":"INTEGER","required":false,"minimum":-1,"maximum":30},{"name":"antal","label":"Antal","type":"INTEGER","required":false},
+        {"name":"tak","label":"Tak","type":"MONEY","required":false,"minimum":"0.10","maximum":"100"},{"name":"summa","label":"Summa","type":"MONEY","required":false},
+        {"name":"dag","label":"Dag","type":"DATE","required":false},{"name":"ja","label":"Ja","type":"BOOLEAN","required":false}]"#;
+    let body = "{{ plats }}{{ anm }}{{ dagar }}{{ antal }}{{ tak }}{{ summa }}{{ dag }}{% if ja %}ja{% endif %}";
+    let head = "slug,title,kind,activity,version,state,language,body_file,parameters_file\n";
+    let versions = format!("{head}bip,Avtal om BIP,PARTICIPATION,bip,5,PUBLISHED,sv,t/5.md,t/5.json\n");
+    let row = "g6,2026-0006,COOPERATION,NONE,,ale,bip,5,2026-01-01,,1,,2025-12-01T09:00:00Z,2025-12-02,,,,,,\"{}\"\n";
+    let row = format!("{AGREEMENTS},parameters\n{row}");
+    app.import(&[("templates.csv", &versions), ("t/5.md", body), ("t/5.json", declared), ("agreements.csv", &row)]).await;
+    let long = "å".repeat(20_000);
+    let cases = [
+        ("plats", json!("x"), true),
+        ("plats", json!(""), false),
+        ("plats", json!(" \t\r\n"), false),
+        ("plats", json!(1), false),
+        ("plats", json!(["x"]), false),
+        ("plats", json!(long), true),
+        ("plats", json!(format!("{long}x")), false),
+        ("anm", json!(""), true),
+        ("anm", json!({ "a": 1 }), false),
+        ("dagar", json!(30), true),
+        ("dagar", json!(31), false),
+        ("dagar", json!(-1), true),
+        ("dagar", json!(-2), false),
+        ("dagar", json!("14"), false),
+        ("dagar", json!(1.5), false),
+        ("dagar", json!(true), false),
+        ("antal", json!(1_000_000_000_000_i64), true),
+        ("antal", json!(1_000_000_000_001_i64), false),
+        ("antal", json!(-1_000_000_000_001_i64), false),
+        ("antal", json!(10_000_000_000_000_000_000_u64), false),
+        ("antal", json!(1.0), false),
+        ("tak", json!("0.10"), true),
+        ("tak", json!("0.1"), true),
+        ("tak", json!("0.09"), false),
+        ("tak", json!("100.00"), true),
+        ("tak", json!("100.01"), false),
+        ("tak", json!(50), false),
+        ("summa", json!("-26800.55"), true),
+        ("summa", json!("00012"), true),
+        ("summa", json!("12."), false),
+        ("summa", json!(".5"), false),
+        ("summa", json!("-"), false),
+        ("summa", json!("1-2"), false),
+        ("summa", json!("--1"), false),
+        ("summa", json!("1.2.3"), false),
+        ("summa", json!("1.234"), false),
+        ("summa", json!("1 000"), false),
+        ("summa", json!("tusen"), false),
+        ("summa", json!(""), false),
+        ("summa", json!("90071992547409.91"), true),
+        ("summa", json!("90071992547410"), false),
+        ("dag", json!("2028-02-29"), true),
+        ("dag", json!("2027-02-29"), false),
+        ("dag", json!("2027-04-31"), false),
+        ("dag", json!("2027-13-01"), false),
+        ("dag", json!("2027-00-10"), false),
+        ("dag", json!("2027-01-00"), false),
+        ("dag", json!("1899-12-31"), false),
+        ("dag", json!("2999-12-31"), true),
+        ("dag", json!("3000-01-01"), false),
+        ("dag", json!("27-01-01"), false),
+        ("dag", json!("i dag"), false),
+        ("dag", json!(20270101), false),
+        ("ja", json!(false), true),
+        ("ja", json!("ja"), false),
+        ("ja", json!(1), false),
+    ];
+    for (name, value, fits) in cases {
+        let mut parameters = json!({ "plats": "x" });
+        parameters[name] = value.clone();
+        refill(&app, "2026-0006", &parameters.to_string()).await;
+        let answer = app.office().ask(QUESTION, json!({ "filter": { "search": "2026-0006" } })).await;
+        let found = answer["templateConsistency"]["nodes"].as_array().unwrap().first().cloned();
+        // Both tell: SQL by listing it, and Rust by naming it.
+        let found = found.map(|node| node["differingParameters"].clone());
+        assert_eq!(found, (!fits).then(|| json!([name])), "{name}: {}", value.to_string().chars().take(40).collect::<String>());
+    }
+});
+
+on_both!(a_default_that_is_another_one_now_is_told, |app| async move {
+    fill(&app).await;
+    let parameters = FILES.iter().find(|(name, _)| *name == "t/plats.json").unwrap().1.replace("\"default\":14", "\"default\":30");
+    let head = "slug,title,kind,activity,version,state,language,body_file,parameters_file\n";
+    let versions = format!("{head}bip,Avtal om BIP,PARTICIPATION,bip,5,PUBLISHED,sv,t/3.md,t/5.json\n");
+    let body = FILES.iter().find(|(name, _)| *name == "t/3.md").unwrap().1;
+    app.import(&[("templates.csv", &versions), ("t/3.md", body), ("t/5.json", &parameters)]).await;
+    for (given, differing) in [(r#"{"plats":"x"}"#, json!(["dagar"])), (r#"{"plats":"x","dagar":14}"#, json!([]))] {
+        refill(&app, "2026-0004", given).await;
+        let answer = app.office().ask(QUESTION, json!({ "filter": { "search": "2026-0004" } })).await;
+        assert_eq!(answer["templateConsistency"]["nodes"][0]["differingParameters"], differing);
+        let reasons = if differing == json!([]) { json!(["OLD_VERSION"]) } else { json!(["OLD_VERSION", "PARAMETERS"]) };
+        assert_eq!(answer["templateConsistency"]["nodes"][0]["reasons"], reasons);
+    }
 });

@@ -73,6 +73,9 @@ on_both!(what_cannot_be_acknowledged_changes_nothing, |app| async move {
     let late = acknowledge(office.clone(), register.id("renewing"), "2026-12-01", None).await;
     assert_eq!(late.bad_fields(), ["input.until"]);
     assert!(late.text().contains("2026-11-30"), "{}", late.text());
+    let late = acknowledge(office.clone(), register.id("ending"), "2026-12-11", None).await;
+    assert_eq!(late.bad_fields(), ["input.until"]);
+    assert!(late.text().contains("2026-12-10"), "{}", late.text());
     for none in ["open", "replaced", "draft", "offered", "withdrawn", "ended"] {
         assert_eq!(acknowledge(office.clone(), register.id(none), "2026-11-30", None).await.reason(), "NO_DEADLINE", "{none}");
     }
@@ -97,13 +100,15 @@ fn events(answer: &Answer) -> BTreeMap<String, IcalEvent> {
     let calendar = calendars.next().unwrap().unwrap();
     assert!(calendars.next().is_none());
     let has = |properties: &[ical::property::Property], name: &str| properties.iter().filter(|property| property.name == name).count();
-    for name in ["VERSION", "PRODID", "METHOD"] {
-        assert_eq!(has(&calendar.properties, name), 1, "{name}");
+    for (name, times) in [("VERSION", 1), ("PRODID", 1), ("METHOD", 0)] {
+        assert_eq!(has(&calendar.properties, name), times, "{name}");
     }
     let named = |event: IcalEvent| {
         for name in ["UID", "DTSTAMP", "DTSTART", "SUMMARY", "SEQUENCE", "LAST-MODIFIED"] {
             assert_eq!(has(&event.properties, name), 1, "{name} of {event:?}");
         }
+        // What was never sent as an invitation has no organizer.
+        assert_eq!(has(&event.properties, "ORGANIZER") + has(&event.properties, "ATTENDEE"), 0);
         (value(&event, "UID"), event)
     };
     calendar.events.into_iter().map(named).collect()
@@ -142,6 +147,20 @@ on_both!(the_calendar_of_deadlines_is_one_that_calendars_read, |app| async move 
     let all = events(&app.office().get("/files/expiring.ics?include-acknowledged").await);
     assert!(sequence(&all[&alfa]) > sequence(first));
 
+    // A counterparty or an activity with another name is told otherwise, which calendars take up when it counts up.
+    let before = sequence(&all[&alfa]);
+    let rename =
+        |noun: &str, id: &str, name: &str| format!("mutation {{ {noun}Update(input: {{ {noun}: \"{id}\", name: \"{name}\" }}) {{ id }} }}");
+    app.office().query(&rename("member", samples.id("alfa"), "Samordningsförbundet Alfa-Beta")).await.data();
+    let renamed = events(&app.office().get("/files/expiring.ics?include-acknowledged").await);
+    assert!(value(&renamed[&alfa], "SUMMARY").contains("Alfa-Beta"), "{:?}", renamed[&alfa]);
+    let after = sequence(&renamed[&alfa]);
+    assert!(after > before);
+    app.office().query(&rename("activity", samples.id("bip"), "BIP för alla")).await.data();
+    let renamed = events(&app.office().get("/files/expiring.ics?include-acknowledged").await);
+    assert!(value(&renamed[&alfa], "DESCRIPTION").contains("BIP för alla"), "{:?}", renamed[&alfa]);
+    assert!(sequence(&renamed[&alfa]) > after);
+
     // The command writes the same.
     let command = app.program().args(["expiring", "--from", "2026-11-21", "--format", "ics"]).output().unwrap();
     let strip = |text: String| text.lines().filter(|line| !line.starts_with("DTSTAMP")).collect::<Vec<_>>().join("\n");
@@ -179,5 +198,6 @@ on_both!(the_calendar_tells_each_what_it_may_see, |app| async move {
         assert!(bad.text().contains(name), "{name} in {}", bad.text());
     }
     let unknown = app.office().get("/files/expiring.ics?activity=bipp").await;
-    assert_eq!((unknown.status.as_u16(), unknown.text().as_str()), (400, "activity bipp is no activity's slug\n"));
+    assert_eq!((unknown.status.as_u16(), unknown.bad_fields()), (400, vec!["activity"]));
+    assert_eq!(unknown.error()["message"], "activity bipp is no activity's slug");
 });

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     app::{App, on_both},
-    life_samples::{Register, TODAY, agreed, deed, drafted, offered, on, signed, told, with},
+    life_samples::{Register, TODAY, agreed, deed, drafted, offered, on, raw, signature, signed, sql_id, told, with},
 };
 
 fn day(text: &str) -> NaiveDate {
@@ -132,10 +132,186 @@ on_both!(a_fee_follows_the_activity_that_pays_for_it, |app| async move {
     assert_eq!(answer["agreementDraftUpdate"], json!({ "direction": "NONE", "fee": null }));
     let income = with(register.draft(1, "stoppa-valdet", "2027-01-01"), json!({ "direction": "INCOME" }));
     assert_eq!(deed(&app.office(), "agreementDraft", income, "id").await.bad_fields(), ["input.direction"]);
-    // A price that an agreement can't say in full has to be said in it.
-    let price = json!({ "activity": register.id("indikatorer"), "validFrom": "2028-01-01", "basis": "PER_MILLE_OF_ALLOCATION", "perMille": 2.0, "cap": "100000.00", "vatRate": "STANDARD_25" });
+    // A price comes with its limits.
+    let price = json!({ "activity": register.id("indikatorer"), "validFrom": "2028-01-01", "basis": "PER_MILLE_OF_ALLOCATION", "perMille": 2.0,
+        "cap": "100000.00", "minimum": "5000.00", "vatRate": "STANDARD_25" });
     deed(&app.office(), "feeScheduleSet", price, "id").await.data();
-    let mut capped = register.draft(2, "indikatorer", "2028-06-01");
+    for (year, amount) in [(2028, "32000000.00"), (2029, "61200000.00"), (2030, "1000.00")] {
+        let set = json!({ "member": register.id("Förbund 02"), "year": year, "amount": amount });
+        deed(&app.office(), "allocationSet", set, "id").await.data();
+    }
+    let mut capped = with(register.draft(2, "indikatorer", "2028-07-01"), json!({ "endsOn": "2030-12-31" }));
     capped.as_object_mut().unwrap().remove("fee");
-    assert!(deed(&app.office(), "agreementDraft", capped, "id").await.bad_fields().contains(&"input.fee"));
+    let id = drafted(&app, capped.clone()).await;
+    let fee =
+        "fee { basis perMille amount cap minimum half: amountFor(year: 2028) most: amountFor(year: 2029) least: amountFor(year: 2030) }";
+    let limited = json!({ "basis": "PER_MILLE_OF_ALLOCATION", "perMille": 2.0, "amount": null, "cap": "100000.00", "minimum": "5000.00",
+        "half": "32000.00", "most": "100000.00", "least": "5000.00" });
+    assert_eq!(told(&app, &id, fee).await["fee"], limited);
+    let other =
+        json!({ "agreement": id, "fee": { "basis": "PER_MILLE_OF_ALLOCATION", "perMille": 2.0, "cap": "50000.00", "vatRate": "ZERO" } });
+    let changed = deed(&app.office(), "agreementDraftUpdate", other, fee).await;
+    assert_eq!(
+        changed["agreementDraftUpdate"]["fee"],
+        with(limited.clone(), json!({ "cap": "50000.00", "minimum": null, "half": "25000.00", "most": "50000.00", "least": "2.00" }))
+    );
+    for (fee, field) in [
+        (json!({ "basis": "ONE_OFF", "amount": "1", "cap": "1", "vatRate": "ZERO" }), "input.fee.cap"),
+        (json!({ "basis": "FIXED_PER_YEAR", "amount": "1", "minimum": "1", "vatRate": "ZERO" }), "input.fee.minimum"),
+        (json!({ "basis": "PER_MILLE_OF_ALLOCATION", "perMille": 2.0, "cap": "1", "minimum": "2", "vatRate": "ZERO" }), "input.fee.cap"),
+        (json!({ "basis": "PER_MILLE_OF_ALLOCATION", "perMille": 2.0, "cap": "-1", "vatRate": "ZERO" }), "input.fee.cap"),
+    ] {
+        let answer = deed(&app.office(), "agreementDraft", with(capped.clone(), json!({ "fee": fee })), "id").await;
+        assert_eq!(answer.bad_fields(), [field], "{fee}");
+    }
+    // They are offered, kept and exported with the rest, and never change.
+    let (number, _) = offered(&app, &id).await;
+    assert!(told(&app, &id, "document { html }").await["document"]["html"].as_str().unwrap().contains("högst 50\u{a0}000,00\u{a0}kr"));
+    let refused = raw(&app, &format!("UPDATE agreement SET fee_cap = 1 WHERE id = {}", sql_id(&app, &id))).await.unwrap_err();
+    assert!(refused.to_string().contains("agreement__frozen"), "{refused}");
+    let folder = tempfile::tempdir().unwrap();
+    let exported = app.program().arg("export").arg(folder.path()).output().unwrap();
+    assert!(exported.status.success(), "{}", String::from_utf8_lossy(&exported.stderr));
+    let rows = std::fs::read_to_string(folder.path().join("agreements.csv")).unwrap();
+    assert!(rows.lines().next().unwrap().ends_with(",parameters,fee_cap,fee_minimum"), "{rows}");
+    let row = rows.lines().find(|line| line.contains(&number)).unwrap();
+    assert!(row.ends_with(",50000.00,"), "{row}");
+    assert_eq!(app.try_import(&[("agreements.csv", &rows)]).await.unwrap().files[0].changed, 0);
+    let cheaper = rows.replace(",50000.00,", ",60000.00,");
+    let bad = app.try_import(&[("agreements.csv", &cheaper)]).await.unwrap_err().to_string();
+    assert!(bad.contains("fee_cap: must stay as it is"), "{bad}");
+});
+
+on_both!(a_contract_may_let_an_agreement_end_sooner, |app| async move {
+    let register = Register::fill(&app).await;
+    let past = app.at("2025-11-01T09:00:00Z");
+    let office = app.office();
+    let end = async |id: &str, given_on: &str, ends_on: &str| {
+        let input = json!({ "agreement": id, "givenOn": given_on, "endsOn": ends_on, "reason": "Väsentligt avtalsbrott" });
+        deed(&office, "agreementGiveNotice", input, "status endsOn noticeGivenOn withdrawnOn terminationReason nextDeadline { kind on }")
+            .await
+    };
+    // Not after the day that it would end on anyway.
+    for (member, (starts_on, terms, last)) in [
+        ("2026-01-01", json!({ "noticeMonths": 3 }), "2027-02-21"),
+        ("2026-01-01", json!({ "endsOn": "2027-12-31", "noticeMonths": 0 }), "2027-12-31"),
+        ("2026-01-01", json!({ "endsOn": "2027-12-31", "noticeMonths": 6 }), "2027-05-21"),
+        ("2026-01-01", json!({ "endsOn": "2026-12-31", "noticeMonths": 3, "renewalMonths": 12 }), "2027-12-31"),
+        ("2027-06-01", json!({ "noticeMonths": 3 }), "2027-09-01"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let id = agreed(&past, with(register.draft(member, "bip", starts_on), terms.clone())).await;
+        let after = day(last).succ_opt().unwrap().to_string();
+        let late = end(&id, TODAY, &after).await;
+        assert_eq!(late.bad_fields(), ["input.endsOn"], "{terms}");
+        assert!(late.text().contains(last), "{}", late.text());
+        let ends_on = day(last).pred_opt().unwrap().to_string();
+        let ended = end(&id, TODAY, &ends_on).await["agreementGiveNotice"].clone();
+        let status = if starts_on > TODAY { "SIGNED" } else { "NOTICE_GIVEN" };
+        assert_eq!(
+            ended,
+            json!({ "status": status, "endsOn": ends_on, "noticeGivenOn": TODAY, "withdrawnOn": null, "terminationReason": "Väsentligt avtalsbrott",
+                "nextDeadline": { "kind": "END", "on": ends_on } })
+        );
+        assert_eq!(end(&id, TODAY, TODAY).await.reason(), "NOTICE_GIVEN");
+    }
+    // Upon breach it may end the same day; it needs a reason, and days in their order.
+    let id = agreed(&past, register.draft(5, "bip", "2026-01-01")).await;
+    let bad = json!({ "agreement": id, "givenOn": TODAY, "endsOn": "2026-11-20" });
+    assert_eq!(deed(&office, "agreementGiveNotice", bad, "id").await.bad_fields(), ["input.endsOn", "input.reason"]);
+    assert_eq!(end(&id, TODAY, TODAY).await["agreementGiveNotice"]["endsOn"], TODAY);
+    let next = told(&app, &id, r#"status(on: "2026-11-22")"#).await;
+    assert_eq!(next["status"], "ENDED");
+    let draft = drafted(&app, register.draft(6, "bip", "2026-01-01")).await;
+    assert_eq!(end(&draft, TODAY, TODAY).await.reason(), "NOT_SIGNED");
+});
+
+on_both!(what_ends_before_it_begins_never_comes_about, |app| async move {
+    let register = Register::fill(&app).await;
+    let old = agreed(&app, register.draft(0, "bip", "2026-01-01")).await;
+    let new = json!({ "agreement": old, "startsOn": "2027-01-01", "fee": null });
+    let successor = deed(&app.office(), "agreementReplace", new, "id").await["agreementReplace"]["id"].as_str().unwrap().to_owned();
+    let (_, sha256) = offered(&app, &successor).await;
+    signed(&app, &successor, &sha256).await;
+    assert_eq!(told(&app, &old, r#"status(on: "2027-01-01")"#).await["status"], "ENDED");
+    let plain = json!({ "agreement": successor, "givenOn": TODAY });
+    assert_eq!(deed(&app.office(), "agreementGiveNotice", plain, "id").await.reason(), "NOT_STARTED");
+    let early = json!({ "agreement": successor, "givenOn": TODAY, "endsOn": "2026-12-31", "reason": "Bidraget upphör" });
+    let answer = deed(&app.office(), "agreementGiveNotice", early, "status endsOn noticeGivenOn withdrawnOn nextDeadline { on }").await;
+    assert_eq!(
+        answer["agreementGiveNotice"],
+        json!({ "status": "WITHDRAWN", "endsOn": null, "noticeGivenOn": null, "withdrawnOn": TODAY, "nextDeadline": null })
+    );
+    // What it was to replace goes on, and its days are free for another successor.
+    let goes_on = told(&app, &old, r#"status(on: "2027-01-01") replacedBy { id } history { action }"#).await;
+    assert_eq!((&goes_on["status"], &goes_on["replacedBy"]), (&json!("ACTIVE"), &Value::Null));
+    let last = goes_on["history"].as_array().unwrap().iter().map(|entry| entry["action"].as_str().unwrap()).next_back();
+    assert_eq!(last, Some("agreementGiveNotice"));
+    let verified = app.program().arg("verify").output().unwrap();
+    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
+    let again = json!({ "agreement": old, "startsOn": "2027-01-01", "fee": null });
+    let again = deed(&app.office(), "agreementReplace", again, "id").await["agreementReplace"]["id"].as_str().unwrap().to_owned();
+    let (_, sha256) = offered(&app, &again).await;
+    signed(&app, &again, &sha256).await;
+    assert_eq!(told(&app, &old, r#"status(on: "2027-01-01")"#).await["status"], "ENDED");
+});
+
+on_both!(an_offer_looks_again_at_the_member_and_the_activity, |app| async move {
+    let register = Register::fill(&app).await;
+    let office = app.office();
+    let offer = async |id: &str| deed(&office, "agreementOffer", json!({ "agreement": id }), "id").await;
+    let until = |day: &str| json!({ "endsOn": day });
+    // The days of the membership and of the activity hold when a draft is written…
+    let activity = json!({ "slug": "kort", "name": "Kort", "funding": ["SPECIAL_FEE"], "startsOn": "2026-02-01", "endsOn": "2027-06-30" });
+    let short = deed(&office, "activityStart", activity, "id").await["activityStart"]["id"].clone();
+    let base = with(register.draft(0, "bip", "2026-03-01"), json!({ "activity": short }));
+    for (changes, field) in [
+        (json!({}), "input.endsOn"),
+        (until("2027-07-01"), "input.endsOn"),
+        (json!({ "endsOn": "2027-06-30", "renewalMonths": 12 }), "input.renewalMonths"),
+        (json!({ "startsOn": "2026-01-31", "endsOn": "2027-06-30" }), "input.startsOn"),
+        (json!({ "startsOn": "2014-12-31", "activity": register.id("bip") }), "input.startsOn"),
+    ] {
+        let answer = deed(&office, "agreementDraft", with(base.clone(), changes.clone()), "id").await;
+        assert_eq!(answer.bad_fields(), [field], "{changes}: {}", answer.text());
+    }
+    let draft = drafted(&app, with(base.clone(), until("2027-06-30"))).await;
+    let longer = json!({ "agreement": draft, "endsOn": null });
+    assert_eq!(deed(&office, "agreementDraftUpdate", longer, "id").await.bad_fields(), ["input.endsOn"]);
+
+    // …and again when it is offered, and signed.
+    let in_time = drafted(&app, with(base, with(until("2027-06-30"), json!({ "counterparty": register.id("Förbund 01") })))).await;
+    let (_, sha256) = offered(&app, &in_time).await;
+    let close = json!({ "activity": short, "endsOn": "2027-05-31" });
+    deed(&office, "activityClose", close, "id").await.data();
+    let refused = offer(&draft).await;
+    assert_eq!(
+        (refused.reason(), refused.text().contains("2027-05-31, the last day of Kort")),
+        ("ACTIVITY_ENDED", true),
+        "{}",
+        refused.text()
+    );
+    deed(&office, "agreementSign", signature(&app, &in_time, "NETWORK", &sha256), "id").await.data();
+    let refused = deed(&office, "agreementSign", signature(&app, &in_time, "COUNTERPARTY", &sha256), "id").await;
+    assert_eq!(refused.reason(), "ACTIVITY_ENDED");
+    assert_eq!(told(&app, &in_time, "status").await["status"], "OFFERED");
+
+    let draft = drafted(&app, register.draft(2, "bip", "2026-03-01")).await;
+    let leave = json!({ "member": register.id("Förbund 02"), "leftOn": "2026-10-31" });
+    deed(&office, "memberLeave", leave, "id").await.data();
+    let refused = offer(&draft).await;
+    assert_eq!((refused.reason(), refused.text().contains("2026-10-31")), ("NOT_A_MEMBER", true), "{}", refused.text());
+    let before = json!({ "agreement": draft, "endsOn": "2026-10-31" });
+    deed(&office, "agreementDraftUpdate", before, "id").await.data();
+    offer(&draft).await.data();
+
+    // What the activity lives on has changed.
+    let fee = json!({ "fee": { "basis": "ONE_OFF", "amount": "100.00", "vatRate": "ZERO" } });
+    let draft = drafted(&app, with(register.draft(3, "indikatorer", "2026-03-01"), fee)).await;
+    let grant = json!({ "activity": register.id("indikatorer"), "funding": ["GRANT"] });
+    deed(&office, "activityUpdate", grant, "id").await.data();
+    assert_eq!(offer(&draft).await.reason(), "DOES_NOT_FIT");
+    assert_eq!(told(&app, &draft, "number status").await, json!({ "number": "UTKAST", "status": "DRAFT" }));
 });

@@ -470,6 +470,42 @@ on_both!(what_was_offered_never_changes_in_the_database_either, |app| async move
     for statement in around {
         assert!(raw(&app, &statement).await.is_err(), "{statement} is taken");
     }
+    if app.db.backend() != sea_orm::DbBackend::Sqlite {
+        return;
+    }
+    // A draft, or a new row, that takes the place of what was offered.
+    let draft = sql_id(&app, &drafted(&app, register.draft(2, "bip", "2026-01-01")).await);
+    let before = app.office().query("{ agreements(first: 50) { nodes { id number status startsOn document { sha256 } } } }").await.text();
+    let columns = "number_key, kind, direction, activity_id, member_id, starts_on, ends_on, notice_months, offered_at";
+    let copy = |id: &str, number: &str, key: &str| {
+        format!(
+            "INSERT OR REPLACE INTO agreement (id, number, import_key, {columns}) \
+             SELECT {id}, {number}, {key}, {columns} FROM agreement WHERE id = {offer}"
+        )
+    };
+    raw(&app, &format!("UPDATE agreement SET import_key = 'k' WHERE id = {offer}")).await.unwrap();
+    let other = "x'0197aaaaaaaa7000800000000000000a'";
+    for (statement, rule) in [
+        ("INSERT OR REPLACE INTO agreement SELECT * FROM agreement".to_owned(), "agreement__kept"),
+        (copy(&offer, "number", "NULL"), "agreement__kept"),
+        (copy(other, "number", "NULL"), "agreement__number"),
+        (copy(other, "'2026-9999'", "import_key"), "agreement__import_key"),
+        (format!("UPDATE OR REPLACE agreement SET id = {offer} WHERE id = {draft}"), "agreement__kept"),
+        (format!("UPDATE OR REPLACE agreement SET import_key = 'k' WHERE id = {draft}"), "agreement__import_key"),
+        (
+            format!(
+                "UPDATE OR REPLACE agreement SET number = (SELECT number FROM agreement WHERE id = {offer}), offered_at = 'x' WHERE id = {draft}"
+            ),
+            "agreement__number",
+        ),
+    ] {
+        let refused = raw(&app, &statement).await.err().unwrap_or_else(|| panic!("{statement} is taken"));
+        assert!(refused.to_string().contains(rule), "{statement}: {refused}");
+    }
+    assert_eq!(
+        app.office().query("{ agreements(first: 50) { nodes { id number status startsOn document { sha256 } } } }").await.text(),
+        before
+    );
 });
 
 on_both!(an_import_changes_nothing_that_was_offered_here, |app| async move {

@@ -110,8 +110,7 @@ impl Register {
 
 /// Does a deed.
 pub async fn deed(caller: &Caller<'_>, name: &str, input: Value, selection: &str) -> Answer {
-    let type_name = format!("{}{}Input", name[..1].to_uppercase(), &name[1..]);
-    caller.ask(&format!("mutation($input: {type_name}!) {{ {name}(input: $input) {{ {selection} }} }}"), json!({ "input": input })).await
+    caller.does(name, selection, input).await
 }
 
 /// The same input but for some of its fields.

@@ -20,6 +20,7 @@ mod agreements;
 mod audit;
 mod bad_input;
 mod bank_files;
+mod checkers;
 mod cli;
 mod connections;
 mod consistency;

@@ -5,7 +5,10 @@ use std::process::Stdio;
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
-use crate::app::{Answer, App, on_both};
+use crate::{
+    app::{Answer, App, on_both},
+    life_samples::{raw, sql_id},
+};
 
 const CREATE: &str =
     "mutation($input: TemplateCreateInput!) { templateCreate(input: $input) { id slug title kind activity { slug } current { version }
@@ -99,10 +102,10 @@ on_both!(versions_are_drafted_published_and_retired, |app| async move {
     let revision = app.revision().await;
     assert_eq!(draft(&app, json!({ "template": template })).await["templateVersionDraft"]["id"], second["id"]);
     assert_eq!(app.revision().await, revision, "nothing was changed");
-    let changed = draft(&app, json!({ "template": template, "body": "Ny text\r\n", "parameters": [], "language": "en-GB" })).await;
+    let changed = draft(&app, json!({ "template": template, "body": "Ny text\r\n", "parameters": [], "language": "sv" })).await;
     assert_eq!(
         changed["templateVersionDraft"],
-        json!({ "id": second["id"], "version": 2, "state": "DRAFT", "language": "en-GB", "body": "Ny text\n", "parameters": [], "template": { "slug": "prov" } })
+        json!({ "id": second["id"], "version": 2, "state": "DRAFT", "language": "sv", "body": "Ny text\n", "parameters": [], "template": { "slug": "prov" } })
     );
     let second = id(&second["id"]);
 
@@ -141,7 +144,7 @@ on_both!(forbidden_moves_are_refused_and_change_nothing, |app| async move {
         (vec!["input.version"], vec!["input.version"])
     );
     assert_eq!(draft(&app, json!({ "template": "template_00000000000000000000000000000000" })).await.code(), "NOT_FOUND");
-    assert_eq!(draft(&app, json!({ "template": first, "language": "?" })).await.bad_fields(), ["input.language", "input.template"]);
+    assert_eq!(draft(&app, json!({ "template": first, "language": "en-GB" })).await.bad_fields(), ["input.language", "input.template"]);
     assert_eq!(
         draft(&app, json!({ "template": template, "body": "{{ x }}" })).await.bad_fields(),
         ["input.body", "input.parameters.0.name"]
@@ -321,4 +324,50 @@ on_both!(the_box_is_loaded_once_and_leaves_alone_what_was_developed_further, |ap
         let activity = if slug == "deltagande-bip" { json!({ "slug": "bip" }) } else { Value::Null };
         assert_eq!(template["activity"], activity, "{slug}");
     }
+});
+
+on_both!(an_unfinished_draft_is_not_written_over_by_the_box, |app| async move {
+    let load = |rest: &str| {
+        let ran = app.program().args(["templates", "load"]).args(rest.split_whitespace()).stdin(Stdio::null()).output().unwrap();
+        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+        (String::from_utf8(ran.stdout).unwrap(), String::from_utf8(ran.stderr).unwrap())
+    };
+    let told = async |slug: &str| {
+        let answer =
+            app.office().query(&format!(r#"{{ template(by: {{ slug: "{slug}" }}) {{ id versions {{ id version state body }} }} }}"#)).await;
+        answer["template"].clone()
+    };
+    load("");
+    // Somebody changes the draft that was loaded, and is not done yet.
+    let boxed = told("samarbetsavtal").await;
+    let body = format!("{}\n\nEtt tillägg.\n", boxed["versions"][0]["body"].as_str().unwrap());
+    draft(&app, json!({ "template": boxed["id"], "body": body })).await.data();
+    let revision = app.revision().await;
+    let (table, said) = load("");
+    assert_eq!((table.matches("kept").count(), table.matches("none").count(), said.as_str()), (1, 5, "nothing was changed\n"), "{table}");
+    assert_eq!(app.revision().await, revision);
+    assert!(load("--publish").0.matches("kept").count() == 1);
+    let after = told("samarbetsavtal").await;
+    assert_eq!((&after["versions"][0]["state"], &after["versions"][0]["body"]), (&json!("DRAFT"), &json!(body)));
+    // A draft of the next version is work too, when none has the text of the box any longer.
+    let version = id(&after["versions"][0]["id"]);
+    publish(&app, &version).await.data();
+    draft(&app, json!({ "template": boxed["id"], "body": format!("{body}Och ett till.\n") })).await.data();
+    assert_eq!(load("").0.matches("kept").count(), 1);
+});
+
+on_both!(a_draft_that_the_box_made_follows_the_box, |app| async move {
+    let load = || {
+        let ran = app.program().args(["templates", "load"]).stdin(Stdio::null()).output().unwrap();
+        (String::from_utf8(ran.stdout).unwrap(), String::from_utf8(ran.stderr).unwrap())
+    };
+    load();
+    let boxed = app.office().query(r#"{ template(by: { slug: "samarbetsavtal" }) { versions { id body } } }"#).await["template"].clone();
+    // As an older program loaded it.
+    let row = sql_id(&app, boxed["versions"][0]["id"].as_str().unwrap());
+    raw(&app, &format!("UPDATE agreement_template_text SET body = 'äldre' WHERE version_id = {row}")).await.unwrap();
+    let (table, said) = load();
+    assert_eq!((table.matches("changed").count(), said.as_str()), (1, "loaded\n"), "{table}");
+    let after = app.office().query(r#"{ template(by: { slug: "samarbetsavtal" }) { versions { id body } } }"#).await["template"].clone();
+    assert_eq!(after, boxed);
 });

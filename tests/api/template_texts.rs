@@ -5,7 +5,10 @@ use std::time::{Duration, Instant};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
-use crate::app::{Answer, App, on_both};
+use crate::{
+    app::{Answer, App, on_both},
+    life_samples::{Register, deed, drafted, raw, sql_id},
+};
 
 const CREATE: &str = "mutation($input: TemplateCreateInput!) { templateCreate(input: $input) { versions { id } } }";
 const PREVIEW: &str = "query($id: ID!, $parameters: JSON!) { node(id: $id) { ... on AgreementTemplateVersion { preview(parameters: $parameters) { html pdfUrl sha256 } } } }";
@@ -56,7 +59,7 @@ on_both!(one_error_names_all_that_is_wrong_with_a_text, |app| async move {
     input.body: line 1: agreement.numbr is not built in; there are agreement.number, agreement.starts_on, agreement.ends_on, agreement.notice_months, agreement.renewal_months
     input.body: line 3: member.phone is not built in; there are member.name, member.org_number, member.address_line, member.postal_code, member.city
     input.body: line 3: membr is neither declared nor built in
-    input.body: line 4: fee can't be shown as a whole; choose one of fee.summary, fee.amount, fee.per_mille, fee.basis, fee.vat, fee.vat_percent
+    input.body: line 4: fee can't be shown as a whole; choose one of fee.summary, fee.amount, fee.per_mille, fee.cap, fee.minimum, fee.basis, fee.vat, fee.vat_percent
     input.body: line 5: there is no filter dattum; there are datum, kronor, tal_i_ord, manader
     input.body: line 5: unknown is neither declared nor built in
     input.body: line 6: has a subscript in brackets, which texts don't have; they show parameters and built-in placeholders
@@ -277,4 +280,95 @@ on_both!(previews_of_a_list_take_as_many_statements_as_one, |app| async move {
     app.office().query(&ask(3)).await.data();
     // The page, versions; and for the previews versions, texts and templates.
     assert_eq!((one, app.statements().len()), (5, 5));
+});
+
+on_both!(a_text_about_members_is_for_members_alone, |app| async move {
+    let register = Register::fill(&app).await;
+    let create = json!({ "slug": "om-medlemmen", "title": "Om medlemmen", "kind": "COOPERATION", "parameters": [],
+        "body": "## 1. Parter\n\n{% if member %}En medlem{% else %}Någon annan{% endif %}: {{ counterparty.name }}, {{ member.name }} i {{ member.city }}.\n" });
+    let created = deed(&app.office(), "templateCreate", create, "id versions { id }").await["templateCreate"].clone();
+    deed(&app.office(), "templateVersionPublish", json!({ "version": created["versions"][0]["id"] }), "id").await.data();
+    let draft = |counterparty: &str| json!({ "template": created["id"], "counterparty": counterparty, "startsOn": "2027-01-01" });
+    let html = deed(&app.office(), "agreementDraft", draft(register.id("Förbund 00")), "preview { html }").await;
+    let html = html["agreementDraft"]["preview"]["html"].as_str().unwrap().to_owned();
+    assert!(html.contains("En medlem: Förbund 00, Förbund 00 i Ort 0."), "{html}");
+    let refused = deed(&app.office(), "agreementDraft", draft(register.id("Rådgivarna")), "id").await;
+    assert_eq!(refused.reason(), "FACTS_MISSING");
+    let message: Value = refused.error()["message"].clone();
+    assert!(message.as_str().unwrap().contains("member.city, member.name"), "{message}");
+});
+
+on_both!(values_stay_within_the_bounds_that_a_text_declares, |app| async move {
+    let register = Register::fill(&app).await;
+    let office = app.office();
+    let parameters = json!([
+        { "name": "days", "label": "Dagar", "type": "INTEGER", "default": 30, "minimum": 1, "maximum": 30 },
+        { "name": "cap", "label": "Tak", "type": "MONEY", "required": false, "minimum": "0.50" },
+    ]);
+    let body = "## 1. Tid\n\nInom {{ days }} dagar{% if cap %}, högst {{ cap | kronor }}{% endif %}.\n";
+    let new =
+        |parameters: Value| json!({ "slug": "granser", "title": "Gränser", "kind": "COOPERATION", "body": body, "parameters": parameters });
+    // The declaration itself.
+    for (place, changes, fields) in [
+        (0, json!({ "minimum": 31, "maximum": 30 }), &["input.parameters.0.default", "input.parameters.0.maximum"][..]),
+        (0, json!({ "default": 31 }), &["input.parameters.0.default"]),
+        (0, json!({ "minimum": "1" }), &["input.parameters.0.minimum"]),
+        (1, json!({ "minimum": 0.5 }), &["input.parameters.1.minimum"]),
+        (1, json!({ "default": "0.49" }), &["input.parameters.1.default"]),
+        (1, json!({ "type": "TEXT" }), &["input.body", "input.parameters.1.minimum"]),
+    ] {
+        let mut bad = parameters.clone();
+        for (name, value) in changes.as_object().unwrap() {
+            bad[place][name] = value.clone();
+        }
+        assert_eq!(deed(&office, "templateCreate", new(bad), "id").await.bad_fields(), fields, "{changes}");
+    }
+    let told = "id versions { id parameters { name minimum maximum } }";
+    let created = deed(&office, "templateCreate", new(parameters), told).await["templateCreate"].clone();
+    let version = created["versions"][0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(
+        created["versions"][0]["parameters"],
+        json!([{ "name": "days", "minimum": 1, "maximum": 30 }, { "name": "cap", "minimum": "0.50", "maximum": null }])
+    );
+    deed(&office, "templateVersionPublish", json!({ "version": version }), "id").await.data();
+
+    // Preview, draft, change and offer.
+    let bad = json!({ "days": 31, "cap": "0.49" });
+    let preview = app.office().ask(PREVIEW, json!({ "id": version, "parameters": bad })).await;
+    assert_eq!(preview.bad_fields(), ["parameters.cap", "parameters.days"]);
+    assert!(preview.text().contains("must be 1 to 30") && preview.text().contains("must be at least 0.50"), "{}", preview.text());
+    let input = |parameters: &Value| json!({ "template": created["id"], "counterparty": register.id("Förbund 00"), "startsOn": "2027-01-01", "parameters": parameters });
+    let fields = ["input.parameters.cap", "input.parameters.days"];
+    assert_eq!(deed(&office, "agreementDraft", input(&bad), "id").await.bad_fields(), fields);
+    let id = drafted(&app, input(&json!({ "days": 30, "cap": "0.50" }))).await;
+    assert_eq!(deed(&office, "agreementDraftUpdate", json!({ "agreement": id, "parameters": bad }), "id").await.bad_fields(), fields);
+    let sql = format!("UPDATE agreement_parameters SET parameters = '{{\"days\": 0}}' WHERE agreement_id = {}", sql_id(&app, &id));
+    raw(&app, &sql).await.unwrap();
+    let refused = deed(&office, "agreementOffer", json!({ "agreement": id }), "id").await;
+    assert_eq!(refused.bad_fields(), ["agreement.parameters.days"]);
+
+    // A public body may not be given longer than thirty days: the texts of the box hold to it.
+    let loaded = app.program().args(["templates", "load", "--publish"]).output().unwrap();
+    assert!(loaded.status.success());
+    let boxed = app.office().query("{ templates(first: 50) { nodes { slug versions { parameters { name minimum maximum } } } } }").await;
+    let days =
+        boxed["templates"]["nodes"].as_array().unwrap().iter().flat_map(|node| node["versions"][0]["parameters"].as_array().unwrap());
+    let days: Vec<_> = days.filter(|parameter| parameter["name"] == "payment_days").collect();
+    assert_eq!(days.len(), 4);
+    assert!(days.iter().all(|days| **days == json!({ "name": "payment_days", "minimum": 1, "maximum": 30 })), "{days:?}");
+});
+
+on_both!(a_text_is_in_swedish, |app| async move {
+    for language in ["en", "en-GB", "sv-FI", "Swedish", ""] {
+        let new = json!({ "slug": "prov", "title": "Prov", "kind": "COOPERATION", "body": "Text", "language": language, "parameters": [] });
+        let refused = deed(&app.office(), "templateCreate", new, "id").await;
+        assert_eq!(refused.bad_fields(), ["input.language"], "{language}");
+    }
+    let head = "slug,title,kind,activity,version,state,language,body_file,parameters_file\n";
+    let row = |state: &str| format!("{head}prov,Prov,COOPERATION,,1,{state},en,t/a.md,\n");
+    let import = async |state: &str| app.try_import(&[("templates.csv", &row(state)), ("t/a.md", "Text")]).await;
+    let bad = import("PUBLISHED").await.unwrap_err().to_string();
+    assert!(bad.contains("templates.csv:2: language: must be sv"), "{bad}");
+    // What is retired is history, and nothing is made from it.
+    assert_eq!(import("RETIRED").await.unwrap().files[0].added, 1);
 });

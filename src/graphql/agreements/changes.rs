@@ -9,7 +9,8 @@ use crate::{
     agreements::{
         Counterparty,
         drafting::{self, DraftChanges, Fee, FeeOf, NewAgreement},
-        notice, offering, replacement,
+        notice::{self, NewNotice},
+        offering, replacement,
         signing::{self, NewSignature},
         withdrawal,
     },
@@ -38,6 +39,10 @@ pub struct AgreementFeeInput {
     amount: Option<Given<Money>>,
     /// The rate, 0 to 1000 with at most three decimals; for PER_MILLE_OF_ALLOCATION.
     per_mille: Option<f64>,
+    /// Never more than this in a whole year (maxtak); for PER_MILLE_OF_ALLOCATION.
+    cap: Option<Given<Money>>,
+    /// Never less than this in a whole year; for PER_MILLE_OF_ALLOCATION, and not above the cap.
+    minimum: Option<Given<Money>>,
     /// The VAT treatment.
     vat_rate: VatRate,
 }
@@ -48,6 +53,8 @@ impl AgreementFeeInput {
             basis: self.basis.into(),
             amount: take(self.amount, "input.fee.amount", faults).map(|sum| sum.0),
             per_mille: self.per_mille.map(|rate| faults.take("input.fee.perMille", schedules::rate(rate))),
+            cap: take(self.cap, "input.fee.cap", faults).map(|sum| sum.0),
+            minimum: take(self.minimum, "input.fee.minimum", faults).map(|sum| sum.0),
             vat_rate: self.vat_rate.into(),
         }
     }
@@ -92,7 +99,7 @@ pub struct AgreementDraftInput {
     notice_months: Option<i32>,
     /// Months that it is prolonged by when nobody gives notice, 1 to 600; needs `endsOn`. Leave out: it just ends.
     renewal_months: Option<i32>,
-    /// What it costs. Left out, a member who takes part pays the activity's price on the first day (see `feeScheduleSet`); null says that there is no fee.
+    /// What it costs. Left out, a member who takes part pays the activity's price on the first day, with its cap and minimum (see `feeScheduleSet`); null says that there is no fee.
     fee: MaybeUndefined<AgreementFeeInput>,
     /// Who decided it.
     decision: Option<DecisionInput>,
@@ -203,14 +210,18 @@ pub struct AgreementSignInput {
     document_sha256: String,
 }
 
-/// Notice on an agreement in force.
+/// Notice on a signed agreement.
 #[derive(InputObject)]
 pub struct AgreementGiveNoticeInput {
     /// Which.
     agreement: ID,
-    /// The day that notice was given; from the first day in force to today.
+    /// The day that notice was given; from the first day in force to today, and with `endsOn` from the day that both had signed.
     given_on: Given<Date>,
-    /// Why.
+    /// Last day in force, when the contract lets it end sooner than by its months of notice (förtida upphörande), as upon breach or when
+    /// a grant ceases: from `givenOn` to the day that it would end on by notice. Before `startsOn` it never comes into force, and is
+    /// WITHDRAWN on `givenOn`. Leave out: as its months of notice have it.
+    ends_on: Option<Given<Date>>,
+    /// Why; needed with `endsOn`.
     reason: Option<String>,
 }
 
@@ -269,7 +280,10 @@ impl AgreementMutation {
     ///
     /// The counterparty, the direction and the fee must fit the kind and what the activity is paid for by: who takes part in what a
     /// grant, the service fee or volunteers pay for pays nothing. What volunteers run needs no agreement, but may have one. CONFLICT
-    /// with reason NO_PUBLISHED_VERSION, TEMPLATE_NOT_PUBLISHED or TEMPLATE_RETIRED when the template can't be used.
+    /// with reason NO_PUBLISHED_VERSION, TEMPLATE_NOT_PUBLISHED or TEMPLATE_RETIRED when the template can't be used, FACTS_MISSING when
+    /// its text shows what the register does not know, as the address of a member without one or `member.name` for an organisation;
+    /// the message names each. TEXT_UNUSABLE when an imported text can't be filled in at all.
+    /// The term must lie within the membership, and that of a participation within the days of the activity.
     async fn agreement_draft(&self, ctx: &Context<'_>, #[graphql(desc = "What to do")] input: AgreementDraftInput) -> Result<Agreement> {
         let mut faults = Faults::default();
         let new = input.check(&mut faults);
@@ -292,7 +306,10 @@ impl AgreementMutation {
 
     /// Offers a draft: it gets the next number of the year, and its text is frozen in `Agreement.document`. CONFLICT with reason
     /// ALREADY_OFFERED, WITHDRAWN, NO_TEMPLATE, TEMPLATE_RETIRED, or OVERLAPS when the member takes part in the activity by another
-    /// agreement on some of its days.
+    /// agreement on some of its days. What has changed since the draft was written is looked at again: NOT_A_MEMBER and ACTIVITY_ENDED
+    /// when the member leaves or the activity ends before the term does, ACTIVITY_NOT_STARTED, and DOES_NOT_FIT when the fee or the
+    /// direction no longer fits what the activity is paid for by. FACTS_MISSING when the text shows what the register does not know, and
+    /// DOCUMENT_TOO_LONG beyond some thirty pages.
     async fn agreement_offer(&self, ctx: &Context<'_>, #[graphql(desc = "What to do")] input: AgreementOfferInput) -> Result<Agreement> {
         let mut faults = Faults::default();
         let id = row_id(&input.agreement, "agreement", "input.agreement", &mut faults);
@@ -314,7 +331,7 @@ impl AgreementMutation {
 
     /// Records that a side has signed what was offered. When both have, the agreement is signed on the later day, and what it replaces
     /// ends the day before it starts. CONFLICT with reason NOT_OFFERED, ALREADY_SIGNED, WITHDRAWN, NO_DOCUMENT, DOCUMENT_DIFFERS,
-    /// NOT_SIGNATORY, or OVERLAPS.
+    /// NOT_SIGNATORY, NOT_A_MEMBER or ACTIVITY_ENDED when the member has left or the activity has ended since, or OVERLAPS.
     async fn agreement_sign(&self, ctx: &Context<'_>, #[graphql(desc = "What to do")] input: AgreementSignInput) -> Result<Agreement> {
         let mut faults = Faults::default();
         let new = NewSignature {
@@ -333,17 +350,23 @@ impl AgreementMutation {
 
     /// Gives notice on an agreement in force; `endsOn` then says when it ends. One that is prolonged by itself ends with the first term
     /// whose last day for notice has not passed; one until further notice when its months of notice have passed, and one for a fixed term
-    /// likewise if that is sooner than its end. CONFLICT with reason NOT_SIGNED, NOT_STARTED, NOTICE_GIVEN, ENDED, WITHDRAWN, REPLACED, or
-    /// FIXED_TERM when it would end no sooner.
+    /// likewise if that is sooner than its end. With `endsOn` in the input it ends then, where the contract provides for it, even before
+    /// it has begun: what it was to replace then goes on. CONFLICT with reason NOT_SIGNED, NOT_STARTED, NOTICE_GIVEN, ENDED, WITHDRAWN,
+    /// REPLACED, FIXED_TERM when it would end no sooner, or OVERLAPS when what goes on would be in force beside another one.
     async fn agreement_give_notice(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "What to do")] input: AgreementGiveNoticeInput,
     ) -> Result<Agreement> {
         let mut faults = Faults::default();
-        let id = row_id(&input.agreement, "agreement", "input.agreement", &mut faults);
-        let given_on = input.given_on.take("input.givenOn", &mut faults).0;
-        notice::give(database(ctx), viewer(ctx), id, given_on, input.reason.as_deref(), faults).await?;
+        let new = NewNotice {
+            agreement: row_id(&input.agreement, "agreement", "input.agreement", &mut faults),
+            given_on: input.given_on.take("input.givenOn", &mut faults).0,
+            ends_on: take(input.ends_on, "input.endsOn", &mut faults).map(|day| day.0),
+            reason: input.reason,
+        };
+        let id = new.agreement;
+        notice::give(database(ctx), viewer(ctx), new, faults).await?;
         changed(ctx, id).await
     }
 

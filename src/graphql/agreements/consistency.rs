@@ -90,6 +90,12 @@ impl TemplateDeviation {
         self.found().map(|(_, deviation)| deviation.unknown.as_slice()).unwrap_or_default()
     }
 
+    /// Names of the parameters that the agreement has otherwise than the current version would, in the order of the form: the value is of
+    /// another type than that takes or out of its bounds, or the agreement left it to a default that is another one now.
+    async fn differing_parameters(&self) -> &[String] {
+        self.found().map(|(_, deviation)| deviation.differing.as_slice()).unwrap_or_default()
+    }
+
     /// What the text of its version and that of the current one differ in, as a unified diff of their lines: empty when only the parameters
     /// do, null when there are not two versions to compare.
     async fn diff(&self, ctx: &Context<'_>) -> Option<Result<String>> {

@@ -140,6 +140,8 @@ impl AgreementFee {
             C::FeeBasis,
             C::FeeAmount,
             C::FeePerMille,
+            C::FeeCap,
+            C::FeeMinimum,
             C::VatRate,
             C::StartsOn,
             C::EndsOn,
@@ -177,12 +179,23 @@ impl AgreementFee {
         self.agreement.fee_per_mille.map(|rate| rate.as_f64())
     }
 
+    /// Never more than this in a whole year (maxtak), for PER_MILLE_OF_ALLOCATION; null: no cap.
+    async fn cap(&self) -> Option<Money> {
+        self.agreement.fee_cap.map(Into::into)
+    }
+
+    /// Never less than this in a whole year, for PER_MILLE_OF_ALLOCATION; null: no minimum.
+    async fn minimum(&self) -> Option<Money> {
+        self.agreement.fee_minimum.map(Into::into)
+    }
+
     /// How it is taxed.
     async fn vat_rate(&self) -> VatRate {
         self.vat_rate
     }
 
-    /// What one year costs, before VAT; a year that the term covers only in part is prorated by whole months. ONE_OFF falls whole in
+    /// What one year costs, before VAT; a year that the term covers only in part is prorated by whole months, after
+    /// the cap and the minimum have been put on the whole year's fee. ONE_OFF falls whole in
     /// the year that the term starts, and PER_PARTICIPANT is nought, since nobody knows yet how many there will be. CONFLICT
     /// `NO_ALLOCATION` when it is reckoned per mille of an allocation that is not known, or that you may not see.
     async fn amount_for(&self, ctx: &Context<'_>, #[graphql(desc = "Calendar year")] year: i32) -> Result<Money> {

@@ -36,18 +36,25 @@ pub struct TemplateParameterInput {
     /// Whether an agreement needs it. One that is left out shows nothing in the text.
     #[graphql(default = true)]
     required: bool,
-    /// What stands there when nobody answers; a value of the type.
+    /// What stands there when nobody answers; a value of the type, within the bounds.
     default: Option<Json>,
+    /// The least value, for INTEGER (`1`) and MONEY (`"0.00"`).
+    minimum: Option<Json>,
+    /// The greatest value, for INTEGER and MONEY; not below `minimum`.
+    maximum: Option<Json>,
 }
 
 impl From<TemplateParameterInput> for templates::Parameter {
     fn from(input: TemplateParameterInput) -> Self {
+        let given = |value: Option<Json>| value.map(|value| value.0).filter(|value| !value.is_null());
         Self {
             name: input.name,
             label: input.label,
             kind: input.kind.into(),
             required: input.required,
-            default: input.default.map(|default| default.0).filter(|default| !default.is_null()),
+            default: given(input.default),
+            minimum: given(input.minimum),
+            maximum: given(input.maximum),
         }
     }
 }
@@ -70,7 +77,7 @@ pub struct TemplateCreateInput {
     /// The text: Markdown with headings from `##`, placeholders as `{{ member.name }}` and `{{ days }}`, filters as
     /// `{{ agreement.starts_on | datum }}`, and `{% if … %}`, `{% elif … %}`, `{% else %}`, `{% endif %}`. At most 200 kB.
     body: String,
-    /// Its language, BCP 47.
+    /// Its language, BCP 47; `sv` alone, since the words that the register sets around a text and writes into it are Swedish.
     #[graphql(default = "sv")]
     language: String,
     /// What it asks for, in the order of the form. Each must be used in the text.
@@ -84,7 +91,7 @@ pub struct TemplateVersionDraftInput {
     template: ID,
     /// The text, as in `TemplateCreateInput`.
     body: Option<String>,
-    /// Its language, BCP 47.
+    /// Its language, BCP 47; `sv` alone.
     language: Option<String>,
     /// All that it asks for.
     parameters: Option<Vec<TemplateParameterInput>>,

@@ -222,7 +222,7 @@ impl AgreementTemplateVersion {
     }
 
     /// The text with these parameters, laid out as an agreement's, with examples for what the register would fill in. INVALID names every
-    /// parameter that is missing, unknown or of another type, as `parameters.days`.
+    /// parameter that is missing, unknown, of another type or out of its bounds, as `parameters.days`.
     async fn preview(
         &self,
         ctx: &Context<'_>,
@@ -324,6 +324,16 @@ impl TemplateParameter {
     /// What stands there when nobody answers; null: nothing.
     async fn default(&self) -> Option<Json> {
         self.0.default.clone().map(Json)
+    }
+
+    /// The least value that an agreement may have, of INTEGER and MONEY; null: any.
+    async fn minimum(&self) -> Option<Json> {
+        self.0.minimum.clone().map(Json)
+    }
+
+    /// The greatest value that an agreement may have, of INTEGER and MONEY; null: any.
+    async fn maximum(&self) -> Option<Json> {
+        self.0.maximum.clone().map(Json)
     }
 }
 
