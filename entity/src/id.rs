@@ -81,4 +81,6 @@ id! {
     PaymentId,
     /// A reminder's.
     ReminderId,
+    /// A reference rate's.
+    ReferenceRateId,
 }

@@ -239,6 +239,8 @@ kind! {
         Agreement = "AGREEMENT",
         /// An invoice, with its lines and payments.
         Invoice = "INVOICE",
+        /// A reference rate.
+        ReferenceRate = "REFERENCE_RATE",
     }
 }
 

@@ -16,6 +16,7 @@ mod m2026_11_21_07_audit;
 mod m2026_11_22_01_template_library;
 mod m2026_11_22_02_agreement_life;
 mod m2026_11_22_03_search;
+mod m2026_11_22_05_reference_rates;
 
 /// Every change, in order.
 #[derive(Debug)]
@@ -35,6 +36,7 @@ impl MigratorTrait for Migrator {
             Box::new(m2026_11_22_01_template_library::Migration),
             Box::new(m2026_11_22_02_agreement_life::Migration),
             Box::new(m2026_11_22_03_search::Migration),
+            Box::new(m2026_11_22_05_reference_rates::Migration),
         ]
     }
 }

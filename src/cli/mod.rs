@@ -7,9 +7,11 @@ pub mod demo;
 pub mod expiring;
 pub mod export;
 pub mod import;
+pub mod invoices;
 pub mod migrate;
 pub mod progress;
 pub mod revenue;
+pub mod scenario;
 pub mod schema;
 pub mod serve;
 pub mod templates;
@@ -77,6 +79,8 @@ enum Command {
     Token(token::Options),
     Expiring(expiring::Options),
     Revenue(revenue::Options),
+    Scenario(scenario::Options),
+    Invoices(invoices::Options),
     Verify(verify::Options),
     Schema(schema::Options),
     Completions(completions::Options),
@@ -166,6 +170,8 @@ impl Command {
             Self::Token(options) => token::run(options).await,
             Self::Expiring(options) => expiring::run(options).await,
             Self::Revenue(options) => revenue::run(options).await,
+            Self::Invoices(options) => invoices::run(options).await,
+            Self::Scenario(options) => scenario::run(options).await,
             Self::Verify(options) => verify::run(options).await,
             Self::Schema(options) => schema::run(options),
             Self::Completions(options) => completions::run(options),

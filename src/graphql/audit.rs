@@ -36,6 +36,7 @@ pub fn noun(kind: SubjectKind) -> &'static str {
         SubjectKind::Template => "template",
         SubjectKind::Agreement => "agreement",
         SubjectKind::Invoice => "invoice",
+        SubjectKind::ReferenceRate => "reference_rate",
     }
 }
 

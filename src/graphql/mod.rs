@@ -20,6 +20,7 @@ pub mod organisations;
 pub mod page;
 pub mod revenue;
 pub mod scalars;
+pub mod scenarios;
 pub mod status_reports;
 pub mod templates;
 
@@ -43,12 +44,14 @@ pub struct Query(
     members::MemberQuery,
     activities::ActivityQuery,
     fees::FeeQuery,
+    scenarios::ScenarioQuery,
     agreements::AgreementQuery,
     agreements::ConsistencyQuery,
     matrix::MatrixQuery,
     templates::TemplateQuery,
     templates::placeholders::PlaceholderQuery,
     invoices::InvoiceQuery,
+    invoices::RateQuery,
     revenue::RevenueQuery,
     audit::AuditQuery,
 );
@@ -68,6 +71,7 @@ pub struct Mutation(
     agreements::changes::AgreementMutation,
     agreements::DeadlineMutation,
     templates::changes::TemplateMutation,
+    invoices::RateMutation,
 );
 
 /// The schema of a register, and of the network whose it is. Who asks goes with each request, as [`viewer::Viewer`] in its data.

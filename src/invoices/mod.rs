@@ -1,10 +1,14 @@
 //! Invoices and credit notes: which the viewer sees, how they are found, and what they are made of.
 
 pub mod amounts;
+pub mod balances;
 pub mod breaches;
+pub mod interest;
+pub mod late;
 pub mod lines;
 pub mod months;
 pub mod payments;
+pub mod reference_rates;
 pub mod states;
 pub mod whole;
 

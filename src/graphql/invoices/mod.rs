@@ -2,6 +2,7 @@
 
 mod contents;
 mod lists;
+mod rates;
 
 use ::entity::{id::InvoiceId, invoice};
 use async_graphql::{Context, Description, Enum, ID, Object};
@@ -9,18 +10,20 @@ use async_graphql::{Context, Description, Enum, ID, Object};
 pub use self::{
     contents::{InvoiceLine, Payment, Reminder, VatAmount},
     lists::{InvoiceBy, InvoiceFilter, InvoiceOrder, InvoiceOrderField, InvoiceQuery, invoices_of},
+    rates::{RateMutation, RateQuery, ReferenceRate},
 };
 use super::{
     agreements::{Counterparty, counterparty_of},
     database,
     loaders::{Handle, distinct, grouped},
+    network,
     page::{Column, DIRECT, Noun, and, asked, every},
     scalars::{Date, Given, Money, node_id, take},
     viewer,
 };
 use crate::{
     error::{Faults, Result},
-    invoices::{self, amounts, lines, payments},
+    invoices::{self, amounts, late, lines, payments},
 };
 
 /// Invoice or credit note.
@@ -83,10 +86,7 @@ impl Invoice {
         ctx: &Context<'_>,
         #[graphql(desc = "As of this day; today when left out.")] on: Option<Given<Date>>,
     ) -> Result<InvoiceState> {
-        let mut faults = Faults::default();
-        let on = take(on, "on", &mut faults).map_or_else(|| database(ctx).clock.today(), |day| day.0);
-        faults.finish()?;
-        Ok(amounts::state(&self.0, on).into())
+        Ok(amounts::state(&self.0, as_of(ctx, on)?).into())
     }
 
     /// Who is to pay it, or whom a credit note is for.
@@ -160,6 +160,31 @@ impl Invoice {
         invoices::overpaid(&self.0).into()
     }
 
+    /// Days after its last day to pay, until it was settled or until `on`; nought when it is not late.
+    async fn days_late(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "As of this day; today when left out.")] on: Option<Given<Date>>,
+    ) -> Result<i64> {
+        Ok(late::days_late(&self.0, as_of(ctx, on)?))
+    }
+
+    /// Late interest (dröjsmålsränta) up to and including `on`, of no VAT: the reference rate and the network's percentage points (8 unless
+    /// set, räntelagen 6 §), simple, on what was unpaid each day after the last day to pay up to and including the day of payment. Null
+    /// when it was never late by then, and when it was on days whose reference rate is not known (see `referenceRates`).
+    async fn interest(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "As of this day; today when left out.")] on: Option<Given<Date>>,
+    ) -> Option<Result<Money>> {
+        let found = async {
+            let (on, points) = (as_of(ctx, on)?, network(ctx).invoicing.interest_points);
+            self.0.load(ctx, "", late::interest_of(database(ctx), self.0.siblings(), on, points)).await
+        };
+        let sum = found.await.map(|found| found.get(&self.0.id).and_then(|late| late.interest.known()));
+        sum.map(|sum| sum.map(Money)).transpose()
+    }
+
     /// What has come in on it, the first payment first.
     async fn payments(&self, ctx: &Context<'_>) -> Result<Vec<Payment>> {
         let found = self.0.load(ctx, "", async {
@@ -203,6 +228,14 @@ impl Invoice {
     }
 }
 
+/// The day that something is reckoned on.
+fn as_of(ctx: &Context<'_>, on: Option<Given<Date>>) -> Result<chrono::NaiveDate> {
+    let mut faults = Faults::default();
+    let on = take(on, "on", &mut faults).map_or_else(|| database(ctx).clock.today(), |day| day.0);
+    faults.finish()?;
+    Ok(on)
+}
+
 /// The ids of a row and of all that came with it.
 fn ids(row: &Handle<invoice::Model>) -> Vec<InvoiceId> {
     row.siblings().iter().map(|row| row.id).collect()
@@ -233,6 +266,7 @@ impl Noun for Invoice {
             "paid" => &[C::Paid],
             "credited" => &[C::Credited],
             "outstanding" | "overpaid" => &[C::Kind, C::Total, C::Paid, C::Credited],
+            "daysLate" | "interest" => &late::COLUMNS,
             "credits" => &[C::CreditsId],
             _ => &[],
         }
