@@ -210,6 +210,7 @@
     const year = Number(today.slice(0, 4));
     const variables = {
       ActivityCoverage: { year },
+      MemberView: { year, next: year + 1 },
       RevenueByActivityAndYear: { from: `${year - 2}-01-01`, to: today },
     };
     try {

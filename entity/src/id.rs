@@ -83,4 +83,6 @@ id! {
     ReminderId,
     /// A bank payment's.
     BankPaymentId,
+    /// A reference rate's.
+    ReferenceRateId,
 }

@@ -261,6 +261,8 @@ kind! {
         Invoice = "INVOICE",
         /// A payment as a file of the bank tells of it.
         BankPayment = "BANK_PAYMENT",
+        /// A reference rate.
+        ReferenceRate = "REFERENCE_RATE",
     }
 
     /// What was found out about a payment of a bank's file when it came in.

@@ -37,6 +37,7 @@ pub mod member_municipality;
 pub mod organisation;
 pub mod payment;
 pub mod payment_line;
+pub mod reference_rate;
 pub mod reminder;
 pub mod revenue_month;
 pub mod signature;

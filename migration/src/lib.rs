@@ -20,6 +20,7 @@ mod m2026_11_22_04_fee_limits;
 mod m2026_11_22_05_agreement_kept;
 mod m2026_11_22_06_bank_payments;
 mod m2026_11_22_07_invoice_life;
+mod m2026_11_22_08_reference_rates;
 
 /// Every change, in order.
 #[derive(Debug)]
@@ -43,6 +44,7 @@ impl MigratorTrait for Migrator {
             Box::new(m2026_11_22_05_agreement_kept::Migration),
             Box::new(m2026_11_22_06_bank_payments::Migration),
             Box::new(m2026_11_22_07_invoice_life::Migration),
+            Box::new(m2026_11_22_08_reference_rates::Migration),
         ]
     }
 }

@@ -1,21 +1,194 @@
-//! `samregister invoices`: what is done with many invoices at once.
+//! `samregister invoices`: invoices at the terminal.
 
-use clap::Subcommand;
+use chrono::NaiveDate;
+use clap::{Args, Subcommand, ValueEnum};
+use entity::money::Money;
+use serde::Serialize;
 
-use super::{Result, invoice_run};
+use super::{Outcome, Result, count, invoice_run, json, open, put, settings, table};
+use crate::{
+    auth::viewer::Viewer,
+    documents::{Cell, Column, Grid, Kind, sheet},
+    invoices::{
+        interest::Interest,
+        late::{self, Late},
+    },
+    swedish,
+};
 
-/// Invoice a year's fees
-#[derive(Debug, Subcommand)]
-pub enum Command {
-    Run(invoice_run::Options),
+/// Look after invoices
+///
+/// A year's fees are invoiced all at once, and what is late is listed with interest to date.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  samregister invoices run --activity indikatorer --year 2027 --dry-run
+  samregister invoices late")]
+pub struct Options {
+    #[command(subcommand)]
+    deed: Deed,
 }
 
-/// Does it.
+#[derive(Debug, Subcommand)]
+enum Deed {
+    Run(invoice_run::Options),
+    Late(Lateness),
+}
+
+/// List overdue invoices, with interest to date
+///
+/// Those that are not covered by payments and credit notes and whose last day to pay has passed, the longest overdue first. Interest is the
+/// reference rate and the network's points above it on what was unpaid each day; it is not shown where a half-year's reference rate
+/// is not known.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  samregister invoices late
+  As it was at the turn of the year, for a spreadsheet:
+    samregister invoices late --on 2026-12-31 --format csv > late.csv
+  A letter from cron, only when there are any:
+    samregister invoices late --check > list || mail -s Fakturor ekonomi@example.se < list
+
+Exit codes: 0 done, also when there are none; with --check 3 when there are any.")]
+struct Lateness {
+    /// As of this day; today unless given
+    #[arg(long, value_name = "DATE", value_parser = super::day)]
+    on: Option<NaiveDate>,
+    /// How to write it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+    /// Exit with 3 when there are any
+    #[arg(long)]
+    check: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For the eye
+    Table,
+    /// One document for programs
+    Json,
+    /// For programs and spreadsheets (RFC 4180)
+    Csv,
+}
+
+/// Looks after invoices.
 ///
 /// # Errors
-/// Those of the command.
-pub async fn run(command: Command) -> Result {
-    match command {
-        Command::Run(options) => invoice_run::run(options).await,
+/// When the register can't be opened or stdout can't be written to.
+pub async fn run(options: Options) -> Result {
+    match options.deed {
+        Deed::Run(options) => invoice_run::run(options).await,
+        Deed::Late(late) => list_late(late).await,
     }
+}
+
+async fn list_late(options: Lateness) -> Result {
+    let settings = settings()?;
+    let db = open(&settings).await?;
+    let on = options.on.unwrap_or_else(|| db.clock.today());
+    let found = late::overdue(&db, &Viewer::operator("invoices late"), on, settings.network.invoicing.interest_points).await?;
+    db.close().await?;
+    put(match options.format {
+        Format::Table => for_eyes(&found, on).into_bytes(),
+        Format::Json => for_programs(&found, on)?.into_bytes(),
+        Format::Csv => sheet::csv(&grid(&found))?,
+    })?;
+    Ok(if options.check && !found.is_empty() { Outcome::Found } else { Outcome::Done })
+}
+
+fn interest(late: &Late) -> Cell {
+    late.figures.interest.known().map_or(Cell::Empty, Cell::Money)
+}
+
+fn grid(found: &[Late]) -> Grid {
+    let columns = vec![
+        Column::new("number", "Number", Kind::Text),
+        Column::new("buyer", "Buyer", Kind::Text),
+        Column::new("issued_on", "Issued", Kind::Day),
+        Column::new("due_on", "Due", Kind::Day),
+        Column::new("days_late", "Days late", Kind::Number),
+        Column::new("total", "Total", Kind::Money),
+        Column::new("outstanding", "Outstanding", Kind::Money),
+        Column::new("interest", "Interest", Kind::Money),
+    ];
+    let rows = found.iter().map(|late| {
+        vec![
+            Cell::Text(late.number.clone()),
+            Cell::Text(late.buyer.clone()),
+            Cell::Day(late.issued_on),
+            Cell::Day(late.due_on),
+            Cell::Number(late.days),
+            Cell::Money(late.total),
+            Cell::Money(late.figures.unpaid),
+            interest(late),
+        ]
+    });
+    Grid { columns, rows: rows.collect(), total: None }
+}
+
+fn outstanding(found: &[Late]) -> Money {
+    found.iter().map(|late| late.figures.unpaid).sum()
+}
+
+/// What is known of all their interest.
+fn known_interest(found: &[Late]) -> Money {
+    found.iter().filter_map(|late| late.figures.interest.known()).sum()
+}
+
+/// The half-years whose rate is not known, each once.
+fn unknown_rates(found: &[Late]) -> Vec<NaiveDate> {
+    let mut unknown: Vec<_> = found
+        .iter()
+        .filter_map(|late| match late.figures.interest {
+            Interest::Is(_) => None,
+            Interest::NeedsRateOf(half_year) => Some(half_year),
+        })
+        .collect();
+    unknown.sort_unstable();
+    unknown.dedup();
+    unknown
+}
+
+fn for_eyes(found: &[Late], on: NaiveDate) -> String {
+    if found.is_empty() {
+        return format!("no invoice is overdue on {on}\n");
+    }
+    let is = if found.len() == 1 { "is" } else { "are" };
+    let mut lines = format!(
+        "{}\n{} {is} overdue on {on}: {} outstanding, {} interest to date\n",
+        table(&grid(found)),
+        count(found.len(), "invoice"),
+        swedish::kronor(outstanding(found)),
+        swedish::kronor(known_interest(found)),
+    );
+    for half_year in unknown_rates(found) {
+        lines +=
+            &format!("the reference rate from {half_year} is not known, and so not all interest; referenceRateSet in the API says it\n");
+    }
+    lines
+}
+
+/// What programs read.
+#[derive(Serialize)]
+struct Document<R> {
+    on: NaiveDate,
+    count: usize,
+    outstanding: Cell,
+    /// Of those whose interest is known.
+    interest: Cell,
+    /// First days of the half-years whose reference rate is needed and not known.
+    unknown_rates: Vec<NaiveDate>,
+    invoices: Vec<R>,
+}
+
+fn for_programs(found: &[Late], on: NaiveDate) -> Result<String> {
+    json(&Document {
+        on,
+        count: found.len(),
+        outstanding: Cell::Money(outstanding(found)),
+        interest: Cell::Money(known_interest(found)),
+        unknown_rates: unknown_rates(found),
+        invoices: grid(found).objects(),
+    })
 }

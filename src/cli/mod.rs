@@ -8,11 +8,12 @@ pub mod expiring;
 pub mod export;
 pub mod import;
 mod invoice_run;
-mod invoices;
+pub mod invoices;
 pub mod migrate;
 pub mod payments;
 pub mod progress;
 pub mod revenue;
+pub mod scenario;
 pub mod schema;
 pub mod serve;
 pub mod sie;
@@ -82,8 +83,8 @@ enum Command {
     Token(token::Options),
     Expiring(expiring::Options),
     Revenue(revenue::Options),
-    #[command(subcommand)]
-    Invoices(invoices::Command),
+    Scenario(scenario::Options),
+    Invoices(invoices::Options),
     Sie(sie::Options),
     Verify(verify::Options),
     Schema(schema::Options),
@@ -175,7 +176,8 @@ impl Command {
             Self::Token(options) => token::run(options).await,
             Self::Expiring(options) => expiring::run(options).await,
             Self::Revenue(options) => revenue::run(options).await,
-            Self::Invoices(command) => invoices::run(command).await,
+            Self::Invoices(options) => invoices::run(options).await,
+            Self::Scenario(options) => scenario::run(options).await,
             Self::Sie(options) => sie::run(options).await,
             Self::Verify(options) => verify::run(options).await,
             Self::Schema(options) => schema::run(options),

@@ -104,7 +104,7 @@ async fn find_member(settings: &Settings, name: &str) -> Result<MemberId> {
         return Ok(id.into());
     }
     let db = open(settings).await?;
-    let found = find(&members::all(&db, &Viewer::operator("token"), &members::Filter::default(), &COLUMNS).await?, name);
+    let found = find(&members::all(&db, &Viewer::operator("token"), &members::Filter::default(), &COLUMNS).await?, name, "--member");
     db.close().await?;
     found
 }
@@ -112,15 +112,19 @@ async fn find_member(settings: &Settings, name: &str) -> Result<MemberId> {
 /// What a member is found by.
 pub(super) const COLUMNS: [Column; 4] = [Column::Id, Column::ImportKey, Column::OrgNumber, Column::Name];
 
-fn find(members: &[Model], name: &str) -> Result<MemberId> {
+/// The one of these members, whose rows must have [`COLUMNS`], with this id, organisation number or import key, as `option` names it.
+pub(super) fn find(members: &[Model], name: &str, option: &str) -> Result<MemberId> {
     let number = name.parse::<OrgNumber>().ok();
-    let is_it = |member: &&Model| member.import_key.as_deref() == Some(name) || (number.is_some() && member.org_number == number);
+    let id = name.strip_prefix("member_").and_then(|hex| Uuid::try_parse(hex).ok()).map(MemberId);
+    let is_it = |member: &&Model| {
+        member.import_key.as_deref() == Some(name) || id == Some(member.id) || (number.is_some() && member.org_number == number)
+    };
     members.iter().find(is_it).map(|member| member.id).ok_or_else(|| {
         let reason = match name.parse::<OrgNumber>() {
             Err(reason) if name.starts_with(|char: char| char.is_ascii_digit()) => format!("{name} {reason}"),
             _ => format!("there is no member {name}; give an organisation number, an id (member_…) or the key that it was imported with"),
         };
-        Failure::new(format!("--member: {reason}"))
+        Failure::new(format!("{option}: {reason}"))
     })
 }
 
@@ -134,10 +138,10 @@ mod tests {
             Model { id: MemberId::new(), import_key: Some("umea".into()), org_number: "222000-1834".parse().ok(), ..Model::default() };
         let members = [Model { id: MemberId::new(), ..Model::default() }, member.clone()];
         for name in ["umea", "222000-1834"] {
-            assert_eq!(find(&members, name).ok(), Some(member.id), "{name}");
+            assert_eq!(find(&members, name, "--member").ok(), Some(member.id), "{name}");
         }
         for (name, why) in [("222000-1835", "wrong check digit"), ("222000-2568", "there is no member"), ("", "there is no member")] {
-            assert!(find(&members, name).is_err_and(|failure| failure.lines[0].contains(why)), "{name}");
+            assert!(find(&members, name, "--member").is_err_and(|failure| failure.lines[0].contains(why)), "{name}");
         }
     }
 }

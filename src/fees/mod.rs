@@ -1,6 +1,7 @@
 //! Fees: what membership costs in a year, and what an agreement's fee comes to.
 
 pub mod amounts;
+pub mod scenario;
 pub mod schedules;
 
 use std::collections::HashMap;
@@ -10,9 +11,10 @@ use ::entity::{
     fee_schedule::{self, Column, Entity},
     id::{AgreementId, MemberId},
     kind::{AllocationBasis, FeeBasis},
+    member,
     money::{Money, PerMille},
 };
-use chrono::NaiveDate;
+use chrono::{Datelike, NaiveDate};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder};
 
 use crate::{auth::viewer::Viewer, database::Database, error::Result, members::allocations, terms};
@@ -30,6 +32,52 @@ pub struct Quote {
     pub allocation: Option<Money>,
     /// Whether the rule's cap (maxtak) made it less.
     pub capped: bool,
+    /// Öre before the rule's minimum and cap, rounded.
+    pub plain: Money,
+    /// Öre that the cap took off.
+    pub lost: Money,
+    /// Whether the rule's minimum made it more, before the cap.
+    pub raised: bool,
+}
+
+impl Quote {
+    /// What the rule's rate or sum comes to before it is rounded, raised or capped: kronor with as many decimals as it takes, at least two.
+    #[must_use]
+    pub fn exact(&self) -> String {
+        kronor(self.hundred_millionths())
+    }
+
+    /// What rounding to whole öre added to that, kronor; before the minimum and the cap.
+    #[must_use]
+    pub fn rounding(&self) -> String {
+        kronor(i128::from(self.plain.0) * 1_000_000 - self.hundred_millionths())
+    }
+
+    /// The exact sum in hundred-millionths of a krona: öre times thousandths of a per mille.
+    fn hundred_millionths(&self) -> i128 {
+        match self.per_mille.zip(self.allocation) {
+            Some((rate, allocation)) => i128::from(allocation.0) * i128::from(rate.0),
+            None => i128::from(self.plain.0) * 1_000_000,
+        }
+    }
+}
+
+/// Hundred-millionths of a krona as kronor, without noughts at the end beyond the öre.
+fn kronor(hundred_millionths: i128) -> String {
+    let sign = if hundred_millionths < 0 { "-" } else { "" };
+    let (whole, part) = (hundred_millionths.unsigned_abs() / 100_000_000, hundred_millionths.unsigned_abs() % 100_000_000);
+    let decimals = format!("{part:08}");
+    let (ore, beyond) = decimals.split_at(2);
+    format!("{sign}{whole}.{ore}{}", beyond.trim_end_matches('0'))
+}
+
+/// A rule of the network, and what it makes of each member.
+#[derive(Clone, Debug, Default)]
+pub struct Quotes {
+    /// The rule; null: there is none for the year.
+    pub rule: Option<fee_schedule::Model>,
+    /// What each member pays by it; those that it can't be told of are left out.
+    pub of: HashMap<MemberId, Quote>,
 }
 
 /// The service fee (serviceavgift) of a year for those of these members whose allocation of that year the viewer sees: the
@@ -37,10 +85,24 @@ pub struct Quote {
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn service_fees(db: &Database, viewer: &Viewer, members: &[MemberId], year: i32) -> Result<HashMap<MemberId, Quote>> {
-    let Some(rule) = rule(db, FeeBasis::PerMilleOfAllocation, year).await? else { return Ok(HashMap::new()) };
+pub async fn service_fees(db: &Database, viewer: &Viewer, members: &[MemberId], year: i32) -> Result<Quotes> {
+    let Some(rule) = rule(db, FeeBasis::PerMilleOfAllocation, year).await? else { return Ok(Quotes::default()) };
     let allocations = allocations(db, viewer, members, year).await?;
-    Ok(allocations.into_iter().filter_map(|(member, allocation)| Some((member, quote(&rule, Some(allocation))?))).collect())
+    let of = allocations.into_iter().filter_map(|(member, allocation)| Some((member, quote(&rule, Some(allocation))?))).collect();
+    Ok(Quotes { rule: Some(rule), of })
+}
+
+/// The membership fee (medlemsavgift) of a year for those of these members, whose rows must have the days of their membership, that are
+/// members on some day of it: the network's fixed rule in force on 1 January, whole whenever in the year they joined or left. It is the same
+/// for all and as public as they are. Empty when there is no rule.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn membership_fees(db: &Database, members: &[member::Model], year: i32) -> Result<Quotes> {
+    let Some(rule) = rule(db, FeeBasis::FixedPerYear, year).await? else { return Ok(Quotes::default()) };
+    let is_member = |row: &&member::Model| row.joined_on.year() <= year && row.left_on.is_none_or(|last| last.year() >= year);
+    let of = members.iter().filter(is_member).filter_map(|row| Some((row.id, quote(&rule, None)?))).collect();
+    Ok(Quotes { rule: Some(rule), of })
 }
 
 /// The network's own rule of this basis that is in force on 1 January of the year; null: there is none.
@@ -70,7 +132,16 @@ pub fn quote(rule: &fee_schedule::Model, allocation: Option<Money>) -> Option<Qu
     };
     let raised = rule.minimum.map_or(plain, |minimum| plain.max(minimum));
     let amount = rule.cap.map_or(raised, |cap| raised.min(cap));
-    Some(Quote { amount, basis: rule.basis, per_mille: rule.per_mille, allocation, capped: amount < raised })
+    Some(Quote {
+        amount,
+        basis: rule.basis,
+        per_mille: rule.per_mille,
+        allocation,
+        capped: amount < raised,
+        plain,
+        lost: raised - amount,
+        raised: raised > plain,
+    })
 }
 
 /// The allocations of all parties in a year, which fees are reckoned on, of those of these members whose affairs the viewer sees.
@@ -153,12 +224,13 @@ mod tests {
         assert_eq!(total(&capped), Money(27_089_600));
         assert_eq!(capped.iter().filter(|quote| quote.capped).count(), 2);
         assert_eq!(total(&plain) - total(&capped), Money(17_280_000));
+        assert_eq!(capped.iter().map(|quote| quote.lost).sum::<Money>(), Money(17_280_000));
     }
 
     #[test]
     fn a_minimum_lifts_the_small_and_the_cap_has_the_last_word() {
         let lifted = quote(&per_mille(2000, Some(10_000_000), Some(1_000_000)), Some(Money(432_400_000)));
-        assert_eq!(lifted.map(|quote| (quote.amount, quote.capped)), Some((Money(1_000_000), false)));
+        assert_eq!(lifted.map(|quote| (quote.amount, quote.capped, quote.raised)), Some((Money(1_000_000), false, true)));
         // The table refuses a minimum above the cap; whatever comes, nobody pays more than the cap.
         let both = quote(&per_mille(2000, Some(500_000), Some(1_000_000)), Some(Money(432_400_000)));
         assert_eq!(both.map(|quote| (quote.amount, quote.capped)), Some((Money(500_000), true)));
@@ -170,5 +242,21 @@ mod tests {
         let fixed = fee_schedule::Model { basis: FeeBasis::FixedPerYear, amount: Some(Money(500_000)), ..fee_schedule::Model::default() };
         let fixed = quote(&fixed, Some(Money(1)));
         assert_eq!(fixed.map(|quote| (quote.amount, quote.allocation)), Some((Money(500_000), None)));
+    }
+
+    #[test]
+    fn a_quote_tells_what_it_was_before_rounding() {
+        for (rate, allocation, exact, rounding) in [
+            (2000, 432_433_300, "8648.666", "0.004"),
+            (2000, 432_400_000, "8648.00", "0.00"),
+            (2125, 100, "0.002125", "-0.002125"),
+            (3333, 1_000_050, "33.33166665", "-0.00166665"),
+        ] {
+            let quote = quote(&per_mille(rate, None, None), Some(Money(allocation))).unwrap();
+            assert_eq!((quote.exact().as_str(), quote.rounding().as_str()), (exact, rounding));
+        }
+        let fixed = fee_schedule::Model { basis: FeeBasis::FixedPerYear, amount: Some(Money(500_005)), ..fee_schedule::Model::default() };
+        let fixed = quote(&fixed, None).unwrap();
+        assert_eq!((fixed.exact().as_str(), fixed.rounding().as_str()), ("5000.05", "0.00"));
     }
 }

@@ -15,7 +15,7 @@ use super::{
     fees::FeeSchedule,
     loaders::{Handle, distinct, grouped},
     page::{self, CONNECTION, Column, Connection, DIRECT, Noun, and, asked, every},
-    revenue::ActivityResult,
+    revenue::{ActivityResult, BreakEven},
     scalars::{Date, Given, Money, change, node_id, plain_change, row_id, take},
     viewer,
 };
@@ -153,6 +153,13 @@ impl Activity {
     async fn result(&self, ctx: &Context<'_>, #[graphql(desc = "Calendar year.")] year: i32) -> Result<ActivityResult> {
         let results = self.0.load(ctx, "", revenue::result_of(database(ctx), viewer(ctx), &ids(&self.0), year)).await?;
         Ok(ActivityResult::new(year, results.get(&self.0.id).cloned().unwrap_or_default()))
+    }
+
+    /// How many agreements at today's fee carry what it cost in a year. Null when it has no fixed yearly fee today, and where you may not
+    /// see its costs.
+    async fn break_even(&self, ctx: &Context<'_>, #[graphql(desc = "Calendar year.")] year: i32) -> Option<Result<BreakEven>> {
+        let found = self.0.load(ctx, "", revenue::break_even_of(database(ctx), viewer(ctx), &ids(&self.0), year)).await;
+        found.map(|found| found.get(&self.0.id).copied().map(BreakEven)).transpose()
     }
 
     /// How it is going, as the board was told, the latest report first.

@@ -37,6 +37,7 @@ pub fn noun(kind: SubjectKind) -> &'static str {
         SubjectKind::Agreement => "agreement",
         SubjectKind::Invoice => "invoice",
         SubjectKind::BankPayment => "bank_payment",
+        SubjectKind::ReferenceRate => "reference_rate",
     }
 }
 

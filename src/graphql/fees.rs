@@ -1,6 +1,12 @@
 //! Fees as the API tells of them.
 
-use ::entity::{fee_schedule, id::FeeScheduleId, money::PerMille};
+use std::collections::HashMap;
+
+use ::entity::{
+    fee_schedule,
+    id::{FeeScheduleId, MemberId},
+    money::PerMille,
+};
 use async_graphql::{Context, Description, Enum, ID, InputObject, Object};
 
 use super::{
@@ -52,35 +58,78 @@ pub enum VatRate {
     OutsideScope,
 }
 
-/// What a fee comes to, and how.
+/// What a fee comes to, and how: the rule's rate of the allocation (`exact`), rounded once to öre (`rounding`), raised to the rule's
+/// minimum and cut to its cap.
 #[derive(Clone, Description)]
-pub struct FeeQuote(pub fees::Quote);
+pub struct FeeQuote {
+    quote: fees::Quote,
+    rule: Handle<fee_schedule::Model>,
+}
 
 #[Object(use_type_description)]
 impl FeeQuote {
     /// The fee of the whole year, net of VAT.
     async fn amount(&self) -> Money {
-        self.0.amount.into()
+        self.quote.amount.into()
     }
 
     /// What it is reckoned on.
     async fn basis(&self) -> FeeBasis {
-        self.0.basis.into()
+        self.quote.basis.into()
     }
 
     /// The rate; null unless it is reckoned per mille.
     async fn per_mille(&self) -> Option<f64> {
-        self.0.per_mille.map(PerMille::as_f64)
+        self.quote.per_mille.map(PerMille::as_f64)
     }
 
     /// The allocation that the rate is of; null unless it is reckoned per mille.
     async fn allocation(&self) -> Option<Money> {
-        self.0.allocation.map(Money)
+        self.quote.allocation.map(Money)
     }
 
     /// Whether the rule's cap (maxtak) made it less.
     async fn capped(&self) -> bool {
-        self.0.capped
+        self.quote.capped
+    }
+
+    /// Whether the rule's minimum made it more.
+    async fn raised_to_minimum(&self) -> bool {
+        self.quote.raised
+    }
+
+    /// What the rate or sum comes to before it is rounded, raised or capped: kronor with all its decimals, `8648.666`.
+    async fn exact(&self) -> String {
+        self.quote.exact()
+    }
+
+    /// What rounding half up to whole öre added to `exact`, kronor: `0.004`, below nought when it took off.
+    async fn rounding(&self) -> String {
+        self.quote.rounding()
+    }
+
+    /// The rule that it follows, with who decided it and whether that was late.
+    async fn rule(&self) -> FeeSchedule {
+        FeeSchedule(self.rule.clone())
+    }
+}
+
+/// What a rule makes of each member of a batch, its rule shared by all, so that what hangs on it is loaded once.
+pub struct Quotes {
+    rule: Option<Handle<fee_schedule::Model>>,
+    of: HashMap<MemberId, fees::Quote>,
+}
+
+impl From<fees::Quotes> for Quotes {
+    fn from(quotes: fees::Quotes) -> Self {
+        Self { rule: quotes.rule.map(Handle::single), of: quotes.of }
+    }
+}
+
+impl Quotes {
+    /// The fee of a member; null when it can't be told.
+    pub fn of(&self, member: MemberId) -> Option<FeeQuote> {
+        Some(FeeQuote { quote: self.of.get(&member)?.clone(), rule: self.rule.clone()? })
     }
 }
 

@@ -20,6 +20,7 @@ pub mod organisations;
 pub mod page;
 pub mod revenue;
 pub mod scalars;
+pub mod scenarios;
 pub mod status_reports;
 pub mod templates;
 
@@ -43,6 +44,7 @@ pub struct Query(
     members::MemberQuery,
     activities::ActivityQuery,
     fees::FeeQuery,
+    scenarios::ScenarioQuery,
     agreements::AgreementQuery,
     agreements::ConsistencyQuery,
     matrix::MatrixQuery,
@@ -51,6 +53,7 @@ pub struct Query(
     invoices::InvoiceQuery,
     invoices::InvoiceRunQuery,
     invoices::bank::BankPaymentQuery,
+    invoices::RateQuery,
     revenue::RevenueQuery,
     audit::AuditQuery,
 );
@@ -73,6 +76,7 @@ pub struct Mutation(
     templates::changes::TemplateMutation,
     invoices::payments::PaymentMutation,
     invoices::bank::BankPaymentMutation,
+    invoices::RateMutation,
 );
 
 /// The schema of a register, and of the network whose it is. Who asks goes with each request, as [`viewer::Viewer`] in its data.

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     error::{Faults, LINE, Result},
     revenue::{
-        self, Ask, Period, Report,
+        self, Ask, Forecast, Period, Report,
         ledger::{Grouping, Range},
     },
 };
@@ -105,11 +105,13 @@ pub struct RevenueReport {
     csv_url: String,
     /// Where they are as a workbook, with a chart by activity and year; it takes the same token as the API.
     xlsx_url: String,
+    /// What a forecast rests on, a sentence each, always in the same order and words; empty for a report of what has happened.
+    assumptions: Vec<String>,
 }
 
 impl RevenueReport {
     /// `parameters` ask the files for the same.
-    fn new(range: Range, basis: RevenueBasis, report: Report, parameters: &str) -> Self {
+    fn new(range: Range, basis: RevenueBasis, report: Report, parameters: &str, assumptions: Vec<String>) -> Self {
         let total = revenue::Row { sums: report.total, ..revenue::Row::default() };
         Self {
             from: Date(range.from),
@@ -119,6 +121,7 @@ impl RevenueReport {
             total: RevenueRow(Handle::single(total)),
             csv_url: format!("/files/revenue.csv?{parameters}"),
             xlsx_url: format!("/files/revenue.xlsx?{parameters}"),
+            assumptions,
         }
     }
 }
@@ -265,6 +268,38 @@ impl ActivityResult {
     }
 }
 
+/// How many agreements at today's fee an activity needs to carry its cost.
+#[derive(Clone, Copy, Description)]
+pub struct BreakEven(pub revenue::BreakEven);
+
+#[Object(use_type_description)]
+impl BreakEven {
+    /// The least number of agreements whose fees for a whole year cover `cost` less `grants`; nought when grants cover it.
+    async fn agreements(&self) -> i64 {
+        self.0.agreements
+    }
+
+    /// Today's fee of one agreement for a whole year, net of VAT.
+    async fn fee(&self) -> Money {
+        self.0.fee.into()
+    }
+
+    /// Costs booked during the year.
+    async fn cost(&self) -> Money {
+        self.0.cost.into()
+    }
+
+    /// Grants booked during the year.
+    async fn grants(&self) -> Money {
+        self.0.grants.into()
+    }
+
+    /// How many participation agreements are in force today.
+    async fn joined(&self) -> i64 {
+        self.0.joined
+    }
+}
+
 /// Questions about revenue.
 #[derive(Default)]
 pub struct RevenueQuery;
@@ -280,14 +315,15 @@ impl RevenueQuery {
         let ask = input.check(counts, &mut faults);
         let report = revenue::report(database(ctx), viewer(ctx), &ask, faults).await?;
         take_rows(ctx, report.rows.len())?;
-        Ok(RevenueReport::new(Range { from: ask.from, to: ask.to }, basis, report, &parameters(&ask)))
+        Ok(RevenueReport::new(Range { from: ask.from, to: ask.to }, basis, report, &parameters(&ask), Vec::new()))
     }
 
     /// What active agreements will bring in a coming year, by activity: those that bring money, are signed, and have not ended as known
     /// today; a year that one covers only in part is prorated by whole months. A fee per mille of an allocation that is not known
-    /// yet is of the latest one that is; a fee per participant counts nought, since nobody knows yet how many there will be.
+    /// yet is of the latest one that is; a fee per participant counts nought, since nobody knows yet how many there will be. `assumptions`
+    /// says all that it rests on.
     async fn revenue_forecast(&self, ctx: &Context<'_>, #[graphql(desc = "Calendar year")] year: i32) -> Result<RevenueReport> {
-        let (range, report) = revenue::forecast(database(ctx), viewer(ctx), year).await?;
-        Ok(RevenueReport::new(range, RevenueBasis::Invoiced, report, &format!("forecast={year}")))
+        let Forecast { days, report, assumptions } = revenue::forecast(database(ctx), viewer(ctx), year).await?;
+        Ok(RevenueReport::new(days, RevenueBasis::Invoiced, report, &format!("forecast={year}"), assumptions))
     }
 }

@@ -1,6 +1,7 @@
 //! Invoices and credit notes: which the viewer sees, how they are found, and what they are made of.
 
 pub mod amounts;
+pub mod balances;
 pub mod bank;
 mod booking;
 pub mod breaches;
@@ -8,13 +9,16 @@ pub mod charges;
 pub mod crediting;
 pub mod documents;
 pub mod drafting;
+pub mod interest;
 pub mod issuing;
 pub mod journal;
+pub mod late;
 pub mod lines;
 pub mod months;
 mod numbers;
 pub mod parties;
 pub mod payments;
+pub mod reference_rates;
 pub mod reminding;
 pub mod run;
 pub mod states;

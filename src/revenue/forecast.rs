@@ -1,6 +1,6 @@
 //! What the agreements of today will bring in a year.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ::entity::{
     agreement::{Column, Entity, Model},
@@ -9,6 +9,7 @@ use ::entity::{
     kind::{AllocationBasis, Direction, FeeBasis},
     money::Money,
 };
+use chrono::NaiveDate;
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, ExprTrait, Order,
     sea_query::{Expr, Query, SelectStatement, SimpleExpr},
@@ -33,26 +34,86 @@ use crate::{
 /// Agreements that are reckoned together, so that a forecast of any size needs little memory.
 const CHUNK: u64 = 1000;
 
+/// A year's forecast.
+#[derive(Clone, Debug)]
+pub struct Forecast {
+    /// The days of the year.
+    pub days: Range,
+    /// What it brings, by activity.
+    pub report: Report,
+    /// What it rests on, a sentence each.
+    pub assumptions: Vec<String>,
+}
+
+/// What a forecast had to assume of the agreements that it met.
+#[derive(Debug, Default)]
+struct Assumed {
+    /// Members whose allocation was taken from another year, by that year.
+    years: BTreeMap<i32, BTreeSet<MemberId>>,
+    /// Agreements per mille of an allocation that nobody knows.
+    unknown: usize,
+    /// Agreements with a fee per participant.
+    per_participant: usize,
+}
+
+impl Assumed {
+    /// The sentences, always in this order and these words; those that count something are left out when it is nought.
+    fn sentences(&self, year: i32, today: NaiveDate) -> Vec<String> {
+        let mut sentences = vec![
+            format!("Agreements count that bring money and are signed by {today}; drafts and offers do not"),
+            format!(
+                "Agreements that are prolonged by themselves go on, unless notice was given by {today}; those with notice end as it says"
+            ),
+            "A year that an agreement covers in part is prorated by whole months".to_owned(),
+        ];
+        let count = |number: usize, noun: &str| if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") };
+        for (other, members) in self.years.iter().rev() {
+            let members = count(members.len(), "member");
+            sentences
+                .push(format!("Fees per mille are of the allocation of {other} for {members} whose allocation of {year} is not known"));
+        }
+        if self.unknown > 0 {
+            let agreements = count(self.unknown, "agreement");
+            sentences
+                .push(format!("{agreements} per mille of an allocation that is not known for any year until {year}: counted as nought"));
+        }
+        if self.per_participant > 0 {
+            sentences.push(format!("{} with a fee per participant: counted as nought", count(self.per_participant, "agreement")));
+        }
+        sentences.push("Service and membership fees, costs and grants are left out".to_owned());
+        sentences
+    }
+}
+
 /// What the agreements that bring money, and are signed and not ended as known today, will bring in a year, by activity and without
 /// costs and grants. A fee per mille of an allocation that is not known yet is of the latest one that is. `invoices` is the
-/// number of agreements that bring something. Answers the days of the year too.
+/// number of agreements that bring something.
 ///
 /// # Errors
 /// INVALID for a year that is none.
-pub async fn forecast(db: &Database, viewer: &Viewer, year: i32) -> Result<(Range, Report)> {
+pub async fn forecast(db: &Database, viewer: &Viewer, year: i32) -> Result<Forecast> {
     let range =
         Range::year(year).filter(|_| (1900..=2999).contains(&year)).ok_or_else(|| Error::invalid("year", "must be 1900 to 2999"))?;
     let scope = Scope::asked(db, viewer, None, None, &mut Faults::default()).await?;
-    let (mut groups, mut total, mut last) = (Groups::default(), Sums::default(), None);
+    let (mut groups, mut total, mut last, mut assumed) = (Groups::default(), Sums::default(), None, Assumed::default());
     while !scope.is_empty() {
         let chunk = chunk(db, &scope, range, last).await?;
         let Some(end) = chunk.last() else { break };
         last = Some(end.id);
         let allocations = allocations(db, &chunk, year).await?;
         for row in &chunk {
-            let allocation = row.member_id.and_then(|member| allocations.get(&member).copied());
-            let net = Fee::of(row).and_then(|fee| amount_for(&fee, allocation, &terms::of(row), year)).unwrap_or_default();
+            let known = row.member_id.and_then(|member| Some((member, allocations.get(&member)?)));
+            let Some(fee) = Fee::of(row) else { continue };
+            let amount = amount_for(&fee, known.map(|(_, (_, amount))| *amount), &terms::of(row), year);
+            assumed.unknown += usize::from(amount.is_none() && known.is_none());
+            assumed.per_participant += usize::from(fee.basis == FeeBasis::PerParticipant);
+            let net = amount.unwrap_or_default();
             if net != Money::ZERO {
+                if let Some((member, (other, _))) =
+                    known.filter(|(_, (other, _))| fee.basis == FeeBasis::PerMilleOfAllocation && *other != year)
+                {
+                    assumed.years.entry(*other).or_default().insert(member);
+                }
                 let vat = row.vat_rate.and_then(|rate| net.times(rate.percent(), 100)).unwrap_or_default();
                 total.invoices += 1;
                 let group = Group { activity: row.activity_id, ..Group::default() };
@@ -60,7 +121,8 @@ pub async fn forecast(db: &Database, viewer: &Viewer, year: i32) -> Result<(Rang
             }
         }
     }
-    Ok((range, super::finish(db, groups, total).await?))
+    let report = super::finish(db, groups, total).await?;
+    Ok(Forecast { days: range, report, assumptions: assumed.sentences(year, db.clock.today()) })
 }
 
 fn column(column: Column) -> SimpleExpr {
@@ -94,8 +156,8 @@ async fn chunk(db: &Database, scope: &Scope, year: Range, last: Option<Agreement
     rows(db.read(), &select, &columns).await
 }
 
-/// The allocation of all parties of each member whose fee is reckoned on it: the year's, else the latest before it.
-async fn allocations(db: &Database, agreements: &[Model], year: i32) -> Result<HashMap<MemberId, Money>> {
+/// The allocation of all parties of each member whose fee is reckoned on it, with its year: the year's own, else the latest before it.
+async fn allocations(db: &Database, agreements: &[Model], year: i32) -> Result<HashMap<MemberId, (i32, Money)>> {
     let per_mille = agreements.iter().filter(|row| row.fee_basis == Some(FeeBasis::PerMilleOfAllocation));
     let members: Vec<MemberId> = per_mille.filter_map(|row| row.member_id).collect();
     if members.is_empty() {
@@ -103,7 +165,7 @@ async fn allocations(db: &Database, agreements: &[Model], year: i32) -> Result<H
     }
     let column = |column: allocation::Column| Expr::col((allocation::Entity, column));
     let select = Query::select()
-        .exprs([column(allocation::Column::MemberId), column(allocation::Column::Amount)])
+        .exprs([allocation::Column::MemberId, allocation::Column::Year, allocation::Column::Amount].map(column))
         .from(allocation::Entity)
         .and_where(among(db.backend(), column(allocation::Column::MemberId), members))
         .and_where(allocation::Column::Basis.eq(AllocationBasis::AllParties))
@@ -112,5 +174,5 @@ async fn allocations(db: &Database, agreements: &[Model], year: i32) -> Result<H
         .take();
     // Later years come later, and take the place of those before.
     let found = db.read().query_all(&select).await?;
-    found.iter().map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?))).collect()
+    found.iter().map(|row| Ok((row.try_get_by_index(0)?, (row.try_get_by_index(1)?, row.try_get_by_index(2)?)))).collect()
 }

@@ -1,6 +1,7 @@
 //! Revenue: what came in over a period, by activity, member and time, with what it cost and what is left.
 
 pub mod accrual;
+pub mod break_even;
 pub mod breaches;
 pub mod forecast;
 pub mod grid;
@@ -20,7 +21,8 @@ use uuid::Uuid;
 
 pub use self::{
     breaches::breaches,
-    forecast::forecast,
+    break_even::{BreakEven, break_even_of},
+    forecast::{Forecast, forecast},
     results::{ActivityResult, result_of},
 };
 use self::{

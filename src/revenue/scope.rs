@@ -112,6 +112,12 @@ impl Scope {
         self.members.is_none() && self.seen.as_ref().is_none_or(|seen| !seen.activities.is_empty())
     }
 
+    /// Whether the costs and grants of an activity in it are.
+    #[must_use]
+    pub fn sees_costs_of(&self, activity: ActivityId) -> bool {
+        self.seen.as_ref().is_none_or(|seen| seen.activities.contains(&activity))
+    }
+
     /// The condition on invoices joined with their lines; without the lines when it is not by activity, without the invoices when it is not by member.
     #[must_use]
     pub fn of_lines(&self, backend: DbBackend) -> Condition {

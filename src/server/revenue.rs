@@ -15,7 +15,7 @@ use crate::{
     error::{Error, Fault, Faults, LINE, Result},
     graphql::scalars::NodeId,
     revenue::{
-        self, Ask, Basis, Period,
+        self, Ask, Basis, Forecast, Period,
         grid::{self, Shown},
         ledger::Grouping,
     },
@@ -76,7 +76,7 @@ async fn file(app: &App, viewer: &Viewer, asked: Asked, format: Format) -> Resul
             }
         }
         Asked::Forecast(year) => {
-            let (range, found) = revenue::forecast(db, viewer, year).await?;
+            let Forecast { days: range, report: found, .. } = revenue::forecast(db, viewer, year).await?;
             match format {
                 Format::Csv => sheet::csv(&Shown::of(db, viewer, &found, grid::OF_FORECAST).await?.for_programs()),
                 Format::Xlsx => grid::workbook_of_forecast(db, viewer, range, &found).await,

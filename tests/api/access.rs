@@ -43,7 +43,9 @@ invoice             all    all     all   all     empty  own    empty   empty    
 bankPayments        all    all     all   all     empty  empty  empty   empty      empty       all      all       empty   empty     empty      empty  token
 revenue             all    all     all   all     own    own    empty   empty      empty       empty    empty     all     empty     empty      empty  token
 revenueForecast     all    all     all   all     own    own    empty   empty      empty       empty    empty     all     empty     empty      empty  token
+serviceFeeScenario  all    all     all   all     empty  own    all     empty      empty       empty    empty     empty   empty     empty      empty  token
 networkFees         public public  public public public public public  public     public      public   public    public  public    public     public token
+referenceRates      public public  public public public public public  public     public      public   public    public  public    public     public token
 auditLog            all    empty   empty all     empty  empty  empty   empty      empty       empty    empty     empty   empty     empty      all    token
 invoiceRunPreview   public public  no    no      no     no     no      no         no          no       public    no      no        no         no     token
 
@@ -62,6 +64,7 @@ activityUpdate      may    no      no    no      no     no     no      no       
 activityClose       may    no      no    no      no     no     no      no         no          no       no        no      no        no         no     token
 feeScheduleSet      may    may     no    no      no     no     no      no         no          no       no        no      no        no         no     token
 networkFeeSet       may    may     no    no      no     no     no      no         no          no       no        no      no        no         no     token
+referenceRateSet    may    may     no    no      no     no     no      no         no          no       no        no      no        no         no     token
 costRecord          may    may     no    no      no     no     no      no         no          no       no        no      no        no         no     token
 grantRecord         may    may     no    no      no     no     no      no         no          no       no        no      no        no         no     token
 statusReportFile    may    no      no    no      may    no     no      no         no          no       no        no      no        no         no     token
@@ -313,7 +316,9 @@ fn question(schema: &Schema, samples: &Samples, name: &str) -> Question {
             let input = format!("(input: {{ activity: \"{}\", year: 1950 }})", id("bip"));
             (format!("{{ {} }}", widest(&input, 1)), &[], &[], &["problems"])
         }
+        "serviceFeeScenario" => (format!("{{ {} }}", widest("(input: { year: 2026, perMille: 2 })", 2)), &["13571357"], &["24682468"], &[]),
         "networkFees" => (one(1), &[], &[], &["PER_MILLE_OF_ALLOCATION"]),
+        "referenceRates" => (one(1), &[], &[], &["SFS 2025:809"]),
         "auditLog" => (format!("{{ {} }}", widest("(first: 200)", 1)), &["REF-ALFA"], &["REF-BETA"], &[]),
         _ => panic!("nobody knows how to ask {name}: add it to question()"),
     };
@@ -497,6 +502,7 @@ async fn input(app: &App, samples: &Samples, name: &str, turn: usize) -> Value {
             json!({ "validFrom": format!("{}-01-01", 2030 + turn), "basis": "FIXED_PER_YEAR", "amount": "1", "vatRate": "ZERO" })
         }
         _ if name.contains("ayment") || name == "invoiceRemind" => crate::payment_samples::input(app, id("faktura beta"), name, turn).await,
+        "referenceRateSet" => json!({ "validFrom": format!("{}-01-01", 2030 + turn), "percent": 2.5, "source": "SFS" }),
         "costRecord" => json!({ "activity": id("bip"), "bookedOn": "2026-06-01", "amount": "1.00", "description": "x" }),
         "grantRecord" => json!({ "activity": id("bip"), "bookedOn": "2026-06-01", "amount": "1.00", "funder": "x" }),
         "deadlineAcknowledge" => json!({ "agreement": id(["avtal alfa", "avtal beta"][turn % 2]), "until": "2026-11-30" }),

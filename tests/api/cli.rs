@@ -8,6 +8,7 @@ use std::{
     process::{Child, Command, Output, Stdio},
 };
 
+use chrono::Datelike;
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
@@ -59,9 +60,23 @@ fn write_all(folder: &Path, files: &[(&str, &str)]) {
 #[test]
 fn help_is_an_answer_and_a_slip_is_not() {
     let help = run(app::program(), "--help").done();
-    for command in
-        ["serve", "migrate", "import", "export", "templates", "token", "expiring", "revenue", "sie", "verify", "schema", "completions"]
-    {
+    for command in [
+        "serve",
+        "migrate",
+        "import",
+        "export",
+        "templates",
+        "token",
+        "expiring",
+        "revenue",
+        "scenario",
+        "invoices",
+        "payments",
+        "sie",
+        "verify",
+        "schema",
+        "completions",
+    ] {
         assert!(help.contains(&format!("\n  {command} ")), "{help}");
         assert!(run(app::program(), &format!("{command} --help")).done().contains("Example"), "{command}");
     }
@@ -71,6 +86,11 @@ fn help_is_an_answer_and_a_slip_is_not() {
         ("expiring --within-days 9999", "is not in 0..=3660"),
         ("expiring --from 2026-02-30", "no such day; write it as 2026-12-31"),
         ("revenue --to 2026-12-31", "--from <DATE>"),
+        ("scenario --year 2026", "--per-mille <X>"),
+        ("scenario --year 2026 --per-mille x", "is not a rate in per mille"),
+        ("scenario --year 2026 --per-mille 1,2,3,4 --cap none,5", "make 8 scenarios; at most 6"),
+        ("invoices", "Usage: samregister invoices"),
+        ("invoices late --on x", "no such day; write it as 2026-12-31"),
         ("token --role KING", "possible values: OFFICE"),
         ("serve --bind 8080", "must be an address and a port, as 127.0.0.1:8080"),
     ] {
@@ -273,6 +293,59 @@ on_both!(revenue_is_written_in_four_ways, |app| async move {
     }
 });
 
+on_both!(scenarios_stand_side_by_side, |app| async move {
+    filled(&app).await;
+    app.import(&[
+        (
+            "members.csv",
+            "key,name,org_number,county,municipalities,contact_area,joined_on,left_on,billing_email,peppol_id,buyer_reference,address_line,postal_code,city\nokand,Okänd,,,,,2020-01-01,,,,,,,\n",
+        ),
+    ])
+    .await;
+    let scenario = |rest: &str| run(app.program(), &format!("scenario --year 2026 {rest}"));
+    let table = scenario("--per-mille 2,4 --cap none 60000").done();
+    insta::allow_duplicates!(insta::assert_snapshot!(table.replace('\u{a0}', " "), @""));
+    let csv = scenario("--per-mille 4 --cap 60000 --without 222000-2568 --format csv").done().replace("\r\n", "\n");
+    let lines: Vec<_> =
+        csv.lines().map(|line| line.split(',').filter(|cell| !cell.starts_with("member_")).collect::<Vec<_>>().join(",")).collect();
+    assert_eq!(
+        lines[1..],
+        ["4,60000.00,,Samordningsförbundet Alfa,13571357.00,27142.71,54285.43,27142.72,false", "4,60000.00,,Okänd,,,,,"]
+    );
+    let document: Value = serde_json::from_str(&scenario("--per-mille 4 --cap 60000 --without 222000-2568 --format json").done()).unwrap();
+    let first = &document["scenarios"][0];
+    assert_eq!(
+        (&document["year"], &first["per_mille"], &first["cap"], &first["minimum"]),
+        (&json!(2026), &json!("4"), &json!(60000.0), &Value::Null)
+    );
+    assert_eq!(
+        (&first["total"], &first["current_total"], &first["without_total"], &first["missing"][0]["name"]),
+        (&json!(54285.43), &json!(27142.71), &json!(49364.94), &json!("Okänd"))
+    );
+    for (line, code, why) in [
+        ("--per-mille 2 --cap 1 --minimum 2", 2, "error: --cap must not be below the minimum\n"),
+        ("--per-mille 2 --without 222000-1835", 1, "error: --without: 222000-1835 has a wrong check digit\n"),
+    ] {
+        assert_eq!(scenario(line).failed(code), why);
+    }
+});
+
+on_both!(late_invoices_are_written_in_three_ways, |app| async move {
+    filled(&app).await;
+    let late = |rest: &str| run(app.program(), &format!("invoices late {rest}"));
+    insta::allow_duplicates!(insta::assert_snapshot!(late("--on 2026-11-21").done().replace('\u{a0}', " "), @""));
+    insta::allow_duplicates!(insta::assert_snapshot!(late("--on 2026-11-21 --format csv").done().replace("\r\n", "\n"), @""));
+    let document: Value = serde_json::from_str(&late("--on 2027-02-01 --format json").done()).unwrap();
+    assert_eq!(
+        (&document["on"], &document["unknown_rates"], &document["interest"]),
+        (&json!("2027-02-01"), &json!(["2027-01-01"]), &json!(0.0))
+    );
+    assert_eq!(document["invoices"][0]["interest"], Value::Null);
+    assert!(late("--on 2027-02-01").done().contains("the reference rate from 2027-01-01 is not known"));
+    assert_eq!(late("--on 2026-11-21 --check").code, Some(3));
+    assert_eq!(late("--on 2026-01-01 --check").done(), "no invoice is overdue on 2026-01-01\n");
+});
+
 on_both!(tokens_open_what_they_say, |app| async move {
     filled(&app).await;
     let ask = "{ viewer { subject roles member { name } activities { slug } scopes } }";
@@ -364,6 +437,37 @@ impl Drop for Server {
     }
 }
 
+/// The query of docs/member-view.md, as it stands there, tells a member of the demo all that it promises.
+fn member_view(server: &Server, token: &str) {
+    let text = |path: &str| fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
+    let page = text("docs/member-view.md");
+    let query = page.split("```graphql\n").nth(1).unwrap().split("```").next().unwrap();
+    assert!(text("assets/explorer/examples.graphql").contains(query), "the explorer's tab is another query");
+    let year = samregister::clock::Clock::system().today().year();
+    let body = json!({ "query": query, "variables": { "year": year, "next": year + 1 } }).to_string();
+    let answer = server.post(token, &body);
+    let answer: Value = serde_json::from_str(answer.split("\r\n\r\n").nth(1).unwrap()).unwrap();
+    assert_eq!(answer["errors"], Value::Null);
+    let member = &answer["data"]["viewer"]["member"];
+    assert_eq!(member["name"], "Samordningsförbundet Centrala Östergötland");
+    assert_eq!((&member["membershipFee"]["amount"], &member["allocation"]["amount"]), (&json!("5000.00"), &json!("13400000.00")));
+    assert_eq!((&member["serviceFee"]["amount"], &member["serviceFee"]["exact"]), (&json!("26800.00"), &json!("26800.00")));
+    let agreements = member["agreements"]["nodes"].as_array().unwrap();
+    let of =
+        |name: &str| agreements.iter().find(|agreement| agreement["activity"]["name"] == name).unwrap_or_else(|| panic!("{agreements:?}"));
+    assert_eq!(of("Indikatorer")["fee"]["thisYear"], "18000.00");
+    assert_eq!((&of("BIP")["fee"]["basis"], &of("BIP")["fee"]["thisYear"]), (&json!("PER_PARTICIPANT"), &json!("0.00")));
+    assert!(agreements.iter().all(|agreement| agreement["activity"]["purpose"].is_string()));
+    let invoices = member["invoices"]["nodes"].as_array().unwrap();
+    assert!(invoices.len() >= 5 && invoices.iter().all(|invoice| !invoice["lines"].as_array().unwrap().is_empty()), "{invoices:?}");
+    let ore = |amount: &Value| amount.as_str().unwrap().replace('.', "").parse::<i64>().unwrap();
+    assert_eq!(member["invoices"]["totalCount"], invoices.len(), "all of them, so that they add up to the balance");
+    for sum in ["outstanding", "overpaid"] {
+        assert_eq!(ore(&member["balance"][sum]), invoices.iter().map(|invoice| ore(&invoice[sum])).sum::<i64>(), "{sum}");
+    }
+    assert!(answer["data"]["deadlines"]["nodes"].as_array().unwrap().iter().all(|deadline| deadline["nextDeadline"]["on"].is_string()));
+}
+
 #[test]
 fn the_demo_works_at_once_and_leaves_nothing_behind() {
     let folder = tempfile::tempdir().unwrap();
@@ -381,6 +485,7 @@ fn the_demo_works_at_once_and_leaves_nothing_behind() {
         assert!(answer.starts_with("HTTP/1.1 200") && answer.contains(role), "{role}: {answer}");
         assert!(!answer.contains("\"totalCount\":0"), "{role}: {answer}");
     }
+    member_view(&server, said.lines().skip_while(|line| !line.starts_with("MEMBER")).nth(1).unwrap().trim());
     assert!(said.contains(&format!("http://{}/graphiql", server.address)), "{said}");
     server.child.stdout = Some(out.into_inner());
     assert_eq!(server.stop().0, Some(0));

@@ -192,3 +192,195 @@ on_both!(the_service_fee_follows_the_rule_of_the_first_of_january, |app| async m
         ])
     );
 });
+
+/// The members of the report's table, with one that nobody knows an allocation of, one that left before the year and one that joined in it.
+const REPORT: [(&str, &str); 2] = [
+    (
+        "members.csv",
+        "key,name,org_number,county,municipalities,contact_area,joined_on,left_on,billing_email,peppol_id,buyer_reference,address_line,postal_code,city
+gotland,Finsam Gotland,222000-1834,,,,2015-01-01,,,,,,,
+ostergotland,Centrala Östergötland,,,,,2015-01-01,2026-01-01,,,,,,
+stockholm,Stockholm,,,,,2015-01-01,,,,,,,
+goteborg,Göteborg,222000-2568,,,,2026-12-31,,,,,,,
+okand,Okänd,,,,,2015-01-01,,,,,,,
+statlig,Statlig,,,,,2015-01-01,,,,,,,
+borta,Borta,,,,,2015-01-01,2025-12-31,,,,,,
+sedan,Sedan,,,,,2027-01-01,,,,,,,
+",
+    ),
+    (
+        "allocations.csv",
+        "member,year,basis,amount,source
+gotland,2026,ALL_PARTIES,4324000.00,
+ostergotland,2026,ALL_PARTIES,13400000.00,
+stockholm,2026,ALL_PARTIES,32000000.00,
+goteborg,2026,ALL_PARTIES,61200000.00,
+statlig,2026,STATE_SHARE,1000000.00,
+borta,2026,ALL_PARTIES,9000000.00,
+sedan,2026,ALL_PARTIES,9000000.00,
+",
+    ),
+];
+
+const SCENARIO: &str = "query($input: ServiceFeeScenarioInput!) { serviceFeeScenario(input: $input) {
+    rows { member { name } allocation current proposed change capped lostToCap }
+    total currentTotal withoutTotal cappedMembers lostToCap missing { name } } }";
+
+async fn scenario(caller: &Caller<'_>, input: Value) -> Value {
+    caller.ask(SCENARIO, json!({ "input": input })).await["serviceFeeScenario"].clone()
+}
+
+/// The rows of a scenario, as `name current proposed change`, with a star where the cap is.
+fn rows(found: &Value) -> Vec<String> {
+    let line = |row: &Value| {
+        let sums = ["current", "proposed", "change"].map(|sum| row[sum].as_str().unwrap().to_owned());
+        format!("{} {}{}", row["member"]["name"].as_str().unwrap(), sums.join(" "), if row["capped"] == true { " *" } else { "" })
+    };
+    found["rows"].as_array().unwrap().iter().map(line).collect()
+}
+
+on_both!(the_reports_fee_table_comes_out_exactly, |app| async move {
+    app.import(&REPORT).await;
+    let board = app.board();
+    // There is no rule in force yet, so that nobody pays anything.
+    let at_two = scenario(&board, json!({ "year": 2026, "perMille": 2.0 })).await;
+    assert_eq!(
+        rows(&at_two),
+        [
+            "Centrala Östergötland 0.00 26800.00 26800.00",
+            "Finsam Gotland 0.00 8648.00 8648.00",
+            "Göteborg 0.00 122400.00 122400.00",
+            "Stockholm 0.00 64000.00 64000.00",
+        ]
+    );
+    assert_eq!(at_two["missing"], json!([{ "name": "Okänd" }, { "name": "Statlig" }]), "the state's share is another basis");
+    let rule = json!({ "validFrom": "2026-01-01", "basis": "PER_MILLE_OF_ALLOCATION", "perMille": 2.0, "vatRate": "OUTSIDE_SCOPE" });
+    set_own(&app.finance(), rule).await.data();
+    let at_four = scenario(&board, json!({ "year": 2026, "perMille": 4.0 })).await;
+    assert_eq!(
+        rows(&at_four),
+        [
+            "Centrala Östergötland 26800.00 53600.00 26800.00",
+            "Finsam Gotland 8648.00 17296.00 8648.00",
+            "Göteborg 122400.00 244800.00 122400.00",
+            "Stockholm 64000.00 128000.00 64000.00",
+        ]
+    );
+    assert_eq!((&at_four["total"], &at_four["currentTotal"]), (&json!("443696.00"), &json!("221848.00")));
+    let at_three = scenario(&board, json!({ "year": 2026, "perMille": 3.0 })).await;
+    assert_eq!((&at_three["total"], &at_three["lostToCap"]), (&json!("332772.00"), &json!("0.00")));
+    let capped = scenario(&board, json!({ "year": 2026, "perMille": 4.0, "cap": "100000" })).await;
+    assert_eq!(rows(&capped)[2..], ["Göteborg 122400.00 100000.00 -22400.00 *", "Stockholm 64000.00 100000.00 36000.00 *"]);
+    assert_eq!(
+        (&capped["total"], &capped["cappedMembers"], &capped["lostToCap"], &capped["rows"][2]["lostToCap"]),
+        (&json!("270896.00"), &json!(2), &json!("172800.00"), &json!("144800.00"))
+    );
+    let lifted = scenario(&board, json!({ "year": 2026, "perMille": 2.0, "minimum": "30000" })).await;
+    assert_eq!(rows(&lifted)[..2], ["Centrala Östergötland 26800.00 30000.00 3200.00", "Finsam Gotland 8648.00 30000.00 21352.00"]);
+    // A year without allocations has nothing to reckon on, and says so.
+    let next = scenario(&board, json!({ "year": 2027, "perMille": 2.0 })).await;
+    assert_eq!((rows(&next).len(), &next["total"]), (0, &json!("0.00")));
+    assert_eq!(next["missing"].as_array().unwrap().len(), 6);
+});
+
+on_both!(a_scenario_may_be_without_some, |app| async move {
+    app.import(&REPORT).await;
+    let rule = json!({ "validFrom": "2026-01-01", "basis": "PER_MILLE_OF_ALLOCATION", "perMille": 2.0, "vatRate": "OUTSIDE_SCOPE" });
+    set_own(&app.finance(), rule).await.data();
+    let members = app.office().query("{ members { nodes { id name } } }").await;
+    let id = |name: &str| {
+        let nodes = members["members"]["nodes"].as_array().unwrap();
+        nodes.iter().find(|node| node["name"] == name).unwrap()["id"].clone()
+    };
+    let input = json!({ "year": 2026, "perMille": 2.5, "without": [id("Göteborg"), id("Okänd")] });
+    let before = app.revision().await;
+    let found = scenario(&app.finance(), input).await;
+    assert_eq!(rows(&found).len(), 3);
+    assert_eq!(
+        (&found["total"], &found["currentTotal"], &found["withoutTotal"], &found["missing"]),
+        (&json!("124310.00"), &json!("99448.00"), &json!("122400.00"), &json!([{ "name": "Statlig" }]))
+    );
+    assert_eq!(app.revision().await, before);
+
+    let own = app.member(id("Stockholm").as_str().unwrap());
+    let found = scenario(&own, json!({ "year": 2026, "perMille": 3.0 })).await;
+    assert_eq!((rows(&found), &found["missing"]), (vec!["Stockholm 64000.00 96000.00 32000.00".to_owned()], &json!([])));
+    let found = scenario(&app.lead(&["bip"]), json!({ "year": 2026, "perMille": 3.0 })).await;
+    assert_eq!((rows(&found).len(), &found["total"], &found["missing"]), (0, &json!("0.00"), &json!([])));
+
+    let ask = async |input: Value| {
+        let answer = app.board().ask(SCENARIO, json!({ "input": input })).await;
+        answer.bad_fields().into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let bad = json!({ "year": 0, "perMille": 1001.0, "cap": "-1", "minimum": "x", "without": ["x", id("Göteborg")] });
+    assert_eq!(ask(bad).await, ["input.cap", "input.minimum", "input.perMille", "input.without.0", "input.year"]);
+    assert_eq!(ask(json!({ "year": 2026, "perMille": 2.0, "cap": "1", "minimum": "2" })).await, ["input.cap"]);
+    // Who left before, or joins after, is no member of the year; nor is whoever one does not see.
+    let strangers = json!({ "year": 2026, "perMille": 2.0, "without": [id("Stockholm"), id("Borta"), id("Sedan")] });
+    assert_eq!(ask(strangers).await, ["input.without.1", "input.without.2"]);
+    let other = own.ask(SCENARIO, json!({ "input": { "year": 2026, "perMille": 2.0, "without": [id("Göteborg")] } })).await;
+    assert_eq!(other.bad_fields(), ["input.without.0"]);
+});
+
+on_both!(a_scenario_takes_the_same_statements_for_few_and_for_many, |app| async move {
+    app.import(&REPORT).await;
+    let cost = async || {
+        app.statements();
+        scenario(&app.board(), json!({ "year": 2026, "perMille": 2.0 })).await;
+        app.statements()
+    };
+    let few = cost().await;
+    assert!(few.len() <= 5, "{few:#?}");
+    let mut members = REPORT[0].1.to_owned();
+    let mut allocations = REPORT[1].1.to_owned();
+    for n in 0..300 {
+        members += &format!("m{n},Förbund {n:03},,,,,2015-01-01,,,,,,,\n");
+        allocations += &if n % 3 == 0 { String::new() } else { format!("m{n},2026,ALL_PARTIES,{n}000.00,\n") };
+    }
+    app.import(&[("members.csv", &members), ("allocations.csv", &allocations)]).await;
+    assert_eq!(cost().await, few);
+});
+
+on_both!(a_fee_says_how_it_came_about, |app| async move {
+    fill(&app).await;
+    let rule = json!({ "validFrom": "2026-01-01", "basis": "PER_MILLE_OF_ALLOCATION", "perMille": 2.0, "cap": "100000", "minimum": "9000",
+        "vatRate": "OUTSIDE_SCOPE", "decision": { "body": "ANNUAL_MEETING", "on": "2026-03-20", "paragraph": "§ 9" } });
+    set_own(&app.finance(), rule).await.data();
+    let membership = json!({ "validFrom": "2026-01-01", "basis": "FIXED_PER_YEAR", "amount": "5000", "vatRate": "OUTSIDE_SCOPE",
+            "decision": { "body": "ANNUAL_MEETING", "on": "2025-11-20" } });
+    set_own(&app.finance(), membership).await.data();
+    let document = "query($year: Int!) { members { nodes { name
+        serviceFee(year: $year) { amount exact rounding capped raisedToMinimum rule { validFrom perMille cap minimum vatRate decidedLate decision { body on paragraph } } }
+        membershipFee(year: $year) { amount basis perMille allocation exact rounding capped raisedToMinimum rule { decidedLate } } } } }";
+    app.statements();
+    let answer = app.board().ask(document, json!({ "year": 2026 })).await;
+    let statements = app.statements();
+    assert!(statements.len() <= 7, "{statements:#?}");
+    let nodes = &answer["members"]["nodes"];
+    let rule = json!({ "validFrom": "2026-01-01", "perMille": 2.0, "cap": "100000.00", "minimum": "9000.00", "vatRate": "OUTSIDE_SCOPE",
+        "decidedLate": true, "decision": { "body": "ANNUAL_MEETING", "on": "2026-03-20", "paragraph": "§ 9" } });
+    // 2 ‰ of 4 324 333 kr is 8 648.666 kr, less than the minimum; 2 ‰ of 61 200 000 kr is more than the cap.
+    assert_eq!(
+        (&nodes[0]["name"], &nodes[0]["serviceFee"]),
+        (
+            &json!("Gotland"),
+            &json!({ "amount": "9000.00", "exact": "8648.666", "rounding": "0.004", "capped": false, "raisedToMinimum": true, "rule": rule })
+        )
+    );
+    assert_eq!(
+        nodes[1]["serviceFee"],
+        json!({ "amount": "100000.00", "exact": "122400.00", "rounding": "0.00", "capped": true, "raisedToMinimum": false, "rule": rule })
+    );
+    // The membership fee needs no allocation.
+    for node in nodes.as_array().unwrap() {
+        assert_eq!(
+            node["membershipFee"],
+            json!({ "amount": "5000.00", "basis": "FIXED_PER_YEAR", "perMille": null, "allocation": null, "exact": "5000.00", "rounding": "0.00",
+                "capped": false, "raisedToMinimum": false, "rule": { "decidedLate": false } })
+        );
+    }
+    for year in [2014, 2025] {
+        let answer = app.board().ask(document, json!({ "year": year })).await;
+        assert_eq!(answer["members"]["nodes"][0]["membershipFee"], Value::Null, "{year}");
+    }
+});

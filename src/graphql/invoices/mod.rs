@@ -5,6 +5,7 @@ pub mod changes;
 mod contents;
 mod lists;
 pub mod payments;
+mod rates;
 mod run;
 
 use ::entity::{id::InvoiceId, invoice};
@@ -13,19 +14,21 @@ use async_graphql::{Context, Description, Enum, ID, Object};
 pub use self::{
     contents::{InvoiceLine, Payment, Reminder, VatAmount},
     lists::{InvoiceBy, InvoiceFilter, InvoiceOrder, InvoiceOrderField, InvoiceQuery, invoices_of},
+    rates::{RateMutation, RateQuery, ReferenceRate},
     run::InvoiceRunQuery,
 };
 use super::{
     agreements::{Counterparty, counterparty_of},
     database,
     loaders::{Handle, distinct, grouped},
+    network,
     page::{Column, DIRECT, Noun, and, asked, every},
     scalars::{Date, Given, Money, node_id, take},
     viewer,
 };
 use crate::{
     error::{Faults, Result},
-    invoices::{self, amounts, documents, lines, payments as paid},
+    invoices::{self, amounts, documents, late, lines, payments as paid},
 };
 
 /// Invoice or credit note.
@@ -88,10 +91,7 @@ impl Invoice {
         ctx: &Context<'_>,
         #[graphql(desc = "As of this day; today when left out.")] on: Option<Given<Date>>,
     ) -> Result<InvoiceState> {
-        let mut faults = Faults::default();
-        let on = take(on, "on", &mut faults).map_or_else(|| database(ctx).clock.today(), |day| day.0);
-        faults.finish()?;
-        Ok(amounts::state(&self.0, on).into())
+        Ok(amounts::state(&self.0, as_of(ctx, on)?).into())
     }
 
     /// Who is to pay it, or whom a credit note is for.
@@ -169,6 +169,31 @@ impl Invoice {
     /// What was paid and credited beyond the total, and is to be paid back; nought for a credit note.
     async fn overpaid(&self) -> Money {
         invoices::overpaid(&self.0).into()
+    }
+
+    /// Days after its last day to pay, until it was settled or until `on`; nought when it is not late.
+    async fn days_late(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "As of this day; today when left out.")] on: Option<Given<Date>>,
+    ) -> Result<i64> {
+        Ok(late::days_late(&self.0, as_of(ctx, on)?))
+    }
+
+    /// Late interest (dröjsmålsränta) up to and including `on`, of no VAT: the reference rate and the network's percentage points (8 unless
+    /// set, räntelagen 6 §), simple, on what was unpaid each day after the last day to pay up to and including the day of payment. Null
+    /// when it was never late by then, and when it was on days whose reference rate is not known (see `referenceRates`).
+    async fn interest(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "As of this day; today when left out.")] on: Option<Given<Date>>,
+    ) -> Option<Result<Money>> {
+        let found = async {
+            let (on, points) = (as_of(ctx, on)?, network(ctx).invoicing.interest_points);
+            self.0.load(ctx, "", late::interest_of(database(ctx), self.0.siblings(), on, points)).await
+        };
+        let sum = found.await.map(|found| found.get(&self.0.id).and_then(|late| late.interest.known()));
+        sum.map(|sum| sum.map(Money)).transpose()
     }
 
     /// What has come in on it and what of it was reversed, the first payment first.
@@ -253,6 +278,14 @@ impl Invoice {
     }
 }
 
+/// The day that something is reckoned on.
+fn as_of(ctx: &Context<'_>, on: Option<Given<Date>>) -> Result<chrono::NaiveDate> {
+    let mut faults = Faults::default();
+    let on = take(on, "on", &mut faults).map_or_else(|| database(ctx).clock.today(), |day| day.0);
+    faults.finish()?;
+    Ok(on)
+}
+
 /// The ids of a row and of all that came with it.
 fn ids(row: &Handle<invoice::Model>) -> Vec<InvoiceId> {
     row.siblings().iter().map(|row| row.id).collect()
@@ -283,6 +316,7 @@ impl Noun for Invoice {
             "paid" => &[C::Paid],
             "credited" => &[C::Credited],
             "outstanding" | "overpaid" => &[C::Kind, C::Total, C::Paid, C::Credited],
+            "daysLate" | "interest" => &late::COLUMNS,
             "credits" => &[C::CreditsId],
             "corrects" => &[C::CorrectsId],
             "reason" => &[C::Reason],

@@ -11,7 +11,7 @@ use super::{
     agreements::{Agreement, AgreementFilter, AgreementOrder, agreements_of},
     contacts::{Contact, ContactArea, contact_area_of},
     database,
-    fees::FeeQuote,
+    fees::{FeeQuote, Quotes},
     invoices::{Invoice, InvoiceFilter, InvoiceOrder, invoices_of},
     loaders::{Handle, distinct, grouped},
     page::{self, CONNECTION, Column, Connection, DIRECT, Noun, and, asked, every},
@@ -21,7 +21,8 @@ use super::{
 use crate::{
     agreements,
     error::{Faults, LINE, Result},
-    fees, invoices,
+    fees,
+    invoices::{self, balances},
     members::{self, admission::NewBilling, allocations, contacts},
 };
 
@@ -212,11 +213,27 @@ impl Member {
 
     /// The service fee (serviceavgift) of a year under the rule in force, and how it came about; null when there is no rule or no allocation for that year.
     async fn service_fee(&self, ctx: &Context<'_>, #[graphql(desc = "Calendar year")] year: i32) -> Option<Result<FeeQuote>> {
-        let quotes = self.0.load(ctx, "", fees::service_fees(database(ctx), viewer(ctx), &ids(&self.0), year)).await;
-        match quotes {
-            Ok(quotes) => quotes.get(&self.0.id).cloned().map(|quote| Ok(FeeQuote(quote))),
-            Err(error) => Some(Err(error)),
-        }
+        let quotes = self.0.load(ctx, "", async {
+            let quotes = fees::service_fees(database(ctx), viewer(ctx), &ids(&self.0), year).await?;
+            Ok(Quotes::from(quotes))
+        });
+        quotes.await.map(|quotes| quotes.of(self.0.id)).transpose()
+    }
+
+    /// What it owes and has paid too much, as of now, over all its invoices; null when you may not see them.
+    async fn balance(&self, ctx: &Context<'_>) -> Option<Result<Balance>> {
+        let found = self.0.load(ctx, "", balances::of_members(database(ctx), viewer(ctx), &ids(&self.0))).await;
+        found.map(|found| found.get(&self.0.id).copied().map(Balance)).transpose()
+    }
+
+    /// The membership fee (medlemsavgift) of a year under the rule in force, the same for all and whole whenever in the year a member
+    /// joined or left; null when there is no rule, or it is a member on no day of the year.
+    async fn membership_fee(&self, ctx: &Context<'_>, #[graphql(desc = "Calendar year")] year: i32) -> Option<Result<FeeQuote>> {
+        let quotes = self.0.load(ctx, "", async {
+            let quotes = fees::membership_fees(database(ctx), self.0.siblings(), year).await?;
+            Ok(Quotes::from(quotes))
+        });
+        quotes.await.map(|quotes| quotes.of(self.0.id)).transpose()
     }
 }
 
@@ -242,7 +259,7 @@ impl Noun for Member {
             "joinedOn" => &[C::JoinedOn],
             "leftOn" => &[C::LeftOn],
             "leavingReason" => &[C::LeavingReason],
-            "status" => &[C::JoinedOn, C::LeftOn],
+            "status" | "membershipFee" => &[C::JoinedOn, C::LeftOn],
             "successor" => &[C::SuccessorId],
             _ => &[],
         }
@@ -290,6 +307,28 @@ impl Allocation {
     /// Where the figure is from; null when nobody said.
     async fn source(&self) -> Option<&str> {
         self.0.source.as_deref()
+    }
+}
+
+/// What a member owes, with VAT.
+#[derive(Clone, Copy, Description)]
+pub struct Balance(balances::Balance);
+
+#[Object(use_type_description)]
+impl Balance {
+    /// What is still to be paid of its invoices.
+    async fn outstanding(&self) -> Money {
+        self.0.outstanding.into()
+    }
+
+    /// What of that is past its last day to pay.
+    async fn overdue(&self) -> Money {
+        self.0.overdue.into()
+    }
+
+    /// What was paid and credited beyond the totals of some invoices, and is to be paid back; it is not deducted from what is outstanding of others.
+    async fn overpaid(&self) -> Money {
+        self.0.overpaid.into()
     }
 }
 

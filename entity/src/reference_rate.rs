@@ -1,0 +1,30 @@
+//! A reference rate (referensränta) of a half-year that the register was told.
+
+use chrono::NaiveDate;
+use sea_orm::entity::prelude::*;
+use serde::Serialize;
+
+use crate::{id::ReferenceRateId, sparse::sparse};
+
+/// A reference rate (referensränta) of a half-year that the register was told; those that the program comes with have no row.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
+#[sea_orm(table_name = "reference_rate")]
+pub struct Model {
+    /// Identifier, made of the half-year.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: ReferenceRateId,
+    /// First day of the half-year: 1 January or 1 July.
+    pub valid_from: NaiveDate,
+    /// Hundredths of a per cent.
+    pub hundredths: i64,
+    /// Where it is published.
+    pub source: String,
+}
+
+/// No relations are declared: rules join by what the caller asked for.
+#[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+sparse!(id: Id, valid_from: ValidFrom, hundredths: Hundredths, source: Source);

@@ -1,0 +1,303 @@
+//! `samregister scenario`: what every member would pay under other service fees.
+
+use std::collections::HashMap;
+
+use clap::{Args, ValueEnum};
+use entity::{
+    id::MemberId,
+    money::{Money, PerMille},
+};
+use serde::Serialize;
+
+use super::{Failure, Outcome, Result, count, json, open, put, settings, table, token};
+use crate::{
+    auth::viewer::Viewer,
+    documents::{Cell, Column, Grid, Kind, sheet},
+    error::{Error, Faults},
+    fees::scenario::{self, Ask, Scenario},
+    members, swedish,
+};
+
+/// Show what every member would pay under other service fees
+///
+/// A rate of the allocation of all parties, with or without a cap and a minimum, beside what the rule in force makes of it; nothing is
+/// changed. Several rates, and several caps, make a scenario of each rate with each cap, side by side in the table. Members whose
+/// allocation of the year is not known are listed, and are in no sum.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  samregister scenario --year 2026 --per-mille 3
+  Two rates, each without a cap and with one:
+    samregister scenario --year 2026 --per-mille 2 4 --cap none 100000
+  As if two members had left:
+    samregister scenario --year 2026 --per-mille 2.5 --minimum 5000 \\
+      --without 222000-1834 222000-2568 --format csv")]
+pub struct Options {
+    /// Calendar year
+    #[arg(long, value_parser = clap::value_parser!(i32).range(1900..=2999))]
+    year: i32,
+    /// Rate in per mille; several make several scenarios
+    #[arg(long, value_name = "X", required = true, num_args = 1.., value_delimiter = ',')]
+    per_mille: Vec<PerMille>,
+    /// Nobody pays more than this, in kronor, or none; several make several scenarios
+    #[arg(long, value_name = "KR", num_args = 1.., value_delimiter = ',', value_parser = cap)]
+    cap: Vec<Cap>,
+    /// Nobody pays less than this, in kronor
+    #[arg(long, value_name = "KR", value_parser = kronor)]
+    minimum: Option<Money>,
+    /// As if these members had left: organisation numbers, ids or import keys
+    #[arg(long, value_name = "ORGNR", num_args = 1.., value_delimiter = ',')]
+    without: Vec<String>,
+    /// How to write it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For the eye, the scenarios side by side
+    Table,
+    /// One document for programs
+    Json,
+    /// For programs and spreadsheets (RFC 4180), the scenarios one after the other
+    Csv,
+}
+
+/// A cap, or that there is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Cap(Option<Money>);
+
+fn cap(text: &str) -> std::result::Result<Cap, String> {
+    if text == "none" { Ok(Cap(None)) } else { kronor(text).map(|sum| Cap(Some(sum))) }
+}
+
+fn kronor(text: &str) -> std::result::Result<Money, String> {
+    text.parse().map_err(|reason: entity::money::NotMoney| reason.to_string())
+}
+
+/// The titles of the scenarios' columns; a table of more would not be read.
+const TITLES: [&str; 6] = ["Scenario 1", "Scenario 2", "Scenario 3", "Scenario 4", "Scenario 5", "Scenario 6"];
+
+impl Options {
+    /// Each rate with each cap.
+    fn asks(&self, without: &[MemberId]) -> Result<Vec<Ask>> {
+        let caps = if self.cap.is_empty() { &[Cap(None)][..] } else { &self.cap };
+        let each = |per_mille: PerMille, cap: Cap| Ask {
+            year: self.year,
+            per_mille,
+            cap: cap.0,
+            minimum: self.minimum,
+            without: without.to_vec(),
+        };
+        let asks: Vec<Ask> = self.per_mille.iter().flat_map(|rate| caps.iter().map(move |cap| each(*rate, *cap))).collect();
+        if asks.len() > TITLES.len() {
+            return Err(Failure::usage(format!("--per-mille and --cap make {} scenarios; at most {}", asks.len(), TITLES.len())));
+        }
+        Ok(asks)
+    }
+}
+
+/// Compares service fees.
+///
+/// # Errors
+/// When options don't go together, a member is not known or the register can't be opened.
+pub async fn run(options: Options) -> Result {
+    options.asks(&[])?;
+    let settings = settings()?;
+    let db = open(&settings).await?;
+    let viewer = Viewer::operator("scenario");
+    let every = members::all(&db, &viewer, &members::Filter::default(), &token::COLUMNS).await?;
+    let without: Vec<MemberId> = options.without.iter().map(|name| token::find(&every, name, "--without")).collect::<Result<_>>()?;
+    let names: HashMap<MemberId, String> = every.into_iter().map(|member| (member.id, member.name)).collect();
+    let asks = options.asks(&without)?;
+    let mut found = Vec::new();
+    for ask in asks {
+        let scenario = scenario::scenario(&db, &viewer, &ask, Faults::default()).await.map_err(refused)?;
+        found.push((ask, scenario));
+    }
+    db.close().await?;
+    put(match options.format {
+        Format::Table => for_eyes(&found, &names).into_bytes(),
+        Format::Json => for_programs(&found, &names)?.into_bytes(),
+        Format::Csv => sheet::csv(&one_after_the_other(&found, &names))?,
+    })?;
+    Ok(Outcome::Done)
+}
+
+/// Names the options where the API's fields are named.
+fn refused(error: Error) -> Failure {
+    match error {
+        Error::Invalid(faults) => {
+            let option = |path: &str| path.trim_start_matches("input.").split('.').next().unwrap_or_default().to_owned();
+            let lines = faults.iter().map(|fault| format!("--{} {}", option(&fault.path), fault.message));
+            Failure { lines: lines.collect(), code: 2 }
+        }
+        other => other.into(),
+    }
+}
+
+type Found = (Ask, Scenario);
+type Names = HashMap<MemberId, String>;
+
+fn name(names: &Names, member: MemberId) -> String {
+    names.get(&member).cloned().unwrap_or_default()
+}
+
+/// A rule in words: `4 ‰, at most 100 000,00`.
+fn in_words(ask: &Ask) -> String {
+    let cap = ask.cap.map(|cap| format!(", at most {}", swedish::kronor(cap))).unwrap_or_default();
+    let minimum = ask.minimum.map(|minimum| format!(", at least {}", swedish::kronor(minimum))).unwrap_or_default();
+    format!("{} ‰{cap}{minimum}", ask.per_mille)
+}
+
+fn for_eyes(found: &[Found], names: &Names) -> String {
+    // Allocations and members are the same in all.
+    let Some((ask, first)) = found.first() else { return String::new() };
+    let mut lines = String::new();
+    if first.rows.is_empty() {
+        lines += &format!("no member of {} has a known allocation\n", ask.year);
+    } else {
+        let mut columns = vec![
+            Column::new("member_name", "Member", Kind::Text),
+            Column::new("allocation", "Allocation", Kind::Money),
+            Column::new("current", "Current", Kind::Money),
+        ];
+        for title in &TITLES[..found.len()] {
+            columns.extend([Column::new("proposed", title, Kind::Money), Column::new("change", "Change", Kind::Money)]);
+        }
+        let rows = first.rows.iter().enumerate().map(|(place, row)| {
+            let mut cells = vec![Cell::Text(name(names, row.member)), Cell::Money(row.allocation), Cell::Money(row.current)];
+            for row in found.iter().filter_map(|(_, scenario)| scenario.rows.get(place)) {
+                cells.extend([Cell::Money(row.proposed), Cell::Money(row.proposed - row.current)]);
+            }
+            cells
+        });
+        let mut total = vec![Cell::Text("Total".into()), Cell::Empty, Cell::Money(first.current_total)];
+        for (_, scenario) in found {
+            total.extend([Cell::Money(scenario.total), Cell::Money(scenario.total - scenario.current_total)]);
+        }
+        lines += &table(&Grid { columns, rows: rows.collect(), total: Some(total) });
+        lines += "\n";
+    }
+    for (title, (ask, scenario)) in TITLES.iter().zip(found) {
+        lines += &format!("{title}: {}", in_words(ask));
+        if ask.cap.is_some() {
+            let members = count(scenario.capped_members, "member");
+            lines += &format!("; the cap is for {members} and takes {}", swedish::kronor(scenario.lost_to_cap));
+        }
+        lines += "\n";
+    }
+    if !ask.without.is_empty() {
+        let gone: Vec<_> = ask.without.iter().map(|member| name(names, *member)).collect();
+        lines += &format!("Without {}, who pay {} under the rule in force\n", gone.join(", "), swedish::kronor(first.without_total));
+    }
+    if !first.missing.is_empty() {
+        let missing: Vec<_> = first.missing.iter().map(|member| name(names, *member)).collect();
+        let number = count(missing.len(), "member");
+        lines += &format!("{number} without a known allocation for {}, in no sum: {}\n", ask.year, missing.join(", "));
+    }
+    lines
+}
+
+/// A row for each member of each scenario; those without an allocation have no sums.
+fn one_after_the_other(found: &[Found], names: &Names) -> Grid {
+    let columns = vec![
+        Column::new("per_mille", "Per mille", Kind::Text),
+        Column::new("cap", "Cap", Kind::Money),
+        Column::new("minimum", "Minimum", Kind::Money),
+        Column::new("member", "Member", Kind::Text),
+        Column::new("member_name", "Member's name", Kind::Text),
+        Column::new("allocation", "Allocation", Kind::Money),
+        Column::new("current", "Current", Kind::Money),
+        Column::new("proposed", "Proposed", Kind::Money),
+        Column::new("change", "Change", Kind::Money),
+        Column::new("capped", "Capped", Kind::Text),
+    ];
+    let money = |sum: Option<Money>| sum.map_or(Cell::Empty, Cell::Money);
+    let mut rows = Vec::new();
+    for (ask, scenario) in found {
+        let of = |member: MemberId, rest: [Cell; 5]| {
+            let mut cells = vec![Cell::Text(ask.per_mille.to_string()), money(ask.cap), money(ask.minimum)];
+            cells.extend([Cell::Text(api_id(member)), Cell::Text(name(names, member))]);
+            cells.extend(rest);
+            cells
+        };
+        rows.extend(scenario.rows.iter().map(|row| {
+            let change = row.proposed - row.current;
+            let sums = [row.allocation, row.current, row.proposed, change].map(Cell::Money);
+            let [allocation, current, proposed, change] = sums;
+            of(row.member, [allocation, current, proposed, change, Cell::Text(row.capped.to_string())])
+        }));
+        rows.extend(scenario.missing.iter().map(|member| of(*member, [const { Cell::Empty }; 5])));
+    }
+    Grid { columns, rows, total: None }
+}
+
+fn api_id(member: MemberId) -> String {
+    format!("member_{}", member.0.simple())
+}
+
+/// What programs read; the words are those of the API.
+#[derive(Serialize)]
+struct Document {
+    year: i32,
+    scenarios: Vec<Entry>,
+}
+
+#[derive(Serialize)]
+struct Entry {
+    per_mille: String,
+    cap: Option<Cell>,
+    minimum: Option<Cell>,
+    rows: Vec<Line>,
+    total: Cell,
+    current_total: Cell,
+    without_total: Cell,
+    capped_members: usize,
+    lost_to_cap: Cell,
+    missing: Vec<Member>,
+}
+
+#[derive(Serialize)]
+struct Line {
+    member: Member,
+    allocation: Cell,
+    current: Cell,
+    proposed: Cell,
+    change: Cell,
+    capped: bool,
+}
+
+#[derive(Serialize)]
+struct Member {
+    id: String,
+    name: String,
+}
+
+fn for_programs(found: &[Found], names: &Names) -> Result<String> {
+    let member = |member: MemberId| Member { id: api_id(member), name: name(names, member) };
+    let entry = |(ask, scenario): &Found| Entry {
+        per_mille: ask.per_mille.to_string(),
+        cap: ask.cap.map(Cell::Money),
+        minimum: ask.minimum.map(Cell::Money),
+        rows: scenario
+            .rows
+            .iter()
+            .map(|row| Line {
+                member: member(row.member),
+                allocation: Cell::Money(row.allocation),
+                current: Cell::Money(row.current),
+                proposed: Cell::Money(row.proposed),
+                change: Cell::Money(row.proposed - row.current),
+                capped: row.capped,
+            })
+            .collect(),
+        total: Cell::Money(scenario.total),
+        current_total: Cell::Money(scenario.current_total),
+        without_total: Cell::Money(scenario.without_total),
+        capped_members: scenario.capped_members,
+        lost_to_cap: Cell::Money(scenario.lost_to_cap),
+        missing: scenario.missing.iter().copied().map(member).collect(),
+    };
+    json(&Document { year: found.first().map_or(0, |(ask, _)| ask.year), scenarios: found.iter().map(entry).collect() })
+}

@@ -1,0 +1,163 @@
+//! Service-fee scenarios as the API tells of them.
+
+use ::entity::id::MemberId;
+use async_graphql::{Context, Description, ID, InputObject, Object};
+
+use super::{
+    database,
+    loaders::{Handle, take_rows},
+    members::{Member, member_of},
+    scalars::{Given, Money, row_id, take},
+    viewer,
+};
+use crate::{
+    error::{Error, Faults, Result},
+    fees::{
+        scenario::{self, Ask, Row, Scenario},
+        schedules,
+    },
+};
+
+/// Another service-fee rule than the one in force.
+#[derive(InputObject)]
+pub struct ServiceFeeScenarioInput {
+    /// Calendar year: of its allocations, and for those that are members on some day of it.
+    year: i32,
+    /// The rate, 0 to 1000 with at most three decimals.
+    per_mille: f64,
+    /// Nobody pays more than this (maxtak); leave out: no cap.
+    cap: Option<Given<Money>>,
+    /// Nobody pays less than this; leave out: no minimum.
+    minimum: Option<Given<Money>>,
+    /// As if these members had left: they are in no row and no total but `withoutTotal`.
+    without: Option<Vec<ID>>,
+}
+
+impl ServiceFeeScenarioInput {
+    fn check(self, faults: &mut Faults) -> Ask {
+        let money = |given, path: &str, faults: &mut Faults| take(given, path, faults).map(|sum: Money| sum.0);
+        let id = |(place, id): (usize, ID), faults: &mut Faults| row_id(&id, "member", &format!("input.without.{place}"), faults);
+        Ask {
+            year: self.year,
+            per_mille: faults.take("input.perMille", schedules::rate(self.per_mille)),
+            cap: money(self.cap, "input.cap", faults),
+            minimum: money(self.minimum, "input.minimum", faults),
+            without: self.without.unwrap_or_default().into_iter().enumerate().map(|each| id(each, faults)).collect(),
+        }
+    }
+}
+
+/// What every member would pay under other service-fee rules. Members without an allocation for the year are in `missing`, never silently zero.
+#[derive(Description)]
+pub struct ServiceFeeScenario {
+    found: Scenario,
+    rows: Vec<Handle<Row>>,
+    missing: Vec<Handle<MemberId>>,
+}
+
+#[Object(use_type_description)]
+impl ServiceFeeScenario {
+    /// A row for each member whose allocation (tilldelning) of the year is known, in order of name.
+    async fn rows(&self) -> Vec<ServiceFeeScenarioRow> {
+        self.rows.iter().cloned().map(ServiceFeeScenarioRow).collect()
+    }
+
+    /// What the rows would pay, net of VAT.
+    async fn total(&self) -> Money {
+        self.found.total.into()
+    }
+
+    /// What the rows pay under the rule in force, net of VAT; nought when there is none.
+    async fn current_total(&self) -> Money {
+        self.found.current_total.into()
+    }
+
+    /// What the members in `without` pay under the rule in force: what is lost with them before the new rule.
+    async fn without_total(&self) -> Money {
+        self.found.without_total.into()
+    }
+
+    /// How many pay the cap (maxtak) instead of more.
+    async fn capped_members(&self) -> usize {
+        self.found.capped_members
+    }
+
+    /// What the cap takes off in all.
+    async fn lost_to_cap(&self) -> Money {
+        self.found.lost_to_cap.into()
+    }
+
+    /// Members whose allocation of all parties is not known for the year, in order of name; they are in no sum.
+    async fn missing(&self, ctx: &Context<'_>) -> Result<Vec<Member>> {
+        let mut members = Vec::new();
+        for row in &self.missing {
+            members.extend(member_of(ctx, row, |id| Some(*id)).await?);
+        }
+        Ok(members)
+    }
+}
+
+/// What one member would pay.
+#[derive(Description)]
+pub struct ServiceFeeScenarioRow(Handle<Row>);
+
+#[Object(use_type_description)]
+impl ServiceFeeScenarioRow {
+    /// Who.
+    async fn member(&self, ctx: &Context<'_>) -> Result<Member> {
+        member_of(ctx, &self.0, |row| Some(row.member)).await?.ok_or_else(|| Error::NotFound("there is no such member".into()))
+    }
+
+    /// Its allocation of all parties in the year, which the rate is of.
+    async fn allocation(&self) -> Money {
+        self.0.allocation.into()
+    }
+
+    /// What it pays under the rule in force; nought when there is none.
+    async fn current(&self) -> Money {
+        self.0.current.into()
+    }
+
+    /// What it would pay.
+    async fn proposed(&self) -> Money {
+        self.0.proposed.into()
+    }
+
+    /// How much more that is; below nought when it would pay less.
+    async fn change(&self) -> Money {
+        (self.0.proposed - self.0.current).into()
+    }
+
+    /// Whether the cap makes it less.
+    async fn capped(&self) -> bool {
+        self.0.capped
+    }
+
+    /// What the cap takes off.
+    async fn lost_to_cap(&self) -> Money {
+        self.0.lost.into()
+    }
+}
+
+/// Questions about fees that nobody has decided.
+#[derive(Default)]
+pub struct ScenarioQuery;
+
+#[Object]
+impl ScenarioQuery {
+    /// What every member would pay under other service-fee rules; changes nothing. Tells of the members whose affairs you may see: a
+    /// MEMBER of itself, an ACTIVITY_LEAD of none.
+    async fn service_fee_scenario(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The other rules.")] input: ServiceFeeScenarioInput,
+    ) -> Result<ServiceFeeScenario> {
+        let mut faults = Faults::default();
+        let ask = input.check(&mut faults);
+        let mut found = scenario::scenario(database(ctx), viewer(ctx), &ask, faults).await?;
+        take_rows(ctx, found.rows.len() + found.missing.len())?;
+        let rows = Handle::each(std::mem::take(&mut found.rows));
+        let missing = Handle::each(std::mem::take(&mut found.missing));
+        Ok(ServiceFeeScenario { found, rows, missing })
+    }
+}

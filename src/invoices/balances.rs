@@ -1,0 +1,76 @@
+//! What each member owes and has paid too much, over all its invoices.
+
+use std::collections::HashMap;
+
+use ::entity::{
+    id::MemberId,
+    invoice::{Column, Entity},
+    kind::InvoiceKind,
+    money::Money,
+};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, ExprTrait,
+    sea_query::{Expr, Func, Query, SimpleExpr},
+};
+
+use super::visible;
+use crate::{
+    auth::viewer::{Realm, Viewer},
+    database::{Database, among},
+    error::Result,
+};
+
+/// What a member owes, öre.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Balance {
+    /// What is still to be paid of its issued invoices.
+    pub outstanding: Money,
+    /// What of that is past its last day to pay.
+    pub overdue: Money,
+    /// What was paid and credited beyond the totals of some, and is to be paid back; not deducted from the others.
+    pub overpaid: Money,
+}
+
+fn column(column: Column) -> SimpleExpr {
+    Expr::col((Entity, column))
+}
+
+/// The balance, as of now, of each of these members whose invoices the viewer sees, by one statement.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn of_members(db: &Database, viewer: &Viewer, members: &[MemberId]) -> Result<HashMap<MemberId, Balance>> {
+    let sight = viewer.sees(Realm::Invoices);
+    let seen = members.iter().copied().filter(|member| sight.all || sight.member == Some(*member));
+    let mut balances: HashMap<MemberId, Balance> = seen.map(|member| (member, Balance::default())).collect();
+    if balances.is_empty() {
+        return Ok(balances);
+    }
+    let left = || column(Column::Total).sub(column(Column::Paid)).sub(column(Column::Credited));
+    let sum = |condition: SimpleExpr, amount: SimpleExpr| {
+        let amount = Expr::case(condition, amount).finally(Expr::cust("0"));
+        // PostgreSQL sums big integers to a decimal.
+        Expr::from(Func::coalesce([Func::sum(amount).into(), Expr::cust("0")])).cast_as("bigint")
+    };
+    let (owes, is_due) = (|| left().gt(0), column(Column::DueOn).lt(db.clock.today()));
+    let select = Query::select()
+        .expr(column(Column::MemberId))
+        .expr(sum(owes(), left()))
+        .expr(sum(owes().and(is_due), left()))
+        .expr(sum(left().lt(0), Expr::cust("0").sub(left())))
+        .from(Entity)
+        .cond_where(visible(viewer))
+        .and_where(Column::Kind.eq(InvoiceKind::Invoice))
+        .and_where(column(Column::IssuedOn).is_not_null())
+        // In the words of the index that holds these few.
+        .and_where(Expr::cust("\"invoice\".\"paid\" + \"invoice\".\"credited\" <> \"invoice\".\"total\""))
+        .and_where(among(db.backend(), column(Column::MemberId), members.iter().copied()))
+        .add_group_by([column(Column::MemberId)])
+        .take();
+    for row in db.read().query_all(&select).await? {
+        let balance =
+            Balance { outstanding: row.try_get_by_index(1)?, overdue: row.try_get_by_index(2)?, overpaid: row.try_get_by_index(3)? };
+        balances.insert(row.try_get_by_index(0)?, balance);
+    }
+    Ok(balances)
+}

@@ -1,0 +1,174 @@
+//! Invoices that are not paid in time: for how many days, what is unpaid and what that costs, as of any day.
+
+use std::{
+    cmp::{max, min},
+    collections::HashMap,
+};
+
+use ::entity::{
+    id::{InvoiceId, MemberId, OrganisationId},
+    invoice::{Column, Entity, Model},
+    kind::InvoiceKind,
+    member,
+    money::Money,
+    organisation, payment,
+};
+use chrono::NaiveDate;
+use sea_orm::{
+    ConnectionTrait, ExprTrait, Order,
+    sea_query::{Expr, Query, SimpleExpr, UnionType},
+};
+
+use super::{
+    Filter,
+    amounts::State,
+    interest::{Interest, interest, unpaid},
+    matching, reference_rates,
+};
+use crate::{
+    auth::viewer::Viewer,
+    database::{Database, among, rows},
+    error::Result,
+    members, organisations,
+};
+
+fn column(column: Column) -> SimpleExpr {
+    Expr::col((Entity, column))
+}
+
+/// The columns of an invoice that [`days_late`] and [`interest_of`] need.
+pub const COLUMNS: [Column; 6] = [Column::Id, Column::Kind, Column::IssuedOn, Column::DueOn, Column::Total, Column::SettledOn];
+
+/// Days after its last day to pay until it was settled, or until `on`; nought when it is not late, and for a draft or a credit note.
+#[must_use]
+pub fn days_late(row: &Model, on: NaiveDate) -> i64 {
+    let Some(due_on) = row.due_on.filter(|_| row.kind == InvoiceKind::Invoice) else { return 0 };
+    let until = row.settled_on.map_or(on, |settled_on| min(settled_on, on));
+    max(0, (until - due_on).num_days())
+}
+
+/// What came in on an invoice, or was taken off it: days and öre.
+#[derive(Default)]
+struct Entries {
+    payments: Vec<(NaiveDate, Money)>,
+    credits: Vec<(NaiveDate, Money)>,
+}
+
+/// The payments and issued credit notes of each of these invoices, by one statement.
+async fn entries_of(db: &Database, invoices: &[InvoiceId]) -> Result<HashMap<InvoiceId, Entries>> {
+    let payment = |column: payment::Column| Expr::col((payment::Entity, column));
+    let credits = Query::select()
+        .exprs([column(Column::CreditsId), column(Column::IssuedOn), column(Column::Total), Expr::cust("1")])
+        .from(Entity)
+        .and_where(among(db.backend(), column(Column::CreditsId), invoices.iter().copied()))
+        .and_where(column(Column::IssuedOn).is_not_null())
+        .take();
+    let both = Query::select()
+        .exprs([
+            payment(payment::Column::InvoiceId),
+            payment(payment::Column::ReceivedOn),
+            payment(payment::Column::Amount),
+            Expr::cust("0"),
+        ])
+        .from(payment::Entity)
+        .and_where(among(db.backend(), payment(payment::Column::InvoiceId), invoices.iter().copied()))
+        .union(UnionType::All, credits)
+        .take();
+    let mut entries: HashMap<InvoiceId, Entries> = HashMap::new();
+    for row in db.read().query_all(&both).await? {
+        let own = entries.entry(row.try_get_by_index(0)?).or_default();
+        let entry = (row.try_get_by_index(1)?, row.try_get_by_index(2)?);
+        if row.try_get_by_index::<i32>(3)? == 1 { own.credits.push(entry) } else { own.payments.push(entry) }
+    }
+    Ok(entries)
+}
+
+/// An invoice's figures as of a day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lateness {
+    /// What is unpaid at the end of the day, öre.
+    pub unpaid: Money,
+    /// Interest up to and including the day.
+    pub interest: Interest,
+}
+
+/// The figures of those of these invoices, whose rows must have [`COLUMNS`] and which the viewer must be known to see, that are late on
+/// `on`, or were settled late before it. Two statements, whatever their number; none when none is late.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn interest_of(db: &Database, invoices: &[Model], on: NaiveDate, points: u16) -> Result<HashMap<InvoiceId, Lateness>> {
+    let late: Vec<&Model> = invoices.iter().filter(|row| days_late(row, on) > 0).collect();
+    if late.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rates = reference_rates::all(db.read()).await?.into_iter().collect();
+    let ids: Vec<InvoiceId> = late.iter().map(|row| row.id).collect();
+    let mut entries = entries_of(db, &ids).await?;
+    let figures = |row: &Model| {
+        let Entries { payments, credits } = entries.remove(&row.id).unwrap_or_default();
+        let by_then = |entries: &[(NaiveDate, Money)]| entries.iter().filter(|(day, _)| *day <= on).map(|(_, sum)| *sum).sum::<Money>();
+        let left = row.total - by_then(&payments) - by_then(&credits);
+        let spans = unpaid(row.total, row.due_on.unwrap_or(on), on, &payments, &credits);
+        (row.id, Lateness { unpaid: max(Money::ZERO, left), interest: interest(&spans, &rates, points) })
+    };
+    Ok(late.into_iter().map(figures).collect())
+}
+
+/// An overdue invoice, for those who ask its buyer to pay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Late {
+    /// Which.
+    pub id: InvoiceId,
+    /// Its number.
+    pub number: String,
+    /// Who is to pay.
+    pub buyer: String,
+    /// Day of issue.
+    pub issued_on: NaiveDate,
+    /// Last day to pay.
+    pub due_on: NaiveDate,
+    /// Days since then.
+    pub days: i64,
+    /// What it is over, öre.
+    pub total: Money,
+    /// What is unpaid and what that costs.
+    pub figures: Lateness,
+}
+
+/// The invoices that are overdue on a day, as payments and credit notes were then, the longest overdue first.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn overdue(db: &Database, viewer: &Viewer, on: NaiveDate, points: u16) -> Result<Vec<Late>> {
+    let filter = Filter { states: vec![State::Overdue], as_of: Some(on), kind: Some(InvoiceKind::Invoice), ..Filter::default() };
+    let columns: Vec<Column> = COLUMNS.into_iter().chain([Column::Number, Column::MemberId, Column::OrganisationId]).collect();
+    let mut select = matching(db, viewer, &filter);
+    select
+        .columns(columns.iter().map(|column| (Entity, *column)))
+        .order_by_expr(column(Column::DueOn), Order::Asc)
+        .order_by_expr(column(Column::NumberKey), Order::Asc);
+    let found: Vec<Model> = rows(db.read(), &select, &columns).await?;
+    let figures = interest_of(db, &found, on, points).await?;
+    let members: Vec<MemberId> = found.iter().filter_map(|row| row.member_id).collect();
+    let members = members::by_ids(db, viewer, &members, &[member::Column::Id, member::Column::Name]).await?;
+    let members: HashMap<_, _> = members.into_iter().map(|row| (row.id, row.name)).collect();
+    let others: Vec<OrganisationId> = found.iter().filter_map(|row| row.organisation_id).collect();
+    let others = organisations::by_ids(db, viewer, &others, &[organisation::Column::Id, organisation::Column::Name]).await?;
+    let others: HashMap<_, _> = others.into_iter().map(|row| (row.id, row.name)).collect();
+    let late = found.into_iter().filter_map(|row| {
+        let member = row.member_id.and_then(|id| members.get(&id));
+        let buyer = member.or_else(|| row.organisation_id.and_then(|id| others.get(&id)));
+        Some(Late {
+            id: row.id,
+            days: days_late(&row, on),
+            buyer: buyer.cloned().unwrap_or_default(),
+            issued_on: row.issued_on?,
+            due_on: row.due_on?,
+            total: row.total,
+            figures: *figures.get(&row.id)?,
+            number: row.number?,
+        })
+    });
+    Ok(late.collect())
+}

@@ -1,0 +1,176 @@
+//! Reference rates (referensränta, räntelagen 9 §), which late interest is reckoned on: those that the program comes with, and those that
+//! the register was told since.
+
+use std::{collections::BTreeMap, sync::LazyLock};
+
+use ::entity::{
+    id::ReferenceRateId,
+    kind::SubjectKind,
+    money::Money,
+    reference_rate::{Column, Entity, Model},
+};
+use chrono::{Datelike, NaiveDate};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+use uuid::Uuid;
+
+use crate::{
+    audit,
+    auth::viewer::{Deed, Viewer},
+    database::Database,
+    error::{Faults, LINE, Result},
+};
+
+/// The rates that were published when the program was made: first day of the half-year, per cent, where it is published.
+const PUBLISHED: &str = include_str!("../../assets/reference-rates.csv");
+
+static COMES_WITH_THE_PROGRAM: LazyLock<Vec<Model>> = LazyLock::new(|| PUBLISHED.lines().skip(1).filter_map(read).collect());
+
+fn read(line: &str) -> Option<Model> {
+    let mut cells = line.splitn(3, ',');
+    let valid_from = cells.next()?.parse().ok()?;
+    // Per cent with two decimals, as kronor are written.
+    let Money(hundredths) = cells.next()?.parse().ok()?;
+    Some(Model { id: id_of(valid_from), valid_from, hundredths, source: cells.next()?.to_owned() })
+}
+
+/// The identifier of a half-year's rate, the same for whoever says what it is.
+fn id_of(valid_from: NaiveDate) -> ReferenceRateId {
+    let number = u128::from(valid_from.year().unsigned_abs()) * 10_000 + u128::from(valid_from.month() * 100 + valid_from.day());
+    ReferenceRateId(Uuid::from_u128(number))
+}
+
+/// The first day of a day's half-year.
+#[must_use]
+pub fn half_year(day: NaiveDate) -> NaiveDate {
+    let month = if day.month() < 7 { 1 } else { 7 };
+    NaiveDate::from_ymd_opt(day.year(), month, 1).unwrap_or(day)
+}
+
+/// The last day of the half-year that begins on this day.
+#[must_use]
+pub fn last_day(half_year: NaiveDate) -> NaiveDate {
+    let (month, day) = if half_year.month() < 7 { (6, 30) } else { (12, 31) };
+    NaiveDate::from_ymd_opt(half_year.year(), month, day).unwrap_or(half_year)
+}
+
+/// The known rates, hundredths of a per cent by the first day of their half-year.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rates(BTreeMap<NaiveDate, i64>);
+
+impl Rates {
+    /// The rate of the half-year that begins on this day; null: not known, and never guessed from another's.
+    #[must_use]
+    pub fn of(&self, half_year: NaiveDate) -> Option<i64> {
+        self.0.get(&half_year).copied()
+    }
+}
+
+impl FromIterator<Model> for Rates {
+    fn from_iter<I: IntoIterator<Item = Model>>(rates: I) -> Self {
+        Self(rates.into_iter().map(|rate| (rate.valid_from, rate.hundredths)).collect())
+    }
+}
+
+/// Every known rate, the latest first: what the register was told stands before what the program comes with. Public.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn all(db: &impl ConnectionTrait) -> Result<Vec<Model>> {
+    let told = Entity::find().all(db).await?;
+    let both = COMES_WITH_THE_PROGRAM.iter().cloned().chain(told).map(|rate| (rate.valid_from, rate));
+    Ok(both.collect::<BTreeMap<_, _>>().into_values().rev().collect())
+}
+
+/// A rate in hundredths of a per cent from somebody's number of per cent.
+///
+/// # Errors
+/// What is wrong with it, in words.
+#[expect(clippy::cast_possible_truncation, reason = "checked to be at most 10000 first")]
+pub fn hundredths(percent: f64) -> Result<i64, &'static str> {
+    let whole = (percent * 100.0).round();
+    let is_it = (-10_000.0..=10_000.0).contains(&whole) && (percent * 100.0 - whole).abs() < 1e-6;
+    if is_it { Ok(whole as i64) } else { Err("must be -100 to 100 with at most two decimals") }
+}
+
+/// The number of per cent of hundredths, for the API.
+#[must_use]
+#[expect(clippy::cast_precision_loss, reason = "rates are at most 10000 hundredths")]
+pub fn percent(hundredths: i64) -> f64 {
+    hundredths as f64 / 100.0
+}
+
+/// Says what the rate of a half-year is, in the place of what was known. `faults` are those that reading the input has found already.
+///
+/// # Errors
+/// FORBIDDEN unless the viewer keeps the accounts, INVALID naming every bad field.
+pub async fn set(
+    db: &Database,
+    viewer: &Viewer,
+    valid_from: NaiveDate,
+    hundredths: i64,
+    source: &str,
+    mut faults: Faults,
+) -> Result<Model> {
+    viewer.require(Deed::KeepAccounts)?;
+    faults.expect(half_year(valid_from) == valid_from, "input.validFrom", "must be 1 January or 1 July, the first day of a half-year");
+    let source = faults.text("input.source", source, LINE);
+    faults.finish()?;
+
+    let mut change = audit::begin(db, viewer, "referenceRateSet").await?;
+    let before = Entity::find().filter(Column::ValidFrom.eq(valid_from)).one(change.tx()).await?;
+    let after = Model { id: id_of(valid_from), valid_from, hundredths, source };
+    if before.as_ref() != Some(&after) {
+        if before.is_some() {
+            audit::replace(&change, after.clone()).await?;
+        } else {
+            audit::insert(&change, after.clone()).await?;
+        }
+        change.record(SubjectKind::ReferenceRate, after.id, before.as_ref(), Some(&after))?;
+    }
+    change.commit().await?;
+    Ok(after)
+}
+
+/// The rates that the program comes with, for tests of what is reckoned on them.
+#[cfg(test)]
+pub(super) fn published() -> Rates {
+    COMES_WITH_THE_PROGRAM.iter().cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(text: &str) -> NaiveDate {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn every_line_of_the_file_is_a_rate() {
+        assert_eq!(COMES_WITH_THE_PROGRAM.len(), PUBLISHED.lines().count() - 1);
+        assert!(COMES_WITH_THE_PROGRAM.iter().all(|rate| half_year(rate.valid_from) == rate.valid_from && !rate.source.is_empty()));
+        let rates = published();
+        for (from, hundredths) in
+            [("2009-01-01", Some(200)), ("2016-07-01", Some(-50)), ("2024-07-01", Some(400)), ("2010-01-01", None), ("2016-01-01", None)]
+        {
+            assert_eq!(rates.of(day(from)), hundredths, "{from}");
+        }
+    }
+
+    #[test]
+    fn half_years_begin_in_january_and_july() {
+        for (of, first, last) in [
+            ("2026-06-30", "2026-01-01", "2026-06-30"),
+            ("2026-07-01", "2026-07-01", "2026-12-31"),
+            ("2024-02-29", "2024-01-01", "2024-06-30"),
+        ] {
+            assert_eq!((half_year(day(of)), last_day(half_year(day(of)))), (day(first), day(last)));
+        }
+    }
+
+    #[test]
+    fn a_rate_has_two_decimals() {
+        assert_eq!([2.0, -0.5, 3.25].map(hundredths), [Ok(200), Ok(-50), Ok(325)]);
+        assert!([2.005, 101.0, f64::NAN, f64::INFINITY].into_iter().all(|rate| hundredths(rate).is_err()));
+    }
+}
