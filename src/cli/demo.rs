@@ -14,7 +14,7 @@ use crate::{
         viewer::{Role, Viewer},
     },
     clock::Clock,
-    config::{self, Settings},
+    config::{self, Network, Settings},
     database::Database,
     error::Error,
     exchange::{
@@ -57,6 +57,9 @@ const TABLES: [(&str, &str); 14] = files![
     "status_reports.csv",
 ];
 
+/// The settings of the network of the examples.
+const NETWORK: &str = include_str!("../../assets/demo/samregister.toml");
+
 /// A text that agreements were made from before the one in the box.
 const HISTORY: [(&str, &str); 2] = files!["templates/deltagande-indikatorer-1.json", "templates/deltagande-indikatorer-1.md"];
 
@@ -89,7 +92,19 @@ pub struct RoleToken {
 pub fn settings() -> Result<Settings> {
     let is_left = |name: &str| name != "DATABASE_URL" && !name.starts_with("SAMREGISTER_JWT_");
     let env = std::env::vars_os().map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()));
-    Ok(Settings::load(env.filter(|(name, _)| is_left(name)), Some(Path::new(config::FILE)))?)
+    let mut settings = Settings::load(env.filter(|(name, _)| is_left(name)), Some(Path::new(config::FILE)))?;
+    if settings.network.name.is_none() {
+        settings.network = network()?;
+    }
+    Ok(settings)
+}
+
+/// The network of the examples, for those who have none of their own.
+fn network() -> Result<Network> {
+    let unwritable = |cause: std::io::Error| Failure::new(format!("cannot write the demo's settings: {cause}"));
+    let file = tempfile::NamedTempFile::new().map_err(unwritable)?;
+    fs::write(file.path(), NETWORK).map_err(unwritable)?;
+    Ok(Settings::load([], Some(file.path()))?.network)
 }
 
 impl Demo {
@@ -232,6 +247,12 @@ mod tests {
             assert_eq!(render(text), shown, "{text}");
         }
         assert!(templates(today).render_str("{{ yaer }}", context! {}).is_err());
+    }
+
+    #[test]
+    fn the_examples_network_can_issue_invoices() {
+        let network = network().unwrap_or_else(|_| panic!("the demo's settings are broken"));
+        assert!(network.org_number.is_some() && network.vat_number.is_some() && network.bankgiro.is_some());
     }
 
     #[test]

@@ -250,7 +250,7 @@ mod tests {
             (2000, 432_433_300, "8648.666", "0.004"),
             (2000, 432_400_000, "8648.00", "0.00"),
             (2125, 100, "0.002125", "-0.002125"),
-            (3333, 1_000_050, "33.33166665", "-0.00166665"),
+            (3333, 1_000_050, "33.3316665", "-0.0016665"),
         ] {
             let quote = quote(&per_mille(rate, None, None), Some(Money(allocation))).unwrap();
             assert_eq!((quote.exact().as_str(), quote.rounding().as_str()), (exact, rounding));

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::{
     app::{App, Caller, on_both},
     document::Schema,
-    invoicing_samples::{NETWORK, course, drafted as invoice_drafted, issue, with_network},
+    invoicing_samples::{NETWORK, with_network},
     life_samples::{deed, drafted, offered, signature, signed},
     samples::Samples,
 };
@@ -472,15 +472,6 @@ async fn input(app: &App, samples: &Samples, name: &str, turn: usize) -> Value {
         }
         "agreementGiveNotice" => json!({ "agreement": agreement(app, samples, "SIGNED", name, turn).await.0, "givenOn": "2026-11-21" }),
         "agreementReplace" => json!({ "agreement": agreement(app, samples, "SIGNED", name, turn).await.0, "startsOn": "2028-01-01" }),
-        "invoiceDraft" => course(id("alfa"), &format!("{turn}.00")),
-        "invoiceDraftUpdate" => json!({ "invoice": invoice(app, samples).await, "reason": format!("{turn}") }),
-        "invoiceDraftDiscard" | "invoiceIssue" => json!({ "invoice": invoice(app, samples).await }),
-        "invoiceCredit" => {
-            let id = invoice(app, samples).await;
-            issue(&app.finance(), &id, "id").await.data();
-            json!({ "invoice": id, "reason": "x" })
-        }
-        "invoiceRun" => json!({ "activity": id("bip"), "year": 2030 + i32::try_from(turn).unwrap(), "skipProblems": true }),
         "memberAdmit" => json!({ "name": format!("Ny {turn}"), "joinedOn": "2027-01-01" }),
         "memberUpdate" => json!({ "member": id("beta"), "county": format!("Län {turn}") }),
         "memberLeave" => json!({ "member": id("alfa"), "leftOn": "2027-12-31", "endAgreements": true }),
@@ -501,6 +492,7 @@ async fn input(app: &App, samples: &Samples, name: &str, turn: usize) -> Value {
         "networkFeeSet" => {
             json!({ "validFrom": format!("{}-01-01", 2030 + turn), "basis": "FIXED_PER_YEAR", "amount": "1", "vatRate": "ZERO" })
         }
+        _ if name.starts_with("invoice") && name != "invoiceRemind" => crate::invoicing_samples::input(app, id("alfa"), name, turn).await,
         _ if name.contains("ayment") || name == "invoiceRemind" => crate::payment_samples::input(app, id("faktura beta"), name, turn).await,
         "referenceRateSet" => json!({ "validFrom": format!("{}-01-01", 2030 + turn), "percent": 2.5, "source": "SFS" }),
         "costRecord" => json!({ "activity": id("bip"), "bookedOn": "2026-06-01", "amount": "1.00", "description": "x" }),
@@ -515,11 +507,6 @@ async fn input(app: &App, samples: &Samples, name: &str, turn: usize) -> Value {
         "templateVersionPublish" | "templateVersionRetire" => json!({ "version": version(app, name, turn).await }),
         _ => panic!("nobody knows how to do {name}: add it to input()"),
     }
-}
-
-/// A draft of an invoice to Alfa.
-async fn invoice(app: &App, samples: &Samples) -> String {
-    invoice_drafted(&app.finance(), course(samples.id("alfa"), "100.00")).await
 }
 
 /// An agreement about BIP of a member of its own, with the digest of its document.

@@ -304,7 +304,20 @@ on_both!(scenarios_stand_side_by_side, |app| async move {
     .await;
     let scenario = |rest: &str| run(app.program(), &format!("scenario --year 2026 {rest}"));
     let table = scenario("--per-mille 2,4 --cap none 60000").done();
-    insta::allow_duplicates!(insta::assert_snapshot!(table.replace('\u{a0}', " "), @""));
+    insta::allow_duplicates!(insta::assert_snapshot!(table.replace('\u{a0}', " "), @r"
+    Member                        Allocation    Current  Scenario 1  Change  Scenario 2  Change  Scenario 3     Change  Scenario 4     Change
+    ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+    Samordningsförbundet Alfa  13 571 357,00  27 142,71   27 142,71       –   27 142,71       –   54 285,43  27 142,72   54 285,43  27 142,72
+    Samordningsförbundet Beta  24 682 468,00  49 364,94   49 364,94       –   49 364,94       –   98 729,87  49 364,93   60 000,00  10 635,06
+    ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+    Total                                     76 507,65   76 507,65       –   76 507,65       –  153 015,30  76 507,65  114 285,43  37 777,78
+
+    Scenario 1: 2 ‰
+    Scenario 2: 2 ‰, at most 60 000,00; the cap is for 0 members and takes 0,00
+    Scenario 3: 4 ‰
+    Scenario 4: 4 ‰, at most 60 000,00; the cap is for 1 member and takes 38 729,87
+    1 member without a known allocation for 2026, in no sum: Okänd
+    "));
     let csv = scenario("--per-mille 4 --cap 60000 --without 222000-2568 --format csv").done().replace("\r\n", "\n");
     let lines: Vec<_> =
         csv.lines().map(|line| line.split(',').filter(|cell| !cell.starts_with("member_")).collect::<Vec<_>>().join(",")).collect();
@@ -333,8 +346,19 @@ on_both!(scenarios_stand_side_by_side, |app| async move {
 on_both!(late_invoices_are_written_in_three_ways, |app| async move {
     filled(&app).await;
     let late = |rest: &str| run(app.program(), &format!("invoices late {rest}"));
-    insta::allow_duplicates!(insta::assert_snapshot!(late("--on 2026-11-21").done().replace('\u{a0}', " "), @""));
-    insta::allow_duplicates!(insta::assert_snapshot!(late("--on 2026-11-21 --format csv").done().replace("\r\n", "\n"), @""));
+    insta::allow_duplicates!(insta::assert_snapshot!(late("--on 2026-11-21").done().replace('\u{a0}', " "), @r"
+    Number  Buyer                      Issued      Due         Days late      Total  Outstanding  Interest
+    ───────────────────────────────────────────────────────────────────────────────────────────────────────
+    8801    Samordningsförbundet Alfa  2026-03-01  2026-03-31        235  14 139,14    13 139,13    845,94
+    8802    Samordningsförbundet Beta  2026-03-02  2026-04-01        234  28 028,03    26 028,01  1 668,65
+
+    2 invoices are overdue on 2026-11-21: 39 167,14 outstanding, 2 514,59 interest to date
+    "));
+    insta::allow_duplicates!(insta::assert_snapshot!(late("--on 2026-11-21 --format csv").done().replace("\r\n", "\n"), @r"
+    number,buyer,issued_on,due_on,days_late,total,outstanding,interest
+    8801,Samordningsförbundet Alfa,2026-03-01,2026-03-31,235,14139.14,13139.13,845.94
+    8802,Samordningsförbundet Beta,2026-03-02,2026-04-01,234,28028.03,26028.01,1668.65
+    "));
     let document: Value = serde_json::from_str(&late("--on 2027-02-01 --format json").done()).unwrap();
     assert_eq!(
         (&document["on"], &document["unknown_rates"], &document["interest"]),

@@ -36,7 +36,8 @@ pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
         while let Some(mut lines) = import.chunk(&mut table, |cells| drafts::read(kind, cells))? {
             import.check_keys::<invoice::Model, _>(File::Invoices, &mut lines, |head| &head.key).await?;
             let incoming = lines.into_iter().map(Incoming::of_head).collect();
-            merge(import, with_parts(import, incoming).await?).await?;
+            // Much is kept while a chunk is merged, which is no thing for the stack.
+            Box::pin(merge(import, with_parts(import, incoming).await?)).await?;
         }
     }
     let mut last = String::new();
@@ -45,7 +46,7 @@ pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
         let Some(key) = keys.last() else { return Ok(()) };
         last.clone_from(key);
         let incoming = keys.into_iter().map(Incoming::without_head).collect();
-        merge(import, with_parts(import, incoming).await?).await?;
+        Box::pin(merge(import, with_parts(import, incoming).await?)).await?;
     }
 }
 
