@@ -8,6 +8,6 @@ CREATE TABLE reference_rate (
     hundredths {int} NOT NULL CHECK (hundredths BETWEEN -10000 AND 10000),
     source text NOT NULL CHECK (source <> '')
 ) {strict};
-CREATE INDEX invoice__open__member_id ON invoice (member_id) WHERE paid + credited <> total;
+CREATE INDEX invoice__open__member_id ON invoice (member_id, kind) WHERE paid + credited <> total;
 "
 );

@@ -182,8 +182,10 @@ fn for_eyes(found: &[Found], names: &Names) -> String {
     for (title, (ask, scenario)) in TITLES.iter().zip(found) {
         lines += &format!("{title}: {}", in_words(ask));
         if ask.cap.is_some() {
-            let members = count(scenario.capped_members, "member");
-            lines += &format!("; the cap is for {members} and takes {}", swedish::kronor(scenario.lost_to_cap));
+            lines += &match scenario.capped_members {
+                0 => "; the cap is for nobody".to_owned(),
+                members => format!("; the cap is for {} and takes {}", count(members, "member"), swedish::kronor(scenario.lost_to_cap)),
+            };
         }
         lines += "\n";
     }

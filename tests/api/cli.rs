@@ -313,7 +313,7 @@ on_both!(scenarios_stand_side_by_side, |app| async move {
     Total                                     76 507,65   76 507,65       –   76 507,65       –  153 015,30  76 507,65  114 285,43  37 777,78
 
     Scenario 1: 2 ‰
-    Scenario 2: 2 ‰, at most 60 000,00; the cap is for 0 members and takes 0,00
+    Scenario 2: 2 ‰, at most 60 000,00; the cap is for nobody
     Scenario 3: 4 ‰
     Scenario 4: 4 ‰, at most 60 000,00; the cap is for 1 member and takes 38 729,87
     1 member without a known allocation for 2026, in no sum: Okänd

@@ -48,7 +48,10 @@ on_both!(an_organisation_is_added, |app| async move {
         app.trail(0).await,
         [json!({
             "revision": "1", "actor": "office@example.se", "action": "organisationAdd", "subject": { "__typename": "Organisation", "id": id },
-            "before": null, "after": { "id": uuid, "import_key": null, "name": "Örebro universitet", "name_key": "}rebro universitet", "org_number": "202100-2924" },
+            "before": null, "after": {
+                "id": uuid, "import_key": null, "name": "Örebro universitet", "name_key": "}rebro universitet", "org_number": "202100-2924",
+                "billing_email": null, "peppol_id": null, "buyer_reference": null, "address_line": null, "postal_code": null, "city": null,
+            },
         })]
     );
     let unknown = app.office().does("organisationAdd", "name orgNumber", json!({ "name": "Konsulten", "orgNumber": null })).await;

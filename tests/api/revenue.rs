@@ -121,13 +121,13 @@ bip,2025-12-31,1.00,Lokal
     ),
 ];
 
-async fn ledger(app: &App) {
+pub async fn ledger(app: &App) {
     let grants = ("grants.csv", "activity,booked_on,amount,funder\nvaldet,2026-02-28,50000.00,Socialstyrelsen\n");
     let files: Vec<_> = LEDGER.into_iter().chain([grants]).collect();
     app.import(&files).await;
 }
 
-async fn member(app: &App, name: &str) -> String {
+pub async fn member(app: &App, name: &str) -> String {
     let found = app.office().query("{ members { nodes { id name } } }").await;
     let nodes = found["members"]["nodes"].as_array().unwrap();
     nodes.iter().find(|node| node["name"] == name).unwrap()["id"].as_str().unwrap().to_owned()
@@ -522,6 +522,15 @@ on_both!(what_does_not_add_up_is_found, |app| async move {
     ledger(&app).await;
     assert_eq!(revenue::breaches(&app.db).await.unwrap(), Vec::<String>::new());
     let raw = sea_orm::Database::connect(app.url()).await.unwrap();
+    // What was issued is frozen, so that harm takes somebody who means it.
+    let unlock = if app.url().starts_with("postgres") {
+        ["ALTER TABLE invoice DISABLE TRIGGER USER", "ALTER TABLE invoice_line DISABLE TRIGGER USER"]
+    } else {
+        ["DROP TRIGGER invoice__frozen", "DROP TRIGGER invoice_line__update"]
+    };
+    for statement in unlock {
+        raw.execute_unprepared(statement).await.unwrap();
+    }
     let date = |text: &str| if app.url().starts_with("postgres") { format!("DATE '{text}'") } else { format!("'{text}'") };
     for (harm, sentence) in [
         ("UPDATE invoice SET net = net + 1, total = total + 1 WHERE number = '1003'".to_owned(), "invoice 1003 says net 3000.01"),
@@ -570,38 +579,4 @@ on_both!(a_forecast_says_what_it_assumes, |app| async move {
     assert_eq!(ask(app.lead(&["bip"]), 2027).await, with(&[]), "nothing of what one does not see");
     let report = app.finance().query("{ revenue(input: { from: \"2026-01-01\", to: \"2026-12-31\" }) { assumptions } }").await;
     assert_eq!(report["revenue"]["assumptions"], json!([]));
-});
-
-on_both!(so_many_agreements_carry_an_activity, |app| async move {
-    ledger(&app).await;
-    let document = "query($year: Int!) { activities { nodes { id slug breakEven(year: $year) { agreements fee cost grants joined } } } }";
-    let ask = async |caller: Caller<'_>, year: i32| {
-        let answer = caller.ask(document, json!({ "year": year })).await;
-        answer["activities"]["nodes"].as_array().unwrap().iter().map(|node| node["breakEven"].clone()).collect::<Vec<_>>()
-    };
-    // No fee is known yet.
-    assert_eq!(ask(app.board(), 2026).await, [Value::Null, Value::Null, Value::Null]);
-    let ids = app.board().ask(document, json!({ "year": 2026 })).await["activities"]["nodes"].clone();
-    let set = "mutation($input: FeeScheduleSetInput!) { feeScheduleSet(input: $input) { slug } }";
-    for (place, price) in [
-        (0, json!({ "basis": "PER_PARTICIPANT", "amount": "500" })),
-        (1, json!({ "basis": "FIXED_PER_YEAR", "amount": "8000" })),
-        (2, json!({ "basis": "FIXED_PER_YEAR", "amount": "100" })),
-    ] {
-        let mut price = price;
-        (price["activity"], price["validFrom"], price["vatRate"]) = (ids[place]["id"].clone(), json!("2026-01-01"), json!("STANDARD_25"));
-        app.finance().ask(set, json!({ "input": price })).await.data();
-    }
-    // Three of 8 000 are the first to cover 20 000, and two have joined; grants cover the third activity by themselves.
-    let ind = json!({ "agreements": 3, "fee": "8000.00", "cost": "20000.00", "grants": "0.00", "joined": 2 });
-    let valdet = json!({ "agreements": 0, "fee": "100.00", "cost": "0.00", "grants": "50000.00", "joined": 1 });
-    assert_eq!(ask(app.board(), 2026).await, [Value::Null, ind.clone(), valdet]);
-    assert_eq!(ask(app.board(), 2025).await[1]["agreements"], 0);
-    // A fee of another day is not today's.
-    assert_eq!(ask(app.at("2025-12-31T09:00:00Z").board(), 2026).await[1], Value::Null);
-    assert_eq!(ask(app.lead(&["indikatorer"]), 2026).await, [Value::Null, ind, Value::Null]);
-    let gotland = member(&app, "Gotland").await;
-    assert_eq!(ask(app.member(&gotland), 2026).await, [Value::Null, Value::Null, Value::Null]);
-    let answer = app.board().ask(document, json!({ "year": 10_000 })).await;
-    assert_eq!(answer.errors()[0]["extensions"]["fields"][0]["path"], "year");
 });

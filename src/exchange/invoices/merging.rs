@@ -23,7 +23,7 @@ use super::{
         import::{BadRow, Fate, Import},
         keys::{self, Claims, Party, References},
         staging,
-        writing::Batch,
+        writing::{Batch, insert, replace},
     },
     credits::{self, Credits},
     drafts::{Head, Incoming, LineDraft},
@@ -88,12 +88,14 @@ pub(super) async fn merge(import: &mut Import<'_>, incoming: Vec<Incoming>) -> R
         }
     }
     let tx = import.tx();
-    writes.rows.write(tx).await?;
+    // A draft that is issued gets its lines first: from then on they never change.
+    insert(tx, writes.rows.added).await?;
     if !writes.removed_lines.is_empty() {
         let theirs = among(tx.get_database_backend(), Expr::col(invoice_line::Column::Id), writes.removed_lines);
         invoice_line::Entity::delete_many().filter(theirs).exec(tx).await?;
     }
     writes.lines.write(tx).await?;
+    replace(tx, writes.rows.changed).await?;
     writes.payments.write(tx).await?;
     charges::note(&import.change, writes.charges).await?;
     known.credits.settle(import).await?;
