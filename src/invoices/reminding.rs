@@ -12,6 +12,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
 use super::{
     amounts::{State, state},
+    documents,
     whole::Whole,
 };
 use crate::{
@@ -19,16 +20,19 @@ use crate::{
     auth::viewer::{Deed, Viewer},
     config::Network,
     database::Database,
+    documents::invoice::Terms,
     error::{Error, Faults, Result},
 };
 
 /// The most that a reminder may cost (lag 1981:739 and förordning 1981:1057), öre.
 pub const MOST: Money = Money(6000);
 
-/// What was agreed that a reminder of this invoice costs: nothing that was not agreed when the claim arose may be taken (lag 1981:739).
+/// What was agreed that a reminder of an invoice costs: nothing that was not agreed when the claim arose may be taken (lag 1981:739), so
+/// that the terms it was issued with decide. Of imported history, which has none, the settings do.
 #[must_use]
-pub fn agreed_fee(network: &Network, _invoice: &invoice::Model) -> Money {
-    network.invoicing.reminder_fee.clamp(Money::ZERO, MOST)
+pub fn agreed_fee(network: &Network, issued_with: Option<&Terms>) -> Money {
+    let agreed = issued_with.map_or(network.invoicing.reminder_fee, |terms| terms.reminder_fee.unwrap_or_default());
+    agreed.clamp(Money::ZERO, MOST)
 }
 
 /// Notes that a reminder of an invoice was sent; on `sent_on`, or today. The first one costs what was agreed, and later ones nothing: the fee is
@@ -60,7 +64,12 @@ pub async fn remind(
     if sent.iter().any(|reminder| reminder.sent_on == day) {
         return Err(Error::conflict("ALREADY_REMINDED", format!("a reminder of {name} was sent on {day} already")));
     }
-    let fee = if sent.iter().any(|reminder| reminder.fee > Money::ZERO) { Money::ZERO } else { agreed_fee(network, &row) };
+    let fee = if sent.iter().any(|reminder| reminder.fee > Money::ZERO) {
+        Money::ZERO
+    } else {
+        let issued = documents::content(change.tx(), id).await?;
+        agreed_fee(network, issued.as_ref().map(|issued| &issued.terms))
+    };
     let reminder = Model { id: ReminderId::new(), invoice_id: id, sent_on: day, fee };
     let inserted = audit::insert(&change, reminder.clone()).await;
     let twice = || Error::conflict("ALREADY_REMINDED", format!("a reminder of {name} was sent on {day} already"));
@@ -96,11 +105,14 @@ mod tests {
     #[test]
     fn no_fee_is_beyond_what_the_law_allows() {
         let mut network = Network::default();
-        let fee = |network: &Network| agreed_fee(network, &invoice::Model::default());
+        let fee = |network: &Network| agreed_fee(network, None);
         assert_eq!(fee(&network), Money::ZERO);
         for (agreed, taken) in [(5950, 5950), (6000, 6000), (6001, 6000), (-1, 0)] {
             network.invoicing.reminder_fee = Money(agreed);
             assert_eq!(fee(&network), Money(taken));
+            let terms = Terms { reminder_fee: Some(Money(2500)), ..Terms::default() };
+            assert_eq!(agreed_fee(&network, Some(&terms)), Money(2500), "what it was issued with decides");
+            assert_eq!(agreed_fee(&network, Some(&Terms::default())), Money::ZERO);
         }
     }
 }

@@ -291,6 +291,19 @@ on_both!(settings_decide_on_rounding_and_references, |app| async move {
     assert_eq!(breaches(&app).await, [""; 0]);
 });
 
+on_both!(a_reminder_costs_what_was_agreed_when_the_invoice_was_issued, |app| async move {
+    let (free, _folder) = fill(&app, 1).await;
+    let (priced, _other) = with_network(&app, &format!("{NETWORK}[network.invoicing]\nreminder_fee = '60.00'\n"));
+    let buyer = member(&app, 1).await;
+    for (then, later, fee) in [(&free, &priced, "0.00"), (&priced, &free, "60.00")] {
+        let id = drafted(&then.finance(), course(&buyer, "100.00")).await;
+        issue(&then.finance(), &id, "id").await.data();
+        let reminded =
+            deed(&later.at("2027-02-01T09:00:00Z").finance(), "invoiceRemind", json!({ "invoice": id }), "reminders { fee }").await;
+        assert_eq!(reminded["invoiceRemind"]["reminders"], json!([{ "fee": fee }]));
+    }
+});
+
 on_both!(numbers_go_on_where_history_ends, |app| async move {
     let (app, _folder) = fill(&app, 1).await;
     app.import(&[
