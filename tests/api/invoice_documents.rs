@@ -74,10 +74,10 @@ async fn the_same_invoice_gives_the_same_bytes() {
 }
 
 #[test]
-fn an_invoice_of_as_many_lines_as_there_may_be_is_a_document_too() {
-    let lines = (1..=1_000).map(|place| line(&format!("BIP-kurs, deltagare {place}"), 1000, 45_000, VatRate::Standard25));
+fn an_invoice_of_ten_thousand_lines_is_a_document_too() {
+    let lines = (1..=10_000).map(|place| line(&format!("BIP-kurs, deltagare {place}"), 1000, 45_000, VatRate::Standard25));
     let invoice = document(InvoiceKind::Invoice, lines.collect(), false);
     let xml = peppol::xml(&invoice).unwrap();
-    assert_eq!(String::from_utf8_lossy(&xml).matches("<cac:InvoiceLine>").count(), 1_000);
+    assert_eq!(String::from_utf8_lossy(&xml).matches("<cac:InvoiceLine>").count(), 10_000);
     assert!(set(&invoice).starts_with(b"%PDF-1.7"));
 }
