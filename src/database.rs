@@ -12,7 +12,7 @@ use migration::{Migrator, MigratorTrait};
 use sea_orm::{
     AccessMode, ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel, QueryResult,
     RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
-    sea_query::{ArrayType, Expr, ExprTrait, PgFunc, Query, SelectStatement, SimpleExpr},
+    sea_query::{ArrayType, Expr, ExprTrait, Func, PgFunc, Query, SelectStatement, SimpleExpr},
     sqlx::{
         self, ConnectOptions as _, Connection,
         postgres::PgConnectOptions,
@@ -338,6 +338,12 @@ fn sqlite(url: &str, connections: u32, patience: Duration, read_only: bool) -> C
 pub async fn rows<M: Sparse>(db: &impl ConnectionTrait, select: &SelectStatement, columns: &[Column<M>]) -> Result<Vec<M>> {
     let found = db.query_all(select).await?;
     Ok(found.iter().map(|row| M::read(row, columns)).collect::<std::result::Result<_, _>>()?)
+}
+
+/// A sum of öre that is nought over no rows.
+pub fn sum(of: SimpleExpr) -> SimpleExpr {
+    // PostgreSQL sums big integers to a decimal.
+    Expr::from(Func::coalesce([Func::sum(of).into(), Expr::cust("0")])).cast_as("bigint")
 }
 
 /// `column` is one of `ids`, as one bound value: the statement's text stays the same however many there are, and so it is prepared once.

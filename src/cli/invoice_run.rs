@@ -73,24 +73,28 @@ pub async fn run(options: Options) -> Result {
         None => Fees::Membership,
     };
     let ask = Ask { fees, year: options.year, issued_on: options.issued_on, members: None, skip_problems: options.skip_problems };
-    let (problems, outcome) = if options.dry_run {
+    let (problems, by_hand, outcome) = if options.dry_run {
         let plan = run::preview(&db, &viewer, &settings.network, &ask, Faults::default()).await?;
         let names = parties::names(&db, plan.invoices.iter().filter_map(|whole| buyer_of(&whole.row))).await?;
         put(super::table(&grid(&plan.invoices, &names)))?;
-        (plan.problems, format!("would issue {}; {} had been invoiced before", count(plan.invoices.len(), "invoice"), plan.already))
+        let said = format!("would issue {}; {} had been invoiced before", count(plan.invoices.len(), "invoice"), plan.already);
+        (plan.problems, plan.by_hand, said)
     } else {
         let mut bar = Bar::new("invoices");
         let done = run::run(&db, &viewer, &settings.network, &ask, Faults::default(), |done, of| bar.show(done, of)).await;
         bar.finish();
-        let Done { invoices, net, total, already, problems } = done?;
+        let Done { invoices, net, total, already, by_hand, problems } = done?;
         let invoices = count(invoices.len(), "invoice");
-        (problems, format!("issued {invoices} of {total} kronor in all, {net} without VAT; {already} had been invoiced before"))
+        (problems, by_hand, format!("issued {invoices} of {total} kronor in all, {net} without VAT; {already} had been invoiced before"))
     };
     let names = parties::names(&db, problems.iter().map(|problem| problem.buyer)).await?;
     db.close().await?;
     for problem in &problems {
         let name = names.get(&problem.buyer).map(String::as_str).unwrap_or_default();
         say(&format!("{name}: {}", problem.reason));
+    }
+    if by_hand > 0 {
+        say(&format!("{by_hand} with a fee per participant, to be invoiced by hand"));
     }
     say(&outcome);
     if problems.is_empty() || options.skip_problems || options.dry_run {

@@ -80,14 +80,16 @@ pub struct Quotes {
     pub of: HashMap<MemberId, Quote>,
 }
 
-/// The service fee (serviceavgift) of a year for those of these members whose allocation of that year the viewer sees: the
-/// network's per-mille rule in force on 1 January, of the allocation of all parties. Empty when there is no rule.
+/// The service fee (serviceavgift) of a year for those of these members, whose rows must have the days of their membership, that are
+/// members on some day of it and whose allocation of that year the viewer sees: the network's per-mille rule in force on 1 January, of the
+/// allocation of all parties. Empty when there is no rule.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn service_fees(db: &Database, viewer: &Viewer, members: &[MemberId], year: i32) -> Result<Quotes> {
+pub async fn service_fees(db: &Database, viewer: &Viewer, members: &[member::Model], year: i32) -> Result<Quotes> {
     let Some(rule) = rule(db, FeeBasis::PerMilleOfAllocation, year).await? else { return Ok(Quotes::default()) };
-    let allocations = allocations(db, viewer, members, year).await?;
+    let members: Vec<MemberId> = members.iter().filter(|row| is_member_in(row, year)).map(|row| row.id).collect();
+    let allocations = allocations(db, viewer, &members, year).await?;
     let of = allocations.into_iter().filter_map(|(member, allocation)| Some((member, quote(&rule, Some(allocation))?))).collect();
     Ok(Quotes { rule: Some(rule), of })
 }
@@ -100,9 +102,13 @@ pub async fn service_fees(db: &Database, viewer: &Viewer, members: &[MemberId], 
 /// INTERNAL when the database fails.
 pub async fn membership_fees(db: &Database, members: &[member::Model], year: i32) -> Result<Quotes> {
     let Some(rule) = rule(db, FeeBasis::FixedPerYear, year).await? else { return Ok(Quotes::default()) };
-    let is_member = |row: &&member::Model| row.joined_on.year() <= year && row.left_on.is_none_or(|last| last.year() >= year);
-    let of = members.iter().filter(is_member).filter_map(|row| Some((row.id, quote(&rule, None)?))).collect();
+    let of = members.iter().filter(|row| is_member_in(row, year)).filter_map(|row| Some((row.id, quote(&rule, None)?))).collect();
     Ok(Quotes { rule: Some(rule), of })
+}
+
+/// Whether it is a member on some day of a year: whoever is pays the whole year's fees, whenever in it they joined or left.
+fn is_member_in(row: &member::Model, year: i32) -> bool {
+    row.joined_on.year() <= year && row.left_on.is_none_or(|last| last.year() >= year)
 }
 
 /// The network's own rule of this basis that is in force on 1 January of the year; null: there is none.

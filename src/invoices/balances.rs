@@ -10,13 +10,13 @@ use ::entity::{
 };
 use sea_orm::{
     ColumnTrait, ConnectionTrait, ExprTrait,
-    sea_query::{Expr, Func, Query, SimpleExpr},
+    sea_query::{Expr, Query, SimpleExpr},
 };
 
 use super::visible;
 use crate::{
     auth::viewer::{Realm, Viewer},
-    database::{Database, among},
+    database::{Database, among, sum},
     error::Result,
 };
 
@@ -47,17 +47,13 @@ pub async fn of_members(db: &Database, viewer: &Viewer, members: &[MemberId]) ->
         return Ok(balances);
     }
     let left = || column(Column::Total).sub(column(Column::Paid)).sub(column(Column::Credited));
-    let sum = |condition: SimpleExpr, amount: SimpleExpr| {
-        let amount = Expr::case(condition, amount).finally(Expr::cust("0"));
-        // PostgreSQL sums big integers to a decimal.
-        Expr::from(Func::coalesce([Func::sum(amount).into(), Expr::cust("0")])).cast_as("bigint")
-    };
+    let sum_if = |condition: SimpleExpr, amount: SimpleExpr| sum(Expr::case(condition, amount).finally(Expr::cust("0")).into());
     let (owes, is_due) = (|| left().gt(0), column(Column::DueOn).lt(db.clock.today()));
     let select = Query::select()
         .expr(column(Column::MemberId))
-        .expr(sum(owes(), left()))
-        .expr(sum(owes().and(is_due), left()))
-        .expr(sum(left().lt(0), Expr::cust("0").sub(left())))
+        .expr(sum_if(owes(), left()))
+        .expr(sum_if(owes().and(is_due), left()))
+        .expr(sum_if(left().lt(0), Expr::cust("0").sub(left())))
         .from(Entity)
         .cond_where(visible(viewer))
         .and_where(Column::Kind.eq(InvoiceKind::Invoice))

@@ -12,7 +12,7 @@ use chrono::NaiveDate;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::{
-    amounts::by_rate,
+    amounts::{RateSum, by_rate},
     drafting,
     issuing::{self, Press},
     whole::{self, Whole},
@@ -47,7 +47,7 @@ pub struct NewCredit {
 pub async fn credit(db: &Database, viewer: &Viewer, network: &Network, new: NewCredit, mut faults: Faults) -> Result<InvoiceId> {
     viewer.require(Deed::KeepInvoices)?;
     let mut change = audit::begin(db, viewer, "invoiceCredit").await?;
-    let issued_on = issuing::day_of_issue(&change, new.issued_on, &mut faults);
+    let issued_on = issuing::day_of_issue(&change, InvoiceKind::CreditNote, new.issued_on, &mut faults).await?;
     let reason = faults.text("input.reason", &new.reason, TEXT);
     let original = match drafting::find(change.tx(), new.invoice).await {
         // The id itself was bad: all that is wrong with the input is told together.
@@ -84,6 +84,10 @@ pub async fn credit(db: &Database, viewer: &Viewer, network: &Network, new: NewC
     left.reckon(&mut note);
     if note.row.total <= Money::ZERO {
         return Err(Error::invalid("input.lines", "must add up to more than nought"));
+    }
+    let too_much = left.beyond(&note);
+    if !too_much.is_empty() {
+        return Err(Error::conflict("BEYOND_INVOICE", format!("{}: {}", original.name(), too_much.join("; "))));
     }
     if note.row.total > left.total {
         return Err(beyond(&original, left.total));
@@ -189,6 +193,17 @@ impl Left {
         Ok(wanted)
     }
 
+    /// At which rates a credit note takes more than is left, or the other way: a line and a deduction from it at the same rate have one
+    /// VAT together, so that neither can be credited beyond what both come to.
+    fn beyond(&self, note: &Whole) -> Vec<String> {
+        let beyond = |sum: RateSum| {
+            let (left, _) = self.rates.get(&sum.rate).copied().unwrap_or_default();
+            let within = Money::ZERO.min(left)..=Money::ZERO.max(left);
+            (!within.contains(&sum.net)).then(|| format!("{left} is left at {} % VAT, before VAT, and not {}", sum.rate.percent(), sum.net))
+        };
+        by_rate(&note.lines).into_iter().filter_map(beyond).collect()
+    }
+
     /// Works out the sums of a credit note: VAT per rate as on any document, but never more than is left, and all that is left with the
     /// last net sum of the rate; the rounding goes with the last of all.
     pub(super) fn reckon(&self, note: &mut Whole) {
@@ -223,6 +238,9 @@ pub(super) fn breaches(original: &Whole, notes: &[Whole]) -> Vec<String> {
         if expected != *note {
             let words = |note: &Whole| format!("net {}, VAT {}, rounding {}", note.row.net, note.row.vat, note.row.rounding);
             found.push(format!("has {} of {}, which must be {}", note.name(), words(note), words(&expected)));
+        }
+        for words in left.beyond(note) {
+            found.push(format!("has {} beyond what was left: {words}", note.name()));
         }
         let after = Left::of(original, &notes[..=place]);
         let is_beyond = |(left, line): (&Money, &invoice_line::Model)| left.0 != 0 && left.0.signum() != line.net.0.signum();
@@ -308,7 +326,11 @@ mod tests {
             let mut notes = Vec::new();
             for part in parts {
                 let next = note(&original, &notes, Some(part));
-                assert!(next.row.vat.0 >= -12, "{next:?}");
+                assert_eq!(Left::of(&original, &notes).beyond(&next), [""; 0]);
+                for sum in by_rate(&next.lines) {
+                    let exact = sum.net.times(sum.rate.percent(), 100).unwrap();
+                    assert!((sum.vat - exact).0.abs() <= 100, "{sum:?}, which is {exact} by itself");
+                }
                 notes.push(next);
             }
             let last = note(&original, &notes, None);
@@ -320,6 +342,27 @@ mod tests {
             assert_eq!(sum(|note| note.row.total), original.row.total);
             let left = Left::of(&original, &notes);
             assert!(left.lines.iter().all(|line| *line == Money::ZERO), "{left:?}");
+        }
+    }
+
+    #[test]
+    fn a_line_and_a_deduction_at_its_rate_are_one_sum() {
+        use VatRate::{Reduced6, Standard25};
+        let original = invoice(&[(10_000, Standard25), (-5_000, Standard25), (10_000, Reduced6)], 0);
+        for (wanted, fits) in [
+            (vec![10_000, 0, 0], false),
+            (vec![5_001, 0, 0], false),
+            (vec![0, -5_000, 10_000], false),
+            (vec![10_000, 0, 10_000], false),
+            (vec![5_000, 0, 10_000], true),
+            (vec![10_000, -5_000, 0], true),
+            (vec![7_500, -2_500, 1], true),
+        ] {
+            let next = note(&original, &[], Some(wanted.clone()));
+            assert_eq!(Left::of(&original, &[]).beyond(&next).is_empty(), fits, "{wanted:?}");
+            if fits {
+                assert!(by_rate(&next.lines).iter().all(|sum| Some(sum.vat) == sum.net.times(sum.rate.percent(), 100)), "{next:?}");
+            }
         }
     }
 

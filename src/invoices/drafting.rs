@@ -94,10 +94,10 @@ pub async fn draft(db: &Database, viewer: &Viewer, network: &Network, new: NewIn
     set_buyer(change.tx(), &mut after, new.buyer, &mut faults).await?;
     if let Some(corrected) = new.corrects {
         after.row.corrects_id = Some(corrected);
-        correct(change.tx(), &after, corrected, &mut faults).await?;
+        correct(change.tx(), "input", &after, corrected, &mut faults).await?;
     }
     after.lines = lines(change.tx(), network, &after, &new.lines, &mut faults).await?;
-    check(network, &mut after, &mut faults);
+    check(network, "input", &mut after, &mut faults);
     faults.finish()?;
     audit::insert(&change, after.row.clone()).await?;
     insert_lines(&change, &after.lines).await?;
@@ -134,9 +134,9 @@ pub async fn update(
     }
     if let Some(buyer) = changes.buyer {
         set_buyer(change.tx(), &mut after, buyer, &mut faults).await?;
-        if let Some(corrected) = after.row.corrects_id {
-            correct(change.tx(), &after, corrected, &mut faults).await?;
-        }
+    }
+    if let Some(corrected) = after.row.corrects_id {
+        correct(change.tx(), "input", &after, corrected, &mut faults).await?;
     }
     let new: Vec<NewLine> = match &changes.lines {
         Some(lines) => lines.clone(),
@@ -146,7 +146,7 @@ pub async fn update(
     if is_touched {
         after.lines = lines(change.tx(), network, &after, &new, &mut faults).await?;
     }
-    check(network, &mut after, &mut faults);
+    check(network, "input", &mut after, &mut faults);
     faults.finish()?;
     if after != before {
         if is_touched {
@@ -203,16 +203,16 @@ async fn set_buyer(db: &impl ConnectionTrait, after: &mut Whole, buyer: Buyer, f
     Ok(())
 }
 
-/// Checks what an invoice corrects upwards.
-async fn correct(db: &impl ConnectionTrait, after: &Whole, corrected: InvoiceId, faults: &mut Faults) -> Result<()> {
+/// Checks what an invoice, which the caller calls `name`, corrects upwards.
+pub(super) async fn correct(db: &impl ConnectionTrait, name: &str, after: &Whole, corrected: InvoiceId, faults: &mut Faults) -> Result<()> {
     let found = match find(db, corrected).await {
         Err(Error::NotFound(_)) if !faults.is_empty() => return Ok(()),
         found => found?,
     };
     let is_fit = found.row.kind == InvoiceKind::Invoice && found.is_issued();
-    faults.expect(is_fit, "input.corrects", "must be an issued invoice");
-    faults.expect(buyer_of(&found.row) == buyer_of(&after.row), "input.buyer", "must be that of the invoice that it corrects");
-    faults.expect(after.row.reason.is_some(), "input.reason", "is needed: what is corrected, and why");
+    faults.expect(is_fit, &format!("{name}.corrects"), "must be an issued invoice");
+    faults.expect(buyer_of(&found.row) == buyer_of(&after.row), &format!("{name}.buyer"), "must be that of the invoice that it corrects");
+    faults.expect(after.row.reason.is_some(), &format!("{name}.reason"), "is needed: what is corrected, and why");
     Ok(())
 }
 
@@ -309,20 +309,21 @@ async fn lines(
     Ok(rows)
 }
 
-/// Checks a draft as a whole, and works out its sums.
-fn check(network: &Network, after: &mut Whole, faults: &mut Faults) {
+/// Checks a draft, which the caller calls `name`, as a whole, and works out its sums.
+pub(super) fn check(network: &Network, name: &str, after: &mut Whole, faults: &mut Faults) {
     let days_fit = after.row.due_in_days.is_none_or(|days| (0..=DUE_IN_DAYS).contains(&days));
-    faults.expect(days_fit, "input.dueInDays", "must be 0 to 30: a public body may not be given longer (räntelagen 2 a §)");
+    let message = "must be 0 to 30: a public body may not be given longer (räntelagen 2 a §)";
+    faults.expect(days_fit, &format!("{name}.dueInDays"), message);
+    let lines = format!("{name}.lines");
     let fit = amounts::rates_fit_together(after.lines.iter().map(|line| line.vat_rate));
-    let message = "has lines outside the scope of VAT beside others, which need an invoice of their own";
-    faults.expect(fit, "input.lines", message);
+    faults.expect(fit, &lines, "has lines outside the scope of VAT beside others, which need an invoice of their own");
     if !faults.is_empty() {
         return;
     }
     let is_small = reckon(network, after);
-    faults.expect(is_small, "input.lines", "adds up to more than 90071992547409.91 kronor");
+    faults.expect(is_small, &lines, "adds up to more than 90071992547409.91 kronor");
     let message = "must add up to more than nought; to give money back, credit the invoice";
-    faults.expect(!is_small || after.row.total > Money::ZERO, "input.lines", message);
+    faults.expect(!is_small || after.row.total > Money::ZERO, &lines, message);
 }
 
 /// Works out the sums, in whole kronor when the settings say so.

@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use ::entity::{
     fee_charge,
     id::InvoiceId,
-    invoice, invoice_content, invoice_file,
+    invoice::{self, Column},
+    invoice_content, invoice_file,
     kind::{FileFormat, InvoiceKind, SubjectKind, VatRate},
 };
-use chrono::{Days, NaiveDate};
-use sea_orm::{EntityTrait, IntoActiveModel};
+use chrono::{Datelike, Days, NaiveDate};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, Order, sea_query::Query};
 
 use super::{
     charges, documents,
@@ -18,6 +19,7 @@ use super::{
     months::Growth,
     numbers::{self, Numbers},
     parties::{self, Buyers, buyer_of},
+    vat_rates,
     whole::Whole,
 };
 use crate::{
@@ -35,7 +37,8 @@ use crate::{
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the invoices, NOT_FOUND, INVALID naming all that an invoice needs and the register lacks,
-/// CONFLICT `ALREADY_ISSUED`, `CREDIT_NOTE` for an imported draft of one, or `OCR_TAKEN`.
+/// CONFLICT `ALREADY_ISSUED`, `ALREADY_INVOICED` for a year's fee that has been invoiced since, `CREDIT_NOTE` for an imported draft of
+/// one, or `OCR_TAKEN`.
 pub async fn issue(
     db: &Database,
     viewer: &Viewer,
@@ -46,35 +49,79 @@ pub async fn issue(
 ) -> Result<()> {
     viewer.require(Deed::KeepInvoices)?;
     let mut change = audit::begin(db, viewer, "invoiceIssue").await?;
-    let issued_on = day_of_issue(&change, issued_on, &mut faults);
+    let issued_on = day_of_issue(&change, InvoiceKind::Invoice, issued_on, &mut faults).await?;
     let before = match drafting::find_draft(change.tx(), id).await {
         // The id itself was bad: all that is wrong with the input is told together.
         Err(Error::NotFound(_)) if !faults.is_empty() => return faults.finish(),
         found => found?,
     };
-    faults.finish()?;
     if before.row.kind == InvoiceKind::CreditNote {
         return Err(Error::conflict("CREDIT_NOTE", "a credit note is not issued from a draft; credit its invoice instead"));
     }
     let mut press = Press::load(&change, network, InvoiceKind::Invoice, issued_on, std::slice::from_ref(&before)).await?;
     let mut whole = before.clone();
     whole.row.due_on = Some(due_on(network, issued_on, before.row.due_in_days));
-    drafting::reckon(network, &mut whole);
+    // An import may have brought what nobody could have drafted, and the settings may be others than they were.
+    press.parties(&whole, &mut faults);
+    vat_rates::check(&whole, issued_on, &mut faults);
+    match whole.row.corrects_id {
+        Some(corrected) => drafting::correct(change.tx(), "invoice", &whole, corrected, &mut faults).await?,
+        None => refuse_twice(db, &change, &whole).await?,
+    }
+    drafting::check(network, "invoice", &mut whole, &mut faults);
+    faults.finish()?;
     let issued = press.issue(whole)?;
-    let charges = charges::of_invoice(&issued.whole).collect();
     audit::replace(&change, issued.whole.row.clone()).await.map_err(taken)?;
     change.record(SubjectKind::Invoice, id, Some(&before), Some(&issued.whole))?;
     keep(&change, vec![issued]).await?;
-    charges::note(&change, charges).await?;
     change.commit().await
 }
 
-/// The day of issue, today unless somebody says another; never a day to come, since its number is given now.
-pub(super) fn day_of_issue(change: &Change, given: Option<NaiveDate>, faults: &mut Faults) -> NaiveDate {
+/// Refuses an invoice of fees that have been invoiced since it was drafted, as by a run.
+async fn refuse_twice(db: &Database, change: &Change, whole: &Whole) -> Result<()> {
+    let twice = charges::asked_twice(db, change.tx(), whole).await?;
+    if twice.is_empty() {
+        return Ok(());
+    }
+    let message = format!("{}; discard the draft, or draft a correction (corrects) of the invoice that has too little", twice.join("; "));
+    Err(Error::conflict("ALREADY_INVOICED", message))
+}
+
+/// The day of issue, today unless somebody says another; never a day to come, since its number is given now, and never before the latest
+/// document of its kind, so that numbers follow days.
+pub(super) async fn day_of_issue(change: &Change, kind: InvoiceKind, given: Option<NaiveDate>, faults: &mut Faults) -> Result<NaiveDate> {
     let today = day_of(change.at());
-    let day = given.unwrap_or(today);
+    if let Some(day) = given {
+        check_day(change.tx(), kind, day, today, faults).await?;
+    }
+    Ok(given.unwrap_or(today))
+}
+
+/// Checks a day of issue that somebody says.
+pub(super) async fn check_day(
+    db: &impl ConnectionTrait,
+    kind: InvoiceKind,
+    day: NaiveDate,
+    today: NaiveDate,
+    faults: &mut Faults,
+) -> Result<()> {
     faults.expect(day <= today, "input.issuedOn", "must not be after today");
-    day
+    let in_known_year = u16::try_from(day.year()).is_ok_and(|year| numbers::YEARS.contains(&year));
+    faults.expect(in_known_year, "input.issuedOn", "must not be before 1990, when the series of numbers begin");
+    let latest = Query::select()
+        .column(Column::IssuedOn)
+        .from(invoice::Entity)
+        .and_where(Column::Kind.eq(kind))
+        .and_where(Column::IssuedOn.gt(day))
+        .order_by(Column::IssuedOn, Order::Desc)
+        .limit(1)
+        .take();
+    if let Some(row) = db.query_one(&latest).await? {
+        let latest: NaiveDate = row.try_get_by_index(0)?;
+        let message = format!("must not be before {latest}, the day of the latest one: numbers follow days");
+        faults.expect(day >= latest || day > today, "input.issuedOn", &message);
+    }
+    Ok(())
 }
 
 /// The last day to pay.
@@ -133,7 +180,9 @@ impl<'n> Press<'n> {
     /// # Errors
     /// INVALID naming all that it needs and the register lacks.
     pub(super) fn issue(&mut self, mut whole: Whole) -> Result<Issued> {
-        let (seller, buyer) = self.parties(&whole)?;
+        let mut lacks = Faults::default();
+        let (seller, buyer) = self.parties(&whole, &mut lacks);
+        lacks.finish()?;
         let number = self.numbers.take();
         let row = &mut whole.row;
         row.number_key = swedish::number_key(&number);
@@ -149,23 +198,18 @@ impl<'n> Press<'n> {
         Ok(Issued { xml: peppol::xml(&document)?, whole, content })
     }
 
-    fn parties(&self, whole: &Whole) -> Result<(document::Seller, document::Buyer)> {
-        lacks(self.network, &self.buyers, whole)
+    fn parties(&self, whole: &Whole, lacks: &mut Faults) -> (document::Seller, document::Buyer) {
+        parties_of(self.network, &self.buyers, whole, lacks)
     }
 }
 
-/// Seller and buyer of an invoice.
-///
-/// # Errors
-/// INVALID naming all that it needs and the register lacks.
-pub(super) fn lacks(network: &Network, buyers: &Buyers, whole: &Whole) -> Result<(document::Seller, document::Buyer)> {
-    let mut lacks = Faults::default();
+/// Seller and buyer of an invoice, with all noted that it needs and the register lacks.
+pub(super) fn parties_of(network: &Network, buyers: &Buyers, whole: &Whole, lacks: &mut Faults) -> (document::Seller, document::Buyer) {
     // Outside the scope of VAT stands alone, so that one line tells for all.
     let is_taxed = whole.lines.iter().any(|line| line.vat_rate != VatRate::OutsideScope);
-    let seller = parties::seller(network, is_taxed, &mut lacks);
-    let buyer = buyer_of(&whole.row).map(|buyer| buyers.buyer(buyer, &mut lacks)).unwrap_or_default();
-    lacks.finish()?;
-    Ok((seller, buyer))
+    let seller = parties::seller(network, is_taxed, lacks);
+    let buyer = buyer_of(&whole.row).map(|buyer| buyers.buyer(buyer, lacks)).unwrap_or_default();
+    (seller, buyer)
 }
 
 /// Keeps what issued documents say and their e-invoices, and adds them to the totals. Their rows and lines must be written.

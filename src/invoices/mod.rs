@@ -5,7 +5,7 @@ pub mod balances;
 pub mod bank;
 mod booking;
 pub mod breaches;
-pub mod charges;
+mod charges;
 pub mod crediting;
 pub mod documents;
 pub mod drafting;
@@ -22,6 +22,7 @@ pub mod reference_rates;
 pub mod reminding;
 pub mod run;
 pub mod states;
+pub mod vat_rates;
 pub mod whole;
 
 use std::{cmp::max, collections::HashMap};

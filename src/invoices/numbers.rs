@@ -1,9 +1,8 @@
 //! Numbers of invoices and credit notes: gapless in each series, going on where imported history ends.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, ops::RangeInclusive};
 
 use ::entity::{
-    id::InvoiceId,
     invoice::{Column, Entity, Model},
     kind::InvoiceKind,
     number::{luhn_digit, ocr},
@@ -11,13 +10,17 @@ use ::entity::{
 use chrono::{Datelike, NaiveDate};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, ExprTrait, Order,
-    sea_query::{Expr, Query},
+    sea_query::{Expr, Func, Query},
 };
 
-use crate::{database::rows, error::Result};
+use crate::{database::rows, error::Result, swedish};
 
-/// Numbers that are looked at together.
-const CHUNK: u64 = 100;
+/// Documents that are looked at for one whose number belongs to a series.
+const LATEST: u64 = 100;
+/// The most digits of a number that belongs to a series, as many as [`swedish::number_key`] tells apart.
+const DIGITS: usize = 12;
+/// The years that a series can be of.
+pub(super) const YEARS: RangeInclusive<u16> = 1990..=2199;
 
 /// The numbers that follow the last one of a series, for the transaction that asks for them and writes them: writers take turns.
 #[derive(Clone, Debug)]
@@ -71,38 +74,51 @@ async fn latest(db: &impl ConnectionTrait, kind: InvoiceKind) -> Result<Option<S
         .and_where(Column::IssuedOn.is_not_null())
         .order_by(Column::IssuedOn, Order::Desc)
         .order_by(Column::NumberKey, Order::Desc)
-        .limit(CHUNK)
+        .limit(LATEST)
         .take();
     let found: Vec<Model> = rows(db, &select, &[Column::Number]).await?;
     Ok(found.into_iter().filter_map(|row| row.number).find(|number| split(number).is_some()))
 }
 
-/// The last place taken in a series.
+/// The last place taken in a series, by one statement that looks at a row or two, however many numbers there are.
 async fn last_in(db: &impl ConnectionTrait, kind: InvoiceKind, series: &str) -> Result<Option<u64>> {
-    let columns = [Column::NumberKey, Column::Id, Column::Number];
-    let mut before: Option<(String, InvoiceId)> = None;
-    loop {
-        let mut select = Query::select();
-        select
-            .columns(columns)
+    let highest = |keys: RangeInclusive<String>| {
+        let highest = Query::select()
+            .column(Column::Number)
             .from(Entity)
             .and_where(Column::Kind.eq(kind))
-            .and_where(Column::Number.is_not_null())
+            .and_where(Expr::col(Column::NumberKey).between(keys.start().as_str(), keys.end().as_str()))
             .order_by(Column::NumberKey, Order::Desc)
             .order_by(Column::Id, Order::Desc)
-            .limit(CHUNK);
-        if let Some((key, id)) = before.take() {
-            let place = Expr::tuple([Expr::col(Column::NumberKey), Expr::col(Column::Id)]);
-            select.and_where(place.lt(Expr::tuple([Expr::val(key), Expr::val(id)])));
-        }
-        for row in rows::<Model>(db, &select, &columns).await? {
-            match row.number.as_deref().and_then(split) {
-                Some((own, place)) if own == series => return Ok(Some(place)),
-                _ => before = Some((row.number_key, row.id)),
-            }
-        }
-        if before.is_none() {
-            return Ok(None);
+            .limit(1)
+            .take();
+        Expr::from(highest)
+    };
+    let select = Query::select().expr(Func::coalesce(keys_of(series).into_iter().rev().map(highest))).take();
+    let row = db.query_one(&select).await?;
+    let number: Option<String> = row.map(|row| row.try_get_by_index(0)).transpose()?.flatten();
+    Ok(number.as_deref().and_then(split).map(|(_, place)| place))
+}
+
+/// Where the numbers of a series lie in the order of [`swedish::number_key`], in that order.
+fn keys_of(series: &str) -> Vec<RangeInclusive<String>> {
+    let between = |first: u64, last: u64| {
+        let letter = &series[..usize::from(series.starts_with('K'))];
+        swedish::number_key(&format!("{letter}{first}"))..=swedish::number_key(&format!("{letter}{last}"))
+    };
+    if let Some(year) = series.strip_suffix('-') {
+        return vec![swedish::number_key(&format!("{year}-0"))..=swedish::number_key(&format!("{year}-{}", "9".repeat(DIGITS)))];
+    }
+    let tens = |digits: usize| 10_u64.pow(u32::try_from(digits).unwrap_or_default());
+    match series.trim_start_matches('K').parse::<u64>() {
+        // A year and three digits or more.
+        Ok(year) => (3..=DIGITS - 4).map(|rest| between(year * tens(rest), (year + 1) * tens(rest) - 1)).collect(),
+        // All that does not begin with a year.
+        Err(_) => {
+            let (first, last) = (u64::from(*YEARS.start()), u64::from(*YEARS.end()));
+            let around =
+                |rest: usize| [between(tens(rest + 3), first * tens(rest) - 1), between((last + 1) * tens(rest), tens(rest + 4) - 1)];
+            std::iter::once(between(0, tens(6) - 1)).chain((3..=DIGITS - 4).flat_map(around)).collect()
         }
     }
 }
@@ -137,7 +153,7 @@ impl Series {
 fn split(number: &str) -> Option<(&str, u64)> {
     let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let letters = usize::from(number.starts_with('K'));
-    let year = number.get(letters..letters + 4).filter(|year| is_digits(year) && (1990..=2199).contains(&year.parse().unwrap_or(0)));
+    let year = number.get(letters..letters + 4).filter(|year| is_digits(year) && YEARS.contains(&year.parse().unwrap_or(0)));
     let after = letters + 4;
     let series = match year {
         Some(_) if number[after..].starts_with('-') => &number[..=after],
@@ -173,6 +189,28 @@ mod tests {
             let (series, place) = split(number).unwrap();
             let mut numbers = Numbers { series: of_year(series, year), next: place + 1, width: number.len() - series.len() };
             assert_eq!(numbers.take(), next);
+        }
+    }
+
+    #[test]
+    fn every_number_lies_where_its_series_is_looked_for() {
+        for number in
+            ["1", "009", "999999", "1000001", "1989999", "1990001", "20260042", "202610000", "219999999999", "2200001", "K2026001"]
+        {
+            let (series, _) = split(number).unwrap();
+            let key = swedish::number_key(number);
+            let lies_in = |series: &str| keys_of(series).iter().filter(|keys| keys.contains(&key)).count();
+            assert_eq!(lies_in(series), 1, "{number} of the series {series:?}");
+            for other in ["", "1990", "2026", "K2026", "2026-", "K2026-"].into_iter().filter(|other| *other != series) {
+                assert_eq!(lies_in(other), 0, "{number} of the series {other:?}");
+            }
+        }
+        for (number, series) in [("2026-0042", "2026-"), ("K2026-123456789012", "K2026-")] {
+            assert_eq!(split(number).map(|(series, _)| series), Some(series));
+            assert!(keys_of(series).iter().any(|keys| keys.contains(&swedish::number_key(number))), "{number}");
+        }
+        for series in ["", "2026", "K2026"] {
+            assert!(keys_of(series).windows(2).all(|pair| pair[0].end() < pair[1].start()), "{series:?}");
         }
     }
 

@@ -17,9 +17,12 @@ use sea_orm::{
 };
 
 use super::{
-    Buyer, charges, drafting,
+    Buyer,
+    charges::{self, Standing, Whose},
+    drafting,
     issuing::{self, Press},
     parties::{self, Buyers, buyer_of},
+    vat_rates,
     whole::Whole,
 };
 use crate::{
@@ -79,8 +82,14 @@ pub struct Plan {
     pub invoices: Vec<Whole>,
     /// The fee that each line is of.
     charges: HashMap<InvoiceLineId, fee_charge::Model>,
+    /// Sum of their lines, öre.
+    pub net: Money,
+    /// What is to be paid, öre.
+    pub total: Money,
     /// How many fees have been invoiced already.
     pub already: i64,
+    /// How many agreements have a fee per participant.
+    pub by_hand: i64,
     /// Who can't be invoiced.
     pub problems: Vec<Problem>,
 }
@@ -96,6 +105,8 @@ pub struct Done {
     pub total: Money,
     /// How many fees had been invoiced already.
     pub already: i64,
+    /// How many agreements have a fee per participant, which is invoiced by hand.
+    pub by_hand: i64,
     /// Who can't be invoiced.
     pub problems: Vec<Problem>,
 }
@@ -108,7 +119,7 @@ pub async fn preview(db: &Database, viewer: &Viewer, network: &Network, ask: &As
     viewer.require(Deed::KeepInvoices)?;
     let today = db.clock.today();
     let issued_on = ask.issued_on.unwrap_or(today);
-    faults.expect(issued_on <= today, "input.issuedOn", "must not be after today");
+    issuing::check_day(db.read(), InvoiceKind::Invoice, issued_on, today, &mut faults).await?;
     plan(db, network, ask, issued_on, faults).await
 }
 
@@ -117,7 +128,8 @@ pub async fn preview(db: &Database, viewer: &Viewer, network: &Network, ask: &As
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the invoices, NOT_FOUND for the activity, INVALID naming every bad field and all that the
-/// network's settings lack, CONFLICT `NO_FEE_RULE` for members' fees of a year without a rule, `ALREADY_INVOICED` or `BUSY`.
+/// network's settings lack, CONFLICT `NO_FEE_RULE` for members' fees of a year without a rule, `TOO_LARGE` when the invoices come to more in
+/// all than the register can count, `ALREADY_INVOICED`, `OCR_TAKEN` or `BUSY`.
 pub async fn run(
     db: &Database,
     viewer: &Viewer,
@@ -129,13 +141,13 @@ pub async fn run(
     viewer.require(Deed::KeepInvoices)?;
     // Nobody writes while this is open, so that what is planned from what readers see still holds when it is written.
     let mut change = audit::begin(db, viewer, "invoiceRun").await?;
-    let issued_on = issuing::day_of_issue(&change, ask.issued_on, &mut faults);
-    let Plan { invoices, mut charges, already, problems } = plan(db, network, ask, issued_on, faults).await?;
+    let issued_on = issuing::day_of_issue(&change, InvoiceKind::Invoice, ask.issued_on, &mut faults).await?;
+    let Plan { invoices, mut charges, net, total, already, by_hand, problems } = plan(db, network, ask, issued_on, faults).await?;
     if invoices.is_empty() || (!problems.is_empty() && !ask.skip_problems) {
         change.undo().await?;
-        return Ok(Done { already, problems, ..Done::default() });
+        return Ok(Done { already, by_hand, problems, ..Done::default() });
     }
-    let mut done = Done { already, problems, ..Done::default() };
+    let mut done = Done { net, total, already, by_hand, problems, ..Done::default() };
     let mut press = Press::load(&change, network, InvoiceKind::Invoice, issued_on, &invoices).await?;
     let count = invoices.len();
     let mut waiting = invoices.into_iter();
@@ -147,8 +159,6 @@ pub async fn run(
         let mut theirs = Vec::new();
         for whole in issued.iter().map(|issued| &issued.whole) {
             done.invoices.push(whole.row.id);
-            done.net += whole.row.net;
-            done.total += whole.row.total;
             theirs.extend(whole.lines.iter().filter_map(|line| charges.remove(&line.id)));
         }
         issuing::write_new(&mut change, issued, theirs).await.map_err(already_invoiced)?;
@@ -161,7 +171,7 @@ pub async fn run(
 /// The database's own word, should two runs ever meet.
 fn already_invoiced(error: Error) -> Error {
     let word = || Error::conflict("ALREADY_INVOICED", "somebody else has invoiced one of these fees meanwhile; run again for the rest");
-    ["fee_charge__agreement_id__year", "fee_charge__member_id__year__kind", "fee_charge__kept"]
+    ["fee_charge__agreement_id__year__round", "fee_charge__member_id__year__kind__round", "fee_charge__kept"]
         .into_iter()
         .fold(error, |error, name| error.on_constraint(name, word()))
 }
@@ -195,10 +205,10 @@ async fn plan(db: &Database, network: &Network, ask: &Ask, issued_on: NaiveDate,
     };
     gather(network, issued_on, items, &mut plan);
 
+    // What every invoice needs. What only taxed ones do is a problem of theirs.
     let mut lacks = Faults::default();
-    let is_taxed = plan.invoices.iter().any(|whole| whole.lines.iter().any(|line| line.vat_rate != VatRate::OutsideScope));
     if !plan.invoices.is_empty() {
-        parties::seller(network, is_taxed, &mut lacks);
+        parties::seller(network, false, &mut lacks);
     }
     lacks.finish()?;
     let buyers = Buyers::load(db.read(), plan.invoices.iter().filter_map(|whole| buyer_of(&whole.row))).await?;
@@ -206,12 +216,26 @@ async fn plan(db: &Database, network: &Network, ask: &Ask, issued_on: NaiveDate,
     let Plan { invoices, problems, .. } = &mut plan;
     invoices.retain(|whole| {
         let Some(buyer) = buyer_of(&whole.row) else { return false };
-        let Err(error) = issuing::lacks(network, &buyers, whole) else { return true };
+        let mut lacks = Faults::default();
+        issuing::parties_of(network, &buyers, whole, &mut lacks);
+        vat_rates::check(whole, issued_on, &mut lacks);
+        drafting::check(network, "invoice", &mut whole.clone(), &mut lacks);
+        let Err(error) = lacks.finish() else { return true };
         if told.insert(buyer) {
             problems.push(Problem { buyer, agreement: None, reason: error.to_string() });
         }
         false
     });
+    let sum = |of: fn(&invoice::Model) -> Money| {
+        let sum = plan.invoices.iter().try_fold(0_i64, |sum, whole| sum.checked_add(of(&whole.row).0)).filter(|sum| *sum <= Money::MAX.0);
+        sum.map(Money).ok_or_else(|| {
+            Error::conflict(
+                "TOO_LARGE",
+                "the invoices come to more than 90071992547409.91 kronor in all; run for some of the members at a time",
+            )
+        })
+    };
+    (plan.net, plan.total) = (sum(|row| row.net)?, sum(|row| row.total)?);
     Ok(plan)
 }
 
@@ -241,14 +265,10 @@ async fn special(db: &Database, network: &Network, ask: &Ask, id: ActivityId, pl
     let found: Vec<agreement::Model> = rows(db.read(), &select, &columns).await?;
     // Whoever may invoice a fee may reckon it, whatever else of a member's affairs it sees.
     let sums = fees::amounts_of(db, &Viewer::operator("invoices run"), &found, ask.year).await?;
-    let charged = charges::charged(db, ChargeKind::SpecialFee, ask.year).await?;
+    let invoiced = charges::invoiced(db.read(), &Whose::Activity(id), ask.year).await?;
     let mut items = Vec::new();
     for row in found {
         let Some(buyer) = row.member_id.map(Buyer::Member).or(row.organisation_id.map(Buyer::Organisation)) else { continue };
-        if charged.contains(&row.id.0) {
-            plan.already += 1;
-            continue;
-        }
         let mut problem = |reason: String| plan.problems.push(Problem { buyer, agreement: Some(row.id), reason });
         let Some(period) = period(&row, ask.year) else { continue };
         let number = row.number.as_deref().unwrap_or_default();
@@ -262,14 +282,29 @@ async fn special(db: &Database, network: &Network, ask: &Ask, id: ActivityId, pl
             continue;
         };
         // Nobody knows how many take part: such fees are invoiced by hand, course by course.
+        if basis == FeeBasis::PerParticipant {
+            plan.by_hand += 1;
+            continue;
+        }
         if sum == Money::ZERO {
             continue;
         }
+        let round = match invoiced.get(&row.id.0).copied().unwrap_or_default().standing(sum) {
+            Standing::Due(round) => round,
+            Standing::Invoiced => {
+                plan.already += 1;
+                continue;
+            }
+            Standing::Partly { sum: part, is_across } => {
+                problem(in_part(&format!("agreement {number}"), ask.year, sum, part, is_across));
+                continue;
+            }
+        };
         let months = if basis == FeeBasis::OneOff { 12 } else { amounts::months(&terms::of(&row), ask.year) };
         let part = if months < 12 { format!(", {months} av 12 månader") } else { String::new() };
         let line = line(network, format!("Särskild avgift {} {}{part}", activity.name, ask.year), Some(id), period, sum, vat_rate);
         let line = invoice_line::Model { agreement_id: Some(row.id), ..line };
-        let charge = charges::of_run(ChargeKind::SpecialFee, ask.year, line.id, row.id.0);
+        let charge = charges::of_run(ChargeKind::SpecialFee, ask.year, round, line.id, row.id.0);
         items.push(Item { buyer, agreement: Some(row.id), line, charge });
     }
     Ok(items)
@@ -309,14 +344,11 @@ async fn of_members(db: &Database, network: &Network, ask: &Ask, kind: ChargeKin
     let found: Vec<member::Model> = rows(db.read(), &select, &columns).await?;
     let ids: Vec<MemberId> = found.iter().map(|row| row.id).collect();
     let allocations = fees::allocations(db, &Viewer::operator("invoices run"), &ids, ask.year).await?;
-    let charged = charges::charged(db, kind, ask.year).await?;
+    let whose = if kind == ChargeKind::ServiceFee { Whose::Service } else { Whose::Membership };
+    let invoiced = charges::invoiced(db.read(), &whose, ask.year).await?;
     let mut items = Vec::new();
     for row in found {
         let buyer = Buyer::Member(row.id);
-        if charged.contains(&row.id.0) {
-            plan.already += 1;
-            continue;
-        }
         let Some(quote) = fees::quote(&rule, allocations.get(&row.id).copied()) else {
             let reason = format!("{} has no allocation (tilldelning) of {}; set it with allocationSet", row.name, ask.year);
             plan.problems.push(Problem { buyer, agreement: None, reason });
@@ -325,6 +357,18 @@ async fn of_members(db: &Database, network: &Network, ask: &Ask, kind: ChargeKin
         if quote.amount == Money::ZERO {
             continue;
         }
+        let round = match invoiced.get(&row.id.0).copied().unwrap_or_default().standing(quote.amount) {
+            Standing::Due(round) => round,
+            Standing::Invoiced => {
+                plan.already += 1;
+                continue;
+            }
+            Standing::Partly { sum, is_across } => {
+                let reason = in_part(&row.name, ask.year, quote.amount, sum, is_across);
+                plan.problems.push(Problem { buyer, agreement: None, reason });
+                continue;
+            }
+        };
         let text = match (kind, quote.per_mille, quote.allocation) {
             (ChargeKind::ServiceFee, Some(rate), Some(allocation)) => {
                 let rate = rate.to_string().replace('.', ",");
@@ -333,10 +377,23 @@ async fn of_members(db: &Database, network: &Network, ask: &Ask, kind: ChargeKin
             _ => format!("Medlemsavgift {}", ask.year),
         };
         let line = line(network, text, None, (first, last), quote.amount, rule.vat_rate);
-        let charge = charges::of_run(kind, ask.year, line.id, row.id.0);
+        let charge = charges::of_run(kind, ask.year, round, line.id, row.id.0);
         items.push(Item { buyer, agreement: None, line, charge });
     }
     Ok(items)
+}
+
+/// What keeps a run from a fee of which so much is invoiced, so that nobody pays twice and nothing is forgotten.
+fn in_part(whose: &str, year: i32, fee: Money, sum: Money, is_across: bool) -> String {
+    if is_across {
+        return format!(
+            "the fee of {whose} for {year} is {fee}, and {sum} is invoiced for a period over New Year, of which nobody can tell what is the \
+             year's; invoice the rest by hand, with a period within the year"
+        );
+    }
+    format!(
+        "the fee of {whose} for {year} is {fee}, of which {sum} is invoiced already; invoice the rest by hand, or credit what was invoiced"
+    )
 }
 
 fn line(

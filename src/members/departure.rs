@@ -100,6 +100,8 @@ async fn end_agreement(change: &mut Change, before: agreement::Model, on: NaiveD
     } else {
         after.ends_on = Some(on);
         after.notice_given_on = after.notice_given_on.or_else(|| after.signed_on.max(Some(decided_on)));
+        // Whoever was to take over later never will.
+        after.replaced_from = after.replaced_from.filter(|from| *from <= on);
     }
     after.termination_reason = Some(reason.unwrap_or("membership ended").to_owned());
     (after.deadline_on, after.deadline_month) = terms::deadline_columns(&terms::of(&after));

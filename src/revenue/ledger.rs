@@ -11,12 +11,16 @@ use ::entity::{
 use chrono::{Datelike, Days, Months, NaiveDate};
 use sea_orm::{
     ConnectionTrait, DbBackend, ExprTrait, Iden, JoinType, QueryResult,
-    sea_query::{Expr, Func, Query, SelectStatement, SimpleExpr},
+    sea_query::{Expr, Query, SelectStatement, SimpleExpr},
 };
 use uuid::Uuid;
 
 use super::{Basis, Groups, MOST, Period, Sums, scope::Scope};
-use crate::{database::Database, error::Result, invoices::months::month_of};
+use crate::{
+    database::{Database, sum},
+    error::Result,
+    invoices::months::month_of,
+};
 
 /// What a row of a report is for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -136,12 +140,6 @@ fn invoice(column: invoice::Column) -> SimpleExpr {
 
 fn line(column: invoice_line::Column) -> SimpleExpr {
     Expr::col((invoice_line::Entity, column))
-}
-
-/// A sum of öre that is nought over no rows.
-pub(super) fn sum(of: SimpleExpr) -> SimpleExpr {
-    // PostgreSQL sums big integers to a decimal.
-    Expr::from(Func::coalesce([Func::sum(of).into(), Expr::cust("0")])).cast_as("bigint")
 }
 
 /// A column of noughts.

@@ -10,12 +10,12 @@ use sea_orm::{
 
 use super::{
     Basis, Groups,
-    ledger::{self, Grouping, Range, sum},
+    ledger::{self, Grouping, Range},
     scope::Scope,
 };
 use crate::{
     auth::viewer::Viewer,
-    database::Database,
+    database::{Database, sum},
     error::{Error, Result},
 };
 

@@ -258,6 +258,23 @@ on_both!(what_ends_before_it_begins_never_comes_about, |app| async move {
     assert_eq!(told(&app, &old, r#"status(on: "2027-01-01")"#).await["status"], "ENDED");
 });
 
+on_both!(a_member_that_leaves_takes_successors_with_it, |app| async move {
+    let register = Register::fill(&app).await;
+    let old = agreed(&app, register.draft(0, "bip", "2026-01-01")).await;
+    let new = json!({ "agreement": old, "startsOn": "2027-07-01", "fee": null });
+    let successor = deed(&app.office(), "agreementReplace", new, "id").await["agreementReplace"]["id"].as_str().unwrap().to_owned();
+    let (_, sha256) = offered(&app, &successor).await;
+    signed(&app, &successor, &sha256).await;
+    let leave = json!({ "member": register.id("Förbund 00"), "leftOn": "2027-03-31", "endAgreements": true });
+    deed(&app.office(), "memberLeave", leave, "id").await.data();
+    let days = r#"before: status(on: "2027-03-31") after: status(on: "2027-04-01") endsOn"#;
+    let ended = told(&app, &old, days).await;
+    assert_eq!(ended, json!({ "before": "NOTICE_GIVEN", "after": "ENDED", "endsOn": "2027-03-31" }));
+    assert_eq!(told(&app, &successor, "status").await["status"], "WITHDRAWN");
+    let verified = app.program().arg("verify").output().unwrap();
+    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
+});
+
 on_both!(an_offer_looks_again_at_the_member_and_the_activity, |app| async move {
     let register = Register::fill(&app).await;
     let office = app.office();

@@ -163,7 +163,9 @@ on_both!(all_that_is_lacking_is_named_at_once_and_burns_no_number, |app| async m
     let (unregistered, _other) = with_network(&app, &NETWORK.replace("vat_number", "#"));
     assert_eq!(issue(&unregistered.finance(), &untaxed, "number").await["invoiceIssue"]["number"], "20260001");
     let future = json!({ "invoice": lacking, "issuedOn": "2026-11-22" });
-    assert_eq!(deed(&ready.finance(), "invoiceIssue", future, "id").await.bad_fields(), ["input.issuedOn"]);
+    let all = deed(&ready.finance(), "invoiceIssue", future, "id").await;
+    assert_eq!(all.bad_fields().len(), 6, "with what it lacks: {:?}", all.bad_fields());
+    assert!(all.bad_fields().contains(&"input.issuedOn"));
     // An organisation has billing details too.
     let organisation =
         ready.office().query("{ agreement(by: { number: \"2026-9002\" }) { counterparty { ... on Organisation { id } } } }").await;
@@ -263,6 +265,73 @@ on_both!(a_correction_upwards_refers_to_what_it_corrects, |app| async move {
     assert_eq!(issued["invoiceIssue"], expected);
     let xml = app.finance().get(&format!("/files/invoices/{second}.xml")).await.bytes;
     assert!(String::from_utf8_lossy(&xml).contains("<cbc:ID>20260001</cbc:ID>"));
+});
+
+on_both!(a_line_is_not_credited_beyond_what_its_rate_comes_to, |app| async move {
+    let (app, _folder) = fill(&app, 1).await;
+    let line = |price: &str, rate: &str| json!({ "description": "x", "unitPrice": price, "vatRate": rate });
+    let lines = [line("100", "STANDARD_25"), line("-50", "STANDARD_25"), line("100", "REDUCED_6")];
+    let id = drafted(&app.finance(), json!({ "buyer": member(&app, 1).await, "lines": lines })).await;
+    let lines = issue(&app.finance(), &id, "lines { id }").await["invoiceIssue"]["lines"].clone();
+    let credit = |place: usize, amount: &str| json!({ "line": lines[place]["id"], "amount": amount });
+    let asked = |lines: &[Value]| json!({ "invoice": id, "reason": "x", "lines": lines });
+    let refused = deed(&app.finance(), "invoiceCredit", asked(&[credit(0, "100")]), "id").await;
+    assert_eq!(refused.reason(), "BEYOND_INVOICE");
+    assert_eq!(refused.error()["message"], "invoice 20260001: 50.00 is left at 25 % VAT, before VAT, and not 100.00");
+    // With its deduction it is right, and so is its VAT.
+    let both =
+        deed(&app.finance(), "invoiceCredit", asked(&[credit(0, "100"), credit(1, "-50")]), "vatBreakdown { rate net vat } total").await;
+    assert_eq!(
+        both["invoiceCredit"],
+        json!({ "vatBreakdown": [{ "rate": "STANDARD_25", "net": "50.00", "vat": "12.50" }], "total": "62.50" })
+    );
+    assert_eq!(breaches(&app).await, [""; 0]);
+});
+
+on_both!(numbers_follow_days, |app| async move {
+    let (app, _folder) = fill(&app, 1).await;
+    let later = app.at("2027-03-01T09:00:00Z");
+    let buyer = member(&app, 1).await;
+    let on = async |day: &str| {
+        let id = drafted(&app.finance(), course(&buyer, "100.00")).await;
+        deed(&later.finance(), "invoiceIssue", json!({ "invoice": id, "issuedOn": day }), "number issuedOn dueOn").await
+    };
+    assert_eq!(on("1989-12-31").await.bad_fields(), ["input.issuedOn"]);
+    let first = on("2026-12-31").await;
+    assert_eq!(first["invoiceIssue"], json!({ "number": "20260001", "issuedOn": "2026-12-31", "dueOn": "2027-01-30" }));
+    assert_eq!(on("2026-12-31").await["invoiceIssue"]["number"], "20260002");
+    assert_eq!(on("2027-01-02").await["invoiceIssue"]["number"], "20270001");
+    let back = on("2027-01-01").await;
+    assert_eq!(back.bad_fields(), ["input.issuedOn"]);
+    assert!(back.error()["message"].as_str().unwrap().contains("must not be before 2027-01-02"), "{}", back.error());
+    let run = json!({ "membershipFee": true, "year": 2026, "issuedOn": "2027-01-01" });
+    assert_eq!(deed(&later.finance(), "invoiceRun", run.clone(), "count").await.bad_fields(), ["input.issuedOn"]);
+    let preview = "query($input: InvoiceRunInput!) { invoiceRunPreview(input: $input) { count } }";
+    assert_eq!(later.finance().ask(preview, json!({ "input": run })).await.bad_fields(), ["input.issuedOn"]);
+    assert_eq!(on("2027-01-02").await["invoiceIssue"]["number"], "20270002");
+});
+
+on_both!(a_draft_that_nobody_could_have_drafted_is_not_issued, |app| async move {
+    let (app, _folder) = fill(&app, 1).await;
+    app.import(&[
+        ("invoices.csv", "key,number,kind,buyer,issued_on,due_on,credits\nnone,,INVOICE,m1,,,\nless,,INVOICE,m1,,,\n"),
+        (
+            "invoice_lines.csv",
+            "invoice,description,activity,agreement,period_from,period_to,quantity,unit_price,vat_rate\nless,Rabatt,,,,,1,-10.00,STANDARD_25\n",
+        ),
+    ])
+    .await;
+    let drafts = app.finance().query("{ invoices(filter: { states: [DRAFT] }) { nodes { id lines { id } } } }").await;
+    let drafts = drafts["invoices"]["nodes"].as_array().unwrap().clone();
+    assert_eq!(drafts.len(), 2);
+    for draft in &drafts {
+        assert_eq!(issue(&app.finance(), draft["id"].as_str().unwrap(), "id").await.bad_fields(), ["invoice.lines"]);
+    }
+    // What rounding makes nothing of is nothing that anybody could pay.
+    let id = drafted(&app.finance(), course(&member(&app, 1).await, "0.24")).await;
+    let (whole, _other) = with_network(&app, &format!("{NETWORK}[network.invoicing]\nwhole_kronor = true\n"));
+    assert_eq!(issue(&whole.finance(), &id, "id").await.bad_fields(), ["invoice.lines"]);
+    assert_eq!(issue(&app.finance(), &id, "number").await["invoiceIssue"]["number"], "20260001");
 });
 
 on_both!(settings_decide_on_rounding_and_references, |app| async move {
@@ -399,7 +468,9 @@ on_both!(what_was_issued_never_changes_in_the_database_either, |app| async move 
         ("DELETE FROM fee_charge".to_owned(), "fee_charge__kept"),
         ("UPDATE fee_charge SET year = 2027".to_owned(), "fee_charge__kept"),
         (
-            format!("INSERT INTO fee_charge (line_id, kind, year, agreement_id) SELECT {line}, kind, year, agreement_id FROM fee_charge"),
+            format!(
+                "INSERT INTO fee_charge (line_id, kind, year, round, agreement_id) SELECT {line}, kind, year, round, agreement_id FROM fee_charge"
+            ),
             "fee_charge__",
         ),
     ] {
@@ -419,6 +490,31 @@ on_both!(what_was_issued_never_changes_in_the_database_either, |app| async move 
             format!("INSERT OR REPLACE INTO {table} SELECT * FROM {table}")
         };
         assert!(raw(&app, &around).await.is_err(), "{around} is taken");
+    }
+    if app.db.backend() == sea_orm::DbBackend::Sqlite {
+        let draft = drafted(&app.finance(), course(&member(&app, 1).await, "200.00")).await;
+        let empty = drafted(&app.finance(), course(&member(&app, 1).await, "300.00")).await;
+        let (draft, empty) = (sql_id(&app, &draft), sql_id(&app, &empty));
+        raw(&app, &format!("DELETE FROM invoice_line WHERE invoice_id = {empty}")).await.unwrap();
+        for (around, rule) in [
+            (format!("UPDATE OR REPLACE invoice_line SET id = {line} WHERE invoice_id = {draft}"), "invoice_line__kept"),
+            (format!("UPDATE OR REPLACE invoice_line SET invoice_id = {id} WHERE invoice_id = {draft}"), "invoice_line__"),
+            (format!("UPDATE OR REPLACE invoice SET id = {id} WHERE id = {empty}"), "invoice__kept"),
+            (format!("UPDATE OR REPLACE invoice SET ocr = '2026000105' WHERE id = {empty}"), "invoice__ocr"),
+            (
+                format!("UPDATE OR REPLACE invoice SET number = '20260001', issued_on = '2026-11-21' WHERE id = {empty}"),
+                "invoice__kind__number",
+            ),
+            (
+                format!(
+                    "INSERT OR REPLACE INTO invoice (id, kind, ocr, member_id, net, vat, total) SELECT randomblob(16), kind, ocr, member_id, 0, 0, 0 FROM invoice WHERE id = {id}"
+                ),
+                "invoice__ocr",
+            ),
+        ] {
+            let refused = raw(&app, &around).await.err().unwrap_or_else(|| panic!("{around} is taken"));
+            assert!(refused.to_string().contains(rule), "{around}: {refused}");
+        }
     }
     // What follows from payments may change.
     assert!(raw(&app, &format!("UPDATE invoice SET paid = 0 WHERE id = {id}")).await.is_ok());

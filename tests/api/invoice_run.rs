@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     process::Stdio,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use futures_util::future::join_all;
@@ -300,11 +300,12 @@ on_both!(the_command_shows_and_issues, |app| async move {
     assert_eq!(breaches(&app).await, [""; 0]);
 });
 
-// A run that is killed has issued nothing or all, wherever it was: a hundred times, at moments spread over a whole run and a little
+// A run that is killed has issued nothing or all, wherever it was: a hundred times, at moments spread over the run's own work and a little
 // more, each followed by a look at everything.
 on_both!(a_killed_run_leaves_nothing_half_done, |app| async move {
-    const MEMBERS: usize = 40;
+    const MEMBERS: usize = 60;
     let (app, folder) = fill(&app, MEMBERS).await;
+    let each = i64::try_from(MEMBERS - 1).unwrap();
     let start = |year: i32| {
         let mut program = app.program();
         program.current_dir(folder.path()).args(["invoices", "run", "--membership-fee", "--skip-problems", "--year", &year.to_string()]);
@@ -313,21 +314,19 @@ on_both!(a_killed_run_leaves_nothing_half_done, |app| async move {
     let began = Instant::now();
     assert!(start(2020).wait().unwrap().success());
     let whole = began.elapsed();
-    let mut moment = 0_u64;
+    let (mut moment, mut year) = (0_u64, 2021);
     let (mut killed, mut done) = (0, 0);
-    let mut year = 2021;
     for _ in 0..100 {
-        // Spread without a pattern, from a fixed beginning.
+        // Spread without a pattern, from a fixed beginning, over the later half of the time: the program starts in the first.
         moment = (moment * 48_271 + 11) % 2_147_483_647;
-        let wait = whole.mul_f64(1.1 * f64::from(u32::try_from(moment).unwrap()) / 2_147_483_647.0);
+        let wait = whole.mul_f64(0.4 + 0.7 * f64::from(u32::try_from(moment).unwrap()) / 2_147_483_647.0);
         let mut child = start(year);
-        tokio::time::sleep(wait.max(Duration::from_millis(1))).await;
+        tokio::time::sleep(wait).await;
         child.kill().unwrap();
         child.wait().unwrap();
         let query = r#"{ invoices(filter: { issuedFrom: "2000-01-01" }) { totalCount } }"#;
         let count = app.finance().query(query).await["invoices"]["totalCount"].as_i64().unwrap();
         let years = i64::from(year - 2020);
-        let each = i64::try_from(MEMBERS - 1).unwrap();
         assert!(count == years * each || count == (years + 1) * each, "{count} invoices in the {year} run");
         if count == (years + 1) * each {
             done += 1;
@@ -335,13 +334,14 @@ on_both!(a_killed_run_leaves_nothing_half_done, |app| async move {
         } else {
             killed += 1;
         }
+        assert_eq!(breaches(&app).await, [""; 0], "in the {year} run");
     }
-    assert!(killed > 10, "{killed} were killed before their end and {done} after it");
+    assert!(killed > 10 && done > 0, "{killed} were killed before their end and {done} after it");
     assert!(start(year).wait().unwrap().success());
     assert_eq!(breaches(&app).await, [""; 0]);
     // The next number follows the last one.
     let id = drafted(&app.finance(), course(&member(&app, 1).await, "1.00")).await;
-    let count = i64::from(year - 2020 + 1) * i64::try_from(MEMBERS - 1).unwrap();
+    let count = i64::from(year - 2020 + 1) * each;
     let today = samregister::clock::Clock::system().today();
     let app = app.at(&format!("{today}T12:00:00Z"));
     let number = issue(&app.finance(), &id, "number").await["invoiceIssue"]["number"].as_str().unwrap().to_owned();

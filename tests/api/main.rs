@@ -33,6 +33,7 @@ mod fees;
 mod http;
 mod invoice_documents;
 mod invoice_life;
+mod fee_charges;
 mod invoice_run;
 mod invoices;
 mod layers;

@@ -3,7 +3,6 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use ::entity::{
-    fee_charge,
     id::{InvoiceId, InvoiceLineId, PaymentId},
     invoice, invoice_line,
     kind::{InvoiceKind, SubjectKind},
@@ -33,7 +32,7 @@ use crate::{
     database::{among, among_words},
     error::Result,
     invoices::{
-        amounts, charges,
+        amounts,
         whole::{Whole, parts_of},
     },
     swedish,
@@ -59,7 +58,6 @@ struct Writes {
     lines: Batch<invoice_line::Model>,
     removed_lines: Vec<InvoiceLineId>,
     payments: Payments,
-    charges: Vec<fee_charge::Model>,
 }
 
 /// Merges invoices into the register.
@@ -97,7 +95,6 @@ pub(super) async fn merge(import: &mut Import<'_>, incoming: Vec<Incoming>) -> R
     writes.lines.write(tx).await?;
     replace(tx, writes.rows.changed).await?;
     writes.payments.write(tx).await?;
-    charges::note(&import.change, writes.charges).await?;
     known.credits.settle(import).await?;
     import.settle().await
 }
@@ -330,7 +327,6 @@ fn write(import: &mut Import<'_>, incoming: &Incoming, before: Option<Whole>, af
     let before = before.unwrap_or_default();
     if let Some(issued_on) = after.row.issued_on.filter(|_| !before.is_issued()) {
         import.earned_on(issued_on);
-        writes.charges.extend(charges::of_invoice(&after));
     }
     writes.payments.add(&before, &after).into_iter().for_each(|day| import.earned_on(day));
     writes.removed_lines.extend(before.lines.iter().skip(after.lines.len()).map(|line| line.id));

@@ -98,6 +98,7 @@ pub struct InvoiceRun {
     net: money::Money,
     total: money::Money,
     already: i64,
+    by_hand: i64,
     problems: Vec<InvoiceRunProblem>,
 }
 
@@ -127,6 +128,11 @@ impl InvoiceRun {
     /// How many fees of the year had been invoiced before, and are left alone.
     async fn already_invoiced(&self) -> i32 {
         i32::try_from(self.already).unwrap_or(i32::MAX)
+    }
+
+    /// How many agreements have a fee per participant. Nobody knows how many take part, so that such fees are invoiced by hand.
+    async fn invoiced_by_hand(&self) -> i32 {
+        i32::try_from(self.by_hand).unwrap_or(i32::MAX)
     }
 
     /// Who can't be invoiced, and why.
@@ -180,12 +186,12 @@ pub(super) async fn run(ctx: &Context<'_>, input: InvoiceRunInput) -> Result<Inv
     let mut faults = Faults::default();
     let ask = input.check(&mut faults);
     let done = run::run(database(ctx), viewer(ctx), network(ctx), &ask, faults, |_, _| {}).await?;
-    let Done { invoices: ids, net, total, already, problems: found } = done;
+    let Done { invoices: ids, net, total, already, by_hand, problems: found } = done;
     let mut rows: HashMap<InvoiceId, invoice::Model> =
         invoices::by_ids(database(ctx), viewer(ctx), &ids, &every::<Invoice>()).await?.into_iter().map(|row| (row.id, row)).collect();
     let in_order: Vec<_> = ids.iter().filter_map(|id| rows.remove(id)).collect();
     let invoices = Handle::each(in_order).into_iter().map(Invoice).collect();
-    Ok(InvoiceRun { invoices, net, total, already, problems: problems(found) })
+    Ok(InvoiceRun { invoices, net, total, already, by_hand, problems: problems(found) })
 }
 
 /// What runs would do.
@@ -202,8 +208,8 @@ impl InvoiceRunQuery {
     ) -> Result<InvoiceRun> {
         let mut faults = Faults::default();
         let ask = input.check(&mut faults);
-        let Plan { invoices, already, problems: found, .. } = run::preview(database(ctx), viewer(ctx), network(ctx), &ask, faults).await?;
-        let (net, total) = (invoices.iter().map(|whole| whole.row.net).sum(), invoices.iter().map(|whole| whole.row.total).sum());
-        Ok(InvoiceRun { invoices: planned(invoices), net, total, already, problems: problems(found) })
+        let plan = run::preview(database(ctx), viewer(ctx), network(ctx), &ask, faults).await?;
+        let Plan { invoices, net, total, already, by_hand, problems: found, .. } = plan;
+        Ok(InvoiceRun { invoices: planned(invoices), net, total, already, by_hand, problems: problems(found) })
     }
 }

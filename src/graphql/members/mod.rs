@@ -211,10 +211,10 @@ impl Member {
         invoices_of(ctx, &self.0, invoices::Of::Member, |row| row.id.0, filter, order_by, page::args(first, after, last, before)).await
     }
 
-    /// The service fee (serviceavgift) of a year under the rule in force, and how it came about; null when there is no rule or no allocation for that year.
+    /// The service fee (serviceavgift) of a year under the rule in force, and how it came about; null when there is no rule or no allocation for that year, or it is a member on no day of it.
     async fn service_fee(&self, ctx: &Context<'_>, #[graphql(desc = "Calendar year")] year: i32) -> Option<Result<FeeQuote>> {
         let quotes = self.0.load(ctx, "", async {
-            let quotes = fees::service_fees(database(ctx), viewer(ctx), &ids(&self.0), year).await?;
+            let quotes = fees::service_fees(database(ctx), viewer(ctx), self.0.siblings(), year).await?;
             Ok(Quotes::from(quotes))
         });
         quotes.await.map(|quotes| quotes.of(self.0.id)).transpose()
@@ -259,7 +259,7 @@ impl Noun for Member {
             "joinedOn" => &[C::JoinedOn],
             "leftOn" => &[C::LeftOn],
             "leavingReason" => &[C::LeavingReason],
-            "status" | "membershipFee" => &[C::JoinedOn, C::LeftOn],
+            "status" | "membershipFee" | "serviceFee" => &[C::JoinedOn, C::LeftOn],
             "successor" => &[C::SuccessorId],
             _ => &[],
         }
