@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use ::entity::{
     money::Money,
-    number::{OrgNumber, luhn_holds},
+    number::{OrgNumber, check_peppol_id, luhn_holds},
 };
 use chrono::NaiveDate;
 
@@ -146,7 +146,7 @@ impl Given {
             bankgiro: self.optional("network.bankgiro", |text| giro(text, 7..=8, "is not a bankgiro, as 5050-1055")),
             plusgiro: self.optional("network.plusgiro", |text| giro(text, 2..=8, "is not a plusgiro, as 28 65 43-4")),
             email: self.optional("network.email", line),
-            peppol_id: self.optional("network.peppol_id", peppol_id),
+            peppol_id: self.optional("network.peppol_id", |text| check_peppol_id(text).map(|()| text.to_owned()).map_err(str::to_owned)),
             accounts,
             invoicing: self.invoicing(),
             signatories: self.signatories(),
@@ -199,18 +199,11 @@ impl Given {
 
 fn vat_number(text: &str) -> Result<String, String> {
     let digits = text.strip_prefix("SE").and_then(|rest| rest.strip_suffix("01")).unwrap_or_default();
-    let holds = digits.len() == 10 && digits.bytes().all(|byte| byte.is_ascii_digit());
-    checked(text, holds, "is not a VAT number, as SE802555000801")
+    checked(text, digits.len() == 10 && luhn_holds(digits), "is not a VAT number, as SE802555000801")
 }
 
 fn yes_or_no(text: &str) -> Result<bool, String> {
     text.parse().map_err(|_| "must be true or false".to_owned())
-}
-
-fn peppol_id(text: &str) -> Result<String, String> {
-    let digits = text.strip_prefix("0007:").unwrap_or_default();
-    let holds = digits.len() == 10 && digits.bytes().all(|byte| byte.is_ascii_digit());
-    checked(text, holds, "is not a Peppol participant, as 0007:8025550008")
 }
 
 fn postal_code(text: &str) -> Result<String, String> {

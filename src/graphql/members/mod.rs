@@ -343,7 +343,7 @@ impl BillingDetails {
         self.0.email.as_deref()
     }
 
-    /// Peppol participant, `0007:2220001834`; null when not known.
+    /// Peppol participant, `0007:2220001834`; null when not known: invoices then go by the organisation number.
     async fn peppol_id(&self) -> Option<&str> {
         self.0.peppol_id.as_deref()
     }
