@@ -134,6 +134,22 @@ on_both!(its_files_are_kept_as_they_were_issued_and_served_to_those_who_see_it, 
     }
 });
 
+on_both!(a_new_file_is_set_once_however_many_ask_for_it, |app| async move {
+    let (app, _folder) = fill(&app, 3).await;
+    let id = drafted(&app.finance(), course(&member(&app, 1).await, "1000.00")).await;
+    issue(&app.finance(), &id, "id").await.data();
+    let (path, before) = (format!("/files/invoices/{id}.pdf"), app.revision().await);
+    app.statements();
+    let finance = app.finance();
+    let answers = join_all((0..8).map(|_| finance.get(&path))).await;
+    for answer in &answers {
+        assert!(answer.bytes.starts_with(b"%PDF-") && answer.bytes == answers[0].bytes, "{}", answer.status);
+    }
+    // What it says is read to set it, and for nothing else.
+    let read = app.statements().iter().filter(|sql| sql.contains("invoice_content")).count();
+    assert_eq!((read, app.revision().await), (1, before + 1));
+});
+
 on_both!(all_that_is_lacking_is_named_at_once_and_burns_no_number, |app| async move {
     let (ready, _folder) = fill(&app, 3).await;
     let lacking = drafted(&ready.finance(), course(&member(&ready, 2).await, "100.00")).await;
