@@ -31,7 +31,7 @@ pub const FILES: &[(&str, &str)] = &[
     (
         "activities.csv",
         "key,slug,name,purpose,goal,funding,starts_on,ends_on,board_contact,lead\n\
-         bip,bip,BIP,Kurser,Fler kurser,COURSE_INCOME|SPECIAL_FEE,2020-01-01,,stina,anna\n\
+         bip,bip,BIP,Kurser,Fler kurser,SPECIAL_FEE|COURSE_INCOME,2020-01-01,,stina,anna\n\
          indikatorer,indikatorer,Indikatorer,Uppföljning,Alla med,SPECIAL_FEE,2021-01-01,,nils,berit\n",
     ),
     (
