@@ -35,7 +35,7 @@ on_both!(an_invoice_lives_from_draft_to_credit, |app| async move {
                 { "description": "BIP-kurs", "activity": { "slug": "bip" }, "quantity": "1.5", "unitPrice": "4500.00", "vatRate": "STANDARD_25",
                   "net": "6750.00", "vat": "1687.50", "account": "3041" },
                 { "description": "Kursbok", "activity": { "slug": "bip" }, "quantity": "3", "unitPrice": "99.95", "vatRate": "REDUCED_6",
-                  "net": "299.85", "vat": "17.99", "account": "3041" },
+                  "net": "299.85", "vat": "17.99", "account": "3043" },
                 { "description": "Rabatt", "activity": null, "quantity": "1", "unitPrice": "-100.00", "vatRate": "STANDARD_25",
                   "net": "-100.00", "vat": "-25.00", "account": "3901" },
             ],

@@ -114,7 +114,7 @@ on_both!(an_invoice_tells_everything, |app| async move {
             { "description": "Rabatt", "activity": { "slug": "indikatorer" }, "agreement": { "number": "2026-0001" }, "periodFrom": null,
               "periodTo": null, "quantity": "1.5", "unitPrice": "-0.10", "vatRate": "STANDARD_25", "net": "-0.15", "vat": "-0.04", "account": "3041" },
             { "description": "Kurslitteratur", "activity": { "slug": "bip" }, "agreement": null, "periodFrom": null,
-              "periodTo": null, "quantity": "3", "unitPrice": "0.05", "vatRate": "REDUCED_6", "net": "0.15", "vat": "0.01", "account": "3041" },
+              "periodTo": null, "quantity": "3", "unitPrice": "0.05", "vatRate": "REDUCED_6", "net": "0.15", "vat": "0.01", "account": "3043" },
         ],
         "net": "8648.50", "vat": "2162.10",
         "vatBreakdown": [{ "rate": "STANDARD_25", "net": "8648.35", "vat": "2162.09" }, { "rate": "REDUCED_6", "net": "0.15", "vat": "0.01" }],
