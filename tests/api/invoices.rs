@@ -7,25 +7,14 @@ use serde_json::{Value, json};
 use crate::{
     app::{App, Caller, on_both},
     lot::Lot,
+    samples::{BUYERS, EARNERS},
 };
 
 /// An invoice in each state, with all that can hang on one.
 pub const INVOICES: [(&str, &str); 7] = [
-    (
-        "members.csv",
-        "key,name,org_number,county,municipalities,contact_area,joined_on,left_on,billing_email,peppol_id,buyer_reference,address_line,postal_code,city
-gotland,Gotland,222000-1834,,,,2019-01-01,,,,,,,
-gavle,Gävle,222000-2568,,,,2019-01-01,,,,,,,
-",
-    ),
-    ("organisations.csv", "key,name,org_number\nkonsult,Konsult AB,\n"),
-    (
-        "activities.csv",
-        "key,slug,name,purpose,goal,funding,starts_on,ends_on
-bip,bip,BIP,,,COURSE_INCOME,2020-01-01,
-ind,indikatorer,Indikatorer,,,SPECIAL_FEE,2020-01-01,
-",
-    ),
+    BUYERS[0],
+    BUYERS[1],
+    EARNERS,
     (
         "agreements.csv",
         "key,number,kind,direction,activity,counterparty,template,template_version,starts_on,ends_on,notice_months,renewal_months,offered_at,signed_on,notice_given_on,fee_basis,fee_amount,fee_per_mille,vat_rate
