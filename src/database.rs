@@ -247,8 +247,12 @@ impl Database {
     }
 }
 
-fn busy() -> Error {
-    Error::conflict("BUSY", "the register is busy with other changes and this one was not begun; try again in a while")
+/// Why a change was not begun: others write for too long.
+pub(crate) const BUSY: &str = "BUSY";
+
+/// The error of what was not begun since others write for too long.
+pub(crate) fn busy() -> Error {
+    Error::conflict(BUSY, "the register is busy with other changes and this one was not begun; try again in a while")
 }
 
 /// An error of the database, or what it says when another program holds the lock that writers take in turn.

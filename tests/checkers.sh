@@ -1,6 +1,9 @@
 #!/usr/bin/env bash
 # Prints a folder of programs, made by others, that judge the files which the register writes. The tests ask them.
 #
+# From Debian: qpdf and pdfinfo (of poppler-utils), python3 with python3-venv. From PyPI: pdfua and outloud for PDFs, saxonche and lxml for
+# Peppol's rules.
+#
 # Those in Python are listed, with their versions, in the files of tests/checkers/. Each list has a virtual environment of its name in
 # the folder, so that `pdf.txt` gives `pdf/bin/pdfua`; they are made once below the target folder, and again when a list changes.
 # qpdf and pdfinfo are looked for in PATH. What is missing, root gets from Debian's packages and anybody else a message.

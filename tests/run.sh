@@ -6,7 +6,7 @@
 #
 # PostgreSQL's server programs are looked for where Debian puts them, then in PATH. When there are none, root gets the package
 # installed and anybody else a message. A cluster of our own is started in a new folder, by a user that is not root, and is
-# stopped and removed at the end, whatever the end. Programs that judge PDFs are made ready by checkers.sh.
+# stopped and removed at the end, whatever the end. Programs that judge files are made ready by checkers.sh: it says which.
 set -euo pipefail
 exec </dev/null
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

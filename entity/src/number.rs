@@ -1,4 +1,4 @@
-//! Numbers with check digits (Luhn, mod 10): organisation numbers and OCR references.
+//! Numbers with check digits: organisation numbers, OCR references, and what Peppol knows its participants by.
 
 use std::{fmt, str::FromStr};
 
@@ -79,9 +79,77 @@ impl FromStr for OrgNumber {
     }
 }
 
+/// Whether a text is a Peppol participant that e-invoices can name: scheme and number, as `0007:2220001834`. Of the many schemes in the list
+/// EAS (Electronic Address Scheme) these are the ones that Swedish organisations have, with the rules that Peppol's validator and their
+/// issuers set:
+///
+/// | scheme | number |
+/// |---|---|
+/// | `0007` | organisation number, ten digits without a hyphen (PEPPOL-COMMON-R049) |
+/// | `0088` | GLN of GS1, thirteen digits with a check digit (PEPPOL-COMMON-R040) |
+/// | `0060` | D-U-N-S number, nine digits |
+///
+/// # Errors
+/// What is wrong with it, to be said after its name.
+pub fn check_peppol_id(text: &str) -> Result<(), &'static str> {
+    const SHAPE: &str = "is not a Peppol participant; write scheme and number as 0007:2220001834";
+    let (scheme, number) = text.split_once(':').ok_or(SHAPE)?;
+    let is_digits = |count| number.len() == count && number.bytes().all(|byte| byte.is_ascii_digit());
+    let (holds, fault) = match scheme {
+        "0007" => (
+            is_digits(10) && format!("{}-{}", &number[..6], &number[6..]).parse::<OrgNumber>().is_ok(),
+            "must have a valid organisation number of ten digits after 0007, as 0007:2220001834",
+        ),
+        "0088" => (
+            is_digits(13) && gln_holds(number),
+            "must have a GLN of thirteen digits with a right check digit after 0088, as 0088:7300010000001",
+        ),
+        "0060" => (is_digits(9), "must have a D-U-N-S number of nine digits after 0060"),
+        _ if scheme.len() == 4 && scheme.bytes().all(|byte| byte.is_ascii_digit()) => {
+            (false, "has a scheme that Swedish organisations don't use in Peppol; it must be 0007, 0088 or 0060")
+        }
+        _ => (false, SHAPE),
+    };
+    if holds { Ok(()) } else { Err(fault) }
+}
+
+/// Whether the last digit of a GLN makes its digits, weighed 1 and 3 by turns from the end, come to whole tens.
+fn gln_holds(digits: &str) -> bool {
+    let weighed =
+        digits.bytes().rev().zip([1_u32, 3].into_iter().cycle()).map(|(byte, weight)| u32::from(byte.wrapping_sub(b'0')) * weight);
+    weighed.sum::<u32>().is_multiple_of(10)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn peppol_participants_are_told_apart() {
+        for valid in ["0007:2220001834", "0007:8025550008", "0088:7300010000001", "0088:7340000000000", "0060:123456789"] {
+            assert_eq!(check_peppol_id(valid), Ok(()), "{valid}");
+        }
+        for invalid in [
+            "0007:2220001835",
+            "0007:222000-1834",
+            "0007:1212121212",
+            "0007:222000183",
+            "0007: 2220001834",
+            "0007:22200018å4",
+            "0088:7300010000002",
+            "0088:730001000000",
+            "0088:0000000000000000",
+            "0060:12345678",
+            "0060:1234567890",
+            "9955:SE802555000801",
+            "0192:810418052",
+            "2220001834",
+            "7:1",
+            "",
+        ] {
+            assert!(check_peppol_id(invalid).is_err(), "{invalid}");
+        }
+    }
 
     #[test]
     fn organisation_numbers_are_told_apart() {

@@ -94,7 +94,7 @@ pub async fn run(options: Options) -> Result {
         Format::Csv => sheet::csv(&grid(&found, |(slug, _)| slug, |reason| reason.word().to_owned()))?,
         Format::Ics => calendar.into_bytes(),
     })?;
-    Ok(if options.check && !found.is_empty() { Outcome::Found } else { Outcome::Done })
+    Ok(Outcome::of_list(options.check, &found))
 }
 
 /// Names every slug that is no activity's, since a list that is empty for a slip of the pen would say that all is well.

@@ -1,11 +1,11 @@
 //! `samregister invoices`: invoices at the terminal.
 
 use chrono::NaiveDate;
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use entity::money::Money;
 use serde::Serialize;
 
-use super::{Outcome, Result, count, invoice_run, json, open, put, settings, table};
+use super::{Format, Outcome, Result, count, invoice_run, json, open, put, settings, table};
 use crate::{
     auth::viewer::Viewer,
     documents::{Cell, Column, Grid, Kind, sheet},
@@ -62,16 +62,6 @@ struct Lateness {
     check: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For the eye
-    Table,
-    /// One document for programs
-    Json,
-    /// For programs and spreadsheets (RFC 4180)
-    Csv,
-}
-
 /// Looks after invoices.
 ///
 /// # Errors
@@ -94,7 +84,7 @@ async fn list_late(options: Lateness) -> Result {
         Format::Json => for_programs(&found, on)?.into_bytes(),
         Format::Csv => sheet::csv(&grid(&found))?,
     })?;
-    Ok(if options.check && !found.is_empty() { Outcome::Found } else { Outcome::Done })
+    Ok(Outcome::of_list(options.check, &found))
 }
 
 fn interest(late: &Late) -> Cell {

@@ -29,7 +29,7 @@ use std::{
 };
 
 use chrono::{Datelike, NaiveDate};
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 use terminal_size::{Width, terminal_size};
 use tracing_subscriber::EnvFilter;
 
@@ -98,6 +98,24 @@ pub enum Outcome {
     Done,
     /// A check found something.
     Found,
+}
+
+impl Outcome {
+    /// That of a list which somebody may have asked for as a check.
+    fn of_list<T>(is_check: bool, found: &[T]) -> Self {
+        if is_check && !found.is_empty() { Self::Found } else { Self::Done }
+    }
+}
+
+/// How a list is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For the eye
+    Table,
+    /// One document for programs
+    Json,
+    /// For programs and spreadsheets (RFC 4180)
+    Csv,
 }
 
 /// Why a command failed: a line for each fault.

@@ -7,12 +7,12 @@ use std::{
 };
 
 use chrono::NaiveDate;
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use entity::{kind::BankFinding, money::Money};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
-use super::{Outcome, Result, count, json, open, put, say, settings, table};
+use super::{Format, Outcome, Result, count, json, open, put, say, settings, table};
 use crate::{
     auth::viewer::Viewer,
     documents::{Cell, Column, Grid, Kind, sheet},
@@ -61,16 +61,6 @@ struct Import {
     /// How to write what was done
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For the eye
-    Table,
-    /// One document for programs
-    Json,
-    /// For programs and spreadsheets (RFC 4180)
-    Csv,
 }
 
 /// Imports a file of the bank.

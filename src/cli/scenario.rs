@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use entity::{
     id::MemberId,
     money::{Money, PerMille},
 };
 use serde::Serialize;
 
-use super::{Failure, Outcome, Result, count, json, open, put, settings, table, token};
+use super::{Failure, Format, Outcome, Result, count, json, open, put, settings, table, token};
 use crate::{
     auth::viewer::Viewer,
     documents::{Cell, Column, Grid, Kind, sheet},
@@ -48,19 +48,9 @@ pub struct Options {
     /// As if these members had left: organisation numbers, ids or import keys
     #[arg(long, value_name = "ORGNR", num_args = 1.., value_delimiter = ',')]
     without: Vec<String>,
-    /// How to write it
+    /// How to write it: for the eye the scenarios stand side by side, in CSV one after the other
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For the eye, the scenarios side by side
-    Table,
-    /// One document for programs
-    Json,
-    /// For programs and spreadsheets (RFC 4180), the scenarios one after the other
-    Csv,
 }
 
 /// A cap, or that there is none.

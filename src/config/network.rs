@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use ::entity::{
     money::Money,
-    number::{OrgNumber, luhn_holds},
+    number::{OrgNumber, check_peppol_id, luhn_holds},
 };
 use chrono::NaiveDate;
 
@@ -72,6 +72,12 @@ pub struct Accounts {
     pub vat_6: u16,
     /// Försäljning av tjänster, 25 % moms.
     pub revenue: u16,
+    /// Försäljning av tjänster, 12 % moms.
+    pub revenue_12: u16,
+    /// Försäljning av tjänster, 6 % moms.
+    pub revenue_6: u16,
+    /// Försäljning av tjänster without VAT: at the rate of nought, exempt, or outside the scope of VAT (momsfri).
+    pub revenue_untaxed: u16,
     /// Öresavrundning.
     pub rounding: u16,
     /// Membership and service fees (medlems- och serviceavgifter).
@@ -80,7 +86,19 @@ pub struct Accounts {
 
 impl Default for Accounts {
     fn default() -> Self {
-        Self { receivables: 1510, bank: 1930, vat: 2611, vat_12: 2621, vat_6: 2631, revenue: 3041, rounding: 3740, fees: 3901 }
+        Self {
+            receivables: 1510,
+            bank: 1930,
+            vat: 2611,
+            vat_12: 2621,
+            vat_6: 2631,
+            revenue: 3041,
+            revenue_12: 3042,
+            revenue_6: 3043,
+            revenue_untaxed: 3044,
+            rounding: 3740,
+            fees: 3901,
+        }
     }
 }
 
@@ -133,6 +151,9 @@ impl Given {
             vat_12: account("network.accounts.vat_12", defaults.vat_12),
             vat_6: account("network.accounts.vat_6", defaults.vat_6),
             revenue: account("network.accounts.revenue", defaults.revenue),
+            revenue_12: account("network.accounts.revenue_12", defaults.revenue_12),
+            revenue_6: account("network.accounts.revenue_6", defaults.revenue_6),
+            revenue_untaxed: account("network.accounts.revenue_untaxed", defaults.revenue_untaxed),
             rounding: account("network.accounts.rounding", defaults.rounding),
             fees: account("network.accounts.fees", defaults.fees),
         };
@@ -146,7 +167,7 @@ impl Given {
             bankgiro: self.optional("network.bankgiro", |text| giro(text, 7..=8, "is not a bankgiro, as 5050-1055")),
             plusgiro: self.optional("network.plusgiro", |text| giro(text, 2..=8, "is not a plusgiro, as 28 65 43-4")),
             email: self.optional("network.email", line),
-            peppol_id: self.optional("network.peppol_id", peppol_id),
+            peppol_id: self.optional("network.peppol_id", |text| check_peppol_id(text).map(|()| text.to_owned()).map_err(str::to_owned)),
             accounts,
             invoicing: self.invoicing(),
             signatories: self.signatories(),
@@ -199,18 +220,11 @@ impl Given {
 
 fn vat_number(text: &str) -> Result<String, String> {
     let digits = text.strip_prefix("SE").and_then(|rest| rest.strip_suffix("01")).unwrap_or_default();
-    let holds = digits.len() == 10 && digits.bytes().all(|byte| byte.is_ascii_digit());
-    checked(text, holds, "is not a VAT number, as SE802555000801")
+    checked(text, digits.len() == 10 && luhn_holds(digits), "is not a VAT number, as SE802555000801")
 }
 
 fn yes_or_no(text: &str) -> Result<bool, String> {
     text.parse().map_err(|_| "must be true or false".to_owned())
-}
-
-fn peppol_id(text: &str) -> Result<String, String> {
-    let digits = text.strip_prefix("0007:").unwrap_or_default();
-    let holds = digits.len() == 10 && digits.bytes().all(|byte| byte.is_ascii_digit());
-    checked(text, holds, "is not a Peppol participant, as 0007:8025550008")
 }
 
 fn postal_code(text: &str) -> Result<String, String> {
@@ -260,15 +274,23 @@ mod tests {
     #[test]
     fn the_network_is_read_from_its_table() {
         let file = "[network]\nname = 'NNS'\norg_number = '802555-0008'\nvat_number = 'SE802555000801'\npostal_code = '123 45'\n\
-            bankgiro = '5050-1055'\nplusgiro = '28 65 43-4'\n[network.accounts]\nbank = 1940\nfees = '3902'";
+            bankgiro = '5050-1055'\nplusgiro = '28 65 43-4'\n[network.accounts]\nbank = 1940\nfees = '3902'\nrevenue_untaxed = 3004";
         let network = good(&[], file).network;
         assert_eq!((network.name.as_deref(), network.city), (Some("NNS"), None));
         assert_eq!(network.org_number.as_ref().map(OrgNumber::as_str), Some("802555-0008"));
         assert_eq!((network.vat_number.as_deref(), network.postal_code.as_deref()), (Some("SE802555000801"), Some("123 45")));
         assert_eq!((network.bankgiro.as_deref(), network.plusgiro.as_deref()), (Some("5050-1055"), Some("28 65 43-4")));
-        assert_eq!(network.accounts, Accounts { bank: 1940, fees: 3902, ..Accounts::default() });
-        for entry in ["bankgiro = '5050-1056'", "plusgiro = 1", "vat_number = 'SE1'", "org_number = 1", "postal_code = 1", "name = '-\t-'"]
-        {
+        assert_eq!(network.accounts, Accounts { bank: 1940, fees: 3902, revenue_untaxed: 3004, ..Accounts::default() });
+        for entry in [
+            "bankgiro = '5050-1056'",
+            "plusgiro = 1",
+            "vat_number = 'SE1'",
+            "vat_number = 'SE802555000901'",
+            "peppol_id = '0007:8025550009'",
+            "org_number = 1",
+            "postal_code = 1",
+            "name = '-\t-'",
+        ] {
             let name = entry.split(' ').next().unwrap_or_default();
             assert!(bad(&[], &format!("[network]\n{entry}")).starts_with(&format!("{FILE}: network.{name} ")), "{entry}");
         }

@@ -7,7 +7,7 @@ use rust_xlsxwriter::{
     Worksheet, XlsxError,
 };
 
-use super::{Cell, Grid, Kind};
+use super::{Cell, Grid, Kind, apart};
 use crate::error::{Error, Result};
 
 /// The grid as CSV in UTF-8: a header line with the columns' names, CRLF at the end of every line, amounts as `26800.00`.
@@ -47,12 +47,13 @@ pub struct Chart {
     pub rows: Vec<(String, Vec<Money>)>,
 }
 
-/// The grid as a workbook: the header stays in sight, amounts are numbers, and sums are formulas over the rows. A chart comes second.
+/// The grid as a workbook: the header stays in sight, amounts are numbers, and sums are formulas over the rows. A chart comes second. It
+/// is made on a thread of its own, as many at once as there are cores.
 ///
 /// # Errors
 /// INTERNAL when it has more rows than a sheet can hold.
-pub fn xlsx(grid: &Grid, about: &About, chart: Option<&Chart>) -> Result<Vec<u8>> {
-    workbook(grid, about, chart).map_err(Error::internal)
+pub async fn xlsx(grid: Grid, about: About, chart: Option<Chart>) -> Result<Vec<u8>> {
+    apart(move || workbook(&grid, &about, chart.as_ref()).map_err(Error::internal)).await
 }
 
 /// The widest that a column of text is made, in characters.
@@ -200,6 +201,8 @@ fn width(grid: &Grid, place: usize) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::*;
     use crate::documents::Column;
 
@@ -234,14 +237,22 @@ mod tests {
         assert_eq!(text, "name,net,invoices,on\r\n\"Umeå, \"\"nya\"\"\n=1+1\",1467393.60,2,1970-01-01\r\n,-0.05,1,\r\n");
     }
 
-    #[test]
-    fn a_workbook_is_the_same_every_time() {
-        let about = About { sheet: "Revenue".into(), title: "Revenue".into(), made_at: DateTime::UNIX_EPOCH };
-        let bytes = xlsx(&grid(), &about, Some(&chart())).unwrap();
+    fn about() -> About {
+        About { sheet: "Revenue".into(), title: "Revenue".into(), made_at: DateTime::UNIX_EPOCH }
+    }
+
+    #[tokio::test]
+    async fn a_workbook_is_the_same_every_time() {
+        let bytes = xlsx(grid(), about(), Some(chart())).await.unwrap();
         assert!(bytes.starts_with(b"PK"));
-        assert_eq!(bytes, xlsx(&grid(), &about, Some(&chart())).unwrap());
-        assert_ne!(bytes, xlsx(&grid(), &about, None).unwrap());
+        assert_eq!(bytes, xlsx(grid(), about(), Some(chart())).await.unwrap());
+        assert_ne!(bytes, xlsx(grid(), about(), None).await.unwrap());
         let empty = Grid { rows: Vec::new(), ..grid() };
-        assert!(xlsx(&empty, &about, None).unwrap().starts_with(b"PK"));
+        assert!(xlsx(empty, about(), None).await.unwrap().starts_with(b"PK"));
+    }
+
+    #[tokio::test]
+    async fn a_workbook_holds_up_nobody_else_of_the_thread() {
+        assert!(xlsx(grid(), about(), Some(chart())).now_or_never().is_none(), "it is made apart");
     }
 }

@@ -125,7 +125,8 @@ fn day(day: NaiveDate) -> String {
 /// A text between quotation marks, of characters that the code page has.
 fn quoted(text: &str) -> String {
     let mut quoted = String::from("\"");
-    for char in text.chars().filter(|char| char.is_whitespace() || !typesetting::is_hidden(*char)) {
+    // A letter and its mark are one character in the code page, and may be two in a text.
+    for char in text.nfc().filter(|char| char.is_whitespace() || !typesetting::is_hidden(*char)) {
         for char in written(char).chars() {
             match char {
                 '"' => quoted.push_str("\\\""),
@@ -255,6 +256,7 @@ mod tests {
             (r#"\" {}"#, r#""/\" ()""#),
             ("“5 €” – Łódź…", r#""\"5 EUR\" - ?ódz...""#),
             ("Ørsted Čech ﬁ", r#""Örsted Cech fi""#),
+            ("A\u{30a}re o\u{308} e\u{301} C\u{30c}ech", r#""Åre ö é Cech""#),
             ("a\r\n#VER b\tc\u{0}\u{7}\u{202e}\u{85}", r#""a  #VER b c ""#),
             ("😀漢", r#""??""#),
         ] {

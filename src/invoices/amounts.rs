@@ -10,6 +10,8 @@ use ::entity::{
 };
 use chrono::NaiveDate;
 
+use crate::config::Accounts;
+
 /// What a line is reckoned from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Priced {
@@ -256,10 +258,18 @@ pub fn state(row: &invoice::Model, on: NaiveDate) -> State {
     }
 }
 
-/// The revenue account (konto) of a line that names none: 3041 for what an activity earns, 3901 for membership and service fees.
+/// The revenue account (konto) of a line that names none: what an activity earns is booked by its VAT, since the bookkeeper's VAT return
+/// (momsdeklaration) is made of these accounts; membership and service fees have one of their own, whatever their VAT.
 #[must_use]
-pub fn default_account(activity: Option<ActivityId>) -> &'static str {
-    if activity.is_some() { "3041" } else { "3901" }
+pub fn account(accounts: &Accounts, activity: Option<ActivityId>, rate: VatRate) -> String {
+    let account = match rate {
+        _ if activity.is_none() => accounts.fees,
+        VatRate::Standard25 => accounts.revenue,
+        VatRate::Reduced12 => accounts.revenue_12,
+        VatRate::Reduced6 => accounts.revenue_6,
+        VatRate::Zero | VatRate::Exempt | VatRate::OutsideScope => accounts.revenue_untaxed,
+    };
+    account.to_string()
 }
 
 #[cfg(test)]
@@ -443,7 +453,21 @@ mod tests {
     }
 
     #[test]
-    fn accounts_tell_activities_from_fees() {
-        assert_eq!((default_account(Some(ActivityId::default())), default_account(None)), ("3041", "3901"));
+    fn accounts_tell_fees_and_rates_apart() {
+        let (accounts, activity) = (Accounts { revenue_6: 3999, ..Accounts::default() }, Some(ActivityId::default()));
+        for (rate, number) in [
+            (VatRate::Standard25, "3041"),
+            (VatRate::Reduced12, "3042"),
+            (VatRate::Reduced6, "3999"),
+            (VatRate::Zero, "3044"),
+            (VatRate::Exempt, "3044"),
+            (VatRate::OutsideScope, "3044"),
+        ] {
+            assert_eq!(
+                (account(&accounts, activity, rate).as_str(), account(&accounts, None, rate).as_str()),
+                (number, "3901"),
+                "{rate:?}"
+            );
+        }
     }
 }

@@ -15,12 +15,16 @@ use sea_orm::{
     sea_query::{Expr, Query},
 };
 use serde::Serialize;
+use tokio::{
+    sync::Mutex,
+    time::{Duration, Instant, timeout_at},
+};
 
 use super::{amounts, whole::Whole};
 use crate::{
     audit,
     auth::viewer::Viewer,
-    database::{Database, among, rows},
+    database::{BUSY, Database, among, busy, rows},
     documents::invoice::{self as document, Invoice, Line, RateSum, Reference},
     error::{Error, Result},
 };
@@ -145,22 +149,42 @@ struct Kept<'a> {
     sha256: &'a str,
 }
 
+/// Those that set PDFs for the first time take turns, so that each is set once however many ask for it. Every invoice has one of these
+/// turns by its id: there are never more of them, and two invoices that share one merely wait for each other.
+static TURNS: [Mutex<()>; 64] = [const { Mutex::const_new(()) }; 64];
+
 /// A file of an issued invoice that the viewer sees; null when there is no such invoice, or the register has no document of it. Its
 /// e-invoice was kept when it was issued. Its PDF is set when somebody first asks for it, from what was kept, and kept from then on.
 ///
+/// Keeping it is a write, which takes its turn. What is not kept is not served: the bytes must be the same ever after, and another version
+/// of this program may set them otherwise. But nobody has anything to decide anew meanwhile, as one who changes something may have, so that
+/// it goes on waiting while others write, for `time` at least.
+///
 /// # Errors
-/// CONFLICT with the reason BUSY when others write for too long.
-pub async fn file(db: &Database, viewer: &Viewer, id: InvoiceId, format: FileFormat) -> Result<Option<File>> {
+/// CONFLICT with the reason BUSY when others write for longer than that.
+pub async fn file(db: &Database, viewer: &Viewer, id: InvoiceId, format: FileFormat, time: Duration) -> Result<Option<File>> {
     let found = super::by_ids(db, viewer, &[id], &[Column::Id, Column::Number]).await?.pop();
     let Some(number) = found.and_then(|row| row.number) else { return Ok(None) };
+    if let Some(kept) = kept(db.read(), id, format).await? {
+        return Ok(Some(File { number, sha256: kept.sha256, bytes: kept.bytes }));
+    }
+    let until = Instant::now() + time;
+    let turn = TURNS[usize::from(id.0.as_bytes()[15]) % TURNS.len()].lock();
+    let _turn = timeout_at(until, turn).await.map_err(|_| busy())?;
+    // Whoever had the turn before may have set it.
     if let Some(kept) = kept(db.read(), id, format).await? {
         return Ok(Some(File { number, sha256: kept.sha256, bytes: kept.bytes }));
     }
     let (Some(content), Some(xml)) = (content(db.read(), id).await?, kept(db.read(), id, FileFormat::Xml).await?) else { return Ok(None) };
     let rendered = document::render(content, xml.bytes).await?;
 
-    let mut change = audit::begin(db, &Viewer::operator("documents"), "invoicePdfKeep").await?;
-    // Somebody else may have been faster.
+    let mut change = loop {
+        match audit::begin(db, &Viewer::operator("documents"), "invoicePdfKeep").await {
+            Err(Error::Conflict { reason: BUSY, .. }) if Instant::now() < until => {}
+            begun => break begun?,
+        }
+    };
+    // Another program over the same register may have been faster.
     if let Some(kept) = kept(change.tx(), id, format).await? {
         return Ok(Some(File { number, sha256: kept.sha256, bytes: kept.bytes }));
     }

@@ -230,12 +230,6 @@ fn as_new(line: &invoice_line::Model) -> NewLine {
     }
 }
 
-/// The account of a line that names none.
-pub(super) fn account(network: &Network, activity: Option<ActivityId>) -> String {
-    let accounts = &network.accounts;
-    if activity.is_some() { accounts.revenue } else { accounts.fees }.to_string()
-}
-
 /// The rows of these lines, held against the activities and agreements that they name, by two statements at most.
 async fn lines(
     db: &impl ConnectionTrait,
@@ -303,7 +297,7 @@ async fn lines(
             vat_rate: line.vat_rate,
             net: Money::ZERO,
             vat: Money::ZERO,
-            account: line.account.clone().unwrap_or_else(|| account(network, activity_id)),
+            account: line.account.clone().unwrap_or_else(|| amounts::account(&network.accounts, activity_id, line.vat_rate)),
         });
     }
     Ok(rows)

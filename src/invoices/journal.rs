@@ -86,6 +86,9 @@ fn name_of(account: u32, accounts: &Accounts) -> &'static str {
         (accounts.vat_6, "Utgående moms, 6 %"),
         (accounts.rounding, "Öres- och kronutjämning"),
         (accounts.revenue, "Försäljning av tjänster"),
+        (accounts.revenue_12, "Försäljning av tjänster, 12 % moms"),
+        (accounts.revenue_6, "Försäljning av tjänster, 6 % moms"),
+        (accounts.revenue_untaxed, "Försäljning av tjänster, momsfri"),
         (accounts.fees, "Medlems- och serviceavgifter"),
     ];
     known.iter().find(|(number, _)| u32::from(*number) == account).map_or("Intäkter", |(_, name)| name)

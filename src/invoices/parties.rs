@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use ::entity::{
     id::{MemberId, OrganisationId},
     invoice, member, member_billing,
-    number::OrgNumber,
+    number::{OrgNumber, check_peppol_id},
     organisation,
 };
 use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter, sea_query::Expr};
@@ -122,6 +122,10 @@ impl Buyers {
         let address_line = need(known.address_line.clone(), "buyer.billing.addressLine", "an address");
         let postal_code = need(known.postal_code.clone(), "buyer.billing.postalCode", "a postal code");
         let city = need(known.city.clone(), "buyer.billing.city", "a city");
+        // The register has taken others in its time, and what is issued stands for ever.
+        if let Some(Err(fault)) = known.peppol_id.as_deref().map(check_peppol_id) {
+            lacks.add("buyer.billing.peppolId", format!("{fault}; correct that of {} with {change}", known.name));
+        }
         document::Buyer {
             peppol_id: known.peppol_id.clone().unwrap_or_else(|| participant(&number)),
             org_number: known.org_number.clone().unwrap_or_default(),

@@ -413,7 +413,7 @@ fn line(
         quantity: Quantity(1000),
         unit_price: sum,
         vat_rate,
-        account: drafting::account(network, activity_id),
+        account: super::amounts::account(&network.accounts, activity_id, vat_rate),
         ..invoice_line::Model::default()
     }
 }

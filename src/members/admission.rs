@@ -5,7 +5,7 @@ use ::entity::{
     id::{ContactAreaId, MemberId},
     kind::SubjectKind,
     member, member_billing, member_former_name, member_municipality,
-    number::OrgNumber,
+    number::{OrgNumber, check_peppol_id},
 };
 use chrono::NaiveDate;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
@@ -25,7 +25,7 @@ use crate::{
 pub struct NewBilling {
     /// For invoices by e-mail.
     pub email: Option<String>,
-    /// Peppol participant, `0007:2220001834`.
+    /// Peppol participant, `0007:2220001834`: one that [`check_peppol_id`] takes.
     pub peppol_id: Option<String>,
     /// Er referens.
     pub buyer_reference: Option<String>,
@@ -53,10 +53,7 @@ impl NewBilling {
             faults.expect(is_email(email), &format!("{path}email"), "is not an e-mail address");
         }
         if let Some(peppol) = &row.peppol_id {
-            let holds = peppol
-                .split_once(':')
-                .is_some_and(|(scheme, id)| scheme.len() == 4 && scheme.bytes().all(|byte| byte.is_ascii_digit()) && !id.is_empty());
-            faults.expect(holds, &format!("{path}peppolId"), "is not a Peppol participant; write scheme and number as 0007:2220001834");
+            faults.take(&format!("{path}peppolId"), check_peppol_id(peppol));
         }
         row
     }

@@ -52,7 +52,7 @@ pub async fn workbook(db: &Database, viewer: &Viewer, ask: &Ask, found: &Report)
     };
     let shown = Shown::of(db, viewer, found, ask.group_by).await?;
     let about = about("Revenue", Range { from: ask.from, to: ask.to }, caption(ask.basis, ask.from, ask.to), db);
-    sheet::xlsx(&shown.for_people(), &about, Some(&chart).filter(|chart| !chart.rows.is_empty()))
+    sheet::xlsx(shown.for_people(), about, Some(chart).filter(|chart| !chart.rows.is_empty())).await
 }
 
 /// A forecast as a workbook.
@@ -62,7 +62,7 @@ pub async fn workbook(db: &Database, viewer: &Viewer, ask: &Ask, found: &Report)
 pub async fn workbook_of_forecast(db: &Database, viewer: &Viewer, range: Range, found: &Report) -> Result<Vec<u8>> {
     let shown = Shown::of(db, viewer, found, OF_FORECAST).await?;
     let title = format!("Forecast from {} to {}, in kronor", range.from, range.to);
-    sheet::xlsx(&shown.for_people(), &about("Forecast", range, title, db), None)
+    sheet::xlsx(shown.for_people(), about("Forecast", range, title, db), None).await
 }
 
 /// What the rows of a forecast are made for.

@@ -43,7 +43,7 @@ pub async fn invoice(State(app): State<App>, Path(file): Path<String>, request: 
     };
     let made = async {
         let viewer = caller.viewer(&app)?;
-        let found = documents::file(&app.db, &viewer, id_of(&file, ending, "invoice")?.into(), format).await?;
+        let found = documents::file(&app.db, &viewer, id_of(&file, ending, "invoice")?.into(), format, app.request_time).await?;
         found.ok_or_else(no_such_file)
     };
     match made.await {

@@ -99,6 +99,7 @@ on_both!(what_went_out_comes_back_in_as_it_was, |app| async move {
 
     let revision = app.revision().await;
     let report = import_again(&app, &first).await;
+    assert_eq!(report.files.len(), File::ALL.len());
     assert!(report.files.iter().all(|file| (file.added, file.changed) == (0, 0) && file.unchanged == file.rows), "{report:?}");
     assert_eq!(app.revision().await, revision, "the same again left an entry");
 

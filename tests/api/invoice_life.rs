@@ -35,7 +35,7 @@ on_both!(an_invoice_lives_from_draft_to_credit, |app| async move {
                 { "description": "BIP-kurs", "activity": { "slug": "bip" }, "quantity": "1.5", "unitPrice": "4500.00", "vatRate": "STANDARD_25",
                   "net": "6750.00", "vat": "1687.50", "account": "3041" },
                 { "description": "Kursbok", "activity": { "slug": "bip" }, "quantity": "3", "unitPrice": "99.95", "vatRate": "REDUCED_6",
-                  "net": "299.85", "vat": "17.99", "account": "3041" },
+                  "net": "299.85", "vat": "17.99", "account": "3043" },
                 { "description": "Rabatt", "activity": null, "quantity": "1", "unitPrice": "-100.00", "vatRate": "STANDARD_25",
                   "net": "-100.00", "vat": "-25.00", "account": "3901" },
             ],
@@ -132,6 +132,22 @@ on_both!(its_files_are_kept_as_they_were_issued_and_served_to_those_who_see_it, 
     for path in ["/files/invoices/x.pdf".to_owned(), format!("/files/invoices/{buyer}.pdf"), format!("/files/invoices/{id}.zip")] {
         assert_eq!(app.office().get(&path).await.status, 404, "{path}");
     }
+});
+
+on_both!(a_new_file_is_set_once_however_many_ask_for_it, |app| async move {
+    let (app, _folder) = fill(&app, 3).await;
+    let id = drafted(&app.finance(), course(&member(&app, 1).await, "1000.00")).await;
+    issue(&app.finance(), &id, "id").await.data();
+    let (path, before) = (format!("/files/invoices/{id}.pdf"), app.revision().await);
+    app.statements();
+    let finance = app.finance();
+    let answers = join_all((0..8).map(|_| finance.get(&path))).await;
+    for answer in &answers {
+        assert!(answer.bytes.starts_with(b"%PDF-") && answer.bytes == answers[0].bytes, "{}", answer.status);
+    }
+    // What it says is read to set it, and for nothing else.
+    let read = app.statements().iter().filter(|sql| sql.contains("invoice_content")).count();
+    assert_eq!((read, app.revision().await), (1, before + 1));
 });
 
 on_both!(all_that_is_lacking_is_named_at_once_and_burns_no_number, |app| async move {

@@ -13,7 +13,10 @@ use tokio::{
     task::{JoinHandle, JoinSet},
 };
 
-use crate::app::{App, on_both};
+use crate::{
+    app::{App, on_both},
+    invoicing_samples::{course, drafted, fill, issue, member},
+};
 
 const READ: &str = "{ members { totalCount } }";
 const ADMISSION: &str = "mutation { memberAdmit(input: { name: \"Nya\", joinedOn: \"2026-01-01\" }) { name } }";
@@ -52,8 +55,18 @@ async fn what_is_answered_as_done_is_on_the_disk() {
 }
 
 on_both!(changes_that_wait_for_another_program_keep_nobody_from_reading, |app| async move {
+    let (app, _folder) = fill(&app, 3).await;
+    let id = drafted(&app.finance(), course(&member(&app, 1).await, "100.00")).await;
+    issue(&app.finance(), &id, "id").await.data();
+    let (members, before) = (app.office().query(READ).await["members"]["totalCount"].clone(), app.revision().await);
     let other = Database::connect(&app.url(), app.db.clock, None).await.unwrap();
     let import = audit::begin(&other, &Viewer::operator("import"), "import").await.unwrap();
+    // A new file has to be kept before it is served, and waits for longer than changes do.
+    let (path, began) = (format!("/files/invoices/{id}.pdf"), Instant::now());
+    let file = tokio::spawn({
+        let app = app.clone();
+        async move { app.finance().get(&path).await }
+    });
     let waiting: Vec<_> = (0..20)
         .map(|_| {
             let app = app.clone();
@@ -62,15 +75,20 @@ on_both!(changes_that_wait_for_another_program_keep_nobody_from_reading, |app| a
         .collect();
     tokio::time::sleep(Duration::from_millis(500)).await;
     let start = Instant::now();
-    assert_eq!(app.office().query(READ).await["members"]["totalCount"], 0);
+    assert_eq!(app.office().query(READ).await["members"]["totalCount"], members);
     assert_eq!(app.get("/readyz").await.status, StatusCode::OK);
     assert!(start.elapsed() < Duration::from_secs(2), "reading waited {:?}", start.elapsed());
     for reason in join_all(waiting).await {
         assert_eq!(reason.unwrap(), "BUSY");
     }
+    // Longer than one that was told to be busy would have waited, for its turn here and then for the other program.
+    tokio::time::sleep_until((began + Duration::from_secs(12)).into()).await;
+    assert!(!file.is_finished());
     import.undo().await.unwrap();
+    let file = file.await.unwrap();
+    assert!(file.status.is_success() && file.bytes.starts_with(b"%PDF-"), "{}", file.text());
     app.office().query(ADMISSION).await.data();
-    assert_eq!(app.revision().await, 1);
+    assert_eq!(app.revision().await, before + 2);
     other.close().await.unwrap();
 });
 

@@ -3,25 +3,16 @@
 use samregister::{auth::viewer::Viewer, config::Network, exchange::bank, revenue};
 use serde_json::{Value, json};
 
-use crate::app::{Answer, App};
+use crate::{
+    app::{Answer, App},
+    samples::{BUYERS, EARNERS},
+};
 
 /// Two members and a company with invoices at several rates, one of them credited, and a draft.
 pub const LEDGER: [(&str, &str); 5] = [
-    (
-        "members.csv",
-        "key,name,org_number,county,municipalities,contact_area,joined_on,left_on,billing_email,peppol_id,buyer_reference,address_line,postal_code,city
-gotland,Gotland,222000-1834,,,,2019-01-01,,,,,,,
-gavle,Gävle,222000-2568,,,,2019-01-01,,,,,,,
-",
-    ),
-    ("organisations.csv", "key,name,org_number\nkonsult,Konsult AB,\n"),
-    (
-        "activities.csv",
-        "key,slug,name,purpose,goal,funding,starts_on,ends_on
-bip,bip,BIP,,,COURSE_INCOME,2020-01-01,
-ind,indikatorer,Indikatorer,,,SPECIAL_FEE,2020-01-01,
-",
-    ),
+    BUYERS[0],
+    BUYERS[1],
+    EARNERS,
     (
         "invoices.csv",
         "key,number,kind,buyer,issued_on,due_on,credits

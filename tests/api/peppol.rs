@@ -8,11 +8,14 @@ use samregister::documents::{
     invoice::{Invoice, Line, Reference},
     peppol,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
+    app::{App, on_both},
     invoice_samples::{HOSTILE, day, document, line, named},
+    invoicing_samples::{NETWORK, activity, breaches, course, drafted, fill, issue, member, with_network},
     judges,
+    life_samples::{deed, raw, sql_id, with},
 };
 
 /// How many documents are made up.
@@ -173,3 +176,149 @@ fn an_e_invoice_says_what_the_invoice_says() {
         assert!(!plain(name).contains(absent), "{name}: {absent}");
     }
 }
+
+/// E-invoices that the register issues for what finance does, of every kind, by their numbers as files.
+async fn issued(app: &App) -> BTreeMap<String, Vec<u8>> {
+    let (plain, _plain) = fill(app, 12).await;
+    let (whole, _whole) = with_network(app, &format!("{NETWORK}plusgiro = '28 65 43-4'\n[network.invoicing]\nwhole_kronor = true\n"));
+    let plusgiro = NETWORK.replace("bankgiro = '5050-1055'", "plusgiro = '28 65 43-4'").replace("vat_number", "#");
+    let (unregistered, _unregistered) = with_network(app, &plusgiro);
+    let (bip, buyer) = (activity(&plain, "bip").await, member(&plain, 1).await);
+    let agreement = plain.office().query("{ agreement(by: { number: \"2024-0001\" }) { id } }").await["agreement"]["id"].clone();
+    // A buyer with a location number for its e-invoices.
+    let billing = json!({ "peppolId": "0088:7300010000001", "buyerReference": "R <&> 9", "addressLine": "Gatan 9", "postalCode": "999 99", "city": "Åre" });
+    let gln = json!({ "name": "Bolaget & Co", "orgNumber": "556016-0680", "billing": billing });
+    let gln = deed(&plain.office(), "organisationAdd", gln, "id").await["organisationAdd"]["id"].as_str().unwrap().to_owned();
+
+    let price = |rate: &str, price: &str| json!({ "description": format!("Kurs {rate}"), "activity": bip, "quantity": "1.5", "unitPrice": price, "vatRate": rate });
+    let every_rate = json!({ "buyer": buyer, "reason": "Tack för i höst", "lines": [
+        with(price("STANDARD_25", "4500.33"), json!({ "agreement": agreement, "activity": null, "periodFrom": "2026-01-01", "periodTo": "2026-06-30" })),
+        price("REDUCED_12", "333.33"), price("REDUCED_6", "99.95"), price("ZERO", "10"), price("EXEMPT", "7.77"),
+        with(price("STANDARD_25", "-50"), json!({ "description": "Rabatt", "quantity": "2" })),
+    ] });
+    let rounded = json!({ "buyer": buyer, "lines": [price("STANDARD_25", "1000.41"), price("REDUCED_6", "0.07")] });
+    let outside = json!({ "buyer": buyer, "lines": [with(price("OUTSIDE_SCOPE", "5000"), json!({ "activity": null }))] });
+    let exempt = json!({ "buyer": gln, "lines": [price("EXEMPT", "1234.50")] });
+    for (app, input, rate) in [
+        (&plain, every_rate, "REDUCED_12"),
+        (&whole, rounded, "STANDARD_25"),
+        (&unregistered, outside, "OUTSIDE_SCOPE"),
+        (&plain, exempt.clone(), "EXEMPT"),
+        (&whole, exempt, "EXEMPT"),
+    ] {
+        let id = drafted(&app.finance(), input.clone()).await;
+        issue(&app.finance(), &id, "id").await.data();
+        // A part of its first line, then all that is left; and what was too little is corrected.
+        let found = app.finance().ask("query($id: ID!) { invoice(by: { id: $id }) { lines { id net } } }", json!({ "id": id })).await;
+        let part = json!([{ "line": found["invoice"]["lines"][0]["id"], "amount": "33.37" }]);
+        for lines in [part, Value::Null] {
+            deed(&app.finance(), "invoiceCredit", json!({ "invoice": id, "reason": "En plats mindre", "lines": lines }), "id").await.data();
+        }
+        let more = json!({ "buyer": input["buyer"], "corrects": id, "reason": "Två kom till", "lines": [price(rate, "100.10")] });
+        let more = drafted(&app.finance(), more).await;
+        issue(&app.finance(), &more, "id").await.data();
+    }
+    let fees = json!({ "activity": activity(&plain, "indikatorer").await, "year": 2026, "skipProblems": true });
+    let network = json!({ "serviceFee": true, "year": 2026, "skipProblems": true });
+    for (app, input) in [(&plain, fees), (&whole, network)] {
+        deed(&app.finance(), "invoiceRun", input, "count").await.data();
+    }
+    assert_eq!(breaches(app).await, [""; 0]);
+
+    let kept = plain.finance().query("{ invoices(first: 200) { nodes { number peppolUrl } } }").await;
+    let mut files = BTreeMap::new();
+    for invoice in kept["invoices"]["nodes"].as_array().unwrap() {
+        let (Some(number), Some(url)) = (invoice["number"].as_str(), invoice["peppolUrl"].as_str()) else { continue };
+        let served = plain.finance().get(url).await;
+        assert_eq!(served.status, 200, "{number}: {}", served.text());
+        files.insert(format!("{number}.xml"), served.bytes.to_vec());
+    }
+    files
+}
+
+/// The validator is slow to start, so that one run of it judges what both databases hold.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_validator_takes_what_the_register_issues() {
+    let (sqlite, postgres) = (App::sqlite().await, App::postgres().await);
+    let (sqlite, postgres) = tokio::join!(issued(&sqlite), issued(&postgres));
+    let folder = tempfile::tempdir().unwrap();
+    for (name, xml) in &sqlite {
+        fs::write(folder.path().join(name), xml).unwrap();
+        let other = postgres.get(name).unwrap_or_else(|| panic!("PostgreSQL lacks {name}"));
+        assert_eq!(String::from_utf8_lossy(xml), String::from_utf8_lossy(other), "{name} is another one on PostgreSQL");
+    }
+    assert_eq!(sqlite.len(), postgres.len());
+    let found = validate(folder.path());
+    assert_eq!(found.len(), sqlite.len());
+    let faults: Vec<_> = found.iter().filter(|(_, findings)| !findings.is_empty()).collect();
+    assert!(faults.is_empty(), "{faults:#?}");
+
+    // All that was to be judged is there.
+    let all: String = sqlite.values().map(|xml| String::from_utf8_lossy(xml)).collect();
+    for part in [
+        "<cbc:ID>S</cbc:ID>",
+        "<cbc:ID>E</cbc:ID>",
+        "<cbc:ID>O</cbc:ID>",
+        "<cbc:ID>Z</cbc:ID>",
+        "<cbc:Percent>12</cbc:Percent>",
+        "<cbc:Percent>6</cbc:Percent>",
+        "<cbc:CreditNoteTypeCode>381<",
+        "<cbc:InvoiceTypeCode>380<",
+        "<cbc:PayableRoundingAmount",
+        "SE:PLUSGIRO",
+        "schemeID=\"0088\">7300010000001<",
+        "<cac:ContractDocumentReference>",
+        "Serviceavgift",
+        "Två kom till",
+    ] {
+        assert!(all.contains(part), "{part}");
+    }
+}
+
+on_both!(no_e_invoice_names_a_participant_that_is_none, |app| async move {
+    let (app, _folder) = fill(&app, 3).await;
+    let (buyer, before) = (member(&app, 1).await, app.revision().await);
+    let office = app.office();
+    for (bad, fault) in [
+        ("0007:2220001835", "must have a valid organisation number of ten digits after 0007, as 0007:2220001834"),
+        ("0007:222000-1834", "must have a valid organisation number of ten digits after 0007, as 0007:2220001834"),
+        ("0088:7300010000002", "must have a GLN of thirteen digits with a right check digit after 0088, as 0088:7300010000001"),
+        ("0060:1", "must have a D-U-N-S number of nine digits after 0060"),
+        ("9955:SE222000183401", "has a scheme that Swedish organisations don't use in Peppol; it must be 0007, 0088 or 0060"),
+        ("2220001834", "is not a Peppol participant; write scheme and number as 0007:2220001834"),
+    ] {
+        let billing = json!({ "peppolId": bad });
+        let field = json!([{ "path": "input.billing.peppolId", "message": fault }]);
+        for (name, input) in [
+            ("memberUpdate", json!({ "member": buyer, "billing": billing })),
+            ("memberAdmit", json!({ "name": "Ny", "joinedOn": "2026-01-01", "billing": billing })),
+            ("organisationAdd", json!({ "name": "Ny", "billing": billing })),
+        ] {
+            assert_eq!(deed(&office, name, input, "id").await.error()["extensions"]["fields"], field, "{name} {bad}");
+        }
+        let columns = "billing_email,peppol_id,buyer_reference,address_line,postal_code,city";
+        for (file, text) in [
+            (
+                "members.csv",
+                format!(
+                    "key,name,org_number,county,municipalities,contact_area,joined_on,left_on,{columns}\nny,Ny,,,,,2020-01-01,,,{bad},,,,\n"
+                ),
+            ),
+            ("organisations.csv", format!("key,name,org_number,{columns}\nny,Ny,,,{bad},,,,\n")),
+        ] {
+            let told = format!("{:?}", app.try_import(&[(file, text.as_str())]).await);
+            assert!(told.contains("peppol_id") && told.contains(fault), "{bad} in {file}: {told}");
+        }
+    }
+    assert_eq!(app.revision().await, before);
+
+    // One that came in when others were taken is named together with all else that is lacking, and nothing is issued.
+    let id = drafted(&app.finance(), course(&buyer, "100.00")).await;
+    let spoil = format!("UPDATE member_billing SET peppol_id = '0007:2220001835', city = NULL WHERE member_id = {}", sql_id(&app, &buyer));
+    assert_eq!(raw(&app, &spoil).await.unwrap(), 1);
+    let refused = issue(&app.finance(), &id, "id").await;
+    assert_eq!(refused.bad_fields(), ["buyer.billing.city", "buyer.billing.peppolId"]);
+    let mend = json!({ "member": buyer, "billing": { "peppolId": "0088:7300010000001", "buyerReference": "R", "addressLine": "G 1", "postalCode": "111 11", "city": "S" } });
+    deed(&office, "memberUpdate", mend, "id").await.data();
+    assert_eq!(issue(&app.finance(), &id, "number").await["invoiceIssue"]["number"], "20260001");
+});

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::{
     app::{Answer, App, Caller, on_both},
     lot::Lot,
+    samples::{BUYERS, EARNERS},
 };
 
 const REPORT: &str = "query($input: RevenueInput!) { revenue(input: $input) {
@@ -45,14 +46,8 @@ fn lines(rows: &Value) -> Vec<String> {
 
 /// A small ledger of 2026: two members, a company, two activities and a service fee.
 const LEDGER: [(&str, &str); 9] = [
-    (
-        "members.csv",
-        "key,name,org_number,county,municipalities,contact_area,joined_on,left_on,billing_email,peppol_id,buyer_reference,address_line,postal_code,city
-gotland,Gotland,222000-1834,,,,2019-01-01,,,,,,,
-gavle,Gävle,222000-2568,,,,2019-01-01,,,,,,,
-",
-    ),
-    ("organisations.csv", "key,name,org_number\nkonsult,Konsult AB,\n"),
+    BUYERS[0],
+    BUYERS[1],
     (
         "allocations.csv",
         "member,year,basis,amount,source
@@ -61,14 +56,7 @@ gotland,2025,ALL_PARTIES,4324000.00,
 gotland,2025,STATE_SHARE,2162000.00,
 ",
     ),
-    (
-        "activities.csv",
-        "key,slug,name,purpose,goal,funding,starts_on,ends_on
-bip,bip,BIP,,,COURSE_INCOME,2020-01-01,
-ind,indikatorer,Indikatorer,,,SPECIAL_FEE,2020-01-01,
-valdet,stoppa-valdet,Åtgärd stoppa våldet,,,GRANT,2020-01-01,
-",
-    ),
+    EARNERS,
     (
         "agreements.csv",
         "key,number,kind,direction,activity,counterparty,template,template_version,starts_on,ends_on,notice_months,renewal_months,offered_at,signed_on,notice_given_on,fee_basis,fee_amount,fee_per_mille,vat_rate

@@ -6,6 +6,28 @@ use serde_json::Value;
 
 use crate::app::App;
 
+/// Whom the ledgers of tests invoice: two members and a company, as files of an import.
+pub const BUYERS: [(&str, &str); 2] = [
+    (
+        "members.csv",
+        "key,name,org_number,county,municipalities,contact_area,joined_on,left_on,billing_email,peppol_id,buyer_reference,address_line,postal_code,city
+gotland,Gotland,222000-1834,,,,2019-01-01,,,,,,,
+gavle,Gävle,222000-2568,,,,2019-01-01,,,,,,,
+",
+    ),
+    ("organisations.csv", "key,name,org_number\nkonsult,Konsult AB,\n"),
+];
+
+/// The activities that the ledgers of tests earn by.
+pub const EARNERS: (&str, &str) = (
+    "activities.csv",
+    "key,slug,name,purpose,goal,funding,starts_on,ends_on
+bip,bip,BIP,,,COURSE_INCOME,2020-01-01,
+ind,indikatorer,Indikatorer,,,SPECIAL_FEE,2020-01-01,
+valdet,stoppa-valdet,Åtgärd stoppa våldet,,,GRANT,2020-01-01,
+",
+);
+
 /// The files of the register, as [`App::import`] takes them.
 pub const FILES: &[(&str, &str)] = &[
     (
@@ -31,7 +53,7 @@ pub const FILES: &[(&str, &str)] = &[
     (
         "activities.csv",
         "key,slug,name,purpose,goal,funding,starts_on,ends_on,board_contact,lead\n\
-         bip,bip,BIP,Kurser,Fler kurser,COURSE_INCOME|SPECIAL_FEE,2020-01-01,,stina,anna\n\
+         bip,bip,BIP,Kurser,Fler kurser,SPECIAL_FEE|COURSE_INCOME,2020-01-01,,stina,anna\n\
          indikatorer,indikatorer,Indikatorer,Uppföljning,Alla med,SPECIAL_FEE,2021-01-01,,nils,berit\n",
     ),
     (

@@ -2,11 +2,19 @@
 
 use std::{fs, path::Path, process::Stdio};
 
+use chrono::Datelike;
 use entity::money::Money;
-use samregister::documents::sie::{self, Journal, Transaction, Voucher};
+use samregister::{
+    auth::viewer::Viewer,
+    cli::demo::Demo,
+    documents::sie::{self, Journal, Transaction, Voucher},
+    error::Faults,
+    revenue::{self, Ask, Basis, ledger::Grouping},
+};
+use sea_orm::ConnectionTrait;
 
 use crate::{
-    app::{App, on_both},
+    app::{self, App, on_both},
     invoice_samples::{HOSTILE, day},
     invoices::INVOICES,
     judges,
@@ -32,7 +40,11 @@ fn book(app: &App, folder: &Path, from: &str, to: &str) -> String {
     let file = folder.join("book.si");
     fs::write(&file, &output.stdout).unwrap();
     check(&file);
-    // The few letters of code page 437 that the tests have.
+    letters(&output.stdout)
+}
+
+/// A file as text, with the few letters of code page 437 that the tests have.
+fn letters(bytes: &[u8]) -> String {
     let letter = |byte: &u8| match byte {
         0x84 => 'ä',
         0x86 => 'å',
@@ -40,7 +52,7 @@ fn book(app: &App, folder: &Path, from: &str, to: &str) -> String {
         0x99 => 'Ö',
         byte => char::from(*byte),
     };
-    output.stdout.iter().map(letter).collect()
+    bytes.iter().map(letter).collect()
 }
 
 on_both!(a_bookkeeping_file_holds_every_document_and_payment, |app| async move {
@@ -58,6 +70,8 @@ on_both!(a_bookkeeping_file_holds_every_document_and_payment, |app| async move {
     #KONTO 2611 "Utgående moms, 25 %"
     #KONTO 2631 "Utgående moms, 6 %"
     #KONTO 3041 "Försäljning av tjänster"
+    #KONTO 3043 "Försäljning av tjänster, 6 % moms"
+    #KONTO 3044 "Försäljning av tjänster, momsfri"
     #KONTO 3740 "Öres- och kronutjämning"
     #KONTO 3901 "Medlems- och serviceavgifter"
     #DIM 6 "Projekt"
@@ -66,8 +80,8 @@ on_both!(a_bookkeeping_file_holds_every_document_and_payment, |app| async move {
     #VER "F" "" 20260115 "Faktura 1 Gotland"
     {
     #TRANS 1510 {} 10811.00
-    #TRANS 3041 {6 "bip"} -0.15
     #TRANS 3041 {6 "indikatorer"} -8648.35
+    #TRANS 3043 {6 "bip"} -0.15
     #TRANS 2611 {} -2162.09
     #TRANS 2631 {} -0.01
     #TRANS 3740 {} -0.40
@@ -91,7 +105,7 @@ on_both!(a_bookkeeping_file_holds_every_document_and_payment, |app| async move {
     #VER "F" "" 20261101 "Faktura 3 Konsult AB"
     {
     #TRANS 1510 {} 1100.00
-    #TRANS 3041 {6 "bip"} -1100.00
+    #TRANS 3044 {6 "bip"} -1100.00
     }
     #VER "F" "" 20261102 "Faktura 4 Gävle"
     {
@@ -124,7 +138,7 @@ on_both!(a_bookkeeping_file_holds_every_document_and_payment, |app| async move {
     #VER "F" "" 20261120 "Faktura 10 Gotland"
     {
     #TRANS 1510 {} 10.00
-    #TRANS 3041 {6 "bip"} -10.00
+    #TRANS 3044 {6 "bip"} -10.00
     }
     "##));
     // A day more or less at either end.
@@ -132,6 +146,13 @@ on_both!(a_bookkeeping_file_holds_every_document_and_payment, |app| async move {
     assert_eq!((some.matches("#VER \"B\"").count(), some.matches("#VER \"F\"").count()), (2, 0));
     assert_eq!(book(&app, folder.path(), "2026-02-11", "2026-02-19").matches("#VER").count(), 0);
 });
+
+/// What is booked on accounts that begin so, turned round.
+fn booked(text: &str, accounts: &[&str]) -> String {
+    let lines = text.lines().filter(|line| accounts.iter().any(|account| line.starts_with(&format!("#TRANS {account}"))));
+    let sum: Money = lines.map(|line| line.trim_end().rsplit(' ').next().unwrap().parse::<Money>().unwrap()).sum();
+    (-sum).to_string()
+}
 
 on_both!(any_ledger_can_be_booked, |app| async move {
     Lot::draw(&app, 7, 700).await;
@@ -143,16 +164,46 @@ on_both!(any_ledger_can_be_booked, |app| async move {
         .finance()
         .query("{ revenue(input: { from: \"2020-01-01\", to: \"2029-12-31\", groupBy: [], basis: PAID }) { total { gross } } }")
         .await;
-    // What is booked on accounts that begin so, turned round.
-    let booked = |accounts: &[&str]| {
-        let lines = text.lines().filter(|line| accounts.iter().any(|account| line.starts_with(&format!("#TRANS {account}"))));
-        let sum: Money = lines.map(|line| line.rsplit(' ').next().unwrap().parse::<Money>().unwrap()).sum();
-        (-sum).to_string()
-    };
     let total = &answer["revenue"]["total"];
-    assert_eq!((booked(&["30", "39"]), booked(&["26"])), (total["net"].as_str().unwrap().into(), total["vat"].as_str().unwrap().into()));
-    assert_eq!(booked(&["1940"]), format!("-{}", paid["revenue"]["total"]["gross"].as_str().unwrap()));
+    let sums = (booked(&text, &["30", "39"]), booked(&text, &["26"]));
+    assert_eq!(sums, (total["net"].as_str().unwrap().into(), total["vat"].as_str().unwrap().into()));
+    assert_eq!(booked(&text, &["1940"]), format!("-{}", paid["revenue"]["total"]["gross"].as_str().unwrap()));
 });
+
+/// The examples have what people write, and days around today.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_demos_years_can_be_booked() {
+    let demo = Demo::make().await.unwrap_or_else(|failure| panic!("{failure:?}"));
+    let list = sea_orm::Statement::from_string(demo.db.backend(), "PRAGMA database_list");
+    let file: String = demo.db.read().query_one_raw(list).await.unwrap().unwrap().try_get("", "file").unwrap();
+    let (folder, viewer) = (tempfile::tempdir().unwrap(), Viewer::operator("sie"));
+    fs::write(folder.path().join("samregister.toml"), include_str!("../../assets/demo/samregister.toml")).unwrap();
+    let this_year = demo.db.clock.today().year();
+    for year in [this_year - 1, this_year] {
+        let (from, to) = (day(&format!("{year}-01-01")), day(&format!("{year}-12-31")));
+        let mut program = app::program();
+        program.current_dir(folder.path()).env("DATABASE_URL", format!("sqlite://{file}"));
+        let ran = program.args(["sie", "--from", &from.to_string(), "--to", &to.to_string()]).stdin(Stdio::null()).output().unwrap();
+        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+        let written = folder.path().join("demo.si");
+        fs::write(&written, &ran.stdout).unwrap();
+        check(&written);
+        let text = letters(&ran.stdout);
+        assert!(text.matches("#VER \"F\"").count() > 10 && text.matches("#VER \"B\"").count() > 10, "{text}");
+        assert!(text.contains("#OBJEKT 6 \"indikatorer\"") && text.contains("Samordningsförbundet Centrala Östergötland"), "{text}");
+        let ask = Ask {
+            from,
+            to,
+            basis: Basis::Invoiced,
+            group_by: Grouping::default(),
+            activities: None,
+            members: None,
+            counts: (false, false),
+        };
+        let total = revenue::report(&demo.db, &viewer, &ask, Faults::default()).await.unwrap().total;
+        assert_eq!((booked(&text, &["30", "39"]), booked(&text, &["26"])), (total.net.to_string(), total.vat.to_string()), "{year}");
+    }
+}
 
 on_both!(a_bookkeeping_file_says_whose_it_is_and_for_which_days, |app| async move {
     let folder = tempfile::tempdir().unwrap();
@@ -201,7 +252,13 @@ fn hostile_texts_and_every_letter_are_taken() {
     fs::write(&file, sie::file(&journal).unwrap()).unwrap();
     assert_eq!(check(&file), "12 verifications, 24 rows, 0 problems\n");
     // What is out of balance is found, by the checker too.
-    let text = String::from_utf8_lossy(&fs::read(&file).unwrap()).replacen("92233720368547758.07", "92233720368547758.08", 1);
-    fs::write(&file, text).unwrap();
-    assert!(!judges::judge("sie/check_sie.py").arg(&file).output().unwrap().status.success());
+    let mut bytes = fs::read(&file).unwrap();
+    let amount = b"{} 92233720368547758.07";
+    let place = bytes.windows(amount.len()).position(|window| window == amount).unwrap();
+    bytes[place + amount.len() - 1] = b'8';
+    fs::write(&file, bytes).unwrap();
+    let output = judges::judge("sie/check_sie.py").arg(&file).output().unwrap();
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(told, "FAIL verification F 20260301: sum 0.01\n12 verifications, 24 rows, 1 problems\n");
 }

@@ -29,6 +29,7 @@ use super::{
     payments::{self, Payments},
 };
 use crate::{
+    config::Accounts,
     database::{among, among_words},
     error::Result,
     invoices::{
@@ -282,7 +283,7 @@ fn make(incoming: &mut Incoming, before: Option<&Whole>, known: &mut Known) -> W
 fn lines_of(incoming: &Incoming, before: &Whole) -> Vec<invoice_line::Model> {
     let line = |(position, (_, line)): (i32, &(u64, LineDraft))| {
         let old = usize::try_from(position - 1).ok().and_then(|place| before.lines.get(place));
-        let account = || amounts::default_account(line.activity_id).to_owned();
+        let account = || amounts::account(&Accounts::default(), line.activity_id, line.vat_rate);
         invoice_line::Model {
             id: old.map_or_else(InvoiceLineId::new, |old| old.id),
             invoice_id: before.row.id,

@@ -166,7 +166,7 @@ impl Invoice {
         invoices::outstanding(&self.0).into()
     }
 
-    /// What was paid and credited beyond the total, and is to be paid back; nought for a credit note.
+    /// What was paid and credited beyond the total: to be paid back, but for what paid a reminder fee or late interest; nought for a credit note.
     async fn overpaid(&self) -> Money {
         invoices::overpaid(&self.0).into()
     }

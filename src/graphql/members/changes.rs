@@ -23,7 +23,7 @@ async fn changed(ctx: &Context<'_>, id: MemberId) -> Result<Member> {
 pub struct BillingDetailsInput {
     /// For invoices by e-mail.
     email: Option<String>,
-    /// Peppol participant, `0007:2220001834`.
+    /// Peppol participant: `0007:` and an organisation number, as `0007:2220001834`; `0088:` and a GLN; or `0060:` and a D-U-N-S number.
     peppol_id: Option<String>,
     /// The buyer's reference (Er referens).
     buyer_reference: Option<String>,

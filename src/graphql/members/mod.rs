@@ -326,7 +326,8 @@ impl Balance {
         self.0.overdue.into()
     }
 
-    /// What was paid and credited beyond the totals of some invoices, and is to be paid back; it is not deducted from what is outstanding of others.
+    /// What was paid and credited beyond the totals of some invoices: to be paid back, but for what paid a reminder fee or late interest. It is not
+    /// deducted from what is outstanding of others.
     async fn overpaid(&self) -> Money {
         self.0.overpaid.into()
     }
@@ -343,7 +344,7 @@ impl BillingDetails {
         self.0.email.as_deref()
     }
 
-    /// Peppol participant, `0007:2220001834`; null when not known.
+    /// Peppol participant, `0007:2220001834`; null when not known: invoices then go by the organisation number.
     async fn peppol_id(&self) -> Option<&str> {
         self.0.peppol_id.as_deref()
     }
