@@ -32,6 +32,9 @@ use crate::{
     members,
 };
 
+/// What may be missing of a fee that counts as invoiced, öre: history knows fees in whole kronor.
+const ROUNDING: Money = Money(100);
+
 /// Whose fees of a kind are looked at.
 #[derive(Clone, Debug)]
 pub(super) enum Whose {
@@ -91,7 +94,7 @@ impl Invoiced {
     pub(super) fn standing(&self, fee: Money) -> Standing {
         if self.left <= Money::ZERO && self.across <= Money::ZERO {
             Standing::Due(self.rounds + 1)
-        } else if self.of_runs > Money::ZERO || self.lines >= fee {
+        } else if self.of_runs > Money::ZERO || self.lines + ROUNDING > fee {
             Standing::Invoiced
         } else {
             let is_across = self.across > Money::ZERO;
@@ -308,6 +311,8 @@ mod tests {
         assert_eq!(Invoiced::default().standing(Money(1000)), Standing::Due(1));
         assert_eq!(standing(250, 250, 0, 0, 0), Standing::Partly { sum: Money(250), is_across: false });
         assert_eq!(standing(1000, 1000, 0, 0, 0), Standing::Invoiced);
+        assert_eq!(standing(901, 901, 0, 0, 0), Standing::Invoiced, "somebody rounded it to a krona");
+        assert_eq!(standing(900, 900, 0, 0, 0), Standing::Partly { sum: Money(900), is_across: false });
         assert_eq!(standing(1000, 900, 0, 0, 0), Standing::Invoiced, "what was given is not asked for again");
         assert_eq!(standing(900, 100, 0, 1, 100), Standing::Invoiced, "nor when the fee has become another since a run");
         assert_eq!(standing(1000, 0, 0, 1, 0), Standing::Due(2));

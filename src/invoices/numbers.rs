@@ -94,7 +94,9 @@ async fn last_in(db: &impl ConnectionTrait, kind: InvoiceKind, series: &str) -> 
             .take();
         Expr::from(highest)
     };
-    let select = Query::select().expr(Func::coalesce(keys_of(series).into_iter().rev().map(highest))).take();
+    // SQLite takes no COALESCE of one.
+    let any = keys_of(series).into_iter().rev().map(highest).chain([Expr::cust("NULL")]);
+    let select = Query::select().expr(Func::coalesce(any)).take();
     let row = db.query_one(&select).await?;
     let number: Option<String> = row.map(|row| row.try_get_by_index(0)).transpose()?.flatten();
     Ok(number.as_deref().and_then(split).map(|(_, place)| place))
