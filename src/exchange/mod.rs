@@ -167,7 +167,7 @@ impl File {
             Self::Templates => &["published_at"],
             Self::Agreements => &["withdrawn_on", "termination_reason", "replaces", "parameters", "fee_cap", "fee_minimum"],
             Self::Invoices => &["ocr", "rounding"],
-            Self::InvoiceLines => &["account"],
+            Self::InvoiceLines => &["account", "credits_line", "vat"],
             Self::Payments => &["reverses", "reason"],
             _ => &[],
         }

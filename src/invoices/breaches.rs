@@ -21,7 +21,7 @@ use super::{
     bank, crediting,
     numbers::Series,
     payments,
-    whole::{self, Whole},
+    whole::Whole,
 };
 use crate::{
     database::{among, rows},
@@ -108,15 +108,7 @@ impl Parts {
         for payment in found {
             parts.payments.entry(payment.invoice_id).or_default().push(payment);
         }
-        let credit_notes = Entity::find().filter(among(backend, Expr::col(Column::CreditsId), ids())).order_by_asc(Column::NumberKey);
-        let credit_notes = credit_notes.all(db).await?;
-        let mut theirs = whole::parts_of(db, credit_notes.iter().map(|note| note.id).collect()).await?;
-        for row in credit_notes {
-            if let Some(credits) = row.credits_id {
-                let (lines, payments) = theirs.remove(&row.id).unwrap_or_default();
-                parts.credit_notes.entry(credits).or_default().push(Whole { row, lines, payments });
-            }
-        }
+        parts.credit_notes = crediting::notes_of(db, ids().collect()).await?;
         Ok(parts)
     }
 
@@ -131,7 +123,7 @@ impl Parts {
             add_up(invoice, lines, &mut found);
         }
         let whole = Whole { row: invoice.clone(), lines: lines.to_vec(), payments: Vec::new() };
-        found.extend(crediting::breaches(&whole, credit_notes));
+        found.extend(crediting::breaches(&whole, credit_notes).into_iter().map(|(_, words)| words));
         let shares: Vec<_> = lines.iter().map(|line| Share { net: line.net, vat: line.vat }).collect();
         let amounts: Vec<_> = payments.iter().map(|payment| payment.amount).collect();
         for (payment, expected) in payments.iter().zip(amounts::attribute(&amounts, &shares)) {

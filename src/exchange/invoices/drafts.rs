@@ -47,6 +47,10 @@ pub(super) struct LineDraft {
     pub vat_rate: VatRate,
     /// Null: nobody says.
     pub account: Option<String>,
+    /// Position of the line that it credits, in the invoice that its credit note credits; null: nobody says.
+    pub credits_line: Option<i32>,
+    /// Its share of the document's VAT; null: nobody says, and it is reckoned.
+    pub vat: Option<Money>,
 }
 
 /// A row of payments.csv, without its invoice.
@@ -88,6 +92,13 @@ impl Incoming {
 
     pub fn is_good(&self) -> bool {
         self.bad.is_empty() && self.head.as_ref().is_none_or(Line::is_good)
+    }
+
+    /// Notes what is bad about one of its lines, by its place among them.
+    pub fn fault_line(&mut self, place: usize, column: &str, reason: impl Into<String>) {
+        if let Some((line, _)) = self.lines.get(place) {
+            self.bad.push(BadRow::new(File::InvoiceLines, *line, column, reason));
+        }
     }
 
     /// Notes what is bad about the invoice itself: at its row of invoices.csv, or else at its first line or payment.
@@ -167,6 +178,8 @@ fn read_line(cells: &mut Cells<'_>) -> Option<Part<LineDraft>> {
             unit_price: cells.decimal("unit_price"),
             vat_rate: cells.value("vat_rate"),
             account: cells.optional_text("account", 10),
+            credits_line: cells.optional_whole("credits_line", 1, i32::MAX),
+            vat: cells.optional_decimal("vat"),
         },
     };
     cells.check(|faults| {

@@ -4,8 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 
 use ::entity::{
     agreement,
-    id::{InvoiceId, PaymentId},
-    invoice,
+    id::{InvoiceId, InvoiceLineId, PaymentId},
+    invoice, invoice_line,
+    kind::InvoiceKind,
 };
 
 use super::super::{
@@ -13,6 +14,7 @@ use super::super::{
     export::{CHUNK, Export, key_in, optional},
     keys::{self, Keyed},
 };
+use super::credits::positions;
 use crate::{error::Result, invoices::whole::parts_of};
 
 /// Writes invoices.csv, invoice_lines.csv and payments.csv.
@@ -26,6 +28,9 @@ pub(in super::super) async fn export(export: &mut Export<'_>) -> Result<()> {
         let mut parts = parts_of(&export.tx, rows.iter().map(|row| row.id).collect::<BTreeSet<InvoiceId>>()).await?;
         let credited = rows.iter().filter_map(|row| row.credits_id).map(Into::into).collect();
         let credited = keys::keys_of::<invoice::Model>(&export.tx, credited).await?;
+        let credited_lines = parts.values().flat_map(|(lines, _)| lines).filter_map(|line| line.credits_line_id).collect();
+        let credited_lines = positions(&export.tx, invoice_line::Column::Id, credited_lines).await?;
+        let credited_lines: HashMap<InvoiceLineId, i32> = credited_lines.into_iter().map(|line| (line.id, line.position)).collect();
         let agreements = parts.values().flat_map(|(lines, _)| lines).filter_map(|line| line.agreement_id).map(Into::into).collect();
         let agreements = keys::keys_of::<agreement::Model>(&export.tx, agreements).await?;
         for row in rows {
@@ -43,6 +48,9 @@ pub(in super::super) async fn export(export: &mut Export<'_>) -> Result<()> {
                     line.unit_price.to_string(),
                     line.vat_rate.to_string(),
                     line.account,
+                    optional(line.credits_line_id.and_then(|id| credited_lines.get(&id))),
+                    // An invoice's follows from its lines; what a credit note takes depends on what those before it have left.
+                    optional(Some(line.vat).filter(|_| row.kind == InvoiceKind::CreditNote)),
                 ])?;
             }
             let references: HashMap<PaymentId, String> = payments.iter().map(|payment| (payment.id, payment.reference.clone())).collect();

@@ -123,7 +123,7 @@ async fn known(import: &Import<'_>, incoming: &[Incoming]) -> Result<Known> {
         shunned,
         of_bank: payments::of_bank(tx, existing.values().flat_map(|whole| &whole.payments).map(|payment| payment.id)).await?,
         parties: keys::parties(import, keys::given(heads().map(|head| Some(head.buyer.as_str())))).await?,
-        credits: credits::load(import, keys::given(heads().map(|head| head.credits.as_deref())), &existing).await?,
+        credits: credits::load(import, incoming, &existing).await?,
         numbers: Claims::new(numbers_of(tx, numbers).await?),
         ocrs: Claims::new(keys::owners::<invoice::Model>(tx, invoice::Column::Ocr, &ocrs).await?),
         existing,
@@ -213,10 +213,13 @@ fn keep(incoming: &mut Incoming, before: &Whole, known: &mut Known) -> Whole {
         incoming.head = Some(line);
     }
     if !incoming.lines.is_empty() && !incoming.lacks_lines {
-        for (place, (number, line)) in incoming.lines.iter().enumerate() {
-            let differs = before.lines.get(place).is_none_or(|old| !is_same_line(line, old));
-            if differs {
-                incoming.bad.push(BadRow::new(File::InvoiceLines, *number, "", never.clone()));
+        for place in 0..incoming.lines.len() {
+            let credits_line = known.credits.line(incoming, place, &before.row);
+            let (_, line) = &incoming.lines[place];
+            let is_same =
+                |old: &invoice_line::Model| is_same_line(line, old) && (line.credits_line.is_none() || credits_line == old.credits_line_id);
+            if !before.lines.get(place).is_some_and(is_same) {
+                incoming.fault_line(place, "", never.clone());
             }
         }
         if incoming.lines.len() < before.lines.len() {
@@ -233,6 +236,7 @@ fn is_same_line(line: &LineDraft, old: &invoice_line::Model) -> bool {
         && (line.period_from, line.period_to) == (old.period_from, old.period_to)
         && (line.quantity, line.unit_price, line.vat_rate) == (old.quantity, old.unit_price, old.vat_rate)
         && line.account.as_ref().is_none_or(|account| *account == old.account)
+        && line.vat.is_none_or(|vat| vat == old.vat)
 }
 
 /// A new invoice, or a draft as it becomes.
@@ -271,7 +275,7 @@ fn make(incoming: &mut Incoming, before: Option<&Whole>, known: &mut Known) -> W
         incoming.head = Some(line);
     }
     if !incoming.lines.is_empty() {
-        after.lines = lines_of(incoming, &after);
+        after.lines = lines_of(incoming, &after, &known.credits);
     } else if after.lines.is_empty() && after.is_issued() && !incoming.lacks_lines {
         incoming.fault("", "has no lines in invoice_lines.csv");
     }
@@ -282,18 +286,20 @@ fn make(incoming: &mut Incoming, before: Option<&Whole>, known: &mut Known) -> W
 }
 
 /// The lines that the file says; a draft's keep their ids by their place.
-fn lines_of(incoming: &Incoming, before: &Whole) -> Vec<invoice_line::Model> {
-    let line = |(position, (_, line)): (i32, &(u64, LineDraft))| {
-        let old = usize::try_from(position - 1).ok().and_then(|place| before.lines.get(place));
+fn lines_of(incoming: &mut Incoming, before: &Whole, credits: &Credits) -> Vec<invoice_line::Model> {
+    let mut lines = Vec::with_capacity(incoming.lines.len());
+    for (place, position) in (0..incoming.lines.len()).zip(1..) {
+        let credits_line = credits.line(incoming, place, &before.row);
+        let (old, (_, line)) = (before.lines.get(place), &incoming.lines[place]);
         let account = || amounts::default_account(line.activity_id).to_owned();
-        invoice_line::Model {
+        lines.push(invoice_line::Model {
             id: old.map_or_else(InvoiceLineId::new, |old| old.id),
             invoice_id: before.row.id,
             position,
             description: line.description.clone(),
             activity_id: line.activity_id,
             agreement_id: line.agreement_id,
-            credits_line_id: None,
+            credits_line_id: credits_line.or(old.and_then(|old| old.credits_line_id)),
             period_from: line.period_from,
             period_to: line.period_to,
             quantity: line.quantity,
@@ -302,18 +308,36 @@ fn lines_of(incoming: &Incoming, before: &Whole) -> Vec<invoice_line::Model> {
             net: Money::ZERO,
             vat: Money::ZERO,
             account: line.account.clone().or_else(|| old.map(|old| old.account.clone())).unwrap_or_else(account),
-        }
-    };
-    (1..).zip(&incoming.lines).map(line).collect()
+        });
+    }
+    lines
 }
 
-/// Works out the sums of a document and of its lines.
+/// Works out the sums of a document and of its lines. What a credit note takes of the VAT of the lines that it names is what the file
+/// says: it is looked at when all of the invoice's credit notes are there.
 fn reckon(incoming: &mut Incoming, after: &mut Whole) {
     if !amounts::rates_fit_together(after.lines.iter().map(|line| line.vat_rate)) {
         incoming.fault("", "has lines outside the scope of VAT beside others; they need an invoice of their own");
     }
     let rounding = after.row.rounding;
-    if !after.reckon(|_| rounding) {
+    let names_lines = after.lines.iter().any(|line| line.credits_line_id.is_some());
+    // A draft of which the file brings no lines keeps what was said of them before.
+    let said = |(place, line): (usize, &invoice_line::Model)| incoming.lines.get(place).map_or(Some(line.vat), |(_, line)| line.vat);
+    let said: Vec<Option<Money>> = after.lines.iter().enumerate().map(said).collect();
+    let mut is_small = after.reckon(|_| rounding);
+    for (place, vat) in said.into_iter().enumerate() {
+        let (Some(vat), line) = (vat, &mut after.lines[place]) else { continue };
+        if names_lines {
+            line.vat = vat;
+        } else if line.vat != vat && is_small {
+            let reason = format!("must be {}: the VAT of each rate is reckoned on its net sum and shared out over its lines", line.vat);
+            incoming.fault_line(place, "vat", reason);
+        }
+    }
+    if names_lines {
+        is_small &= after.add_up();
+    }
+    if !is_small {
         incoming.fault("", "adds up to more than 90071992547409.91 kronor");
     }
     after.row.line_count = after.row.issued_on.and(i32::try_from(after.lines.len()).ok());

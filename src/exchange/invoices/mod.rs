@@ -43,11 +43,12 @@ pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
     let mut last = String::new();
     loop {
         let keys = staging::without_head(import.tx(), &last, CHUNK as u64).await?;
-        let Some(key) = keys.last() else { return Ok(()) };
+        let Some(key) = keys.last() else { break };
         last.clone_from(key);
         let incoming = keys.into_iter().map(Incoming::without_head).collect();
         Box::pin(merge(import, with_parts(import, incoming).await?)).await?;
     }
+    credits::check(import).await
 }
 
 /// Gives each its lines and payments that were put aside.
