@@ -18,7 +18,7 @@ use sea_orm::{
 
 use super::{
     amounts::{self, Priced, Settlement, Share, rates_fit_together, settlement, totals},
-    bank, crediting,
+    bank, crediting, kept,
     numbers::Series,
     payments,
     whole::Whole,
@@ -56,12 +56,13 @@ pub async fn breaches(db: &impl ConnectionTrait) -> Result<Vec<String>> {
     for kind in [InvoiceKind::Invoice, InvoiceKind::CreditNote] {
         series(db, kind, &mut found).await?;
     }
+    found.extend(kept::breaches(db).await?);
     found.extend(bank::breaches::breaches(db).await?);
     Ok(found)
 }
 
 /// An invoice as people find it.
-fn name(invoice: &Model) -> String {
+pub(super) fn name(invoice: &Model) -> String {
     let kind = match invoice.kind {
         InvoiceKind::Invoice => "invoice",
         InvoiceKind::CreditNote => "credit note",
