@@ -166,7 +166,7 @@ impl File {
             Self::Activities => &["board_contact", "lead"],
             Self::Templates => &["published_at"],
             Self::Agreements => &["withdrawn_on", "termination_reason", "replaces", "parameters", "fee_cap", "fee_minimum"],
-            Self::Invoices => &["ocr", "rounding"],
+            Self::Invoices => &["ocr", "rounding", "corrects", "reason", "due_in_days"],
             Self::InvoiceLines => &["account", "credits_line", "vat"],
             Self::Payments => &["reverses", "reason"],
             _ => &[],

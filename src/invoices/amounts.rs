@@ -3,7 +3,6 @@
 //! Nothing here asks the database; every sum is in öre, and what is shared out always adds up to what there was.
 
 use ::entity::{
-    id::ActivityId,
     invoice, invoice_line,
     kind::VatRate,
     money::{Money, Quantity},
@@ -256,12 +255,6 @@ pub fn state(row: &invoice::Model, on: NaiveDate) -> State {
     }
 }
 
-/// The revenue account (konto) of a line that names none: 3041 for what an activity earns, 3901 for membership and service fees.
-#[must_use]
-pub fn default_account(activity: Option<ActivityId>) -> &'static str {
-    if activity.is_some() { "3041" } else { "3901" }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -440,10 +433,5 @@ mod tests {
         row.credited_on = Some(day("2026-04-01"));
         assert_eq!((state(&row, day("2026-03-31")), state(&row, day("2026-04-01"))), (State::Paid, State::Credited));
         assert_eq!(state(&invoice::Model::default(), day("2026-04-01")), State::Draft);
-    }
-
-    #[test]
-    fn accounts_tell_activities_from_fees() {
-        assert_eq!((default_account(Some(ActivityId::default())), default_account(None)), ("3041", "3901"));
     }
 }

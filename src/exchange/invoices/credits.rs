@@ -37,7 +37,7 @@ use crate::{
 
 /// The credit notes around a chunk of invoices.
 pub(super) struct Credits {
-    /// What keys of credited invoices stand for.
+    /// What keys of credited and corrected invoices stand for.
     references: References<InvoiceId>,
     /// Those invoices.
     credited: HashMap<InvoiceId, invoice::Model>,
@@ -53,8 +53,9 @@ pub(super) struct Credits {
 
 /// Loads them: `existing` are the chunk's own invoices.
 pub(super) async fn load(import: &Import<'_>, incoming: &[Incoming], existing: &HashMap<String, Whole>) -> Result<Credits> {
-    let heads = incoming.iter().filter_map(|incoming| incoming.head.as_ref());
-    let keys = keys::given(heads.map(|head| head.draft.credits.as_deref()));
+    let heads = || incoming.iter().filter_map(|incoming| incoming.head.as_ref()).map(|line| &line.draft);
+    let mut keys = keys::given(heads().map(|head| head.credits.as_deref()));
+    keys.extend(heads().filter_map(|head| head.corrects.clone().flatten()));
     let references = keys::references::<invoice::Model, InvoiceId>(import, "invoice", File::Invoices, keys.clone()).await?;
     let credited = keys.iter().filter_map(|key| references.get(key));
     let credited = credited.chain(existing.values().filter_map(|whole| whole.row.credits_id));
@@ -88,9 +89,21 @@ pub(super) async fn positions(
 }
 
 impl Credits {
-    /// The invoice that a credit note credits.
-    pub fn find(&self, line: &mut Line<Head>, key: Option<&str>) -> Option<InvoiceId> {
-        self.references.find(line, "credits", key)
+    /// The invoice that the key in a column stands for: which is credited, or corrected.
+    pub fn find(&self, line: &mut Line<Head>, column: &str, key: Option<&str>) -> Option<InvoiceId> {
+        self.references.find(line, column, key)
+    }
+
+    /// The invoice that one corrects upwards, if it may: it must be issued, to the same buyer, and the correction say why.
+    pub fn corrected(&self, line: &mut Line<Head>, key: Option<&str>, document: &invoice::Model) -> Option<InvoiceId> {
+        let id = self.references.find(line, "corrects", key)?;
+        let corrected = self.credited.get(&id)?;
+        let is_fit = corrected.kind == InvoiceKind::Invoice && corrected.issued_on.is_some() && corrected.id != document.id;
+        line.faults.expect(is_fit, "corrects", "must be an issued invoice");
+        let is_theirs = (corrected.member_id, corrected.organisation_id) == (document.member_id, document.organisation_id);
+        line.faults.expect(is_theirs, "buyer", "must be that of the invoice that it corrects");
+        line.faults.expect(document.reason.is_some(), "reason", "is needed: what is corrected, and why");
+        Some(id)
     }
 
     /// Days and sums of the issued credit notes of one of the chunk's invoices.

@@ -26,8 +26,8 @@ pub(in super::super) async fn export(export: &mut Export<'_>) -> Result<()> {
     for ids in order.chunks(CHUNK) {
         let rows: Vec<invoice::Model> = export.rows(ids).await?;
         let mut parts = parts_of(&export.tx, rows.iter().map(|row| row.id).collect::<BTreeSet<InvoiceId>>()).await?;
-        let credited = rows.iter().filter_map(|row| row.credits_id).map(Into::into).collect();
-        let credited = keys::keys_of::<invoice::Model>(&export.tx, credited).await?;
+        let others = rows.iter().flat_map(|row| [row.credits_id, row.corrects_id]).flatten().map(Into::into).collect();
+        let others = keys::keys_of::<invoice::Model>(&export.tx, others).await?;
         let credited_lines = parts.values().flat_map(|(lines, _)| lines).filter_map(|line| line.credits_line_id).collect();
         let credited_lines = positions(&export.tx, invoice_line::Column::Id, credited_lines).await?;
         let credited_lines: HashMap<InvoiceLineId, i32> = credited_lines.into_iter().map(|line| (line.id, line.position)).collect();
@@ -71,9 +71,12 @@ pub(in super::super) async fn export(export: &mut Export<'_>) -> Result<()> {
                 export.party(row.member_id, row.organisation_id),
                 optional(row.issued_on),
                 optional(row.due_on),
-                key_in(&credited, row.credits_id),
+                key_in(&others, row.credits_id),
                 optional(row.ocr),
                 row.rounding.to_string(),
+                key_in(&others, row.corrects_id),
+                optional(row.reason),
+                optional(row.due_in_days),
             ])?;
         }
         export.tell(&sheet);

@@ -30,10 +30,11 @@ use super::{
     payments::{self, Payments},
 };
 use crate::{
+    config::Network,
     database::{among, among_words},
     error::Result,
     invoices::{
-        amounts, charges,
+        amounts, charges, drafting,
         whole::{Whole, parts_of},
     },
     swedish,
@@ -75,7 +76,7 @@ pub(super) async fn merge(import: &mut Import<'_>, incoming: Vec<Incoming>) -> R
         }
         let mut after = match &before {
             Some(before) if before.is_issued() => keep(&mut incoming, before, &mut known),
-            _ => make(&mut incoming, before.as_ref(), &mut known),
+            _ => make(&mut incoming, before.as_ref(), &mut known, import.network),
         };
         payments::take(&mut incoming, &mut after, &known.credits, &known.of_bank);
         if incoming.is_good() && !incoming.lacks_lines {
@@ -186,12 +187,16 @@ fn keep(incoming: &mut Incoming, before: &Whole, known: &mut Known) -> Whole {
     let mut after = before.clone();
     let never = format!("differs from {}, which is issued and never changes; credit it instead", before.name());
     if let Some(mut line) = incoming.head.take() {
-        let (buyer, credited) = (line.draft.buyer.clone(), line.draft.credits.clone());
+        let (buyer, credited, corrected) = (line.draft.buyer.clone(), line.draft.credits.clone(), line.draft.corrects.clone());
         let party = Party::columns(known.parties.find(&mut line, "buyer", Some(&buyer)));
-        let credits_id = known.credits.find(&mut line, credited.as_deref());
+        let credits_id = known.credits.find(&mut line, "credits", credited.as_deref());
+        let corrects_id = known.credits.find(&mut line, "corrects", corrected.flatten().as_deref());
         let (head, old) = (&line.draft, &before.row);
         let ocr = head.ocr.clone().unwrap_or_else(|| old.ocr.clone());
         let differing = [
+            ("corrects", head.corrects.is_some() && corrects_id != old.corrects_id),
+            ("reason", head.reason.as_ref().is_some_and(|reason| *reason != old.reason)),
+            ("due_in_days", head.due_in_days.is_some_and(|days| days != old.due_in_days)),
             ("number", head.number != old.number),
             ("kind", head.kind != old.kind),
             ("buyer", party != (old.member_id, old.organisation_id)),
@@ -240,7 +245,7 @@ fn is_same_line(line: &LineDraft, old: &invoice_line::Model) -> bool {
 }
 
 /// A new invoice, or a draft as it becomes.
-fn make(incoming: &mut Incoming, before: Option<&Whole>, known: &mut Known) -> Whole {
+fn make(incoming: &mut Incoming, before: Option<&Whole>, known: &mut Known, network: &Network) -> Whole {
     let mut after = before.cloned().unwrap_or_default();
     if before.is_none() {
         after.row.id = InvoiceId::new();
@@ -249,8 +254,13 @@ fn make(incoming: &mut Incoming, before: Option<&Whole>, known: &mut Known) -> W
     if let Some(mut line) = incoming.head.take() {
         let (buyer, credited) = (line.draft.buyer.clone(), line.draft.credits.clone());
         let party = known.parties.find(&mut line, "buyer", Some(&buyer));
-        after.row.credits_id = known.credits.find(&mut line, credited.as_deref());
+        after.row.credits_id = known.credits.find(&mut line, "credits", credited.as_deref());
         (after.row.member_id, after.row.organisation_id) = Party::columns(party);
+        after.row.reason = line.draft.reason.clone().unwrap_or(after.row.reason);
+        after.row.due_in_days = line.draft.due_in_days.unwrap_or(after.row.due_in_days);
+        if let Some(corrected) = line.draft.corrects.clone() {
+            after.row.corrects_id = known.credits.corrected(&mut line, corrected.as_deref(), &after.row);
+        }
         let (row, head) = (&mut after.row, &line.draft);
         row.kind = head.kind;
         row.number.clone_from(&head.number);
@@ -275,7 +285,7 @@ fn make(incoming: &mut Incoming, before: Option<&Whole>, known: &mut Known) -> W
         incoming.head = Some(line);
     }
     if !incoming.lines.is_empty() {
-        after.lines = lines_of(incoming, &after, &known.credits);
+        after.lines = lines_of(incoming, &after, &known.credits, network);
     } else if after.lines.is_empty() && after.is_issued() && !incoming.lacks_lines {
         incoming.fault("", "has no lines in invoice_lines.csv");
     }
@@ -286,12 +296,12 @@ fn make(incoming: &mut Incoming, before: Option<&Whole>, known: &mut Known) -> W
 }
 
 /// The lines that the file says; a draft's keep their ids by their place.
-fn lines_of(incoming: &mut Incoming, before: &Whole, credits: &Credits) -> Vec<invoice_line::Model> {
+fn lines_of(incoming: &mut Incoming, before: &Whole, credits: &Credits, network: &Network) -> Vec<invoice_line::Model> {
     let mut lines = Vec::with_capacity(incoming.lines.len());
     for (place, position) in (0..incoming.lines.len()).zip(1..) {
         let credits_line = credits.line(incoming, place, &before.row);
         let (old, (_, line)) = (before.lines.get(place), &incoming.lines[place]);
-        let account = || amounts::default_account(line.activity_id).to_owned();
+        let account = || drafting::account(network, line.activity_id);
         lines.push(invoice_line::Model {
             id: old.map_or_else(InvoiceLineId::new, |old| old.id),
             invoice_id: before.row.id,

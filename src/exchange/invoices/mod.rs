@@ -10,17 +10,21 @@ mod files;
 mod merging;
 mod payments;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use ::entity::{invoice, kind::InvoiceKind};
+use ::entity::{id::InvoiceId, invoice, kind::InvoiceKind};
 
 pub(super) use files::export;
 
-use self::{drafts::Incoming, merging::merge};
+use self::{
+    drafts::{Head, Incoming},
+    merging::merge,
+};
 use super::{
     File,
+    cells::Line,
     import::{CHUNK, Import},
-    staging,
+    keys, staging,
 };
 use crate::error::Result;
 
@@ -33,11 +37,21 @@ pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
         let Some(mut table) = import.open(File::Invoices)? else { break };
         // What can't be read as a row at all was told the first time.
         table.is_quiet = kind == InvoiceKind::CreditNote;
+        let mut postponed = Vec::new();
         while let Some(mut lines) = import.chunk(&mut table, |cells| drafts::read(kind, cells))? {
             import.check_keys::<invoice::Model, _>(File::Invoices, &mut lines, |head| &head.key).await?;
-            let incoming = lines.into_iter().map(Incoming::of_head).collect();
-            // Much is kept while a chunk is merged, which is no thing for the stack.
-            Box::pin(merge(import, with_parts(import, incoming).await?)).await?;
+            postponed.extend(take(import, lines, false).await?);
+        }
+        // A correction may stand further up than what it corrects: it waits for that, as long as that helps.
+        let mut is_last = false;
+        while !postponed.is_empty() {
+            let count = postponed.len();
+            let mut rest = std::mem::take(&mut postponed).into_iter().peekable();
+            while rest.peek().is_some() {
+                let lines = rest.by_ref().take(CHUNK).collect();
+                postponed.extend(take(import, lines, is_last).await?);
+            }
+            is_last = postponed.len() == count;
         }
     }
     let mut last = String::new();
@@ -49,6 +63,27 @@ pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
         Box::pin(merge(import, with_parts(import, incoming).await?)).await?;
     }
     credits::check(import).await
+}
+
+/// Merges rows of invoices.csv with their lines and payments, and answers those that correct what isn't there yet.
+async fn take(import: &mut Import<'_>, lines: Vec<Line<Head>>, is_last: bool) -> Result<Vec<Line<Head>>> {
+    let corrected = |line: &Line<Head>| line.draft.corrects.clone().flatten();
+    let wanted: BTreeSet<String> = lines.iter().filter_map(corrected).collect();
+    let mut postponed = Vec::new();
+    let mut ready = lines;
+    if !is_last && !wanted.is_empty() {
+        let there = keys::references::<invoice::Model, InvoiceId>(import, "invoice", File::Invoices, wanted).await?;
+        // One beside it may be a draft until this chunk is written.
+        let beside: BTreeSet<String> = ready.iter().map(|line| line.draft.key.clone()).collect();
+        let waits = |line: &Line<Head>| corrected(line).is_some_and(|key| there.is_missing(&key) || beside.contains(&key));
+        (postponed, ready) = ready.into_iter().partition(waits);
+    }
+    if !ready.is_empty() {
+        let incoming = ready.into_iter().map(Incoming::of_head).collect();
+        // Much is kept while a chunk is merged, which is no thing for the stack.
+        Box::pin(merge(import, with_parts(import, incoming).await?)).await?;
+    }
+    Ok(postponed)
 }
 
 /// Gives each its lines and payments that were put aside.
