@@ -17,9 +17,9 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::{
-    File, Progress, Watcher, accounts, activities, agreements, fee_schedules, invoices,
+    File, Progress, Watcher, accounts, activities, agreements, bank_payments, fee_schedules, invoices,
     keys::{Identified, Keyed},
-    members, organisations, templates, unusable,
+    members, organisations, reference_rates, templates, unusable,
 };
 use crate::{
     auth::viewer::{Deed, Viewer},
@@ -74,6 +74,8 @@ pub async fn export(db: &Database, viewer: &Viewer, to: &Path, watcher: Watcher<
     fee_schedules::export(&mut export).await?;
     templates::export(&mut export).await?;
     agreements::export(&mut export).await?;
+    reference_rates::export(&mut export).await?;
+    bank_payments::export(&mut export).await?;
     invoices::export(&mut export).await?;
     accounts::export_costs(&mut export).await?;
     accounts::export_grants(&mut export).await?;

@@ -13,13 +13,13 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
-    File, Progress, Watcher, accounts, activities, agreements,
+    File, Progress, Watcher, accounts, activities, agreements, bank_payments,
     cells::{Cells, Line},
     fee_schedules, invoices,
     keys::{self, Keyed},
     members, organisations,
     reading::{Next, Table},
-    staging, templates, unusable,
+    reference_rates, staging, templates, unusable,
     writing::Batch,
 };
 use crate::{
@@ -179,6 +179,8 @@ pub async fn import(
     fee_schedules::import(&mut import).await?;
     templates::import(&mut import).await?;
     agreements::import(&mut import).await?;
+    reference_rates::import(&mut import).await?;
+    bank_payments::import(&mut import).await?;
     invoices::import(&mut import).await?;
     accounts::import_costs(&mut import).await?;
     accounts::import_grants(&mut import).await?;

@@ -14,6 +14,7 @@ pub mod import;
 mod accounts;
 mod activities;
 mod agreements;
+mod bank_payments;
 mod cells;
 mod fee_schedules;
 mod invoices;
@@ -21,6 +22,7 @@ mod keys;
 mod members;
 mod organisations;
 mod reading;
+mod reference_rates;
 mod staging;
 mod templates;
 mod writing;
@@ -44,12 +46,18 @@ pub enum File {
     Templates,
     /// Agreements.
     Agreements,
+    /// Reference rates that the register was told.
+    ReferenceRates,
+    /// Payments as the bank's files told of them.
+    BankPayments,
     /// Invoices and credit notes.
     Invoices,
     /// Their lines.
     InvoiceLines,
     /// Their payments.
     Payments,
+    /// The reminders that were sent of them.
+    Reminders,
     /// Costs of activities.
     Costs,
     /// Grants to activities.
@@ -60,7 +68,7 @@ pub enum File {
 
 impl File {
     /// Every file; each refers only to those before it.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 17] = [
         Self::Members,
         Self::Organisations,
         Self::Allocations,
@@ -69,9 +77,12 @@ impl File {
         Self::FeeSchedules,
         Self::Templates,
         Self::Agreements,
+        Self::ReferenceRates,
+        Self::BankPayments,
         Self::Invoices,
         Self::InvoiceLines,
         Self::Payments,
+        Self::Reminders,
         Self::Costs,
         Self::Grants,
         Self::StatusReports,
@@ -89,9 +100,12 @@ impl File {
             Self::FeeSchedules => "fee_schedules.csv",
             Self::Templates => "templates.csv",
             Self::Agreements => "agreements.csv",
+            Self::ReferenceRates => "reference_rates.csv",
+            Self::BankPayments => "bank_payments.csv",
             Self::Invoices => "invoices.csv",
             Self::InvoiceLines => "invoice_lines.csv",
             Self::Payments => "payments.csv",
+            Self::Reminders => "reminders.csv",
             Self::Costs => "costs.csv",
             Self::Grants => "grants.csv",
             Self::StatusReports => "status_reports.csv",
@@ -145,11 +159,29 @@ impl File {
                 "fee_per_mille",
                 "vat_rate",
             ],
+            Self::ReferenceRates => &["valid_from", "rate", "source"],
+            Self::BankPayments => &[
+                "bank_reference",
+                "file_name",
+                "file_sha256",
+                "imported_at",
+                "account",
+                "booked_on",
+                "amount",
+                "reference",
+                "message",
+                "payer_name",
+                "payer_org_number",
+                "finding",
+                "set_aside_on",
+                "set_aside_reason",
+            ],
             Self::Invoices => &["key", "number", "kind", "buyer", "issued_on", "due_on", "credits"],
             Self::InvoiceLines => {
                 &["invoice", "description", "activity", "agreement", "period_from", "period_to", "quantity", "unit_price", "vat_rate"]
             }
             Self::Payments => &["invoice", "received_on", "amount", "reference"],
+            Self::Reminders => &["invoice", "sent_on", "fee"],
             Self::Costs => &["activity", "booked_on", "amount", "description"],
             Self::Grants => &["activity", "booked_on", "amount", "funder"],
             Self::StatusReports => &["activity", "period", "health", "summary", "deviations", "next_steps", "reported_by", "reported_at"],
@@ -168,7 +200,7 @@ impl File {
             Self::Agreements => &["withdrawn_on", "termination_reason", "replaces", "parameters", "fee_cap", "fee_minimum"],
             Self::Invoices => &["ocr", "rounding", "corrects", "reason", "due_in_days"],
             Self::InvoiceLines => &["account", "credits_line", "vat"],
-            Self::Payments => &["reverses", "reason"],
+            Self::Payments => &["reverses", "reason", "bank_payment"],
             _ => &[],
         }
     }

@@ -69,6 +69,8 @@ pub(super) struct PaymentDraft {
     pub reverses: Option<String>,
     /// Why.
     pub reason: Option<String>,
+    /// The reference of the bank's payment that it was made of; null: nobody says.
+    pub bank_payment: Option<String>,
 }
 
 /// What the three files say of one invoice, and what is bad about it.
@@ -214,6 +216,7 @@ fn read_payment(cells: &mut Cells<'_>) -> Option<Part<PaymentDraft>> {
             reference: cells.text("reference", LINE),
             reverses: cells.optional_text("reverses", LINE),
             reason: cells.optional_text("reason", LINE),
+            bank_payment: cells.optional_key("bank_payment"),
         },
     };
     cells.check(|faults| {

@@ -1,4 +1,4 @@
-//! The three files, written side by side.
+//! The files, written side by side.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -14,15 +14,16 @@ use super::super::{
     export::{CHUNK, Export, key_in, optional},
     keys::{self, Keyed},
 };
-use super::credits::positions;
+use super::{credits::positions, matches, reminders};
 use crate::{error::Result, invoices::whole::parts_of};
 
-/// Writes invoices.csv, invoice_lines.csv and payments.csv.
+/// Writes invoices.csv, invoice_lines.csv, payments.csv and reminders.csv.
 pub(in super::super) async fn export(export: &mut Export<'_>) -> Result<()> {
     let order = export.in_order_of_keys::<invoice::Model>().await?;
     let mut sheet = export.begin(File::Invoices, order.len())?;
     let mut line_sheet = export.begin(File::InvoiceLines, 0)?;
     let mut payment_sheet = export.begin(File::Payments, 0)?;
+    let mut reminder_sheet = export.begin(File::Reminders, 0)?;
     for ids in order.chunks(CHUNK) {
         let rows: Vec<invoice::Model> = export.rows(ids).await?;
         let mut parts = parts_of(&export.tx, rows.iter().map(|row| row.id).collect::<BTreeSet<InvoiceId>>()).await?;
@@ -33,6 +34,9 @@ pub(in super::super) async fn export(export: &mut Export<'_>) -> Result<()> {
         let credited_lines: HashMap<InvoiceLineId, i32> = credited_lines.into_iter().map(|line| (line.id, line.position)).collect();
         let agreements = parts.values().flat_map(|(lines, _)| lines).filter_map(|line| line.agreement_id).map(Into::into).collect();
         let agreements = keys::keys_of::<agreement::Model>(&export.tx, agreements).await?;
+        let payments = parts.values().flat_map(|(_, payments)| payments).map(|payment| payment.id).collect();
+        let bank_payments = matches::references_of(&export.tx, payments).await?;
+        let reminders = reminders::of_invoices(&export.tx, rows.iter().map(|row| row.id).collect()).await?;
         for row in rows {
             let key = row.key();
             let (lines, payments) = parts.remove(&row.id).unwrap_or_default();
@@ -62,8 +66,11 @@ pub(in super::super) async fn export(export: &mut Export<'_>) -> Result<()> {
                     payment.reference,
                     optional(payment.reverses_id.and_then(|id| references.get(&id))),
                     optional(payment.reason),
+                    optional(bank_payments.get(&payment.id)),
                 ])?;
             }
+            let theirs: Vec<_> = reminders.iter().filter(|reminder| reminder.invoice_id == row.id).cloned().collect();
+            reminders::write(&mut reminder_sheet, &key, &theirs)?;
             sheet.write([
                 key,
                 optional(row.number),
@@ -83,5 +90,6 @@ pub(in super::super) async fn export(export: &mut Export<'_>) -> Result<()> {
     }
     export.end(sheet)?;
     export.end(line_sheet)?;
-    export.end(payment_sheet)
+    export.end(payment_sheet)?;
+    export.end(reminder_sheet)
 }

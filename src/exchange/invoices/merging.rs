@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use ::entity::{
     fee_charge,
-    id::{InvoiceId, InvoiceLineId, PaymentId},
+    id::{InvoiceId, InvoiceLineId},
     invoice, invoice_line,
     kind::{InvoiceKind, SubjectKind},
     money::Money,
@@ -27,6 +27,7 @@ use super::{
     },
     credits::{self, Credits},
     drafts::{Head, Incoming, LineDraft},
+    matches::{self, Matches, Part},
     payments::{self, Payments},
 };
 use crate::{
@@ -47,8 +48,7 @@ struct Known {
     shunned: HashSet<String>,
     parties: References<Party>,
     credits: Credits,
-    /// Payments that came by a file of the bank.
-    of_bank: HashSet<PaymentId>,
+    matches: Matches,
     numbers: Claims<String>,
     ocrs: Claims<String>,
 }
@@ -78,12 +78,13 @@ pub(super) async fn merge(import: &mut Import<'_>, incoming: Vec<Incoming>) -> R
             Some(before) if before.is_issued() => keep(&mut incoming, before, &mut known),
             _ => make(&mut incoming, before.as_ref(), &mut known, import.network),
         };
-        payments::take(&mut incoming, &mut after, &known.credits, &known.of_bank);
+        let matched = payments::take(&mut incoming, &mut after, &known.credits, &known.matches);
         if incoming.is_good() && !incoming.lacks_lines {
             known.credits.take(&mut incoming, before.as_ref(), &after);
         }
         if incoming.is_good() && !incoming.lacks_lines {
-            write(import, &incoming, before, after, &mut writes)?;
+            write(import, &incoming, before, after, &matched, &mut writes)?;
+            known.matches.add(matched);
         } else {
             reject(import, incoming);
         }
@@ -98,6 +99,7 @@ pub(super) async fn merge(import: &mut Import<'_>, incoming: Vec<Incoming>) -> R
     writes.lines.write(tx).await?;
     replace(tx, writes.rows.changed).await?;
     writes.payments.write(tx).await?;
+    known.matches.write(import).await?;
     charges::note(&import.change, writes.charges).await?;
     known.credits.settle(import).await?;
     import.settle().await
@@ -122,7 +124,8 @@ async fn known(import: &Import<'_>, incoming: &[Incoming]) -> Result<Known> {
     let ocrs = heads().flat_map(|head| [head.ocr.clone().flatten(), derived_ocr(head)]).flatten().collect();
     Ok(Known {
         shunned,
-        of_bank: payments::of_bank(tx, existing.values().flat_map(|whole| &whole.payments).map(|payment| payment.id)).await?,
+        matches: matches::load(import, incoming, existing.values().flat_map(|whole| &whole.payments).map(|payment| payment.id).collect())
+            .await?,
         parties: keys::parties(import, keys::given(heads().map(|head| Some(head.buyer.as_str())))).await?,
         credits: credits::load(import, incoming, &existing).await?,
         numbers: Claims::new(numbers_of(tx, numbers).await?),
@@ -354,8 +357,15 @@ fn reckon(incoming: &mut Incoming, after: &mut Whole) {
 }
 
 /// Puts what differs where it is written from, and records it.
-fn write(import: &mut Import<'_>, incoming: &Incoming, before: Option<Whole>, after: Whole, writes: &mut Writes) -> Result<()> {
-    count(import, incoming, before.as_ref(), &after);
+fn write(
+    import: &mut Import<'_>,
+    incoming: &Incoming,
+    before: Option<Whole>,
+    after: Whole,
+    matched: &[Part],
+    writes: &mut Writes,
+) -> Result<()> {
+    count(import, incoming, before.as_ref(), &after, matched);
     if before.as_ref() == Some(&after) {
         return Ok(());
     }
@@ -384,7 +394,7 @@ fn write(import: &mut Import<'_>, incoming: &Incoming, before: Option<Whole>, af
 }
 
 /// Counts what became of the rows of each of the three files.
-fn count(import: &mut Import<'_>, incoming: &Incoming, before: Option<&Whole>, after: &Whole) {
+fn count(import: &mut Import<'_>, incoming: &Incoming, before: Option<&Whole>, after: &Whole, matched: &[Part]) {
     let fate = |is_there: bool, is_same: bool| match (is_there, is_same) {
         (false, _) => Fate::Added,
         (true, true) => Fate::Unchanged,
@@ -410,9 +420,9 @@ fn count(import: &mut Import<'_>, incoming: &Incoming, before: Option<&Whole>, a
         let old = before.and_then(|before| before.lines.get(place));
         import.count(File::InvoiceLines, fate(old.is_some(), old == Some(line)));
     }
-    for (_, draft) in &incoming.payments {
+    for (line, draft) in &incoming.payments {
         let find = |whole: &Whole| whole.payments.iter().find(|payment| payment.reference == draft.reference).cloned();
         let old = before.and_then(find);
-        import.count(File::Payments, fate(old.is_some(), old == find(after)));
+        import.count(File::Payments, fate(old.is_some(), old == find(after) && matched.iter().all(|part| part.line != *line)));
     }
 }

@@ -1,4 +1,4 @@
-//! invoices.csv, invoice_lines.csv and payments.csv: three files that tell of one thing.
+//! invoices.csv, invoice_lines.csv and payments.csv, three files that tell of one thing, and reminders.csv.
 //!
 //! Lines and payments are put aside first, whatever their order; then invoices are taken a few hundred at a time, each with its
 //! lines and payments, so that an invoice is checked, compared, written and recorded as a whole. Credit notes come after the
@@ -7,8 +7,10 @@
 mod credits;
 mod drafts;
 mod files;
+mod matches;
 mod merging;
 mod payments;
+mod reminders;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,7 +30,7 @@ use super::{
 };
 use crate::error::Result;
 
-/// Reads the three files.
+/// Reads the files.
 pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
     drafts::put_lines_aside(import).await?;
     drafts::put_payments_aside(import).await?;
@@ -62,7 +64,8 @@ pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
         let incoming = keys.into_iter().map(Incoming::without_head).collect();
         Box::pin(merge(import, with_parts(import, incoming).await?)).await?;
     }
-    credits::check(import).await
+    credits::check(import).await?;
+    reminders::import(import).await
 }
 
 /// Merges rows of invoices.csv with their lines and payments, and answers those that correct what isn't there yet.
