@@ -91,7 +91,7 @@ async fn of_documents(db: &Database) -> Result<Vec<String>> {
             let Some(name) = names.get(&document.agreement_id) else { continue };
             // Without a PDF there is nothing that the SHA-256 is of.
             if document.pdf.as_ref().is_some_and(|pdf| sha256(pdf) != document.sha256) {
-                found.push(format!("{name} has a PDF whose bytes are not those of its SHA-256 {}", document.sha256));
+                found.push(format!("{name} has other bytes in its PDF than the SHA-256 says: {}", document.sha256));
             }
             let theirs = signatures.iter().filter(|signature| signature.agreement_id == document.agreement_id);
             for signature in theirs.filter(|signature| signature.document_sha256 != document.sha256) {

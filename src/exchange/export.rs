@@ -140,9 +140,9 @@ impl Export<'_> {
     }
 
     /// Writes a file beside the tables.
-    pub fn write_text(&self, name: &str, text: &str) -> Result<()> {
+    pub fn write_file(&self, name: &str, bytes: &[u8]) -> Result<()> {
         let path = self.folder.path().join(name);
-        let written = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(&path, text));
+        let written = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(&path, bytes));
         written.map_err(|cause| unusable(&path, "write", &cause))
     }
 

@@ -3,7 +3,7 @@
 //! [`import`](import::import) reads the files in the order of [`File::ALL`], each row by row, within one transaction: a file
 //! refers only to those before it, and to itself. Rows are known again by their `key`, or by what names them where there is
 //! no key, so that the same files again change nothing. [`export`](export::export) writes the same files, ordered by key: read into
-//! an empty register and written again they are the same to the byte.
+//! an empty register and written again they are the same to the byte. Of what is in no file, as the audit trail, `docs/csv-files.md` tells.
 //!
 //! Each part's file here holds both ways of its CSV files: how a row becomes a row of the register, and back.
 
@@ -15,6 +15,7 @@ mod accounts;
 mod activities;
 mod agreements;
 mod bank_payments;
+mod beside;
 mod cells;
 mod fee_schedules;
 mod invoices;
@@ -58,6 +59,8 @@ pub enum File {
     Payments,
     /// The reminders that were sent of them.
     Reminders,
+    /// Their documents; the bytes are files of their own.
+    InvoiceDocuments,
     /// Costs of activities.
     Costs,
     /// Grants to activities.
@@ -68,7 +71,7 @@ pub enum File {
 
 impl File {
     /// Every file; each refers only to those before it.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Members,
         Self::Organisations,
         Self::Allocations,
@@ -83,6 +86,7 @@ impl File {
         Self::InvoiceLines,
         Self::Payments,
         Self::Reminders,
+        Self::InvoiceDocuments,
         Self::Costs,
         Self::Grants,
         Self::StatusReports,
@@ -106,6 +110,7 @@ impl File {
             Self::InvoiceLines => "invoice_lines.csv",
             Self::Payments => "payments.csv",
             Self::Reminders => "reminders.csv",
+            Self::InvoiceDocuments => "invoice_documents.csv",
             Self::Costs => "costs.csv",
             Self::Grants => "grants.csv",
             Self::StatusReports => "status_reports.csv",
@@ -182,6 +187,7 @@ impl File {
             }
             Self::Payments => &["invoice", "received_on", "amount", "reference"],
             Self::Reminders => &["invoice", "sent_on", "fee"],
+            Self::InvoiceDocuments => &["invoice", "format", "sha256", "file"],
             Self::Costs => &["activity", "booked_on", "amount", "description"],
             Self::Grants => &["activity", "booked_on", "amount", "funder"],
             Self::StatusReports => &["activity", "period", "health", "summary", "deviations", "next_steps", "reported_by", "reported_at"],

@@ -9,7 +9,7 @@ use ::entity::{
     kind::FileFormat,
 };
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, Order, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Expr, Query},
 };
 
@@ -24,6 +24,8 @@ use crate::{
 const FILES: u64 = 20;
 /// What so many invoices say is looked at together.
 const CONTENTS: u64 = 200;
+
+const WITHOUT_XML: &str = "has a document but no e-invoice";
 
 /// Every file that is not what its SHA-256 says, and every document that is without its e-invoice or that says something else than the
 /// register: a sentence each.
@@ -52,20 +54,48 @@ async fn of_contents(db: &impl ConnectionTrait) -> Result<Vec<String>> {
                 found.push(format!("{} {breach}", name(row)));
             }
             if !with_xml.contains(&row.id) {
-                found.push(format!("{} has a document but no e-invoice", name(row)));
+                found.push(format!("{} {WITHOUT_XML}", name(row)));
             }
         }
     }
 }
 
 /// What is wrong with what an invoice says as a document.
-pub(crate) fn of_content(row: &Model, content: &str) -> Option<String> {
+///
+/// The answer is a sentence about the invoice; null: nothing.
+#[must_use]
+pub fn of_content(row: &Model, content: &str) -> Option<String> {
     let Ok(document) = serde_json::from_str::<Invoice>(content) else { return Some("has a document that can't be read".to_owned()) };
     if Some(&document.number) != row.number.as_ref() || document.kind != row.kind {
         return Some(format!("has a document of another one: {}", document.number));
     }
     (document.total != row.total)
         .then(|| format!("has a document that says that it comes to {}, but the register says {}", document.total, row.total))
+}
+
+/// Invoices that have a document without its e-invoice, the first hundred: a sentence each.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn without_xml(db: &impl ConnectionTrait) -> Result<Vec<String>> {
+    let xml = Query::select()
+        .expr(Expr::cust("1"))
+        .from(invoice_file::Entity)
+        .and_where(
+            Expr::col((invoice_file::Entity, invoice_file::Column::InvoiceId))
+                .equals((invoice_content::Entity, invoice_content::Column::InvoiceId)),
+        )
+        .and_where(invoice_file::Column::Format.eq(FileFormat::Xml))
+        .take();
+    let select = Query::select()
+        .column(invoice_content::Column::InvoiceId)
+        .from(invoice_content::Entity)
+        .and_where(Expr::exists(xml).not())
+        .order_by(invoice_content::Column::InvoiceId, Order::Asc)
+        .limit(100)
+        .take();
+    let ids = db.query_all(&select).await?.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect::<Result<BTreeSet<InvoiceId>>>()?;
+    Ok(invoices(db, ids).await?.values().map(|row| format!("{} {WITHOUT_XML}", name(row))).collect())
 }
 
 async fn of_files(db: &impl ConnectionTrait) -> Result<Vec<String>> {
@@ -75,7 +105,7 @@ async fn of_files(db: &impl ConnectionTrait) -> Result<Vec<String>> {
         let mut find = invoice_file::Entity::find().order_by_asc(Id).order_by_asc(Format).limit(FILES);
         if let Some((id, format)) = last {
             let place = Expr::tuple([Expr::col(Id), Expr::col(Format)]);
-            find = find.filter(place.gt(Expr::tuple([Expr::val::<InvoiceId>(id), Expr::val::<FileFormat>(format)])));
+            find = find.filter(place.gt(Expr::tuple([Expr::val(id), Expr::val(format)])));
         }
         let files = find.all(db).await?;
         let Some(end) = files.last() else { return Ok(found) };
@@ -84,7 +114,7 @@ async fn of_files(db: &impl ConnectionTrait) -> Result<Vec<String>> {
         let invoices = invoices(db, broken.iter().map(|file| file.invoice_id).collect()).await?;
         let sentence = |file: &&invoice_file::Model| {
             let row = invoices.get(&file.invoice_id)?;
-            Some(format!("{} has a {} whose bytes are not those of its SHA-256 {}", name(row), file.format, file.sha256))
+            Some(format!("{} has other bytes in its {} than the SHA-256 says: {}", name(row), file.format, file.sha256))
         };
         found.extend(broken.iter().filter_map(sentence));
     }

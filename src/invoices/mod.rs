@@ -12,7 +12,7 @@ pub mod drafting;
 pub mod interest;
 pub mod issuing;
 pub mod journal;
-mod kept;
+pub mod kept;
 pub mod late;
 pub mod lines;
 pub mod months;

@@ -14,16 +14,17 @@ use super::super::{
     export::{CHUNK, Export, key_in, optional},
     keys::{self, Keyed},
 };
-use super::{credits::positions, matches, reminders};
+use super::{credits::positions, documents, matches, reminders};
 use crate::{error::Result, invoices::whole::parts_of};
 
-/// Writes invoices.csv, invoice_lines.csv, payments.csv and reminders.csv.
+/// Writes invoices.csv, invoice_lines.csv, payments.csv, reminders.csv and invoice_documents.csv.
 pub(in super::super) async fn export(export: &mut Export<'_>) -> Result<()> {
     let order = export.in_order_of_keys::<invoice::Model>().await?;
     let mut sheet = export.begin(File::Invoices, order.len())?;
     let mut line_sheet = export.begin(File::InvoiceLines, 0)?;
     let mut payment_sheet = export.begin(File::Payments, 0)?;
     let mut reminder_sheet = export.begin(File::Reminders, 0)?;
+    let mut document_sheet = export.begin(File::InvoiceDocuments, 0)?;
     for ids in order.chunks(CHUNK) {
         let rows: Vec<invoice::Model> = export.rows(ids).await?;
         let mut parts = parts_of(&export.tx, rows.iter().map(|row| row.id).collect::<BTreeSet<InvoiceId>>()).await?;
@@ -37,6 +38,7 @@ pub(in super::super) async fn export(export: &mut Export<'_>) -> Result<()> {
         let payments = parts.values().flat_map(|(_, payments)| payments).map(|payment| payment.id).collect();
         let bank_payments = matches::references_of(&export.tx, payments).await?;
         let reminders = reminders::of_invoices(&export.tx, rows.iter().map(|row| row.id).collect()).await?;
+        documents::write(export, &mut document_sheet, &rows).await?;
         for row in rows {
             let key = row.key();
             let (lines, payments) = parts.remove(&row.id).unwrap_or_default();
@@ -91,5 +93,6 @@ pub(in super::super) async fn export(export: &mut Export<'_>) -> Result<()> {
     export.end(sheet)?;
     export.end(line_sheet)?;
     export.end(payment_sheet)?;
-    export.end(reminder_sheet)
+    export.end(reminder_sheet)?;
+    export.end(document_sheet)
 }

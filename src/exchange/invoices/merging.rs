@@ -197,9 +197,6 @@ fn keep(incoming: &mut Incoming, before: &Whole, known: &mut Known) -> Whole {
         let (head, old) = (&line.draft, &before.row);
         let ocr = head.ocr.clone().unwrap_or_else(|| old.ocr.clone());
         let differing = [
-            ("corrects", head.corrects.is_some() && corrects_id != old.corrects_id),
-            ("reason", head.reason.as_ref().is_some_and(|reason| *reason != old.reason)),
-            ("due_in_days", head.due_in_days.is_some_and(|days| days != old.due_in_days)),
             ("number", head.number != old.number),
             ("kind", head.kind != old.kind),
             ("buyer", party != (old.member_id, old.organisation_id)),
@@ -208,6 +205,9 @@ fn keep(incoming: &mut Incoming, before: &Whole, known: &mut Known) -> Whole {
             ("credits", credits_id != old.credits_id),
             ("ocr", old.ocr.is_some() && ocr != old.ocr),
             ("rounding", head.rounding.is_some_and(|rounding| rounding != old.rounding)),
+            ("corrects", head.corrects.is_some() && corrects_id != old.corrects_id),
+            ("reason", head.reason.as_ref().is_some_and(|reason| *reason != old.reason)),
+            ("due_in_days", head.due_in_days.is_some_and(|days| days != old.due_in_days)),
         ];
         if line.is_good() {
             for (column, _) in differing.into_iter().filter(|(_, differs)| *differs) {
