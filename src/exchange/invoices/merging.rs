@@ -261,7 +261,7 @@ fn make(incoming: &mut Incoming, before: Option<&Whole>, known: &mut Known, netw
         (after.row.member_id, after.row.organisation_id) = Party::columns(party);
         after.row.reason = line.draft.reason.clone().unwrap_or(after.row.reason);
         after.row.due_in_days = line.draft.due_in_days.unwrap_or(after.row.due_in_days);
-        if let Some(corrected) = line.draft.corrects.clone() {
+        if let Some(corrected) = line.draft.corrects.clone().filter(|_| line.draft.kind == InvoiceKind::Invoice) {
             after.row.corrects_id = known.credits.corrected(&mut line, corrected.as_deref(), &after.row);
         }
         let (row, head) = (&mut after.row, &line.draft);
@@ -333,7 +333,9 @@ fn reckon(incoming: &mut Incoming, after: &mut Whole) {
         incoming.fault("", "has lines outside the scope of VAT beside others; they need an invoice of their own");
     }
     let rounding = after.row.rounding;
-    let names_lines = after.lines.iter().any(|line| line.credits_line_id.is_some());
+    // Also one that is not there, which is told already.
+    let names_lines =
+        after.lines.iter().any(|line| line.credits_line_id.is_some()) || incoming.lines.iter().any(|(_, line)| line.credits_line.is_some());
     // A draft of which the file brings no lines keeps what was said of them before.
     let said = |(place, line): (usize, &invoice_line::Model)| incoming.lines.get(place).map_or(Some(line.vat), |(_, line)| line.vat);
     let said: Vec<Option<Money>> = after.lines.iter().enumerate().map(said).collect();
