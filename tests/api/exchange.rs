@@ -578,3 +578,18 @@ on_both!(an_erased_contact_does_not_come_back, |app| async move {
     import_again(&app, &out).await;
     assert_eq!(app.revision().await, revision);
 });
+
+#[test]
+fn the_columns_of_every_file_are_described() {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/csv-files.md")).unwrap();
+    for file in File::ALL {
+        let row = text.lines().find(|line| line.starts_with(&format!("| `{}` |", file.name()))).unwrap_or_else(|| panic!("{file:?}"));
+        let cells: Vec<&str> = row.split(" | ").collect();
+        let named = |cell: &str, columns: &[&str]| {
+            let missing: Vec<_> = columns.iter().filter(|column| !cell.contains(&format!("`{column}`"))).collect();
+            assert!(missing.is_empty(), "{file:?}: {missing:?}");
+        };
+        named(cells[1], file.columns());
+        named(cells.get(2).unwrap_or(&""), file.extra_columns());
+    }
+}
