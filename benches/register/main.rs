@@ -14,7 +14,7 @@ use divan::Bencher;
 use samregister::{
     auth::{token::Keys, viewer::Viewer},
     clock::Clock,
-    config::Settings,
+    config::{Network, Settings},
     database::Database,
     exchange, server,
 };
@@ -96,7 +96,7 @@ async fn open(size: Size, name: &str, postgres: bool) -> server::App {
     if empty {
         let files = dir.join(format!("{name}-csv"));
         synthetic::write(&files, size).expect("CSV files");
-        exchange::import::import(&db, &viewer, &files, false, &mut |_| {}).await.expect("an import");
+        exchange::import::import(&db, &viewer, &Network::default(), &files, false, &mut |_| {}).await.expect("an import");
     }
     app
 }

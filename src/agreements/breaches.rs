@@ -3,21 +3,31 @@
 use std::collections::HashMap;
 
 use ::entity::{
-    agreement::{Column, Model},
+    agreement::{self, Column, Model},
+    agreement_document,
     id::AgreementId,
+    signature,
 };
 use chrono::NaiveDate;
+use sea_orm::{
+    ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Expr, Query},
+};
 
 use super::{Field, Filter, list, order};
 use crate::{
     auth::viewer::Viewer,
-    database::Database,
+    database::{Database, among, rows},
+    documents::sha256,
     error::{Faults, Result},
     page, swedish, terms,
 };
 
-/// What agreements store though it follows otherwise from their facts and from those of their successors, and gaps in their numbers: a
-/// sentence each.
+/// Texts that are looked at together; each brings its PDF.
+const DOCUMENTS: u64 = 20;
+
+/// What agreements store though it follows otherwise from their facts and from those of their successors, gaps in their numbers, and
+/// texts that are not what was kept: a sentence each.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
@@ -57,7 +67,38 @@ pub async fn breaches(db: &Database) -> Result<Vec<String>> {
         .extend(forgotten.map(|(id, from)| format!("agreement {} has a signed successor from {from}, but does not say so", id.0.simple())));
     of_successors.sort();
     found.extend(of_successors);
+    found.extend(of_documents(db).await?);
     Ok(found)
+}
+
+/// Every text that is not what its SHA-256 says, and every signature under another one: a sentence each.
+async fn of_documents(db: &Database) -> Result<Vec<String>> {
+    use agreement_document::Column::AgreementId as Id;
+    let (mut found, mut last) = (Vec::new(), AgreementId::default());
+    loop {
+        let documents = agreement_document::Entity::find().filter(Id.gt(last)).order_by_asc(Id).limit(DOCUMENTS).all(db.read()).await?;
+        let Some(end) = documents.last() else { return Ok(found) };
+        last = end.agreement_id;
+        let ids = || documents.iter().map(|document| document.agreement_id);
+        let columns = [Column::Id, Column::Number];
+        let select =
+            Query::select().columns(columns).from(agreement::Entity).and_where(among(db.backend(), Expr::col(Column::Id), ids())).take();
+        let names: HashMap<AgreementId, String> =
+            rows::<Model>(db.read(), &select, &columns).await?.iter().map(|row| (row.id, name(row))).collect();
+        let theirs = among(db.backend(), Expr::col(signature::Column::AgreementId), ids());
+        let signatures = signature::Entity::find().filter(theirs).order_by_asc(signature::Column::Id).all(db.read()).await?;
+        for document in &documents {
+            let Some(name) = names.get(&document.agreement_id) else { continue };
+            // Without a PDF there is nothing that the SHA-256 is of.
+            if document.pdf.as_ref().is_some_and(|pdf| sha256(pdf) != document.sha256) {
+                found.push(format!("{name} has other bytes in its PDF than the SHA-256 says: {}", document.sha256));
+            }
+            let theirs = signatures.iter().filter(|signature| signature.agreement_id == document.agreement_id);
+            for signature in theirs.filter(|signature| signature.document_sha256 != document.sha256) {
+                found.push(format!("{name} has a signature by {} under another text: {}", signature.name, signature.document_sha256));
+            }
+        }
+    }
 }
 
 fn name(row: &Model) -> String {

@@ -112,7 +112,7 @@ impl Demo {
     ///
     /// # Errors
     /// When the folder can't be written to or the data can't be imported.
-    pub async fn make() -> Result<Self> {
+    pub async fn make(network: &Network) -> Result<Self> {
         let unwritable = |cause: std::io::Error| Failure::new(format!("cannot make a folder for the demo: {cause}"));
         let folder = tempfile::Builder::new().prefix("samregister-demo-").tempdir().map_err(unwritable)?;
         let path = folder.path().join("register.db").display().to_string();
@@ -122,7 +122,7 @@ impl Demo {
         db.migrate().await?;
         let data = folder.path().join("csv");
         write_files(&data, db.clock.today())?;
-        let done = import::import(&db, &Viewer::operator("demo"), &data, false, &mut |_| {}).await;
+        let done = import::import(&db, &Viewer::operator("demo"), network, &data, false, &mut |_| {}).await;
         let report = done.map_err(|error| match error {
             ImportError::Bad { rows, .. } => Failure { lines: rows.iter().map(ToString::to_string).collect(), code: 1 },
             ImportError::Error(error) => error.into(),

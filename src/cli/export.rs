@@ -14,7 +14,8 @@ use crate::{
 /// Write the register as CSV files
 ///
 /// The same files that `import` reads, as the register is at one moment. Imported into an empty register and exported again they are the
-/// same to the byte. Files of the same names are replaced.
+/// same to the byte. Not in them, and so no backup: the audit trail, texts and signatures of agreements, decisions, and who has taken
+/// notice of deadlines. Files of the same names are replaced.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  samregister export ./csv")]
 pub struct Options {

@@ -45,7 +45,8 @@ pub async fn run(options: Options) -> Result {
     let db = open(&settings).await?;
     let mut meter = Meter::new();
     let viewer = Viewer::operator("import");
-    let done = import::import(&db, &viewer, &options.folder, options.dry_run, &mut |progress| meter.show(progress)).await;
+    let done =
+        import::import(&db, &viewer, &settings.network, &options.folder, options.dry_run, &mut |progress| meter.show(progress)).await;
     meter.finish();
     db.close().await?;
     match done {

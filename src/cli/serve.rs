@@ -68,7 +68,7 @@ pub async fn run(options: Options) -> Result {
 
 async fn serve_demo(settings: &Settings) -> Result {
     let listener = listen(settings.bind).await?;
-    let demo = demo::Demo::make().await?;
+    let demo = demo::Demo::make(&settings.network).await?;
     let tokens = demo.tokens.iter().map(|token| (token.role.word().to_owned(), token.token.clone())).collect();
     let explorer = explorer::Settings { token: demo.office().map(str::to_owned), tokens };
     put(demo.introduction(address(&listener)?))?;

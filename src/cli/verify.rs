@@ -8,8 +8,8 @@ use crate::{agreements, audit, revenue, search};
 
 /// Check everything that must hold in the register
 ///
-/// The audit trail's chain; invoices against their lines, payments and credit notes; what is matched
-/// of the bank's payments; the totals by month; gapless series of numbers; the
+/// The audit trail's chain; invoices against their lines, payments and credit notes; their kept documents and the texts of agreements
+/// against their SHA-256; what is matched of the bank's payments; the totals by month; gapless series of numbers; the
 /// deadlines and successors of agreements; the words that the search finds things by; with SQLite also references between rows and the
 /// file itself. Changes nothing.
 #[derive(Debug, Args)]

@@ -115,6 +115,14 @@ impl<'a> Cells<'a> {
         slug
     }
 
+    /// A SHA-256 in hexadecimal that must be there, in small letters whatever the file has.
+    pub fn digest(&mut self, column: &str) -> String {
+        let text = self.text(column, LINE).to_ascii_lowercase();
+        let is_digest = text.is_empty() || text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        self.faults.expect(is_digest, column, "is not a SHA-256: 64 hexadecimal digits");
+        text
+    }
+
     /// A list, its parts apart by `|`.
     pub fn list(&mut self, column: &str) -> Vec<String> {
         let parts = self.raw(column).split('|').map(str::trim).filter(|part| !part.is_empty());

@@ -17,9 +17,9 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::{
-    File, Progress, Watcher, accounts, activities, agreements, fee_schedules, invoices,
+    File, Progress, Watcher, accounts, activities, agreements, bank_payments, fee_schedules, invoices,
     keys::{Identified, Keyed},
-    members, organisations, templates, unusable,
+    members, organisations, reference_rates, templates, unusable,
 };
 use crate::{
     auth::viewer::{Deed, Viewer},
@@ -74,6 +74,8 @@ pub async fn export(db: &Database, viewer: &Viewer, to: &Path, watcher: Watcher<
     fee_schedules::export(&mut export).await?;
     templates::export(&mut export).await?;
     agreements::export(&mut export).await?;
+    reference_rates::export(&mut export).await?;
+    bank_payments::export(&mut export).await?;
     invoices::export(&mut export).await?;
     accounts::export_costs(&mut export).await?;
     accounts::export_grants(&mut export).await?;
@@ -138,9 +140,9 @@ impl Export<'_> {
     }
 
     /// Writes a file beside the tables.
-    pub fn write_text(&self, name: &str, text: &str) -> Result<()> {
+    pub fn write_file(&self, name: &str, bytes: &[u8]) -> Result<()> {
         let path = self.folder.path().join(name);
-        let written = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(&path, text));
+        let written = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(&path, bytes));
         written.map_err(|cause| unusable(&path, "write", &cause))
     }
 

@@ -13,18 +13,19 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
-    File, Progress, Watcher, accounts, activities, agreements,
+    File, Progress, Watcher, accounts, activities, agreements, bank_payments,
     cells::{Cells, Line},
     fee_schedules, invoices,
     keys::{self, Keyed},
     members, organisations,
     reading::{Next, Table},
-    staging, templates, unusable,
+    reference_rates, staging, templates, unusable,
     writing::Batch,
 };
 use crate::{
     audit::{self, Change},
     auth::viewer::{Deed, Viewer},
+    config::Network,
     database::Database,
     error::Error,
     invoices::months::{self, Months},
@@ -141,12 +142,19 @@ pub(super) enum Fate {
 }
 
 /// Reads every file of the exchange in the folder `from` into the register, in one transaction. A dry run does the same and
-/// then undoes it. The same files again change nothing and leave no audit entry.
+/// then undoes it. `network` says on which accounts lines are that name none. The same files again change nothing and leave no audit entry.
 ///
 /// # Errors
 /// [`ImportError::Bad`] with every bad row of every file; FORBIDDEN unless the viewer keeps the register and the accounts, CONFLICT
 /// `FILE` when a file can't be read or none is there, INTERNAL. Nothing has changed then.
-pub async fn import(db: &Database, viewer: &Viewer, from: &Path, dry_run: bool, watcher: Watcher<'_>) -> Result<Report, ImportError> {
+pub async fn import(
+    db: &Database,
+    viewer: &Viewer,
+    network: &Network,
+    from: &Path,
+    dry_run: bool,
+    watcher: Watcher<'_>,
+) -> Result<Report, ImportError> {
     viewer.require(Deed::KeepRegister)?;
     viewer.require(Deed::KeepAccounts)?;
     let ignored = other_files(from)?;
@@ -154,6 +162,7 @@ pub async fn import(db: &Database, viewer: &Viewer, from: &Path, dry_run: bool, 
     staging::prepare(change.tx()).await?;
     let mut import = Import {
         change,
+        network,
         folder: from,
         watcher: Mutex::new(watcher),
         bad: Vec::new(),
@@ -170,6 +179,8 @@ pub async fn import(db: &Database, viewer: &Viewer, from: &Path, dry_run: bool, 
     fee_schedules::import(&mut import).await?;
     templates::import(&mut import).await?;
     agreements::import(&mut import).await?;
+    reference_rates::import(&mut import).await?;
+    bank_payments::import(&mut import).await?;
     invoices::import(&mut import).await?;
     accounts::import_costs(&mut import).await?;
     accounts::import_grants(&mut import).await?;
@@ -209,6 +220,7 @@ fn other_files(folder: &Path) -> Result<Vec<String>, Error> {
 /// An import in the making.
 pub(super) struct Import<'a> {
     pub change: Change,
+    pub network: &'a Network,
     pub folder: &'a Path,
     /// In a mutex only so that the import may be lent across threads.
     watcher: Mutex<Watcher<'a>>,

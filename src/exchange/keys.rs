@@ -9,9 +9,9 @@ use std::{
 };
 
 use ::entity::{
-    activity, agreement, allocation, contact, cost, fee_schedule, grant,
+    activity, agreement, allocation, bank_payment, contact, cost, fee_schedule, grant,
     id::{ActivityId, MemberId, OrganisationId, TemplateVersionId},
-    invoice, member, organisation,
+    invoice, member, organisation, reference_rate,
     sparse::Sparse,
     status_report, template, template_version,
 };
@@ -68,7 +68,9 @@ identified!(
     template_version,
     cost,
     grant,
-    status_report
+    status_report,
+    reference_rate,
+    bank_payment
 );
 
 macro_rules! keyed {
@@ -304,6 +306,20 @@ pub(super) async fn template_versions(import: &Import<'_>, versions: BTreeSet<(S
     }
     let keys = versions.iter().map(|(slug, version)| version_name(slug, *version)).collect();
     References::new(import, "template", &[File::Templates], keys, found).await
+}
+
+/// The bank's payments with these references, by them.
+pub(super) async fn bank_payments(tx: &DatabaseTransaction, references: &BTreeSet<String>) -> Result<HashMap<String, bank_payment::Model>> {
+    if references.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let columns = bank_payment::Model::every_column();
+    let select = Query::select()
+        .columns(columns.iter().copied())
+        .from(bank_payment::Entity)
+        .and_where(among_words(tx.get_database_backend(), Expr::col(bank_payment::Column::BankReference), references))
+        .take();
+    Ok(rows::<bank_payment::Model>(tx, &select, &columns).await?.into_iter().map(|row| (row.bank_reference.clone(), row)).collect())
 }
 
 /// Which row has each of these values in a column that is unique.

@@ -3,7 +3,7 @@
 //! [`import`](import::import) reads the files in the order of [`File::ALL`], each row by row, within one transaction: a file
 //! refers only to those before it, and to itself. Rows are known again by their `key`, or by what names them where there is
 //! no key, so that the same files again change nothing. [`export`](export::export) writes the same files, ordered by key: read into
-//! an empty register and written again they are the same to the byte.
+//! an empty register and written again they are the same to the byte. Of what is in no file, as the audit trail, `docs/csv-files.md` tells.
 //!
 //! Each part's file here holds both ways of its CSV files: how a row becomes a row of the register, and back.
 
@@ -14,6 +14,8 @@ pub mod import;
 mod accounts;
 mod activities;
 mod agreements;
+mod bank_payments;
+mod beside;
 mod cells;
 mod fee_schedules;
 mod invoices;
@@ -21,6 +23,7 @@ mod keys;
 mod members;
 mod organisations;
 mod reading;
+mod reference_rates;
 mod staging;
 mod templates;
 mod writing;
@@ -44,12 +47,20 @@ pub enum File {
     Templates,
     /// Agreements.
     Agreements,
+    /// Reference rates that the register was told.
+    ReferenceRates,
+    /// Payments as the bank's files told of them.
+    BankPayments,
     /// Invoices and credit notes.
     Invoices,
     /// Their lines.
     InvoiceLines,
     /// Their payments.
     Payments,
+    /// The reminders that were sent of them.
+    Reminders,
+    /// Their documents; the bytes are files of their own.
+    InvoiceDocuments,
     /// Costs of activities.
     Costs,
     /// Grants to activities.
@@ -60,7 +71,7 @@ pub enum File {
 
 impl File {
     /// Every file; each refers only to those before it.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 18] = [
         Self::Members,
         Self::Organisations,
         Self::Allocations,
@@ -69,9 +80,13 @@ impl File {
         Self::FeeSchedules,
         Self::Templates,
         Self::Agreements,
+        Self::ReferenceRates,
+        Self::BankPayments,
         Self::Invoices,
         Self::InvoiceLines,
         Self::Payments,
+        Self::Reminders,
+        Self::InvoiceDocuments,
         Self::Costs,
         Self::Grants,
         Self::StatusReports,
@@ -89,9 +104,13 @@ impl File {
             Self::FeeSchedules => "fee_schedules.csv",
             Self::Templates => "templates.csv",
             Self::Agreements => "agreements.csv",
+            Self::ReferenceRates => "reference_rates.csv",
+            Self::BankPayments => "bank_payments.csv",
             Self::Invoices => "invoices.csv",
             Self::InvoiceLines => "invoice_lines.csv",
             Self::Payments => "payments.csv",
+            Self::Reminders => "reminders.csv",
+            Self::InvoiceDocuments => "invoice_documents.csv",
             Self::Costs => "costs.csv",
             Self::Grants => "grants.csv",
             Self::StatusReports => "status_reports.csv",
@@ -145,11 +164,30 @@ impl File {
                 "fee_per_mille",
                 "vat_rate",
             ],
+            Self::ReferenceRates => &["valid_from", "rate", "source"],
+            Self::BankPayments => &[
+                "bank_reference",
+                "file_name",
+                "file_sha256",
+                "imported_at",
+                "account",
+                "booked_on",
+                "amount",
+                "reference",
+                "message",
+                "payer_name",
+                "payer_org_number",
+                "finding",
+                "set_aside_on",
+                "set_aside_reason",
+            ],
             Self::Invoices => &["key", "number", "kind", "buyer", "issued_on", "due_on", "credits"],
             Self::InvoiceLines => {
                 &["invoice", "description", "activity", "agreement", "period_from", "period_to", "quantity", "unit_price", "vat_rate"]
             }
             Self::Payments => &["invoice", "received_on", "amount", "reference"],
+            Self::Reminders => &["invoice", "sent_on", "fee"],
+            Self::InvoiceDocuments => &["invoice", "format", "sha256", "file"],
             Self::Costs => &["activity", "booked_on", "amount", "description"],
             Self::Grants => &["activity", "booked_on", "amount", "funder"],
             Self::StatusReports => &["activity", "period", "health", "summary", "deviations", "next_steps", "reported_by", "reported_at"],
@@ -166,9 +204,9 @@ impl File {
             Self::Activities => &["board_contact", "lead"],
             Self::Templates => &["published_at"],
             Self::Agreements => &["withdrawn_on", "termination_reason", "replaces", "parameters", "fee_cap", "fee_minimum"],
-            Self::Invoices => &["ocr", "rounding"],
-            Self::InvoiceLines => &["account"],
-            Self::Payments => &["reverses", "reason"],
+            Self::Invoices => &["ocr", "rounding", "corrects", "reason", "due_in_days"],
+            Self::InvoiceLines => &["account", "credits_line", "vat"],
+            Self::Payments => &["reverses", "reason", "bank_payment"],
             _ => &[],
         }
     }

@@ -1,28 +1,36 @@
 //! The import's own temporary tables, so that its memory does not grow with the files: which keys were read, which of them in
-//! bad rows, and the lines and payments that wait for their invoices. They are gone when the transaction ends.
+//! bad rows, the lines and payments that wait for their invoices, and the new credit notes that are looked at when all of them are there.
+//! They are gone when the transaction ends.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use ::entity::id::InvoiceId;
 use sea_orm::{
     ConnectionTrait, DatabaseTransaction, DbBackend, ExprTrait,
     sea_query::{Alias, Expr, OnConflict, Order, Query, SimpleExpr},
 };
 
-use super::{File, writing::blocks};
-use crate::{database::among_words, error::Result};
+use uuid::Uuid;
 
-const TABLES: [&str; 3] = ["import_seen", "import_bad", "import_row"];
+use super::{File, writing::blocks};
+use crate::{
+    database::{among, among_words},
+    error::Result,
+};
+
+const TABLES: [&str; 4] = ["import_seen", "import_bad", "import_row", "import_credit"];
 
 /// Makes the tables.
 pub(super) async fn prepare(tx: &DatabaseTransaction) -> Result<()> {
     clear(tx).await?;
     // Keys come first in the indexes: PostgreSQL would else read all of a file's entries to have them in the order that it groups by.
-    let (key, gone) = if is_postgres(tx) { ("text COLLATE \"C\"", "ON COMMIT DROP") } else { ("text", "") };
+    let (key, id, gone) = if is_postgres(tx) { ("text COLLATE \"C\"", "uuid", "ON COMMIT DROP") } else { ("text", "blob", "") };
     tx.execute_unprepared(&format!(
         "CREATE TEMP TABLE import_seen (file integer NOT NULL, key {key} NOT NULL, line bigint NOT NULL) {gone};
          CREATE INDEX import_seen__key__file ON import_seen (key, file);
          CREATE TEMP TABLE import_bad (file integer NOT NULL, key {key} NOT NULL, PRIMARY KEY (key, file)) {gone};
-         CREATE TEMP TABLE import_row (file integer NOT NULL, key {key} NOT NULL, line bigint NOT NULL, record text NOT NULL) {gone};"
+         CREATE TEMP TABLE import_row (file integer NOT NULL, key {key} NOT NULL, line bigint NOT NULL, record text NOT NULL) {gone};
+         CREATE TEMP TABLE import_credit (credited {id} NOT NULL, note {id} NOT NULL, line bigint NOT NULL, PRIMARY KEY (credited, note)) {gone};"
     ))
     .await?;
     if is_postgres(tx) {
@@ -197,4 +205,50 @@ pub(super) async fn without_head(tx: &DatabaseTransaction, after: &str, most: u6
         .take();
     let found = tx.query_all(&select).await?;
     found.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
+}
+
+/// A credit note that the import brings, with the line of invoices.csv that it begins on.
+pub(super) struct NewCredit {
+    pub credited: InvoiceId,
+    pub note: InvoiceId,
+    pub line: u64,
+}
+
+/// Notes new credit notes.
+pub(super) async fn note_credits(tx: &DatabaseTransaction, notes: Vec<NewCredit>) -> Result<()> {
+    for block in blocks(notes) {
+        let mut insert =
+            Query::insert().into_table(Alias::new("import_credit")).columns(["credited", "note", "line"].map(Alias::new)).take();
+        for new in block {
+            insert.values_panic([Expr::val(new.credited.0), Expr::val(new.note.0), Expr::val(new.line.cast_signed())]);
+        }
+        tx.execute(&insert).await?;
+    }
+    Ok(())
+}
+
+/// The new credit notes of the next invoices after this one.
+pub(super) async fn credits_after(tx: &DatabaseTransaction, after: InvoiceId, most: u64) -> Result<Vec<NewCredit>> {
+    let next = Query::select()
+        .distinct()
+        .expr(column("credited"))
+        .from(Alias::new("import_credit"))
+        .and_where(column("credited").gt(after.0))
+        .order_by(Alias::new("credited"), Order::Asc)
+        .limit(most)
+        .take();
+    let next = tx.query_all(&next).await?.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect::<Result<Vec<Uuid>>>()?;
+    let select = Query::select()
+        .exprs(["credited", "note", "line"].map(column))
+        .from(Alias::new("import_credit"))
+        .and_where(among(tx.get_database_backend(), column("credited"), next))
+        .order_by(Alias::new("credited"), Order::Asc)
+        .order_by(Alias::new("line"), Order::Asc)
+        .take();
+    let found = tx.query_all(&select).await?;
+    let row = |row: &sea_orm::QueryResult| -> Result<_> {
+        let line: i64 = row.try_get_by_index(2)?;
+        Ok(NewCredit { credited: row.try_get_by_index(0)?, note: row.try_get_by_index(1)?, line: line.unsigned_abs() })
+    };
+    found.iter().map(row).collect()
 }

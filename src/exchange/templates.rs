@@ -2,8 +2,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    fs,
-    path::{Component, Path},
+    path::Path,
 };
 
 use ::entity::{
@@ -15,7 +14,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, sea_query::Expr};
 
 use super::{
-    File,
+    File, beside,
     cells::{Cells, Line},
     export::{Export, instant, optional},
     import::{Fate, Import},
@@ -36,8 +35,8 @@ use crate::{
 /// Rows that are read together: each brings two files along.
 const CHUNK: usize = 20;
 
-/// The longest text or list of parameters, in bytes.
-const LONGEST: u64 = 1 << 20;
+/// The longest text or list of parameters, in MiB.
+const LONGEST: u64 = 1;
 
 /// A row of templates.csv: a version, with what it says of its template. What is null twice has no column.
 struct Draft {
@@ -98,27 +97,7 @@ fn text(folder: &Path, cells: &mut Cells<'_>, column: &str) -> Option<String> {
 }
 
 fn read_text(folder: &Path, name: &str) -> Result<String, String> {
-    let name = Path::new(name);
-    let mut path = folder.to_path_buf();
-    for part in name.components() {
-        let Component::Normal(part) = part else {
-            return Err("must name a file below the folder, without .. and without a leading /".to_owned());
-        };
-        path.push(part);
-        let found = fs::symlink_metadata(&path).map_err(|_| format!("there is no file {}", name.display()))?;
-        if found.is_symlink() {
-            return Err("must not lead through a symbolic link".to_owned());
-        }
-    }
-    let found = fs::metadata(&path).map_err(|cause| format!("cannot be read: {cause}"))?;
-    if !found.is_file() {
-        return Err(format!("there is no file {}", name.display()));
-    }
-    if found.len() > LONGEST {
-        return Err("is longer than 1 MiB".to_owned());
-    }
-    let bytes = fs::read(&path).map_err(|cause| format!("cannot be read: {cause}"))?;
-    let text = String::from_utf8(bytes).map_err(|_| "is not in UTF-8".to_owned())?;
+    let text = String::from_utf8(beside::read(folder, name, LONGEST)?).map_err(|_| "is not in UTF-8".to_owned())?;
     let is_readable = text.chars().all(|char| !char.is_control() || matches!(char, '\n' | '\r' | '\t'));
     let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
     if is_readable { Ok(text) } else { Err("must not have control characters".to_owned()) }
@@ -320,8 +299,8 @@ pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
             let (Some(template), Some(text)) = (templates.get(&row.template_id), texts.remove(&row.id)) else { continue };
             let file = format!("templates/{}-{}", file_name(template), row.version);
             let (body_file, parameters_file) = (format!("{file}.md"), format!("{file}.json"));
-            export.write_text(&body_file, &text.body)?;
-            export.write_text(&parameters_file, &text.parameters)?;
+            export.write_file(&body_file, text.body.as_bytes())?;
+            export.write_file(&parameters_file, text.parameters.as_bytes())?;
             sheet.write([
                 template.slug.clone(),
                 template.title.clone(),
@@ -348,6 +327,8 @@ fn file_name(template: &template::Model) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -18,10 +18,10 @@ use sea_orm::{
 
 use super::{
     amounts::{self, Priced, Settlement, Share, rates_fit_together, settlement, totals},
-    bank, crediting,
+    bank, crediting, kept,
     numbers::Series,
     payments,
-    whole::{self, Whole},
+    whole::Whole,
 };
 use crate::{
     database::{among, rows},
@@ -56,12 +56,13 @@ pub async fn breaches(db: &impl ConnectionTrait) -> Result<Vec<String>> {
     for kind in [InvoiceKind::Invoice, InvoiceKind::CreditNote] {
         series(db, kind, &mut found).await?;
     }
+    found.extend(kept::breaches(db).await?);
     found.extend(bank::breaches::breaches(db).await?);
     Ok(found)
 }
 
 /// An invoice as people find it.
-fn name(invoice: &Model) -> String {
+pub(super) fn name(invoice: &Model) -> String {
     let kind = match invoice.kind {
         InvoiceKind::Invoice => "invoice",
         InvoiceKind::CreditNote => "credit note",
@@ -108,15 +109,7 @@ impl Parts {
         for payment in found {
             parts.payments.entry(payment.invoice_id).or_default().push(payment);
         }
-        let credit_notes = Entity::find().filter(among(backend, Expr::col(Column::CreditsId), ids())).order_by_asc(Column::NumberKey);
-        let credit_notes = credit_notes.all(db).await?;
-        let mut theirs = whole::parts_of(db, credit_notes.iter().map(|note| note.id).collect()).await?;
-        for row in credit_notes {
-            if let Some(credits) = row.credits_id {
-                let (lines, payments) = theirs.remove(&row.id).unwrap_or_default();
-                parts.credit_notes.entry(credits).or_default().push(Whole { row, lines, payments });
-            }
-        }
+        parts.credit_notes = crediting::notes_of(db, ids().collect()).await?;
         Ok(parts)
     }
 
@@ -131,7 +124,7 @@ impl Parts {
             add_up(invoice, lines, &mut found);
         }
         let whole = Whole { row: invoice.clone(), lines: lines.to_vec(), payments: Vec::new() };
-        found.extend(crediting::breaches(&whole, credit_notes));
+        found.extend(crediting::breaches(&whole, credit_notes).into_iter().map(|(_, words)| words));
         let shares: Vec<_> = lines.iter().map(|line| Share { net: line.net, vat: line.vat }).collect();
         let amounts: Vec<_> = payments.iter().map(|payment| payment.amount).collect();
         for (payment, expected) in payments.iter().zip(amounts::attribute(&amounts, &shares)) {

@@ -9,7 +9,7 @@ use ::entity::{
     money::{Money, Quantity},
 };
 use chrono::NaiveDate;
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, sea_query::Expr};
 
 use super::{
     amounts::{RateSum, by_rate},
@@ -21,7 +21,7 @@ use crate::{
     audit,
     auth::viewer::{Deed, Viewer},
     config::Network,
-    database::Database,
+    database::{Database, among},
     error::{Error, Faults, Result, TEXT},
 };
 
@@ -63,7 +63,7 @@ pub async fn credit(db: &Database, viewer: &Viewer, network: &Network, new: NewC
     if issued_on < first_day {
         faults.add("input.issuedOn", format!("must not be before {first_day}, when the invoice was issued"));
     }
-    let earlier = notes_of(change.tx(), original.row.id).await?;
+    let earlier = notes_of(change.tx(), BTreeSet::from([original.row.id])).await?.remove(&original.row.id).unwrap_or_default();
     let left = Left::of(&original, &earlier);
     let wanted = left.take(&original, new.lines.as_deref(), &mut faults)?;
     faults.finish()?;
@@ -111,20 +111,19 @@ fn beyond(original: &Whole, left: Money) -> Error {
     Error::conflict("BEYOND_INVOICE", format!("{} has {left} left to credit, VAT included", original.name()))
 }
 
-/// The issued credit notes of an invoice with their lines, in order of number.
-async fn notes_of(db: &impl ConnectionTrait, invoice: InvoiceId) -> Result<Vec<Whole>> {
+/// The issued credit notes of each of these invoices with their lines, in order of number.
+pub(super) async fn notes_of(db: &impl ConnectionTrait, invoices: BTreeSet<InvoiceId>) -> Result<HashMap<InvoiceId, Vec<Whole>>> {
     use invoice::Column;
-    let ids: Vec<InvoiceId> = invoice::Entity::find()
-        .select_only()
-        .column(Column::Id)
-        .filter(Column::CreditsId.eq(invoice))
-        .filter(Column::IssuedOn.is_not_null())
-        .order_by_asc(Column::NumberKey)
-        .into_tuple()
-        .all(db)
-        .await?;
-    let mut found = whole::by_ids(db, &ids.iter().copied().collect::<BTreeSet<_>>()).await?;
-    Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
+    let theirs = among(db.get_database_backend(), Expr::col(Column::CreditsId), invoices);
+    let find = invoice::Entity::find().filter(theirs).filter(Column::IssuedOn.is_not_null());
+    let rows = find.order_by_asc(Column::NumberKey).order_by_asc(Column::Id).all(db).await?;
+    let mut parts = whole::parts_of(db, rows.iter().map(|row| row.id).collect()).await?;
+    let mut notes: HashMap<InvoiceId, Vec<Whole>> = HashMap::new();
+    for row in rows {
+        let (Some(credited), (lines, payments)) = (row.credits_id, parts.remove(&row.id).unwrap_or_default()) else { continue };
+        notes.entry(credited).or_default().push(Whole { row, lines, payments });
+    }
+    Ok(notes)
 }
 
 /// What is left of an invoice to credit.
@@ -224,12 +223,12 @@ impl Left {
     }
 }
 
-/// What is wrong with the credit notes of an invoice that say which of its lines they credit, in order of number.
-pub(super) fn breaches(original: &Whole, notes: &[Whole]) -> Vec<String> {
+/// What is wrong with the issued credit notes of an invoice that say which of its lines they credit, in order of number: which note, and
+/// what of it.
+pub(super) fn breaches(original: &Whole, notes: &[Whole]) -> Vec<(InvoiceId, String)> {
     let mut found = Vec::new();
     for (place, note) in notes.iter().enumerate() {
-        let is_issued = note.is_issued() && note.lines.iter().any(|line| line.credits_line_id.is_some());
-        if !is_issued {
+        if note.lines.iter().all(|line| line.credits_line_id.is_none()) {
             continue;
         }
         let left = Left::of(original, &notes[..place]);
@@ -237,7 +236,7 @@ pub(super) fn breaches(original: &Whole, notes: &[Whole]) -> Vec<String> {
         left.reckon(&mut expected);
         if expected != *note {
             let words = |note: &Whole| format!("net {}, VAT {}, rounding {}", note.row.net, note.row.vat, note.row.rounding);
-            found.push(format!("has {} of {}, which must be {}", note.name(), words(note), words(&expected)));
+            found.push((note.row.id, format!("has {} of {}, which must be {}", note.name(), words(note), words(&expected))));
         }
         for words in left.beyond(note) {
             found.push(format!("has {} beyond what was left: {words}", note.name()));
@@ -245,10 +244,38 @@ pub(super) fn breaches(original: &Whole, notes: &[Whole]) -> Vec<String> {
         let after = Left::of(original, &notes[..=place]);
         let is_beyond = |(left, line): (&Money, &invoice_line::Model)| left.0 != 0 && left.0.signum() != line.net.0.signum();
         if after.lines.iter().zip(&original.lines).any(is_beyond) {
-            found.push(format!("has {} that credits a line beyond what it came to", note.name()));
+            found.push((note.row.id, format!("has {} that credits a line beyond what it came to", note.name())));
         }
     }
     found
+}
+
+/// What is wrong with a credit note.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Breach {
+    /// The invoice.
+    pub credited: InvoiceId,
+    /// The credit note.
+    pub note: InvoiceId,
+    /// A sentence about the invoice.
+    pub words: String,
+}
+
+/// What is wrong with the issued credit notes of these invoices that say which lines they credit, for what writes notes that were made
+/// elsewhere.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn breaches_of(db: &impl ConnectionTrait, invoices: BTreeSet<InvoiceId>) -> Result<Vec<Breach>> {
+    let originals = whole::by_ids(db, &invoices).await?;
+    let notes = notes_of(db, invoices).await?;
+    let mut found = Vec::new();
+    for (credited, notes) in notes {
+        let Some(original) = originals.get(&credited) else { continue };
+        let breach = |(note, words)| Breach { credited, note, words: format!("{} {words}", original.name()) };
+        found.extend(breaches(original, &notes).into_iter().map(breach));
+    }
+    Ok(found)
 }
 
 /// Takes a credit that names no line from those that are most like it.

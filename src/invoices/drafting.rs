@@ -28,7 +28,7 @@ use crate::{
 /// The most lines of an invoice: enough for any that somebody reads.
 const LINES: usize = 1000;
 /// The longest time to pay, in days: a public body may not be given longer (räntelagen 2 a §).
-const DUE_IN_DAYS: i32 = 30;
+pub const DUE_IN_DAYS: i32 = 30;
 
 /// An invoice to be drafted.
 #[derive(Clone, Debug)]
@@ -230,6 +230,12 @@ fn as_new(line: &invoice_line::Model) -> NewLine {
     }
 }
 
+/// Whether it is an account of the BAS chart (baskontoplan), of four digits.
+#[must_use]
+pub fn is_account(text: &str) -> bool {
+    text.len() == 4 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// The rows of these lines, held against the activities and agreements that they name, by two statements at most.
 async fn lines(
     db: &impl ConnectionTrait,
@@ -279,8 +285,7 @@ async fn lines(
         let is_small = line.quantity.at(line.unit_price).is_some();
         faults.expect(is_small, &path("unitPrice"), "times quantity is beyond 90071992547409.91 kronor");
         if let Some(account) = &line.account {
-            let holds = account.len() == 4 && account.bytes().all(|byte| byte.is_ascii_digit());
-            faults.expect(holds, &path("account"), "must be four digits");
+            faults.expect(is_account(account), &path("account"), "must be four digits");
         }
         rows.push(invoice_line::Model {
             id: InvoiceLineId::new(),

@@ -25,7 +25,7 @@ use crate::{
     config::{Accounts, Network},
     database::{Database, among, rows},
     documents::sie::{Journal, Transaction, Voucher},
-    error::{Faults, Result},
+    error::{Error, Faults, Result},
 };
 
 /// Documents and payments that are looked at together.
@@ -35,7 +35,8 @@ const CHUNK: usize = 500;
 /// credit note a voucher of the series F, for each payment one of the series B. What comes to nought has none.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps invoices, INVALID when the days are out of order or the network has no name.
+/// FORBIDDEN unless the viewer keeps invoices, INVALID when the days are out of order or the network has no name, CONFLICT
+/// `NO_ACCOUNT` when a line is on what is no account.
 pub async fn journal(db: &Database, viewer: &Viewer, network: &Network, from: NaiveDate, to: NaiveDate) -> Result<Journal> {
     viewer.require(Deed::KeepInvoices)?;
     let mut faults = Faults::default();
@@ -135,7 +136,7 @@ impl Books {
             for document in self.of::<invoice::Model>(&columns, C::Id, ids).await? {
                 let Some(issued_on) = document.issued_on else { continue };
                 let lines = lines.remove(&document.id).unwrap_or_default();
-                let transactions = self.document(&document, &lines);
+                let transactions = self.document(&document, &lines)?;
                 if transactions.is_empty() {
                     continue;
                 }
@@ -170,12 +171,20 @@ impl Books {
     }
 
     /// What an invoice or credit note is booked as: claims against revenue of each account and project, VAT, and rounding.
-    fn document(&self, document: &invoice::Model, lines: &[invoice_line::Model]) -> Vec<Transaction> {
+    ///
+    /// # Errors
+    /// CONFLICT `NO_ACCOUNT` for a line on what is no account.
+    fn document(&self, document: &invoice::Model, lines: &[invoice_line::Model]) -> Result<Vec<Transaction>> {
         let accounts = &self.accounts;
         let mut revenue: BTreeMap<(u32, Option<&str>), Money> = BTreeMap::new();
         for line in lines {
-            // Imports and drafts let only digits through.
-            let account = line.account.parse().unwrap_or_else(|_| u32::from(accounts.revenue));
+            // Imports once let more than four digits through, and such a line must not be booked on another account without a word.
+            let account = line.account.parse().map_err(|_| {
+                Error::conflict(
+                    "NO_ACCOUNT",
+                    format!("{} has a line on the account {:?}, which is none", self.text(document), line.account),
+                )
+            })?;
             let project = line.activity_id.and_then(|id| self.projects.get(&id.into())).map(|(slug, _)| slug.as_str());
             *revenue.entry((account, project)).or_default() += line.net;
         }
@@ -193,9 +202,12 @@ impl Books {
         let rounding = std::iter::once((u32::from(accounts.rounding), None, -document.rounding));
         let sign = |amount: Money| if document.kind == InvoiceKind::CreditNote { -amount } else { amount };
         let booked = claim.chain(revenue).chain(vat).chain(rounding).filter(|(_, _, amount)| *amount != Money::ZERO);
-        booked
-            .map(|(account, project, amount)| Transaction { account, project: project.map(str::to_owned), amount: sign(amount) })
-            .collect()
+        let transaction = |(account, project, amount): (_, Option<&str>, _)| Transaction {
+            account,
+            project: project.map(str::to_owned),
+            amount: sign(amount),
+        };
+        Ok(booked.map(transaction).collect())
     }
 
     /// What people call a document, and whom it is to.

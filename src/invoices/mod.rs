@@ -12,6 +12,7 @@ pub mod drafting;
 pub mod interest;
 pub mod issuing;
 pub mod journal;
+pub mod kept;
 pub mod late;
 pub mod lines;
 pub mod months;

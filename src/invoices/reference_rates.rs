@@ -30,13 +30,19 @@ fn read(line: &str) -> Option<Model> {
     let valid_from = cells.next()?.parse().ok()?;
     // Per cent with two decimals, as kronor are written.
     let Money(hundredths) = cells.next()?.parse().ok()?;
-    Some(Model { id: id_of(valid_from), valid_from, hundredths, source: cells.next()?.to_owned() })
+    Some(rate(valid_from, hundredths, cells.next()?.to_owned()))
 }
 
 /// The identifier of a half-year's rate, the same for whoever says what it is.
 fn id_of(valid_from: NaiveDate) -> ReferenceRateId {
     let number = u128::from(valid_from.year().unsigned_abs()) * 10_000 + u128::from(valid_from.month() * 100 + valid_from.day());
     ReferenceRateId(Uuid::from_u128(number))
+}
+
+/// What the register keeps of a rate that it was told.
+#[must_use]
+pub fn rate(valid_from: NaiveDate, hundredths: i64, source: String) -> Model {
+    Model { id: id_of(valid_from), valid_from, hundredths, source }
 }
 
 /// The first day of a day's half-year.
@@ -118,7 +124,7 @@ pub async fn set(
 
     let mut change = audit::begin(db, viewer, "referenceRateSet").await?;
     let before = Entity::find().filter(Column::ValidFrom.eq(valid_from)).one(change.tx()).await?;
-    let after = Model { id: id_of(valid_from), valid_from, hundredths, source };
+    let after = rate(valid_from, hundredths, source);
     if before.as_ref() != Some(&after) {
         if before.is_some() {
             audit::replace(&change, after.clone()).await?;

@@ -74,6 +74,20 @@ impl Whole {
         row.total.0.abs() <= Money::MAX.0
     }
 
+    /// Works out the sums of the document from those of its lines and its rounding. Answers whether they stay within what the register
+    /// can count; if not, they are none.
+    #[must_use]
+    pub fn add_up(&mut self) -> bool {
+        let sum = |of: fn(&invoice_line::Model) -> Money| self.lines.iter().try_fold(0_i64, |sum, line| sum.checked_add(of(line).0));
+        let (Some(net), Some(vat)) = (sum(|line| line.net), sum(|line| line.vat)) else { return false };
+        let Some(total) = net.checked_add(vat).and_then(|sum| sum.checked_add(self.row.rounding.0)) else { return false };
+        let is_small = [net, vat, total].into_iter().all(|sum| sum.unsigned_abs() <= Money::MAX.0.unsigned_abs());
+        if is_small {
+            (self.row.net, self.row.vat, self.row.total) = (Money(net), Money(vat), Money(total));
+        }
+        is_small
+    }
+
     /// Works out what payments and these credit notes, by day and sum, make of an issued invoice.
     pub fn settle(&mut self, credits: &[(NaiveDate, Money)]) {
         if let (InvoiceKind::Invoice, Some(issued_on)) = (self.row.kind, self.row.issued_on) {

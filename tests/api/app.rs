@@ -198,7 +198,7 @@ impl App {
             std::fs::create_dir_all(file.parent().unwrap()).unwrap();
             std::fs::write(file, text).unwrap();
         }
-        import(&self.db, &Viewer::operator("import"), folder.path(), false, &mut |_| {}).await
+        import(&self.db, &Viewer::operator("import"), &self.settings.network, folder.path(), false, &mut |_| {}).await
     }
 
     /// The SQL of every statement since the last time that this was asked.

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use samregister::{
     auth::viewer::{Role, Viewer},
+    config::Network,
     error::Error,
     exchange::{
         File,
@@ -146,15 +147,15 @@ on_both!(a_dry_run_says_what_would_be_and_changes_nothing, |app| async move {
     std::fs::write(folder.path().join("organisations.csv"), "key,name,org_number\ngamma,Gamma,802555-0008\n").unwrap();
     std::fs::write(folder.path().join("organisation.csv"), "mistyped").unwrap();
     let office = Viewer::operator("import");
-    let report = import(&app.db, &office, folder.path(), true, &mut |_| {}).await.unwrap();
+    let report = import(&app.db, &office, &Network::default(), folder.path(), true, &mut |_| {}).await.unwrap();
     assert_eq!((of(&report, File::Organisations), report.dry_run), ((1, 0, 0), true));
     assert_eq!(report.ignored, ["organisation.csv"]);
     assert_eq!(app.revision().await, 0);
 
     let lead = Viewer { roles: vec![Role::Finance], ..Viewer::default() };
-    let refused = import(&app.db, &lead, folder.path(), false, &mut |_| {}).await;
+    let refused = import(&app.db, &lead, &Network::default(), folder.path(), false, &mut |_| {}).await;
     assert!(matches!(refused, Err(ImportError::Error(Error::Forbidden(_)))), "{refused:?}");
-    let nowhere = import(&app.db, &office, &folder.path().join("nowhere"), false, &mut |_| {}).await;
+    let nowhere = import(&app.db, &office, &Network::default(), &folder.path().join("nowhere"), false, &mut |_| {}).await;
     assert!(matches!(nowhere, Err(ImportError::Error(Error::Conflict { reason: "FILE", .. }))), "{nowhere:?}");
 });
 
@@ -578,3 +579,18 @@ on_both!(an_erased_contact_does_not_come_back, |app| async move {
     import_again(&app, &out).await;
     assert_eq!(app.revision().await, revision);
 });
+
+#[test]
+fn the_columns_of_every_file_are_described() {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/csv-files.md")).unwrap();
+    for file in File::ALL {
+        let row = text.lines().find(|line| line.starts_with(&format!("| `{}` |", file.name()))).unwrap_or_else(|| panic!("{file:?}"));
+        let cells: Vec<&str> = row.split(" | ").collect();
+        let named = |cell: &str, columns: &[&str]| {
+            let missing: Vec<_> = columns.iter().filter(|column| !cell.contains(&format!("`{column}`"))).collect();
+            assert!(missing.is_empty(), "{file:?}: {missing:?}");
+        };
+        named(cells[1], file.columns());
+        named(cells.get(2).unwrap_or(&""), file.extra_columns());
+    }
+}

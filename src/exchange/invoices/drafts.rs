@@ -17,7 +17,10 @@ use super::super::{
     import::{BadRow, Import},
     keys, staging,
 };
-use crate::error::{Error, Faults, LINE, Result, TEXT};
+use crate::{
+    error::{Error, Faults, LINE, Result, TEXT},
+    invoices::drafting::{DUE_IN_DAYS, is_account},
+};
 
 /// A row of invoices.csv. What is null twice, and the rounding, has no column.
 #[derive(Clone, Debug)]
@@ -32,6 +35,9 @@ pub(super) struct Head {
     pub credits: Option<String>,
     pub ocr: Option<Option<String>>,
     pub rounding: Option<Money>,
+    pub corrects: Option<Option<String>>,
+    pub reason: Option<Option<String>>,
+    pub due_in_days: Option<Option<i32>>,
 }
 
 /// A row of invoice_lines.csv, without its invoice.
@@ -47,6 +53,10 @@ pub(super) struct LineDraft {
     pub vat_rate: VatRate,
     /// Null: nobody says.
     pub account: Option<String>,
+    /// Position of the line that it credits, in the invoice that its credit note credits; null: nobody says.
+    pub credits_line: Option<i32>,
+    /// Its share of the document's VAT; null: nobody says, and it is reckoned.
+    pub vat: Option<Money>,
 }
 
 /// A row of payments.csv, without its invoice.
@@ -59,6 +69,8 @@ pub(super) struct PaymentDraft {
     pub reverses: Option<String>,
     /// Why.
     pub reason: Option<String>,
+    /// The reference of the bank's payment that it was made of; null: nobody says.
+    pub bank_payment: Option<String>,
 }
 
 /// What the three files say of one invoice, and what is bad about it.
@@ -90,6 +102,13 @@ impl Incoming {
         self.bad.is_empty() && self.head.as_ref().is_none_or(Line::is_good)
     }
 
+    /// Notes what is bad about one of its lines, by its place among them.
+    pub fn fault_line(&mut self, place: usize, column: &str, reason: impl Into<String>) {
+        if let Some((line, _)) = self.lines.get(place) {
+            self.bad.push(BadRow::new(File::InvoiceLines, *line, column, reason));
+        }
+    }
+
     /// Notes what is bad about the invoice itself: at its row of invoices.csv, or else at its first line or payment.
     pub fn fault(&mut self, column: &str, reason: impl Into<String>) {
         if let Some(head) = &mut self.head {
@@ -118,6 +137,9 @@ pub(super) fn read(kind: InvoiceKind, cells: &mut Cells<'_>) -> Option<Head> {
         credits: cells.optional_key("credits"),
         ocr: cells.given("ocr").then(|| cells.optional_text("ocr", 25)),
         rounding: cells.given("rounding").then(|| cells.optional_decimal("rounding").unwrap_or_default()),
+        corrects: cells.given("corrects").then(|| cells.optional_key("corrects")),
+        reason: cells.given("reason").then(|| cells.optional_text("reason", TEXT)),
+        due_in_days: cells.given("due_in_days").then(|| cells.optional_whole("due_in_days", 0, DUE_IN_DAYS)),
     };
     cells.check(|faults| check(&head, faults));
     Some(head)
@@ -130,6 +152,8 @@ fn check(head: &Head, faults: &mut Faults) {
     if is_credit_note {
         faults.expect(head.credits.is_some(), "credits", "must name the invoice that it credits");
         faults.expect(head.due_on.is_none(), "due_on", "must be empty for a credit note");
+        faults.expect(head.corrects.iter().flatten().next().is_none(), "corrects", "must be empty for a credit note");
+        faults.expect(head.due_in_days.flatten().is_none(), "due_in_days", "must be empty for a credit note");
     } else {
         faults.expect(head.credits.is_none(), "credits", "must be empty but for a credit note");
         faults.expect(is_issued || head.due_on.is_none(), "due_on", "must be empty for a draft");
@@ -167,6 +191,8 @@ fn read_line(cells: &mut Cells<'_>) -> Option<Part<LineDraft>> {
             unit_price: cells.decimal("unit_price"),
             vat_rate: cells.value("vat_rate"),
             account: cells.optional_text("account", 10),
+            credits_line: cells.optional_whole("credits_line", 1, i32::MAX),
+            vat: cells.optional_decimal("vat"),
         },
     };
     cells.check(|faults| {
@@ -174,8 +200,7 @@ fn read_line(cells: &mut Cells<'_>) -> Option<Part<LineDraft>> {
         let in_order = line.period_from.zip(line.period_to).is_none_or(|(from, to)| from <= to);
         faults.expect(in_order, "period_to", "must not be before period_from");
         faults.expect(line.quantity.at(line.unit_price).is_some(), "unit_price", "times quantity is beyond 90071992547409.91 kronor");
-        let is_account = line.account.as_deref().is_none_or(|account| account.bytes().all(|byte| byte.is_ascii_digit()));
-        faults.expect(is_account, "account", "must be digits");
+        faults.expect(line.account.as_deref().is_none_or(is_account), "account", "must be four digits");
     });
     Some(part)
 }
@@ -191,6 +216,7 @@ fn read_payment(cells: &mut Cells<'_>) -> Option<Part<PaymentDraft>> {
             reference: cells.text("reference", LINE),
             reverses: cells.optional_text("reverses", LINE),
             reason: cells.optional_text("reason", LINE),
+            bank_payment: cells.optional_key("bank_payment"),
         },
     };
     cells.check(|faults| {

@@ -1,11 +1,12 @@
-//! The three files, written side by side.
+//! The files, written side by side.
 
 use std::collections::{BTreeSet, HashMap};
 
 use ::entity::{
     agreement,
-    id::{InvoiceId, PaymentId},
-    invoice,
+    id::{InvoiceId, InvoiceLineId, PaymentId},
+    invoice, invoice_line,
+    kind::InvoiceKind,
 };
 
 use super::super::{
@@ -13,21 +14,31 @@ use super::super::{
     export::{CHUNK, Export, key_in, optional},
     keys::{self, Keyed},
 };
+use super::{credits::positions, documents, matches, reminders};
 use crate::{error::Result, invoices::whole::parts_of};
 
-/// Writes invoices.csv, invoice_lines.csv and payments.csv.
+/// Writes invoices.csv, invoice_lines.csv, payments.csv, reminders.csv and invoice_documents.csv.
 pub(in super::super) async fn export(export: &mut Export<'_>) -> Result<()> {
     let order = export.in_order_of_keys::<invoice::Model>().await?;
     let mut sheet = export.begin(File::Invoices, order.len())?;
     let mut line_sheet = export.begin(File::InvoiceLines, 0)?;
     let mut payment_sheet = export.begin(File::Payments, 0)?;
+    let mut reminder_sheet = export.begin(File::Reminders, 0)?;
+    let mut document_sheet = export.begin(File::InvoiceDocuments, 0)?;
     for ids in order.chunks(CHUNK) {
         let rows: Vec<invoice::Model> = export.rows(ids).await?;
         let mut parts = parts_of(&export.tx, rows.iter().map(|row| row.id).collect::<BTreeSet<InvoiceId>>()).await?;
-        let credited = rows.iter().filter_map(|row| row.credits_id).map(Into::into).collect();
-        let credited = keys::keys_of::<invoice::Model>(&export.tx, credited).await?;
+        let others = rows.iter().flat_map(|row| [row.credits_id, row.corrects_id]).flatten().map(Into::into).collect();
+        let others = keys::keys_of::<invoice::Model>(&export.tx, others).await?;
+        let credited_lines = parts.values().flat_map(|(lines, _)| lines).filter_map(|line| line.credits_line_id).collect();
+        let credited_lines = positions(&export.tx, invoice_line::Column::Id, credited_lines).await?;
+        let credited_lines: HashMap<InvoiceLineId, i32> = credited_lines.into_iter().map(|line| (line.id, line.position)).collect();
         let agreements = parts.values().flat_map(|(lines, _)| lines).filter_map(|line| line.agreement_id).map(Into::into).collect();
         let agreements = keys::keys_of::<agreement::Model>(&export.tx, agreements).await?;
+        let payments = parts.values().flat_map(|(_, payments)| payments).map(|payment| payment.id).collect();
+        let bank_payments = matches::references_of(&export.tx, payments).await?;
+        let reminders = reminders::of_invoices(&export.tx, rows.iter().map(|row| row.id).collect()).await?;
+        documents::write(export, &mut document_sheet, &rows).await?;
         for row in rows {
             let key = row.key();
             let (lines, payments) = parts.remove(&row.id).unwrap_or_default();
@@ -43,6 +54,9 @@ pub(in super::super) async fn export(export: &mut Export<'_>) -> Result<()> {
                     line.unit_price.to_string(),
                     line.vat_rate.to_string(),
                     line.account,
+                    optional(line.credits_line_id.and_then(|id| credited_lines.get(&id))),
+                    // An invoice's follows from its lines; what a credit note takes depends on what those before it have left.
+                    optional(Some(line.vat).filter(|_| row.kind == InvoiceKind::CreditNote)),
                 ])?;
             }
             let references: HashMap<PaymentId, String> = payments.iter().map(|payment| (payment.id, payment.reference.clone())).collect();
@@ -54,8 +68,11 @@ pub(in super::super) async fn export(export: &mut Export<'_>) -> Result<()> {
                     payment.reference,
                     optional(payment.reverses_id.and_then(|id| references.get(&id))),
                     optional(payment.reason),
+                    optional(bank_payments.get(&payment.id)),
                 ])?;
             }
+            let theirs: Vec<_> = reminders.iter().filter(|reminder| reminder.invoice_id == row.id).cloned().collect();
+            reminders::write(&mut reminder_sheet, &key, &theirs)?;
             sheet.write([
                 key,
                 optional(row.number),
@@ -63,14 +80,19 @@ pub(in super::super) async fn export(export: &mut Export<'_>) -> Result<()> {
                 export.party(row.member_id, row.organisation_id),
                 optional(row.issued_on),
                 optional(row.due_on),
-                key_in(&credited, row.credits_id),
+                key_in(&others, row.credits_id),
                 optional(row.ocr),
                 row.rounding.to_string(),
+                key_in(&others, row.corrects_id),
+                optional(row.reason),
+                optional(row.due_in_days),
             ])?;
         }
         export.tell(&sheet);
     }
     export.end(sheet)?;
     export.end(line_sheet)?;
-    export.end(payment_sheet)
+    export.end(payment_sheet)?;
+    export.end(reminder_sheet)?;
+    export.end(document_sheet)
 }

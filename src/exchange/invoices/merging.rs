@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use ::entity::{
-    id::{InvoiceId, InvoiceLineId, PaymentId},
+    id::{InvoiceId, InvoiceLineId},
     invoice, invoice_line,
     kind::{InvoiceKind, SubjectKind},
     money::Money,
@@ -26,10 +26,11 @@ use super::{
     },
     credits::{self, Credits},
     drafts::{Head, Incoming, LineDraft},
+    matches::{self, Matches, Part},
     payments::{self, Payments},
 };
 use crate::{
-    config::Accounts,
+    config::Network,
     database::{among, among_words},
     error::Result,
     invoices::{
@@ -46,8 +47,7 @@ struct Known {
     shunned: HashSet<String>,
     parties: References<Party>,
     credits: Credits,
-    /// Payments that came by a file of the bank.
-    of_bank: HashSet<PaymentId>,
+    matches: Matches,
     numbers: Claims<String>,
     ocrs: Claims<String>,
 }
@@ -74,14 +74,15 @@ pub(super) async fn merge(import: &mut Import<'_>, incoming: Vec<Incoming>) -> R
         }
         let mut after = match &before {
             Some(before) if before.is_issued() => keep(&mut incoming, before, &mut known),
-            _ => make(&mut incoming, before.as_ref(), &mut known),
+            _ => make(&mut incoming, before.as_ref(), &mut known, import.network),
         };
-        payments::take(&mut incoming, &mut after, &known.credits, &known.of_bank);
+        let matched = payments::take(&mut incoming, &mut after, &known.credits, &known.matches);
         if incoming.is_good() && !incoming.lacks_lines {
             known.credits.take(&mut incoming, before.as_ref(), &after);
         }
         if incoming.is_good() && !incoming.lacks_lines {
-            write(import, &incoming, before, after, &mut writes)?;
+            write(import, &incoming, before, after, &matched, &mut writes)?;
+            known.matches.add(matched);
         } else {
             reject(import, incoming);
         }
@@ -96,6 +97,7 @@ pub(super) async fn merge(import: &mut Import<'_>, incoming: Vec<Incoming>) -> R
     writes.lines.write(tx).await?;
     replace(tx, writes.rows.changed).await?;
     writes.payments.write(tx).await?;
+    known.matches.write(import).await?;
     known.credits.settle(import).await?;
     import.settle().await
 }
@@ -119,9 +121,10 @@ async fn known(import: &Import<'_>, incoming: &[Incoming]) -> Result<Known> {
     let ocrs = heads().flat_map(|head| [head.ocr.clone().flatten(), derived_ocr(head)]).flatten().collect();
     Ok(Known {
         shunned,
-        of_bank: payments::of_bank(tx, existing.values().flat_map(|whole| &whole.payments).map(|payment| payment.id)).await?,
+        matches: matches::load(import, incoming, existing.values().flat_map(|whole| &whole.payments).map(|payment| payment.id).collect())
+            .await?,
         parties: keys::parties(import, keys::given(heads().map(|head| Some(head.buyer.as_str())))).await?,
-        credits: credits::load(import, keys::given(heads().map(|head| head.credits.as_deref())), &existing).await?,
+        credits: credits::load(import, incoming, &existing).await?,
         numbers: Claims::new(numbers_of(tx, numbers).await?),
         ocrs: Claims::new(keys::owners::<invoice::Model>(tx, invoice::Column::Ocr, &ocrs).await?),
         existing,
@@ -184,9 +187,10 @@ fn keep(incoming: &mut Incoming, before: &Whole, known: &mut Known) -> Whole {
     let mut after = before.clone();
     let never = format!("differs from {}, which is issued and never changes; credit it instead", before.name());
     if let Some(mut line) = incoming.head.take() {
-        let (buyer, credited) = (line.draft.buyer.clone(), line.draft.credits.clone());
+        let (buyer, credited, corrected) = (line.draft.buyer.clone(), line.draft.credits.clone(), line.draft.corrects.clone());
         let party = Party::columns(known.parties.find(&mut line, "buyer", Some(&buyer)));
-        let credits_id = known.credits.find(&mut line, credited.as_deref());
+        let credits_id = known.credits.find(&mut line, "credits", credited.as_deref());
+        let corrects_id = known.credits.find(&mut line, "corrects", corrected.flatten().as_deref());
         let (head, old) = (&line.draft, &before.row);
         let ocr = head.ocr.clone().unwrap_or_else(|| old.ocr.clone());
         let differing = [
@@ -198,6 +202,9 @@ fn keep(incoming: &mut Incoming, before: &Whole, known: &mut Known) -> Whole {
             ("credits", credits_id != old.credits_id),
             ("ocr", old.ocr.is_some() && ocr != old.ocr),
             ("rounding", head.rounding.is_some_and(|rounding| rounding != old.rounding)),
+            ("corrects", head.corrects.is_some() && corrects_id != old.corrects_id),
+            ("reason", head.reason.as_ref().is_some_and(|reason| *reason != old.reason)),
+            ("due_in_days", head.due_in_days.is_some_and(|days| days != old.due_in_days)),
         ];
         if line.is_good() {
             for (column, _) in differing.into_iter().filter(|(_, differs)| *differs) {
@@ -211,10 +218,13 @@ fn keep(incoming: &mut Incoming, before: &Whole, known: &mut Known) -> Whole {
         incoming.head = Some(line);
     }
     if !incoming.lines.is_empty() && !incoming.lacks_lines {
-        for (place, (number, line)) in incoming.lines.iter().enumerate() {
-            let differs = before.lines.get(place).is_none_or(|old| !is_same_line(line, old));
-            if differs {
-                incoming.bad.push(BadRow::new(File::InvoiceLines, *number, "", never.clone()));
+        for place in 0..incoming.lines.len() {
+            let credits_line = known.credits.line(incoming, place, &before.row);
+            let (_, line) = &incoming.lines[place];
+            let is_same =
+                |old: &invoice_line::Model| is_same_line(line, old) && (line.credits_line.is_none() || credits_line == old.credits_line_id);
+            if !before.lines.get(place).is_some_and(is_same) {
+                incoming.fault_line(place, "", never.clone());
             }
         }
         if incoming.lines.len() < before.lines.len() {
@@ -231,10 +241,11 @@ fn is_same_line(line: &LineDraft, old: &invoice_line::Model) -> bool {
         && (line.period_from, line.period_to) == (old.period_from, old.period_to)
         && (line.quantity, line.unit_price, line.vat_rate) == (old.quantity, old.unit_price, old.vat_rate)
         && line.account.as_ref().is_none_or(|account| *account == old.account)
+        && line.vat.is_none_or(|vat| vat == old.vat)
 }
 
 /// A new invoice, or a draft as it becomes.
-fn make(incoming: &mut Incoming, before: Option<&Whole>, known: &mut Known) -> Whole {
+fn make(incoming: &mut Incoming, before: Option<&Whole>, known: &mut Known, network: &Network) -> Whole {
     let mut after = before.cloned().unwrap_or_default();
     if before.is_none() {
         after.row.id = InvoiceId::new();
@@ -243,8 +254,13 @@ fn make(incoming: &mut Incoming, before: Option<&Whole>, known: &mut Known) -> W
     if let Some(mut line) = incoming.head.take() {
         let (buyer, credited) = (line.draft.buyer.clone(), line.draft.credits.clone());
         let party = known.parties.find(&mut line, "buyer", Some(&buyer));
-        after.row.credits_id = known.credits.find(&mut line, credited.as_deref());
+        after.row.credits_id = known.credits.find(&mut line, "credits", credited.as_deref());
         (after.row.member_id, after.row.organisation_id) = Party::columns(party);
+        after.row.reason = line.draft.reason.clone().unwrap_or(after.row.reason);
+        after.row.due_in_days = line.draft.due_in_days.unwrap_or(after.row.due_in_days);
+        if let Some(corrected) = line.draft.corrects.clone().filter(|_| line.draft.kind == InvoiceKind::Invoice) {
+            after.row.corrects_id = known.credits.corrected(&mut line, corrected.as_deref(), &after.row);
+        }
         let (row, head) = (&mut after.row, &line.draft);
         row.kind = head.kind;
         row.number.clone_from(&head.number);
@@ -269,7 +285,7 @@ fn make(incoming: &mut Incoming, before: Option<&Whole>, known: &mut Known) -> W
         incoming.head = Some(line);
     }
     if !incoming.lines.is_empty() {
-        after.lines = lines_of(incoming, &after);
+        after.lines = lines_of(incoming, &after, &known.credits, network);
     } else if after.lines.is_empty() && after.is_issued() && !incoming.lacks_lines {
         incoming.fault("", "has no lines in invoice_lines.csv");
     }
@@ -280,18 +296,20 @@ fn make(incoming: &mut Incoming, before: Option<&Whole>, known: &mut Known) -> W
 }
 
 /// The lines that the file says; a draft's keep their ids by their place.
-fn lines_of(incoming: &Incoming, before: &Whole) -> Vec<invoice_line::Model> {
-    let line = |(position, (_, line)): (i32, &(u64, LineDraft))| {
-        let old = usize::try_from(position - 1).ok().and_then(|place| before.lines.get(place));
-        let account = || amounts::account(&Accounts::default(), line.activity_id, line.vat_rate);
-        invoice_line::Model {
+fn lines_of(incoming: &mut Incoming, before: &Whole, credits: &Credits, network: &Network) -> Vec<invoice_line::Model> {
+    let mut lines = Vec::with_capacity(incoming.lines.len());
+    for (place, position) in (0..incoming.lines.len()).zip(1..) {
+        let credits_line = credits.line(incoming, place, &before.row);
+        let (old, (_, line)) = (before.lines.get(place), &incoming.lines[place]);
+        let account = || amounts::account(&network.accounts, line.activity_id, line.vat_rate);
+        lines.push(invoice_line::Model {
             id: old.map_or_else(InvoiceLineId::new, |old| old.id),
             invoice_id: before.row.id,
             position,
             description: line.description.clone(),
             activity_id: line.activity_id,
             agreement_id: line.agreement_id,
-            credits_line_id: None,
+            credits_line_id: credits_line.or(old.and_then(|old| old.credits_line_id)),
             period_from: line.period_from,
             period_to: line.period_to,
             quantity: line.quantity,
@@ -300,26 +318,53 @@ fn lines_of(incoming: &Incoming, before: &Whole) -> Vec<invoice_line::Model> {
             net: Money::ZERO,
             vat: Money::ZERO,
             account: line.account.clone().or_else(|| old.map(|old| old.account.clone())).unwrap_or_else(account),
-        }
-    };
-    (1..).zip(&incoming.lines).map(line).collect()
+        });
+    }
+    lines
 }
 
-/// Works out the sums of a document and of its lines.
+/// Works out the sums of a document and of its lines. What a credit note takes of the VAT of the lines that it names is what the file
+/// says: it is looked at when all of the invoice's credit notes are there.
 fn reckon(incoming: &mut Incoming, after: &mut Whole) {
     if !amounts::rates_fit_together(after.lines.iter().map(|line| line.vat_rate)) {
         incoming.fault("", "has lines outside the scope of VAT beside others; they need an invoice of their own");
     }
     let rounding = after.row.rounding;
-    if !after.reckon(|_| rounding) {
+    // Also one that is not there, which is told already.
+    let names_lines =
+        after.lines.iter().any(|line| line.credits_line_id.is_some()) || incoming.lines.iter().any(|(_, line)| line.credits_line.is_some());
+    // A draft of which the file brings no lines keeps what was said of them before.
+    let said = |(place, line): (usize, &invoice_line::Model)| incoming.lines.get(place).map_or(Some(line.vat), |(_, line)| line.vat);
+    let said: Vec<Option<Money>> = after.lines.iter().enumerate().map(said).collect();
+    let mut is_small = after.reckon(|_| rounding);
+    for (place, vat) in said.into_iter().enumerate() {
+        let (Some(vat), line) = (vat, &mut after.lines[place]) else { continue };
+        if names_lines {
+            line.vat = vat;
+        } else if line.vat != vat && is_small {
+            let reason = format!("must be {}: the VAT of each rate is reckoned on its net sum and shared out over its lines", line.vat);
+            incoming.fault_line(place, "vat", reason);
+        }
+    }
+    if names_lines {
+        is_small &= after.add_up();
+    }
+    if !is_small {
         incoming.fault("", "adds up to more than 90071992547409.91 kronor");
     }
     after.row.line_count = after.row.issued_on.and(i32::try_from(after.lines.len()).ok());
 }
 
 /// Puts what differs where it is written from, and records it.
-fn write(import: &mut Import<'_>, incoming: &Incoming, before: Option<Whole>, after: Whole, writes: &mut Writes) -> Result<()> {
-    count(import, incoming, before.as_ref(), &after);
+fn write(
+    import: &mut Import<'_>,
+    incoming: &Incoming,
+    before: Option<Whole>,
+    after: Whole,
+    matched: &[Part],
+    writes: &mut Writes,
+) -> Result<()> {
+    count(import, incoming, before.as_ref(), &after, matched);
     if before.as_ref() == Some(&after) {
         return Ok(());
     }
@@ -347,7 +392,7 @@ fn write(import: &mut Import<'_>, incoming: &Incoming, before: Option<Whole>, af
 }
 
 /// Counts what became of the rows of each of the three files.
-fn count(import: &mut Import<'_>, incoming: &Incoming, before: Option<&Whole>, after: &Whole) {
+fn count(import: &mut Import<'_>, incoming: &Incoming, before: Option<&Whole>, after: &Whole, matched: &[Part]) {
     let fate = |is_there: bool, is_same: bool| match (is_there, is_same) {
         (false, _) => Fate::Added,
         (true, true) => Fate::Unchanged,
@@ -373,9 +418,9 @@ fn count(import: &mut Import<'_>, incoming: &Incoming, before: Option<&Whole>, a
         let old = before.and_then(|before| before.lines.get(place));
         import.count(File::InvoiceLines, fate(old.is_some(), old == Some(line)));
     }
-    for (_, draft) in &incoming.payments {
+    for (line, draft) in &incoming.payments {
         let find = |whole: &Whole| whole.payments.iter().find(|payment| payment.reference == draft.reference).cloned();
         let old = before.and_then(find);
-        import.count(File::Payments, fate(old.is_some(), old == find(after)));
+        import.count(File::Payments, fate(old.is_some(), old == find(after) && matched.iter().all(|part| part.line != *line)));
     }
 }

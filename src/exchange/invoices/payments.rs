@@ -1,13 +1,10 @@
 //! Payments: those that the file brings beside those that are there, and what each pays of which line.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
-use ::entity::{bank_payment_part, id::PaymentId, invoice_line, kind::InvoiceKind, payment, payment_line};
+use ::entity::{id::PaymentId, invoice_line, kind::InvoiceKind, payment, payment_line};
 use chrono::NaiveDate;
-use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
-    sea_query::{Expr, Query},
-};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, sea_query::Expr};
 
 use super::{
     super::{
@@ -17,6 +14,7 @@ use super::{
     },
     credits::Credits,
     drafts::Incoming,
+    matches::{Matches, Part},
 };
 use crate::{
     database::among,
@@ -25,7 +23,10 @@ use crate::{
 };
 
 /// Takes the payments that the file brings, and works out the settlement of the invoice.
-pub(super) fn take(incoming: &mut Incoming, after: &mut Whole, credits: &Credits, of_bank: &HashSet<PaymentId>) {
+///
+/// Answers which of them are to be matched with payments of the bank.
+pub(super) fn take(incoming: &mut Incoming, after: &mut Whole, credits: &Credits, matches: &Matches) -> Vec<Part> {
+    let mut parts: Vec<Part> = Vec::new();
     let mut firsts: HashMap<&str, u64> = HashMap::new();
     let mut places: HashMap<String, usize> =
         after.payments.iter().enumerate().map(|(place, payment)| (payment.reference.clone(), place)).collect();
@@ -69,9 +70,8 @@ pub(super) fn take(incoming: &mut Incoming, after: &mut Whole, credits: &Credits
         if let Some(place) = places.get(&draft.reference) {
             let old = &after.payments[*place];
             let differs = *old != payment::Model { id: old.id, ..payment.clone() };
-            let is_fixed = of_bank.contains(&old.id)
-                || old.reverses_id.is_some()
-                || after.payments.iter().any(|other| other.reverses_id == Some(old.id));
+            let is_fixed =
+                matches.has(old.id) || old.reverses_id.is_some() || after.payments.iter().any(|other| other.reverses_id == Some(old.id));
             if differs && is_fixed {
                 fault("reference", "is that of a payment that came from the bank or was reversed, and never changes".to_owned());
                 continue;
@@ -84,28 +84,36 @@ pub(super) fn take(incoming: &mut Incoming, after: &mut Whole, credits: &Credits
             fault("reverses", "is the reference of a payment that is reversed already".to_owned());
             continue;
         }
-        match places.get(&draft.reference) {
-            Some(place) => after.payments[*place] = payment::Model { id: after.payments[*place].id, ..payment },
+        let place = match places.get(&draft.reference) {
+            Some(place) => {
+                after.payments[*place] = payment::Model { id: after.payments[*place].id, ..payment };
+                *place
+            }
             None => {
                 places.insert(draft.reference.clone(), after.payments.len());
                 after.payments.push(payment::Model { id: PaymentId::new(), ..payment });
+                after.payments.len() - 1
             }
+        };
+        let payment = &after.payments[place];
+        match matches.find(draft, payment, &parts) {
+            Ok(Some(bank_payment)) => parts.push(Part { line: *line, payment: payment.id, bank_payment, amount: payment.amount }),
+            Ok(None) => {}
+            Err((column, reason)) => fault(column, reason),
         }
+    }
+    if incoming.bad.is_empty() {
+        let beyond = matches.beyond(&parts).into_iter();
+        incoming.bad.extend(beyond.map(|(line, reason)| BadRow::new(File::Payments, line, "bank_payment", reason)));
     }
     let size = after.payments.iter().try_fold(0_i64, |size, payment| size.checked_add(payment.amount.0.max(0)));
     if size.is_none_or(|size| size > ::entity::money::Money::MAX.0) {
         incoming.fault("", "is paid with more than 90071992547409.91 kronor");
-        return;
+        return parts;
     }
     after.payments.sort_by(|one, other| order(one).cmp(&order(other)));
     after.settle(credits.of(after.row.id));
-}
-
-/// Those of these invoices' payments that came by a file of the bank.
-pub(super) async fn of_bank(tx: &DatabaseTransaction, payments: impl Iterator<Item = PaymentId>) -> Result<HashSet<PaymentId>> {
-    let own = among(tx.get_database_backend(), Expr::col(bank_payment_part::Column::PaymentId), payments);
-    let select = Query::select().column(bank_payment_part::Column::PaymentId).from(bank_payment_part::Entity).and_where(own).take();
-    tx.query_all(&select).await?.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
+    parts
 }
 
 /// Payments to be written, with what they pay of each line.
