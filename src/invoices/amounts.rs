@@ -3,6 +3,7 @@
 //! Nothing here asks the database; every sum is in öre, and what is shared out always adds up to what there was.
 
 use ::entity::{
+    id::ActivityId,
     invoice, invoice_line,
     kind::VatRate,
     money::{Money, Quantity},

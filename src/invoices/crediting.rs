@@ -239,7 +239,7 @@ pub(super) fn breaches(original: &Whole, notes: &[Whole]) -> Vec<(InvoiceId, Str
             found.push((note.row.id, format!("has {} of {}, which must be {}", note.name(), words(note), words(&expected))));
         }
         for words in left.beyond(note) {
-            found.push(format!("has {} beyond what was left: {words}", note.name()));
+            found.push((note.row.id, format!("has {} beyond what was left: {words}", note.name())));
         }
         let after = Left::of(original, &notes[..=place]);
         let is_beyond = |(left, line): (&Money, &invoice_line::Model)| left.0 != 0 && left.0.signum() != line.net.0.signum();
