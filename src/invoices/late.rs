@@ -47,14 +47,14 @@ pub fn days_late(row: &Model, on: NaiveDate) -> i64 {
     max(0, (until - due_on).num_days())
 }
 
-/// What came in on an invoice, or was taken off it: days and öre.
+/// What came in on an invoice and was not taken back, and what was taken off it: days and öre.
 #[derive(Default)]
 struct Entries {
     payments: Vec<(NaiveDate, Money)>,
     credits: Vec<(NaiveDate, Money)>,
 }
 
-/// The payments and issued credit notes of each of these invoices, by one statement.
+/// The payments that count and the issued credit notes of each of these invoices, by one statement.
 async fn entries_of(db: &Database, invoices: &[InvoiceId]) -> Result<HashMap<InvoiceId, Entries>> {
     let payment = |column: payment::Column| Expr::col((payment::Entity, column));
     let credits = Query::select()
@@ -64,6 +64,13 @@ async fn entries_of(db: &Database, invoices: &[InvoiceId]) -> Result<HashMap<Inv
         .and_where(column(Column::IssuedOn).is_not_null())
         .take();
     let both = Query::select()
+    // A payment that was reversed never came in: what is unpaid agrees with the state, which knows nothing of it either.
+    let reversal = |column: payment::Column| Expr::col(("reversal", column));
+    let reversed = Query::select()
+        .expr(Expr::cust("1"))
+        .from_as(payment::Entity, "reversal")
+        .and_where(reversal(payment::Column::ReversesId).eq(payment(payment::Column::Id)))
+        .take();
         .exprs([
             payment(payment::Column::InvoiceId),
             payment(payment::Column::ReceivedOn),
@@ -73,6 +80,8 @@ async fn entries_of(db: &Database, invoices: &[InvoiceId]) -> Result<HashMap<Inv
         .from(payment::Entity)
         .and_where(among(db.backend(), payment(payment::Column::InvoiceId), invoices.iter().copied()))
         .union(UnionType::All, credits)
+        .and_where(payment(payment::Column::ReversesId).is_null())
+        .and_where(Expr::exists(reversed).not())
         .take();
     let mut entries: HashMap<InvoiceId, Entries> = HashMap::new();
     for row in db.read().query_all(&both).await? {

@@ -1,6 +1,6 @@
 //! What has come in on invoices, and the reminders of what has not.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use ::entity::{
     bank_payment_part,
@@ -179,6 +179,12 @@ async fn give_back(change: &mut Change, payment: &payment::Model, reversal: &pay
 #[must_use]
 pub fn order(payment: &payment::Model) -> (InvoiceId, NaiveDate, &str) {
     (payment.invoice_id, payment.received_on, &payment.reference)
+/// Those of an invoice's payments that count for when it was paid: one that was reversed never came in, whatever the day on which it was.
+pub fn counted(payments: &[payment::Model]) -> impl Iterator<Item = &payment::Model> {
+    let reversed: HashSet<PaymentId> = payments.iter().filter_map(|payment| payment.reverses_id).collect();
+    payments.iter().filter(move |payment| payment.reverses_id.is_none() && !reversed.contains(&payment.id))
+}
+
 }
 
 /// The payments of each of these invoices, which the viewer must be known to see, the first one first.
