@@ -22,6 +22,7 @@ use sea_orm::{
 use super::{
     Filter,
     amounts::State,
+    documents,
     interest::{Interest, interest, unpaid},
     matching, reference_rates,
 };
@@ -102,7 +103,8 @@ pub struct Lateness {
 }
 
 /// The figures of those of these invoices, whose rows must have [`COLUMNS`] and which the viewer must be known to see, that are late on
-/// `on`, or were settled late before it. Two statements, whatever their number; none when none is late.
+/// `on`, or were settled late before it. An invoice has the interest of the terms that it was issued with; imported history, of which
+/// the register has none, that of `points`, as the settings have it. Three statements, whatever their number; none when none is late.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
@@ -114,11 +116,13 @@ pub async fn interest_of(db: &Database, invoices: &[Model], on: NaiveDate, point
     let rates = reference_rates::all(db.read()).await?.into_iter().collect();
     let ids: Vec<InvoiceId> = late.iter().map(|row| row.id).collect();
     let mut entries = entries_of(db, &ids).await?;
+    let issued_with = documents::interest_points(db, &ids).await?;
     let figures = |row: &Model| {
         let Entries { payments, credits } = entries.remove(&row.id).unwrap_or_default();
         let by_then = |entries: &[(NaiveDate, Money)]| entries.iter().filter(|(day, _)| *day <= on).map(|(_, sum)| *sum).sum::<Money>();
         let left = row.total - by_then(&payments) - by_then(&credits);
         let spans = unpaid(row.total, row.due_on.unwrap_or(on), on, &payments, &credits);
+        let points = issued_with.get(&row.id).copied().unwrap_or(points);
         (row.id, Lateness { unpaid: max(Money::ZERO, left), interest: interest(&spans, &rates, points) })
     };
     Ok(late.into_iter().map(figures).collect())
