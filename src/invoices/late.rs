@@ -24,7 +24,7 @@ use super::{
     amounts::State,
     documents,
     interest::{Interest, interest, unpaid},
-    matching, reference_rates,
+    matching, payments, reference_rates,
 };
 use crate::{
     auth::viewer::Viewer,
@@ -64,7 +64,6 @@ async fn entries_of(db: &Database, invoices: &[InvoiceId]) -> Result<HashMap<Inv
         .and_where(among(db.backend(), column(Column::CreditsId), invoices.iter().copied()))
         .and_where(column(Column::IssuedOn).is_not_null())
         .take();
-    let both = Query::select()
     // A payment that was reversed never came in: what is unpaid agrees with the state, which knows nothing of it either.
     let reversal = |column: payment::Column| Expr::col(("reversal", column));
     let reversed = Query::select()
@@ -72,6 +71,7 @@ async fn entries_of(db: &Database, invoices: &[InvoiceId]) -> Result<HashMap<Inv
         .from_as(payment::Entity, "reversal")
         .and_where(reversal(payment::Column::ReversesId).eq(payment(payment::Column::Id)))
         .take();
+    let both = Query::select()
         .exprs([
             payment(payment::Column::InvoiceId),
             payment(payment::Column::ReceivedOn),
@@ -80,9 +80,9 @@ async fn entries_of(db: &Database, invoices: &[InvoiceId]) -> Result<HashMap<Inv
         ])
         .from(payment::Entity)
         .and_where(among(db.backend(), payment(payment::Column::InvoiceId), invoices.iter().copied()))
-        .union(UnionType::All, credits)
         .and_where(payment(payment::Column::ReversesId).is_null())
         .and_where(Expr::exists(reversed).not())
+        .union(UnionType::All, credits)
         .take();
     let mut entries: HashMap<InvoiceId, Entries> = HashMap::new();
     for row in db.read().query_all(&both).await? {
@@ -147,6 +147,8 @@ pub struct Late {
     pub total: Money,
     /// What is unpaid and what that costs.
     pub figures: Lateness,
+    /// The fees of the reminders that were sent by then, öre; beside the total, and never part of what is unpaid.
+    pub reminder_fees: Money,
 }
 
 /// The invoices that are overdue on a day, as payments and credit notes were then, the longest overdue first.
@@ -163,6 +165,11 @@ pub async fn overdue(db: &Database, viewer: &Viewer, on: NaiveDate, points: u16)
         .order_by_expr(column(Column::NumberKey), Order::Asc);
     let found: Vec<Model> = rows(db.read(), &select, &columns).await?;
     let figures = interest_of(db, &found, on, points).await?;
+    let ids: Vec<InvoiceId> = found.iter().map(|row| row.id).collect();
+    let mut fees: HashMap<InvoiceId, Money> = HashMap::new();
+    for reminder in payments::reminders_of(db, &ids).await?.into_iter().filter(|reminder| reminder.sent_on <= on) {
+        *fees.entry(reminder.invoice_id).or_default() += reminder.fee;
+    }
     let members: Vec<MemberId> = found.iter().filter_map(|row| row.member_id).collect();
     let members = members::by_ids(db, viewer, &members, &[member::Column::Id, member::Column::Name]).await?;
     let members: HashMap<_, _> = members.into_iter().map(|row| (row.id, row.name)).collect();
@@ -180,6 +187,7 @@ pub async fn overdue(db: &Database, viewer: &Viewer, on: NaiveDate, points: u16)
             due_on: row.due_on?,
             total: row.total,
             figures: *figures.get(&row.id)?,
+            reminder_fees: fees.get(&row.id).copied().unwrap_or_default(),
             number: row.number?,
         })
     });
