@@ -30,7 +30,8 @@ pub struct PaymentRecordInput {
     received_on: Given<Date>,
     /// What came in, above nought. It may be less than what is to be paid, or more.
     amount: Given<Money>,
-    /// The bank's own reference: the same one twice on an invoice is the same payment.
+    /// The bank's own reference: the same one twice on an invoice is the same payment, and so is one of this day and sum that a file of the
+    /// bank told of with it.
     reference: String,
 }
 
