@@ -267,10 +267,10 @@ kind! {
 
     /// What was found out about a payment of a bank's file when it came in.
     BankFinding {
-        /// Its OCR reference is that of one invoice.
+        /// Its OCR reference is that of one invoice; one in its text only when exactly this sum was to be paid.
         #[default]
         Ocr = "OCR",
-        /// Its text names one invoice, of which exactly this sum was to be paid.
+        /// Its text names one invoice by its number, and exactly this sum was to be paid of it.
         Number = "NUMBER",
         /// It has several references, each that of an invoice, and the sums come out.
         References = "REFERENCES",
@@ -278,7 +278,7 @@ kind! {
         NoReference = "NO_REFERENCE",
         /// What it says is no invoice's reference or number.
         UnknownReference = "UNKNOWN_REFERENCE",
-        /// What it says may mean one invoice or another.
+        /// What it says may mean one invoice or another, or what was recorded by hand may be it or not.
         Ambiguous = "AMBIGUOUS",
         /// It names invoices, but the sums don't come out.
         AmountDiffers = "AMOUNT_DIFFERS",
@@ -286,6 +286,10 @@ kind! {
         BeforeIssue = "BEFORE_ISSUE",
         /// The bank took money back, or gave back money that was paid out: no payment of an invoice.
         NotIncoming = "NOT_INCOMING",
+        /// The payer makes use of a credit note, which was taken off what it pays of the credited invoice.
+        CreditNote = "CREDIT_NOTE",
+        /// The payer deducts what is no credit note of an invoice that it pays with it.
+        Deduction = "DEDUCTION",
     }
 }
 

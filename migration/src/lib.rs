@@ -23,6 +23,7 @@ mod m2026_11_22_07_invoice_life;
 mod m2026_11_22_08_reference_rates;
 mod m2026_11_22_09_invoice_kept;
 mod m2026_11_22_11_fee_rounds;
+mod m2026_11_22_09_bank_deductions;
 
 /// Every change, in order.
 #[derive(Debug)]
@@ -49,6 +50,7 @@ impl MigratorTrait for Migrator {
             Box::new(m2026_11_22_08_reference_rates::Migration),
             Box::new(m2026_11_22_09_invoice_kept::Migration),
             Box::new(m2026_11_22_11_fee_rounds::Migration),
+            Box::new(m2026_11_22_09_bank_deductions::Migration),
         ]
     }
 }

@@ -13,15 +13,16 @@ pub struct Migration;
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let is_sqlite = manager.get_database_backend() == sea_orm::DbBackend::Sqlite;
-        let (reversals, kept, differs) = if is_sqlite {
-            (REVERSALS_ON_SQLITE, KEPT_ON_SQLITE, "IS NOT")
-        } else {
-            (REVERSALS_ON_POSTGRES, KEPT_ON_POSTGRES, "IS DISTINCT FROM")
-        };
-        crate::run(manager, reversals).await?;
+        crate::run(manager, if is_sqlite { REVERSALS_ON_SQLITE } else { REVERSALS_ON_POSTGRES }).await?;
         crate::run(manager, TABLES).await?;
-        crate::run(manager, &kept.replace("{changed}", &changed(differs))).await
+        crate::run(manager, &kept(is_sqlite)).await
     }
+}
+
+/// What keeps what the bank told as it was told.
+pub(crate) fn kept(is_sqlite: bool) -> String {
+    let (kept, differs) = if is_sqlite { (KEPT_ON_SQLITE, "IS NOT") } else { (KEPT_ON_POSTGRES, "IS DISTINCT FROM") };
+    kept.replace("{changed}", &changed(differs))
 }
 
 /// Whether an update changes what the bank told.

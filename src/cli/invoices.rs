@@ -38,8 +38,8 @@ enum Deed {
 /// List overdue invoices, with interest to date
 ///
 /// Those that are not covered by payments and credit notes and whose last day to pay has passed, the longest overdue first. Interest is the
-/// reference rate and the network's points above it on what was unpaid each day; it is not shown where a half-year's reference rate
-/// is not known.
+/// reference rate and the points above it that the invoice was issued with, on what was unpaid each day; it is not shown where a
+/// half-year's reference rate is not known. The fees of reminders are owed beside what is outstanding.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -101,6 +101,7 @@ fn grid(found: &[Late]) -> Grid {
         Column::new("total", "Total", Kind::Money),
         Column::new("outstanding", "Outstanding", Kind::Money),
         Column::new("interest", "Interest", Kind::Money),
+        Column::new("reminder_fees", "Reminder fees", Kind::Money),
     ];
     let rows = found.iter().map(|late| {
         vec![
@@ -112,6 +113,7 @@ fn grid(found: &[Late]) -> Grid {
             Cell::Money(late.total),
             Cell::Money(late.figures.unpaid),
             interest(late),
+            Cell::Money(late.reminder_fees),
         ]
     });
     Grid { columns, rows: rows.collect(), total: None }
@@ -124,6 +126,10 @@ fn outstanding(found: &[Late]) -> Money {
 /// What is known of all their interest.
 fn known_interest(found: &[Late]) -> Money {
     found.iter().filter_map(|late| late.figures.interest.known()).sum()
+}
+
+fn reminder_fees(found: &[Late]) -> Money {
+    found.iter().map(|late| late.reminder_fees).sum()
 }
 
 /// The half-years whose rate is not known, each once.
@@ -146,11 +152,12 @@ fn for_eyes(found: &[Late], on: NaiveDate) -> String {
     }
     let is = if found.len() == 1 { "is" } else { "are" };
     let mut lines = format!(
-        "{}\n{} {is} overdue on {on}: {} outstanding, {} interest to date\n",
+        "{}\n{} {is} overdue on {on}: {} outstanding, {} interest to date, {} reminder fees\n",
         table(&grid(found)),
         count(found.len(), "invoice"),
         swedish::kronor(outstanding(found)),
         swedish::kronor(known_interest(found)),
+        swedish::kronor(reminder_fees(found)),
     );
     for half_year in unknown_rates(found) {
         lines +=
@@ -167,6 +174,7 @@ struct Document<R> {
     outstanding: Cell,
     /// Of those whose interest is known.
     interest: Cell,
+    reminder_fees: Cell,
     /// First days of the half-years whose reference rate is needed and not known.
     unknown_rates: Vec<NaiveDate>,
     invoices: Vec<R>,
@@ -178,6 +186,7 @@ fn for_programs(found: &[Late], on: NaiveDate) -> Result<String> {
         count: found.len(),
         outstanding: Cell::Money(outstanding(found)),
         interest: Cell::Money(known_interest(found)),
+        reminder_fees: Cell::Money(reminder_fees(found)),
         unknown_rates: unknown_rates(found),
         invoices: grid(found).objects(),
     })

@@ -89,10 +89,11 @@ pub async fn run(options: Options) -> Result {
 
 /// What became of a payment, in a word.
 fn fate(outcome: &importing::Outcome) -> &'static str {
-    match (outcome.was_known, outcome.booked.is_empty()) {
-        (true, _) => "KNOWN",
-        (false, false) => "MATCHED",
-        (false, true) => "WAITING",
+    match (outcome.was_known, outcome.booked.is_empty(), outcome.row.set_aside_on) {
+        (true, ..) => "KNOWN",
+        (false, false, _) => "MATCHED",
+        (false, true, Some(_)) => "SET_ASIDE",
+        (false, true, None) => "WAITING",
     }
 }
 
@@ -138,13 +139,20 @@ fn for_eyes(report: &Report) -> String {
     let of = |word: &'static str| report.outcomes.iter().filter(move |outcome| fate(outcome) == word);
     let sum = |word| of(word).map(|outcome| outcome.row.amount).sum::<Money>();
     text.push_str(&format!("{}, {}: ", report.layout.name(), count(report.outcomes.len(), "payment")));
-    let parts = [("MATCHED", "matched"), ("WAITING", "waiting for somebody"), ("KNOWN", "known from before")];
-    let parts: Vec<_> = parts.iter().map(|(word, words)| format!("{} {words} ({})", of(word).count(), sum(word))).collect();
+    let parts = [
+        ("MATCHED", "matched"),
+        ("SET_ASIDE", "deducted for credit notes"),
+        ("WAITING", "waiting for somebody"),
+        ("KNOWN", "known from before"),
+    ];
+    let parts = parts.iter().filter(|(word, _)| *word != "SET_ASIDE" || of(word).next().is_some());
+    let parts: Vec<_> = parts.map(|(word, words)| format!("{} {words} ({})", of(word).count(), sum(word))).collect();
     text.push_str(&parts.join(", "));
     if report.passed_over > 0 {
         text.push_str(&format!("; {} passed over", count(report.passed_over, "other entry").replace("entrys", "entries")));
     }
-    text.push('\n');
+    let accounts: Vec<_> = report.accounts.iter().map(String::as_str).collect();
+    text.push_str(&format!("; on {}\n", if accounts.is_empty() { "no account".to_owned() } else { accounts.join(", ") }));
     text
 }
 
@@ -154,8 +162,11 @@ struct Document<'r> {
     file: &'r str,
     sha256: &'r str,
     layout: &'static str,
+    /// The accounts or giros that the file tells of.
+    accounts: Vec<&'r str>,
     dry_run: bool,
     matched: usize,
+    set_aside: usize,
     waiting: usize,
     known: usize,
     passed_over: usize,
@@ -204,8 +215,10 @@ impl<'r> Document<'r> {
             file: &report.source.file_name,
             sha256: &report.source.file_sha256,
             layout: report.layout.name(),
+            accounts: report.accounts.iter().map(String::as_str).collect(),
             dry_run: report.dry_run,
             matched: number("MATCHED"),
+            set_aside: number("SET_ASIDE"),
             waiting: number("WAITING"),
             known: number("KNOWN"),
             passed_over: report.passed_over,

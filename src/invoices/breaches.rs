@@ -140,7 +140,7 @@ impl Parts {
                 found.push(format!("has the payment {:?} on {}, before it was issued", payment.reference, payment.received_on));
             }
         }
-        let payments: Vec<_> = payments.iter().map(|payment| (payment.received_on, payment.amount)).collect();
+        let payments: Vec<_> = payments::counted(payments).map(|payment| (payment.received_on, payment.amount)).collect();
         let credits: Vec<_> = credit_notes.iter().filter_map(|note| Some((note.row.issued_on?, note.row.total))).collect();
         // A credit note, and what is not issued yet, is not there to be settled.
         let expected = match (invoice.kind, invoice.issued_on) {

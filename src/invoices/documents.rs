@@ -11,7 +11,7 @@ use ::entity::{
     kind::{FileFormat, SubjectKind},
 };
 use sea_orm::{
-    ConnectionTrait, EntityTrait,
+    ConnectionTrait, DbBackend, EntityTrait,
     sea_query::{Expr, Query},
 };
 use serde::Serialize;
@@ -114,6 +114,34 @@ pub(super) fn document(whole: &Whole, seller: document::Seller, buyer: document:
 pub async fn content(db: &impl ConnectionTrait, id: InvoiceId) -> Result<Option<Invoice>> {
     let found = invoice_content::Entity::find_by_id(id).one(db).await?;
     found.map(|found| serde_json::from_str(&found.content).map_err(Error::internal)).transpose()
+}
+
+/// Percentage points of late interest above the reference rate that each of these invoices was issued with, by one statement; those without
+/// a document, as imported history, are left out. The database takes the number out of the document, which is kept as it was issued: a
+/// copy of it beside could only come to differ.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn interest_points(db: &Database, invoices: &[InvoiceId]) -> Result<HashMap<InvoiceId, u16>> {
+    let points = if db.backend() == DbBackend::Postgres {
+        "CAST(content AS json) #>> '{terms,interest_points}'"
+    } else {
+        "json_extract(content, '$.terms.interest_points')"
+    };
+    let id = Expr::col(invoice_content::Column::InvoiceId);
+    let select = Query::select()
+        .column(invoice_content::Column::InvoiceId)
+        .expr(Expr::cust(format!("CAST({points} AS bigint)")))
+        .from(invoice_content::Entity)
+        .and_where(among(db.backend(), id, invoices.iter().copied()))
+        .take();
+    let mut found = HashMap::new();
+    for row in db.read().query_all(&select).await? {
+        if let Some(points) = row.try_get_by_index::<Option<i64>>(1)? {
+            found.insert(row.try_get_by_index(0)?, u16::try_from(points).map_err(Error::internal)?);
+        }
+    }
+    Ok(found)
 }
 
 /// Which of these invoices have a document.

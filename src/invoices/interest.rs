@@ -42,7 +42,7 @@ impl Interest {
 }
 
 /// What is unpaid on each day after `due_on`, up to and including `until`. A payment pays its own day's interest too, so what it leaves
-/// counts from the day after. What was credited by `until` was never owed: a credit note corrects the invoice itself.
+/// counts from the day after; one that was reversed is not among them, since it never came in. What was credited by `until` was never owed: a credit note corrects the invoice itself.
 #[must_use]
 pub fn unpaid(
     total: Money,

@@ -22,8 +22,9 @@ use sea_orm::{
 use super::{
     Filter,
     amounts::State,
+    documents,
     interest::{Interest, interest, unpaid},
-    matching, reference_rates,
+    matching, payments, reference_rates,
 };
 use crate::{
     auth::viewer::Viewer,
@@ -47,14 +48,14 @@ pub fn days_late(row: &Model, on: NaiveDate) -> i64 {
     max(0, (until - due_on).num_days())
 }
 
-/// What came in on an invoice, or was taken off it: days and öre.
+/// What came in on an invoice and was not taken back, and what was taken off it: days and öre.
 #[derive(Default)]
 struct Entries {
     payments: Vec<(NaiveDate, Money)>,
     credits: Vec<(NaiveDate, Money)>,
 }
 
-/// The payments and issued credit notes of each of these invoices, by one statement.
+/// The payments that count and the issued credit notes of each of these invoices, by one statement.
 async fn entries_of(db: &Database, invoices: &[InvoiceId]) -> Result<HashMap<InvoiceId, Entries>> {
     let payment = |column: payment::Column| Expr::col((payment::Entity, column));
     let credits = Query::select()
@@ -62,6 +63,13 @@ async fn entries_of(db: &Database, invoices: &[InvoiceId]) -> Result<HashMap<Inv
         .from(Entity)
         .and_where(among(db.backend(), column(Column::CreditsId), invoices.iter().copied()))
         .and_where(column(Column::IssuedOn).is_not_null())
+        .take();
+    // A payment that was reversed never came in: what is unpaid agrees with the state, which knows nothing of it either.
+    let reversal = |column: payment::Column| Expr::col(("reversal", column));
+    let reversed = Query::select()
+        .expr(Expr::cust("1"))
+        .from_as(payment::Entity, "reversal")
+        .and_where(reversal(payment::Column::ReversesId).eq(payment(payment::Column::Id)))
         .take();
     let both = Query::select()
         .exprs([
@@ -72,6 +80,8 @@ async fn entries_of(db: &Database, invoices: &[InvoiceId]) -> Result<HashMap<Inv
         ])
         .from(payment::Entity)
         .and_where(among(db.backend(), payment(payment::Column::InvoiceId), invoices.iter().copied()))
+        .and_where(payment(payment::Column::ReversesId).is_null())
+        .and_where(Expr::exists(reversed).not())
         .union(UnionType::All, credits)
         .take();
     let mut entries: HashMap<InvoiceId, Entries> = HashMap::new();
@@ -93,7 +103,8 @@ pub struct Lateness {
 }
 
 /// The figures of those of these invoices, whose rows must have [`COLUMNS`] and which the viewer must be known to see, that are late on
-/// `on`, or were settled late before it. Two statements, whatever their number; none when none is late.
+/// `on`, or were settled late before it. An invoice has the interest of the terms that it was issued with; imported history, of which
+/// the register has none, that of `points`, as the settings have it. Three statements, whatever their number; none when none is late.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
@@ -105,11 +116,13 @@ pub async fn interest_of(db: &Database, invoices: &[Model], on: NaiveDate, point
     let rates = reference_rates::all(db.read()).await?.into_iter().collect();
     let ids: Vec<InvoiceId> = late.iter().map(|row| row.id).collect();
     let mut entries = entries_of(db, &ids).await?;
+    let issued_with = documents::interest_points(db, &ids).await?;
     let figures = |row: &Model| {
         let Entries { payments, credits } = entries.remove(&row.id).unwrap_or_default();
         let by_then = |entries: &[(NaiveDate, Money)]| entries.iter().filter(|(day, _)| *day <= on).map(|(_, sum)| *sum).sum::<Money>();
         let left = row.total - by_then(&payments) - by_then(&credits);
         let spans = unpaid(row.total, row.due_on.unwrap_or(on), on, &payments, &credits);
+        let points = issued_with.get(&row.id).copied().unwrap_or(points);
         (row.id, Lateness { unpaid: max(Money::ZERO, left), interest: interest(&spans, &rates, points) })
     };
     Ok(late.into_iter().map(figures).collect())
@@ -134,6 +147,8 @@ pub struct Late {
     pub total: Money,
     /// What is unpaid and what that costs.
     pub figures: Lateness,
+    /// The fees of the reminders that were sent by then, öre; beside the total, and never part of what is unpaid.
+    pub reminder_fees: Money,
 }
 
 /// The invoices that are overdue on a day, as payments and credit notes were then, the longest overdue first.
@@ -150,6 +165,11 @@ pub async fn overdue(db: &Database, viewer: &Viewer, on: NaiveDate, points: u16)
         .order_by_expr(column(Column::NumberKey), Order::Asc);
     let found: Vec<Model> = rows(db.read(), &select, &columns).await?;
     let figures = interest_of(db, &found, on, points).await?;
+    let ids: Vec<InvoiceId> = found.iter().map(|row| row.id).collect();
+    let mut fees: HashMap<InvoiceId, Money> = HashMap::new();
+    for reminder in payments::reminders_of(db, &ids).await?.into_iter().filter(|reminder| reminder.sent_on <= on) {
+        *fees.entry(reminder.invoice_id).or_default() += reminder.fee;
+    }
     let members: Vec<MemberId> = found.iter().filter_map(|row| row.member_id).collect();
     let members = members::by_ids(db, viewer, &members, &[member::Column::Id, member::Column::Name]).await?;
     let members: HashMap<_, _> = members.into_iter().map(|row| (row.id, row.name)).collect();
@@ -167,6 +187,7 @@ pub async fn overdue(db: &Database, viewer: &Viewer, on: NaiveDate, points: u16)
             due_on: row.due_on?,
             total: row.total,
             figures: *figures.get(&row.id)?,
+            reminder_fees: fees.get(&row.id).copied().unwrap_or_default(),
             number: row.number?,
         })
     });

@@ -1,6 +1,6 @@
 //! What has come in on invoices, and the reminders of what has not.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use ::entity::{
     bank_payment_part,
@@ -13,7 +13,7 @@ use chrono::NaiveDate;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, sea_query::Expr};
 
 use super::{
-    bank,
+    bank::{self, recorded::shows},
     booking::{Booking, Obstacle},
 };
 use crate::{
@@ -42,7 +42,7 @@ pub struct NewPayment {
 }
 
 /// Records a payment of an invoice, whole, in part or beyond what was to be paid. The same reference on the same invoice is the same
-/// payment: again, it changes nothing. `faults` are those that reading the input has found already.
+/// payment: again, it changes nothing. So is what a file of the bank told of that day and sum with the reference that a statement shows. `faults` are those that reading the input has found already.
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the invoices, INVALID naming every bad field, also for a draft or a credit note, NOT_FOUND, CONFLICT
@@ -59,7 +59,11 @@ pub async fn record(db: &Database, viewer: &Viewer, new: NewPayment, mut faults:
         faults.finish()?;
         return Err(Error::NotFound("there is no such invoice".into()));
     };
-    let same = invoice.payments.iter().find(|payment| payment.reference == reference).cloned();
+    let is_of_bank = |payment: &&payment::Model| {
+        (payment.received_on, payment.amount) == (new.received_on, new.amount) && shows(&payment.reference, &reference)
+    };
+    let payments = &invoice.payments;
+    let same = payments.iter().find(|payment| payment.reference == reference).or_else(|| payments.iter().find(is_of_bank)).cloned();
     // The same again adds nothing to what has come in.
     let added = if same.is_some() { Money::ZERO } else { new.amount };
     refuse(&booking.obstacles(new.invoice, new.received_on, added), "input.receivedOn", &mut faults);
@@ -173,6 +177,12 @@ async fn give_back(change: &mut Change, payment: &payment::Model, reversal: &pay
     audit::replace(change, after.clone()).await?;
     audit::insert(change, bank_payment_part::Model { payment_id: reversal.id, ..part }).await?;
     change.record(SubjectKind::BankPayment, before.id, Some(&before), Some(&after))
+}
+
+/// Those of an invoice's payments that count for when it was paid: one that was reversed never came in, whatever the day on which it was.
+pub fn counted(payments: &[payment::Model]) -> impl Iterator<Item = &payment::Model> {
+    let reversed: HashSet<PaymentId> = payments.iter().filter_map(|payment| payment.reverses_id).collect();
+    payments.iter().filter(move |payment| payment.reverses_id.is_none() && !reversed.contains(&payment.id))
 }
 
 /// The order in which payments of an invoice pay it.

@@ -18,7 +18,6 @@ use super::{
 use crate::{
     audit,
     auth::viewer::{Deed, Viewer},
-    config::Network,
     database::Database,
     documents::invoice::Terms,
     error::{Error, Faults, Result},
@@ -28,11 +27,10 @@ use crate::{
 pub const MOST: Money = Money(6000);
 
 /// What was agreed that a reminder of an invoice costs: nothing that was not agreed when the claim arose may be taken (lag 1981:739), so
-/// that the terms it was issued with decide. Of imported history, which has none, the settings do.
+/// that the terms it was issued with decide. Of imported history the register knows no terms, and takes nothing.
 #[must_use]
-pub fn agreed_fee(network: &Network, issued_with: Option<&Terms>) -> Money {
-    let agreed = issued_with.map_or(network.invoicing.reminder_fee, |terms| terms.reminder_fee.unwrap_or_default());
-    agreed.clamp(Money::ZERO, MOST)
+pub fn agreed_fee(issued_with: Option<&Terms>) -> Money {
+    issued_with.and_then(|terms| terms.reminder_fee).unwrap_or_default().clamp(Money::ZERO, MOST)
 }
 
 /// Notes that a reminder of an invoice was sent; on `sent_on`, or today. The first one costs what was agreed, and later ones nothing: the fee is
@@ -41,14 +39,7 @@ pub fn agreed_fee(network: &Network, issued_with: Option<&Terms>) -> Money {
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the invoices, INVALID for a day in the future, NOT_FOUND, CONFLICT `CREDIT_NOTE`, `DRAFT`, `PAID`,
 /// `CREDITED`, `NOT_OVERDUE` or `ALREADY_REMINDED`.
-pub async fn remind(
-    db: &Database,
-    viewer: &Viewer,
-    network: &Network,
-    id: InvoiceId,
-    sent_on: Option<NaiveDate>,
-    mut faults: Faults,
-) -> Result<()> {
+pub async fn remind(db: &Database, viewer: &Viewer, id: InvoiceId, sent_on: Option<NaiveDate>, mut faults: Faults) -> Result<()> {
     viewer.require(Deed::KeepInvoices)?;
     let today = db.clock.today();
     let day = sent_on.unwrap_or(today);
@@ -68,7 +59,7 @@ pub async fn remind(
         Money::ZERO
     } else {
         let issued = documents::content(change.tx(), id).await?;
-        agreed_fee(network, issued.as_ref().map(|issued| &issued.terms))
+        agreed_fee(issued.as_ref().map(|issued| &issued.terms))
     };
     let reminder = Model { id: ReminderId::new(), invoice_id: id, sent_on: day, fee };
     let inserted = audit::insert(&change, reminder.clone()).await;
@@ -104,15 +95,11 @@ mod tests {
 
     #[test]
     fn no_fee_is_beyond_what_the_law_allows() {
-        let mut network = Network::default();
-        let fee = |network: &Network| agreed_fee(network, None);
-        assert_eq!(fee(&network), Money::ZERO);
         for (agreed, taken) in [(5950, 5950), (6000, 6000), (6001, 6000), (-1, 0)] {
-            network.invoicing.reminder_fee = Money(agreed);
-            assert_eq!(fee(&network), Money(taken));
-            let terms = Terms { reminder_fee: Some(Money(2500)), ..Terms::default() };
-            assert_eq!(agreed_fee(&network, Some(&terms)), Money(2500), "what it was issued with decides");
-            assert_eq!(agreed_fee(&network, Some(&Terms::default())), Money::ZERO);
+            let terms = Terms { reminder_fee: Some(Money(agreed)), ..Terms::default() };
+            assert_eq!(agreed_fee(Some(&terms)), Money(taken));
         }
+        assert_eq!(agreed_fee(Some(&Terms::default())), Money::ZERO);
+        assert_eq!(agreed_fee(None), Money::ZERO, "nobody knows that any was agreed");
     }
 }

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::{
     amounts::{self, Priced, Share},
-    payments::order,
+    payments::{counted, order},
 };
 use crate::{
     database::{among, rows},
@@ -91,7 +91,7 @@ impl Whole {
     /// Works out what payments and these credit notes, by day and sum, make of an issued invoice.
     pub fn settle(&mut self, credits: &[(NaiveDate, Money)]) {
         if let (InvoiceKind::Invoice, Some(issued_on)) = (self.row.kind, self.row.issued_on) {
-            let payments: Vec<_> = self.payments.iter().map(|payment| (payment.received_on, payment.amount)).collect();
+            let payments: Vec<_> = counted(&self.payments).map(|payment| (payment.received_on, payment.amount)).collect();
             amounts::settlement(self.row.total, issued_on, &payments, credits).write(&mut self.row);
         }
     }

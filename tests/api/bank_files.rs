@@ -3,78 +3,16 @@
 use std::{fs, path::Path};
 
 use futures_util::future::join_all;
-use samregister::{
-    auth::viewer::Viewer,
-    config::Network,
-    error::Error,
-    exchange::bank::{self, Report},
-};
+use samregister::{auth::viewer::Viewer, config::Network, exchange::bank};
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
 use crate::{
     app::{Answer, App, on_both},
+    bank_samples::{BGMAX, CAMT_02, CAMT_08, bank_payments, bgmax, extra, faults, find, import, latin, payment, text, try_import, waiting},
     life_samples::raw,
     payment_samples::{LEDGER, adds_up, does, id, invoice, ocr, pays},
 };
-
-const BGMAX: &[u8] = include_bytes!("bank/bgmax.txt");
-const CAMT_02: &str = include_str!("bank/camt054_02.xml");
-const CAMT_08: &str = include_str!("bank/camt054_08.xml");
-
-async fn try_import(app: &App, name: &str, bytes: impl AsRef<[u8]>) -> Result<Report, Error> {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join(name);
-    fs::write(&file, bytes).unwrap();
-    bank::import(&app.db, &Viewer::operator("payments import"), &Network::default(), &file, false, &mut |_, _| {}).await
-}
-
-/// What became of each payment of a file, in its order: fate, finding, sum and invoices.
-async fn import(app: &App, name: &str, bytes: impl AsRef<[u8]>) -> Vec<String> {
-    let report = try_import(app, name, bytes).await.unwrap();
-    let of = |outcome: &samregister::invoices::bank::importing::Outcome| {
-        let invoices: Vec<_> = outcome.booked.iter().map(|(number, sum)| format!(" {number}:{sum}")).collect();
-        format!("{}{} {}{}", if outcome.was_known { "again " } else { "" }, outcome.row.finding, outcome.row.amount, invoices.concat())
-    };
-    report.outcomes.iter().map(of).collect()
-}
-
-/// The lines of the error that a file is refused with.
-async fn faults(app: &App, name: &str, bytes: impl AsRef<[u8]>) -> Vec<String> {
-    match try_import(app, name, bytes).await {
-        Err(Error::Invalid(faults)) => faults.into_iter().map(|fault| format!("{} {}", fault.path, fault.message)).collect(),
-        other => panic!("{other:?}"),
-    }
-}
-
-/// The bank payments that a filter lets through, the latest first.
-async fn bank_payments(app: &App, filter: &str) -> Vec<Value> {
-    let document = format!(
-        "{{ bankPayments(filter: {{ {filter} }}, first: 200) {{ totalCount nodes {{ id bankReference account bookedOn amount reference message payerName payerOrgNumber
-            finding state matched left setAsideOn setAsideReason fileName matches {{ payment {{ amount receivedOn reference }} invoice {{ number }} }} }} }} }}"
-    );
-    let answer = app.finance().query(&document).await;
-    let nodes = answer["bankPayments"]["nodes"].as_array().unwrap().clone();
-    assert_eq!(answer["bankPayments"]["totalCount"], nodes.len());
-    nodes
-}
-
-async fn waiting(app: &App) -> Vec<Value> {
-    bank_payments(app, "matched: false, setAside: false").await
-}
-
-fn find<'v>(payments: &'v [Value], amount: &str) -> &'v Value {
-    payments.iter().find(|payment| payment["amount"] == amount).unwrap_or_else(|| panic!("{payments:?}"))
-}
-
-/// The sample as text, and a text as the bank writes it.
-fn text() -> String {
-    BGMAX.iter().map(|byte| char::from(*byte)).collect()
-}
-
-fn latin(text: &str) -> Vec<u8> {
-    text.chars().map(|char| u8::try_from(u32::from(char)).unwrap()).collect()
-}
 
 on_both!(bgmax_is_booked_by_references_and_numbers, |app| async move {
     app.import(&LEDGER).await;
@@ -85,7 +23,7 @@ on_both!(bgmax_is_booked_by_references_and_numbers, |app| async move {
         [
             "OCR 800.00 1002:800.00",
             "REFERENCES 2100.00 1003:1100.00 1004:1000.00",
-            "NOT_INCOMING -50.00",
+            "DEDUCTION -50.00",
             "NUMBER 1855.99 1001:1855.99",
             "NO_REFERENCE 10.00",
             "UNKNOWN_REFERENCE 50.00",
@@ -169,21 +107,34 @@ on_both!(the_same_payments_are_booked_once_however_many_files_tell_of_them, |app
         "{found:?}"
     );
     assert_eq!(app.revision().await, revision);
+});
 
-    // And at the same moment.
-    let fresh = App::sqlite().await;
-    fresh.import(&LEDGER).await;
-    let tasks = (0..16).map(|_| {
-        let app = fresh.clone();
-        tokio::spawn(async move { import(&app, "bg.txt", BGMAX).await })
+on_both!(files_that_come_at_the_same_moment_book_each_payment_once, |app| async move {
+    app.import(&LEDGER).await;
+    let (two, three) = (ocr(&app, "1002").await, ocr(&app, "1003").await);
+    // One file has the payments of the other, and one more.
+    let (short, long) = (bgmax(&[payment(&two, 80_000, [])]), bgmax(&[payment(&two, 80_000, []), payment(&three, 110_000, [])]));
+    let tasks = (0..8).map(|nth| {
+        let (app, bytes) = (
+            app.clone(),
+            if nth % 2 == 0 {
+                BGMAX.to_vec()
+            } else if nth % 4 == 1 {
+                short.clone()
+            } else {
+                long.clone()
+            },
+        );
+        tokio::spawn(async move { import(&app, &format!("{nth}.txt"), bytes).await })
     });
-    let done: Vec<_> = join_all(tasks).await.into_iter().map(Result::unwrap).collect();
-    assert_eq!(done.iter().filter(|fates| !fates[0].starts_with("again")).count(), 1);
-    assert_eq!(
-        invoice(&fresh, "1002", "paid payments { amount }").await,
-        json!({ "paid": "800.00", "payments": [{ "amount": "800.00" }] })
-    );
-    adds_up(&fresh).await;
+    let done: Vec<String> = join_all(tasks).await.into_iter().flat_map(Result::unwrap).collect();
+    assert_eq!(done.iter().filter(|fate| !fate.starts_with("again ")).count(), 8, "six of the sample and two: {done:?}");
+    // The sample's payment of 1002 is another one than that of the two files.
+    for (number, paid) in [("1001", "1855.99"), ("1002", "1600.00")] {
+        assert_eq!(invoice(&app, number, "paid").await["paid"], paid, "{number}");
+    }
+    assert_eq!(bank_payments(&app, "").await.len(), 8);
+    adds_up(&app).await;
 });
 
 on_both!(camt_054_is_read_in_both_versions, |app| async move {
@@ -208,50 +159,30 @@ on_both!(camt_054_is_read_in_both_versions, |app| async move {
     adds_up(&app).await;
 });
 
-/// A BgMax file of one deposit with these payments: reference, öre, and lines that follow.
-fn bgmax(payments: &[(&str, i64, &[String])]) -> Vec<u8> {
-    let mut lines = vec!["01BGMAX               0120261120173035010331P".to_owned(), "050050501055          SEK".to_owned()];
-    let (mut sum, mut references) = (0, 0);
-    for (nth, (reference, ore, more)) in payments.iter().enumerate() {
-        lines.push(format!("200000000000{reference:<25}{ore:018}41{nth:012}0"));
-        references += more.iter().filter(|line| line.starts_with("22") || line.starts_with("23")).count();
-        lines.extend(more.iter().cloned());
-        sum += ore;
-    }
-    lines.push(format!("15{:035}2026112000001{sum:018}SEK{:08}", 5_841_000, payments.len()));
-    lines.push(format!("70{:08}{:08}{references:08}{:08}", payments.len(), 0, 1));
-    latin(&(lines.join("\n") + "\n"))
-}
-
-fn extra(code: &str, reference: &str, ore: i64) -> String {
-    format!("{code}0000000000{reference:>25}{ore:018}21{:012}0", 7)
-}
-
 on_both!(what_is_in_doubt_waits_for_people, |app| async move {
     app.import(&LEDGER).await;
     let (one, two, three) = (ocr(&app, "1001").await, ocr(&app, "1002").await, ocr(&app, "1003").await);
     let late = ocr(&app, "1004").await;
-    let payments: Vec<(String, i64, Vec<String>)> = vec![
+    let payments = [
         // An OCR reference decides whatever the sum: too little, and again too much.
-        (one.clone(), 1, vec![]),
-        (format!("000{one}"), 999_999, vec![]),
+        payment(&one, 1, []),
+        payment(&format!("000{one}"), 999_999, []),
         // A number in a text, with another sum than was to be paid; of somebody else's; and two numbers.
-        ("Faktura 1002".into(), 79_999, vec![]),
-        ("Faktura 1002".into(), 80_000, vec!["29002220001834".into()]),
-        ("Faktura 1002 1003".into(), 190_000, vec![]),
+        payment("Faktura 1002", 79_999, []),
+        payment("Faktura 1002", 80_000, ["29002220001834".into()]),
+        payment("Faktura 1002 1003", 190_000, []),
         // Words without a number, and a short one.
-        ("Tack".into(), 100, vec![]),
-        ("Avgift 2".into(), 100, vec![]),
+        payment("Tack", 100, []),
+        payment("Avgift 2", 100, []),
         // Several references: one is unknown, the sums don't come out, or a credit note is made use of.
-        ("x".into(), 190_000, vec![extra("22", &two, 0), extra("22", "123456789", 0)]),
-        ("".into(), 190_001, vec![extra("22", &two, 0), extra("22", &three, 0)]),
-        ("".into(), 70_000, vec![extra("22", &two, 80_000), extra("23", &three, 10_000)]),
-        ("".into(), 70_000, vec![extra("22", &two, 50_000), extra("22", &three, 10_000)]),
+        payment("x", 190_000, [extra("22", &two, 0), extra("22", "123456789", 0)]),
+        payment("", 190_001, [extra("22", &two, 0), extra("22", &three, 0)]),
+        payment("", 70_000, [extra("22", &two, 80_000), extra("23", &three, 10_000)]),
+        payment("", 70_000, [extra("22", &two, 50_000), extra("22", &three, 10_000)]),
         // Stated sums that come out; twice the same invoice.
-        ("".into(), 70_000, vec![extra("22", &two, 50_000), extra("22", &two, 20_000)]),
-        (late, 100_000, vec![]),
+        payment("", 70_000, [extra("22", &two, 50_000), extra("22", &two, 20_000)]),
+        payment(&late, 100_000, []),
     ];
-    let payments: Vec<(&str, i64, &[String])> = payments.iter().map(|(text, ore, more)| (text.as_str(), *ore, more.as_slice())).collect();
     let file = bgmax(&payments);
     // Issued the day after it came.
     let early = String::from_utf8(file.clone()).unwrap().replace("20261120000010", "20261101000010");
@@ -267,7 +198,7 @@ on_both!(what_is_in_doubt_waits_for_people, |app| async move {
             "UNKNOWN_REFERENCE 1.00",
             "UNKNOWN_REFERENCE 1900.00",
             "AMOUNT_DIFFERS 1900.01",
-            "AMOUNT_DIFFERS 700.00",
+            "DEDUCTION 700.00",
             "AMOUNT_DIFFERS 700.00",
             "REFERENCES 700.00 1002:700.00",
             "OCR 1000.00 1004:1000.00",
@@ -500,7 +431,10 @@ on_both!(the_command_says_what_was_matched, |app| async move {
     assert_eq!(err, "error: bad.txt:26: says that the file has 6 payments (20), but it has 5\n");
     let (code, out, err) = run(&app, &[&good, "--dry-run"]);
     assert_eq!((code, err.as_str()), (Some(0), "nothing was changed: a dry run\n"));
-    assert!(out.contains("BgMax, 6 payments: 3 matched (4755.99), 3 waiting for somebody (10.00), 0 known from before (0.00)"), "{out}");
+    assert!(
+        out.contains("BgMax, 6 payments: 3 matched (4755.99), 3 waiting for somebody (10.00), 0 known from before (0.00); on 50501055\n"),
+        "{out}"
+    );
     assert_eq!(app.revision().await, before);
     let (code, out, _) = run(&app, &[&good, "--format", "csv"]);
     assert_eq!(code, Some(0));
@@ -511,7 +445,7 @@ on_both!(the_command_says_what_was_matched, |app| async move {
     let (code, out, _) = run(&app, &[&good, "--format", "json"]);
     let document: Value = serde_json::from_str(&out).unwrap();
     assert_eq!((code, &document["known"], &document["matched"], &document["layout"]), (Some(0), &json!(6), &json!(0), &json!("BgMax")));
-    assert_eq!(document["payments"][0]["fate"], "KNOWN");
+    assert_eq!((&document["payments"][0]["fate"], &document["accounts"]), (&json!("KNOWN"), &json!(["50501055"])));
     assert!(run(&app, &[folder.path().join("none").to_str().unwrap()]).2.contains("cannot read"));
     assert!(run(&app, &[Path::new(folder.path()).to_str().unwrap()]).2.contains("not a file"));
     adds_up(&app).await;

@@ -370,17 +370,17 @@ on_both!(late_invoices_are_written_in_three_ways, |app| async move {
     filled(&app).await;
     let late = |rest: &str| run(app.program(), &format!("invoices late {rest}"));
     insta::allow_duplicates!(insta::assert_snapshot!(late("--on 2026-11-21").done().replace('\u{a0}', " "), @r"
-    Number  Buyer                      Issued      Due         Days late      Total  Outstanding  Interest
-    ───────────────────────────────────────────────────────────────────────────────────────────────────────
-    8801    Samordningsförbundet Alfa  2026-03-01  2026-03-31        235  14 139,14    13 139,13    845,94
-    8802    Samordningsförbundet Beta  2026-03-02  2026-04-01        234  28 028,03    26 028,01  1 668,65
+    Number  Buyer                      Issued      Due         Days late      Total  Outstanding  Interest  Reminder fees
+    ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+    8801    Samordningsförbundet Alfa  2026-03-01  2026-03-31        235  14 139,14    13 139,13    845,94              –
+    8802    Samordningsförbundet Beta  2026-03-02  2026-04-01        234  28 028,03    26 028,01  1 668,65              –
 
-    2 invoices are overdue on 2026-11-21: 39 167,14 outstanding, 2 514,59 interest to date
+    2 invoices are overdue on 2026-11-21: 39 167,14 outstanding, 2 514,59 interest to date, 0,00 reminder fees
     "));
     insta::allow_duplicates!(insta::assert_snapshot!(late("--on 2026-11-21 --format csv").done().replace("\r\n", "\n"), @r"
-    number,buyer,issued_on,due_on,days_late,total,outstanding,interest
-    8801,Samordningsförbundet Alfa,2026-03-01,2026-03-31,235,14139.14,13139.13,845.94
-    8802,Samordningsförbundet Beta,2026-03-02,2026-04-01,234,28028.03,26028.01,1668.65
+    number,buyer,issued_on,due_on,days_late,total,outstanding,interest,reminder_fees
+    8801,Samordningsförbundet Alfa,2026-03-01,2026-03-31,235,14139.14,13139.13,845.94,0.00
+    8802,Samordningsförbundet Beta,2026-03-02,2026-04-01,234,28028.03,26028.01,1668.65,0.00
     "));
     let document: Value = serde_json::from_str(&late("--on 2027-02-01 --format json").done()).unwrap();
     assert_eq!(

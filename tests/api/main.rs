@@ -4,6 +4,7 @@
 // What the tests stand on
 mod agreement_samples;
 mod app;
+mod bank_samples;
 mod document;
 mod invoice_samples;
 mod invoicing_samples;
@@ -20,6 +21,7 @@ mod agreements;
 mod audit;
 mod bad_input;
 mod bank_files;
+mod bank_rules;
 mod break_even;
 mod checkers;
 mod cli;
@@ -36,6 +38,7 @@ mod invoice_life;
 mod fee_charges;
 mod invoice_run;
 mod invoices;
+mod late;
 mod layers;
 mod life;
 mod matrix;

@@ -1,17 +1,22 @@
 //! What is promised about reminders: of what is overdue alone, once a day, with the fee that was agreed once.
 
+use samregister::{auth::viewer::Viewer, invoices::late};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::{
     app::{App, on_both},
+    invoicing_samples::{NETWORK, course, drafted, fill, issue, member, with_network},
     payment_samples::{LEDGER, adds_up, does, id, invoice, pays},
 };
 
-/// A register of a network that has agreed on this fee.
-fn with_fee(app: &App, fee: &str) -> (App, tempfile::NamedTempFile) {
-    let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), format!("[network]\nname = 'NNS'\n[network.invoicing]\nreminder_fee = '{fee}'\n")).unwrap();
-    (app.with_file(file.path()), file)
+/// An invoice of a network that had agreed on a fee of 60 kr when it was issued, overdue since 1 January 2027.
+async fn issued_with_fee(app: &App) -> (App, String, TempDir) {
+    let (app, _) = fill(app, 1).await;
+    let (app, folder) = with_network(&app, &format!("{NETWORK}[network.invoicing]\nreminder_fee = '60.00'\n"));
+    let id = drafted(&app.finance(), course(&member(&app, 1).await, "100.00")).await;
+    issue(&app.finance(), &id, "id").await.data();
+    (app.at("2027-02-01T09:00:00Z"), id, folder)
 }
 
 async fn remind(app: &App, number: &str, sent_on: Value) -> crate::app::Answer {
@@ -20,24 +25,41 @@ async fn remind(app: &App, number: &str, sent_on: Value) -> crate::app::Answer {
 }
 
 on_both!(a_reminder_costs_what_was_agreed_and_once, |app| async move {
-    app.import(&LEDGER).await;
-    let (app, _file) = with_fee(&app, "60");
+    let (app, invoice, _folder) = issued_with_fee(&app).await;
+    let remind = async |sent_on: Value| {
+        let input = json!({ "invoice": invoice, "sentOn": sent_on });
+        does(&app, "invoiceRemind", input, "total outstanding reminders { sentOn fee }").await
+    };
     let before = app.revision().await;
-    let first = remind(&app, "1001", json!("2026-03-01")).await;
+    let first = remind(json!("2027-01-15")).await;
     assert_eq!(
         first["invoiceRemind"],
-        json!({ "total": "1855.99", "outstanding": "1855.99", "reminders": [{ "sentOn": "2026-03-01", "fee": "60.00" }] })
+        json!({ "total": "125.00", "outstanding": "125.00", "reminders": [{ "sentOn": "2027-01-15", "fee": "60.00" }] })
     );
     let trail = app.trail(before).await;
     assert_eq!((trail.len(), &trail[0]["action"], &trail[0]["after"]["fee"]), (1, &json!("invoiceRemind"), &json!(6000)));
-    assert_eq!(remind(&app, "1001", json!("2026-03-01")).await.reason(), "ALREADY_REMINDED");
+    assert_eq!(remind(json!("2027-01-15")).await.reason(), "ALREADY_REMINDED");
     // Today, when nobody says when.
-    let second = remind(&app, "1001", Value::Null).await;
+    let second = remind(Value::Null).await;
     assert_eq!(
         second["invoiceRemind"]["reminders"],
-        json!([{ "sentOn": "2026-03-01", "fee": "60.00" }, { "sentOn": "2026-11-21", "fee": "0.00" }])
+        json!([{ "sentOn": "2027-01-15", "fee": "60.00" }, { "sentOn": "2027-02-01", "fee": "0.00" }])
     );
     adds_up(&app).await;
+    // The list of what is late has the fees that were taken by then.
+    for (on, fees) in [("2027-01-14", "0.00"), ("2027-01-15", "60.00"), ("2027-02-01", "60.00")] {
+        let late = late::overdue(&app.db, &Viewer::operator("invoices late"), on.parse().unwrap(), 8).await.unwrap();
+        assert_eq!((late.len(), late[0].reminder_fees.to_string().as_str()), (1, fees), "{on}");
+    }
+});
+
+on_both!(of_imported_history_nobody_knows_what_was_agreed, |app| async move {
+    app.import(&LEDGER).await;
+    let (app, _folder) = with_network(&app, &format!("{NETWORK}[network.invoicing]\nreminder_fee = '60.00'\n"));
+    assert_eq!(
+        remind(&app, "1001", json!("2026-03-01")).await["invoiceRemind"]["reminders"],
+        json!([{ "sentOn": "2026-03-01", "fee": "0.00" }])
+    );
 });
 
 on_both!(where_no_fee_was_agreed_there_is_none, |app| async move {

@@ -1,8 +1,11 @@
 //! BgMax: Bankgirot's file of payments that came in on a bankgiro (Bankgiro Inbetalningar, Teknisk manual, 2019).
 //!
 //! Lines of 80 columns in ISO 8859-1, each with a transaction code (TK). A file is a start (01), deposits and an end (70); a deposit is an
-//! opening (05), payments (20) and deductions (21) with what belongs to them (22 to 29), and its sum (15). Codes that are unknown are
-//! passed over, as the manual asks; the sums and counts of deposits and file tell whether anything was lost.
+//! opening (05), payments (20) and deductions (21) with what belongs to them (22 to 29), and its sum (15). A deduction is a credit note that
+//! a payer makes use of: its bank takes it off what the same payer pays in the same deposit. Codes that are unknown are passed over, as
+//! the manual asks; the sums and counts of deposits and file tell whether anything was lost.
+
+use std::collections::HashMap;
 
 use ::entity::{money::Money, number::OrgNumber};
 use chrono::NaiveDate;
@@ -112,6 +115,8 @@ struct Section {
 /// A payment of which the day is not known yet.
 struct Pending {
     incoming: Incoming,
+    /// The sender's bankgiro; noughts when it has none.
+    sender: String,
     /// Bankgirot's number of it; not every payment has one.
     serial: String,
     /// Whether its own reference is a digest of those that follow.
@@ -179,6 +184,7 @@ impl File<'_> {
         if let Some(own) = self.giro.filter(|own| bankgiro.trim_start_matches('0') != *own && !bankgiro.is_empty()) {
             self.reading.fault(line.number, format!("is of bankgiro {account}, not of the network's own, {own}"));
         }
+        self.reading.accounts.insert(account.to_owned());
         self.section = Some(Section { account: account.to_owned(), payments: Vec::new(), lacks_payments: false });
     }
 
@@ -188,7 +194,7 @@ impl File<'_> {
         } else {
             self.counts.payments += 1;
         }
-        let amount = line.amount(38, 55);
+        let (amount, sender, serial) = (line.amount(38, 55), line.text(3, 12), line.text(58, 69));
         let Some(section) = &mut self.section else {
             self.reading.fault(line.number, "is a payment outside of a deposit: no opening (05) goes before");
             return;
@@ -197,7 +203,7 @@ impl File<'_> {
             self.reading.fault(line.number, format!("has the amount {:?}, which must be öre above nought", line.text(38, 55)));
             // What follows belongs to it all the same.
             section.lacks_payments = true;
-            section.payments.push(Pending { incoming: Incoming::default(), serial: String::new(), is_digest: false });
+            section.payments.push(Pending { incoming: Incoming::default(), sender, serial, is_digest: false });
             return;
         };
         let (reference, code) = (line.text(13, 37), line.text(56, 56));
@@ -208,10 +214,10 @@ impl File<'_> {
             account: section.account.clone(),
             amount: if is_deduction { -amount } else { amount },
             references: own.into_iter().collect(),
-            is_reversal: is_deduction,
+            is_deduction,
             ..Incoming::default()
         };
-        section.payments.push(Pending { incoming, serial: line.text(58, 69), is_digest: code == "3" });
+        section.payments.push(Pending { incoming, sender, serial, is_digest: code == "3" });
     }
 
     fn reference(&mut self, is_credit: bool, line: &Line<'_>) {
@@ -220,6 +226,10 @@ impl File<'_> {
             self.reading.fault(line.number, "is a reference without a payment before it");
             return;
         };
+        if (&pending.sender, &pending.serial) != (&line.text(3, 12), &line.text(58, 69)) {
+            self.reading.fault(line.number, "is a reference of another payment than the one before it: sender or serial number differ");
+            return;
+        }
         // Nought, or nothing, says that the payer has not said how much is for it.
         let stated = line.text(38, 55);
         let Some(amount) = (if stated.is_empty() { Some(Money::ZERO) } else { line.amount(38, 55) }) else {
@@ -282,8 +292,15 @@ impl File<'_> {
         if line.number(72, 79) != Some(count) {
             self.reading.fault(line.number, format!("says that the deposit has {:?} payments, but it has {count}", line.text(72, 79)));
         }
-        let mut seen = std::collections::HashMap::new();
-        for Pending { mut incoming, serial: own, .. } in section.payments {
+        // What a payer deducts is taken off any of its payments here, so that all of them must be looked at together.
+        let mut together: HashMap<String, u64> =
+            section.payments.iter().filter(|pending| pending.incoming.is_deduction).map(|pending| (pending.sender.clone(), 0)).collect();
+        let mut seen = HashMap::new();
+        for Pending { mut incoming, sender, serial: own, .. } in section.payments {
+            if let Some(first) = together.get_mut(&sender) {
+                *first = if *first == 0 { incoming.line } else { *first };
+                incoming.goes_with = Some(*first);
+            }
             let nth = seen.entry(own.clone()).or_insert(0);
             *nth += 1;
             // A deposit comes whole and in one order, in whatever file: a payment without a number of its own is known by its place.

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use ::entity::money::Money;
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate};
 use quick_xml::{
     Reader,
     escape::resolve_predefined_entity,
@@ -16,12 +16,15 @@ use quick_xml::{
 
 use super::{Reading, bgmax::org_number, within_bounds};
 use crate::{
+    clock::day_of,
     error::{LINE, TEXT},
     invoices::bank::matching::{Incoming, Reference},
 };
 
 /// The deepest that elements lie within each other; the standard's own go to 17.
 const DEEPEST: usize = 30;
+/// Signs that are kept of a reference for which of several it is.
+const PLACE: usize = 10;
 /// The root of what is read, below which paths begin.
 const ROOT: &str = "Document/BkToCstmrDbtCdtNtfctn";
 
@@ -97,6 +100,10 @@ struct Document {
 struct Account {
     is_found: bool,
     id: String,
+    /// What the bank calls the notification.
+    notification: Option<String>,
+    /// How often each reference came in it.
+    seen: HashMap<String, u64>,
     entries: u64,
     credits: u64,
     credit_sum: i64,
@@ -116,18 +123,33 @@ struct Entry {
     booked_on: Option<NaiveDate>,
     value_on: Option<NaiveDate>,
     references: References,
-    stated_count: Option<String>,
+    /// How many transactions each part of it (NtryDtls) says that it has.
+    stated_counts: Vec<String>,
     transactions: Vec<Transaction>,
 }
 
-/// What the bank knows an entry or a transaction by, the best first.
+/// What an entry or a transaction is known by.
 #[derive(Debug, Default)]
-struct References([Option<String>; 3]);
+struct References {
+    /// The bank's own reference (AcctSvcrRef), which nothing else has.
+    of_bank: Option<String>,
+    /// A number within the notification, or what the payer and its bank call it, the best first.
+    others: [Option<String>; 3],
+}
 
 impl References {
-    fn best(&self) -> Option<&str> {
-        self.0.iter().flatten().map(String::as_str).find(|reference| !reference.is_empty() && *reference != "NOTPROVIDED")
+    fn of_bank(&self) -> Option<&str> {
+        said([&self.of_bank])
     }
+
+    fn other(&self) -> Option<&str> {
+        said(&self.others)
+    }
+}
+
+/// The first of these references that says something.
+fn said<'r>(references: impl IntoIterator<Item = &'r Option<String>>) -> Option<&'r str> {
+    references.into_iter().flatten().map(String::as_str).find(|reference| !reference.is_empty() && *reference != "NOTPROVIDED")
 }
 
 #[derive(Clone, Debug, Default)]
@@ -141,8 +163,9 @@ struct Amount {
 struct Transaction {
     line: u64,
     amount: Option<Amount>,
+    /// Its own direction; null: that of its entry.
+    is_credit: Option<bool>,
     references: References,
-    end_to_end: Option<String>,
     structured: Vec<Structured>,
     message: Vec<String>,
     payer_name: Option<String>,
@@ -272,6 +295,7 @@ impl Document {
     fn of_account(&mut self, path: &str, text: String) {
         let account = &mut self.account;
         match path {
+            "Id" => account.notification = Some(text),
             "Acct/Id/IBAN" | "Acct/Id/Othr/Id" => account.id = text,
             "TxsSummry/TtlNtries/NbOfNtries" => account.stated_entries = Some(text),
             "TxsSummry/TtlCdtNtries/NbOfNtries" => account.stated_credits = Some(text),
@@ -284,13 +308,7 @@ impl Document {
         let entry = &mut self.entry;
         match path {
             "Amt" => entry.amount.text = text,
-            "CdtDbtInd" => {
-                entry.is_credit = match text.as_str() {
-                    "CRDT" => Some(true),
-                    "DBIT" => Some(false),
-                    _ => None,
-                }
-            }
+            "CdtDbtInd" => entry.is_credit = is_credit(&text),
             "RvslInd" => entry.is_reversal = matches!(text.as_str(), "true" | "1"),
             // Version 02 has the word itself, later ones a code.
             "Sts" if entry.status.is_empty() => entry.status = text,
@@ -300,19 +318,20 @@ impl Document {
                 None => self.reading.fault(line, format!("has the day {text:?}, which is no day of the calendar")),
             },
             "ValDt/Dt" | "ValDt/DtTm" => entry.value_on = day(&text),
-            "AcctSvcrRef" => entry.references.0[0] = Some(text),
-            "NtryRef" => entry.references.0[1] = Some(text),
-            "NtryDtls/Btch/NbOfTxs" => entry.stated_count = Some(text),
+            "AcctSvcrRef" => entry.references.of_bank = Some(text),
+            "NtryRef" => entry.references.others[0] = Some(text),
+            "NtryDtls/Btch/NbOfTxs" => entry.stated_counts.push(text),
             _ => {}
         }
     }
 
     fn of_transaction(&mut self, path: &str, text: String) {
         match path {
-            "Refs/AcctSvcrRef" => self.last(|own| own.references.0[0] = Some(text)),
-            "Refs/TxId" => self.last(|own| own.references.0[1] = Some(text)),
-            "Refs/InstrId" => self.last(|own| own.references.0[2] = Some(text)),
-            "Refs/EndToEndId" => self.last(|own| own.end_to_end = Some(text)),
+            "CdtDbtInd" => self.last(|own| own.is_credit = is_credit(&text)),
+            "Refs/AcctSvcrRef" => self.last(|own| own.references.of_bank = Some(text)),
+            "Refs/TxId" => self.last(|own| own.references.others[0] = Some(text)),
+            "Refs/InstrId" => self.last(|own| own.references.others[1] = Some(text)),
+            "Refs/EndToEndId" => self.last(|own| own.references.others[2] = Some(text)),
             "Amt" | "AmtDtls/TxAmt/Amt" => self.last(|own| {
                 if let Some(amount) = own.amount.as_mut().filter(|amount| amount.text.is_empty()) {
                     amount.text = text;
@@ -338,9 +357,10 @@ impl Document {
     }
 
     fn finish_account(&mut self, line: u64) {
-        let Account { entries, credits, credit_sum, stated_entries, stated_credits, stated_credit_sum, .. } =
+        let Account { id, entries, credits, credit_sum, stated_entries, stated_credits, stated_credit_sum, .. } =
             std::mem::take(&mut self.account);
         self.account.is_found = true;
+        self.reading.accounts.insert(id);
         for (what, stated, found) in [("entries", stated_entries, entries), ("credit entries", stated_credits, credits)] {
             if let Some(stated) = stated.filter(|stated| stated.parse() != Ok(found)) {
                 self.reading.fault(line, format!("ends a notification that says that it has {stated:?} {what}, but it has {found}"));
@@ -360,28 +380,26 @@ impl Document {
             self.reading.fault(entry.line, "has an entry that says neither CRDT nor DBIT");
             return;
         };
-        let amount = match self.amount_of(entry.line, &entry.amount, is_credit) {
-            Some(amount) => amount,
-            None => return,
-        };
+        let is_payment_in = is_credit || entry.is_reversal || entry.is_mixed();
+        let Some(amount) = self.amount_of(entry.line, &entry.amount, is_payment_in) else { return };
         if is_credit {
             self.account.credits += 1;
             self.account.credit_sum = self.account.credit_sum.saturating_add(amount.0);
         }
         let is_booked = entry.status.is_empty() || entry.status == "BOOK";
-        if !is_booked || (!is_credit && !entry.is_reversal) {
+        if !is_booked || !is_payment_in {
             self.reading.passed_over += 1;
             return;
         }
-        match payments_of(&self.account.id, entry, amount, is_credit) {
+        match payments_of(&mut self.account, entry, amount, is_credit) {
             Ok(payments) => self.reading.payments.extend(payments),
             Err((line, reason)) => self.reading.fault(line, reason),
         }
     }
 
     /// The amount of an entry; a payment out may be in whatever currency, since it is passed over.
-    fn amount_of(&mut self, line: u64, amount: &Amount, is_credit: bool) -> Option<Money> {
-        if is_credit && amount.currency != "SEK" {
+    fn amount_of(&mut self, line: u64, amount: &Amount, is_payment_in: bool) -> Option<Money> {
+        if is_payment_in && amount.currency != "SEK" {
             self.reading.fault(line, format!("has an entry in {:?}, and the register knows kronor alone (SEK)", amount.currency));
             return None;
         }
@@ -393,22 +411,35 @@ impl Document {
     }
 }
 
+impl Entry {
+    /// Whether some of its transactions came in and others went out, so that its own direction is that of what is left.
+    fn is_mixed(&self) -> bool {
+        let has = |direction| self.transactions.iter().any(|own| own.is_credit == Some(direction));
+        has(true) && has(false)
+    }
+}
+
 /// The payments of an entry: its transactions, or itself when the bank tells of none.
-fn payments_of(account: &str, entry: Entry, total: Money, is_credit: bool) -> Result<Vec<Incoming>, (u64, String)> {
+fn payments_of(account: &mut Account, entry: Entry, total: Money, is_credit: bool) -> Result<Vec<Incoming>, (u64, String)> {
     let at = entry.line;
     let Some(booked_on) = entry.booked_on.or(entry.value_on) else {
         return Err((at, "has an entry without a day (BookgDt)".into()));
     };
     let count = entry.transactions.len();
-    if let Some(stated) = entry.stated_count.as_ref().filter(|stated| count > 0 && stated.parse() != Ok(count)) {
-        return Err((at, format!("has an entry that says that it has {stated:?} transactions, but it has {count}")));
+    let stated = entry.stated_counts.iter().try_fold(0_usize, |sum, stated| sum.checked_add(stated.parse().ok()?));
+    if count > 0 && !entry.stated_counts.is_empty() && stated != Some(count) {
+        let stated = entry.stated_counts.join("\" and \"");
+        return Err((at, format!("has an entry that says that it has \"{stated}\" transactions, but it has {count}")));
     }
     let mut transactions = entry.transactions;
     if transactions.is_empty() {
         transactions.push(Transaction { line: at, ..Transaction::default() });
     }
     let is_alone = transactions.len() == 1;
-    let (mut payments, mut sum, mut seen) = (Vec::with_capacity(transactions.len()), 0_i64, HashMap::new());
+    // Some banks say of what is undone in which direction it went at first.
+    let tells_of_first = entry.is_reversal && transactions.iter().all(|own| own.is_credit == Some(!is_credit));
+    let signed = |amount: Money, is_credit: bool| if is_credit { amount } else { -amount };
+    let (mut payments, mut sum) = (Vec::with_capacity(transactions.len()), 0_i64);
     for own in transactions {
         let amount = match &own.amount {
             // What a payer abroad paid in its own money is the entry's amount here.
@@ -419,40 +450,56 @@ fn payments_of(account: &str, entry: Entry, total: Money, is_credit: bool) -> Re
         let Some(amount) = amount.filter(|amount| *amount > Money::ZERO) else {
             return Err((own.line, "has a transaction without an amount in kronor above nought".into()));
         };
+        let amount = signed(amount, own.is_credit.filter(|_| !tells_of_first).unwrap_or(is_credit));
         sum = sum.saturating_add(amount.0);
-        let (of_entry, of_own) = (
-            entry.references.best().unwrap_or_default(),
-            own.references.best().or(own.end_to_end.as_deref().filter(|id| *id != "NOTPROVIDED")).unwrap_or_default(),
-        );
-        if of_entry.is_empty() && of_own.is_empty() {
+        let Some(bank_reference) = account.bank_reference(booked_on, &entry.references, &own.references) else {
             return Err((own.line, "has a payment without a reference of the bank (AcctSvcrRef), by which it could be known again".into()));
-        }
-        let nth: &mut u64 = seen.entry(of_own.to_owned()).or_default();
-        *nth += 1;
-        let place = if *nth > 1 { format!("/{nth}") } else { String::new() };
-        let mut bank_reference = format!("CAMT {account} {} {of_entry}", booked_on.format("%Y%m%d"));
-        if of_own != of_entry {
-            bank_reference.push_str(&format!(" {of_own}"));
-        }
-        bank_reference.push_str(&place);
+        };
         let line = own.line;
         payments.push(Incoming {
             line,
-            bank_reference: bank_reference.chars().take(LINE).collect(),
-            account: account.to_owned(),
+            bank_reference,
+            account: account.id.clone(),
             booked_on,
-            amount: if is_credit { amount } else { -amount },
+            amount,
             references: references_of(own.structured).map_err(|reason| (line, reason))?,
             message: Some(own.message.join("\n")).filter(|text| !text.is_empty()),
             payer_name: own.payer_name.filter(|name| !name.is_empty()),
             payer_org_number: own.payer_org_number,
             is_reversal: entry.is_reversal,
+            ..Incoming::default()
         });
     }
+    let total = signed(total, is_credit);
     if sum != total.0 {
         return Err((at, format!("has an entry of {total}, but its transactions come to {}", Money(sum))));
     }
     Ok(payments)
+}
+
+impl Account {
+    /// What a transaction of an entry is known by, in whatever file; null when nothing tells it from others. What is not the bank's own
+    /// reference may be anybody's in another notification, and says something only together with the name of this one.
+    fn bank_reference(&mut self, booked_on: NaiveDate, entry: &References, own: &References) -> Option<String> {
+        let found = match (entry.of_bank(), own.of_bank()) {
+            (Some(of_entry), of_own) => [Some(of_entry), of_own.or(own.other()), None],
+            (None, Some(of_own)) => [Some(of_own), None, None],
+            (None, None) => {
+                entry.other().or(own.other())?;
+                [Some(said([&self.notification])?), entry.other(), own.other()]
+            }
+        };
+        let mut words = vec!["CAMT".to_owned(), self.id.clone(), booked_on.format("%Y%m%d").to_string()];
+        for word in found.into_iter().flatten() {
+            if words.last().is_none_or(|last| last != word) {
+                words.push(word.to_owned());
+            }
+        }
+        let reference: String = words.join(" ").chars().take(LINE - PLACE).collect();
+        let nth = self.seen.entry(reference.clone()).or_default();
+        *nth += 1;
+        Some(if *nth > 1 { format!("{reference}/{nth}") } else { reference })
+    }
 }
 
 fn references_of(structured: Vec<Structured>) -> Result<Vec<Reference>, String> {
@@ -478,8 +525,21 @@ fn kronor(text: &str) -> Option<Money> {
     if part.is_empty() { whole.parse().ok() } else { format!("{whole}.{part}").parse().ok() }
 }
 
+/// A day, or the one that it is in Sweden at an instant. A time without an offset is the bank's own.
 fn day(text: &str) -> Option<NaiveDate> {
-    text.get(..10)?.parse().ok()
+    match DateTime::parse_from_rfc3339(text) {
+        Ok(instant) => Some(day_of(instant.to_utc())),
+        Err(_) => text.get(..10)?.parse().ok(),
+    }
+}
+
+/// Whether money came in or went out; null for another word.
+fn is_credit(text: &str) -> Option<bool> {
+    match text {
+        "CRDT" => Some(true),
+        "DBIT" => Some(false),
+        _ => None,
+    }
 }
 
 fn check_root(name: &str, start: &BytesStart<'_>) -> Refused {

@@ -40,9 +40,9 @@ pub enum BankPaymentState {
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "::entity::kind::BankFinding")]
 pub enum BankFinding {
-    /// Its OCR reference is that of one invoice.
+    /// Its OCR reference is that of one invoice. One that stands in its text counts only when exactly this sum was to be paid.
     Ocr,
-    /// Its text names one invoice, of which exactly this sum was to be paid.
+    /// Its text names one invoice by its number, and exactly this sum was to be paid of it.
     Number,
     /// It has several references, each that of an invoice, and the sums come out.
     References,
@@ -50,14 +50,19 @@ pub enum BankFinding {
     NoReference,
     /// What it says is no invoice's reference or number.
     UnknownReference,
-    /// What it says may mean one invoice or another, or somebody else than the buyer paid.
+    /// What it says may mean one invoice or another, or somebody else than the buyer paid, or several payments of the invoice that were
+    /// recorded by hand may be it.
     Ambiguous,
     /// It names invoices, but the sums don't come out.
     AmountDiffers,
-    /// It names an invoice that was issued after it came.
+    /// It names an invoice that was issued after it came; matched by hand, it counts from the day of issue.
     BeforeIssue,
     /// The bank took money back, or gave back money that was paid out: no payment of an invoice.
     NotIncoming,
+    /// The payer makes use of a credit note (avdrag), which was taken off what it pays of the credited invoice. Nothing is left to be done.
+    CreditNote,
+    /// The payer deducts (avdrag) what is no credit note of an invoice that it pays with it. All that it pays in the same deposit waits.
+    Deduction,
 }
 
 /// A payment as a file of the bank tells of it: kept for ever, whether it was matched with an invoice or not.
@@ -293,7 +298,7 @@ impl BankPaymentQuery {
 pub struct BankPaymentMatchInput {
     /// The bank payment.
     payment: ID,
-    /// The invoice that it pays; issued no later than the payment came, and no credit note.
+    /// The invoice that it pays; issued, and no credit note.
     invoice: ID,
     /// How much of it; all that is left when left out. Match the rest with another invoice by another deed.
     amount: Option<Given<Money>>,
@@ -328,10 +333,11 @@ pub struct BankPaymentMutation;
 #[Object]
 impl BankPaymentMutation {
     /// Matches a bank payment, or some of it, with an invoice: it is booked there as a payment of the same day, part or overpayment as it may
-    /// be. A match is undone by `paymentReverse`.
+    /// be; of the day of issue, when the money came before that (`BankPayment.bookedOn` keeps the bank's day). A payment of that day and sum
+    /// that somebody recorded by hand is taken for it, so that nothing is booked twice. A match is undone by `paymentReverse`.
     ///
     /// CONFLICT with reason ALREADY_MATCHED when nothing is left of it, SET_ASIDE when it was set aside, or NOT_INCOMING when the bank took
-    /// it back.
+    /// it back or the payer deducted it.
     async fn bank_payment_match(
         &self,
         ctx: &Context<'_>,

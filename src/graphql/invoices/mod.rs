@@ -180,9 +180,10 @@ impl Invoice {
         Ok(late::days_late(&self.0, as_of(ctx, on)?))
     }
 
-    /// Late interest (dröjsmålsränta) up to and including `on`, of no VAT: the reference rate and the network's percentage points (8 unless
-    /// set, räntelagen 6 §), simple, on what was unpaid each day after the last day to pay up to and including the day of payment. Null
-    /// when it was never late by then, and when it was on days whose reference rate is not known (see `referenceRates`).
+    /// Late interest (dröjsmålsränta) up to and including `on`, of no VAT: the reference rate and the percentage points of the terms that
+    /// it was issued with (räntelagen 6 §), for imported history the network's own (8 unless set); simple, on what was unpaid each day after
+    /// the last day to pay up to and including the day of payment. A payment that was reversed never came in. Null when it was never late
+    /// by then, and when it was on days whose reference rate is not known (see `referenceRates`).
     async fn interest(
         &self,
         ctx: &Context<'_>,

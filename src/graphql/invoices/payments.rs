@@ -7,7 +7,7 @@ use super::{Invoice, node};
 use crate::{
     error::{Error, Faults, Result},
     graphql::{
-        database, network,
+        database,
         scalars::{Date, Given, Money, row_id, take},
         viewer,
     },
@@ -30,7 +30,8 @@ pub struct PaymentRecordInput {
     received_on: Given<Date>,
     /// What came in, above nought. It may be less than what is to be paid, or more.
     amount: Given<Money>,
-    /// The bank's own reference: the same one twice on an invoice is the same payment.
+    /// The bank's own reference: the same one twice on an invoice is the same payment, and so is one of this day and sum that a file of the
+    /// bank told of with it.
     reference: String,
 }
 
@@ -95,7 +96,8 @@ impl PaymentMutation {
     }
 
     /// Notes that a reminder of an overdue invoice was sent. The first one of an invoice has the reminder fee (påminnelseavgift) that was
-    /// agreed, at most 60.00 (lag 1981:739); where none was agreed, and on later ones, there is none. It is claimed beside the invoice, whose
+    /// agreed when it was issued, at most 60.00 (lag 1981:739); where none was agreed, of imported history, whose terms nobody knows, and on
+    /// later ones there is none. It is claimed beside the invoice, whose
     /// total never changes.
     ///
     /// CONFLICT with reason NOT_OVERDUE, PAID, CREDITED, DRAFT or CREDIT_NOTE when there was nothing to remind of on that day, or
@@ -104,7 +106,7 @@ impl PaymentMutation {
         let mut faults = Faults::default();
         let id = row_id(&input.invoice, "invoice", "input.invoice", &mut faults);
         let sent_on = take(input.sent_on, "input.sentOn", &mut faults).map(|day| day.0);
-        reminding::remind(database(ctx), viewer(ctx), network(ctx), id, sent_on, faults).await?;
+        reminding::remind(database(ctx), viewer(ctx), id, sent_on, faults).await?;
         changed(ctx, id).await
     }
 }

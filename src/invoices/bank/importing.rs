@@ -4,11 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 
 use ::entity::{
     bank_payment::{Column, Entity, Model},
-    bank_payment_part,
     id::{BankPaymentId, InvoiceId},
     kind::SubjectKind,
     money::Money,
-    payment,
     sparse::Sparse,
 };
 use sea_orm::{
@@ -18,8 +16,9 @@ use sea_orm::{
 
 use super::{
     super::booking::{Booking, insert},
-    make_payment,
+    book,
     matching::{Incoming, Known, Verdict, decide},
+    recorded::Recorded,
 };
 use crate::{
     audit::Change,
@@ -88,17 +87,23 @@ pub async fn take(change: &mut Change, source: &Source, chunk: &[Incoming], faul
 
     let known = Known::look_for(change, &news).await?;
     let mut booking = Booking::open(change, known.invoices()).await?;
+    let mut recorded = Recorded::look_for(change, &booking, known.invoices()).await?;
     let (mut parts, mut booked) = (Vec::new(), HashMap::new());
-    for incoming in &news {
-        let Some(row) = known_rows.get_mut(&incoming.bank_reference) else { continue };
-        let Verdict { finding, parts: sums } = decide(incoming, &known, &booking);
-        row.finding = finding;
-        let numbers = sums.iter().map(|(invoice, sum)| (number(&booking, *invoice), *sum)).collect::<Vec<_>>();
-        for (invoice, sum) in sums {
-            parts.push(link(&mut booking, row, invoice, sum));
-            row.matched += sum;
+    for together in news.chunk_by(|one, other| one.goes_together_with(other)) {
+        let verdicts = decide(together, &known, &booking, &recorded);
+        for (incoming, Verdict { finding, parts: sums, deducted }) in together.iter().zip(verdicts) {
+            let Some(row) = known_rows.get_mut(&incoming.bank_reference) else { continue };
+            row.finding = finding;
+            if !deducted.is_empty() {
+                (row.set_aside_on, row.set_aside_reason) = (Some(today), Some(format!("Avdrag: kreditfaktura {}", deducted.join(", "))));
+            }
+            let numbers = sums.iter().map(|(invoice, sum)| (number(&booking, *invoice), *sum)).collect::<Vec<_>>();
+            for (invoice, sum) in sums {
+                parts.push(book(&mut booking, &mut recorded, row, invoice, sum, row.booked_on));
+                row.matched += sum;
+            }
+            booked.insert(row.id, numbers);
         }
-        booked.insert(row.id, numbers);
     }
     let rows: Vec<Model> = news.iter().filter_map(|incoming| known_rows.get(&incoming.bank_reference).cloned()).collect();
     insert(change, rows.clone()).await?;
@@ -149,19 +154,4 @@ fn row_of(change: &Change, source: &Source, incoming: &Incoming) -> Model {
 
 fn number(booking: &Booking, invoice: InvoiceId) -> String {
     booking.invoice(invoice).and_then(|whole| whole.row.number.clone()).unwrap_or_default()
-}
-
-/// Books a part on an invoice, or takes for it the payment that somebody recorded by hand with the bank's own reference.
-fn link(booking: &mut Booking, row: &Model, invoice: InvoiceId, amount: Money) -> bank_payment_part::Model {
-    let recorded = booking.invoice(invoice).and_then(|whole| {
-        let is_same = |payment: &&payment::Model| {
-            payment.reference == row.bank_reference && (payment.amount, payment.received_on) == (amount, row.booked_on)
-        };
-        let is_reversed = |payment: &payment::Model| whole.payments.iter().any(|other| other.reverses_id == Some(payment.id));
-        whole.payments.iter().find(is_same).filter(|payment| !is_reversed(payment)).map(|payment| payment.id)
-    });
-    match recorded {
-        Some(payment_id) => bank_payment_part::Model { payment_id, bank_payment_id: row.id },
-        None => make_payment(booking, row, invoice, amount),
-    }
 }

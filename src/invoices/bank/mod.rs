@@ -3,8 +3,12 @@
 pub mod breaches;
 pub mod importing;
 pub mod matching;
+pub(super) mod recorded;
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    cmp::max,
+    collections::{BTreeSet, HashMap},
+};
 
 use ::entity::{
     bank_payment::{Column, Entity, Model},
@@ -21,6 +25,7 @@ use sea_orm::{
     sea_query::{Expr, Query, SelectStatement, SimpleExpr},
 };
 
+use self::recorded::{ByHand, Part, Recorded};
 use super::{booking::Booking, payments};
 use crate::{
     audit::{self, Change},
@@ -168,7 +173,8 @@ pub struct Match {
     pub amount: Option<Money>,
 }
 
-/// Matches a bank payment, or some of it, with an invoice: it is booked there as a payment of the same day.
+/// Matches a bank payment, or some of it, with an invoice: it is booked there as a payment of the same day, or of the day of issue when the
+/// money came before that. A payment of that day and sum that somebody recorded by hand is taken for it.
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the invoices, INVALID naming every bad field, NOT_FOUND, CONFLICT `NOT_INCOMING`, `ALREADY_MATCHED` or
@@ -183,7 +189,7 @@ pub async fn match_with(db: &Database, viewer: &Viewer, new: Match, mut faults: 
     if before.amount < Money::ZERO {
         return Err(Error::conflict(
             "NOT_INCOMING",
-            "the bank took this back, and it pays no invoice; reverse the payment that it was, and set this aside",
+            "this is below nought and pays no invoice: reverse the payment that the bank took back, or match less of what the payer deducted it from, and set this aside",
         ));
     }
     match state(&before) {
@@ -197,18 +203,18 @@ pub async fn match_with(db: &Database, viewer: &Viewer, new: Match, mut faults: 
         State::Waiting => {}
     }
     let mut booking = Booking::open(&change, BTreeSet::from([new.invoice])).await?;
-    if booking.invoice(new.invoice).is_none() {
-        return Err(Error::NotFound("there is no such invoice".into()));
-    }
+    let Some(invoice) = booking.invoice(new.invoice) else { return Err(Error::NotFound("there is no such invoice".into())) };
+    let day = invoice.row.issued_on.map_or(before.booked_on, |issued_on| max(issued_on, before.booked_on));
     let left = left(&before);
     let amount = new.amount.unwrap_or(left);
     faults.expect(amount > Money::ZERO, "input.amount", "must be above nought");
     if amount > left {
         faults.add("input.amount", format!("must be at most {left}, which is what is left of it"));
     }
-    payments::refuse(&booking.obstacles(new.invoice, before.booked_on, amount), "input.invoice", &mut faults);
+    payments::refuse(&booking.obstacles(new.invoice, day, amount), "input.invoice", &mut faults);
     faults.finish()?;
-    let part = make_payment(&mut booking, &before, new.invoice, amount);
+    let mut recorded = Recorded::look_for(&change, &booking, [new.invoice]).await?;
+    let part = book(&mut booking, &mut recorded, &before, new.invoice, amount, day);
     booking.close(&mut change).await?;
     let after = Model { matched: before.matched + amount, ..before.clone() };
     audit::replace(&change, after.clone()).await?;
@@ -217,18 +223,34 @@ pub async fn match_with(db: &Database, viewer: &Viewer, new: Match, mut faults: 
     change.commit().await
 }
 
-/// Books some of a bank payment on an invoice. It has the bank's reference there, with a count when that is taken by one that was reversed.
-fn make_payment(booking: &mut Booking, row: &Model, invoice: InvoiceId, amount: Money) -> bank_payment_part::Model {
-    let taken =
-        |reference: &str| booking.invoice(invoice).is_some_and(|whole| whole.payments.iter().any(|payment| payment.reference == reference));
-    let mut reference = row.bank_reference.clone();
-    let mut count = 1;
-    while taken(&reference) {
-        count += 1;
-        reference = format!("{} nr {count}", row.bank_reference);
+/// Books some of a bank payment on an invoice on a day, or takes for it the payment that somebody recorded by hand. What is booked has the
+/// bank's reference there, with a count when that is taken by one that was reversed.
+fn book(
+    booking: &mut Booking,
+    recorded: &mut Recorded,
+    row: &Model,
+    invoice: InvoiceId,
+    amount: Money,
+    day: NaiveDate,
+) -> bank_payment_part::Model {
+    let payments = booking.invoice(invoice).map(|whole| &whole.payments[..]).unwrap_or_default();
+    let part = Part { bank_reference: &row.bank_reference, day, amount };
+    let by_hand = match booking.invoice(invoice).map(|whole| recorded.of(whole, part)) {
+        Some(ByHand::Payment(id) | ByHand::Unclear(Some(id))) => Some(id),
+        _ => None,
+    };
+    let id = by_hand.unwrap_or_else(PaymentId::new);
+    recorded.add(id);
+    if by_hand.is_none() {
+        let taken = |reference: &str| payments.iter().any(|payment| payment.reference == reference);
+        let mut reference = row.bank_reference.clone();
+        let mut count = 1;
+        while taken(&reference) {
+            count += 1;
+            reference = format!("{} nr {count}", row.bank_reference);
+        }
+        booking.add(payment::Model { id, invoice_id: invoice, received_on: day, amount, reference, ..payment::Model::default() });
     }
-    let id = PaymentId::new();
-    booking.add(payment::Model { id, invoice_id: invoice, received_on: row.booked_on, amount, reference, ..payment::Model::default() });
     bank_payment_part::Model { payment_id: id, bank_payment_id: row.id }
 }
 

@@ -1,0 +1,69 @@
+//! What is promised about what is late: state, what is unpaid and interest agree, as of any day.
+
+use samregister::{auth::viewer::Viewer, invoices::late};
+use serde_json::{Value, json};
+
+use crate::{
+    app::{App, on_both},
+    invoicing_samples::{NETWORK, course, drafted, fill, issue, member, with_network},
+    payment_samples::{LEDGER, adds_up, does, invoice, pays},
+};
+
+/// What an invoice says on a day, by the API and by the list of what is late: state, days, interest and what is unpaid.
+async fn on(app: &App, number: &str, day: &str) -> Value {
+    let selection = format!("state(on: \"{day}\") daysLate(on: \"{day}\") interest(on: \"{day}\")");
+    let told = invoice(app, number, &selection).await;
+    let listed = late::overdue(&app.db, &Viewer::operator("invoices late"), day.parse().unwrap(), 8).await.unwrap();
+    let unpaid = listed.iter().find(|late| late.number == number).map(|late| late.figures.unpaid.to_string());
+    json!([told["state"], told["daysLate"], told["interest"], unpaid])
+}
+
+on_both!(a_payment_that_was_reversed_never_came_in, |app| async move {
+    app.import(&LEDGER).await;
+    // 1002 is of 800.00 and due on 31 March; the rates are 10 %.
+    let answer = pays(&app, "1002", "2026-04-01", "800.00", "A").await;
+    assert_eq!(answer["paymentRecord"]["state"], "PAID");
+    assert_eq!(on(&app, "1002", "2026-04-30").await, json!(["PAID", 1, "0.22", null]));
+    let payments = invoice(&app, "1002", "payments { id }").await;
+    let reverse = json!({ "payment": payments["payments"][0]["id"], "reversedOn": "2026-06-01", "reason": "Fel faktura" });
+    does(&app, "paymentReverse", reverse, "paid").await.data();
+    assert_eq!(on(&app, "1002", "2026-04-30").await, json!(["OVERDUE", 30, "6.58", "800.00"]));
+    assert_eq!(on(&app, "1002", "2026-06-30").await, json!(["OVERDUE", 91, "19.95", "800.00"]));
+    adds_up(&app).await;
+
+    // What counts is what is left: the payment that was not reversed, from its own day.
+    pays(&app, "1002", "2026-04-05", "300.00", "B").await.data();
+    pays(&app, "1002", "2026-04-10", "800.00", "C").await.data();
+    let payments = invoice(&app, "1002", "payments { id reference }").await["payments"].clone();
+    let wrong = payments.as_array().unwrap().iter().find(|payment| payment["reference"] == "B").unwrap()["id"].clone();
+    does(&app, "paymentReverse", json!({ "payment": wrong, "reversedOn": "2026-07-01", "reason": "Fel" }), "paid").await.data();
+    assert_eq!(on(&app, "1002", "2026-04-09").await, json!(["OVERDUE", 9, "1.97", "800.00"]));
+    assert_eq!(on(&app, "1002", "2026-04-30").await, json!(["PAID", 10, "2.19", null]));
+    adds_up(&app).await;
+});
+
+on_both!(an_invoice_has_the_interest_that_it_was_issued_with, |app| async move {
+    let (eight, _folder) = fill(&app, 1).await;
+    let (four, _other) = with_network(&app, &format!("{NETWORK}[network.invoicing]\ninterest_points = 4\n"));
+    let buyer = member(&app, 1).await;
+    app.import(&[
+        ("invoices.csv", "key,number,kind,buyer,issued_on,due_on,credits\nold,900,INVOICE,m1,2026-11-21,2026-12-21,\n"),
+        (
+            "invoice_lines.csv",
+            "invoice,description,activity,agreement,period_from,period_to,quantity,unit_price,vat_rate\nold,Kurs,,,,,1,10000.00,OUTSIDE_SCOPE\n",
+        ),
+    ])
+    .await;
+    let mut numbers = Vec::new();
+    for then in [&eight, &four] {
+        let id = drafted(&then.finance(), course(&buyer, "8000.00")).await;
+        numbers.push(issue(&then.finance(), &id, "number").await["invoiceIssue"]["number"].as_str().unwrap().to_owned());
+    }
+    // Ten days at 2 % and the points, whatever the settings say now; imported history goes by these.
+    for (now, of_history) in [(&eight, "27.40"), (&four, "16.44")] {
+        let now = now.at("2027-01-10T09:00:00Z");
+        for (number, sum) in [(numbers[0].as_str(), "27.40"), (&numbers[1], "16.44"), ("900", of_history)] {
+            assert_eq!(invoice(&now, number, "interest(on: \"2026-12-31\")").await["interest"], sum, "{number}");
+        }
+    }
+});
