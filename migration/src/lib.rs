@@ -21,6 +21,7 @@ mod m2026_11_22_05_agreement_kept;
 mod m2026_11_22_06_bank_payments;
 mod m2026_11_22_07_invoice_life;
 mod m2026_11_22_08_reference_rates;
+mod m2026_11_22_10_revenue_indexes;
 
 /// Every change, in order.
 #[derive(Debug)]
@@ -45,6 +46,7 @@ impl MigratorTrait for Migrator {
             Box::new(m2026_11_22_06_bank_payments::Migration),
             Box::new(m2026_11_22_07_invoice_life::Migration),
             Box::new(m2026_11_22_08_reference_rates::Migration),
+            Box::new(m2026_11_22_10_revenue_indexes::Migration),
         ]
     }
 }

@@ -51,13 +51,6 @@ impl Whole {
         self.lines.iter().map(|line| Share { net: line.net, vat: line.vat }).collect()
     }
 
-    /// What each payment pays of each line.
-    #[must_use]
-    pub fn parts(&self) -> Vec<Vec<Share>> {
-        let payments: Vec<_> = self.payments.iter().map(|payment| payment.amount).collect();
-        amounts::attribute(&payments, &self.shares())
-    }
-
     /// Works out the sums of the document and of its lines, rounded by what `rounding` makes of net and VAT together. Answers whether
     /// they stay within what the register can count.
     #[must_use]
@@ -148,6 +141,31 @@ pub async fn credits_of(db: &impl ConnectionTrait, invoices: BTreeSet<InvoiceId>
         .take();
     for row in db.query_all(&select).await? {
         notes.entry(row.try_get_by_index(0)?).or_default().push((row.try_get_by_index(1)?, row.try_get_by_index(2)?));
+    }
+    Ok(notes)
+}
+
+/// The issued credit notes of each of these invoices, with their lines and in no order; those that have none are left out.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn notes_of(db: &impl ConnectionTrait, invoices: &BTreeSet<InvoiceId>) -> Result<HashMap<InvoiceId, Vec<Whole>>> {
+    let mut notes: HashMap<InvoiceId, Vec<Whole>> = HashMap::new();
+    if invoices.is_empty() {
+        return Ok(notes);
+    }
+    use invoice::Column::{CreditsId, Id, IssuedOn};
+    let select = Query::select()
+        .column(Id)
+        .from(invoice::Entity)
+        .and_where(among(db.get_database_backend(), Expr::col(CreditsId), invoices.iter().copied()))
+        .and_where(Expr::col(IssuedOn).is_not_null())
+        .take();
+    let ids = db.query_all(&select).await?.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect::<Result<BTreeSet<InvoiceId>>>()?;
+    for note in by_ids(db, &ids).await?.into_values() {
+        if let Some(credits) = note.row.credits_id {
+            notes.entry(credits).or_default().push(note);
+        }
     }
     Ok(notes)
 }

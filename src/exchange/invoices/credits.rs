@@ -97,16 +97,16 @@ impl Credits {
         }
     }
 
-    /// Writes into the invoices what their new credit notes make of them.
-    pub async fn settle(self, import: &mut Import<'_>) -> Result<()> {
+    /// Writes into the invoices what their new credit notes make of them, and answers which these are.
+    pub async fn settle(self, import: &mut Import<'_>) -> Result<BTreeSet<InvoiceId>> {
         if self.touched.is_empty() {
-            return Ok(());
+            return Ok(self.touched);
         }
         let notes = credits_of(import.tx(), self.touched.clone()).await?;
         let mut parts: BTreeMap<_, _> = parts_of(import.tx(), self.touched.clone()).await?.into_iter().collect();
         let rows = keys::by_ids::<invoice::Model>(import.tx(), self.touched.iter().map(|id| id.0).collect()).await?;
         let mut changed = Vec::new();
-        for id in self.touched {
+        for &id in &self.touched {
             let Some(row) = rows.get(&id.0).cloned() else { continue };
             let (lines, payments) = parts.remove(&id).unwrap_or_default();
             let before = Whole { row, lines, payments };
@@ -117,7 +117,8 @@ impl Credits {
                 changed.push(after.row);
             }
         }
-        replace(import.tx(), changed).await
+        replace(import.tx(), changed).await?;
+        Ok(self.touched)
     }
 }
 

@@ -8,7 +8,7 @@ use ::entity::{
     invoice, invoice_line,
     kind::{InvoiceKind, SubjectKind},
     money::Money,
-    number,
+    number, payment,
     sparse::Sparse,
 };
 use sea_orm::{
@@ -27,13 +27,13 @@ use super::{
     },
     credits::{self, Credits},
     drafts::{Head, Incoming, LineDraft},
-    payments::{self, Payments},
+    payments,
 };
 use crate::{
     database::{among, among_words},
     error::Result,
     invoices::{
-        amounts, charges,
+        amounts, attribution, charges,
         whole::{Whole, parts_of},
     },
     swedish,
@@ -58,7 +58,9 @@ struct Writes {
     rows: Batch<invoice::Model>,
     lines: Batch<invoice_line::Model>,
     removed_lines: Vec<InvoiceLineId>,
-    payments: Payments,
+    payments: Batch<payment::Model>,
+    /// Invoices with new or other payments.
+    paid: BTreeSet<InvoiceId>,
     charges: Vec<fee_charge::Model>,
 }
 
@@ -98,7 +100,9 @@ pub(super) async fn merge(import: &mut Import<'_>, incoming: Vec<Incoming>) -> R
     replace(tx, writes.rows.changed).await?;
     writes.payments.write(tx).await?;
     charges::note(&import.change, writes.charges).await?;
-    known.credits.settle(import).await?;
+    writes.paid.extend(known.credits.settle(import).await?);
+    let growth = attribution::renew(&import.change, &writes.paid).await?;
+    growth.months().for_each(|month| import.earned_on(month));
     import.settle().await
 }
 
@@ -332,7 +336,14 @@ fn write(import: &mut Import<'_>, incoming: &Incoming, before: Option<Whole>, af
         import.earned_on(issued_on);
         writes.charges.extend(charges::of_invoice(&after));
     }
-    writes.payments.add(&before, &after).into_iter().for_each(|day| import.earned_on(day));
+    for payment in &after.payments {
+        match before.payments.iter().find(|old| old.id == payment.id) {
+            Some(old) if old == payment => continue,
+            Some(_) => writes.payments.changed.push(payment.clone()),
+            None => writes.payments.added.push(payment.clone()),
+        }
+        writes.paid.insert(payment.invoice_id);
+    }
     writes.removed_lines.extend(before.lines.iter().skip(after.lines.len()).map(|line| line.id));
     for (place, line) in after.lines.into_iter().enumerate() {
         match before.lines.get(place) {
