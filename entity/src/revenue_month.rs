@@ -30,6 +30,8 @@ pub struct Model {
     pub paid_net: Money,
     /// Öre.
     pub paid_vat: Money,
+    /// Öre that came in and pay no line, which only the row without an activity has.
+    pub unattributed: Money,
 }
 
 /// No relations are declared: rules join by what the caller asked for.
@@ -38,4 +40,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(month: Month, activity_id: ActivityId, invoiced_net: InvoicedNet, invoiced_vat: InvoicedVat, credited_net: CreditedNet, credited_vat: CreditedVat, invoices: Invoices, paid_net: PaidNet, paid_vat: PaidVat);
+sparse!(month: Month, activity_id: ActivityId, invoiced_net: InvoicedNet, invoiced_vat: InvoicedVat, credited_net: CreditedNet, credited_vat: CreditedVat, invoices: Invoices, paid_net: PaidNet, paid_vat: PaidVat, unattributed: Unattributed);

@@ -24,6 +24,7 @@ mod m2026_11_22_08_reference_rates;
 mod m2026_11_22_09_invoice_kept;
 mod m2026_11_22_11_fee_rounds;
 mod m2026_11_22_09_bank_deductions;
+mod m2026_11_22_10_revenue_indexes;
 
 /// Every change, in order.
 #[derive(Debug)]
@@ -51,6 +52,7 @@ impl MigratorTrait for Migrator {
             Box::new(m2026_11_22_09_invoice_kept::Migration),
             Box::new(m2026_11_22_11_fee_rounds::Migration),
             Box::new(m2026_11_22_09_bank_deductions::Migration),
+            Box::new(m2026_11_22_10_revenue_indexes::Migration),
         ]
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Data goes to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 usage, 3 a check found something.
 
+pub mod break_even;
 pub mod completions;
 pub mod demo;
 pub mod expiring;
@@ -84,6 +85,7 @@ enum Command {
     Expiring(expiring::Options),
     Revenue(revenue::Options),
     Scenario(scenario::Options),
+    BreakEven(break_even::Options),
     Invoices(invoices::Options),
     Sie(sie::Options),
     Verify(verify::Options),
@@ -196,6 +198,7 @@ impl Command {
             Self::Revenue(options) => revenue::run(options).await,
             Self::Invoices(options) => invoices::run(options).await,
             Self::Scenario(options) => scenario::run(options).await,
+            Self::BreakEven(options) => break_even::run(options).await,
             Self::Sie(options) => sie::run(options).await,
             Self::Verify(options) => verify::run(options).await,
             Self::Schema(options) => schema::run(options),

@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::{Failure, Outcome, Result, expiring::check_activities, json, open, put, say, settings, table};
 use crate::{
     auth::viewer::Viewer,
+    database::Database,
     documents::{Grid, sheet},
     error::{Error, Faults},
     revenue::{
@@ -132,18 +133,7 @@ pub async fn run(options: Options) -> Result {
     let db = open(&settings).await?;
     let viewer = Viewer::operator("revenue");
     check_activities(&db, &viewer, &options.activities).await?;
-    let ask = options.ask();
-    let report = revenue::report(&db, &viewer, &ask, Faults::default()).await.map_err(refused)?;
-    let shown = Shown::of(&db, &viewer, &report, ask.group_by).await?;
-    let document = match options.format {
-        Format::Table if report.rows.is_empty() => {
-            format!("no revenue, cost or grant from {} to {}\n", options.from, options.to).into_bytes()
-        }
-        Format::Table => format!("{}\n{}\n", table(&shown.for_people()), grid::caption(ask.basis, ask.from, ask.to)).into_bytes(),
-        Format::Json => options.document(&shown.for_programs())?.into_bytes(),
-        Format::Csv => sheet::csv(&shown.for_programs())?,
-        Format::Xlsx => grid::workbook(&db, &viewer, &ask, &report).await?,
-    };
+    let document = options.document(&db, &viewer).await?;
     db.close().await?;
     match &options.output {
         None => put(document)?,
@@ -168,7 +158,24 @@ fn refused(error: Error) -> Failure {
 }
 
 impl Options {
-    fn document(&self, grid: &Grid) -> Result<String> {
+    async fn document(&self, db: &Database, viewer: &Viewer) -> Result<Vec<u8>> {
+        let ask = self.ask();
+        if self.format == Format::Xlsx {
+            return grid::workbook(db, viewer, &ask).await.map_err(refused);
+        }
+        let report = revenue::report(db, viewer, &ask, Faults::default()).await.map_err(refused)?;
+        let shown = Shown::of(db, viewer, &report, ask.group_by, ask.basis).await?;
+        Ok(match self.format {
+            Format::Table if report.rows.is_empty() => {
+                format!("no revenue, cost or grant from {} to {}\n", self.from, self.to).into_bytes()
+            }
+            Format::Table => format!("{}\n{}\n", table(&shown.for_people()), grid::caption(ask.basis, ask.from, ask.to)).into_bytes(),
+            Format::Csv => sheet::csv(&shown.for_programs())?,
+            Format::Json | Format::Xlsx => self.json(&shown.for_programs())?.into_bytes(),
+        })
+    }
+
+    fn json(&self, grid: &Grid) -> Result<String> {
         /// What programs read; the words are those of the API.
         #[derive(Serialize)]
         struct Document<R, T> {

@@ -47,24 +47,37 @@ pub struct Chart {
     pub rows: Vec<(String, Vec<Money>)>,
 }
 
-/// The grid as a workbook: the header stays in sight, amounts are numbers, and sums are formulas over the rows. A chart comes second. It
-/// is made on a thread of its own, as many at once as there are cores.
+/// The grid as a workbook: the header stays in sight, amounts are numbers, and sums are formulas over the rows. A chart comes second, and
+/// last what else is to be told, another grid under the name of its sheet. It is made on a thread of its own, as many at once as there are
+/// cores.
 ///
 /// # Errors
 /// INTERNAL when it has more rows than a sheet can hold.
-pub async fn xlsx(grid: Grid, about: About, chart: Option<Chart>) -> Result<Vec<u8>> {
-    apart(move || workbook(&grid, &about, chart.as_ref()).map_err(Error::internal)).await
+pub async fn xlsx(grid: Grid, about: About, chart: Option<Chart>, more: Option<(&'static str, Grid)>) -> Result<Vec<u8>> {
+    let more = move || more.as_ref().map(|(name, grid)| (*name, grid));
+    apart(move || workbook(&grid, &about, chart.as_ref(), more()).map_err(Error::internal)).await
 }
 
 /// The widest that a column of text is made, in characters.
 const WIDEST: usize = 60;
 
-fn workbook(grid: &Grid, about: &About, chart: Option<&Chart>) -> Result<Vec<u8>, XlsxError> {
+fn workbook(grid: &Grid, about: &About, chart: Option<&Chart>, more: Option<(&str, &Grid)>) -> Result<Vec<u8>, XlsxError> {
     let mut book = Workbook::new();
     let made_at = ExcelDateTime::from_timestamp(about.made_at.timestamp())?;
     book.set_properties(&DocProperties::new().set_title(&about.title).set_author("Samregister").set_creation_datetime(&made_at));
-    let sheet = book.add_worksheet();
-    sheet.set_name(&about.sheet)?.set_landscape().set_print_fit_to_pages(1, 0).set_repeat_rows(0, 0)?;
+    fill(book.add_worksheet(), &about.sheet, grid)?;
+    if let Some(chart) = chart {
+        draw(book.add_worksheet(), chart)?;
+    }
+    if let Some((name, grid)) = more {
+        fill(book.add_worksheet(), name, grid)?;
+    }
+    book.save_to_buffer()
+}
+
+/// Writes a grid onto a sheet.
+fn fill(sheet: &mut Worksheet, name: &str, grid: &Grid) -> Result<(), XlsxError> {
+    sheet.set_name(name)?.set_landscape().set_print_fit_to_pages(1, 0).set_repeat_rows(0, 0)?;
     for (place, column) in (0..).zip(&grid.columns) {
         let align = if column.kind.is_number() { FormatAlign::Right } else { FormatAlign::Left };
         let header = Format::new().set_bold().set_border_bottom(FormatBorder::Thin).set_align(align);
@@ -81,10 +94,7 @@ fn workbook(grid: &Grid, about: &About, chart: Option<&Chart>) -> Result<Vec<u8>
         write_total(sheet, grid, total)?;
     }
     sheet.set_freeze_panes(1, 0)?;
-    if let Some(chart) = chart {
-        draw(book.add_worksheet(), chart)?;
-    }
-    book.save_to_buffer()
+    Ok(())
 }
 
 /// The table of a chart, its sums as formulas, and the chart below it.
@@ -243,16 +253,16 @@ mod tests {
 
     #[tokio::test]
     async fn a_workbook_is_the_same_every_time() {
-        let bytes = xlsx(grid(), about(), Some(chart())).await.unwrap();
+        let bytes = xlsx(grid(), about(), Some(chart()), None).await.unwrap();
         assert!(bytes.starts_with(b"PK"));
-        assert_eq!(bytes, xlsx(grid(), about(), Some(chart())).await.unwrap());
-        assert_ne!(bytes, xlsx(grid(), about(), None).await.unwrap());
+        assert_eq!(bytes, xlsx(grid(), about(), Some(chart()), None).await.unwrap());
+        assert_ne!(bytes, xlsx(grid(), about(), None, None).await.unwrap());
         let empty = Grid { rows: Vec::new(), ..grid() };
-        assert!(xlsx(empty, about(), None).await.unwrap().starts_with(b"PK"));
+        assert!(xlsx(empty, about(), None, None).await.unwrap().starts_with(b"PK"));
     }
 
     #[tokio::test]
     async fn a_workbook_holds_up_nobody_else_of_the_thread() {
-        assert!(xlsx(grid(), about(), Some(chart())).now_or_never().is_none(), "it is made apart");
+        assert!(xlsx(grid(), about(), Some(chart()), None).now_or_never().is_none(), "it is made apart");
     }
 }

@@ -103,7 +103,10 @@ pub async fn scenario(db: &Database, viewer: &Viewer, ask: &Ask, mut faults: Fau
 }
 
 /// The members on some day of a year whose affairs the viewer sees, in Swedish order of name.
-async fn of_year(db: &Database, viewer: &Viewer, year: i32) -> Result<Vec<MemberId>> {
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub(crate) async fn of_year(db: &Database, viewer: &Viewer, year: i32) -> Result<Vec<MemberId>> {
     let days = NaiveDate::from_ymd_opt(year, 1, 1).zip(NaiveDate::from_ymd_opt(year, 12, 31));
     let Some((first, last)) = days else { return Ok(Vec::new()) };
     let id = Expr::col((Entity, Column::Id));

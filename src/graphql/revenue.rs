@@ -1,10 +1,16 @@
 //! Revenue as the API tells of it.
 
+use ::entity::{
+    id::MemberId,
+    kind,
+    money::{Money as Ore, PerMille},
+};
 use async_graphql::{Context, Description, Enum, ID, InputObject, Object, SimpleObject};
 
 use super::{
     activities::{Activity, activity_of},
     database,
+    fees::FeeBasis,
     loaders::{Handle, take_rows},
     members::{Member, member_of},
     scalars::{Date, Given, Money, node_id, row_id},
@@ -24,7 +30,8 @@ use crate::{
 pub enum RevenueBasis {
     /// By invoice date: invoices, less credit notes.
     Invoiced,
-    /// By payment date: what came in, shared out over the lines of what it paid.
+    /// By payment date: what came in, shared out over the lines of what it paid by what credit notes have left of them. What a credit
+    /// note leaves beyond its line moves, on the credit note's date, to the other lines or to `unattributed`.
     Paid,
     /// Spread by day over the period that each line covers (periodisering); a line without a period counts on its invoice's date.
     Accrued,
@@ -105,7 +112,8 @@ pub struct RevenueReport {
     csv_url: String,
     /// Where they are as a workbook, with a chart by activity and year; it takes the same token as the API.
     xlsx_url: String,
-    /// What a forecast rests on, a sentence each, always in the same order and words; empty for a report of what has happened.
+    /// What a forecast rests on, a sentence each, always in the same order and words; empty for a report of what has happened. In the
+    /// workbook they are the second sheet, and as CSV they are a file of their own: `csvUrl` with `&sheet=assumptions`.
     assumptions: Vec<String>,
 }
 
@@ -208,6 +216,12 @@ impl RevenueRow {
         self.0.sums.result().into()
     }
 
+    /// By payment date, what came in and pays no line: overpayments, which are a debt to the payer, and the rounding to whole kronor. It is no
+    /// revenue, belongs to no activity and is in no other sum: with `gross` it is all that came in.
+    async fn unattributed(&self) -> Money {
+        self.0.sums.unattributed.into()
+    }
+
     /// How many invoices and credit notes are behind it, or by payment date how many were paid on, each once; so the total may be less
     /// than the rows together. In a forecast: how many agreements bring something.
     async fn invoices(&self) -> i64 {
@@ -246,8 +260,8 @@ impl ActivityResult {
         self.sums.paid.into()
     }
 
-    /// With VAT: what is still to be paid, as of now, of what was invoiced during the year. Below nought when more
-    /// was paid of the activity's lines than is left of them after credit notes, since their invoice has other lines that are unpaid.
+    /// With VAT: what is still to be paid, as of now, of what was invoiced during the year. Below nought when deductions are more than the
+    /// activity's other lines.
     async fn outstanding(&self) -> Money {
         self.sums.outstanding.into()
     }
@@ -270,33 +284,128 @@ impl ActivityResult {
 
 /// How many agreements at today's fee an activity needs to carry its cost.
 #[derive(Clone, Copy, Description)]
-pub struct BreakEven(pub revenue::BreakEven);
+pub struct BreakEven {
+    cost: Ore,
+    grants: Ore,
+    joined: i64,
+    agreements: i64,
+    fee: Ore,
+}
+
+impl BreakEven {
+    /// What it takes at the fixed yearly fee; null when there is none above nought.
+    pub fn of(found: &revenue::BreakEven) -> Option<Self> {
+        let fixed = found.by_fee.iter().find(|by_fee| by_fee.basis == kind::FeeBasis::FixedPerYear)?;
+        let fee = fixed.fee.filter(|fee| fee.0 > 0)?;
+        Some(Self { cost: found.cost, grants: found.grants, joined: found.joined, agreements: fixed.count?, fee })
+    }
+}
 
 #[Object(use_type_description)]
 impl BreakEven {
     /// The least number of agreements whose fees for a whole year cover `cost` less `grants`; nought when grants cover it.
     async fn agreements(&self) -> i64 {
-        self.0.agreements
+        self.agreements
     }
 
     /// Today's fee of one agreement for a whole year, net of VAT.
     async fn fee(&self) -> Money {
-        self.0.fee.into()
+        self.fee.into()
     }
 
     /// Costs booked during the year.
     async fn cost(&self) -> Money {
-        self.0.cost.into()
+        self.cost.into()
     }
 
     /// Grants booked during the year.
     async fn grants(&self) -> Money {
-        self.0.grants.into()
+        self.grants.into()
     }
 
     /// How many participation agreements are in force today.
     async fn joined(&self) -> i64 {
-        self.0.joined
+        self.joined
+    }
+}
+
+/// How many must take part for one of today's fees alone to carry an activity's cost. What is counted is said by `basis`: agreements
+/// that run the whole year (FIXED_PER_YEAR), agreements that begin in the year (ONE_OFF), participants (PER_PARTICIPANT), or members
+/// that each pay by their own allocation (PER_MILLE_OF_ALLOCATION).
+#[derive(Clone, Description)]
+pub struct BreakEvenByFee {
+    found: revenue::ByFee,
+    missing: Vec<Handle<MemberId>>,
+}
+
+impl BreakEvenByFee {
+    /// What it takes by each fee.
+    pub fn each(found: &revenue::BreakEven) -> Vec<Self> {
+        found.by_fee.iter().map(|by_fee| Self { found: by_fee.clone(), missing: Handle::each(by_fee.missing.clone()) }).collect()
+    }
+
+    /// Rows that it takes in an answer: itself, and the members that it names.
+    pub fn rows(&self) -> usize {
+        1 + self.missing.len()
+    }
+}
+
+#[Object(use_type_description)]
+impl BreakEvenByFee {
+    /// What the fee is reckoned on.
+    async fn basis(&self) -> FeeBasis {
+        self.found.basis.into()
+    }
+
+    /// The fee of each, net of VAT; null per mille.
+    async fn fee(&self) -> Option<Money> {
+        self.found.fee.map(Into::into)
+    }
+
+    /// The rate; null unless per mille.
+    async fn per_mille(&self) -> Option<f64> {
+        self.found.per_mille.map(PerMille::as_f64)
+    }
+
+    /// What is to be covered: costs booked during the year less grants, never below nought.
+    async fn need(&self) -> Money {
+        self.found.need.into()
+    }
+
+    /// The least number whose fees cover that: per mille of the members that pay the most. Null when all together fall short.
+    async fn count(&self) -> Option<i64> {
+        self.found.count
+    }
+
+    /// How many there are: participation agreements in force today, or signed ones that begin in the year when the fee is paid once. Null
+    /// for participants, whom the register does not count.
+    async fn joined(&self) -> Option<i64> {
+        self.found.joined
+    }
+
+    /// How many more it takes beside those that have joined; per mille those of the others that pay the most. Null for
+    /// participants, and when all together fall short.
+    async fn more(&self) -> Option<i64> {
+        self.found.more
+    }
+
+    /// What is lacking when all pay together; nought when they cover it.
+    async fn shortfall(&self) -> Money {
+        self.found.shortfall.into()
+    }
+
+    /// Members whose allocation (tilldelning) is not known for the year or any before it, in order of name: they are in no number.
+    async fn missing(&self, ctx: &Context<'_>) -> Result<Vec<Member>> {
+        let mut members = Vec::new();
+        for row in &self.missing {
+            members.extend(member_of(ctx, row, |id| Some(*id)).await?);
+        }
+        Ok(members)
+    }
+
+    /// What it rests on, a sentence each.
+    async fn assumptions(&self) -> &[String] {
+        &self.found.assumptions
     }
 }
 

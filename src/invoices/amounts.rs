@@ -1,4 +1,4 @@
-//! The arithmetic of an invoice: its totals, what a payment pays, when it is settled, and its state on a day.
+//! The arithmetic of an invoice: its totals, when it is settled, and its state on a day.
 //!
 //! Nothing here asks the database; every sum is in öre, and what is shared out always adds up to what there was.
 
@@ -135,34 +135,6 @@ pub fn rates_fit_together(rates: impl IntoIterator<Item = VatRate>) -> bool {
     let Some(first) = rates.next() else { return true };
     let first_is_outside = first == VatRate::OutsideScope;
     rates.all(|rate| (rate == VatRate::OutsideScope) == first_is_outside)
-}
-
-/// What each of these payments of one document pays of each of its lines. All that is paid so far is shared out pro rata on the
-/// lines' gross sums with the last öre to the largest line, each part then divided as its line is; a payment pays what that adds to
-/// the payments before it. So the parts add up to each payment, and once all is paid to each line, to the öre.
-#[must_use]
-pub fn attribute(payments: &[Money], lines: &[Share]) -> Vec<Vec<Share>> {
-    let (mut paid, mut before) = (Money::ZERO, vec![Share::default(); lines.len()]);
-    let parts = payments.iter().map(|&payment| {
-        paid += payment;
-        let now = share_out(paid, lines);
-        let added = now.iter().zip(&before).map(|(now, before)| Share { net: now.net - before.net, vat: now.vat - before.vat }).collect();
-        before = now;
-        added
-    });
-    parts.collect()
-}
-
-/// What a sum covers of each line; without lines nothing.
-fn share_out(sum: Money, lines: &[Share]) -> Vec<Share> {
-    let weights: Vec<i64> = lines.iter().map(|line| line.gross().0).collect();
-    let parts = sum.split(&weights).into_iter().zip(lines);
-    parts
-        .map(|(part, line)| {
-            let vat = part.times(line.vat.0, line.gross().0).unwrap_or_default();
-            Share { net: part - vat, vat }
-        })
-        .collect()
 }
 
 /// What payments and credit notes make of an invoice: columns of its row.
@@ -356,43 +328,6 @@ mod tests {
     }
 
     #[test]
-    fn a_part_payment_is_attributed_pro_rata_and_adds_up() {
-        let lines = [share(1_000_000, 250_000), share(500_000, 125_000), share(200_000, 0)];
-        let parts = attribute(&[Money(100_000)], &lines).remove(0);
-        // 100 000 / 2 075 000 of each line: 60 240.96 and 30 120.48 and 9 638.55; the last öre goes to the largest.
-        assert_eq!(parts.iter().map(|part| part.gross().0).collect::<Vec<_>>(), [60_241, 30_120, 9_639]);
-        assert_eq!(parts[0], share(48_193, 12_048));
-        assert_eq!(parts[2], share(9_639, 0));
-        for payment in [1, 2, 3, 7, 99_999, 2_075_000, 5_000_000] {
-            let parts = attribute(&[Money(payment)], &lines).remove(0);
-            assert_eq!(parts.iter().map(|part| part.gross()).sum::<Money>(), Money(payment));
-        }
-        assert_eq!(attribute(&[Money(2_075_000)], &lines), [lines.to_vec()]);
-        assert_eq!(attribute(&[Money(100)], &[share(0, 0)]), [[share(100, 0)]]);
-        assert_eq!(attribute(&[Money(100)], &[]), [[]]);
-    }
-
-    #[test]
-    fn part_payments_together_pay_every_line_to_the_ore() {
-        // 0.33 + 0.08 each: a payment by itself would round its VAT anew each time.
-        let lines = [share(33, 8), share(33, 8), share(7, 2)];
-        for first in 1..90 {
-            for second in 1..(91 - first) {
-                let payments = [Money(first), Money(second), Money(91 - first - second)];
-                let parts = attribute(&payments, &lines);
-                for (payment, parts) in payments.iter().zip(&parts) {
-                    assert_eq!(parts.iter().map(|part| part.gross()).sum::<Money>(), *payment);
-                }
-                for (place, line) in lines.iter().enumerate() {
-                    let net = parts.iter().map(|parts| parts[place].net).sum::<Money>();
-                    let vat = parts.iter().map(|parts| parts[place].vat).sum::<Money>();
-                    assert_eq!(Share { net, vat }, *line, "{payments:?}");
-                }
-            }
-        }
-    }
-
-    #[test]
     fn a_settlement_follows_the_days() {
         let issued_on = day("2026-01-01");
         let payments = [(day("2026-03-01"), Money(400)), (day("2026-02-01"), Money(300))];
@@ -423,16 +358,6 @@ mod tests {
         assert_eq!((enough.first_paid_on, enough.settled_on), (Some(day("2026-02-01")), Some(day("2026-02-01"))));
         let credited = settled(&[("2026-02-01", 1000), ("2026-03-01", -1000)], &[("2026-03-15", 1000)]);
         assert_eq!((credited.settled_on, credited.credited_on), (Some(day("2026-03-15")), Some(day("2026-03-15"))));
-    }
-
-    #[test]
-    fn a_reversal_takes_from_each_line_what_the_payment_gave() {
-        let lines = [share(33, 8), share(33, 8), share(7, 2)];
-        let parts = attribute(&[Money(50), Money(-50), Money(91)], &lines);
-        for (given, taken) in parts[0].iter().zip(&parts[1]) {
-            assert_eq!(Share { net: -given.net, vat: -given.vat }, *taken);
-        }
-        assert_eq!(parts[2], lines);
     }
 
     #[test]

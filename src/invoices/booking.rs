@@ -1,29 +1,26 @@
 //! Booking: payments put on invoices within a change, with all that follows from them.
 //!
-//! A payment with an earlier day moves what later ones pay of which line, so that an invoice is looked at as a whole: its settlement,
-//! its payments' shares in its lines and the totals by month are worked out anew and what differs is written.
+//! A payment with an earlier day changes what counted since, so that an invoice is looked at as a whole: its settlement, what lies on
+//! its lines and the totals by month are worked out anew and what differs is written.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ::entity::{
-    id::{InvoiceId, PaymentId},
+    id::InvoiceId,
     invoice,
     kind::{InvoiceKind, SubjectKind},
     money::Money,
-    payment, payment_line,
+    payment,
 };
 use chrono::NaiveDate;
-use sea_orm::{
-    ActiveModelBehavior, ActiveModelTrait, ActiveValue::Set, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, sea_query::Expr,
-};
+use sea_orm::{ActiveModelBehavior, ActiveModelTrait, ActiveValue::Set, EntityTrait, IntoActiveModel};
 
 use super::{
-    amounts::Share,
-    months::Growth,
+    attribution,
     payments::order,
     whole::{Whole, by_ids, credits_of},
 };
-use crate::{audit::Change, database::among, error::Result};
+use crate::{audit::Change, error::Result};
 
 /// Rows that are written by one statement: with their columns they stay below what a statement may bind.
 const ROWS: usize = 250;
@@ -98,37 +95,19 @@ impl Booking {
 
     /// Writes what has changed, with an entry in the trail for each invoice.
     pub async fn close(mut self, change: &mut Change) -> Result<()> {
-        let (mut added, mut shares, mut moved, mut growth) = (Vec::new(), Vec::new(), Vec::new(), Growth::default());
+        let (mut added, mut booked) = (Vec::new(), BTreeSet::new());
         for (id, before) in &self.before {
             let Some(mut after) = self.after.remove(id).filter(|after| after.payments.len() > before.payments.len()) else { continue };
             after.payments.sort_by(|one, other| order(one).cmp(&order(other)));
             after.settle(self.credits.get(id).map(Vec::as_slice).unwrap_or_default());
-            let mut old: HashMap<PaymentId, Vec<Share>> = before.payments.iter().map(|payment| payment.id).zip(before.parts()).collect();
-            for (payment, parts) in after.payments.iter().zip(after.parts()) {
-                match old.remove(&payment.id) {
-                    Some(same) if same == parts => continue,
-                    Some(other) => {
-                        growth.unpay(payment.received_on, &after.lines, &other);
-                        moved.push(payment.id);
-                    }
-                    None => added.push(payment.clone()),
-                }
-                growth.pay(payment.received_on, &after.lines, &parts);
-                let share =
-                    |(line_id, part): (_, Share)| payment_line::Model { payment_id: payment.id, line_id, net: part.net, vat: part.vat };
-                shares.extend(after.lines.iter().map(|line| line.id).zip(parts).map(share));
-            }
+            let is_new = |payment: &&payment::Model| before.payments.iter().all(|old| old.id != payment.id);
+            added.extend(after.payments.iter().filter(is_new).cloned());
+            booked.insert(*id);
             change.record(SubjectKind::Invoice, *id, Some(before), Some(&after))?;
             settle(change, &after.row).await?;
         }
-        let tx = change.tx();
-        for moved in moved.chunks(ROWS) {
-            let theirs = among(tx.get_database_backend(), Expr::col(payment_line::Column::PaymentId), moved.iter().copied());
-            payment_line::Entity::delete_many().filter(theirs).exec(tx).await?;
-        }
         insert(change, added).await?;
-        insert(change, shares).await?;
-        growth.write(change).await
+        attribution::renew(change, &booked).await?.write(change).await
     }
 }
 

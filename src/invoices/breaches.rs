@@ -1,14 +1,17 @@
 //! Whether the stored sums, days and numbers of invoices are what they must be.
 
-use std::{cmp::max, collections::HashMap};
+use std::{
+    cmp::max,
+    collections::{BTreeSet, HashMap},
+};
 
 use ::entity::{
-    id::{InvoiceId, InvoiceLineId, PaymentId},
+    id::InvoiceId,
     invoice::{Column, Entity, Model},
     invoice_line,
     kind::InvoiceKind,
     money::Money,
-    payment, payment_line,
+    payment,
     sparse::Sparse,
 };
 use sea_orm::{
@@ -17,7 +20,8 @@ use sea_orm::{
 };
 
 use super::{
-    amounts::{self, Priced, Settlement, Share, rates_fit_together, settlement, totals},
+    amounts::{Priced, Settlement, Share, rates_fit_together, settlement, totals},
+    attribution::{self, Moves, NO_LINE},
     bank, crediting, kept,
     numbers::Series,
     payments,
@@ -78,8 +82,8 @@ pub(super) fn name(invoice: &Model) -> String {
 struct Parts {
     lines: HashMap<InvoiceId, Vec<invoice_line::Model>>,
     payments: HashMap<InvoiceId, Vec<payment::Model>>,
-    /// What each payment pays of each line.
-    shared: HashMap<(PaymentId, InvoiceLineId), Share>,
+    /// What lies on which line, as it is stored.
+    stored: HashMap<InvoiceId, Moves>,
     credit_notes: HashMap<InvoiceId, Vec<Whole>>,
 }
 
@@ -98,13 +102,7 @@ impl Parts {
             parts.lines.entry(line.invoice_id).or_default().push(line);
         }
         let mut found = payment::Entity::find().filter(among(backend, Expr::col(payment::Column::InvoiceId), ids())).all(db).await?;
-        let shares = payment_line::Entity::find()
-            .filter(among(backend, Expr::col(payment_line::Column::PaymentId), found.iter().map(|payment| payment.id)))
-            .all(db)
-            .await?;
-        for share in shares {
-            parts.shared.insert((share.payment_id, share.line_id), Share { net: share.net, vat: share.vat });
-        }
+        parts.stored = attribution::stored(db, ids()).await?;
         found.sort_by(|one, other| payments::order(one).cmp(&payments::order(other)));
         for payment in found {
             parts.payments.entry(payment.invoice_id).or_default().push(payment);
@@ -123,19 +121,10 @@ impl Parts {
         if lines.iter().all(|line| line.credits_line_id.is_none()) {
             add_up(invoice, lines, &mut found);
         }
-        let whole = Whole { row: invoice.clone(), lines: lines.to_vec(), payments: Vec::new() };
+        let whole = Whole { row: invoice.clone(), lines: lines.to_vec(), payments: payments.to_vec() };
         found.extend(crediting::breaches(&whole, credit_notes).into_iter().map(|(_, words)| words));
-        let shares: Vec<_> = lines.iter().map(|line| Share { net: line.net, vat: line.vat }).collect();
-        let amounts: Vec<_> = payments.iter().map(|payment| payment.amount).collect();
-        for (payment, expected) in payments.iter().zip(amounts::attribute(&amounts, &shares)) {
-            let stored = lines.iter().map(|line| self.shared.get(&(payment.id, line.id)).copied().unwrap_or_default());
-            if !stored.clone().eq(expected) {
-                let shared: Money = stored.map(Share::gross).sum();
-                found.push(format!(
-                    "has the payment {:?} of {}, of which {shared} is shared out over its lines, and not as it should be",
-                    payment.reference, payment.amount
-                ));
-            }
+        self.attribution(&whole, credit_notes, &mut found);
+        for payment in payments {
             if invoice.issued_on.is_none_or(|issued_on| payment.received_on < issued_on) {
                 found.push(format!("has the payment {:?} on {}, before it was issued", payment.reference, payment.received_on));
             }
@@ -164,6 +153,31 @@ impl Parts {
         }
         found
     }
+
+    /// Notes what is attributed to other lines, or on other days, than payments and credit notes make it.
+    fn attribution(&self, invoice: &Whole, notes: &[Whole], found: &mut Vec<String>) {
+        let nothing = Moves::new();
+        let (stored, expected) = (self.stored.get(&invoice.row.id).unwrap_or(&nothing), attribution::moves(invoice, notes));
+        // Whatever the rule says, every öre that came in lies somewhere.
+        let (lies, paid): (Money, Money) =
+            (stored.values().map(|share| share.gross()).sum(), invoice.payments.iter().map(|payment| payment.amount).sum());
+        if lies != paid {
+            found.push(format!("has {lies} attributed to its lines and to none, but {paid} came in"));
+        }
+        for key @ (day, position) in stored.keys().chain(expected.keys()).collect::<BTreeSet<_>>() {
+            let of = |moves: &Moves| moves.get(key).copied().unwrap_or_default();
+            let (stored, expected) = (of(stored), of(&expected));
+            if stored != expected {
+                let line = if *position == NO_LINE { "no line".to_owned() } else { format!("line {position}") };
+                found.push(format!("has {} attributed to {line} on {day}, but it must be {}", amount(stored), amount(expected)));
+            }
+        }
+    }
+}
+
+/// What came to lie on a line or on none.
+fn amount(share: Share) -> String {
+    format!("{} and VAT {}", share.net, share.vat)
 }
 
 /// Notes where an invoice and its lines don't add up.

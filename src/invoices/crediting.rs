@@ -13,7 +13,7 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder
 
 use super::{
     amounts::{RateSum, by_rate},
-    drafting,
+    attribution, drafting,
     issuing::{self, Press},
     whole::{self, Whole},
 };
@@ -103,6 +103,8 @@ pub async fn credit(db: &Database, viewer: &Viewer, network: &Network, new: NewC
     settled.settle(&credits);
     audit::replace(&change, settled.row.clone()).await?;
     change.record(SubjectKind::Invoice, original.row.id, Some(&original), Some(&settled))?;
+    // What was paid of the credited lines moves to those that have something left.
+    attribution::renew(&change, &BTreeSet::from([original.row.id])).await?.write(&change).await?;
     change.commit().await?;
     Ok(id)
 }
@@ -139,10 +141,9 @@ pub(super) struct Left {
 }
 
 impl Left {
-    /// What these credit notes have left of an invoice. Lines of imported ones do not say what they credit: they take from the lines of
-    /// their own activity and rate first, then from those of their rate.
+    /// What these credit notes have left of an invoice.
     pub(super) fn of(original: &Whole, notes: &[Whole]) -> Self {
-        let mut lines: Vec<Money> = original.lines.iter().map(|line| line.net).collect();
+        let mut shares = original.shares();
         let mut rates: HashMap<_, _> = by_rate(&original.lines).into_iter().map(|sum| (sum.rate, (sum.net, sum.vat))).collect();
         let (mut rounding, mut total) = (original.row.rounding, original.row.total);
         for note in notes {
@@ -151,13 +152,10 @@ impl Left {
             for line in &note.lines {
                 let (net, vat) = rates.entry(line.vat_rate).or_default();
                 (*net, *vat) = (*net - line.net, *vat - line.vat);
-                match original.lines.iter().position(|own| Some(own.id) == line.credits_line_id) {
-                    Some(place) => lines[place] = lines[place] - line.net,
-                    None => take_from(original, &mut lines, line),
-                }
             }
+            attribution::take(&original.lines, &mut shares, &note.lines);
         }
-        Self { lines, rates, rounding, total }
+        Self { lines: shares.into_iter().map(|share| share.net).collect(), rates, rounding, total }
     }
 
     /// How much of each line is to be credited: what is asked for, or all.
@@ -276,21 +274,6 @@ pub async fn breaches_of(db: &impl ConnectionTrait, invoices: BTreeSet<InvoiceId
         found.extend(breaches(original, &notes).into_iter().map(breach));
     }
     Ok(found)
-}
-
-/// Takes a credit that names no line from those that are most like it.
-fn take_from(original: &Whole, lines: &mut [Money], credit: &invoice_line::Model) {
-    let mut rest = credit.net;
-    let is_alike = |own: &invoice_line::Model| (own.activity_id, own.agreement_id) == (credit.activity_id, credit.agreement_id);
-    let order = (0..lines.len()).filter(|&place| original.lines[place].vat_rate == credit.vat_rate);
-    let (alike, others): (Vec<_>, Vec<_>) = order.partition(|&place| is_alike(&original.lines[place]));
-    for place in alike.into_iter().chain(others) {
-        if lines[place].0.signum() == rest.0.signum() {
-            let part = Money(rest.0.abs().min(lines[place].0.abs()) * rest.0.signum());
-            lines[place] = lines[place] - part;
-            rest = rest - part;
-        }
-    }
 }
 
 /// The lines of a credit note. A line that is credited whole keeps its quantity and price.

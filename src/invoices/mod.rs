@@ -1,6 +1,7 @@
 //! Invoices and credit notes: which the viewer sees, how they are found, and what they are made of.
 
 pub mod amounts;
+pub mod attribution;
 pub mod balances;
 pub mod bank;
 mod booking;

@@ -48,10 +48,11 @@ impl Months {
 }
 
 /// The columns in the order of [`select`].
-const COLUMNS: &str = "month, activity_id, invoiced_net, invoiced_vat, credited_net, credited_vat, invoices, paid_net, paid_vat";
+const COLUMNS: &str = "month, activity_id, invoiced_net, invoiced_vat, credited_net, credited_vat, invoices, paid_net, paid_vat, \
+     unattributed";
 
-/// What the rows of these months must be: issued invoices and credit notes by the month of their issue, payments by the month
-/// in which they came, each with its lines' activities. Drafts count nothing.
+/// What the rows of these months must be: issued invoices and credit notes by the month of their issue, what is paid by the month
+/// in which it came to lie there, each with its lines' activities. Drafts count nothing.
 fn select(backend: DbBackend, months: Months) -> String {
     let (month, nil, int) = if backend == DbBackend::Postgres {
         ("date_trunc('month', {day}::timestamp)::date", "'00000000-0000-0000-0000-000000000000'::uuid", "bigint")
@@ -61,7 +62,8 @@ fn select(backend: DbBackend, months: Months) -> String {
     let sum = |amount: &str, kind: &str| format!("SUM(CASE WHEN i.kind = '{kind}' THEN {amount} ELSE 0 END)");
     let invoiced = format!(
         "SELECT {month} AS month, COALESCE(l.activity_id, {nil}) AS activity_id, {} AS invoiced_net, {} AS invoiced_vat, \
-         {} AS credited_net, {} AS credited_vat, COUNT(DISTINCT i.id) AS invoices, 0 AS paid_net, 0 AS paid_vat \
+         {} AS credited_net, {} AS credited_vat, COUNT(DISTINCT i.id) AS invoices, 0 AS paid_net, 0 AS paid_vat, \
+         0 AS unattributed \
          FROM invoice i JOIN invoice_line l ON l.invoice_id = i.id WHERE i.issued_on IS NOT NULL AND {} GROUP BY 1, 2",
         sum("l.net", "INVOICE"),
         sum("l.vat", "INVOICE"),
@@ -71,10 +73,11 @@ fn select(backend: DbBackend, months: Months) -> String {
         month = month.replace("{day}", "i.issued_on"),
     );
     let paid = format!(
-        "SELECT {month}, COALESCE(l.activity_id, {nil}), 0, 0, 0, 0, 0, SUM(s.net), SUM(s.vat) \
-         FROM payment p JOIN payment_line s ON s.payment_id = p.id JOIN invoice_line l ON l.id = s.line_id WHERE {} GROUP BY 1, 2",
-        months.hold("p.received_on"),
-        month = month.replace("{day}", "p.received_on"),
+        "SELECT {month}, COALESCE(l.activity_id, {nil}), 0, 0, 0, 0, 0, SUM(CASE WHEN a.position > 0 THEN a.net ELSE 0 END), \
+         SUM(a.vat), SUM(CASE WHEN a.position > 0 THEN 0 ELSE a.net END) \
+         FROM attribution a LEFT JOIN invoice_line l ON l.invoice_id = a.invoice_id AND l.position = a.position WHERE {} GROUP BY 1, 2",
+        months.hold("a.counted_on"),
+        month = month.replace("{day}", "a.counted_on"),
     );
     let sums: Vec<String> = COLUMNS.split(", ").skip(2).map(|column| format!("CAST(SUM({column}) AS {int})")).collect();
     format!("SELECT month, activity_id, {} FROM ({invoiced} UNION ALL {paid}) AS parts GROUP BY month, activity_id", sums.join(", "))
@@ -106,19 +109,21 @@ impl Growth {
         }
     }
 
-    /// A payment pays this of these lines, or of as many as there are parts.
-    pub fn pay(&mut self, received_on: NaiveDate, lines: &[invoice_line::Model], parts: &[Share]) {
-        for (line, part) in lines.iter().zip(parts) {
-            let row = self.of(received_on, line.activity_id);
-            row.paid_net += part.net;
-            row.paid_vat += part.vat;
-        }
+    /// On a day, so much came to lie on the line at a place of an invoice with these lines, or on none.
+    pub fn attribute(&mut self, (day, position): (NaiveDate, i32), lines: &[invoice_line::Model], share: Share) {
+        // Lines come in their order.
+        let Ok(place) = lines.binary_search_by_key(&position, |line| line.position) else {
+            self.of(day, None).unattributed += share.gross();
+            return;
+        };
+        let row = self.of(day, lines[place].activity_id);
+        row.paid_net += share.net;
+        row.paid_vat += share.vat;
     }
 
-    /// A payment no longer pays this of these lines, since another came before it.
-    pub fn unpay(&mut self, received_on: NaiveDate, lines: &[invoice_line::Model], parts: &[Share]) {
-        let less: Vec<Share> = parts.iter().map(|part| Share { net: -part.net, vat: -part.vat }).collect();
-        self.pay(received_on, lines, &less);
+    /// The first days of the months that it changes.
+    pub fn months(&self) -> impl Iterator<Item = NaiveDate> {
+        self.0.keys().map(|(month, _)| *month)
     }
 
     /// Adds it to the totals.
@@ -137,6 +142,7 @@ impl Growth {
             Column::Invoices,
             Column::PaidNet,
             Column::PaidVat,
+            Column::Unattributed,
         ];
         let mut grow = OnConflict::columns([Column::Month, Column::ActivityId]);
         for sum in sums {

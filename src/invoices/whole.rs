@@ -51,13 +51,6 @@ impl Whole {
         self.lines.iter().map(|line| Share { net: line.net, vat: line.vat }).collect()
     }
 
-    /// What each payment pays of each line.
-    #[must_use]
-    pub fn parts(&self) -> Vec<Vec<Share>> {
-        let payments: Vec<_> = self.payments.iter().map(|payment| payment.amount).collect();
-        amounts::attribute(&payments, &self.shares())
-    }
-
     /// Works out the sums of the document and of its lines, rounded by what `rounding` makes of net and VAT together. Answers whether
     /// they stay within what the register can count.
     #[must_use]

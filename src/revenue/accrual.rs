@@ -15,8 +15,8 @@ use ::entity::{
 use chrono::{Days, NaiveDate};
 use futures_util::TryStreamExt;
 use sea_orm::{
-    DbBackend, ExprTrait, JoinType, Order, QueryResult, StreamTrait,
-    sea_query::{Expr, Func, Query, SelectStatement, SimpleExpr},
+    DatabaseTransaction, DbBackend, ExprTrait, JoinType, Order, QueryResult, StreamTrait,
+    sea_query::{Expr, Query, SelectStatement, SimpleExpr, UnionType},
 };
 
 use super::{
@@ -25,7 +25,7 @@ use super::{
     scope::Scope,
     too_many,
 };
-use crate::{database::Database, error::Result, invoices::months::month_of};
+use crate::{error::Result, invoices::months::month_of};
 
 /// What a line's days are reckoned from.
 struct Line {
@@ -45,12 +45,12 @@ struct Line {
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub(super) async fn sums(db: &Database, scope: &Scope, group_by: Grouping, range: Range, groups: &mut Groups) -> Result<i64> {
+pub(super) async fn sums(tx: &DatabaseTransaction, scope: &Scope, group_by: Grouping, range: Range, groups: &mut Groups) -> Result<i64> {
     let stretches = stretches(range, group_by.period);
     let mut spread = Spread { group_by, stretches: &stretches, sums: HashMap::new(), invoices: 0, last: None };
-    let select = lines(db.backend(), scope, range);
+    let select = lines(tx.get_database_backend(), scope, range);
     // Line by line: a report may be about all of them.
-    let mut found = db.read().stream(&select).await?;
+    let mut found = tx.stream(&select).await?;
     while let Some(row) = found.try_next().await? {
         spread.add(&read(&row)?)?;
     }
@@ -61,31 +61,46 @@ pub(super) async fn sums(db: &Database, scope: &Scope, group_by: Grouping, range
     Ok(spread.invoices)
 }
 
-/// The lines that cover days in a range, invoice by invoice.
+/// The lines that cover days in a range, invoice by invoice: those with a period, and those that count on their invoice's day, each
+/// found by the index on their days.
 fn lines(backend: DbBackend, scope: &Scope, range: Range) -> SelectStatement {
     let invoice = |column: invoice::Column| Expr::col((invoice::Entity, column));
     let line = |column: invoice_line::Column| Expr::col((invoice_line::Entity, column));
-    let either = |first, second| -> SimpleExpr { Func::coalesce([line(first), line(second), invoice(invoice::Column::IssuedOn)]).into() };
-    let from = either(invoice_line::Column::PeriodFrom, invoice_line::Column::PeriodTo);
-    let to = either(invoice_line::Column::PeriodTo, invoice_line::Column::PeriodFrom);
-    Query::select()
-        .exprs([
-            line(invoice_line::Column::ActivityId),
-            invoice(invoice::Column::MemberId),
-            line(invoice_line::Column::InvoiceId),
-            invoice(invoice::Column::Kind),
-            from.clone(),
-            to.clone(),
-            line(invoice_line::Column::Net),
-            line(invoice_line::Column::Vat),
-        ])
-        .from(invoice::Entity)
-        .join(JoinType::InnerJoin, invoice_line::Entity, line(invoice_line::Column::InvoiceId).eq(invoice(invoice::Column::Id)))
-        .and_where(invoice(invoice::Column::IssuedOn).is_not_null())
-        .and_where(from.lte(range.to))
-        .and_where(to.gte(range.from))
-        .cond_where(scope.of_lines(backend))
-        .order_by_expr(line(invoice_line::Column::InvoiceId), Order::Asc)
+    let of = |from: SimpleExpr, to: SimpleExpr| {
+        Query::select()
+            .exprs([
+                line(invoice_line::Column::ActivityId),
+                invoice(invoice::Column::MemberId),
+                line(invoice_line::Column::InvoiceId),
+                invoice(invoice::Column::Kind),
+                from,
+                to,
+                line(invoice_line::Column::Net),
+                line(invoice_line::Column::Vat),
+            ])
+            .from(invoice::Entity)
+            .join(JoinType::InnerJoin, invoice_line::Entity, line(invoice_line::Column::InvoiceId).eq(invoice(invoice::Column::Id)))
+            .cond_where(scope.of_lines(backend))
+            .take()
+    };
+    // In the words of the index.
+    let from = || Expr::cust("COALESCE(\"invoice_line\".\"period_from\", \"invoice_line\".\"period_to\")");
+    let to = || Expr::cust("COALESCE(\"invoice_line\".\"period_to\", \"invoice_line\".\"period_from\")");
+    let (period_from, period_to) = (line(invoice_line::Column::PeriodFrom), line(invoice_line::Column::PeriodTo));
+    let issued_on = || invoice(invoice::Column::IssuedOn);
+    let on_their_day = of(issued_on(), issued_on())
+        .and_where(issued_on().between(range.from, range.to))
+        .and_where(period_from.clone().is_null())
+        .and_where(period_to.clone().is_null())
+        .take();
+    of(from(), to())
+        .and_where(issued_on().is_not_null())
+        .and_where(period_from.is_not_null().or(period_to.is_not_null()))
+        .and_where(to().gte(range.from))
+        .and_where(from().lte(range.to))
+        .union(UnionType::All, on_their_day)
+        // By its place: the parts of a union have no tables in common.
+        .order_by_expr(Expr::cust("3"), Order::Asc)
         .take()
 }
 

@@ -48,7 +48,10 @@ fn sentence(stored: &revenue_month::Model, expected: &revenue_month::Model) -> S
         format!("activity {}", expected.activity_id.simple())
     };
     let sums = |row: &revenue_month::Model| {
-        format!("{} invoiced, {} credited, {} paid and {} invoices", row.invoiced_net, row.credited_net, row.paid_net, row.invoices)
+        format!(
+            "{} invoiced, {} credited, {} paid, {} on no line and {} invoices",
+            row.invoiced_net, row.credited_net, row.paid_net, row.unattributed, row.invoices
+        )
     };
     format!(
         "the revenue of {} for {activity} is stored as {}, but comes to {}",

@@ -1,49 +1,86 @@
-//! Break-even: how many agreements at today's fee an activity needs to carry its cost.
+//! Break-even: how many must take part at today's fees for an activity to carry its cost.
 
-use std::collections::HashMap;
+use std::{
+    cmp::max,
+    collections::{BTreeMap, HashMap, HashSet},
+};
 
 use ::entity::{
     agreement::{Column, Entity},
     fee_schedule,
-    id::ActivityId,
+    id::{ActivityId, MemberId},
     kind::FeeBasis,
-    money::Money,
+    money::{Money, PerMille},
 };
+use chrono::NaiveDate;
 use sea_orm::{
-    ConnectionTrait,
+    ConnectionTrait, DatabaseTransaction, ExprTrait,
     sea_query::{Expr, Query},
 };
 
 use super::{
     Groups,
+    forecast::{Allocations, allocations, assumed_years},
     ledger::{self, Grouping, Range},
     scope::Scope,
 };
 use crate::{
-    auth::viewer::Viewer,
+    auth::viewer::{Realm, Viewer},
     database::{Database, among},
     error::{Error, Result},
-    fees::{quote, schedules},
+    fees::{quote, scenario, schedules},
     terms,
 };
 
 /// What an activity needs to carry itself in a year.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BreakEven {
-    /// The least number of agreements whose fees together cover the cost that grants leave; nought when they leave none.
-    pub agreements: i64,
-    /// Today's fee of one agreement for a whole year, öre.
-    pub fee: Money,
     /// Costs booked in the year, öre.
     pub cost: Money,
     /// Grants booked in the year, öre.
     pub grants: Money,
     /// Participation agreements in force today.
     pub joined: i64,
+    /// What it takes by each of its fees that are in force today.
+    pub by_fee: Vec<ByFee>,
 }
 
-/// Break-even of each of these activities whose costs the viewer sees and that have a fixed yearly fee above nought today: other fees are
-/// not the same for every agreement, so that no number of them can be told.
+/// What it takes to carry an activity by one of its fees alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ByFee {
+    /// What the fee is reckoned on, which says what is counted: agreements that run the whole year, agreements that begin in it,
+    /// participants, or members that each pay by their own allocation.
+    pub basis: FeeBasis,
+    /// Öre for each; null per mille.
+    pub fee: Option<Money>,
+    /// The rate; null unless per mille.
+    pub per_mille: Option<PerMille>,
+    /// The cost that grants leave, öre; never below nought.
+    pub need: Money,
+    /// The least number whose fees together cover that: per mille of the members that pay the most. Null when all together fall short.
+    pub count: Option<i64>,
+    /// How many of them there are: participation agreements in force today, or that begin in the year when the fee is paid once. Null
+    /// for participants, whom nobody has counted.
+    pub joined: Option<i64>,
+    /// How many it takes beside those; per mille the members that pay the most of the others. Null when that can't be told, or all fall short.
+    pub more: Option<i64>,
+    /// What is lacking when all pay together, öre; nought when they cover it.
+    pub shortfall: Money,
+    /// Members whose allocation is not known for any year until this one, in Swedish order of name; they are in no number and no sum.
+    pub missing: Vec<MemberId>,
+    /// What it rests on, a sentence each.
+    pub assumptions: Vec<String>,
+}
+
+/// The members of a year, with what is known of their allocations.
+struct Members {
+    /// In Swedish order of name.
+    ids: Vec<MemberId>,
+    allocations: Allocations,
+}
+
+/// Break-even of each of these activities whose costs the viewer sees. A fee per mille is left out for a viewer who does not see the
+/// allocations of all members.
 ///
 /// # Errors
 /// INVALID for a year that is none.
@@ -55,72 +92,243 @@ pub async fn break_even_of(db: &Database, viewer: &Viewer, activities: &[Activit
     if seen.is_empty() {
         return Ok(HashMap::new());
     }
-    let mut found: HashMap<ActivityId, BreakEven> = HashMap::new();
-    for (activity, fee) in fees(db, &seen).await? {
-        found.insert(activity, BreakEven { fee, ..BreakEven::default() });
+    let mut rules = rules(db, &seen).await?;
+    if !viewer.sees(Realm::MemberAffairs).all {
+        rules.retain(|(_, rule)| rule.basis != FeeBasis::PerMilleOfAllocation);
     }
+    let is_per_mille = rules.iter().any(|(_, rule)| rule.basis == FeeBasis::PerMilleOfAllocation);
+    let ids = if is_per_mille { scenario::of_year(db, viewer, year).await? } else { Vec::new() };
+
+    let tx = db.snapshot().await?;
+    let mut found: HashMap<ActivityId, BreakEven> = seen.iter().map(|activity| (*activity, BreakEven::default())).collect();
     let mut booked = Groups::default();
-    ledger::costs(db, &scope, Grouping { activity: true, ..Grouping::default() }, range, &mut booked).await?;
+    ledger::costs(&tx, &scope, Grouping { activity: true, ..Grouping::default() }, range, &mut booked).await?;
     for (group, sums) in booked.0 {
         if let Some(own) = group.activity.and_then(|activity| found.get_mut(&activity)) {
             (own.cost, own.grants) = (sums.cost, sums.grants);
         }
     }
-    for (activity, joined) in joined(db, &seen).await? {
-        if let Some(own) = found.get_mut(&activity) {
-            own.joined = joined;
-        }
+    let (joined, begun) = (joined(&tx, &seen, None, db.clock.today()).await?, joined(&tx, &seen, Some(range), db.clock.today()).await?);
+    let members = Members { allocations: allocations(&tx, ids.clone(), year).await?, ids };
+    tx.rollback().await?;
+
+    for (activity, own) in &mut found {
+        own.joined = joined.get(activity).map_or(0, |joined| joined.agreements);
     }
-    for own in found.values_mut() {
-        own.agreements = needed(own.cost - own.grants, own.fee);
+    for (activity, rule) in rules {
+        let Some(own) = found.get_mut(&activity) else { continue };
+        let need = max(own.cost - own.grants, Money::ZERO);
+        let taking_part = if rule.basis == FeeBasis::OneOff { begun.get(&activity) } else { joined.get(&activity) };
+        own.by_fee.push(by_fee(&rule, need, taking_part.unwrap_or(&Joined::default()), &members, year));
     }
     Ok(found)
 }
 
-/// The least number of fees that come to at least a cost.
-fn needed(cost: Money, fee: Money) -> i64 {
-    if cost <= Money::ZERO || fee <= Money::ZERO { 0 } else { (cost.0 - 1) / fee.0 + 1 }
-}
-
-/// The fixed yearly fee of each of these activities that is in force today and above nought.
-async fn fees(db: &Database, activities: &[ActivityId]) -> Result<Vec<(ActivityId, Money)>> {
-    use fee_schedule::Column as C;
-    let columns = [C::ActivityId, C::ValidFrom, C::ValidTo, C::Basis, C::Amount, C::Cap, C::Minimum];
-    let today = db.clock.today();
-    let is_today = |row: &fee_schedule::Model| {
-        row.basis == FeeBasis::FixedPerYear && row.valid_from <= today && row.valid_to.is_none_or(|last| last >= today)
+/// What it takes by one fee.
+fn by_fee(rule: &fee_schedule::Model, need: Money, joined: &Joined, members: &Members, year: i32) -> ByFee {
+    let mut found = ByFee {
+        basis: rule.basis,
+        fee: rule.amount,
+        per_mille: rule.per_mille,
+        need,
+        count: None,
+        joined: (rule.basis != FeeBasis::PerParticipant).then_some(joined.agreements),
+        more: None,
+        shortfall: Money::ZERO,
+        missing: Vec::new(),
+        assumptions: Vec::new(),
     };
-    let rows = schedules::of_activities(db, activities, &columns).await?;
-    let fees = rows.into_iter().filter(is_today).filter_map(|row| Some((row.activity_id?, quote(&row, None)?.amount)));
-    Ok(fees.filter(|(_, fee)| *fee > Money::ZERO).collect())
+    match rule.basis {
+        FeeBasis::PerMilleOfAllocation => per_mille(&mut found, rule, joined, members, year),
+        FeeBasis::FixedPerYear | FeeBasis::OneOff | FeeBasis::PerParticipant => {
+            found.count = needed(need, rule.amount.unwrap_or_default());
+            found.more = found.count.zip(found.joined).map(|(count, joined)| max(count - joined, 0));
+            found.shortfall = if found.count.is_none() { need } else { Money::ZERO };
+            found.assumptions.push(match rule.basis {
+                FeeBasis::OneOff => format!("Each agreement begins in {year}, and pays once"),
+                FeeBasis::PerParticipant => "How many participants there are is not known to the register".to_owned(),
+                FeeBasis::FixedPerYear | FeeBasis::PerMilleOfAllocation => "Each agreement pays for the whole year".to_owned(),
+            });
+        }
+    }
+    found
 }
 
-/// How many participation agreements of each of these activities are in force today.
-async fn joined(db: &Database, activities: &[ActivityId]) -> Result<Vec<(ActivityId, i64)>> {
-    let activity = Expr::col((Entity, Column::ActivityId));
-    let select = Query::select()
-        .expr(activity.clone())
-        .expr(Expr::cust("COUNT(*)"))
+/// The least number of fees that come to at least a cost; null when no number does.
+fn needed(need: Money, fee: Money) -> Option<i64> {
+    match (need <= Money::ZERO, fee <= Money::ZERO) {
+        (true, _) => Some(0),
+        (false, true) => None,
+        (false, false) => Some((need.0 - 1) / fee.0 + 1),
+    }
+}
+
+/// Members pay each their own fee, the year's whole: those that pay the most come first.
+fn per_mille(found: &mut ByFee, rule: &fee_schedule::Model, joined: &Joined, members: &Members, year: i32) {
+    let mut years: BTreeMap<i32, usize> = BTreeMap::new();
+    let (mut of_joined, mut of_others) = (Vec::new(), Vec::new());
+    for member in &members.ids {
+        let Some((of_year, fee)) =
+            members.allocations.get(member).and_then(|(year, allocation)| Some((*year, quote(rule, Some(*allocation))?.amount)))
+        else {
+            found.missing.push(*member);
+            continue;
+        };
+        if of_year != year {
+            *years.entry(of_year).or_default() += 1;
+        }
+        if joined.members.contains(member) { of_joined.push(fee) } else { of_others.push(fee) }
+    }
+    let all: Vec<Money> = of_joined.iter().chain(&of_others).copied().collect();
+    let covered = sum(&of_joined);
+    found.more = fewest(found.need - covered, of_others);
+    found.shortfall = max(found.need - sum(&all), Money::ZERO);
+    found.count = fewest(found.need, all);
+    found.assumptions.push(format!("Each member pays for the whole of {year}, those that pay the most first"));
+    found.assumptions.extend(assumed_years(&years, year));
+}
+
+/// What these fees come to, or as much as can be counted.
+fn sum(fees: &[Money]) -> Money {
+    fees.iter().fold(Money::ZERO, |sum, fee| Money(sum.0.saturating_add(fee.0)))
+}
+
+/// The least number of these fees that come to at least a cost, the largest first; null when all together don't.
+fn fewest(need: Money, mut fees: Vec<Money>) -> Option<i64> {
+    fees.sort_unstable_by(|one, other| other.cmp(one));
+    let mut so_far = Money::ZERO;
+    let mut count = 0;
+    for fee in fees {
+        if so_far >= need {
+            break;
+        }
+        so_far += fee;
+        count += 1;
+    }
+    (so_far >= need).then_some(count)
+}
+
+/// The fees of these activities that are in force today, in the order of their bases.
+async fn rules(db: &Database, activities: &[ActivityId]) -> Result<Vec<(ActivityId, fee_schedule::Model)>> {
+    use fee_schedule::Column as C;
+    let columns = [C::ActivityId, C::ValidFrom, C::ValidTo, C::Basis, C::Amount, C::PerMille, C::Cap, C::Minimum];
+    let today = db.clock.today();
+    let is_today = |row: &fee_schedule::Model| row.valid_from <= today && row.valid_to.is_none_or(|last| last >= today);
+    let rows = schedules::of_activities(db, activities, &columns).await?;
+    let mut rules: Vec<_> = rows.into_iter().filter(is_today).filter_map(|row| Some((row.activity_id?, row))).collect();
+    rules.sort_by_key(|(activity, rule)| (*activity, rule.basis as u8));
+    Ok(rules)
+}
+
+/// Who takes part in an activity.
+#[derive(Debug, Default)]
+struct Joined {
+    agreements: i64,
+    members: HashSet<MemberId>,
+}
+
+/// The participation agreements of each of these activities that are in force today; or, for days, those signed that begin in them.
+async fn joined(
+    tx: &DatabaseTransaction,
+    activities: &[ActivityId],
+    begun: Option<Range>,
+    today: NaiveDate,
+) -> Result<HashMap<ActivityId, Joined>> {
+    let column = |column: Column| Expr::col((Entity, column));
+    let mut select = Query::select();
+    select
+        .exprs([column(Column::ActivityId), column(Column::MemberId)])
         .from(Entity)
         .and_where(terms::is_participation())
-        .and_where(among(db.backend(), activity.clone(), activities.iter().copied()))
-        .cond_where(terms::in_force(db.clock.today()))
-        .add_group_by([activity])
-        .take();
-    let found = db.read().query_all(&select).await?;
-    found.iter().map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?))).collect()
+        .and_where(among(tx.get_database_backend(), column(Column::ActivityId), activities.iter().copied()));
+    match begun {
+        None => select.cond_where(terms::in_force(today)),
+        Some(days) => select
+            .and_where(column(Column::SignedOn).lte(today))
+            .and_where(column(Column::WithdrawnOn).is_null())
+            .and_where(column(Column::StartsOn).between(days.from, days.to)),
+    };
+    let mut found: HashMap<ActivityId, Joined> = HashMap::new();
+    for row in tx.query_all(&select).await? {
+        let own = found.entry(row.try_get_by_index(0)?).or_default();
+        own.agreements += 1;
+        own.members.extend(row.try_get_by_index::<Option<MemberId>>(1)?);
+    }
+    Ok(found)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn per_mille_rule(rate: i64, cap: Option<i64>, minimum: Option<i64>) -> fee_schedule::Model {
+        fee_schedule::Model {
+            basis: FeeBasis::PerMilleOfAllocation,
+            per_mille: Some(PerMille(rate)),
+            cap: cap.map(Money),
+            minimum: minimum.map(Money),
+            ..fee_schedule::Model::default()
+        }
+    }
+
+    /// Members with these allocations of 2026 in kronor, nought for none.
+    fn members(kronor: &[i64]) -> Members {
+        let ids: Vec<_> = (1..=kronor.len()).map(|place| MemberId(uuid::Uuid::from_u128(place as u128))).collect();
+        let known = ids.iter().zip(kronor).filter(|(_, kronor)| **kronor > 0);
+        Members { allocations: known.map(|(id, kronor)| (*id, (2026, Money(kronor * 100)))).collect(), ids }
+    }
+
     #[test]
     fn the_last_agreement_is_the_one_that_covers_it() {
-        for (cost, fee, agreements) in
-            [(0, 100, 0), (-5, 100, 0), (1, 100, 1), (100, 100, 1), (101, 100, 2), (Money::MAX.0, 1, Money::MAX.0), (5, 0, 0)]
-        {
-            assert_eq!(needed(Money(cost), Money(fee)), agreements, "{cost} {fee}");
+        for (need, fee, count) in [
+            (0, 100, Some(0)),
+            (1, 100, Some(1)),
+            (100, 100, Some(1)),
+            (101, 100, Some(2)),
+            (Money::MAX.0, 1, Some(Money::MAX.0)),
+            (5, 0, None),
+            (0, 0, Some(0)),
+        ] {
+            assert_eq!(needed(Money(need), Money(fee)), count, "{need} {fee}");
         }
+    }
+
+    #[test]
+    fn the_members_that_pay_the_most_come_first() {
+        // 2 per mille: 8 648, 26 800, 64 000 and 122 400 kronor.
+        let members = members(&[4_324_000, 13_400_000, 32_000_000, 61_200_000, 0]);
+        let ask = |rule: &fee_schedule::Model, need: i64, joined: &[usize]| {
+            let joined = Joined { agreements: 7, members: joined.iter().map(|place| members.ids[*place]).collect() };
+            by_fee(rule, Money(need * 100), &joined, &members, 2026)
+        };
+        let plain = per_mille_rule(2000, None, None);
+        for (need, count) in [(0, 0), (1, 1), (122_400, 1), (122_401, 2), (213_200, 3), (221_848, 4)] {
+            assert_eq!((ask(&plain, need, &[]).count, ask(&plain, need, &[]).more), (Some(count), Some(count)), "{need}");
+        }
+        let short = ask(&plain, 221_849, &[3]);
+        assert_eq!((short.count, short.more, short.shortfall), (None, None, Money(100)));
+        assert_eq!((short.joined, short.missing), (Some(7), vec![members.ids[4]]));
+        // The smallest two have joined: 35 448, and then the largest of the others.
+        for (need, more) in [(35_448, 0), (35_449, 1), (157_848, 1), (157_849, 2)] {
+            assert_eq!(ask(&plain, need, &[0, 1]).more, Some(more), "{need}");
+        }
+        // A cap makes the large alike, and a minimum the small.
+        assert_eq!(ask(&per_mille_rule(2000, Some(5_000_000), None), 100_001, &[]).count, Some(3));
+        assert_eq!(ask(&per_mille_rule(2000, Some(5_000_000), Some(3_000_000)), 160_000, &[]).count, Some(4));
+    }
+
+    #[test]
+    fn an_allocation_of_an_earlier_year_is_said() {
+        let mut members = members(&[4_324_000, 13_400_000]);
+        let other = members.ids[0];
+        members.allocations.insert(other, (2024, Money(100)));
+        let found = by_fee(&per_mille_rule(2000, None, None), Money(1), &Joined::default(), &members, 2026);
+        assert_eq!(
+            found.assumptions,
+            [
+                "Each member pays for the whole of 2026, those that pay the most first",
+                "Fees per mille are of the allocation of 2024 for 1 member whose allocation of 2026 is not known",
+            ]
+        );
     }
 }

@@ -11,7 +11,7 @@ use ::entity::{
 };
 use chrono::NaiveDate;
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, ExprTrait, Order,
+    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, ExprTrait, Order,
     sea_query::{Expr, Query, SelectStatement, SimpleExpr},
 };
 
@@ -66,12 +66,7 @@ impl Assumed {
             ),
             "A year that an agreement covers in part is prorated by whole months".to_owned(),
         ];
-        let count = |number: usize, noun: &str| if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") };
-        for (other, members) in self.years.iter().rev() {
-            let members = count(members.len(), "member");
-            sentences
-                .push(format!("Fees per mille are of the allocation of {other} for {members} whose allocation of {year} is not known"));
-        }
+        sentences.extend(assumed_years(&self.years.iter().map(|(other, members)| (*other, members.len())).collect(), year));
         if self.unknown > 0 {
             let agreements = count(self.unknown, "agreement");
             sentences
@@ -85,6 +80,19 @@ impl Assumed {
     }
 }
 
+fn count(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+/// What is assumed of so many members whose allocation was taken from these other years, the latest first.
+pub(super) fn assumed_years(years: &BTreeMap<i32, usize>, year: i32) -> Vec<String> {
+    let sentence = |(other, members): (&i32, &usize)| {
+        let members = count(*members, "member");
+        format!("Fees per mille are of the allocation of {other} for {members} whose allocation of {year} is not known")
+    };
+    years.iter().rev().map(sentence).collect()
+}
+
 /// What the agreements that bring money, and are signed and not ended as known today, will bring in a year, by activity and without
 /// costs and grants. A fee per mille of an allocation that is not known yet is of the latest one that is. `invoices` is the
 /// number of agreements that bring something.
@@ -95,12 +103,13 @@ pub async fn forecast(db: &Database, viewer: &Viewer, year: i32) -> Result<Forec
     let range =
         Range::year(year).filter(|_| (1900..=2999).contains(&year)).ok_or_else(|| Error::invalid("year", "must be 1900 to 2999"))?;
     let scope = Scope::asked(db, viewer, None, None, &mut Faults::default()).await?;
+    let tx = db.snapshot().await?;
     let (mut groups, mut total, mut last, mut assumed) = (Groups::default(), Sums::default(), None, Assumed::default());
     while !scope.is_empty() {
-        let chunk = chunk(db, &scope, range, last).await?;
+        let chunk = chunk(&tx, db.clock.today(), &scope, range, last).await?;
         let Some(end) = chunk.last() else { break };
         last = Some(end.id);
-        let allocations = allocations(db, &chunk, year).await?;
+        let allocations = allocations(&tx, on_allocations(&chunk), year).await?;
         for row in &chunk {
             let known = row.member_id.and_then(|member| Some((member, allocations.get(&member)?)));
             let Some(fee) = Fee::of(row) else { continue };
@@ -121,7 +130,8 @@ pub async fn forecast(db: &Database, viewer: &Viewer, year: i32) -> Result<Forec
             }
         }
     }
-    let report = super::finish(db, groups, total).await?;
+    let report = super::finish(&tx, groups, total).await?;
+    tx.rollback().await?;
     Ok(Forecast { days: range, report, assumptions: assumed.sentences(year, db.clock.today()) })
 }
 
@@ -130,8 +140,7 @@ fn column(column: Column) -> SimpleExpr {
 }
 
 /// The next agreements after `last` that may bring something in the days of `year`.
-async fn chunk(db: &Database, scope: &Scope, year: Range, last: Option<AgreementId>) -> Result<Vec<Model>> {
-    let today = db.clock.today();
+async fn chunk(tx: &DatabaseTransaction, today: NaiveDate, scope: &Scope, year: Range, last: Option<AgreementId>) -> Result<Vec<Model>> {
     let columns: Vec<Column> = [Column::ActivityId, Column::VatRate].into_iter().chain(fees::columns()).collect();
     // What the term covers exactly is for the fee to say; here only what ended for good before the year is left out.
     let goes_on = Condition::any()
@@ -148,18 +157,28 @@ async fn chunk(db: &Database, scope: &Scope, year: Range, last: Option<Agreement
         .and_where(column(Column::StartsOn).lte(year.to))
         .cond_where(Condition::any().add(column(Column::ReplacedFrom).is_null()).add(column(Column::ReplacedFrom).gt(year.from)))
         .cond_where(goes_on)
-        .cond_where(scope.of_agreements(db.backend()))
+        .cond_where(scope.of_agreements(tx.get_database_backend()))
         .and_where_option(last.map(|last| column(Column::Id).gt(last)))
         .order_by_expr(column(Column::Id), Order::Asc)
         .limit(CHUNK)
         .take();
-    rows(db.read(), &select, &columns).await
+    rows(tx, &select, &columns).await
 }
 
-/// The allocation of all parties of each member whose fee is reckoned on it, with its year: the year's own, else the latest before it.
-async fn allocations(db: &Database, agreements: &[Model], year: i32) -> Result<HashMap<MemberId, (i32, Money)>> {
+/// The members whose fee is reckoned on their allocation.
+fn on_allocations(agreements: &[Model]) -> Vec<MemberId> {
     let per_mille = agreements.iter().filter(|row| row.fee_basis == Some(FeeBasis::PerMilleOfAllocation));
-    let members: Vec<MemberId> = per_mille.filter_map(|row| row.member_id).collect();
+    per_mille.filter_map(|row| row.member_id).collect()
+}
+
+/// Allocations with the years that they are of.
+pub(super) type Allocations = HashMap<MemberId, (i32, Money)>;
+
+/// The allocation of all parties of each of these members: the year's own, else the latest before it; none for whom none is known.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub(super) async fn allocations(tx: &DatabaseTransaction, members: Vec<MemberId>, year: i32) -> Result<Allocations> {
     if members.is_empty() {
         return Ok(HashMap::new());
     }
@@ -167,12 +186,12 @@ async fn allocations(db: &Database, agreements: &[Model], year: i32) -> Result<H
     let select = Query::select()
         .exprs([allocation::Column::MemberId, allocation::Column::Year, allocation::Column::Amount].map(column))
         .from(allocation::Entity)
-        .and_where(among(db.backend(), column(allocation::Column::MemberId), members))
+        .and_where(among(tx.get_database_backend(), column(allocation::Column::MemberId), members))
         .and_where(allocation::Column::Basis.eq(AllocationBasis::AllParties))
         .and_where(column(allocation::Column::Year).lte(year))
         .order_by_expr(column(allocation::Column::Year), Order::Asc)
         .take();
     // Later years come later, and take the place of those before.
-    let found = db.read().query_all(&select).await?;
+    let found = tx.query_all(&select).await?;
     found.iter().map(|row| Ok((row.try_get_by_index(0)?, (row.try_get_by_index(1)?, row.try_get_by_index(2)?)))).collect()
 }

@@ -11,9 +11,9 @@ use ::entity::{
 use chrono::NaiveDate;
 
 use super::{
-    Ask, Basis, Period, Report, Sums,
+    Ask, Basis, Forecast, Period, Report, Sums,
     ledger::{Group, Grouping, Range},
-    report,
+    reports,
 };
 use crate::{
     activities,
@@ -38,31 +38,41 @@ pub fn caption(basis: Basis, from: NaiveDate, to: NaiveDate) -> String {
     format!("{basis} from {from} to {to}, in kronor; net, credited, cost, grants and result are without VAT")
 }
 
-/// The report that was asked for as a workbook: its rows, and beside them a chart of the same revenue by activity and year.
+/// The report that is asked for as a workbook: its rows, and beside them a chart of the same revenue by activity and year.
 ///
 /// # Errors
-/// As [`report`]; INTERNAL when it has more rows than a sheet can hold.
-pub async fn workbook(db: &Database, viewer: &Viewer, ask: &Ask, found: &Report) -> Result<Vec<u8>> {
+/// As [`super::report`]; INTERNAL when it has more rows than a sheet can hold.
+pub async fn workbook(db: &Database, viewer: &Viewer, ask: &Ask) -> Result<Vec<u8>> {
     let by_year = Grouping { activity: true, member: false, period: Some(Period::Year) };
-    let of_years = report(db, viewer, &Ask { group_by: by_year, counts: (false, false), ..ask.clone() }, Faults::default()).await?;
+    let reports = reports(db, viewer, ask, &[(ask.group_by, ask.counts), (by_year, (false, false))], Faults::default()).await?;
+    let [found, of_years] = reports.as_slice() else { return Ok(Vec::new()) };
     let chart = Chart {
         sheet: "By activity and year".to_owned(),
         title: "Revenue by activity and year, kronor without VAT".to_owned(),
-        ..by_activity(&of_years, &Names::of(db, viewer, &of_years).await?)
+        ..by_activity(of_years, &Names::of(db, viewer, of_years).await?)
     };
-    let shown = Shown::of(db, viewer, found, ask.group_by).await?;
+    let shown = Shown::of(db, viewer, found, ask.group_by, ask.basis).await?;
     let about = about("Revenue", Range { from: ask.from, to: ask.to }, caption(ask.basis, ask.from, ask.to), db);
-    sheet::xlsx(shown.for_people(), about, Some(chart).filter(|chart| !chart.rows.is_empty())).await
+    sheet::xlsx(shown.for_people(), about, Some(chart).filter(|chart| !chart.rows.is_empty()), None).await
 }
 
-/// A forecast as a workbook.
+/// A forecast as a workbook; what it rests on has a sheet of its own.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn workbook_of_forecast(db: &Database, viewer: &Viewer, range: Range, found: &Report) -> Result<Vec<u8>> {
-    let shown = Shown::of(db, viewer, found, OF_FORECAST).await?;
-    let title = format!("Forecast from {} to {}, in kronor", range.from, range.to);
-    sheet::xlsx(shown.for_people(), about("Forecast", range, title, db), None).await
+pub async fn workbook_of_forecast(db: &Database, viewer: &Viewer, forecast: &Forecast) -> Result<Vec<u8>> {
+    let Forecast { days, report, .. } = forecast;
+    let shown = Shown::of(db, viewer, report, OF_FORECAST, Basis::Invoiced).await?;
+    let title = format!("Forecast from {} to {}, in kronor", days.from, days.to);
+    let more = Some(("Assumptions", assumptions(forecast)));
+    sheet::xlsx(shown.for_people(), about("Forecast", *days, title, db), None, more).await
+}
+
+/// What a forecast rests on, a row each.
+#[must_use]
+pub fn assumptions(forecast: &Forecast) -> Grid {
+    let rows = forecast.assumptions.iter().map(|sentence| vec![Cell::Text(sentence.clone())]).collect();
+    Grid { columns: vec![Column::new("assumption", "Assumption", Kind::Text)], rows, total: None }
 }
 
 /// What the rows of a forecast are made for.
@@ -124,6 +134,8 @@ pub struct Shown<'r> {
     report: &'r Report,
     names: Names,
     grouping: Grouping,
+    /// Only what is paid can pay no line.
+    is_paid: bool,
 }
 
 impl<'r> Shown<'r> {
@@ -131,8 +143,8 @@ impl<'r> Shown<'r> {
     ///
     /// # Errors
     /// INTERNAL when the database fails.
-    pub async fn of(db: &Database, viewer: &Viewer, report: &'r Report, grouping: Grouping) -> Result<Self> {
-        Ok(Self { report, names: Names::of(db, viewer, report).await?, grouping })
+    pub async fn of(db: &Database, viewer: &Viewer, report: &'r Report, grouping: Grouping, basis: Basis) -> Result<Self> {
+        Ok(Self { report, names: Names::of(db, viewer, report).await?, grouping, is_paid: basis == Basis::Paid })
     }
 
     /// With names, and a row of totals.
@@ -143,7 +155,9 @@ impl<'r> Shown<'r> {
         columns.extend(self.grouping.activity.then_some(Column::new("activity_name", "Activity", Kind::Text)));
         columns.extend(self.grouping.member.then_some(Column::new("member_name", "Member", Kind::Text)));
         let is_one_row = columns.is_empty();
-        let grid = self.grid(columns, Cell::Text("Total".into()), |group| {
+        // What pays no line is rare, and then people need no column of noughts.
+        let is_rest_told = self.report.rows.iter().any(|row| row.sums.unattributed != Money::ZERO);
+        let grid = self.grid(columns, is_rest_told, Cell::Text("Total".into()), |group| {
             let mut cells = Vec::new();
             cells.extend(self.grouping.period.map(|_| Cell::text(group.period.clone())));
             cells.extend(self.grouping.activity.then(|| Cell::Text(self.names.activity(group.activity).to_owned())));
@@ -168,7 +182,7 @@ impl<'r> Shown<'r> {
         if self.grouping.member {
             columns.extend([Column::new("member", "Member", Kind::Text), Column::new("member_name", "Member's name", Kind::Text)]);
         }
-        self.grid(columns, Cell::Empty, |group| {
+        self.grid(columns, self.is_paid, Cell::Empty, |group| {
             let mut cells = Vec::new();
             cells.extend(self.grouping.period.map(|_| Cell::text(group.period.clone())));
             if self.grouping.activity {
@@ -183,8 +197,9 @@ impl<'r> Shown<'r> {
         })
     }
 
-    /// The rows with these columns before the sums, and `groups` to fill them; `total` stands first in the row of totals.
-    fn grid(&self, mut columns: Vec<Column>, total: Cell, groups: impl Fn(&Group) -> Vec<Cell>) -> Grid {
+    /// The rows with these columns before the sums, and `groups` to fill them; `total` stands first in the row of totals. Last comes what
+    /// pays no line, if it is to be told.
+    fn grid(&self, mut columns: Vec<Column>, is_rest_told: bool, total: Cell, groups: impl Fn(&Group) -> Vec<Cell>) -> Grid {
         let before = columns.len();
         columns.extend([
             Column::new("net", "Net", Kind::Money),
@@ -196,10 +211,12 @@ impl<'r> Shown<'r> {
             Column::new("result", "Result", Kind::Money),
             Column::new("invoices", "Invoices", Kind::Distinct),
         ]);
+        columns.extend(is_rest_told.then_some(Column::new("unattributed", "On no line", Kind::Money)));
         let with_sums = |mut cells: Vec<Cell>, sums: &Sums| {
             let amounts = [sums.net, sums.vat, sums.gross(), sums.credited, sums.cost, sums.grants, sums.result()];
             cells.extend(amounts.map(Cell::Money));
             cells.push(Cell::Number(sums.invoices));
+            cells.extend(is_rest_told.then_some(Cell::Money(sums.unattributed)));
             cells
         };
         let rows = self.report.rows.iter().map(|row| with_sums(groups(&row.group), &row.sums)).collect();

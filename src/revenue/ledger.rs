@@ -1,25 +1,25 @@
 //! Sums over invoices, lines, payments, costs and grants, and over the totals by month that are kept of them.
 
 use ::entity::{
-    cost, grant,
+    attribution, cost, grant,
     id::{ActivityId, MemberId},
     invoice, invoice_line,
     kind::InvoiceKind,
     money::Money,
-    payment, payment_line, revenue_month,
+    revenue_month,
 };
 use chrono::{Datelike, Days, Months, NaiveDate};
 use sea_orm::{
-    ConnectionTrait, DbBackend, ExprTrait, Iden, JoinType, QueryResult,
+    ConnectionTrait, DatabaseTransaction, DbBackend, ExprTrait, Iden, JoinType, QueryResult,
     sea_query::{Expr, Query, SelectStatement, SimpleExpr},
 };
 use uuid::Uuid;
 
 use super::{Basis, Groups, MOST, Period, Sums, scope::Scope};
 use crate::{
-    database::{Database, sum},
+    database::sum,
     error::Result,
-    invoices::months::month_of,
+    invoices::{attribution::NO_LINE, months::month_of},
 };
 
 /// What a row of a report is for.
@@ -152,32 +152,27 @@ fn if_kind(kind: InvoiceKind, amount: SimpleExpr) -> SimpleExpr {
     Expr::case(invoice(invoice::Column::Kind).eq(kind), amount).finally(Expr::cust("0")).into()
 }
 
-/// What was invoiced or paid in a range, grouped, with its joins: only those that are needed. With `shares`, payments come with
-/// what they pay of each line.
-fn entries(backend: DbBackend, scope: &Scope, basis: Basis, group_by: Grouping, range: Range, shares: bool) -> SelectStatement {
+fn attributed(column: attribution::Column) -> SimpleExpr {
+    Expr::col((attribution::Entity, column))
+}
+
+/// What was invoiced or paid in a range, grouped, with its joins: only those that are needed.
+fn entries(backend: DbBackend, scope: &Scope, basis: Basis, group_by: Grouping, range: Range) -> SelectStatement {
     let mut select = Query::select();
     let by_activity = group_by.activity || scope.is_by_activity();
-    let payment = |column: payment::Column| Expr::col((payment::Entity, column));
-    let share = |column: payment_line::Column| Expr::col((payment_line::Entity, column));
     let day = if basis == Basis::Paid {
-        select.from(payment::Entity);
-        if shares {
-            let of_payment = share(payment_line::Column::PaymentId).eq(payment(payment::Column::Id));
-            select.join(JoinType::InnerJoin, payment_line::Entity, of_payment);
-        }
+        let of_invoice = || attributed(attribution::Column::InvoiceId);
+        select.from(attribution::Entity);
         if by_activity {
-            let of_payment = if shares {
-                line(invoice_line::Column::Id).eq(share(payment_line::Column::LineId))
-            } else {
-                line(invoice_line::Column::InvoiceId).eq(payment(payment::Column::InvoiceId))
-            };
-            select.join(JoinType::InnerJoin, invoice_line::Entity, of_payment);
+            let position = attributed(attribution::Column::Position).eq(line(invoice_line::Column::Position));
+            // What pays no line is of no activity.
+            let on = of_invoice().eq(line(invoice_line::Column::InvoiceId)).and(position);
+            select.join(JoinType::LeftJoin, invoice_line::Entity, on);
         }
         if group_by.member || scope.is_by_member() {
-            let of_payment = invoice(invoice::Column::Id).eq(payment(payment::Column::InvoiceId));
-            select.join(JoinType::InnerJoin, invoice::Entity, of_payment);
+            select.join(JoinType::InnerJoin, invoice::Entity, of_invoice().eq(invoice(invoice::Column::Id)));
         }
-        payment(payment::Column::ReceivedOn)
+        attributed(attribution::Column::CountedOn)
     } else {
         select.from(invoice::Entity);
         if by_activity {
@@ -195,37 +190,48 @@ fn entries(backend: DbBackend, scope: &Scope, basis: Basis, group_by: Grouping, 
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub(super) async fn sums(db: &Database, scope: &Scope, basis: Basis, group_by: Grouping, range: Range, groups: &mut Groups) -> Result<()> {
-    let mut select = entries(db.backend(), scope, basis, group_by, range, true);
-    let amounts = if basis == Basis::Paid {
-        [payment_line::Column::Net, payment_line::Column::Vat].map(|column| Expr::col((payment_line::Entity, column)))
-    } else if group_by.activity || scope.is_by_activity() {
-        [line(invoice_line::Column::Net), line(invoice_line::Column::Vat)]
+pub(super) async fn sums(
+    tx: &DatabaseTransaction,
+    scope: &Scope,
+    basis: Basis,
+    group_by: Grouping,
+    range: Range,
+    groups: &mut Groups,
+) -> Result<()> {
+    let mut select = entries(tx.get_database_backend(), scope, basis, group_by, range);
+    if basis == Basis::Paid {
+        let net = || attributed(attribution::Column::Net);
+        let pays_no_line = || attributed(attribution::Column::Position).eq(NO_LINE);
+        let if_line = Expr::case(pays_no_line(), Expr::cust("0")).finally(net());
+        select.expr(sum(if_line.into())).expr(nought()).expr(sum(attributed(attribution::Column::Vat))).expr(nought());
+        select.expr(sum(Expr::case(pays_no_line(), net()).finally(Expr::cust("0")).into()));
     } else {
-        // The lines of an invoice add up to it.
-        [invoice(invoice::Column::Net), invoice(invoice::Column::Vat)]
-    };
-    for amount in amounts {
-        if basis == Basis::Paid {
-            select.expr(sum(amount)).expr(nought());
+        let amounts = if group_by.activity || scope.is_by_activity() {
+            [line(invoice_line::Column::Net), line(invoice_line::Column::Vat)]
         } else {
+            // The lines of an invoice add up to it.
+            [invoice(invoice::Column::Net), invoice(invoice::Column::Vat)]
+        };
+        for amount in amounts {
             select.expr(sum(if_kind(InvoiceKind::Invoice, amount.clone()))).expr(sum(if_kind(InvoiceKind::CreditNote, amount)));
         }
+        select.expr(nought());
     }
-    for row in &db.read().query_all(&select).await? {
+    for row in &tx.query_all(&select).await? {
         let (group, place) = group_by.read(row)?;
         add_sums(groups, group, row, place)?;
     }
     Ok(())
 }
 
-/// Adds net, credited net, VAT and credited VAT, which stand in a row from `place` on.
+/// Adds net, credited net, VAT, credited VAT and what pays no line, which stand in a row from `place` on.
 fn add_sums(groups: &mut Groups, group: Group, row: &QueryResult, place: usize) -> Result<()> {
     let sums = groups.of(group)?;
     let amount = |after: usize| row.try_get_by_index::<Money>(place + after);
     sums.net += amount(0)? - amount(1)?;
     sums.credited += amount(1)?;
     sums.vat += amount(2)? - amount(3)?;
+    sums.unattributed += amount(4)?;
     Ok(())
 }
 
@@ -235,7 +241,7 @@ fn add_sums(groups: &mut Groups, group: Group, row: &QueryResult, place: usize) 
 /// # Errors
 /// INTERNAL when the database fails.
 pub(super) async fn stored(
-    db: &Database,
+    tx: &DatabaseTransaction,
     scope: &Scope,
     basis: Basis,
     group_by: Grouping,
@@ -246,19 +252,24 @@ pub(super) async fn stored(
     let column = |column: C| Expr::col((revenue_month::Entity, column));
     let month = column(C::Month);
     let mut select = Query::select();
-    select.from(revenue_month::Entity).and_where(range.has(&month)).cond_where(scope.of_activity(db.backend(), column(C::ActivityId)));
-    group_by.onto(&mut select, db.backend(), column(C::ActivityId), Expr::val(Option::<Uuid>::None), &month);
+    select
+        .from(revenue_month::Entity)
+        .and_where(range.has(&month))
+        .cond_where(scope.of_activity(tx.get_database_backend(), column(C::ActivityId)));
+    group_by.onto(&mut select, tx.get_database_backend(), column(C::ActivityId), Expr::val(Option::<Uuid>::None), &month);
     if basis == Basis::Paid {
         select.expr(sum(column(C::PaidNet))).expr(nought()).expr(sum(column(C::PaidVat))).expr(nought());
+        select.expr(sum(column(C::Unattributed)));
     } else {
-        for amount in [C::InvoicedNet, C::CreditedNet, C::InvoicedVat, C::CreditedVat, C::Invoices] {
+        for amount in [C::InvoicedNet, C::CreditedNet, C::InvoicedVat, C::CreditedVat] {
             select.expr(sum(column(amount)));
         }
+        select.expr(nought()).expr(sum(column(C::Invoices)));
     }
-    for row in &db.read().query_all(&select).await? {
+    for row in &tx.query_all(&select).await? {
         let (group, place) = group_by.read(row)?;
         if basis != Basis::Paid {
-            groups.of(group.clone())?.invoices += row.try_get_by_index::<i64>(place + 4)?;
+            groups.of(group.clone())?.invoices += row.try_get_by_index::<i64>(place + 5)?;
         }
         add_sums(groups, group, row, place)?;
     }
@@ -268,7 +279,7 @@ pub(super) async fn stored(
 /// The number of invoices and credit notes behind a statement's rows, each once.
 fn distinct_invoices(basis: Basis, has_lines: bool) -> SimpleExpr {
     Expr::cust(match (basis, has_lines) {
-        (Basis::Paid, _) => "COUNT(DISTINCT \"payment\".\"invoice_id\")",
+        (Basis::Paid, _) => "COUNT(DISTINCT \"attribution\".\"invoice_id\")",
         (_, true) => "COUNT(DISTINCT \"invoice\".\"id\")",
         (_, false) => "COUNT(*)",
     })
@@ -279,16 +290,16 @@ fn distinct_invoices(basis: Basis, has_lines: bool) -> SimpleExpr {
 /// # Errors
 /// INTERNAL when the database fails.
 pub(super) async fn counts(
-    db: &Database,
+    tx: &DatabaseTransaction,
     scope: &Scope,
     basis: Basis,
     group_by: Grouping,
     range: Range,
     groups: &mut Groups,
 ) -> Result<()> {
-    let mut select = entries(db.backend(), scope, basis, group_by, range, false);
+    let mut select = entries(tx.get_database_backend(), scope, basis, group_by, range);
     select.expr(distinct_invoices(basis, group_by.activity || scope.is_by_activity()));
-    for row in &db.read().query_all(&select).await? {
+    for row in &tx.query_all(&select).await? {
         let (group, place) = group_by.read(row)?;
         groups.of(group)?.invoices += row.try_get_by_index::<i64>(place)?;
     }
@@ -299,9 +310,9 @@ pub(super) async fn counts(
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub(super) async fn count(db: &Database, scope: &Scope, basis: Basis, range: Range) -> Result<i64> {
+pub(super) async fn count(tx: &DatabaseTransaction, scope: &Scope, basis: Basis, range: Range) -> Result<i64> {
     let mut whole = Groups::default();
-    counts(db, scope, basis, Grouping::default(), range, &mut whole).await?;
+    counts(tx, scope, basis, Grouping::default(), range, &mut whole).await?;
     Ok(whole.0.into_values().map(|sums| sums.invoices).sum())
 }
 
@@ -309,20 +320,20 @@ pub(super) async fn count(db: &Database, scope: &Scope, basis: Basis, range: Ran
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub(super) async fn costs(db: &Database, scope: &Scope, group_by: Grouping, range: Range, groups: &mut Groups) -> Result<()> {
+pub(super) async fn costs(tx: &DatabaseTransaction, scope: &Scope, group_by: Grouping, range: Range, groups: &mut Groups) -> Result<()> {
     if !scope.has_costs() {
         return Ok(());
     }
     let group_by = Grouping { member: false, ..group_by };
     let add_cost = |sums: &mut Sums, amount| sums.cost += amount;
     let add_grant = |sums: &mut Sums, amount| sums.grants += amount;
-    booked(db, scope, group_by, range, cost::Entity, groups, add_cost).await?;
-    booked(db, scope, group_by, range, grant::Entity, groups, add_grant).await
+    booked(tx, scope, group_by, range, cost::Entity, groups, add_cost).await?;
+    booked(tx, scope, group_by, range, grant::Entity, groups, add_grant).await
 }
 
 /// Adds what was booked in a table that has `activity_id`, `booked_on` and `amount`.
 async fn booked<T: Iden + Copy + 'static>(
-    db: &Database,
+    tx: &DatabaseTransaction,
     scope: &Scope,
     group_by: Grouping,
     range: Range,
@@ -333,10 +344,10 @@ async fn booked<T: Iden + Copy + 'static>(
     let column = |column: cost::Column| Expr::col((table, column));
     let (activity, day) = (column(cost::Column::ActivityId), column(cost::Column::BookedOn));
     let mut select = Query::select();
-    select.from(table).and_where(range.has(&day)).cond_where(scope.of_activity(db.backend(), activity.clone()));
-    group_by.onto(&mut select, db.backend(), activity, Expr::val(Option::<Uuid>::None), &day);
+    select.from(table).and_where(range.has(&day)).cond_where(scope.of_activity(tx.get_database_backend(), activity.clone()));
+    group_by.onto(&mut select, tx.get_database_backend(), activity, Expr::val(Option::<Uuid>::None), &day);
     select.expr(sum(column(cost::Column::Amount)));
-    for row in &db.read().query_all(&select).await? {
+    for row in &tx.query_all(&select).await? {
         let (group, place) = group_by.read(row)?;
         add(groups.of(group)?, row.try_get_by_index(place)?);
     }

@@ -14,14 +14,14 @@ use std::collections::HashMap;
 use ::entity::{activity, id::MemberId, member, money::Money, term::add_months};
 use chrono::NaiveDate;
 use sea_orm::{
-    ConnectionTrait,
+    ConnectionTrait, DatabaseTransaction,
     sea_query::{Expr, Query},
 };
 use uuid::Uuid;
 
 pub use self::{
     breaches::breaches,
-    break_even::{BreakEven, break_even_of},
+    break_even::{BreakEven, ByFee, break_even_of},
     forecast::{Forecast, forecast},
     results::{ActivityResult, result_of},
 };
@@ -40,7 +40,7 @@ use crate::{
 pub enum Basis {
     /// Invoices and credit notes, on their day of issue.
     Invoiced,
-    /// Payments, on the day that they came in.
+    /// Payments, on the day that they came in, as they lie on lines (see [`crate::invoices::attribution`]).
     Paid,
     /// Lines, spread by day over the period that they cover.
     Accrued,
@@ -100,6 +100,8 @@ pub struct Sums {
     pub cost: Money,
     /// Grants.
     pub grants: Money,
+    /// What came in and pays no line: overpayments, and the rounding to whole kronor. No revenue, and in none of the others.
+    pub unattributed: Money,
     /// Invoices and credit notes behind it, each once.
     pub invoices: i64,
 }
@@ -123,11 +125,12 @@ impl Sums {
         self.credited += other.credited;
         self.cost += other.cost;
         self.grants += other.grants;
+        self.unattributed += other.unattributed;
         self.invoices += other.invoices;
     }
 
     fn has_money(&self) -> bool {
-        [self.net, self.vat, self.credited, self.cost, self.grants].iter().any(|sum| *sum != Money::ZERO)
+        [self.net, self.vat, self.credited, self.cost, self.grants, self.unattributed].iter().any(|sum| *sum != Money::ZERO)
     }
 }
 
@@ -180,7 +183,13 @@ impl Groups {
 ///
 /// # Errors
 /// INVALID for a bad period, an activity or a member that is not there, naming every one, and for more than 100 000 rows.
-pub async fn report(db: &Database, viewer: &Viewer, ask: &Ask, mut faults: Faults) -> Result<Report> {
+pub async fn report(db: &Database, viewer: &Viewer, ask: &Ask, faults: Faults) -> Result<Report> {
+    let mut reports = reports(db, viewer, ask, &[(ask.group_by, ask.counts)], faults).await?;
+    Ok(reports.pop().unwrap_or_default())
+}
+
+/// The same with rows and counts of several kinds, all of one moment.
+async fn reports(db: &Database, viewer: &Viewer, ask: &Ask, kinds: &[(Grouping, (bool, bool))], mut faults: Faults) -> Result<Vec<Report>> {
     ask.check(&mut faults);
     if !faults.is_empty() {
         // What can't be read can't be looked up.
@@ -188,38 +197,49 @@ pub async fn report(db: &Database, viewer: &Viewer, ask: &Ask, mut faults: Fault
     }
     let scope = Scope::asked(db, viewer, ask.activities.as_deref(), ask.members.as_deref(), &mut faults).await?;
     faults.finish()?;
+    // A report takes several statements, which must fit together whatever is written meanwhile.
+    let tx = db.snapshot().await?;
+    let mut reports = Vec::new();
+    for &(group_by, counts) in kinds {
+        reports.push(one(&tx, &scope, &Ask { group_by, counts, ..ask.clone() }).await?);
+    }
+    tx.rollback().await?;
+    Ok(reports)
+}
+
+async fn one(tx: &DatabaseTransaction, scope: &Scope, ask: &Ask) -> Result<Report> {
     let range = Range { from: ask.from, to: ask.to };
     let mut total = Sums::default();
     let mut groups = Groups::default();
     if !scope.is_empty() {
         if ask.basis == Basis::Accrued {
-            total.invoices = accrual::sums(db, &scope, ask.group_by, range, &mut groups).await?;
+            total.invoices = accrual::sums(tx, scope, ask.group_by, range, &mut groups).await?;
         } else {
-            plain(db, &scope, ask, &mut groups).await?;
+            plain(tx, scope, ask, &mut groups).await?;
             if ask.counts.1 {
-                total.invoices = ledger::count(db, &scope, ask.basis, range).await?;
+                total.invoices = ledger::count(tx, scope, ask.basis, range).await?;
             }
         }
-        ledger::costs(db, &scope, ask.group_by, range, &mut groups).await?;
+        ledger::costs(tx, scope, ask.group_by, range, &mut groups).await?;
     }
-    finish(db, groups, total).await
+    finish(tx, groups, total).await
 }
 
 /// The sums of what was invoiced or paid.
-async fn plain(db: &Database, scope: &Scope, ask: &Ask, groups: &mut Groups) -> Result<()> {
+async fn plain(tx: &DatabaseTransaction, scope: &Scope, ask: &Ask, groups: &mut Groups) -> Result<()> {
     let range = Range { from: ask.from, to: ask.to };
-    let counted = sums(db, scope, ask.basis, ask.group_by, range, groups).await?;
+    let counted = sums(tx, scope, ask.basis, ask.group_by, range, groups).await?;
     match counted {
         _ if !ask.counts.0 => {}
         // An invoice is issued in one month, so the counts of months add up; those of activities don't, nor those of payments.
         Some(stored) if ask.basis == Basis::Invoiced && ask.group_by.activity => {
             for range in range.without(stored) {
-                ledger::counts(db, scope, ask.basis, ask.group_by, range, groups).await?;
+                ledger::counts(tx, scope, ask.basis, ask.group_by, range, groups).await?;
             }
         }
         _ => {
             groups.0.values_mut().for_each(|sums| sums.invoices = 0);
-            ledger::counts(db, scope, ask.basis, ask.group_by, range, groups).await?;
+            ledger::counts(tx, scope, ask.basis, ask.group_by, range, groups).await?;
         }
     }
     Ok(())
@@ -227,29 +247,36 @@ async fn plain(db: &Database, scope: &Scope, ask: &Ask, groups: &mut Groups) -> 
 
 /// Adds what was invoiced or paid over a range: its whole months from the stored totals, when these tell it, and the rest from
 /// the ledger. Answers the range that came from the stored totals.
-async fn sums(db: &Database, scope: &Scope, basis: Basis, group_by: Grouping, range: Range, groups: &mut Groups) -> Result<Option<Range>> {
+async fn sums(
+    tx: &DatabaseTransaction,
+    scope: &Scope,
+    basis: Basis,
+    group_by: Grouping,
+    range: Range,
+    groups: &mut Groups,
+) -> Result<Option<Range>> {
     let stored = if group_by.member || scope.is_by_member() { None } else { range.whole_months() };
     let rest = match stored {
         Some(stored) => {
-            ledger::stored(db, scope, basis, group_by, stored, groups).await?;
+            ledger::stored(tx, scope, basis, group_by, stored, groups).await?;
             range.without(stored)
         }
         None => vec![range],
     };
     for range in rest {
-        ledger::sums(db, scope, basis, group_by, range, groups).await?;
+        ledger::sums(tx, scope, basis, group_by, range, groups).await?;
     }
     Ok(stored)
 }
 
 /// Puts the rows in order and sums them up. Rows without any money are left out.
-async fn finish(db: &Database, groups: Groups, mut total: Sums) -> Result<Report> {
+async fn finish(tx: &DatabaseTransaction, groups: Groups, mut total: Sums) -> Result<Report> {
     let mut rows: Vec<Row> = groups.0.into_iter().filter(|(_, sums)| sums.has_money()).map(|(group, sums)| Row { group, sums }).collect();
     for row in &rows {
         total.add(&Sums { invoices: 0, ..row.sums });
     }
-    let activities = names(db, rows.iter().filter_map(|row| row.group.activity), activity::Entity).await?;
-    let members = names(db, rows.iter().filter_map(|row| row.group.member), member::Entity).await?;
+    let activities = names(tx, rows.iter().filter_map(|row| row.group.activity), activity::Entity).await?;
+    let members = names(tx, rows.iter().filter_map(|row| row.group.member), member::Entity).await?;
     // Folded names hold no character this late, so what has no name comes last.
     let name = |names: &HashMap<Uuid, String>, id: Option<Uuid>| {
         id.map_or_else(|| "\u{10ffff}".to_owned(), |id| names.get(&id).cloned().unwrap_or_default())
@@ -263,7 +290,7 @@ async fn finish(db: &Database, groups: Groups, mut total: Sums) -> Result<Report
 
 /// The folded names that rows of a table are put in order by; a table of those that have `id` and `name_key`.
 async fn names<I: Into<Uuid>>(
-    db: &Database,
+    tx: &DatabaseTransaction,
     ids: impl Iterator<Item = I>,
     table: impl sea_orm::sea_query::IntoTableRef,
 ) -> Result<HashMap<Uuid, String>> {
@@ -275,8 +302,8 @@ async fn names<I: Into<Uuid>>(
         .column(member::Column::Id)
         .column(member::Column::NameKey)
         .from(table)
-        .and_where(among(db.backend(), Expr::col(member::Column::Id), ids))
+        .and_where(among(tx.get_database_backend(), Expr::col(member::Column::Id), ids))
         .take();
-    let found = db.read().query_all(&select).await?;
+    let found = tx.query_all(&select).await?;
     found.iter().map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?))).collect()
 }

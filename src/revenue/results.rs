@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use ::entity::{id::ActivityId, invoice, invoice_line, kind::InvoiceKind, money::Money, payment_line};
+use ::entity::{attribution, id::ActivityId, invoice, invoice_line, kind::InvoiceKind, money::Money};
 use sea_orm::{
-    ConnectionTrait, ExprTrait, JoinType,
+    ConnectionTrait, DatabaseTransaction, ExprTrait, JoinType,
     sea_query::{Expr, Query, SelectStatement, SimpleExpr},
 };
 
@@ -53,11 +53,12 @@ pub async fn result_of(
     if scope.is_empty() {
         return Ok(results);
     }
+    let tx = db.snapshot().await?;
     let group_by = Grouping { activity: true, ..Grouping::default() };
     let (mut invoiced, mut paid) = (Groups::default(), Groups::default());
-    super::sums(db, &scope, Basis::Invoiced, group_by, range, &mut invoiced).await?;
-    super::sums(db, &scope, Basis::Paid, group_by, range, &mut paid).await?;
-    ledger::costs(db, &scope, group_by, range, &mut invoiced).await?;
+    super::sums(&tx, &scope, Basis::Invoiced, group_by, range, &mut invoiced).await?;
+    super::sums(&tx, &scope, Basis::Paid, group_by, range, &mut paid).await?;
+    ledger::costs(&tx, &scope, group_by, range, &mut invoiced).await?;
     for (group, sums) in invoiced.0 {
         if let Some(result) = group.activity.and_then(|id| results.get_mut(&id)) {
             *result = ActivityResult { invoiced: sums.net, cost: sums.cost, grants: sums.grants, result: sums.result(), ..*result };
@@ -68,11 +69,12 @@ pub async fn result_of(
             result.paid = sums.net;
         }
     }
-    for (id, amount) in outstanding(db, &scope, range).await? {
+    for (id, amount) in outstanding(&tx, &scope, range).await? {
         if let Some(result) = results.get_mut(&id) {
             result.outstanding = amount;
         }
     }
+    tx.rollback().await?;
     Ok(results)
 }
 
@@ -81,10 +83,10 @@ fn line(column: invoice_line::Column) -> SimpleExpr {
 }
 
 /// What is still to be paid of each activity's lines on the invoices issued in a range: their gross sums without what was paid and credited of them.
-async fn outstanding(db: &Database, scope: &Scope, range: Range) -> Result<HashMap<ActivityId, Money>> {
+async fn outstanding(tx: &DatabaseTransaction, scope: &Scope, range: Range) -> Result<HashMap<ActivityId, Money>> {
     let column = |column: invoice::Column| Expr::col((invoice::Entity, column));
     let ids = || Query::select().column((invoice::Entity, invoice::Column::Id)).from(invoice::Entity).take();
-    // An invoice that is covered has nothing left, even when a payment was shared out over lines that were credited later.
+    // An invoice that is covered has nothing left, even when an imported credit note credits what its lines do not hold.
     let unsettled = ids().and_where(column(invoice::Column::SettledOn).is_null()).take();
     let open = ids()
         .and_where(column(invoice::Column::Kind).eq(InvoiceKind::Invoice))
@@ -92,30 +94,32 @@ async fn outstanding(db: &Database, scope: &Scope, range: Range) -> Result<HashM
         .and_where(column(invoice::Column::Id).in_subquery(unsettled))
         .take();
     let gross = line(invoice_line::Column::Net).add(line(invoice_line::Column::Vat));
+    let lies = |column: attribution::Column| Expr::col((attribution::Entity, column));
     let paid = Query::select()
-        .expr(Expr::cust("COALESCE(SUM(\"payment_line\".\"net\" + \"payment_line\".\"vat\"), 0)"))
-        .from(payment_line::Entity)
-        .and_where(Expr::col((payment_line::Entity, payment_line::Column::LineId)).equals((invoice_line::Entity, invoice_line::Column::Id)))
+        .expr(Expr::cust("COALESCE(SUM(\"attribution\".\"net\" + \"attribution\".\"vat\"), 0)"))
+        .from(attribution::Entity)
+        .and_where(lies(attribution::Column::InvoiceId).eq(line(invoice_line::Column::InvoiceId)))
+        .and_where(lies(attribution::Column::Position).eq(line(invoice_line::Column::Position)))
         .take();
-    let left = lines(db, scope)
+    let left = lines(tx, scope)
         .expr(sum(gross.clone().sub(SimpleExpr::from(paid))))
         .and_where(column(invoice::Column::Id).in_subquery(open.clone()))
         .take();
     // A credit note's buyer is its invoice's, so the scope holds for both.
-    let credited = lines(db, scope)
+    let credited = lines(tx, scope)
         .expr(sum(gross))
         .and_where(column(invoice::Column::IssuedOn).is_not_null())
         .and_where(column(invoice::Column::CreditsId).in_subquery(open))
         .take();
-    let mut sums = by_activity(db, &left).await?;
-    for (id, amount) in by_activity(db, &credited).await? {
+    let mut sums = by_activity(tx, &left).await?;
+    for (id, amount) in by_activity(tx, &credited).await? {
         *sums.entry(id).or_default() += -amount;
     }
     Ok(sums)
 }
 
 /// The lines in a scope with their invoices or credit notes, by activity, which comes first.
-fn lines(db: &Database, scope: &Scope) -> SelectStatement {
+fn lines(tx: &DatabaseTransaction, scope: &Scope) -> SelectStatement {
     let of_invoice = line(invoice_line::Column::InvoiceId).equals((invoice::Entity, invoice::Column::Id));
     // The scope names activities, so there is none without one. By a term and not by the column: no index on it is to lead the way.
     let activity = Expr::cust("COALESCE(\"invoice_line\".\"activity_id\", NULL)");
@@ -123,12 +127,12 @@ fn lines(db: &Database, scope: &Scope) -> SelectStatement {
         .expr(activity.clone())
         .from(invoice::Entity)
         .join(JoinType::InnerJoin, invoice_line::Entity, of_invoice)
-        .cond_where(scope.of_lines(db.backend()))
+        .cond_where(scope.of_lines(tx.get_database_backend()))
         .add_group_by([activity])
         .take()
 }
 
-async fn by_activity(db: &Database, select: &SelectStatement) -> Result<HashMap<ActivityId, Money>> {
-    let found = db.read().query_all(select).await?;
+async fn by_activity(tx: &DatabaseTransaction, select: &SelectStatement) -> Result<HashMap<ActivityId, Money>> {
+    let found = tx.query_all(select).await?;
     found.iter().map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?))).collect()
 }

@@ -3,7 +3,7 @@
 use axum::{
     extract::{Query, Request, State},
     http::header,
-    response::{IntoResponse, Response},
+    response::{AppendHeaders, IntoResponse, Response},
 };
 use chrono::NaiveDate;
 use entity::id::MemberId;
@@ -15,7 +15,7 @@ use crate::{
     error::{Error, Fault, Faults, LINE, Result},
     graphql::scalars::NodeId,
     revenue::{
-        self, Ask, Basis, Forecast, Period,
+        self, Ask, Basis, Period,
         grid::{self, Shown},
         ledger::Grouping,
     },
@@ -42,24 +42,34 @@ enum Asked {
     Revenue(Ask),
     /// Of a calendar year.
     Forecast(i32),
+    /// What the forecast of a calendar year rests on.
+    Assumptions(i32),
 }
 
 async fn answer(app: App, parameters: Vec<(String, String)>, caller: Caller, format: Format) -> Response {
     let made = async {
         let viewer = caller.viewer(&app)?;
         app.db.find()?;
-        let asked = asked(parameters)?;
-        file(&app, &viewer, asked, format).await.map_err(renamed)
+        let asked = asked(parameters, format)?;
+        // A file of rows has no place for sentences (RFC 4180), so that they are a file of their own beside it.
+        let beside = match asked {
+            Asked::Forecast(year) => {
+                Some(format!("</files/revenue.csv?forecast={year}&sheet=assumptions>; rel=\"describedby\"; type=\"text/csv\""))
+            }
+            Asked::Revenue(_) | Asked::Assumptions(_) => None,
+        };
+        Ok((file(&app, &viewer, asked, format).await.map_err(renamed)?, beside))
     };
     let made = tokio::time::timeout(app.request_time, made).await;
     match made.unwrap_or_else(|_| Err(Error::invalid("to", "took too long; ask for less"))) {
-        Ok(bytes) => {
+        Ok((bytes, beside)) => {
             let (kind, name) = match format {
                 Format::Csv => ("text/csv; charset=utf-8", "revenue.csv"),
                 Format::Xlsx => ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "revenue.xlsx"),
             };
             let disposition = format!("attachment; filename=\"{name}\"");
-            ([(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, disposition)], bytes).into_response()
+            let headers = [(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, disposition)];
+            (headers, AppendHeaders(beside.map(|link| (header::LINK, link))), bytes).into_response()
         }
         Err(error) => caller.refuse(error),
     }
@@ -68,28 +78,33 @@ async fn answer(app: App, parameters: Vec<(String, String)>, caller: Caller, for
 async fn file(app: &App, viewer: &Viewer, asked: Asked, format: Format) -> Result<Vec<u8>> {
     let db = &app.db;
     match asked {
-        Asked::Revenue(ask) => {
-            let found = revenue::report(db, viewer, &ask, Faults::default()).await?;
-            match format {
-                Format::Csv => sheet::csv(&Shown::of(db, viewer, &found, ask.group_by).await?.for_programs()),
-                Format::Xlsx => grid::workbook(db, viewer, &ask, &found).await,
+        Asked::Revenue(ask) => match format {
+            Format::Csv => {
+                let found = revenue::report(db, viewer, &ask, Faults::default()).await?;
+                sheet::csv(&Shown::of(db, viewer, &found, ask.group_by, ask.basis).await?.for_programs())
             }
-        }
+            Format::Xlsx => grid::workbook(db, viewer, &ask).await,
+        },
         Asked::Forecast(year) => {
-            let Forecast { days: range, report: found, .. } = revenue::forecast(db, viewer, year).await?;
+            let forecast = revenue::forecast(db, viewer, year).await?;
             match format {
-                Format::Csv => sheet::csv(&Shown::of(db, viewer, &found, grid::OF_FORECAST).await?.for_programs()),
-                Format::Xlsx => grid::workbook_of_forecast(db, viewer, range, &found).await,
+                Format::Csv => {
+                    let shown = Shown::of(db, viewer, &forecast.report, grid::OF_FORECAST, Basis::Invoiced).await?;
+                    sheet::csv(&shown.for_programs())
+                }
+                Format::Xlsx => grid::workbook_of_forecast(db, viewer, &forecast).await,
             }
         }
+        Asked::Assumptions(year) => sheet::csv(&grid::assumptions(&revenue::forecast(db, viewer, year).await?)),
     }
 }
 
 /// Reads the parameters, which are the command's options: `from`, `to`, `basis`, `group-by` and `activity` (several with commas, or
-/// given again); with `member`, ids as the API gives them, and `forecast`, a year that stands alone.
-fn asked(parameters: Vec<(String, String)>) -> Result<Asked> {
+/// given again); with `member`, ids as the API gives them, and `forecast`, a year that stands alone. Beside that, `sheet` may ask for the
+/// workbook's sheet of assumptions as CSV.
+fn asked(parameters: Vec<(String, String)>, format: Format) -> Result<Asked> {
     let mut faults = Faults::default();
-    let (mut from, mut to, mut basis, mut forecast) = (None, None, Basis::Invoiced, None);
+    let (mut from, mut to, mut basis, mut forecast, mut is_rest) = (None, None, Basis::Invoiced, None, false);
     let mut groups: Option<Vec<String>> = None;
     let (mut activities, mut members): (Option<Vec<String>>, Option<Vec<MemberId>>) = (None, None);
     let day = |name: &str, value: &str, faults: &mut Faults| -> NaiveDate {
@@ -120,18 +135,24 @@ fn asked(parameters: Vec<(String, String)>) -> Result<Asked> {
                 }
             }
             "forecast" => forecast = Some(faults.take(name, value.parse().map_err(|_| "is not a year"))),
-            // A slip of the pen would else give a report of other things than those meant.
-            _ => {
-                faults.add(name.chars().take(LINE).collect::<String>(), "is none of from, to, basis, group-by, activity, member, forecast")
+            "sheet" => {
+                faults.expect(value == "assumptions" && format == Format::Csv, name, "is assumptions, of a forecast as CSV, or left out");
+                is_rest = true;
             }
+            // A slip of the pen would else give a report of other things than those meant.
+            _ => faults.add(
+                name.chars().take(LINE).collect::<String>(),
+                "is none of from, to, basis, group-by, activity, member, forecast, sheet",
+            ),
         }
     }
     let group_by = grouping(groups, &mut faults);
     if let Some(year) = forecast {
-        faults.expect(parameters.len() == 1, "forecast", "stands alone");
+        faults.expect(parameters.len() == 1 + usize::from(is_rest), "forecast", "stands alone, or with sheet");
         faults.finish()?;
-        return Ok(Asked::Forecast(year));
+        return Ok(if is_rest { Asked::Assumptions(year) } else { Asked::Forecast(year) });
     }
+    faults.expect(!is_rest, "sheet", "is of a forecast");
     faults.expect(from.is_some(), "from", "must be given");
     faults.expect(to.is_some(), "to", "must be given");
     faults.finish()?;

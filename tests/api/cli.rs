@@ -70,6 +70,7 @@ fn help_is_an_answer_and_a_slip_is_not() {
         "expiring",
         "revenue",
         "scenario",
+        "break-even",
         "invoices",
         "payments",
         "sie",

@@ -18,6 +18,16 @@ pub struct Lot {
 const ACTIVITIES: [&str; 4] = ["bip", "indikatorer", "jgl", "stoppa-valdet"];
 /// Buyers of a drawn ledger: members and others.
 const BUYERS: [&str; 8] = ["m0", "m1", "m2", "m3", "m4", "m5", "o0", "o1"];
+/// A line at a third of its price, at least an öre.
+fn a_third_of(line: &str) -> String {
+    let mut cells: Vec<String> = line.split(',').map(str::to_owned).collect();
+    let place = cells.len() - 2;
+    let ore: u64 = cells[place].replace('.', "").parse().unwrap();
+    let third = (ore / 3).max(1);
+    cells[place] = format!("{}.{:02}", third / 100, third % 100);
+    cells.join(",")
+}
+
 /// The first day and the last day on which anything happens in a drawn ledger.
 const SPAN: (&str, &str) = ("2024-11-01", "2026-11-20");
 
@@ -118,12 +128,14 @@ impl Lot {
             })
             .collect();
         if self.chance(25) {
-            // All of it, or one line of it: never beyond what it was.
+            // All of it, or one line of it, or a third of that: never beyond what it was.
             numbers[1] += 1;
             let credited_on = self.day_after(issued_on);
             self.invoices += &format!("c{place},{},CREDIT_NOTE,{buyer},{credited_on},,i{place}\n", numbers[1]);
             let some = if self.chance(50) { lines.len() } else { 1 };
+            let is_part = some == 1 && self.chance(50);
             for line in &lines[..some] {
+                let line = if is_part { a_third_of(line) } else { line.clone() };
                 self.lines += &format!("c{place},{line}\n");
             }
         }

@@ -1,5 +1,6 @@
 //! A small ledger that payments come in on, and how tests ask about it.
 
+use entity::money::Money;
 use samregister::{auth::viewer::Viewer, config::Network, exchange::bank, revenue};
 use serde_json::{Value, json};
 
@@ -76,12 +77,16 @@ pub async fn adds_up(app: &App) {
     assert_eq!(revenue::breaches(&app.db).await.unwrap(), Vec::<String>::new());
 }
 
-/// What came in within these days with VAT, by activity's slug (`-` for none), as the revenue report has it.
+/// What came in within these days with VAT, by activity's slug (`-` for none, and for what pays no line), as the revenue report has it.
 pub async fn came_in(app: &App, from: &str, to: &str) -> Vec<(String, String)> {
-    let document = "query($input: RevenueInput!) { revenue(input: $input) { rows { activity { slug } gross } } }";
+    let document = "query($input: RevenueInput!) { revenue(input: $input) { rows { activity { slug } gross unattributed } } }";
     let input = json!({ "from": from, "to": to, "basis": "PAID", "groupBy": ["ACTIVITY"] });
     let answer = app.finance().ask(document, json!({ "input": input })).await;
-    let row = |row: &Value| (row["activity"]["slug"].as_str().unwrap_or("-").to_owned(), row["gross"].as_str().unwrap().to_owned());
+    let ore = |amount: &Value| amount.as_str().unwrap().replace('.', "").parse::<i64>().unwrap();
+    let row = |row: &Value| {
+        let all = Money(ore(&row["gross"]) + ore(&row["unattributed"]));
+        (row["activity"]["slug"].as_str().unwrap_or("-").to_owned(), all.to_string())
+    };
     let mut rows: Vec<_> = answer["revenue"]["rows"].as_array().unwrap().iter().map(row).collect();
     rows.sort();
     rows

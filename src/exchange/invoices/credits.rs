@@ -168,10 +168,10 @@ impl Credits {
         }
     }
 
-    /// Writes into the invoices what their new credit notes make of them.
-    pub async fn settle(self, import: &mut Import<'_>) -> Result<()> {
+    /// Writes into the invoices what their new credit notes make of them, and answers which these are.
+    pub async fn settle(self, import: &mut Import<'_>) -> Result<BTreeSet<InvoiceId>> {
         if self.new.is_empty() {
-            return Ok(());
+            return Ok(BTreeSet::new());
         }
         let touched: BTreeSet<InvoiceId> = self.new.iter().map(|new| new.credited).collect();
         staging::note_credits(import.tx(), self.new).await?;
@@ -179,7 +179,7 @@ impl Credits {
         let mut parts: BTreeMap<_, _> = parts_of(import.tx(), touched.clone()).await?.into_iter().collect();
         let rows = keys::by_ids::<invoice::Model>(import.tx(), touched.iter().map(|id| id.0).collect()).await?;
         let mut changed = Vec::new();
-        for id in touched {
+        for &id in &touched {
             let Some(row) = rows.get(&id.0).cloned() else { continue };
             let (lines, payments) = parts.remove(&id).unwrap_or_default();
             let before = Whole { row, lines, payments };
@@ -190,7 +190,8 @@ impl Credits {
                 changed.push(after.row);
             }
         }
-        replace(import.tx(), changed).await
+        replace(import.tx(), changed).await?;
+        Ok(touched)
     }
 }
 

@@ -7,7 +7,7 @@ use ::entity::{
     invoice, invoice_line,
     kind::{InvoiceKind, SubjectKind},
     money::Money,
-    number,
+    number, payment,
     sparse::Sparse,
 };
 use sea_orm::{
@@ -27,14 +27,14 @@ use super::{
     credits::{self, Credits},
     drafts::{Head, Incoming, LineDraft},
     matches::{self, Matches, Part},
-    payments::{self, Payments},
+    payments,
 };
 use crate::{
     config::Network,
     database::{among, among_words},
     error::Result,
     invoices::{
-        amounts,
+        amounts, attribution,
         whole::{Whole, parts_of},
     },
     swedish,
@@ -58,7 +58,9 @@ struct Writes {
     rows: Batch<invoice::Model>,
     lines: Batch<invoice_line::Model>,
     removed_lines: Vec<InvoiceLineId>,
-    payments: Payments,
+    payments: Batch<payment::Model>,
+    /// Invoices with new or other payments.
+    paid: BTreeSet<InvoiceId>,
 }
 
 /// Merges invoices into the register.
@@ -98,7 +100,9 @@ pub(super) async fn merge(import: &mut Import<'_>, incoming: Vec<Incoming>) -> R
     replace(tx, writes.rows.changed).await?;
     writes.payments.write(tx).await?;
     known.matches.write(import).await?;
-    known.credits.settle(import).await?;
+    writes.paid.extend(known.credits.settle(import).await?);
+    let growth = attribution::renew(&import.change, &writes.paid).await?;
+    growth.months().for_each(|month| import.earned_on(month));
     import.settle().await
 }
 
@@ -374,7 +378,14 @@ fn write(
     if let Some(issued_on) = after.row.issued_on.filter(|_| !before.is_issued()) {
         import.earned_on(issued_on);
     }
-    writes.payments.add(&before, &after).into_iter().for_each(|day| import.earned_on(day));
+    for payment in &after.payments {
+        match before.payments.iter().find(|old| old.id == payment.id) {
+            Some(old) if old == payment => continue,
+            Some(_) => writes.payments.changed.push(payment.clone()),
+            None => writes.payments.added.push(payment.clone()),
+        }
+        writes.paid.insert(payment.invoice_id);
+    }
     writes.removed_lines.extend(before.lines.iter().skip(after.lines.len()).map(|line| line.id));
     for (place, line) in after.lines.into_iter().enumerate() {
         match before.lines.get(place) {

@@ -1,26 +1,16 @@
-//! Payments: those that the file brings beside those that are there, and what each pays of which line.
+//! Payments: those that the file brings beside those that are there.
 
 use std::collections::HashMap;
 
-use ::entity::{id::PaymentId, invoice_line, kind::InvoiceKind, payment, payment_line};
-use chrono::NaiveDate;
-use sea_orm::{ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, sea_query::Expr};
+use ::entity::{id::PaymentId, kind::InvoiceKind, payment};
 
 use super::{
-    super::{
-        File,
-        import::BadRow,
-        writing::{Batch, insert},
-    },
+    super::{File, import::BadRow},
     credits::Credits,
     drafts::Incoming,
     matches::{Matches, Part},
 };
-use crate::{
-    database::among,
-    error::Result,
-    invoices::{amounts::Share, payments::order, whole::Whole},
-};
+use crate::invoices::{payments::order, whole::Whole};
 
 /// Takes the payments that the file brings, and works out the settlement of the invoice.
 ///
@@ -114,52 +104,4 @@ pub(super) fn take(incoming: &mut Incoming, after: &mut Whole, credits: &Credits
     after.payments.sort_by(|one, other| order(one).cmp(&order(other)));
     after.settle(credits.of(after.row.id));
     parts
-}
-
-/// Payments to be written, with what they pay of each line.
-#[derive(Default)]
-pub(super) struct Payments {
-    rows: Batch<payment::Model>,
-    shares: Vec<payment_line::Model>,
-}
-
-impl Payments {
-    /// Adds those of an invoice's payments that are new or differ, in themselves or in what they pay of which line, and
-    /// answers the days on which revenue changes thereby.
-    pub fn add(&mut self, before: &Whole, after: &Whole) -> Vec<NaiveDate> {
-        let old: HashMap<PaymentId, _> =
-            before.payments.iter().zip(before.parts()).map(|(payment, parts)| (payment.id, (payment, parts))).collect();
-        let mut days = Vec::new();
-        for (payment, parts) in after.payments.iter().zip(after.parts()) {
-            let rows = match old.get(&payment.id) {
-                Some((old, old_parts)) if *old == payment && *old_parts == parts => continue,
-                Some((old, _)) => {
-                    days.push(old.received_on);
-                    &mut self.rows.changed
-                }
-                None => &mut self.rows.added,
-            };
-            days.push(payment.received_on);
-            rows.push(payment.clone());
-            let row = |(part, line): (Share, &invoice_line::Model)| payment_line::Model {
-                payment_id: payment.id,
-                line_id: line.id,
-                net: part.net,
-                vat: part.vat,
-            };
-            self.shares.extend(parts.into_iter().zip(&after.lines).map(row));
-        }
-        days
-    }
-
-    /// Writes them.
-    pub async fn write(self, tx: &DatabaseTransaction) -> Result<()> {
-        if !self.rows.changed.is_empty() {
-            let changed = self.rows.changed.iter().map(|payment| payment.id);
-            let theirs = among(tx.get_database_backend(), Expr::col(payment_line::Column::PaymentId), changed);
-            payment_line::Entity::delete_many().filter(theirs).exec(tx).await?;
-        }
-        self.rows.write(tx).await?;
-        insert(tx, self.shares).await
-    }
 }

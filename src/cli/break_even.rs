@@ -1,0 +1,206 @@
+//! `samregister break-even`: how many must take part for an activity to carry its cost.
+
+use std::collections::HashMap;
+
+use clap::{Args, ValueEnum};
+use entity::{activity, id::MemberId, kind::FeeBasis, money::Money};
+use serde::Serialize;
+
+use super::{Outcome, Result, expiring::check_activities, json, open, put, settings, table};
+use crate::{
+    activities,
+    auth::viewer::Viewer,
+    documents::{Cell, Column, Grid, Kind, sheet},
+    members,
+    revenue::{self, BreakEven, ByFee},
+};
+
+/// Show how many must take part for activities to carry their cost
+///
+/// A row for each fee of today: the least number that covers the cost of the year less its grants. Yearly fees count agreements, fees paid
+/// once those that begin in the year, fees per participant the participants, and fees per mille the members that pay the most, each by its
+/// own allocation. Members without a known allocation are listed, and are in no number.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  samregister break-even --year 2026
+  samregister break-even --year 2026 --activity bip indikatorer --format json")]
+pub struct Options {
+    /// Calendar year
+    #[arg(long, value_parser = clap::value_parser!(i32).range(1900..=2999))]
+    year: i32,
+    /// Only these activities
+    #[arg(long = "activity", num_args = 1.., value_name = "SLUG", value_delimiter = ',')]
+    activities: Vec<String>,
+    /// How to write it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For the eye
+    Table,
+    /// One document for programs
+    Json,
+    /// For programs and spreadsheets (RFC 4180)
+    Csv,
+}
+
+/// Reports break-even.
+///
+/// # Errors
+/// When an activity is not known or the register can't be opened.
+pub async fn run(options: Options) -> Result {
+    let settings = settings()?;
+    let db = open(&settings).await?;
+    let viewer = Viewer::operator("break-even");
+    check_activities(&db, &viewer, &options.activities).await?;
+    let columns = [activity::Column::Id, activity::Column::Slug, activity::Column::Name];
+    let mut known = activities::all(&db, &viewer, &activities::Filter::default(), &columns).await?;
+    known.retain(|activity| options.activities.is_empty() || options.activities.contains(&activity.slug));
+    let ids: Vec<_> = known.iter().map(|activity| activity.id).collect();
+    let mut found = revenue::break_even_of(&db, &viewer, &ids, options.year).await?;
+    let found: Vec<Found> = known.into_iter().filter_map(|activity| Some((found.remove(&activity.id)?, activity))).collect();
+    let missing: Vec<MemberId> = found.iter().flat_map(|(own, _)| &own.by_fee).flat_map(|by_fee| by_fee.missing.clone()).collect();
+    let columns = [entity::member::Column::Id, entity::member::Column::Name];
+    let names = members::by_ids(&db, &viewer, &missing, &columns).await?;
+    let names: Names = names.into_iter().map(|member| (member.id, member.name)).collect();
+    db.close().await?;
+    put(match options.format {
+        Format::Table => for_eyes(&found, &names).into_bytes(),
+        Format::Json => for_programs(options.year, &found, &names)?.into_bytes(),
+        Format::Csv => sheet::csv(&grid(&found, |basis| basis.word().to_owned()))?,
+    })?;
+    Ok(Outcome::Done)
+}
+
+type Found = (BreakEven, activity::Model);
+type Names = HashMap<MemberId, String>;
+
+fn grid(found: &[Found], basis: fn(FeeBasis) -> String) -> Grid {
+    let columns = vec![
+        Column::new("activity", "Activity", Kind::Text),
+        Column::new("basis", "Fee", Kind::Text),
+        Column::new("fee", "Each", Kind::Money),
+        Column::new("per_mille", "Per mille", Kind::Text),
+        Column::new("cost", "Cost", Kind::Money),
+        Column::new("grants", "Grants", Kind::Money),
+        Column::new("need", "Need", Kind::Money),
+        Column::new("count", "Takes", Kind::Number),
+        Column::new("joined", "Joined", Kind::Number),
+        Column::new("more", "More", Kind::Number),
+        Column::new("shortfall", "Shortfall", Kind::Money),
+    ];
+    let number = |number: Option<i64>| number.map_or(Cell::Empty, Cell::Number);
+    let row = |(own, activity): &Found, by_fee: &ByFee| {
+        vec![
+            Cell::Text(activity.slug.clone()),
+            Cell::Text(basis(by_fee.basis)),
+            by_fee.fee.map_or(Cell::Empty, Cell::Money),
+            Cell::text(by_fee.per_mille.map(|rate| rate.to_string())),
+            Cell::Money(own.cost),
+            Cell::Money(own.grants),
+            Cell::Money(by_fee.need),
+            number(by_fee.count),
+            number(by_fee.joined),
+            number(by_fee.more),
+            Cell::Money(by_fee.shortfall),
+        ]
+    };
+    let rows = found.iter().flat_map(|found| found.0.by_fee.iter().map(move |by_fee| row(found, by_fee))).collect();
+    Grid { columns, rows, total: None }
+}
+
+fn for_eyes(found: &[Found], names: &Names) -> String {
+    let in_words = |basis| {
+        let words = match basis {
+            FeeBasis::FixedPerYear => "a year, by agreement",
+            FeeBasis::OneOff => "once, by new agreement",
+            FeeBasis::PerParticipant => "by participant",
+            FeeBasis::PerMilleOfAllocation => "a year, by member",
+        };
+        words.to_owned()
+    };
+    let grid = grid(found, in_words);
+    if grid.rows.is_empty() {
+        return "no activity has a fee today\n".to_owned();
+    }
+    let mut lines = format!("{}\n", table(&grid));
+    for (own, activity) in found {
+        for by_fee in &own.by_fee {
+            for assumption in &by_fee.assumptions {
+                lines += &format!("{}: {assumption}\n", activity.slug);
+            }
+            if !by_fee.missing.is_empty() {
+                let missing: Vec<_> = by_fee.missing.iter().filter_map(|member| names.get(member)).map(String::as_str).collect();
+                lines += &format!("{}: without a known allocation, in no number: {}\n", activity.slug, missing.join(", "));
+            }
+        }
+    }
+    lines
+}
+
+/// What programs read; the words are those of the API.
+#[derive(Serialize)]
+struct Document {
+    year: i32,
+    activities: Vec<Entry>,
+}
+
+#[derive(Serialize)]
+struct Entry {
+    slug: String,
+    name: String,
+    cost: Cell,
+    grants: Cell,
+    joined: i64,
+    by_fee: Vec<Line>,
+}
+
+#[derive(Serialize)]
+struct Line {
+    basis: &'static str,
+    fee: Option<Cell>,
+    per_mille: Option<String>,
+    need: Cell,
+    count: Option<i64>,
+    joined: Option<i64>,
+    more: Option<i64>,
+    shortfall: Cell,
+    missing: Vec<Missing>,
+    assumptions: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Missing {
+    id: String,
+    name: String,
+}
+
+fn for_programs(year: i32, found: &[Found], names: &Names) -> Result<String> {
+    let money = |sum: Money| Cell::Money(sum);
+    let missing =
+        |member: &MemberId| Missing { id: format!("member_{}", member.0.simple()), name: names.get(member).cloned().unwrap_or_default() };
+    let line = |by_fee: &ByFee| Line {
+        basis: by_fee.basis.word(),
+        fee: by_fee.fee.map(money),
+        per_mille: by_fee.per_mille.map(|rate| rate.to_string()),
+        need: money(by_fee.need),
+        count: by_fee.count,
+        joined: by_fee.joined,
+        more: by_fee.more,
+        shortfall: money(by_fee.shortfall),
+        missing: by_fee.missing.iter().map(missing).collect(),
+        assumptions: by_fee.assumptions.clone(),
+    };
+    let entry = |(own, activity): &Found| Entry {
+        slug: activity.slug.clone(),
+        name: activity.name.clone(),
+        cost: money(own.cost),
+        grants: money(own.grants),
+        joined: own.joined,
+        by_fee: own.by_fee.iter().map(line).collect(),
+    };
+    json(&Document { year, activities: found.iter().map(entry).collect() })
+}

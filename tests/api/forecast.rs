@@ -1,0 +1,123 @@
+//! What is promised of forecasts: each agreement goes on, ends or is replaced as is known today, and the files say what they rest on.
+
+use serde_json::{Value, json};
+
+use crate::{
+    app::{App, Caller, on_both},
+    judges,
+    life_samples::{Register, agreed, deed, drafted, offered, signed},
+    revenue::ledger,
+};
+
+/// The forecast of a year: by activity `slug net agreements`.
+async fn forecast(caller: &Caller<'_>, year: i32) -> Vec<String> {
+    let document = "query($year: Int!) { revenueForecast(year: $year) { rows { activity { slug } net invoices } } }";
+    let answer = caller.ask(document, json!({ "year": year })).await;
+    let row = |row: &Value| format!("{} {} {}", row["activity"]["slug"].as_str().unwrap(), row["net"].as_str().unwrap(), row["invoices"]);
+    answer["revenueForecast"]["rows"].as_array().unwrap().iter().map(row).collect()
+}
+
+/// Years from this one on, as far as they bring anything.
+async fn from_on(app: &App, first: i32, last: i32) -> Vec<String> {
+    let mut found = Vec::new();
+    for year in first..=last {
+        found.push(format!("{year} {}", forecast(&app.finance(), year).await.join(", ")).trim_end().to_owned());
+    }
+    found
+}
+
+/// Drafts, offers and signs an agreement about BIP at 12 000.00 a year; its id.
+async fn takes_part(app: &App, register: &Register, member: usize, more: Value) -> String {
+    let mut input = register.draft(member, "bip", "2026-01-01");
+    input["fee"] = json!({ "basis": "FIXED_PER_YEAR", "amount": "12000", "vatRate": "STANDARD_25" });
+    for (name, value) in more.as_object().unwrap() {
+        input[name] = value.clone();
+    }
+    agreed(app, input).await
+}
+
+on_both!(an_agreement_goes_on_until_notice_is_given, |app| async move {
+    let register = Register::fill(&app).await;
+    let term = json!({ "endsOn": "2027-03-31", "renewalMonths": 12, "noticeMonths": 3 });
+    let id = takes_part(&app, &register, 0, term).await;
+    // It is prolonged by itself, across each year.
+    assert_eq!(
+        from_on(&app, 2026, 2029).await,
+        ["2026 bip 12000.00 1", "2027 bip 12000.00 1", "2028 bip 12000.00 1", "2029 bip 12000.00 1"]
+    );
+    deed(&app.office(), "agreementGiveNotice", json!({ "agreement": id, "givenOn": "2026-11-20" }), "id").await.data();
+    assert_eq!(from_on(&app, 2026, 2028).await, ["2026 bip 12000.00 1", "2027 bip 3000.00 1", "2028"]);
+    // Without renewal it ends anyhow, and until further notice it does not.
+    takes_part(&app, &register, 1, json!({ "endsOn": "2027-06-30" })).await;
+    takes_part(&app, &register, 2, json!({})).await;
+    assert_eq!(from_on(&app, 2027, 2029).await, ["2027 bip 21000.00 3", "2028 bip 12000.00 1", "2029 bip 12000.00 1"]);
+});
+
+on_both!(a_late_notice_lets_the_term_that_has_begun_run_out, |app| async move {
+    let register = Register::fill(&app).await;
+    // Its deadline was 30 September: notice today is too late for this term, and ends the next.
+    let id = takes_part(&app, &register, 0, json!({ "endsOn": "2026-12-31", "renewalMonths": 12, "noticeMonths": 3 })).await;
+    deed(&app.office(), "agreementGiveNotice", json!({ "agreement": id, "givenOn": "2026-11-20" }), "id").await.data();
+    assert_eq!(from_on(&app, 2026, 2028).await, ["2026 bip 12000.00 1", "2027 bip 12000.00 1", "2028"]);
+});
+
+on_both!(a_successor_takes_over_from_its_first_day, |app| async move {
+    let register = Register::fill(&app).await;
+    let id = takes_part(&app, &register, 0, json!({ "endsOn": "2026-12-31", "renewalMonths": 12 })).await;
+    let input = json!({ "agreement": id, "startsOn": "2027-07-01", "endsOn": null, "renewalMonths": null,
+        "fee": { "basis": "FIXED_PER_YEAR", "amount": "24000", "vatRate": "STANDARD_25" } });
+    let answer = deed(&app.office(), "agreementReplace", input, "id").await;
+    let next = answer["agreementReplace"]["id"].as_str().unwrap().to_owned();
+    // A draft changes nothing yet.
+    assert_eq!(from_on(&app, 2027, 2028).await, ["2027 bip 12000.00 1", "2028 bip 12000.00 1"]);
+    let (_, sha256) = offered(&app, &next).await;
+    assert_eq!(from_on(&app, 2027, 2028).await, ["2027 bip 12000.00 1", "2028 bip 12000.00 1"]);
+    signed(&app, &next, &sha256).await;
+    // Half a year of the one and half of the other.
+    assert_eq!(from_on(&app, 2026, 2028).await, ["2026 bip 12000.00 1", "2027 bip 18000.00 2", "2028 bip 24000.00 1"]);
+});
+
+on_both!(what_is_not_signed_or_withdrawn_brings_nothing, |app| async move {
+    let register = Register::fill(&app).await;
+    let mut input = register.draft(0, "bip", "2026-01-01");
+    input["fee"] = json!({ "basis": "FIXED_PER_YEAR", "amount": "12000", "vatRate": "STANDARD_25" });
+    let id = drafted(&app, input).await;
+    offered(&app, &id).await;
+    assert_eq!(from_on(&app, 2027, 2027).await, ["2027"]);
+    deed(&app.office(), "agreementWithdraw", json!({ "agreement": id }), "id").await.data();
+    assert_eq!(from_on(&app, 2027, 2027).await, ["2027"]);
+});
+
+on_both!(the_files_of_a_forecast_say_what_it_rests_on, |app| async move {
+    ledger(&app).await;
+    let finance = app.finance();
+    let answer = finance.query("{ revenueForecast(year: 2027) { csvUrl xlsxUrl assumptions rows { net } } }").await;
+    let found = &answer["revenueForecast"];
+    let assumptions: Vec<&str> = found["assumptions"].as_array().unwrap().iter().map(|sentence| sentence.as_str().unwrap()).collect();
+
+    let csv = finance.get(found["csvUrl"].as_str().unwrap()).await;
+    let header = csv.text().lines().next().unwrap().to_owned();
+    assert!(header.starts_with("activity,activity_name,net,vat,") && !header.contains('#'), "{header}");
+    let beside = csv.header("link").to_owned();
+    assert!(beside.contains("rel=\"describedby\""), "{beside}");
+    let beside = finance.get(beside.trim_start_matches('<').split('>').next().unwrap()).await;
+    let rows: Vec<String> = csv::Reader::from_reader(beside.text().as_bytes()).records().map(|row| row.unwrap()[0].to_owned()).collect();
+    assert_eq!(rows, assumptions);
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("forecast.xlsx");
+    std::fs::write(&file, finance.get(found["xlsxUrl"].as_str().unwrap()).await.bytes).unwrap();
+    assert!(judges::part(&file, "xl/workbook.xml").contains("name=\"Assumptions\""));
+    let words = judges::part(&file, "xl/sharedStrings.xml");
+    for sentence in assumptions {
+        assert!(words.contains(sentence), "{sentence}: {words}");
+    }
+    for (parameters, fields) in [
+        ("csv?forecast=2027&sheet=x", vec!["sheet"]),
+        ("xlsx?forecast=2027&sheet=assumptions", vec!["sheet"]),
+        ("csv?from=2027-01-01&to=2027-12-31&sheet=assumptions", vec!["sheet"]),
+        ("csv?forecast=2027&basis=paid&sheet=assumptions", vec!["forecast"]),
+    ] {
+        assert_eq!(finance.get(&format!("/files/revenue.{parameters}")).await.bad_fields(), fields, "{parameters}");
+    }
+});
