@@ -15,7 +15,7 @@ use super::{
     fees::FeeSchedule,
     loaders::{Handle, distinct, grouped, take_rows},
     page::{self, CONNECTION, Column, Connection, DIRECT, Noun, and, asked, every},
-    revenue::{ActivityResult, BreakEven, BreakEvenByFee},
+    revenue::{ActivityResult, BreakEven, BreakEvenByFee, BreakEvens},
     scalars::{Date, Given, Money, change, node_id, plain_change, row_id, take},
     viewer,
 };
@@ -158,15 +158,14 @@ impl Activity {
     /// How many agreements at today's fee carry what it cost in a year. Null when it has no fixed yearly fee today, and where you may not
     /// see its costs.
     async fn break_even(&self, ctx: &Context<'_>, #[graphql(desc = "Calendar year.")] year: i32) -> Option<Result<BreakEven>> {
-        let found = self.0.load(ctx, "", revenue::break_even_of(database(ctx), viewer(ctx), &ids(&self.0), year)).await;
-        found.map(|found| found.get(&self.0.id).and_then(BreakEven::of)).transpose()
+        BreakEvens::of(ctx, &self.0, year).await.map(|all| BreakEven::of(&all, self.0.id)).transpose()
     }
 
     /// How many must take part to carry what it cost in a year: a row for each of its fees that are in force today. Empty without any,
     /// and where you may not see its costs; the row of a fee per mille is left out where you may not see the allocations of all members.
     async fn break_even_by_fee(&self, ctx: &Context<'_>, #[graphql(desc = "Calendar year.")] year: i32) -> Result<Vec<BreakEvenByFee>> {
-        let found = self.0.load(ctx, "", revenue::break_even_of(database(ctx), viewer(ctx), &ids(&self.0), year)).await?;
-        let rows = found.get(&self.0.id).map(BreakEvenByFee::each).unwrap_or_default();
+        let all = BreakEvens::of(ctx, &self.0, year).await?;
+        let rows = BreakEvenByFee::each(&all, self.0.id);
         take_rows(ctx, rows.iter().map(BreakEvenByFee::rows).sum())?;
         Ok(rows)
     }

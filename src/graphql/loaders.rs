@@ -103,10 +103,22 @@ impl<M> Handle<M> {
         T: Send + Sync + 'static,
         F: Future<Output = Result<T>>,
     {
-        let key = field_key(ctx, part);
+        self.share(field_key(ctx, part), fetch).await
+    }
+
+    /// The same for what several fields are made of: those that give it the same name get the same answer. A name stands for one type, and
+    /// tells what the answer depends on.
+    ///
+    /// # Errors
+    /// What `fetch` answers.
+    pub async fn share<T, F>(&self, name: String, fetch: F) -> Result<Arc<T>>
+    where
+        T: Send + Sync + 'static,
+        F: Future<Output = Result<T>>,
+    {
         let cell = {
             let mut loaded = self.batch.loaded.lock().await;
-            let cell = loaded.entry(key).or_insert_with(|| Arc::new(OnceCell::<Result<Arc<T>>>::new()));
+            let cell = loaded.entry(name).or_insert_with(|| Arc::new(OnceCell::<Result<Arc<T>>>::new()));
             Arc::clone(cell).downcast::<OnceCell<Result<Arc<T>>>>()
         };
         let cell = cell.map_err(|_| Error::internal(std::io::Error::other("a field was loaded as two types")))?;

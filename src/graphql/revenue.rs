@@ -1,17 +1,20 @@
 //! Revenue as the API tells of it.
 
+use std::{collections::HashMap, sync::Arc};
+
 use ::entity::{
-    id::MemberId,
+    activity,
+    id::{ActivityId, MemberId},
     kind,
     money::{Money as Ore, PerMille},
 };
 use async_graphql::{Context, Description, Enum, ID, InputObject, Object, SimpleObject};
 
 use super::{
-    activities::{Activity, activity_of},
+    activities::{Activity, activity_of, ids},
     database,
     fees::FeeBasis,
-    loaders::{Handle, take_rows},
+    loaders::{Handle, distinct, take_rows},
     members::{Member, member_of},
     scalars::{Date, Given, Money, node_id, row_id},
     viewer,
@@ -222,8 +225,8 @@ impl RevenueRow {
         self.0.sums.unattributed.into()
     }
 
-    /// How many invoices and credit notes are behind it, or by payment date how many were paid on, each once; so the total may be less
-    /// than the rows together. In a forecast: how many agreements bring something.
+    /// How many invoices and credit notes are behind it, or by payment date of how many what is paid changed, each once; so the total
+    /// may be less than the rows together. In a forecast: how many agreements bring something.
     async fn invoices(&self) -> i64 {
         self.0.sums.invoices
     }
@@ -282,6 +285,29 @@ impl ActivityResult {
     }
 }
 
+/// What activities that were loaded together need to carry themselves.
+pub struct BreakEvens {
+    found: HashMap<ActivityId, revenue::BreakEven>,
+    /// Whoever is missing anywhere in it, loaded together as well.
+    missing: HashMap<MemberId, Handle<MemberId>>,
+}
+
+impl BreakEvens {
+    /// Of the activities that came with this one, in a calendar year; the same for each field that is made of it.
+    pub async fn of(ctx: &Context<'_>, activity: &Handle<activity::Model>, year: i32) -> Result<Arc<Self>> {
+        let fetch = async {
+            let found = revenue::break_even_of(database(ctx), viewer(ctx), &ids(activity), year).await?;
+            let missing = distinct(found.values().flat_map(|own| &own.by_fee).flat_map(|by_fee| by_fee.missing.iter().copied()));
+            let missing = Handle::each(missing).into_iter().map(|member| {
+                let id: MemberId = *member;
+                (id, member)
+            });
+            Ok(Self { missing: missing.collect(), found })
+        };
+        activity.share(format!("break-even {year}"), fetch).await
+    }
+}
+
 /// How many agreements at today's fee an activity needs to carry its cost.
 #[derive(Clone, Copy, Description)]
 pub struct BreakEven {
@@ -293,8 +319,9 @@ pub struct BreakEven {
 }
 
 impl BreakEven {
-    /// What it takes at the fixed yearly fee; null when there is none above nought.
-    pub fn of(found: &revenue::BreakEven) -> Option<Self> {
+    /// What it takes at an activity's fixed yearly fee; null when there is none above nought.
+    pub fn of(all: &BreakEvens, activity: ActivityId) -> Option<Self> {
+        let found = all.found.get(&activity)?;
         let fixed = found.by_fee.iter().find(|by_fee| by_fee.basis == kind::FeeBasis::FixedPerYear)?;
         let fee = fixed.fee.filter(|fee| fee.0 > 0)?;
         Some(Self { cost: found.cost, grants: found.grants, joined: found.joined, agreements: fixed.count?, fee })
@@ -339,9 +366,11 @@ pub struct BreakEvenByFee {
 }
 
 impl BreakEvenByFee {
-    /// What it takes by each fee.
-    pub fn each(found: &revenue::BreakEven) -> Vec<Self> {
-        found.by_fee.iter().map(|by_fee| Self { found: by_fee.clone(), missing: Handle::each(by_fee.missing.clone()) }).collect()
+    /// What it takes by each of an activity's fees.
+    pub fn each(all: &BreakEvens, activity: ActivityId) -> Vec<Self> {
+        let missing = |by_fee: &revenue::ByFee| by_fee.missing.iter().filter_map(|id| all.missing.get(id).cloned()).collect::<Vec<_>>();
+        let by_fee = all.found.get(&activity).into_iter().flat_map(|own| &own.by_fee);
+        by_fee.map(|by_fee| Self { missing: missing(by_fee), found: by_fee.clone() }).collect()
     }
 
     /// Rows that it takes in an answer: itself, and the members that it names.

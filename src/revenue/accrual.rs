@@ -71,7 +71,8 @@ fn lines(backend: DbBackend, scope: &Scope, range: Range) -> SelectStatement {
             .exprs([
                 line(invoice_line::Column::ActivityId),
                 invoice(invoice::Column::MemberId),
-                line(invoice_line::Column::InvoiceId),
+                // What the rows are put in order by. As a term and not as the column: its index is not to lead the way.
+                Expr::cust("COALESCE(\"invoice_line\".\"invoice_id\", NULL)"),
                 invoice(invoice::Column::Kind),
                 from,
                 to,

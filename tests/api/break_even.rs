@@ -69,7 +69,7 @@ on_both!(per_mille_counts_the_members_that_pay_the_most, |app| async move {
     deed(&app.finance(), "allocationSet", allocation, "id").await.data();
     // 2 per mille: 8 648 by the allocation of 2025, and 26 800.
     set(&app, "indikatorer", json!({ "basis": "PER_MILLE_OF_ALLOCATION", "perMille": 2.0 })).await;
-    assert_eq!(by_fee(&app.board(), "indikatorer", 2026).await, ["PER_MILLE_OF_ALLOCATION - 2 20000.00 1 2 0 0.00 []"]);
+    assert_eq!(by_fee(&app.board(), "indikatorer", 2026).await, ["PER_MILLE_OF_ALLOCATION - 2.0 20000.00 1 2 0 0.00 []"]);
     let answer = app
         .board()
         .query("{ activity(by: { slug: \"indikatorer\" }) { breakEvenByFee(year: 2026) { assumptions } breakEven(year: 2026) { fee } } }")
@@ -84,9 +84,9 @@ on_both!(per_mille_counts_the_members_that_pay_the_most, |app| async move {
     );
     // Nobody has joined BIP, which costs 100.10; with a cap, two of ten kronor fall short of it, and a minimum lifts them.
     set(&app, "bip", json!({ "basis": "PER_MILLE_OF_ALLOCATION", "perMille": 2.0, "cap": "10" })).await;
-    assert_eq!(by_fee(&app.board(), "bip", 2026).await, ["PER_MILLE_OF_ALLOCATION - 2 100.10 - 0 - 80.10 []"]);
+    assert_eq!(by_fee(&app.board(), "bip", 2026).await, ["PER_MILLE_OF_ALLOCATION - 2.0 100.10 - 0 - 80.10 []"]);
     set(&app, "bip", json!({ "basis": "PER_MILLE_OF_ALLOCATION", "perMille": 2.0, "cap": "60", "minimum": "60" })).await;
-    assert_eq!(by_fee(&app.board(), "bip", 2026).await, ["PER_MILLE_OF_ALLOCATION - 2 100.10 2 0 2 0.00 []"]);
+    assert_eq!(by_fee(&app.board(), "bip", 2026).await, ["PER_MILLE_OF_ALLOCATION - 2.0 100.10 2 0 2 0.00 []"]);
 });
 
 on_both!(the_command_says_the_same, |app| async move {

@@ -45,7 +45,7 @@ on_both!(an_agreement_goes_on_until_notice_is_given, |app| async move {
         from_on(&app, 2026, 2029).await,
         ["2026 bip 12000.00 1", "2027 bip 12000.00 1", "2028 bip 12000.00 1", "2029 bip 12000.00 1"]
     );
-    deed(&app.office(), "agreementGiveNotice", json!({ "agreement": id, "givenOn": "2026-11-20" }), "id").await.data();
+    deed(&app.office(), "agreementGiveNotice", json!({ "agreement": id, "givenOn": "2026-11-21" }), "id").await.data();
     assert_eq!(from_on(&app, 2026, 2028).await, ["2026 bip 12000.00 1", "2027 bip 3000.00 1", "2028"]);
     // Without renewal it ends anyhow, and until further notice it does not.
     takes_part(&app, &register, 1, json!({ "endsOn": "2027-06-30" })).await;
@@ -57,7 +57,7 @@ on_both!(a_late_notice_lets_the_term_that_has_begun_run_out, |app| async move {
     let register = Register::fill(&app).await;
     // Its deadline was 30 September: notice today is too late for this term, and ends the next.
     let id = takes_part(&app, &register, 0, json!({ "endsOn": "2026-12-31", "renewalMonths": 12, "noticeMonths": 3 })).await;
-    deed(&app.office(), "agreementGiveNotice", json!({ "agreement": id, "givenOn": "2026-11-20" }), "id").await.data();
+    deed(&app.office(), "agreementGiveNotice", json!({ "agreement": id, "givenOn": "2026-11-21" }), "id").await.data();
     assert_eq!(from_on(&app, 2026, 2028).await, ["2026 bip 12000.00 1", "2027 bip 12000.00 1", "2028"]);
 });
 
