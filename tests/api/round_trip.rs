@@ -124,13 +124,13 @@ pub async fn lived(app: &App) -> (App, TempDir) {
     for amount in ["111.11", "0.03"] {
         credited(&kronor, &rounded, Some(amount)).await;
     }
+    let owed = issued(&app, priced(&buyer, "200.00"), "2026-09-01").await;
     let correction = json!({ "corrects": awkward, "reason": "Det var två\ndeltagare" });
     let correction = |buyer: &str| with(priced(buyer, "50.00"), correction.clone());
     issued(&app, correction(&buyer), "2026-09-12").await;
     drafted(&app.finance(), with(correction(&buyer), json!({ "dueInDays": 14 }))).await;
     drafted(&app.finance(), priced(&buyer, "7.00")).await;
 
-    let owed = issued(&app, priced(&buyer, "200.00"), "2026-09-01").await;
     let pays = async |amount: &str, reference: &str, on: &str| {
         let input = json!({ "invoice": owed, "receivedOn": on, "amount": amount, "reference": reference });
         let answer = deed(&app.finance(), "paymentRecord", input, "payments { id reference }").await;
@@ -353,7 +353,7 @@ on_both!(an_imported_line_is_on_the_networks_own_account, |app| async move {
     let (app, _folder) = with_network(&app, "[network]\nname = 'NNS'\n[network.accounts]\nrevenue = 3050\nfees = 3950\n");
     let head = "key,number,kind,buyer,issued_on,due_on,credits\na,1001,INVOICE,m1,2026-03-01,2026-03-31,\n";
     let lines = "invoice,description,activity,agreement,period_from,period_to,quantity,unit_price,vat_rate\n\
-        a,Kurs,bip,,,,1,1.00,ZERO\na,Avgift,,,,,1,1.00,ZERO\n";
+        a,Kurs,bip,,,,1,1.00,STANDARD_25\na,Avgift,,,,,1,1.00,ZERO\n";
     app.import(&[("invoices.csv", head), ("invoice_lines.csv", lines)]).await;
     let answer = app.office().query("{ invoice(by: { number: \"1001\" }) { lines { account } } }").await;
     assert_eq!(answer["invoice"]["lines"], json!([{ "account": "3050" }, { "account": "3950" }]));

@@ -7,6 +7,7 @@ use entity::money::Money;
 use samregister::{
     auth::viewer::Viewer,
     cli::demo::Demo,
+    config::Network,
     documents::sie::{self, Journal, Transaction, Voucher},
     error::Faults,
     revenue::{self, Ask, Basis, ledger::Grouping},
@@ -173,7 +174,7 @@ on_both!(any_ledger_can_be_booked, |app| async move {
 /// The examples have what people write, and days around today.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_demos_years_can_be_booked() {
-    let demo = Demo::make().await.unwrap_or_else(|failure| panic!("{failure:?}"));
+    let demo = Demo::make(&Network::default()).await.unwrap_or_else(|failure| panic!("{failure:?}"));
     let list = sea_orm::Statement::from_string(demo.db.backend(), "PRAGMA database_list");
     let file: String = demo.db.read().query_one_raw(list).await.unwrap().unwrap().try_get("", "file").unwrap();
     let (folder, viewer) = (tempfile::tempdir().unwrap(), Viewer::operator("sie"));

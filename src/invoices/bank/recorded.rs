@@ -109,6 +109,6 @@ mod tests {
         for written in ["", "00074", "74", "50501055", "20261118", "BG", "49063017426", "490630174260 2"] {
             assert!(!shows(of_file, written), "{written}");
         }
-        assert!(shows("CAMT SE45 20261118 BATCH-77 TX-1", "TX-1") && shows("CAMT SE45 20261118 A/B-1", "A/B-1"));
+        assert!(shows("CAMT SE45 20261118 BATCH-77 TX-100001", "TX-100001") && shows("CAMT SE45 20261118 A/B-100001", "A/B-100001"));
     }
 }
