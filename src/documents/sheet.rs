@@ -54,8 +54,11 @@ pub struct Chart {
 /// # Errors
 /// INTERNAL when it has more rows than a sheet can hold.
 pub async fn xlsx(grid: Grid, about: About, chart: Option<Chart>, more: Option<(&'static str, Grid)>) -> Result<Vec<u8>> {
-    let more = move || more.as_ref().map(|(name, grid)| (*name, grid));
-    apart(move || workbook(&grid, &about, chart.as_ref(), more()).map_err(Error::internal)).await
+    apart(move || {
+        let more = more.as_ref().map(|(name, grid)| (*name, grid));
+        workbook(&grid, &about, chart.as_ref(), more).map_err(Error::internal)
+    })
+    .await
 }
 
 /// The widest that a column of text is made, in characters.
