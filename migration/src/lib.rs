@@ -21,10 +21,10 @@ mod m2026_11_22_05_agreement_kept;
 mod m2026_11_22_06_bank_payments;
 mod m2026_11_22_07_invoice_life;
 mod m2026_11_22_08_reference_rates;
-mod m2026_11_22_09_invoice_kept;
-mod m2026_11_22_11_fee_rounds;
 mod m2026_11_22_09_bank_deductions;
+mod m2026_11_22_09_invoice_kept;
 mod m2026_11_22_10_revenue_indexes;
+mod m2026_11_22_11_fee_rounds;
 
 /// Every change, in order.
 #[derive(Debug)]
@@ -49,10 +49,10 @@ impl MigratorTrait for Migrator {
             Box::new(m2026_11_22_06_bank_payments::Migration),
             Box::new(m2026_11_22_07_invoice_life::Migration),
             Box::new(m2026_11_22_08_reference_rates::Migration),
-            Box::new(m2026_11_22_09_invoice_kept::Migration),
-            Box::new(m2026_11_22_11_fee_rounds::Migration),
             Box::new(m2026_11_22_09_bank_deductions::Migration),
+            Box::new(m2026_11_22_09_invoice_kept::Migration),
             Box::new(m2026_11_22_10_revenue_indexes::Migration),
+            Box::new(m2026_11_22_11_fee_rounds::Migration),
         ]
     }
 }

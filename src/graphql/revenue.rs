@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use ::entity::{
     activity,
     id::{ActivityId, MemberId},
-    kind,
+    kind, member,
     money::{Money as Ore, PerMille},
 };
 use async_graphql::{Context, Description, Enum, ID, InputObject, Object, SimpleObject};
@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     error::{Faults, LINE, Result},
+    members,
     revenue::{
         self, Ask, Forecast, Period, Report,
         ledger::{Grouping, Range},
@@ -288,8 +289,8 @@ impl ActivityResult {
 /// What activities that were loaded together need to carry themselves.
 pub struct BreakEvens {
     found: HashMap<ActivityId, revenue::BreakEven>,
-    /// Whoever is missing anywhere in it, loaded together as well.
-    missing: HashMap<MemberId, Handle<MemberId>>,
+    /// What those are called who are missing anywhere in it.
+    names: HashMap<MemberId, String>,
 }
 
 impl BreakEvens {
@@ -298,11 +299,9 @@ impl BreakEvens {
         let fetch = async {
             let found = revenue::break_even_of(database(ctx), viewer(ctx), &ids(activity), year).await?;
             let missing = distinct(found.values().flat_map(|own| &own.by_fee).flat_map(|by_fee| by_fee.missing.iter().copied()));
-            let missing = Handle::each(missing).into_iter().map(|member| {
-                let id: MemberId = *member;
-                (id, member)
-            });
-            Ok(Self { missing: missing.collect(), found })
+            let columns = [member::Column::Id, member::Column::Name];
+            let names = members::by_ids(database(ctx), viewer(ctx), &missing, &columns).await?;
+            Ok(Self { names: names.into_iter().map(|row| (row.id, row.name)).collect(), found })
         };
         activity.share(format!("break-even {year}"), fetch).await
     }
@@ -362,13 +361,13 @@ impl BreakEven {
 #[derive(Clone, Description)]
 pub struct BreakEvenByFee {
     found: revenue::ByFee,
-    missing: Vec<Handle<MemberId>>,
+    missing: Vec<String>,
 }
 
 impl BreakEvenByFee {
     /// What it takes by each of an activity's fees.
     pub fn each(all: &BreakEvens, activity: ActivityId) -> Vec<Self> {
-        let missing = |by_fee: &revenue::ByFee| by_fee.missing.iter().filter_map(|id| all.missing.get(id).cloned()).collect::<Vec<_>>();
+        let missing = |by_fee: &revenue::ByFee| by_fee.missing.iter().filter_map(|id| all.names.get(id).cloned()).collect::<Vec<_>>();
         let by_fee = all.found.get(&activity).into_iter().flat_map(|own| &own.by_fee);
         by_fee.map(|by_fee| Self { missing: missing(by_fee), found: by_fee.clone() }).collect()
     }
@@ -423,13 +422,9 @@ impl BreakEvenByFee {
         self.found.shortfall.into()
     }
 
-    /// Members whose allocation (tilldelning) is not known for the year or any before it, in order of name: they are in no number.
-    async fn missing(&self, ctx: &Context<'_>) -> Result<Vec<Member>> {
-        let mut members = Vec::new();
-        for row in &self.missing {
-            members.extend(member_of(ctx, row, |id| Some(*id)).await?);
-        }
-        Ok(members)
+    /// What those members are called whose allocation (tilldelning) is not known for the year or any before it: they are in no number.
+    async fn missing(&self) -> &[String] {
+        &self.missing
     }
 
     /// What it rests on, a sentence each.

@@ -42,18 +42,15 @@ pub(super) enum Whose {
     Activity(ActivityId),
     /// The special fees of these agreements.
     Agreements(BTreeSet<AgreementId>),
-    /// The service fee of every member.
-    Service,
-    /// The membership fee of every member.
-    Membership,
+    /// The service or membership fee of these members; null: of all.
+    Members(ChargeKind, Option<BTreeSet<MemberId>>),
 }
 
 impl Whose {
     fn kind(&self) -> ChargeKind {
         match self {
             Self::Activity(_) | Self::Agreements(_) => ChargeKind::SpecialFee,
-            Self::Service => ChargeKind::ServiceFee,
-            Self::Membership => ChargeKind::MembershipFee,
+            Self::Members(kind, _) => *kind,
         }
     }
 }
@@ -141,7 +138,7 @@ fn of(db: &impl ConnectionTrait, column: SimpleExpr, whose: &Whose) -> SimpleExp
             column.in_subquery(theirs)
         }
         Whose::Agreements(ids) => among(db.get_database_backend(), column, ids.iter().copied()),
-        Whose::Service | Whose::Membership => column.is_null(),
+        Whose::Members(..) => column.is_null(),
     }
 }
 
@@ -156,7 +153,7 @@ fn on_lines(db: &impl ConnectionTrait, whose: &Whose, (first, last): (NaiveDate,
     let across = Expr::case(in_year(), 0).finally(signed());
     let owner = match whose {
         Whose::Activity(_) | Whose::Agreements(_) => line(C::AgreementId),
-        Whose::Service | Whose::Membership => document(invoice::Column::MemberId),
+        Whose::Members(..) => document(invoice::Column::MemberId),
     };
     let mut select = Query::select();
     select
@@ -174,6 +171,9 @@ fn on_lines(db: &impl ConnectionTrait, whose: &Whose, (first, last): (NaiveDate,
         select.and_where(line(C::ActivityId).is_null());
         select.and_where(Expr::expr(Func::lower(line(C::Description))).like(format!("%{word}%")));
     }
+    if let Whose::Members(_, Some(members)) = whose {
+        select.and_where(among(db.get_database_backend(), document(invoice::Column::MemberId), members.iter().copied()));
+    }
     select
 }
 
@@ -187,7 +187,8 @@ fn by_runs(db: &impl ConnectionTrait, whose: &Whose, year: i32) -> SelectStateme
         .take();
     let owner = if whose.kind() == ChargeKind::SpecialFee { Column::AgreementId } else { Column::MemberId };
     let left = line(invoice_line::Column::Net).sub(SimpleExpr::from(credited));
-    Query::select()
+    let mut select = Query::select();
+    select
         .expr(charge(owner))
         .expr(Expr::col((Entity, Column::Round)).max().cast_as("integer"))
         .expr(sum(left))
@@ -196,8 +197,11 @@ fn by_runs(db: &impl ConnectionTrait, whose: &Whose, year: i32) -> SelectStateme
         .and_where(charge(Column::Kind).eq(whose.kind()))
         .and_where(charge(Column::Year).eq(year))
         .and_where(of(db, charge(Column::AgreementId), whose))
-        .add_group_by([charge(owner)])
-        .take()
+        .add_group_by([charge(owner)]);
+    if let Whose::Members(_, Some(members)) = whose {
+        select.and_where(among(db.get_database_backend(), charge(Column::MemberId), members.iter().copied()));
+    }
+    select
 }
 
 /// The fees that an invoice would ask for once more: what was invoiced of each, and not credited, would come to more than the fee together
@@ -216,8 +220,7 @@ pub(super) async fn asked_twice(db: &Database, tx: &impl ConnectionTrait, whole:
     for ((kind, year), sums) in asked {
         let whose = match kind {
             ChargeKind::SpecialFee => Whose::Agreements(sums.keys().map(|id| AgreementId(*id)).collect()),
-            ChargeKind::ServiceFee => Whose::Service,
-            ChargeKind::MembershipFee => Whose::Membership,
+            kind => Whose::Members(kind, Some(sums.keys().map(|id| MemberId(*id)).collect())),
         };
         let invoiced = invoiced(tx, &whose, year).await?;
         for (id, (name, fee)) in fees_of(db, kind, year, &sums).await? {

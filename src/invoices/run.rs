@@ -344,8 +344,7 @@ async fn of_members(db: &Database, network: &Network, ask: &Ask, kind: ChargeKin
     let found: Vec<member::Model> = rows(db.read(), &select, &columns).await?;
     let ids: Vec<MemberId> = found.iter().map(|row| row.id).collect();
     let allocations = fees::allocations(db, &Viewer::operator("invoices run"), &ids, ask.year).await?;
-    let whose = if kind == ChargeKind::ServiceFee { Whose::Service } else { Whose::Membership };
-    let invoiced = charges::invoiced(db.read(), &whose, ask.year).await?;
+    let invoiced = charges::invoiced(db.read(), &Whose::Members(kind, ask.members.clone()), ask.year).await?;
     let mut items = Vec::new();
     for row in found {
         let buyer = Buyer::Member(row.id);

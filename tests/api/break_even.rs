@@ -11,7 +11,7 @@ use crate::{
 /// Each of an activity's fees: `basis fee need count joined more shortfall missing`.
 async fn by_fee(caller: &Caller<'_>, slug: &str, year: i32) -> Vec<String> {
     let document = "query($slug: String!, $year: Int!) { activity(by: { slug: $slug }) { breakEvenByFee(year: $year) {
-        basis fee perMille need count joined more shortfall missing { name } } } }";
+        basis fee perMille need count joined more shortfall missing } } }";
     let answer = caller.ask(document, json!({ "slug": slug, "year": year })).await;
     let line = |row: &Value| {
         let words = ["basis", "fee", "perMille", "need", "count", "joined", "more", "shortfall"].map(|name| match &row[name] {
@@ -19,7 +19,7 @@ async fn by_fee(caller: &Caller<'_>, slug: &str, year: i32) -> Vec<String> {
             Value::String(text) => text.clone(),
             other => other.to_string(),
         });
-        let missing: Vec<_> = row["missing"].as_array().unwrap().iter().map(|member| member["name"].as_str().unwrap()).collect();
+        let missing: Vec<_> = row["missing"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
         format!("{} [{}]", words.join(" "), missing.join(" "))
     };
     answer["activity"]["breakEvenByFee"].as_array().unwrap().iter().map(line).collect()

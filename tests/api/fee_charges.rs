@@ -61,7 +61,7 @@ on_both!(a_fee_that_is_invoiced_in_part_is_named_until_somebody_invoices_the_res
     );
     // A part of the rest that is too much, and the rest.
     let rest = line(&app, "13500.01", "2026-04-01", "2026-12-31").await;
-    let more = draft(&app, &[rest.clone()]).await;
+    let more = draft(&app, std::slice::from_ref(&rest)).await;
     let refused = issue(&app.finance(), &more, "id").await;
     assert_eq!(refused.reason(), "ALREADY_INVOICED");
     let words = refused.error()["message"].as_str().unwrap().to_owned();

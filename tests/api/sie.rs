@@ -163,7 +163,9 @@ on_both!(any_ledger_can_be_booked, |app| async move {
         app.finance().query("{ revenue(input: { from: \"2020-01-01\", to: \"2029-12-31\", groupBy: [] }) { total { net vat } } }").await;
     let paid = app
         .finance()
-        .query("{ revenue(input: { from: \"2020-01-01\", to: \"2029-12-31\", groupBy: [], basis: PAID }) { total { gross unattributed } } }")
+        .query(
+            "{ revenue(input: { from: \"2020-01-01\", to: \"2029-12-31\", groupBy: [], basis: PAID }) { total { gross unattributed } } }",
+        )
         .await;
     let total = &answer["revenue"]["total"];
     let sums = (booked(&text, &["30", "39"]), booked(&text, &["26"]));
