@@ -249,6 +249,26 @@ on_both!(deeds_are_done_for_those_that_the_table_says, |app| async move {
     assert!(wrong.is_empty(), "{} cells are not as the table says:\n{}", wrong.len(), wrong.join("\n"));
 });
 
+on_both!(who_takes_part_is_told_to_those_who_see_the_agreement, |app| async move {
+    let samples = Samples::fill(&app).await;
+    for (caller, members, in_bip, in_indikatorer) in [
+        (app.office(), 2, 1, 1),
+        (app.lead(&["bip"]), 2, 1, 0),
+        (app.member(samples.id("alfa")), 1, 1, 0),
+        (app.service("members:read"), 2, 0, 0),
+        (app.service("members:read agreements:read"), 2, 1, 1),
+    ] {
+        for (slug, taking_part) in [("bip", in_bip), ("indikatorer", in_indikatorer)] {
+            let document = format!(
+                "{{ with: members(filter: {{ inActivity: [\"{slug}\"] }}) {{ totalCount }}
+                    without: members(filter: {{ notInActivity: [\"{slug}\"] }}) {{ totalCount }} }}"
+            );
+            let expected = json!({ "with": { "totalCount": taking_part }, "without": { "totalCount": members - taking_part } });
+            assert_eq!(*caller.query(&document).await.data(), expected, "{slug}");
+        }
+    }
+});
+
 /// A version of a template that can be published or retired, made by the office.
 async fn version(app: &App, name: &str, turn: usize) -> String {
     let input =
