@@ -47,8 +47,21 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// How much one request may ask for.
     pub limits: Limits,
+    /// Who may read what is measured.
+    pub metrics: MetricsAccess,
     /// What the network itself is called.
     pub network: Network,
+}
+
+/// Who may read what is measured, which counts the agreements of all members by activity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MetricsAccess {
+    /// Whoever reaches the server; the public is kept away by what stands before it.
+    Open,
+    /// Whoever may read the audit trail: OFFICE, AUDITOR, or SERVICE with the scope `audit:read`.
+    Token,
+    /// Nobody: there is no such page.
+    Off,
 }
 
 /// The one key that tokens are verified with.
@@ -158,6 +171,12 @@ impl Settings {
                 body_bytes: given.take("SAMREGISTER_MAX_BODY_BYTES", 1 << 20, |text| number(text, 1 << 10..=1 << 28)),
                 request_time: Duration::from_secs(given.take("SAMREGISTER_REQUEST_SECONDS", 20, |text| number(text, 1..=3_600))),
             },
+            metrics: given.take("SAMREGISTER_METRICS", MetricsAccess::Open, |text| match text {
+                "open" => Ok(MetricsAccess::Open),
+                "token" => Ok(MetricsAccess::Token),
+                "off" => Ok(MetricsAccess::Off),
+                _ => Err("must be open, token or off".to_owned()),
+            }),
             network: given.network(),
         };
         given.finish()?;

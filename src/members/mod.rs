@@ -143,12 +143,23 @@ fn matching(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement 
         select.and_where(search::found(db.backend(), Noun::Member, column(Column::Id), text));
     }
     for slug in &filter.in_activity {
-        select.and_where(terms::takes_part(slug, on));
+        select.and_where(takes_part(viewer, slug, on));
     }
     for slug in &filter.not_in_activity {
-        select.and_where(terms::takes_part(slug, on).not());
+        select.and_where(takes_part(viewer, slug, on).not());
     }
     select
+}
+
+/// A member takes part in the activity by an agreement that the viewer sees: a filter tells no more than the agreements would.
+fn takes_part(viewer: &Viewer, slug: &str, on: NaiveDate) -> SimpleExpr {
+    let sight = viewer.sees(Realm::Agreements);
+    let found = terms::takes_part(slug, on);
+    match sight.member {
+        _ if sight.all || sight.activities.iter().any(|own| own == slug) => found,
+        Some(own) => found.and(column(Column::Id).eq(own)),
+        None => Expr::cust("1 = 0"),
+    }
 }
 
 /// A page of the members that the viewer sees and the filter lets through.

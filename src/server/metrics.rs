@@ -1,6 +1,7 @@
 //! What is measured, in the OpenMetrics text format that Prometheus reads: requests as they come, the register as it is when somebody looks.
 //!
-//! Like the checks of health it asks for no token: it tells counts, and nothing of any member. Keep it from the public at the proxy.
+//! Like the checks of health it asks for no token, unless SAMREGISTER_METRICS says so: it tells counts, and of no member by name. Keep it
+//! from the public at the proxy.
 
 use std::{
     collections::BTreeMap,
@@ -22,13 +23,14 @@ use prometheus_client::{
 };
 use tokio::sync::Mutex;
 
-use super::{App, health};
+use super::{App, execution::Caller, health};
 use crate::{
     activities,
     agreements::expiring::{self, Tally},
-    auth::viewer::Viewer,
+    auth::viewer::{Realm, Viewer},
+    config::MetricsAccess,
     database::Database,
-    error::Result,
+    error::{Error, Result},
 };
 
 /// The numbers of days within which agreements are counted.
@@ -135,8 +137,22 @@ async fn expiring_now(db: &Database) -> Result<Vec<(Within, i64)>> {
     Ok(rows.collect())
 }
 
+/// Whether the setting lets this caller read.
+async fn admit(app: &App, caller: &Caller) -> Result<()> {
+    match app.metrics_access {
+        MetricsAccess::Open => Ok(()),
+        MetricsAccess::Token if caller.viewer(app).await?.sees(Realm::Audit).all => Ok(()),
+        MetricsAccess::Token => Err(Error::Forbidden("this takes the role OFFICE or AUDITOR, or SERVICE with the scope audit:read".into())),
+        MetricsAccess::Off => Err(Error::NotFound("there is nothing here".into())),
+    }
+}
+
 /// Everything measured, for Prometheus.
-pub async fn page(State(app): State<App>) -> Response {
+pub async fn page(State(app): State<App>, request: Request) -> Response {
+    let caller = Caller::of(&request);
+    if let Err(error) = admit(&app, &caller).await {
+        return caller.refuse(error);
+    }
     app.metrics.look(&app.db).await;
     let mut text = String::new();
     match encode(&mut text, &app.metrics.registry) {

@@ -34,7 +34,7 @@ use tower_http::{
 
 use crate::{
     auth::token::Keys,
-    config::{Network, Settings},
+    config::{MetricsAccess, Network, Settings},
     database::Database,
     error::Result,
     graphql::{self, Register},
@@ -59,6 +59,8 @@ pub struct App {
     pub explorer: Arc<explorer::Settings>,
     /// What is measured.
     pub metrics: Arc<metrics::Metrics>,
+    /// Who may read it.
+    pub metrics_access: MetricsAccess,
 }
 
 impl std::fmt::Debug for App {
@@ -87,6 +89,7 @@ impl App {
             network: Arc::new(settings.network.clone()),
             explorer: Arc::new(explorer),
             metrics: Arc::default(),
+            metrics_access: settings.metrics,
         }
     }
 }

@@ -11,6 +11,7 @@ mod invoicing_samples;
 mod judges;
 mod life_samples;
 mod lot;
+mod marks;
 mod payment_samples;
 mod samples;
 
@@ -56,6 +57,7 @@ mod revenue_files;
 mod revenue_sums;
 mod roles;
 mod round_trip;
+mod routes;
 mod schema;
 mod search;
 mod sie;

@@ -74,6 +74,27 @@ on_both!(requests_are_counted_and_timed, |app| async move {
     assert!(!text.contains("nowhere"), "{text}");
 });
 
+on_both!(they_are_for_those_whom_the_setting_names, |app| async move {
+    let asked = async |app: &App| {
+        let mut statuses = Vec::new();
+        for caller in [
+            app.office(),
+            app.auditor(),
+            app.service("audit:read"),
+            app.board(),
+            app.lead(&["bip"]),
+            app.service("revenue:read"),
+            app.nobody(),
+        ] {
+            statuses.push(caller.get("/metrics").await.status.as_u16());
+        }
+        statuses
+    };
+    assert_eq!(asked(&app).await, [200; 7]);
+    assert_eq!(asked(&app.with(&[("SAMREGISTER_METRICS", "token")])).await, [200, 200, 200, 403, 403, 403, 401]);
+    assert_eq!(asked(&app.with(&[("SAMREGISTER_METRICS", "off")])).await, [404; 7]);
+});
+
 on_both!(without_its_database_the_server_still_tells_that, |app| async move {
     Samples::fill(&app).await;
     app.lose_database().await;

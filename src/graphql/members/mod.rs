@@ -393,9 +393,9 @@ pub struct MemberFilter {
     /// With all of these words in its names (now or before), its organisation number and its municipalities. A word may be the
     /// beginning of one; capitals and accents don't count, but å, ä and ö are letters of their own.
     search: Option<String>,
-    /// Slugs: members with a participation agreement in force in each of these.
+    /// Slugs: members with a participation agreement in force in each of these, among the agreements that you may see.
     in_activity: Option<Vec<String>>,
-    /// Slugs: members without a participation agreement in force in each of these.
+    /// Slugs: members without a participation agreement in force in each of these, among the agreements that you may see.
     not_in_activity: Option<Vec<String>>,
 }
 
