@@ -1,6 +1,7 @@
 //! Settings: where the register is kept, who may ask, how much they may ask for, and what the network itself is called.
 
 mod network;
+mod sockets;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use tracing_subscriber::EnvFilter;
 
 use self::network::SIGNATORIES;
 pub use self::network::{Accounts, Invoicing, Network, Signatory};
+pub use self::sockets::Sockets;
 use crate::error::{Error, Faults, LINE, Result};
 
 /// The file of settings, looked for in the working directory.
@@ -47,6 +49,8 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// How much one request may ask for.
     pub limits: Limits,
+    /// How much the API's sockets may cost.
+    pub sockets: Sockets,
     /// What the network itself is called.
     pub network: Network,
 }
@@ -158,6 +162,7 @@ impl Settings {
                 body_bytes: given.take("SAMREGISTER_MAX_BODY_BYTES", 1 << 20, |text| number(text, 1 << 10..=1 << 28)),
                 request_time: Duration::from_secs(given.take("SAMREGISTER_REQUEST_SECONDS", 20, |text| number(text, 1..=3_600))),
             },
+            sockets: given.sockets(),
             network: given.network(),
         };
         given.finish()?;

@@ -125,8 +125,9 @@ impl Caller {
     ///
     /// # Errors
     /// UNAUTHENTICATED without a good token.
-    pub(super) fn viewer(&self, app: &App) -> Result<Viewer> {
-        self.token.clone().and_then(|token| app.keys.verify(&token, app.db.clock.now()))
+    pub(super) async fn viewer(&self, app: &App) -> Result<Viewer> {
+        let token = self.token.clone()?;
+        Ok(app.verify(&token).await?.viewer)
     }
 
     /// The answer to a request for something else than GraphQL that can't be met: the error as GraphQL tells it, with HTTP's own status.
@@ -143,7 +144,7 @@ impl Caller {
     }
 
     async fn answer(self, app: &App, document: Result<Document>, only_queries: bool) -> Response {
-        let viewer = self.viewer(app);
+        let viewer = self.viewer(app).await;
         // Who asks is known before what is asked is looked at. A request that can't be read is a fault of HTTP's, a document that
         // may not be executed one of GraphQL's.
         let prepared = viewer.map_err(|error| (StatusCode::UNAUTHORIZED, error)).and_then(|viewer| {
@@ -214,11 +215,17 @@ pub(super) fn bearer(headers: &HeaderMap) -> Result<String> {
 fn measure(mut document: Document, most: &limits::Limits) -> Result<(Document, OperationType)> {
     let measured = limits::measure(&document.query, &document.variables, document.operation_name.as_deref(), most);
     let measured = measured.map_err(|exceeded| Error::invalid("query", exceeded.to_string()))?;
+    if measured.operation == OperationType::Subscription {
+        return Err(Error::invalid(
+            "query",
+            "must be a query or a mutation; subscribe at /graphql/ws, by the protocol graphql-transport-ws",
+        ));
+    }
     document.set_parsed_query(measured.document);
     Ok((document, measured.operation))
 }
 
-async fn execute(app: &App, document: Document, operation: OperationType, request_id: &str) -> Answer {
+pub(super) async fn execute(app: &App, document: Document, operation: OperationType, request_id: &str) -> Answer {
     if let Err(gone) = app.db.find() {
         return errors::refused(gone, request_id);
     }

@@ -1,9 +1,9 @@
-//! Who may ask what: one table with a row for each query and mutation and a column for each role, and every cell of it tried.
+//! Who may ask what: one table with a row for each query, mutation and subscription and a column for each role, and every cell of it tried.
 //!
 //! What somebody may see at all is told once more by [`may_see`], and held against every byte of every answer: whatever way is
 //! taken to a thing, through whatever fields, none that is another's shows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -13,6 +13,7 @@ use crate::{
     invoicing_samples::{NETWORK, with_network},
     life_samples::{deed, drafted, offered, signature, signed},
     samples::Samples,
+    served::Served,
 };
 
 /// Who asks: MEMBER is Alfa, LEAD leads BIP, a word in small letters is a SERVICE with that scope (`agreements+` to write), NOBODY has no token.
@@ -45,8 +46,11 @@ revenueForecast     all    all     all   all     own    own    empty   empty    
 serviceFeeScenario  all    all     all   all     empty  own    all     empty      empty       empty    empty     empty   empty     empty      empty  token
 networkFees         public public  public public public public public  public     public      public   public    public  public    public     public token
 referenceRates      public public  public public public public public  public     public      public   public    public  public    public     public token
+revision            public public  public public public public public  public     public      public   public    public  public    public     public token
 auditLog            all    empty   empty all     empty  empty  empty   empty      empty       empty    empty     empty   empty     empty      all    token
 invoiceRunPreview   public public  no    no      no     no     no      no         no          no       public    no      no        no         no     token
+
+changes             all    all     all   all     own    own    all     all        all         all      all       public  public    public     public token
 
 memberAdmit         may    no      no    no      no     no     no      no         no          no       no        no      no        no         no     token
 memberUpdate        may    no      no    no      no     no     no      no         no          no       no        no      no        no         no     token
@@ -316,6 +320,7 @@ fn question(schema: &Schema, samples: &Samples, name: &str) -> Question {
             (format!("{{ {} }}", widest(&input, 1)), &[], &[], &["problems"])
         }
         "serviceFeeScenario" => (format!("{{ {} }}", widest("(input: { year: 2026, perMille: 2 })", 2)), &["13571357"], &["24682468"], &[]),
+        "revision" => ("{ revision }".to_owned(), &[], &[], &["\"revision\""]),
         "networkFees" => (one(1), &[], &[], &["PER_MILLE_OF_ALLOCATION"]),
         "referenceRates" => (one(1), &[], &[], &["SFS 2025:809"]),
         "auditLog" => (format!("{{ {} }}", widest("(first: 200)", 1)), &["REF-ALFA"], &["REF-BETA"], &[]),
@@ -372,10 +377,10 @@ async fn try_cell(app: &App, samples: &Samples, name: &str, question: &Question,
 }
 
 #[tokio::test]
-async fn the_table_has_a_row_for_each_query_and_mutation() {
+async fn the_table_has_a_row_for_each_query_mutation_and_subscription() {
     let schema = Schema::of_program().await;
     let table = Table::read();
-    let asked: Vec<_> = ["Query", "Mutation"].into_iter().flat_map(|name| schema.field_names(name)).collect();
+    let asked: Vec<_> = ["Query", "Mutation", "Subscription"].into_iter().flat_map(|name| schema.field_names(name)).collect();
     let missing: Vec<_> = asked.iter().filter(|name| !table.rows.contains_key(*name)).collect();
     let gone: Vec<_> = table.rows.keys().filter(|name| !asked.contains(name)).collect();
     assert!(missing.is_empty() && gone.is_empty(), "the access table lacks {missing:?}, and has {gone:?}, which the schema does not");
@@ -396,6 +401,60 @@ on_both!(queries_answer_as_the_table_says, |app| async move {
         }
     }
     assert_eq!(app.revision().await, before, "asking changed something");
+    assert!(wrong.is_empty(), "{} cells are not as the table says:\n{}", wrong.len(), wrong.join("\n"));
+});
+
+on_both!(events_come_as_the_table_says, |app| async move {
+    let samples = Samples::fill(&app).await;
+    let (schema, table) = (Schema::of_program().await, Table::read());
+    let server = Served::start(&app).await;
+    assert_eq!(schema.field_names("Subscription"), ["changes"]);
+    let rate = json!({ "validFrom": "2030-01-01", "percent": 2.5, "source": "SFS" });
+    app.office().does("referenceRateSet", "id", rate).await.data();
+    let last = app.revision().await.to_string();
+    let mut wrong = Vec::new();
+    for (column, cell) in table.row("changes") {
+        let caller = caller(&app, &samples, column);
+        if cell == "token" {
+            let mut client = server.connect().await;
+            client.say(json!({ "type": "connection_init" })).await;
+            assert_eq!(client.end().await.0, 4403, "{column}");
+            continue;
+        }
+        let mut client = server.client(&caller).await;
+        client.subscribe("1", "subscription { changes(after: \"0\") { revision action node { id } } }").await;
+        let mut told = BTreeSet::new();
+        loop {
+            let event = client.data("1").await["changes"].clone();
+            if event["revision"] == last {
+                break;
+            }
+            told.extend(event["node"]["id"].as_str().map(str::to_owned));
+        }
+        // Whoever sees a thing is told of it, and nobody else; the trail's own entries are no things.
+        for id in samples.ids().into_iter().filter(|id| !id.starts_with("audit_entry")) {
+            let seen = !caller.ask("query($id: ID!) { node(id: $id) { id } }", json!({ "id": id })).await["node"].is_null();
+            if seen != told.contains(id) {
+                wrong.push(format!(
+                    "{column} {} {id} and is{} told of it",
+                    if seen { "sees" } else { "does not see" },
+                    if seen { " not" } else { "" }
+                ));
+            }
+        }
+        let is_told = |names: &[&str]| names.iter().any(|name| told.contains(samples.id(name)));
+        let shows =
+            (is_told(&["avtal alfa", "faktura alfa", "anna"]), is_told(&["avtal beta", "faktura beta", "berit"]), is_told(&["bip"]));
+        let expected = match cell {
+            "all" => (true, true, true),
+            "own" => (true, false, true),
+            "public" => (false, false, true),
+            _ => panic!("changes has the cell {cell}, which no subscription can have"),
+        };
+        if shows != expected {
+            wrong.push(format!("{column} ({cell}) is told of {shows:?}"));
+        }
+    }
     assert!(wrong.is_empty(), "{} cells are not as the table says:\n{}", wrong.len(), wrong.join("\n"));
 });
 

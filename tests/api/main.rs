@@ -13,6 +13,7 @@ mod life_samples;
 mod lot;
 mod payment_samples;
 mod samples;
+mod served;
 
 // What is promised
 mod access;
@@ -24,6 +25,7 @@ mod bad_input;
 mod bank_files;
 mod bank_rules;
 mod break_even;
+mod changes;
 mod checkers;
 mod cli;
 mod connections;
@@ -59,6 +61,7 @@ mod round_trip;
 mod schema;
 mod search;
 mod sie;
+mod socket;
 mod statements;
 mod template_library;
 mod template_texts;
