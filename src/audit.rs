@@ -120,11 +120,12 @@ impl Change {
             search::refresh(&self.tx).await?;
         }
         self.db.find()?;
-        if self.recorded {
-            self.tx.commit().await?
-        } else {
-            self.tx.rollback().await?
+        if !self.recorded {
+            return Ok(self.tx.rollback().await?);
         }
+        self.db.announce(&self.tx, self.last.0).await?;
+        self.tx.commit().await?;
+        self.db.tell(self.last.0);
         Ok(())
     }
 

@@ -15,11 +15,11 @@ use sea_orm::{
     sea_query::{ArrayType, Expr, ExprTrait, Func, PgFunc, Query, SelectStatement, SimpleExpr},
     sqlx::{
         self, ConnectOptions as _, Connection,
-        postgres::PgConnectOptions,
+        postgres::{PgConnectOptions, PgListener, PgPoolOptions},
         sqlite::{SqliteConnectOptions, SqliteError, SqliteJournalMode, SqliteSynchronous},
     },
 };
-use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, watch};
 use uuid::Uuid;
 
 use crate::{
@@ -45,6 +45,8 @@ pub struct Database {
     turn: Arc<Semaphore>,
     /// Where a register on SQLite is; none on PostgreSQL.
     file: Option<Arc<File>>,
+    /// The last revision that is known to be committed, whoever wrote it.
+    changed: watch::Sender<i64>,
     /// What time it is for this register.
     pub clock: Clock,
 }
@@ -66,6 +68,13 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long whoever asks whether the database is ready waits for a connection to it.
 const REACH: Duration = Duration::from_secs(5);
+
+/// The channel on which writers on PostgreSQL wake those who follow the trail on other servers.
+const CHANNEL: &str = "samregister";
+
+/// How often the last revision is asked for: on SQLite, which tells nobody what other programs write, and on PostgreSQL, where a wake-up may
+/// be lost on the way.
+const ASKED: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
 
 /// Names the lock that writers on PostgreSQL take in turn, so that revisions and numbers have no gaps; SQLite has one writer anyway.
 const WRITERS_LOCK: i64 = 0x5341_4d52_4547;
@@ -98,7 +107,7 @@ impl Database {
         } else {
             (url.parse().ok().map(|server| Arc::new(Mutex::new(server))), None)
         };
-        Ok(Self { reader, writer, probe, server, turn: Arc::new(Semaphore::new(1)), file, clock })
+        Ok(Self { reader, writer, probe, server, turn: Arc::new(Semaphore::new(1)), file, changed: watch::Sender::new(0), clock })
     }
 
     /// Brings the schema up to date.
@@ -234,6 +243,68 @@ impl Database {
             tx.execute_unprepared(&lock).await.map_err(or_busy)?;
         }
         Ok((tx, turn))
+    }
+
+    /// The last revision that is known to be committed, and every later one when it is. What comes before it can be read.
+    #[must_use]
+    pub fn changed(&self) -> watch::Receiver<i64> {
+        self.changed.subscribe()
+    }
+
+    /// Lets everybody know who follows the trail in this program that it was committed as far as this.
+    pub(crate) fn tell(&self, revision: i64) {
+        self.changed.send_if_modified(|last| {
+            let is_later = revision > *last;
+            *last = Ord::max(revision, *last);
+            is_later
+        });
+    }
+
+    /// Lets other servers know of a revision when, and only if, it is committed.
+    pub(crate) async fn announce(&self, tx: &DatabaseTransaction, revision: i64) -> Result<()> {
+        if self.backend() == DbBackend::Postgres {
+            tx.execute_unprepared(&format!("SELECT pg_notify('{CHANNEL}', '{revision}')")).await?;
+        }
+        Ok(())
+    }
+
+    /// Hears what others write, for as long as it is polled: other servers on PostgreSQL, other programs at the same file on SQLite.
+    pub async fn listen(&self) {
+        loop {
+            let Err(cause) = self.hear().await;
+            tracing::warn!(%cause, "changes of others are not heard of; trying again");
+            tokio::time::sleep(ASKED.0).await;
+        }
+    }
+
+    async fn hear(&self) -> std::result::Result<std::convert::Infallible, DbErr> {
+        let Some(server) = &self.server else {
+            loop {
+                self.catch_up().await?;
+                tokio::time::sleep(ASKED.0).await;
+            }
+        };
+        let lost = |cause| DbErr::Conn(RuntimeErr::SqlxError(Arc::new(cause)));
+        let pool = PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None);
+        let pool = pool.connect_lazy_with(server.lock().await.clone());
+        let mut listener = PgListener::connect_with(&pool).await.map_err(lost)?;
+        listener.listen(CHANNEL).await.map_err(lost)?;
+        loop {
+            // Nobody was told of what was written before, or while the connection was lost.
+            self.catch_up().await?;
+            while let Ok(heard) = tokio::time::timeout(ASKED.1, listener.try_recv()).await {
+                let Some(heard) = heard.map_err(lost)? else { break };
+                self.tell(heard.payload().parse().unwrap_or_default());
+            }
+        }
+    }
+
+    async fn catch_up(&self) -> std::result::Result<(), DbErr> {
+        let last = Statement::from_string(self.backend(), "SELECT COALESCE(MAX(revision), 0) FROM audit_entry");
+        if let Some(last) = self.probe.query_one_raw(last).await? {
+            self.tell(last.try_get_by_index(0)?);
+        }
+        Ok(())
     }
 
     /// Closes every connection when nobody uses it any more.

@@ -26,6 +26,7 @@ pub mod agreements;
 pub mod fees;
 pub mod invoices;
 pub mod revenue;
+pub mod changes;
 pub mod exchange;
 
 // What leaves as a file

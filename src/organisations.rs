@@ -26,12 +26,11 @@ fn column(column: Column) -> SimpleExpr {
 }
 
 /// The organisations that the viewer sees: all, or for a lead those that its activities have agreements with.
-fn select(db: &Database, viewer: &Viewer) -> SelectStatement {
+pub(crate) fn visible(db: &Database, viewer: &Viewer) -> Condition {
     let sight = viewer.sees(Realm::Agreements);
-    let mut select = Query::select().from(Entity).take();
     // Members see their own agreements, and their own counterparty is the network.
     if sight.all || (viewer.sees(Realm::Members).all && sight.activities.is_empty()) {
-        return select;
+        return Condition::all();
     }
     use ::entity::activity;
     let activities = Query::select()
@@ -45,8 +44,11 @@ fn select(db: &Database, viewer: &Viewer) -> SelectStatement {
         .and_where(agreement::Column::OrganisationId.is_not_null())
         .and_where(Expr::col(agreement::Column::ActivityId).in_subquery(activities))
         .take();
-    select.cond_where(Condition::all().add(column(Column::Id).in_subquery(counterparties)));
-    select
+    Condition::all().add(column(Column::Id).in_subquery(counterparties))
+}
+
+fn select(db: &Database, viewer: &Viewer) -> SelectStatement {
+    Query::select().from(Entity).cond_where(visible(db, viewer)).take()
 }
 
 /// Those of these organisations that the viewer sees.

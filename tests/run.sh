@@ -9,6 +9,8 @@
 # stopped and removed at the end, whatever the end. Programs that judge files are made ready by checkers.sh: it says which.
 set -euo pipefail
 exec </dev/null
+# A thousand sockets are opened by one test; the usual limit is about as many files.
+ulimit -n "$(ulimit -Hn)"
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 say() { printf 'tests/run.sh: %s\n' "$*" >&2; }

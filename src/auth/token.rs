@@ -25,6 +25,19 @@ const LONGEST: usize = 8_192;
 /// What is said of a key file of no kind that is known.
 const OF_NO_KIND: &str = "is neither an Ed25519, a P-256 nor an RSA key";
 
+/// What a token that holds says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified {
+    /// Who its bearer is.
+    pub viewer: Viewer,
+    /// When it no longer holds: its expiry, and as much later as clocks may differ.
+    pub until: DateTime<Utc>,
+    /// When it was issued, in whole seconds; null when it doesn't say.
+    pub issued: Option<i64>,
+    /// What it is called (`jti`), when it has a name.
+    pub id: Option<String>,
+}
+
 /// The key that tokens are verified with, the key that signs them when there is one, and what every token must say.
 #[derive(Clone, Debug)]
 pub struct Keys {
@@ -70,11 +83,11 @@ impl Keys {
         Self { algorithm: Algorithm::HS256, verifying, signing, issuer, audience }
     }
 
-    /// Who the token says its bearer is. A claim that belongs to a role is read for that role alone.
+    /// Who the token says its bearer is, and until when. A claim that belongs to a role is read for that role alone.
     ///
     /// # Errors
     /// [`Error::Unauthenticated`] when the token is not signed by our key with its algorithm, not for us, not valid at `now`, or does not make sense.
-    pub fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Viewer> {
+    pub fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Verified> {
         if token.len() > LONGEST {
             return Err(refused(format!("is longer than {LONGEST} bytes")));
         }
@@ -96,8 +109,9 @@ impl Keys {
         (validation.validate_exp, validation.validate_nbf) = (false, false);
         let read = jsonwebtoken::decode::<Value>(token, &self.verifying, &validation);
         let claims = read.map_err(|error| self.refusal(error.kind()))?.claims;
-        check_times(&claims, now)?;
-        viewer_of(&claims)
+        let until = check_times(&claims, now)?;
+        let issued = claims["iat"].as_f64().map(|seconds| seconds as i64);
+        Ok(Verified { viewer: viewer_of(&claims)?, until, issued, id: claims["jti"].as_str().map(str::to_owned) })
     }
 
     /// What is said of a token that the library refuses: never what it found there.
@@ -151,7 +165,8 @@ impl Keys {
 
 // The claims are read one by one as they stand, so that each fault gets words of its own.
 
-fn check_times(claims: &Value, now: DateTime<Utc>) -> Result<()> {
+/// When the token no longer holds.
+fn check_times(claims: &Value, now: DateTime<Utc>) -> Result<DateTime<Utc>> {
     // Seconds, perhaps with a fraction (RFC 7519, 2); a float keeps microseconds for centuries.
     let now = now.timestamp_micros() as f64 / 1e6;
     let Some(expiry) = claims["exp"].as_f64() else { return Err(refused("has no expiry (exp) as a number")) };
@@ -159,11 +174,13 @@ fn check_times(claims: &Value, now: DateTime<Utc>) -> Result<()> {
         return Err(refused("has expired; get a new one"));
     }
     match (&claims["nbf"], claims["nbf"].as_f64()) {
-        (Value::Null, _) => Ok(()),
-        (_, Some(start)) if now + LEEWAY >= start => Ok(()),
-        (_, Some(_)) => Err(refused("is not valid yet (nbf)")),
-        (_, None) => Err(refused("has a start (nbf) that is not a number")),
+        (Value::Null, _) => {}
+        (_, Some(start)) if now + LEEWAY >= start => {}
+        (_, Some(_)) => return Err(refused("is not valid yet (nbf)")),
+        (_, None) => return Err(refused("has a start (nbf) that is not a number")),
     }
+    // One that never ends ends as late as an instant can be.
+    Ok(DateTime::from_timestamp_micros(((expiry + LEEWAY) * 1e6) as i64).unwrap_or(DateTime::<Utc>::MAX_UTC))
 }
 
 fn viewer_of(claims: &Value) -> Result<Viewer> {
@@ -377,7 +394,7 @@ mod tests {
             let keys = keys.unwrap_or_else(|error| panic!("{algorithm:?}: {error}"));
             let token = keys.mint(&viewer, 1, now()).unwrap_or_else(|error| panic!("{algorithm:?}: {error}"));
             assert!(jsonwebtoken::decode_header(&token).is_ok_and(|header| header.alg == algorithm));
-            assert!(keys.verify(&token, now() + TimeDelta::hours(24)).is_ok_and(|read| read == viewer));
+            assert!(keys.verify(&token, now() + TimeDelta::hours(24)).is_ok_and(|read| read.viewer == viewer));
             assert!(keys.verify(&token, now() + TimeDelta::hours(24) + TimeDelta::seconds(30)).is_err());
             // Another secret, which every demo makes anew.
             let why = if algorithm == Algorithm::HS256 { "not signed by the key" } else { "must be signed with HS256" };
@@ -430,7 +447,7 @@ mod tests {
         }
         let claims = json!({ "aud": ["x", "samregister"], "roles": ["BOARD", "BOARD"], "scope": "openid", "member": 1 });
         let viewer = Viewer { subject: "a".to_owned(), roles: vec![Role::Board], ..Viewer::default() };
-        assert!(by_secret().verify(&signed(&by_secret(), &claims), now()).is_ok_and(|read| read == viewer));
+        assert!(by_secret().verify(&signed(&by_secret(), &claims), now()).is_ok_and(|read| read.viewer == viewer));
     }
 
     #[test]

@@ -25,6 +25,7 @@ Examples:
 
 Routes:
   /graphql             the API
+  /graphql/ws          its subscriptions (graphql-transport-ws)
   /graphiql            its explorer, for a browser
   /schema.graphql      its schema
   /files/agreements/   the agreements' documents

@@ -1,6 +1,7 @@
 //! Settings: where the register is kept, who may ask, how much they may ask for, and what the network itself is called.
 
 mod network;
+mod sockets;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use tracing_subscriber::EnvFilter;
 
 use self::network::SIGNATORIES;
 pub use self::network::{Accounts, Invoicing, Network, Signatory};
+pub use self::sockets::Sockets;
 use crate::error::{Error, Faults, LINE, Result};
 
 /// The file of settings, looked for in the working directory.
@@ -49,6 +51,8 @@ pub struct Settings {
     pub limits: Limits,
     /// Who may read what is measured.
     pub metrics: MetricsAccess,
+    /// How much the API's sockets may cost.
+    pub sockets: Sockets,
     /// What the network itself is called.
     pub network: Network,
 }
@@ -177,6 +181,7 @@ impl Settings {
                 "off" => Ok(MetricsAccess::Off),
                 _ => Err("must be open, token or off".to_owned()),
             }),
+            sockets: given.sockets(),
             network: given.network(),
         };
         given.finish()?;

@@ -150,6 +150,11 @@ pub struct Rows(Arc<AtomicUsize>);
 const MOST_ROWS: usize = 100_000;
 
 impl Rows {
+    /// Begins anew, for an answer by itself to a document that is answered many times.
+    pub fn reset(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+
     /// # Errors
     /// INVALID when there are too many.
     pub fn check(&self) -> Result<()> {

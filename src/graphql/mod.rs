@@ -5,6 +5,7 @@
 pub mod activities;
 pub mod agreements;
 pub mod audit;
+pub mod changes;
 pub mod contacts;
 pub mod coverage;
 pub mod decisions;
@@ -27,14 +28,15 @@ pub mod templates;
 use std::collections::BTreeSet;
 
 use async_graphql::{
-    Context, EmptySubscription, Enum, MergedObject, Object, OutputType, Schema, SimpleObject,
+    Context, Enum, MergedObject, Object, OutputType, Schema, SimpleObject, SubscriptionType,
     registry::{MetaType, MetaTypeName, Registry},
 };
 
+use self::changes::Subscription;
 use crate::{auth::viewer, config::Network, database::Database, error::Result};
 
 /// The schema.
-pub type Register = Schema<Query, Mutation, EmptySubscription>;
+pub type Register = Schema<Query, Mutation, Subscription>;
 
 /// Everything that can be asked.
 #[derive(MergedObject, Default)]
@@ -56,6 +58,7 @@ pub struct Query(
     invoices::RateQuery,
     revenue::RevenueQuery,
     audit::AuditQuery,
+    changes::RevisionQuery,
 );
 
 /// Everything that can be done. Each deed takes one `input`, returns the thing it changed, and is done whole or not at all.
@@ -83,7 +86,7 @@ pub struct Mutation(
 #[must_use]
 pub fn schema(register: Option<(Database, Network)>) -> Register {
     // What a document may cost is measured before it comes here: see `server::limits`.
-    let builder = Schema::build(Query::default(), Mutation::default(), EmptySubscription).limit_recursive_depth(100);
+    let builder = Schema::build(Query::default(), Mutation::default(), Subscription).limit_recursive_depth(100);
     let builder = builder.limit_directives(50);
     match register {
         Some((db, network)) => builder.data(db).data(network).finish(),
@@ -98,6 +101,7 @@ pub fn lists() -> BTreeSet<String> {
     let mut schema = Registry::default();
     Query::create_type_info(&mut schema);
     Mutation::create_type_info(&mut schema);
+    Subscription::create_type_info(&mut schema);
     let is_thing = |name: &str| schema.types.get(MetaTypeName::concrete_typename(name)).is_some_and(MetaType::is_composite);
     let fields = schema.types.values().filter_map(MetaType::fields).flat_map(|fields| fields.values());
     let lists = fields.filter(|field| field.ty.starts_with('[') && is_thing(&field.ty)).map(|field| field.name.clone());

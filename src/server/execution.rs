@@ -126,7 +126,8 @@ impl Caller {
     /// # Errors
     /// UNAUTHENTICATED without a good token.
     pub(super) async fn viewer(&self, app: &App) -> Result<Viewer> {
-        self.token.clone().and_then(|token| app.keys.verify(&token, app.db.clock.now()))
+        let token = self.token.clone()?;
+        Ok(app.verify(&token).await?.viewer)
     }
 
     /// The answer to a request for something else than GraphQL that can't be met: the error as GraphQL tells it, with HTTP's own status.
@@ -214,11 +215,17 @@ pub(super) fn bearer(headers: &HeaderMap) -> Result<String> {
 fn measure(mut document: Document, most: &limits::Limits) -> Result<(Document, OperationType)> {
     let measured = limits::measure(&document.query, &document.variables, document.operation_name.as_deref(), most);
     let measured = measured.map_err(|exceeded| Error::invalid("query", exceeded.to_string()))?;
+    if measured.operation == OperationType::Subscription {
+        return Err(Error::invalid(
+            "query",
+            "must be a query or a mutation; subscribe at /graphql/ws, by the protocol graphql-transport-ws",
+        ));
+    }
     document.set_parsed_query(measured.document);
     Ok((document, measured.operation))
 }
 
-async fn execute(app: &App, document: Document, operation: OperationType, request_id: &str) -> Answer {
+pub(super) async fn execute(app: &App, document: Document, operation: OperationType, request_id: &str) -> Answer {
     if let Err(gone) = app.db.find() {
         return errors::refused(gone, request_id);
     }

@@ -8,6 +8,7 @@ pub mod health;
 pub mod limits;
 pub mod metrics;
 pub mod revenue;
+pub mod socket;
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
@@ -22,9 +23,9 @@ use axum::{
 use hyper::server::conn::http1;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
     service::TowerToHyperService,
 };
+use tokio::sync::watch;
 use tower_http::{
     catch_panic::CatchPanicLayer,
     cors::{AllowOrigin, CorsLayer},
@@ -33,7 +34,7 @@ use tower_http::{
 };
 
 use crate::{
-    auth::token::Keys,
+    auth::token::{Keys, Verified},
     config::{MetricsAccess, Network, Settings},
     database::Database,
     error::Result,
@@ -61,6 +62,10 @@ pub struct App {
     pub metrics: Arc<metrics::Metrics>,
     /// Who may read it.
     pub metrics_access: MetricsAccess,
+    /// The sockets that are open.
+    pub sockets: Arc<socket::Sockets>,
+    /// Whether the server stops. Whoever has something to finish listens to it until that is done.
+    pub stopping: watch::Sender<bool>,
 }
 
 impl std::fmt::Debug for App {
@@ -90,7 +95,17 @@ impl App {
             explorer: Arc::new(explorer),
             metrics: Arc::default(),
             metrics_access: settings.metrics,
+            sockets: Arc::new(socket::Sockets::new(settings)),
+            stopping: watch::Sender::new(false),
         }
+    }
+
+    /// What a token says that holds now.
+    ///
+    /// # Errors
+    /// UNAUTHENTICATED when it doesn't.
+    pub async fn verify(&self, token: &str) -> Result<Verified> {
+        self.keys.verify(token, self.db.clock.now())
     }
 }
 
@@ -112,6 +127,7 @@ pub fn router(app: App, settings: &Settings) -> Router {
         .on_failure(());
     Router::new()
         .route("/graphql", get(execution::get).post(execution::post))
+        .route("/graphql/ws", get(socket::open))
         .route("/schema.graphql", get(execution::sdl))
         .route("/graphiql", get(explorer::page))
         .route("/graphiql/{file}", get(explorer::file))
@@ -165,24 +181,42 @@ fn panic_message(cause: &(dyn std::any::Any + Send)) -> &str {
     cause.downcast_ref::<&str>().copied().or_else(|| cause.downcast_ref::<String>().map(String::as_str)).unwrap_or("it said nothing")
 }
 
-/// Serves HTTP/1.1 until `stop` is ready, then finishes what runs, for at most half a minute, and closes the database.
+/// Ready when the server stops.
+async fn stopped(stopping: &mut watch::Receiver<bool>) {
+    // Fails when the server is gone altogether.
+    drop(stopping.wait_for(|is_stopping| *is_stopping).await);
+}
+
+/// Serves HTTP/1.1 and the API's sockets until `stop` is ready, then finishes what runs, for at most half a minute, and closes the database.
 ///
 /// # Errors
-/// INTERNAL when the database fails to close.
+/// INTERNAL when the database fails.
 pub async fn serve(mut listener: tokio::net::TcpListener, app: App, settings: &Settings, stop: impl Future<Output = ()>) -> Result<()> {
-    let db = app.db.clone();
+    let (db, stopping) = (app.db.clone(), app.stopping.clone());
     let service = TowerToHyperService::new(router(app, settings));
     let mut http = http1::Builder::new();
     // Whoever connects and says nothing, or never comes to the end of a header, is not waited for.
     http.timer(TokioTimer::new()).header_read_timeout(settings.limits.request_time);
-    let connections = GracefulShutdown::new();
+    let hearing = tokio::spawn({
+        let db = db.clone();
+        async move { db.listen().await }
+    });
     let mut stop = pin!(stop);
     loop {
         tokio::select! {
             (stream, _) = Listener::accept(&mut listener) => {
-                let connection = connections.watch(http.serve_connection(TokioIo::new(stream), service.clone()));
+                let connection = http.serve_connection(TokioIo::new(stream), service.clone()).with_upgrades();
+                let mut stops = stopping.subscribe();
                 tokio::spawn(async move {
-                    if let Err(cause) = connection.await {
+                    let mut connection = pin!(connection);
+                    let ended = tokio::select! {
+                        ended = connection.as_mut() => ended,
+                        () = stopped(&mut stops) => {
+                            connection.as_mut().graceful_shutdown();
+                            connection.await
+                        }
+                    };
+                    if let Err(cause) = ended {
                         tracing::debug!(%cause, "a connection ended early");
                     }
                 });
@@ -192,8 +226,10 @@ pub async fn serve(mut listener: tokio::net::TcpListener, app: App, settings: &S
     }
     drop(listener);
     tracing::info!("stopping: what runs is finished first");
-    if tokio::time::timeout(Duration::from_secs(30), connections.shutdown()).await.is_err() {
+    stopping.send_replace(true);
+    if tokio::time::timeout(Duration::from_secs(30), stopping.closed()).await.is_err() {
         tracing::warn!("some requests took too long and were cut off");
     }
+    hearing.abort();
     db.close().await
 }

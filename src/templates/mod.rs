@@ -107,7 +107,7 @@ pub fn by_title() -> Order {
 }
 
 /// The versions that the viewer sees: those that were published, or all.
-fn visible_version(viewer: &Viewer) -> Condition {
+pub(crate) fn visible_version(viewer: &Viewer) -> Condition {
     if viewer.sees(Realm::Templates).all {
         return Condition::all();
     }
@@ -115,7 +115,7 @@ fn visible_version(viewer: &Viewer) -> Condition {
 }
 
 /// The templates that the viewer sees: those with a version that was published, or all.
-fn visible(viewer: &Viewer) -> Condition {
+pub(crate) fn visible(viewer: &Viewer) -> Condition {
     if viewer.sees(Realm::Templates).all {
         return Condition::all();
     }

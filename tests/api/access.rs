@@ -1,9 +1,10 @@
-//! Who may ask what: the table of `docs/access.txt`, with a row for each query and mutation and a column for each role, and every cell of it tried.
+//! Who may ask what: the table of `docs/access.txt`, with a row for each query, mutation and subscription and a column for each role, and
+//! every cell of it tried.
 //!
 //! What somebody may see at all is told once more by [`marks`], and held against every byte of every answer: whatever way is
 //! taken to a thing, through whatever fields, none that is another's shows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -14,6 +15,7 @@ use crate::{
     life_samples::{deed, drafted, offered, signature, signed},
     marks,
     samples::Samples,
+    served::Served,
 };
 
 /// Who asks in which column, and what the cells mean, is told there.
@@ -123,6 +125,7 @@ fn question(schema: &Schema, samples: &Samples, name: &str) -> Question {
             (format!("{{ {} }}", widest(&input, 1)), &[], &[], &["problems"])
         }
         "serviceFeeScenario" => (format!("{{ {} }}", widest("(input: { year: 2026, perMille: 2 })", 2)), &["13571357"], &["24682468"], &[]),
+        "revision" => ("{ revision }".to_owned(), &[], &[], &["\"revision\""]),
         "networkFees" => (one(1), &[], &[], &["PER_MILLE_OF_ALLOCATION"]),
         "referenceRates" => (one(1), &[], &[], &["SFS 2025:809"]),
         "auditLog" => (format!("{{ {} }}", widest("(first: 200)", 1)), &["REF-ALFA"], &["REF-BETA"], &[]),
@@ -205,6 +208,61 @@ on_both!(queries_answer_as_the_table_says, |app| async move {
         }
     }
     assert_eq!(app.revision().await, before, "asking changed something");
+    assert!(wrong.is_empty(), "{} cells are not as the table says:\n{}", wrong.len(), wrong.join("\n"));
+});
+
+on_both!(events_come_as_the_table_says, |app| async move {
+    let samples = Samples::fill(&app).await;
+    let (schema, table) = (Schema::of_program().await, Table::read());
+    let server = Served::start(&app).await;
+    assert_eq!(schema.field_names("Subscription"), ["changes"]);
+    let rate = json!({ "validFrom": "2030-01-01", "percent": 2.5, "source": "SFS" });
+    app.office().does("referenceRateSet", "id", rate).await.data();
+    let last = app.revision().await.to_string();
+    let mut wrong = Vec::new();
+    for (column, cell) in table.row("changes") {
+        let caller = caller(&app, &samples, column);
+        if cell == "token" {
+            let mut client = server.connect().await;
+            client.say(json!({ "type": "connection_init" })).await;
+            assert_eq!(client.end().await.0, 4403, "{column}");
+            continue;
+        }
+        let mut client = server.client(&caller).await;
+        client.subscribe("1", "subscription { changes(after: \"0\") { revision action node { id } } }").await;
+        let mut told = BTreeSet::new();
+        loop {
+            let event = client.data("1").await["changes"].clone();
+            if event["revision"] == last {
+                break;
+            }
+            told.extend(event["node"]["id"].as_str().map(str::to_owned));
+        }
+        // Whoever sees a thing is told of it, and nobody else; the trail's own entries are no things.
+        for id in samples.ids().into_iter().filter(|id| !id.starts_with("audit_entry")) {
+            let seen = !caller.ask("query($id: ID!) { node(id: $id) { id } }", json!({ "id": id })).await["node"].is_null();
+            if seen != told.contains(id) {
+                wrong.push(format!(
+                    "{column} {} {id} and is{} told of it",
+                    if seen { "sees" } else { "does not see" },
+                    if seen { " not" } else { "" }
+                ));
+            }
+        }
+        let is_told = |names: &[&str]| names.iter().any(|name| told.contains(samples.id(name)));
+        let shows =
+            (is_told(&["avtal alfa", "faktura alfa", "anna"]), is_told(&["avtal beta", "faktura beta", "berit"]), is_told(&["bip"]));
+        let expected = match cell {
+            "all" => (true, true, true),
+            "own" => (true, false, true),
+            "other" => (false, true, true),
+            "public" => (false, false, true),
+            _ => panic!("changes has the cell {cell}, which no subscription can have"),
+        };
+        if shows != expected {
+            wrong.push(format!("{column} ({cell}) is told of {shows:?}"));
+        }
+    }
     assert!(wrong.is_empty(), "{} cells are not as the table says:\n{}", wrong.len(), wrong.join("\n"));
 });
 

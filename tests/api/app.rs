@@ -163,9 +163,13 @@ impl App {
 
     /// The same register with a server whose API was given no database, so that whoever asks for a row finds a bug of ours.
     pub fn with_a_bug(&self) -> Self {
-        let app = server::App::new(self.db.clone(), self.keys.clone(), &self.settings, self.explorer.clone());
-        let app = server::App { schema: graphql::schema(None), ..app };
+        let app = server::App { schema: graphql::schema(None), ..self.server().0 };
         Self { router: server::router(app, &self.settings), ..self.clone() }
+    }
+
+    /// A server of the register, and its settings.
+    pub fn server(&self) -> (server::App, Settings) {
+        (server::App::new(self.db.clone(), self.keys.clone(), &self.settings, self.explorer.clone()), self.settings.clone())
     }
 
     /// The register's address, as DATABASE_URL for the program.
@@ -331,6 +335,11 @@ pub struct Caller<'a> {
 }
 
 impl Caller<'_> {
+    /// The header that says who this is.
+    pub fn authorization(&self) -> Option<&str> {
+        self.authorization.as_deref()
+    }
+
     /// Asks a document with these variables.
     pub async fn ask(&self, document: &str, variables: Value) -> Answer {
         self.post(json!({ "query": document, "variables": variables }).to_string()).await

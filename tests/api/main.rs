@@ -14,6 +14,7 @@ mod lot;
 mod marks;
 mod payment_samples;
 mod samples;
+mod served;
 
 // What is promised
 mod access;
@@ -25,6 +26,7 @@ mod bad_input;
 mod bank_files;
 mod bank_rules;
 mod break_even;
+mod changes;
 mod checkers;
 mod cli;
 mod connections;
@@ -61,6 +63,7 @@ mod routes;
 mod schema;
 mod search;
 mod sie;
+mod socket;
 mod statements;
 mod template_library;
 mod template_texts;

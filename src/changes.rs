@@ -1,0 +1,347 @@
+//! What has changed: the audit trail as events, each viewer's own, from any revision on without a gap or a double.
+//!
+//! The trail is the truth. [`Database::changed`] only tells how far it can be read, and nothing is kept for those who follow it but
+//! the place that they have come to: a wake-up that is lost, or one too many, changes nothing of what they get.
+
+use ::entity::{
+    agreement, audit_entry, contact, invoice, kind::SubjectKind, member, organisation, status_report, template, template_version,
+};
+use audit_entry::{Column, Entity};
+use chrono::{DateTime, Utc};
+use futures_util::{Stream, TryStreamExt, stream};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, Iterable,
+    sea_query::{Expr, Query, SelectStatement, SimpleExpr},
+};
+use tokio::sync::{Semaphore, watch};
+use uuid::Uuid;
+
+use crate::{
+    activities::of_visible_activity,
+    agreements,
+    auth::viewer::{Realm, Viewer},
+    database::{Database, rows},
+    error::{Error, Result},
+    invoices,
+    members::{self, of_visible_member},
+    organisations, templates,
+};
+
+/// What an event is about, as one chooses among them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A member, a contact or a contact area.
+    Member,
+    /// An organisation.
+    Organisation,
+    /// An activity, its accounts or a status report.
+    Activity,
+    /// A template or one of its versions.
+    Template,
+    /// An agreement.
+    Agreement,
+    /// A fee of the network itself, or a reference rate.
+    Fee,
+    /// An invoice, but for what is paid of it.
+    Invoice,
+    /// A payment of an invoice, or one that the bank tells of.
+    Payment,
+}
+
+/// One committed change, as far as everybody may know it who may know of it at all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Its place in the trail.
+    pub revision: i64,
+    /// When it was made.
+    pub at: DateTime<Utc>,
+    /// The deed, as `memberAdmit`.
+    pub action: String,
+    /// What it is about, as one chooses among them.
+    pub kind: Kind,
+    /// What it is about, as the trail says it.
+    pub subject_kind: SubjectKind,
+    /// Which one.
+    pub subject: Uuid,
+}
+
+/// Who is told of a deed, among those who see the thing that it was done to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// All of them.
+    Whoever,
+    /// Who sees the affairs of the member.
+    Affairs,
+    /// Who sees the accounts of the activity.
+    Accounts,
+    /// Who saw the thing already when it was a draft, so that nobody learns afterwards how it came about.
+    Drafts,
+}
+
+/// Every deed of the trail, and who is told of it.
+pub const DEEDS: [(&str, Told); 47] = [
+    ("activityClose", Told::Whoever),
+    ("activityStart", Told::Whoever),
+    ("activityUpdate", Told::Whoever),
+    ("agreementDraft", Told::Drafts),
+    ("agreementDraftUpdate", Told::Drafts),
+    ("agreementGiveNotice", Told::Whoever),
+    ("agreementOffer", Told::Whoever),
+    ("agreementReplace", Told::Drafts),
+    ("agreementSign", Told::Whoever),
+    ("agreementWithdraw", Told::Whoever),
+    ("allocationSet", Told::Affairs),
+    ("bankFileImport", Told::Whoever),
+    ("bankPaymentMatch", Told::Whoever),
+    ("bankPaymentSetAside", Told::Whoever),
+    ("bankPaymentTakeUp", Told::Whoever),
+    ("contactAdd", Told::Whoever),
+    ("contactErase", Told::Whoever),
+    ("contactUpdate", Told::Whoever),
+    ("costRecord", Told::Accounts),
+    ("deadlineAcknowledge", Told::Drafts),
+    ("deadlineAcknowledgementWithdraw", Told::Drafts),
+    ("feeScheduleSet", Told::Whoever),
+    ("grantRecord", Told::Accounts),
+    ("import", Told::Whoever),
+    ("invoiceCredit", Told::Whoever),
+    ("invoiceDraft", Told::Drafts),
+    ("invoiceDraftDiscard", Told::Drafts),
+    ("invoiceDraftUpdate", Told::Drafts),
+    ("invoiceIssue", Told::Whoever),
+    ("invoicePdfKeep", Told::Drafts),
+    ("invoiceRemind", Told::Whoever),
+    ("invoiceRun", Told::Whoever),
+    ("memberAdmit", Told::Whoever),
+    ("memberLeave", Told::Whoever),
+    ("memberMerge", Told::Whoever),
+    ("memberUpdate", Told::Whoever),
+    ("organisationAdd", Told::Whoever),
+    ("organisationUpdate", Told::Whoever),
+    ("paymentRecord", Told::Whoever),
+    ("paymentReverse", Told::Whoever),
+    ("referenceRateSet", Told::Whoever),
+    ("statusReportFile", Told::Whoever),
+    ("templateCreate", Told::Drafts),
+    ("templateVersionDraft", Told::Drafts),
+    ("templateVersionPublish", Told::Whoever),
+    ("templateVersionRetire", Told::Whoever),
+    ("templatesLoad", Told::Drafts),
+];
+
+/// The deeds by which something is paid of an invoice, or no longer is.
+const PAYMENTS: [&str; 4] = ["bankFileImport", "bankPaymentMatch", "paymentRecord", "paymentReverse"];
+
+/// Events that are read at once, and revisions that are looked through for them.
+const PAGE: (u64, i64) = (100, 10_000);
+
+/// Of all who follow the trail, so many read it at a time: a change wakes them together, and questions must not wait for them all.
+static READERS: Semaphore = Semaphore::const_new(4);
+
+/// What an entry is about, as one chooses among events.
+fn kind_of(subject: SubjectKind, action: &str) -> Kind {
+    match subject {
+        SubjectKind::Member | SubjectKind::Contact | SubjectKind::ContactArea => Kind::Member,
+        SubjectKind::Organisation => Kind::Organisation,
+        SubjectKind::Activity | SubjectKind::StatusReport => Kind::Activity,
+        SubjectKind::Template => Kind::Template,
+        SubjectKind::Agreement => Kind::Agreement,
+        SubjectKind::FeeSchedule | SubjectKind::ReferenceRate => Kind::Fee,
+        SubjectKind::Invoice if PAYMENTS.contains(&action) => Kind::Payment,
+        SubjectKind::Invoice => Kind::Invoice,
+        SubjectKind::BankPayment => Kind::Payment,
+    }
+}
+
+/// Nothing.
+fn none() -> Condition {
+    Condition::all().add(Expr::cust("1 = 0"))
+}
+
+fn subject() -> SimpleExpr {
+    Expr::col((Entity, Column::SubjectId))
+}
+
+/// The entries about a row that is `visible`; all entries, when all rows are.
+fn about<E: EntityTrait>(of: E, id: E::Column, visible: Condition) -> Condition {
+    if visible.is_empty() {
+        return visible;
+    }
+    Condition::all().add(subject().in_subquery(Query::select().column((of, id)).from(of).cond_where(visible).take()))
+}
+
+/// The entries about things of this kind that the viewer sees.
+fn seen(db: &Database, viewer: &Viewer, kind: SubjectKind) -> Condition {
+    let backend = db.backend();
+    match kind {
+        // What the network runs and what it costs is no secret to anybody with a token.
+        SubjectKind::Activity | SubjectKind::ContactArea | SubjectKind::FeeSchedule | SubjectKind::ReferenceRate => Condition::all(),
+        SubjectKind::Member => about(member::Entity, member::Column::Id, members::visible(viewer)),
+        SubjectKind::Contact => {
+            let owner = Expr::col((contact::Entity, contact::Column::MemberId));
+            about(contact::Entity, contact::Column::Id, of_visible_member(&viewer.sees(Realm::MemberAffairs), owner))
+        }
+        SubjectKind::Organisation => about(organisation::Entity, organisation::Column::Id, organisations::visible(db, viewer)),
+        SubjectKind::StatusReport => {
+            let activity = Expr::col((status_report::Entity, status_report::Column::ActivityId));
+            about(status_report::Entity, status_report::Column::Id, of_visible_activity(backend, &viewer.sees(Realm::Revenue), activity))
+        }
+        SubjectKind::Template if viewer.sees(Realm::Templates).all => Condition::all(),
+        SubjectKind::Template => Condition::any()
+            .add(about(template::Entity, template::Column::Id, templates::visible(viewer)))
+            .add(about(template_version::Entity, template_version::Column::Id, templates::visible_version(viewer))),
+        SubjectKind::Agreement => about(agreement::Entity, agreement::Column::Id, agreements::visible(backend, viewer)),
+        SubjectKind::Invoice => about(invoice::Entity, invoice::Column::Id, invoices::visible(viewer)),
+        // One that is not matched is nobody's.
+        SubjectKind::BankPayment => {
+            if viewer.sees(Realm::Invoices).all {
+                Condition::all()
+            } else {
+                none()
+            }
+        }
+    }
+}
+
+/// Which of these entries the viewer is told of, when their deed is not for whoever sees the thing.
+fn told(db: &Database, viewer: &Viewer, kind: SubjectKind, told: Told) -> Condition {
+    match told {
+        Told::Whoever => Condition::all(),
+        Told::Affairs => of_visible_member(&viewer.sees(Realm::MemberAffairs), subject()),
+        Told::Accounts => of_visible_activity(db.backend(), &viewer.sees(Realm::Revenue), subject()),
+        Told::Drafts if kind == SubjectKind::Template && !viewer.sees(Realm::Templates).all => none(),
+        // A member sees its agreements when they are offered, and its invoices when they are issued.
+        Told::Drafts => seen(db, &Viewer { member: None, ..viewer.clone() }, kind),
+    }
+}
+
+/// The deeds that may be done to things of this kind and are not for whoever sees them.
+fn narrower(kind: SubjectKind) -> Option<Told> {
+    match kind {
+        SubjectKind::Member => Some(Told::Affairs),
+        SubjectKind::Activity => Some(Told::Accounts),
+        SubjectKind::Agreement | SubjectKind::Invoice | SubjectKind::Template => Some(Told::Drafts),
+        _ => None,
+    }
+}
+
+/// The entries that the viewer is told of and that are of one of these kinds; of none named, of any.
+fn matching(db: &Database, viewer: &Viewer, kinds: &[Kind]) -> Condition {
+    let mut any = Condition::any();
+    for kind in SubjectKind::iter() {
+        let is_asked_for = |action| kinds.is_empty() || kinds.contains(&kind_of(kind, action));
+        let mut entries = Condition::all().add(Column::SubjectKind.eq(kind));
+        // An invoice is of two kinds, by the deed.
+        match (is_asked_for(""), is_asked_for(PAYMENTS[0])) {
+            (false, false) => continue,
+            (true, false) => entries = entries.add(Column::Action.is_not_in(PAYMENTS)),
+            (false, true) => entries = entries.add(Column::Action.is_in(PAYMENTS)),
+            (true, true) => {}
+        }
+        entries = entries.add(seen(db, viewer, kind));
+        if let Some(narrower) = narrower(kind) {
+            let deeds = DEEDS.iter().filter(|(_, told)| *told == narrower).map(|(action, _)| *action);
+            let of_all = Condition::any().add(Column::Action.is_not_in(deeds));
+            entries = match told(db, viewer, kind, narrower) {
+                told if told.is_empty() => entries,
+                told => entries.add(of_all.add(told)),
+            };
+        }
+        any = any.add(entries);
+    }
+    any
+}
+
+fn select(db: &Database, viewer: &Viewer, kinds: &[Kind], after: i64, upto: i64) -> SelectStatement {
+    Query::select()
+        .columns(COLUMNS.map(|column| (Entity, column)))
+        .from(Entity)
+        .and_where(Column::Revision.gt(after))
+        .and_where(Column::Revision.lte(upto))
+        .cond_where(matching(db, viewer, kinds))
+        .order_by((Entity, Column::Revision), sea_orm::Order::Asc)
+        .limit(PAGE.0)
+        .take()
+}
+
+const COLUMNS: [Column; 5] = [Column::Revision, Column::At, Column::Action, Column::SubjectKind, Column::SubjectId];
+
+/// The last revision of the register, nought when nothing was ever done.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn last(db: &Database) -> Result<i64> {
+    let select = Query::select().expr(Expr::col(Column::Revision).max()).from(Entity).take();
+    let found = db.read().query_one(&select).await?;
+    let last: Option<i64> = found.map(|row| row.try_get_by_index(0)).transpose()?.flatten();
+    Ok(last.unwrap_or_default())
+}
+
+/// The next events after a revision and up to another, which must be committed, and how far they reach: the later ones are yet to be read.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn between(db: &Database, viewer: &Viewer, kinds: &[Kind], after: i64, upto: i64) -> Result<(Vec<Event>, i64)> {
+    let upto = Ord::min(upto, after.saturating_add(PAGE.1));
+    let found: Vec<audit_entry::Model> = rows(db.read(), &select(db, viewer, kinds, after, upto), &COLUMNS).await?;
+    let is_full = found.len() as u64 == PAGE.0;
+    let reached = found.last().filter(|_| is_full).map_or(upto, |entry| entry.revision);
+    let events = found.into_iter().map(|entry| Event {
+        revision: entry.revision,
+        at: entry.at,
+        kind: kind_of(entry.subject_kind, &entry.action),
+        action: entry.action,
+        subject_kind: entry.subject_kind,
+        subject: entry.subject_id,
+    });
+    Ok((events.collect(), reached))
+}
+
+/// Who follows the trail, and how far they have come.
+struct Follower {
+    db: Database,
+    viewer: Viewer,
+    kinds: Vec<Kind>,
+    changed: watch::Receiver<i64>,
+    after: i64,
+}
+
+impl Follower {
+    /// The next events, when there are any.
+    async fn next(&mut self) -> Result<Vec<Event>> {
+        loop {
+            let after = self.after;
+            let upto = *self.changed.wait_for(|last| *last > after).await.map_err(Error::internal)?;
+            let _turn = READERS.acquire().await.map_err(Error::internal)?;
+            let (events, reached) = between(&self.db, &self.viewer, &self.kinds, after, upto).await?;
+            self.after = reached;
+            if !events.is_empty() {
+                return Ok(events);
+            }
+        }
+    }
+}
+
+/// Every event that the viewer may know of after a revision, in their order, without an end; null: from now on.
+///
+/// # Errors
+/// INVALID when the register has not come to that revision. A stream that fails has ended.
+pub async fn follow(
+    db: &Database,
+    viewer: &Viewer,
+    kinds: Vec<Kind>,
+    after: Option<i64>,
+) -> Result<impl Stream<Item = Result<Event>> + Send + use<>> {
+    let last = last(db).await?;
+    // What another program has written may not have been heard of yet.
+    db.tell(last);
+    if after.is_some_and(|after| after > last) {
+        return Err(Error::invalid("after", format!("must be a revision that was; the last is {last}")));
+    }
+    let follower = Follower { db: db.clone(), viewer: viewer.clone(), kinds, changed: db.changed(), after: after.unwrap_or(last) };
+    let pages = stream::try_unfold(follower, |mut follower| async move {
+        let events = follower.next().await?;
+        Ok::<_, Error>(Some((stream::iter(events.into_iter().map(Ok)), follower)))
+    });
+    Ok(pages.try_flatten())
+}

@@ -1,0 +1,362 @@
+//! The API's socket at `/graphql/ws`: graphql-transport-ws, with its close codes to the letter.
+//!
+//! One task a socket reads, executes and sends in turn, so that whoever reads slowly holds up nobody else and nothing is kept for it but
+//! the message that is being sent. The library has a socket of its own, which closes with other codes and sends refused requests as answers.
+
+mod messages;
+mod root;
+
+use std::{collections::HashMap, convert::Infallible, panic::AssertUnwindSafe, pin::Pin, sync::Arc, time::Duration};
+
+use async_graphql::{Request as Document, Response as Answer, Value, parser::types::OperationType};
+use axum::{
+    extract::{
+        Request, State, WebSocketUpgrade,
+        ws::{CloseFrame, Message, WebSocket, rejection::WebSocketUpgradeRejection},
+    },
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::Response,
+};
+use futures_util::{
+    FutureExt, StreamExt,
+    stream::{self, AbortHandle, Abortable, BoxStream, SelectAll},
+};
+use tokio::{
+    sync::{Semaphore, watch},
+    time::{Instant, MissedTickBehavior, Sleep, interval_at, sleep, timeout},
+};
+use uuid::Uuid;
+
+use self::messages::{Incoming, Outgoing};
+use super::{
+    App, execution,
+    execution::{Caller, bearer},
+    limits, panic_message, stopped,
+};
+use crate::{
+    auth::token::Verified,
+    config,
+    error::{Error, Result},
+    graphql::{errors, loaders::Rows},
+};
+
+/// The one protocol that is spoken.
+const PROTOCOL: &str = "graphql-transport-ws";
+/// How often it is asked whether anybody is there: before proxies cut off a connection on which nothing is said.
+const HEARTBEAT: Duration = Duration::from_secs(25);
+/// So many questions in a row may be unanswered.
+const UNANSWERED: u32 = 2;
+/// How long a client may take to take why its socket is closed, and to close it too.
+const GOODBYE: Duration = Duration::from_secs(5);
+/// The longest reason that a close frame has room for, in bytes (RFC 6455, 5.5).
+const REASON: usize = 123;
+/// What is read at once, in bytes. The default would take thirty times as much of memory for each that says nothing.
+const READ: usize = 4 << 10;
+
+/// What all sockets share.
+#[derive(Debug)]
+pub struct Sockets {
+    settings: config::Sockets,
+    /// Web pages of other hosts that may ask.
+    origins: Vec<String>,
+    /// The longest message, in bytes.
+    longest: usize,
+    /// One for each that may be opened.
+    free: Arc<Semaphore>,
+}
+
+impl Sockets {
+    /// No sockets yet.
+    #[must_use]
+    pub fn new(settings: &config::Settings) -> Self {
+        let (settings, origins, longest) = (settings.sockets, settings.cors_origins.clone(), settings.limits.body_bytes);
+        Self { settings, origins, longest, free: Arc::new(Semaphore::new(settings.most)) }
+    }
+
+    /// How many are open.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.settings.most - self.free.available_permits()
+    }
+
+    /// Whether the page that asks, if any, is one of ours or one that may. Browsers ask nobody before they open a socket to another host.
+    fn welcomes(&self, headers: &HeaderMap) -> bool {
+        let text = |name| headers.get(name).map(|value: &HeaderValue| value.to_str().unwrap_or_default());
+        let Some(origin) = text(header::ORIGIN) else { return true };
+        let host = origin.split_once("://").map_or("", |(_, host)| host);
+        text(header::HOST).is_some_and(|own| own == host) || self.origins.iter().any(|known| known == origin)
+    }
+}
+
+/// Opens a socket.
+pub async fn open(State(app): State<App>, upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>, request: Request) -> Response {
+    let caller = Caller::of(&request);
+    let refuse = |status, error| {
+        let mut refused = caller.refuse(error);
+        *refused.status_mut() = status;
+        refused
+    };
+    let Ok(upgrade) = upgrade.map(|upgrade| upgrade.protocols([PROTOCOL])) else {
+        let mut refused =
+            refuse(StatusCode::UPGRADE_REQUIRED, Error::invalid("upgrade", format!("must ask for a WebSocket that speaks {PROTOCOL}")));
+        refused.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        return refused;
+    };
+    if upgrade.selected_protocol().is_none() {
+        return refuse(StatusCode::BAD_REQUEST, Error::invalid("sec-websocket-protocol", format!("must name {PROTOCOL}")));
+    }
+    if !app.sockets.welcomes(request.headers()) {
+        return refuse(StatusCode::FORBIDDEN, Error::Forbidden("pages of this origin may not ask here".into()));
+    }
+    let Ok(turn) = Arc::clone(&app.sockets.free).try_acquire_owned() else {
+        let mut refused =
+            refuse(StatusCode::SERVICE_UNAVAILABLE, Error::conflict("TOO_MANY_SOCKETS", "too many sockets are open; try again in a while"));
+        refused.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("10"));
+        return refused;
+    };
+    let (token, stopping) = (bearer(request.headers()), app.stopping.subscribe());
+    let longest = app.sockets.longest;
+    let upgrade = upgrade.read_buffer_size(READ).write_buffer_size(0).max_message_size(longest).max_frame_size(longest);
+    upgrade.on_upgrade(move |socket| async move {
+        let _turn = turn;
+        Session { app, socket, token, stopping, verified: None, operations: HashMap::new(), running: SelectAll::new() }.run().await;
+    })
+}
+
+/// Why a socket ends.
+enum End {
+    /// We close it, for this reason.
+    Close(u16, String),
+    /// It is closed, or broken.
+    Gone,
+}
+
+/// The end of a socket with this code.
+fn close(code: u16, reason: impl Into<String>) -> End {
+    End::Close(code, reason.into())
+}
+
+/// What an operation says next.
+enum Step {
+    /// An answer, and perhaps more to come.
+    Next(String),
+    /// Its last word.
+    Last(String),
+}
+
+/// One socket.
+struct Session {
+    app: App,
+    socket: WebSocket,
+    /// The token that came with the request, for clients that can set headers.
+    token: Result<String>,
+    stopping: watch::Receiver<bool>,
+    /// Who it is, when that is known.
+    verified: Option<Verified>,
+    /// The operations that run, each with its end.
+    operations: HashMap<Arc<str>, AbortHandle>,
+    running: SelectAll<Abortable<BoxStream<'static, (Arc<str>, Step)>>>,
+}
+
+impl Session {
+    async fn run(mut self) {
+        let Err(End::Close(code, reason)) = self.talk().await else { return };
+        tracing::debug!(code, reason, "a socket is closed");
+        // Whatever runs for it need not wait until it has taken leave.
+        self.running.clear();
+        let mut length = reason.len().min(REASON);
+        while !reason.is_char_boundary(length) {
+            length -= 1;
+        }
+        let frame = CloseFrame { code, reason: reason.get(..length).unwrap_or_default().into() };
+        let leave = async {
+            self.socket.send(Message::Close(Some(frame))).await?;
+            // A connection that is dropped with something unread may take back what was sent.
+            while self.socket.recv().await.is_some_and(|message| message.is_ok()) {}
+            Ok::<_, axum::Error>(())
+        };
+        drop(timeout(GOODBYE, leave).await);
+    }
+
+    async fn talk(&mut self) -> Result<Infallible, End> {
+        let mut deadline = Box::pin(sleep(self.app.sockets.settings.init_time));
+        let mut heartbeat = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
+        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut unanswered = 0;
+        loop {
+            tokio::select! {
+                message = self.socket.recv() => {
+                    unanswered = 0;
+                    match message {
+                        Some(Ok(Message::Text(text))) => self.hear(&text, &mut deadline).await?,
+                        Some(Ok(Message::Binary(_))) => return Err(close(4400, "Invalid message: it must be text")),
+                        // The next read answers it, and finds the end.
+                        Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Close(_))) => {}
+                        Some(Err(_)) => return Err(close(4400, format!("Invalid message: unreadable, or of more than {} bytes", self.app.sockets.longest))),
+                        None => return Err(End::Gone),
+                    }
+                }
+                Some((id, step)) = self.running.next(), if !self.running.is_empty() => match step {
+                    Step::Next(text) => self.say(text).await?,
+                    Step::Last(text) => {
+                        self.operations.remove(&id);
+                        self.say(text).await?;
+                    }
+                },
+                () = deadline.as_mut() => {
+                    return Err(match self.verified {
+                        None => close(4408, "Connection initialisation timeout"),
+                        Some(_) => close(4403, "Forbidden: the token has expired"),
+                    });
+                }
+                _ = heartbeat.tick() => {
+                    if unanswered == UNANSWERED {
+                        return Err(End::Gone);
+                    }
+                    unanswered += 1;
+                    self.send(Message::Ping(Vec::new().into())).await?;
+                }
+                () = stopped(&mut self.stopping) => return Err(close(1001, "the server stops; try again in a while")),
+            }
+        }
+    }
+
+    async fn say(&mut self, text: String) -> Result<(), End> {
+        self.send(Message::Text(text.into())).await
+    }
+
+    /// Sends a message when the client has taken those before it, which it may not take forever for.
+    async fn send(&mut self, message: Message) -> Result<(), End> {
+        match timeout(self.app.sockets.settings.send_time, self.socket.send(message)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(End::Gone),
+            Err(_) => Err(close(4410, "Too slow: resume after the last revision that came")),
+        }
+    }
+
+    async fn hear(&mut self, text: &str, deadline: &mut Pin<Box<Sleep>>) -> Result<(), End> {
+        let Some(message) = Incoming::read(text) else {
+            return Err(close(4400, format!("Invalid message: not one that a client of {PROTOCOL} sends")));
+        };
+        match message {
+            Incoming::ConnectionInit { payload } => {
+                if self.verified.is_some() {
+                    return Err(close(4429, "Too many initialisation requests"));
+                }
+                let token = match payload.as_ref().and_then(|payload| payload.get("authorization").or_else(|| payload.get("Authorization")))
+                {
+                    Some(authorization) => bearer_in(authorization),
+                    None => self.token.clone(),
+                };
+                let verified = match token {
+                    Ok(token) => self.app.verify(&token).await,
+                    Err(error) => Err(error),
+                };
+                let verified = verified.map_err(|error| close(4403, format!("Forbidden: {error}")))?;
+                let rest = (verified.until - self.app.db.clock.now()).to_std().unwrap_or_default();
+                deadline.as_mut().reset(Instant::now() + rest.min(LONGEST));
+                self.verified = Some(verified);
+                self.say(Outgoing::ConnectionAck.text()).await
+            }
+            Incoming::Ping { payload } => self.say(Outgoing::Pong { payload }.text()).await,
+            Incoming::Pong { .. } => Ok(()),
+            Incoming::Subscribe { id, payload } => {
+                let Some(verified) = &self.verified else { return Err(close(4401, "Unauthorized")) };
+                let Some(document) = messages::document(payload) else {
+                    return Err(close(
+                        4400,
+                        "Invalid message: the payload of subscribe must have a query, and may have operationName and variables",
+                    ));
+                };
+                if self.operations.contains_key(id.as_str()) {
+                    return Err(close(4409, format!("Subscriber for {id} already exists")));
+                }
+                let most = self.app.sockets.settings.operations;
+                if self.operations.len() >= most {
+                    let error =
+                        Error::conflict("LIMIT_OPERATIONS", format!("{most} operations run on this socket; complete one, or open another"));
+                    let refused = errors::refused(error, &Uuid::now_v7().to_string());
+                    return self.say(Outgoing::Error { id: &id, payload: &refused.errors }.text()).await;
+                }
+                let id: Arc<str> = id.into();
+                let (end, registration) = AbortHandle::new_pair();
+                let steps = steps(self.app.clone(), Arc::clone(&id), document.data(verified.viewer.clone()));
+                self.running.push(Abortable::new(steps, registration));
+                self.operations.insert(id, end);
+                Ok(())
+            }
+            Incoming::Complete { id } => {
+                if let Some(end) = self.operations.remove(id.as_str()) {
+                    end.abort();
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// The longest that a socket lives; a timer counts no further.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// The token in what a payload says in the place of the header.
+fn bearer_in(authorization: &serde_json::Value) -> Result<String> {
+    let value = HeaderValue::from_str(authorization.as_str().unwrap_or_default()).unwrap_or(HeaderValue::from_static(""));
+    bearer(&HeaderMap::from_iter([(header::AUTHORIZATION, value)]))
+}
+
+/// Everything that an operation says: its answers and then that there are no more, or why it is not executed.
+fn steps(app: App, id: Arc<str>, document: Document) -> BoxStream<'static, (Arc<str>, Step)> {
+    let request_id = Uuid::now_v7().to_string();
+    let (answers, most) = match prepare(&app, document) {
+        // What went wrong before the first event, and what ends the stream, is told of the field itself.
+        Ok((document, OperationType::Subscription)) => (subscribe(&app, document, &request_id), 1),
+        Ok((document, operation)) => {
+            let request_id = request_id.clone();
+            (stream::once(async move { execution::execute(&app, document, operation, &request_id).await }).boxed(), 0)
+        }
+        Err(error) => (stream::iter([errors::refused(error, &request_id)]).boxed(), 0),
+    };
+    // Nothing is executed of a request that is refused: it has no data, and errors of nothing below it.
+    let is_refused =
+        move |answer: &Answer| answer.is_err() && answer.data == Value::Null && answer.errors.iter().all(|error| error.path.len() <= most);
+    let steps = stream::unfold(Some(answers), move |answers| {
+        let (id, request_id) = (Arc::clone(&id), request_id.clone());
+        async move {
+            let mut answers = answers?;
+            let (step, answers) = match AssertUnwindSafe(answers.next()).catch_unwind().await {
+                Ok(Some(answer)) if is_refused(&answer) => (Step::Last(Outgoing::Error { id: &id, payload: &answer.errors }.text()), None),
+                Ok(Some(answer)) => (Step::Next(Outgoing::Next { id: &id, payload: &answer }.text()), Some(answers)),
+                Ok(None) => (Step::Last(Outgoing::Complete { id: &id }.text()), None),
+                Err(cause) => {
+                    let cause = std::io::Error::other(format!("a resolver panicked: {}", panic_message(&*cause)));
+                    let failed = errors::refused(Error::internal(cause), &request_id);
+                    (Step::Last(Outgoing::Error { id: &id, payload: &failed.errors }.text()), None)
+                }
+            };
+            Some(((id, step), answers))
+        }
+    });
+    steps.boxed()
+}
+
+/// Measures a document, and a subscription's root too.
+fn prepare(app: &App, mut document: Document) -> Result<(Document, OperationType)> {
+    let measured = limits::measure(&document.query, &document.variables, document.operation_name.as_deref(), &app.limits);
+    let mut measured = measured.map_err(|exceeded| Error::invalid("query", exceeded.to_string()))?;
+    if measured.operation == OperationType::Subscription {
+        root::single(&mut measured.document, document.operation_name.as_deref())?;
+    }
+    document.set_parsed_query(measured.document);
+    Ok((document, measured.operation))
+}
+
+/// The answers of a subscription, each by itself within what one answer may have.
+fn subscribe(app: &App, document: Document, request_id: &str) -> BoxStream<'static, Answer> {
+    let (rows, asked, request_id) = (Rows::default(), document.query.clone(), request_id.to_owned());
+    let answers = app.schema.execute_stream(document.data(rows.clone()));
+    let answers = answers.map(move |answer| match rows.check() {
+        Ok(()) => errors::finish(answer, &asked, &request_id),
+        Err(error) => errors::refused(error, &request_id),
+    });
+    answers.boxed()
+}

@@ -1,0 +1,195 @@
+//! Changes, followed: who hears of which, and nothing missed or heard twice, whoever writes and whatever breaks.
+
+use std::{collections::BTreeSet, fs, path::Path, time::Duration};
+
+use rand::{Rng, SeedableRng, rngs::StdRng};
+use samregister::changes::DEEDS;
+use sea_orm::{ConnectionTrait, DbBackend};
+use serde_json::{Value, json};
+
+use crate::{
+    app::{App, Caller, on_both},
+    life_samples::{drafted, offered},
+    samples::Samples,
+    served::{Client, Served},
+};
+
+/// Follows the register from the revision on.
+async fn follow(server: &Served, caller: &Caller<'_>, arguments: &str) -> Client {
+    let mut client = server.client(caller).await;
+    client.subscribe("1", &format!("subscription {{ changes({arguments}) {{ revision kind action at node {{ __typename id }} }} }}")).await;
+    client
+}
+
+/// The next event.
+async fn event(client: &mut Client) -> Value {
+    client.data("1").await["changes"].clone()
+}
+
+/// Every event after a revision that the caller hears of, up to one that everybody does.
+async fn events(app: &App, server: &Served, caller: &Caller<'_>, arguments: &str) -> Vec<Value> {
+    let mut client = follow(server, caller, arguments).await;
+    let year = 2030 + app.revision().await;
+    let rate = json!({ "validFrom": format!("{year}-01-01"), "percent": 2.5, "source": "SFS" });
+    app.office().does("referenceRateSet", "id", rate).await.data();
+    let last = app.revision().await.to_string();
+    let mut heard = Vec::new();
+    loop {
+        match event(&mut client).await {
+            event if event["revision"] == last => return heard,
+            event if event["action"] == "referenceRateSet" => {}
+            event => heard.push(event),
+        }
+    }
+}
+
+fn said<'e>(events: &'e [Value], name: &str) -> Vec<&'e str> {
+    events.iter().map(|event| event[name].as_str().unwrap()).collect()
+}
+
+#[test]
+fn every_deed_says_who_is_told_of_it() {
+    fn sources(folder: &Path, found: &mut String) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { sources(&path, found) } else { found.push_str(&fs::read_to_string(&path).unwrap()) }
+        }
+    }
+    let mut code = String::new();
+    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut code);
+    let begun = code.split("audit::begin(").skip(1).filter_map(|rest| {
+        let last = rest[..rest.find(").await")?].rsplit(", ").next()?;
+        let named = format!("const {last}: &str = \"");
+        let deed = if last.starts_with('"') { last } else { &code[code.find(&named)? + named.len() - 1..] };
+        deed.split('"').nth(1)
+    });
+    let begun: BTreeSet<_> = begun.collect();
+    let told: BTreeSet<_> = DEEDS.iter().map(|(deed, _)| *deed).collect();
+    assert!(begun.len() > 40 && begun == told, "in the code {:?}, in the table {:?}", begun.difference(&told), told.difference(&begun));
+}
+
+on_both!(deeds_are_told_to_those_who_may_know_of_them, |app| async move {
+    let samples = Samples::fill(&app).await;
+    let since = app.revision().await;
+    let server = Served::start(&app).await;
+    let id = |name: &str| samples.id(name).to_owned();
+    let office = app.office();
+    office.does("allocationSet", "id", json!({ "member": id("alfa"), "year": 2030, "amount": "1.00" })).await.data();
+    office.does("memberUpdate", "id", json!({ "member": id("alfa"), "county": "Nytt län" })).await.data();
+    office.does("memberUpdate", "id", json!({ "member": id("beta"), "county": "Nytt län" })).await.data();
+    office.does("contactUpdate", "id", json!({ "contact": id("anna"), "phone": "070-174 06 20" })).await.data();
+    office
+        .does("costRecord", "id", json!({ "activity": id("bip"), "bookedOn": "2026-06-01", "amount": "1.00", "description": "x" }))
+        .await
+        .data();
+    office.does("activityUpdate", "id", json!({ "activity": id("bip"), "goal": "Mål" })).await.data();
+    let draft = drafted(
+        &app,
+        json!({ "template": id("deltagande"), "activity": id("indikatorer"), "counterparty": id("alfa"), "startsOn": "2027-01-10" }),
+    )
+    .await;
+    let member = app.member(samples.id("alfa"));
+    let after = format!("after: \"{since}\"");
+    let of_alfa = ["allocationSet", "memberUpdate", "contactUpdate", "activityUpdate"];
+    // What is not offered is nobody's but ours, and how it came about stays so.
+    assert_eq!(said(&events(&app, &server, &member, &after).await, "action"), of_alfa);
+    offered(&app, &draft).await;
+    assert_eq!(said(&events(&app, &server, &member, &after).await, "action"), [&of_alfa[..], &["agreementOffer"]].concat());
+    let everything = [
+        "allocationSet",
+        "memberUpdate",
+        "memberUpdate",
+        "contactUpdate",
+        "costRecord",
+        "activityUpdate",
+        "agreementDraft",
+        "agreementOffer",
+    ];
+    assert_eq!(said(&events(&app, &server, &app.auditor(), &after).await, "action"), everything);
+    let lead = events(&app, &server, &app.lead(&["bip"]), &after).await;
+    assert_eq!(said(&lead, "action"), ["memberUpdate", "memberUpdate", "costRecord", "activityUpdate"]);
+    let other = events(&app, &server, &app.lead(&["indikatorer"]), &after).await;
+    assert_eq!(said(&other, "action"), ["memberUpdate", "memberUpdate", "activityUpdate", "agreementDraft", "agreementOffer"]);
+    assert_eq!(said(&events(&app, &server, &app.service("templates:read"), &after).await, "action"), ["activityUpdate"]);
+    // Of some kinds only, each with what it was done to.
+    let chosen = events(&app, &server, &app.board(), &format!("{after}, kinds: [AGREEMENT, FEE]")).await;
+    assert_eq!(said(&chosen, "kind"), ["AGREEMENT", "AGREEMENT"]);
+    assert!(chosen.iter().all(|event| event["node"]["id"] == draft.as_str() && event["at"] == "2026-11-21T09:00:00Z"), "{chosen:?}");
+});
+
+on_both!(a_payment_is_told_of_apart_from_its_invoice, |app| async move {
+    let samples = Samples::fill(&app).await;
+    let since = app.revision().await;
+    let server = Served::start(&app).await;
+    let invoice = samples.id("faktura alfa");
+    let payment = json!({ "invoice": invoice, "receivedOn": "2026-11-20", "amount": "1.00", "reference": "Delbetalning" });
+    app.finance().does("paymentRecord", "id", payment).await.data();
+    for (kinds, heard) in [("PAYMENT", vec!["PAYMENT"]), ("INVOICE", vec![]), ("PAYMENT, INVOICE", vec!["PAYMENT"])] {
+        let arguments = format!("after: \"{since}\", kinds: [{kinds}, FEE]");
+        for caller in [app.finance(), app.member(samples.id("alfa"))] {
+            let events = events(&app, &server, &caller, &arguments).await;
+            assert_eq!(said(&events, "kind"), heard, "{kinds}");
+            assert!(events.iter().all(|event| event["node"]["id"] == invoice), "{events:?}");
+        }
+        assert!(events(&app, &server, &app.member(samples.id("beta")), &arguments).await.is_empty());
+    }
+});
+
+/// Adds an organisation.
+async fn add(app: &App, name: &str) {
+    app.office().does("organisationAdd", "id", json!({ "name": name })).await.data();
+}
+
+on_both!(nothing_is_missed_and_nothing_comes_twice, |app| async move {
+    const WRITERS: usize = 4;
+    const DEEDS: usize = 15;
+    let server = Served::start(&app).await;
+    let writers: Vec<_> = (0..WRITERS)
+        .map(|writer| {
+            let app = app.clone();
+            tokio::spawn(async move {
+                for deed in 0..DEEDS {
+                    add(&app, &format!("Organisation {writer} {deed}")).await;
+                }
+            })
+        })
+        .collect();
+    let mut random = StdRng::seed_from_u64(2026);
+    let mut heard: Vec<i64> = Vec::new();
+    while heard.len() < WRITERS * DEEDS {
+        let after = heard.last().copied().unwrap_or_default();
+        let mut client = follow(&server, &app.office(), &format!("after: \"{after}\"")).await;
+        for _ in 0..random.random_range(1..=10).min(WRITERS * DEEDS - heard.len()) {
+            heard.push(event(&mut client).await["revision"].as_str().unwrap().parse().unwrap());
+        }
+    }
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    assert_eq!(heard, (1..=(WRITERS * DEEDS) as i64).collect::<Vec<_>>());
+});
+
+on_both!(what_others_write_is_heard, |app| async move {
+    add(&app, "Den första").await;
+    // A server of its own, which knows of the other only by the database.
+    let server = Served::start(&app.by(&app.url()).await).await;
+    let mut client = follow(&server, &app.office(), "kinds: [ORGANISATION]").await;
+    // From now on, which is when the subscription is answered.
+    client.say(json!({ "type": "ping" })).await;
+    assert_eq!(client.hear().await["type"], "pong");
+    let mut hears = async |name: &str, revision: &str| {
+        add(&app, name).await;
+        let heard =
+            tokio::time::timeout(Duration::from_secs(10), event(&mut client)).await.unwrap_or_else(|_| panic!("{name} is not heard of"));
+        assert_eq!(heard["revision"], revision);
+    };
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    hears("Den andra", "2").await;
+    if app.db.backend() == DbBackend::Postgres {
+        let broken = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'";
+        app.db.read().execute_unprepared(broken).await.unwrap();
+        hears("Den tredje", "3").await;
+        hears("Den fjärde", "4").await;
+    }
+    assert_eq!(app.office().query("{ revision }").await["revision"], app.revision().await.to_string());
+});

@@ -1,0 +1,279 @@
+//! The API's socket: graphql-transport-ws to the letter, and what becomes of clients that are slow, many, or not welcome.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::{
+    app::{self, App, on_both},
+    served::{Client, PROTOCOL, Served},
+};
+
+const VIEWER: &str = "{ viewer { subject } }";
+
+fn init(app: &App) -> Value {
+    json!({ "type": "connection_init", "payload": { "authorization": app.office().authorization() } })
+}
+
+#[tokio::test]
+async fn each_fault_has_its_close_code() {
+    let app = App::sqlite().await;
+    let server = Served::start(&app).await;
+    let init = init(&app);
+    let subscribe = |id: &str| json!({ "id": id, "type": "subscribe", "payload": { "query": "subscription { changes { revision } }" } });
+    let long = "x".repeat(200);
+    for (said, code, reason) in [
+        (vec![Message::text("not json")], 4400, "Invalid message"),
+        (vec![Message::binary(init.to_string().into_bytes())], 4400, "Invalid message: it must be text"),
+        (vec![Message::text(json!({ "type": "start" }).to_string())], 4400, "Invalid message"),
+        (vec![Message::text("[]")], 4400, "Invalid message"),
+        (vec![Message::text(json!({ "type": "connection_init", "payload": "x" }).to_string())], 4400, "Invalid message"),
+        (vec![Message::text("x".repeat((1 << 20) + 1))], 4400, "Invalid message: unreadable, or of more than 1048576 bytes"),
+        (vec![Message::text(init.to_string()), Message::text(subscribe("").to_string())], 4400, "Invalid message"),
+        (
+            vec![Message::text(init.to_string()), Message::text(json!({ "id": "1", "type": "subscribe", "payload": {} }).to_string())],
+            4400,
+            "Invalid message: the payload of subscribe must have a query",
+        ),
+        (vec![Message::text(subscribe("1").to_string())], 4401, "Unauthorized"),
+        (vec![Message::text(json!({ "type": "connection_init" }).to_string())], 4403, "Forbidden: a token is needed"),
+        (
+            vec![Message::text(json!({ "type": "connection_init", "payload": { "authorization": "Bearer x" } }).to_string())],
+            4403,
+            "Forbidden: the token is not a JWT",
+        ),
+        (vec![Message::text(json!({ "type": "connection_init", "payload": { "authorization": 1 } }).to_string())], 4403, "Forbidden"),
+        (
+            vec![Message::text(init.to_string()), Message::text(subscribe("1").to_string()), Message::text(subscribe("1").to_string())],
+            4409,
+            "Subscriber for 1 already exists",
+        ),
+        // The reason is cut to what a close frame has room for.
+        (
+            vec![Message::text(init.to_string()), Message::text(subscribe(&long).to_string()), Message::text(subscribe(&long).to_string())],
+            4409,
+            "Subscriber for xxx",
+        ),
+        (vec![Message::text(init.to_string()), Message::text(init.to_string())], 4429, "Too many initialisation requests"),
+    ] {
+        let mut client = server.connect().await;
+        for message in said.clone() {
+            client.send(message).await;
+        }
+        let end = client.end().await;
+        assert!(end.0 == code && end.1.starts_with(reason), "{end:?} after {:.200}", format!("{said:?}"));
+    }
+    // Whoever says nothing is not waited for.
+    let hasty = Served::start(&app.with(&[("SAMREGISTER_SOCKET_INIT_SECONDS", "1")])).await;
+    assert_eq!(hasty.connect().await.end().await, (4408, "Connection initialisation timeout".to_owned()));
+    let mut client = hasty.client(&app.office()).await;
+    // Whoever has said who it is stays, until the server stops.
+    tokio::time::sleep(Duration::from_millis(1_200)).await;
+    client.say(json!({ "type": "ping" })).await;
+    assert_eq!(client.hear().await, json!({ "type": "pong" }));
+    let stopped = hasty.stop();
+    assert_eq!(client.end().await.0, 1001);
+    tokio::time::timeout(Duration::from_secs(10), stopped).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_socket_ends_with_its_token() {
+    let app = App::sqlite().await;
+    let office = app.office();
+    // A day after the token was made, and half of the leeway of a minute's clocks.
+    let server = Served::start(&app.at("2026-11-22T09:00:29Z")).await;
+    let mut client = server.client(&office).await;
+    assert_eq!(client.end().await, (4403, "Forbidden: the token has expired".to_owned()));
+}
+
+#[tokio::test]
+async fn operations_are_answered_as_over_http() {
+    let app = App::sqlite().await;
+    let server = Served::start(&app.with(&[("SAMREGISTER_SOCKET_OPERATIONS", "2")])).await;
+    let mut client = server.client(&app.office()).await;
+    client.say(json!({ "type": "ping", "payload": { "a": [1] } })).await;
+    assert_eq!(client.hear().await, json!({ "type": "pong", "payload": { "a": [1] } }));
+    client.say(json!({ "type": "pong", "payload": null })).await;
+    client.say(json!({ "id": "nobody's", "type": "complete" })).await;
+    client.subscribe("q", VIEWER).await;
+    assert_eq!(client.data("q").await, json!({ "viewer": { "subject": "office@example.se" } }));
+    assert_eq!(client.hear().await, json!({ "id": "q", "type": "complete" }));
+    // Variables, the operation's name, and an id that is free again.
+    let document = "query a($id: ID!) { node(id: $id) { id } } query b { viewer { subject } }";
+    let payload = json!({ "query": document, "operationName": "a", "variables": { "id": "member_x" }, "extensions": {} });
+    client.say(json!({ "id": "q", "type": "subscribe", "payload": payload })).await;
+    let answer = client.hear().await;
+    assert_eq!((&answer["type"], &answer["payload"]["errors"][0]["extensions"]["code"]), (&json!("next"), &json!("INVALID")), "{answer}");
+    assert_eq!(client.hear().await["type"], "complete");
+    // A deed is done, and one that is refused is an answer all the same.
+    client.subscribe("m", "mutation { memberAdmit(input: { name: \"Nya\", joinedOn: \"2026-01-01\" }) { name } }").await;
+    assert_eq!(client.data("m").await["memberAdmit"]["name"], "Nya");
+    assert_eq!(client.hear().await["type"], "complete");
+    // What is not executed is an error, and nothing follows it.
+    for (document, code, words) in [
+        ("{", "INVALID", "syntax error"),
+        ("{ nothing }", "INVALID", "nothing"),
+        ("subscription { nothing }", "INVALID", "nothing"),
+        ("subscription { changes { revision } other: changes { revision } }", "INVALID", "exactly one field"),
+        ("subscription { __typename }", "INVALID", "none of introspection"),
+        ("subscription { changes @skip(if: false) { revision } }", "INVALID", "no directive"),
+        ("subscription { ...none }", "INVALID", "fragment none"),
+        (
+            "subscription { ... { ... { changes { revision } } } ...two } fragment two on Subscription { b: changes { revision } }",
+            "INVALID",
+            "exactly one field",
+        ),
+        ("subscription { changes(after: \"x\") { revision } }", "INVALID", "after is not a revision"),
+        ("subscription { changes(after: \"-1\") { revision } }", "INVALID", "after is not a revision"),
+        ("subscription { changes(after: \"4711\") { revision } }", "INVALID", "after must be a revision that was; the last is 1"),
+    ] {
+        client.subscribe("e", document).await;
+        let answer = client.hear().await;
+        let error = &answer["payload"][0];
+        let said = error["message"].as_str().unwrap_or_default();
+        assert!(answer["type"] == "error" && answer["id"] == "e", "{document}: {answer}");
+        assert!(error["extensions"]["code"] == code && said.contains(words), "{document}: {answer}");
+        assert!(error["extensions"]["requestId"].as_str().is_some_and(|id| !id.is_empty()), "{document}: {answer}");
+    }
+    // Fragments at the root are looked into, which the library alone does not.
+    for (id, document) in [
+        ("1", "subscription { ...a } fragment a on Subscription { ... on Subscription { changes(after: \"0\") { revision } } }"),
+        ("2", "subscription named { ... { changes(after: \"0\") { revision } } }"),
+    ] {
+        client.subscribe(id, document).await;
+        assert_eq!(client.data(id).await, json!({ "changes": { "revision": "1" } }), "{document}");
+    }
+    client.subscribe("3", VIEWER).await;
+    let answer = client.hear().await;
+    assert_eq!((&answer["type"], &answer["payload"][0]["extensions"]["reason"]), (&json!("error"), &json!("LIMIT_OPERATIONS")), "{answer}");
+    // One that is no longer wanted says nothing more, and makes room.
+    client.say(json!({ "id": "1", "type": "complete" })).await;
+    client.subscribe("3", VIEWER).await;
+    client.data("3").await;
+    assert_eq!(client.hear().await["type"], "complete");
+    app.office().query("mutation { memberAdmit(input: { name: \"Nästa\", joinedOn: \"2026-01-01\" }) { name } }").await.data();
+    assert_eq!(client.data("2").await["changes"]["revision"], "2");
+    // Over HTTP, it is said where.
+    let refused = app.office().query("subscription { changes { revision } }").await;
+    assert!(refused.code() == "INVALID" && refused.text().contains("/graphql/ws"), "{}", refused.text());
+}
+
+#[tokio::test]
+async fn only_those_who_are_welcome_get_a_socket() {
+    let app = App::sqlite().await.with(&[("SAMREGISTER_CORS_ORIGINS", "https://front.example.se"), ("SAMREGISTER_MAX_SOCKETS", "2")]);
+    let server = Served::start(&app).await;
+    let own = format!("http://{}", server.address);
+    for (headers, status) in [
+        (vec![], 400),
+        (vec![("sec-websocket-protocol", "graphql-ws")], 400),
+        (vec![PROTOCOL, ("upgrade", "h2c")], 426),
+        (vec![PROTOCOL, ("origin", "https://evil.example.se")], 403),
+        (vec![PROTOCOL, ("origin", "null")], 403),
+    ] {
+        let refused = server.upgrade(&headers).await.err().unwrap_or_else(|| panic!("{headers:?}"));
+        let said: Value = serde_json::from_slice(refused.body().as_deref().unwrap_or_default()).unwrap_or_default();
+        assert!(refused.status() == status && said["errors"][0]["extensions"]["code"].is_string(), "{headers:?}: {refused:?}");
+    }
+    assert_eq!(app.get("/graphql/ws").await.status, 426);
+    let mut open = Vec::new();
+    for headers in
+        [[PROTOCOL, ("origin", "https://front.example.se")], [("sec-websocket-protocol", "a, graphql-transport-ws"), ("origin", &own)]]
+    {
+        open.push(server.upgrade(&headers).await.unwrap_or_else(|answer| panic!("{answer:?}")));
+    }
+    let refused = server.upgrade(&[PROTOCOL]).await.err().unwrap();
+    assert!(refused.status() == 503 && refused.headers().contains_key("retry-after"), "{refused:?}");
+    // A client that can set headers says there who it is; when it goes, another may come.
+    drop(open.pop());
+    let office = app.office();
+    let headers = [PROTOCOL, ("authorization", office.authorization().unwrap())];
+    let mut client = loop {
+        if let Ok(client) = server.upgrade(&headers).await {
+            break client;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    client.say(json!({ "type": "connection_init" })).await;
+    assert_eq!(client.hear().await, json!({ "type": "connection_ack" }));
+}
+
+on_both!(whoever_reads_too_slowly_is_cut_off_and_resumes, |app| async move {
+    let names: String = (0..150).map(|n| format!("k{n},Organisation {n},\n")).collect();
+    app.import(&[("organisations.csv", &format!("key,name,org_number\n{names}"))]).await;
+    let server = Served::start(&app.with(&[("SAMREGISTER_SOCKET_SEND_SECONDS", "1")])).await;
+    // Far more for each event than a connection holds for somebody who doesn't read.
+    let wide: String = (0..40).map(|n| format!("{}{n}: revision ", "x".repeat(3_000))).collect();
+    let mut client = Client::open(server.address, &[PROTOCOL], 4 << 10).await.unwrap_or_else(|answer| panic!("{answer:?}"));
+    client.introduce(&app.office()).await;
+    client.subscribe("1", &format!("subscription {{ changes(after: \"0\") {{ revision {wide} }} }}")).await;
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    let mut heard = Vec::new();
+    let (code, reason) = loop {
+        match client.next().await {
+            Ok(message) => heard.push(message["payload"]["data"]["changes"]["revision"].as_str().unwrap().parse::<i64>().unwrap()),
+            Err(end) => break end,
+        }
+    };
+    assert_eq!((code, reason.as_str()), (4410, "Too slow: resume after the last revision that came"));
+    assert!(!heard.is_empty() && heard.len() < 150, "{} events came", heard.len());
+    let mut client = server.client(&app.office()).await;
+    client.subscribe("1", &format!("subscription {{ changes(after: \"{}\") {{ revision }} }}", heard.last().unwrap())).await;
+    while heard.len() < 150 {
+        heard.push(client.data("1").await["changes"]["revision"].as_str().unwrap().parse().unwrap());
+    }
+    assert_eq!(heard, (1..=150).collect::<Vec<_>>());
+});
+
+/// The memory of a process, in kB.
+fn memory(process: u32) -> u64 {
+    let rollup = std::fs::read_to_string(format!("/proc/{process}/smaps_rollup")).unwrap();
+    let line = rollup.lines().find(|line| line.starts_with("Rss:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_thousand_who_wait_cost_less_than_50_mb() {
+    use std::io::{BufRead, BufReader};
+    let mut program = app::program();
+    let mut server = program
+        .args(["serve", "--demo", "--bind", "127.0.0.1:0"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(server.stderr.take().unwrap()).lines();
+    let listens = said.by_ref().map_while(Result::ok).find(|line| line.starts_with("Samregister listens on ")).unwrap();
+    // Whoever writes into a full pipe waits for ever.
+    std::thread::spawn(move || said.for_each(drop));
+    let address = listens.split("http://").nth(1).unwrap().split(',').next().unwrap().parse().unwrap();
+    let token = BufReader::new(server.stdout.take().unwrap()).lines().map_while(Result::ok).find(|line| line.trim().starts_with("ey"));
+    let authorization = format!("Bearer {}", token.unwrap().trim());
+    let open = async || {
+        let mut client = Client::open(address, &[PROTOCOL, ("authorization", &authorization)], 4 << 10)
+            .await
+            .unwrap_or_else(|answer| panic!("{answer:?}"));
+        client.say(json!({ "type": "connection_init" })).await;
+        client.hear().await;
+        client.subscribe("1", "subscription { changes { revision kind action node { id } at } }").await;
+        // It is answered in turn, so that the subscription runs when this comes.
+        client.say(json!({ "type": "ping" })).await;
+        client.hear().await;
+        client
+    };
+    // What the first one needs, all others share.
+    let mut clients = vec![open().await];
+    let before = memory(server.id());
+    while clients.len() < 1_001 {
+        clients.push(open().await);
+    }
+    let after = memory(server.id());
+    let all_wait = clients.len();
+    drop(clients);
+    server.kill().unwrap();
+    server.wait().unwrap();
+    let grown = after.saturating_sub(before) as f64 / 1024.0;
+    println!("{} subscribers who wait: {grown:.1} MB, from {:.1} to {:.1}", all_wait - 1, before as f64 / 1024.0, after as f64 / 1024.0);
+    assert!(grown < 50.0, "{grown:.1} MB");
+}
