@@ -1,6 +1,8 @@
 //! The audit trail (behandlingshistorik): every write is one transaction that also says who did what, and there is no other way to write.
 
 mod chain;
+mod checkpoints;
+mod erasure;
 mod reading;
 
 use ::entity::{
@@ -15,6 +17,7 @@ use uuid::Uuid;
 
 pub use self::{
     chain::{breaches, hash},
+    checkpoints::{Checkpoint, checkpoint, departures},
     reading::{Filter, about, by_revisions, count, last_action, list, order, tally},
 };
 use crate::{
@@ -88,6 +91,8 @@ impl Change {
             hash: String::new(),
             before: before.map(serde_json::to_string).transpose().map_err(Error::internal)?,
             after: after.map(serde_json::to_string).transpose().map_err(Error::internal)?,
+            salt: Some(rand::random::<[u8; 16]>().to_vec()),
+            ..audit_entry::Model::default()
         };
         entry.hash = hash(&entry, &self.last.1);
         self.last = (entry.revision, entry.hash.clone());
