@@ -136,6 +136,18 @@ impl Database {
         Ok(())
     }
 
+    /// Lets go of what SQLite's journal still holds of rows as they were before they were written anew, unless somebody is reading them:
+    /// then it goes with time. In its file nothing is left of them. PostgreSQL's VACUUM does the same by itself, in time.
+    ///
+    /// # Errors
+    /// INTERNAL when the database fails.
+    pub async fn forget(&self) -> Result<()> {
+        if self.backend() == DbBackend::Sqlite {
+            self.writer.execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)").await?;
+        }
+        Ok(())
+    }
+
     /// Whether the database answers and has every change of the schema, however many wait for a connection.
     ///
     /// # Errors
@@ -401,7 +413,8 @@ fn sqlite(url: &str, connections: u32, patience: Duration, read_only: bool) -> C
             .foreign_keys(true)
             .busy_timeout(PATIENCE)
             .statement_cache_capacity(200);
-        if read_only { sqlite.pragma("query_only", "ON") } else { sqlite }
+        // What is deleted or written anew is overwritten in the file, since it may be what somebody asked us to erase.
+        if read_only { sqlite.pragma("query_only", "ON") } else { sqlite.pragma("secure_delete", "ON") }
     });
     options
 }

@@ -3,6 +3,7 @@
 //! Data goes to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 usage, 3 a check found something.
 
 pub mod break_even;
+pub mod checkpoint;
 pub mod completions;
 pub mod demo;
 pub mod expiring;
@@ -89,6 +90,7 @@ enum Command {
     Invoices(invoices::Options),
     Sie(sie::Options),
     Verify(verify::Options),
+    Checkpoint(checkpoint::Options),
     Schema(schema::Options),
     Completions(completions::Options),
 }
@@ -201,6 +203,7 @@ impl Command {
             Self::BreakEven(options) => break_even::run(options).await,
             Self::Sie(options) => sie::run(options).await,
             Self::Verify(options) => verify::run(options).await,
+            Self::Checkpoint(options) => checkpoint::run(options).await,
             Self::Schema(options) => schema::run(options),
             Self::Completions(options) => completions::run(options),
         }

@@ -79,6 +79,17 @@ impl AuditEntry {
         }
     }
 
+    /// The version of the program that did it.
+    async fn version(&self) -> &str {
+        &self.0.version
+    }
+
+    /// The revision that erased the person of whom this entry told: `before` and `after` then have a pseudonym in the place of the name,
+    /// and neither e-mail nor phone. Null when nothing was erased of it.
+    async fn erased_in(&self) -> Option<String> {
+        self.0.erased_in.map(|revision| revision.to_string())
+    }
+
     /// The thing before, as it was stored; null when it was not there.
     async fn before(&self) -> Option<Json> {
         self.0.before.as_deref().map(Json::stored)
@@ -89,7 +100,7 @@ impl AuditEntry {
         self.0.after.as_deref().map(Json::stored)
     }
 
-    /// SHA-256 over this entry and the hash before it, in hexadecimal.
+    /// SHA-256 over this entry and the hash before it, in hexadecimal. It stays the same when a person is erased.
     async fn hash(&self) -> &str {
         &self.0.hash
     }
@@ -113,6 +124,8 @@ impl Noun for AuditEntry {
             "before" => &[C::Before],
             "after" => &[C::After],
             "hash" => &[C::Hash],
+            "version" => &[C::Version],
+            "erasedIn" => &[C::ErasedIn],
             _ => &[],
         }
     }

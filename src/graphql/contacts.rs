@@ -289,7 +289,8 @@ impl ContactMutation {
         changed(ctx, id).await
     }
 
-    /// Erases a person: name, e-mail and phone give way to a pseudonym (GDPR art. 17).
+    /// Erases a person: name, e-mail and phone give way to a pseudonym (GDPR art. 17), also in what the audit trail tells of the person.
+    /// Issued documents keep what they say (art. 17.3 b).
     async fn contact_erase(&self, ctx: &Context<'_>, #[graphql(desc = "What to do")] input: ContactEraseInput) -> Result<Contact> {
         let mut faults = Faults::default();
         let id = row_id(&input.contact, "contact", "input.contact", &mut faults);

@@ -10,6 +10,7 @@ use sea_orm::{
     Condition, EntityTrait, ExprTrait,
     sea_query::{Expr, Query, SelectStatement, SimpleExpr},
 };
+use serde_json::{Map, Value};
 
 use super::{admission::is_email, of_visible_member};
 use crate::{
@@ -195,7 +196,8 @@ pub async fn update(db: &Database, viewer: &Viewer, id: ContactId, changes: Cont
     change.commit().await
 }
 
-/// Erases a person (GDPR art. 17): the row stays, so that what refers to it holds, with a pseudonym in the place of the name.
+/// Erases a person (GDPR art. 17): the row stays, so that what refers to it holds, with a pseudonym in the place of the name; so do the
+/// entries of the trail that told of the person. Agreements and invoices stay as they were issued (GDPR art. 17.3 b, e).
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the register, NOT_FOUND.
@@ -203,13 +205,21 @@ pub async fn erase(db: &Database, viewer: &Viewer, id: ContactId) -> Result<()> 
     viewer.require(Deed::KeepRegister)?;
     let mut change = audit::begin(db, viewer, "contactErase").await?;
     let before = find(&change, id).await?;
-    if before.erased_at.is_some() {
+    let earlier = change.telling_of(id).await?;
+    if before.erased_at.is_some() && earlier.is_empty() {
         return change.commit().await;
     }
     let name = format!("Raderad kontakt {}", &id.0.simple().to_string()[24..]);
-    let after = Model { name_key: swedish::key(&name), name, email: None, phone: None, erased_at: Some(change.at()), ..before };
+    let name_key = swedish::key(&name);
+    let erased_at = before.erased_at.or(Some(change.at()));
+    let after = Model { name_key: name_key.clone(), name: name.clone(), email: None, phone: None, erased_at, ..before };
     audit::replace(&change, after.clone()).await?;
-    // What was erased must not live on in the trail.
-    change.record(SubjectKind::Contact, id, None::<&()>, Some(&after))?;
-    change.commit().await
+    let pseudonymise = |told: &mut Map<String, Value>| {
+        let becomes =
+            [("name", name.as_str().into()), ("name_key", name_key.as_str().into()), ("email", Value::Null), ("phone", Value::Null)];
+        told.extend(becomes.map(|(field, value)| (field.to_owned(), value)));
+    };
+    change.record_erasure(id, &after, earlier, pseudonymise).await?;
+    change.commit().await?;
+    db.forget().await
 }

@@ -1,14 +1,16 @@
 //! The audit trail: what it tells of every deed, how it is searched, who may read it, and that nobody can change it unnoticed.
 
-use ::entity::audit_entry;
+use ::entity::{audit_entry, kind::SubjectKind};
+use futures_util::future::join_all;
 use samregister::{
     audit,
     auth::viewer::{Role, Viewer},
 };
-use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, EntityTrait, QueryOrder};
+use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, EntityTrait, IntoActiveModel, QueryOrder};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
-use crate::app::{App, Caller, on_both};
+use crate::app::{App, Caller, instant, on_both};
 
 async fn admit(caller: &Caller<'_>, name: &str) -> String {
     let admitted = caller.does("memberAdmit", "id", json!({ "name": name, "joinedOn": "2015-01-01" })).await;
@@ -31,8 +33,7 @@ on_both!(an_entry_tells_who_did_what_to_what_and_when, |app| async move {
     let later = app.at("2026-11-21T09:00:00.123456Z");
     let set = json!({ "member": id, "year": 2026, "amount": "10.50", "source": "Beslut" });
     later.finance().does("allocationSet", "id", set).await.data();
-    let document =
-        "{ auditLog { nodes { id revision at actor action subject { __typename id ... on Member { name } } before after hash } } }";
+    let document = "{ auditLog { nodes { id revision at actor action subject { __typename id ... on Member { name } } before after version erasedIn hash } } }";
     let answer = app.auditor().query(document).await;
     let entry = &answer["auditLog"]["nodes"][0];
     let (hash, after) = (entry["hash"].as_str().unwrap(), &entry["after"]);
@@ -42,7 +43,7 @@ on_both!(an_entry_tells_who_did_what_to_what_and_when, |app| async move {
             "id": entry["id"], "revision": "2", "at": "2026-11-21T09:00:00.123456Z", "actor": "finance@example.se", "action": "allocationSet",
             "subject": { "__typename": "Member", "id": id, "name": "Ale" }, "before": null,
             "after": { "id": after["id"], "member_id": after["member_id"], "year": 2026, "basis": "ALL_PARTIES", "amount": 1050, "source": "Beslut" },
-            "hash": hash,
+            "version": env!("CARGO_PKG_VERSION"), "erasedIn": null, "hash": hash,
         })
     );
     assert!(hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()), "{hash}");
@@ -181,38 +182,57 @@ on_both!(what_changes_nothing_or_is_refused_leaves_no_entry, |app| async move {
 });
 
 /// Somebody at the database itself, past the program.
-async fn intruder(app: &App) -> DatabaseConnection {
+pub async fn intruder(app: &App) -> DatabaseConnection {
     Database::connect(app.url()).await.unwrap()
 }
 
 on_both!(the_database_refuses_to_change_the_trail, |app| async move {
-    admit(&app.office(), "Ale").await;
+    for name in ["Ale", "Bo"] {
+        admit(&app.office(), name).await;
+    }
     let intruder = intruder(&app).await;
-    let mut ways =
-        vec!["UPDATE audit_entry SET actor = 'ingen'", "UPDATE audit_entry SET after = NULL WHERE revision = 1", "DELETE FROM audit_entry"];
+    let mut ways = vec![
+        "UPDATE audit_entry SET actor = 'ingen'",
+        "UPDATE audit_entry SET after = NULL WHERE revision = 1",
+        "UPDATE audit_entry SET salt = NULL, after = '{}', after_digest = 'x', erased_in = 2 WHERE revision = 1",
+        "INSERT INTO audit_entry SELECT * FROM audit_entry WHERE revision = 1 ON CONFLICT (revision) DO UPDATE SET actor = 'ingen'",
+        "DELETE FROM audit_entry",
+    ];
     if app.db.backend() == DbBackend::Postgres {
         ways.push("TRUNCATE audit_entry");
+    } else {
+        ways.extend([
+            "INSERT OR REPLACE INTO audit_entry SELECT * FROM audit_entry WHERE revision = 1",
+            "REPLACE INTO audit_entry (revision, at, actor, action, subject_kind, subject_id, version, hash) \
+             SELECT revision, at, 'ingen', action, subject_kind, subject_id, version, hash FROM audit_entry WHERE revision = 2",
+            "UPDATE OR REPLACE audit_entry SET revision = 1 WHERE revision = 2",
+        ]);
     }
     for way in ways {
         let refused = intruder.execute_unprepared(way).await.unwrap_err().to_string();
         assert!(refused.contains("the audit trail never changes"), "{way}: {refused}");
     }
-    assert_eq!(app.revision().await, 1);
+    assert_eq!(app.revision().await, 2);
+    assert_eq!(audit::breaches(&app.db).await.unwrap(), Vec::<String>::new());
 });
+
+/// An intruder who has taken the trail's guards away, as whoever owns the database can.
+pub async fn unguarded(app: &App) -> DatabaseConnection {
+    let intruder = intruder(app).await;
+    for guard in ["audit_entry__no_update", "audit_entry__no_delete"] {
+        let of = if app.db.backend() == DbBackend::Postgres { " ON audit_entry" } else { "" };
+        intruder.execute_unprepared(&format!("DROP TRIGGER {guard}{of}")).await.unwrap();
+    }
+    intruder
+}
 
 on_both!(a_trail_that_was_tampered_with_no_longer_holds, |app| async move {
     for name in ["A", "B", "C", "D"] {
         admit(&app.office(), name).await;
     }
     assert_eq!(audit::breaches(&app.db).await.unwrap(), Vec::<String>::new());
-    // Whoever owns the database can take the guard away.
-    let intruder = intruder(&app).await;
+    let intruder = unguarded(&app).await;
     let is_postgres = app.db.backend() == DbBackend::Postgres;
-    for guard in
-        if is_postgres { &["audit_entry__no_change ON audit_entry"][..] } else { &["audit_entry__no_update", "audit_entry__no_delete"] }
-    {
-        intruder.execute_unprepared(&format!("DROP TRIGGER {guard}")).await.unwrap();
-    }
     let broken = |revision: i64| format!("audit trail: the hash of revision {revision} does not follow from it and the one before");
     let moved = if is_postgres { "at + interval '1 second'" } else { "replace(at, '09:00:00', '09:00:01')" };
     for (column, value) in [
@@ -225,6 +245,11 @@ on_both!(a_trail_that_was_tampered_with_no_longer_holds, |app| async move {
         ("before", "'{}'"),
         ("after", "(SELECT after FROM audit_entry WHERE revision = 4)"),
         ("after", "NULL"),
+        ("salt", "NULL"),
+        ("salt", "(SELECT salt FROM audit_entry WHERE revision = 4)"),
+        // That of the text, which would let the text be changed.
+        ("before_digest", "'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'"),
+        ("after_digest", "'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'"),
     ] {
         intruder.execute_unprepared("CREATE TABLE kept AS SELECT * FROM audit_entry WHERE revision = 2").await.unwrap();
         intruder.execute_unprepared(&format!("UPDATE audit_entry SET {column} = {value} WHERE revision = 2")).await.unwrap();
@@ -236,6 +261,16 @@ on_both!(a_trail_that_was_tampered_with_no_longer_holds, |app| async move {
         intruder.execute_unprepared("DROP TABLE kept").await.unwrap();
         assert_eq!(audit::breaches(&app.db).await.unwrap(), Vec::<String>::new(), "{column}");
     }
+    // Nobody was erased: neither in an entry that is none of an erasure, nor in one that is not there.
+    for (by, found) in [
+        (3, "audit trail: what was erased in revision 3 is not what it says"),
+        (1, "audit trail: revision 1 did not erase what is said to be erased in it"),
+        (9, "audit trail: revision 9 did not erase what is said to be erased in it"),
+    ] {
+        intruder.execute_unprepared(&format!("UPDATE audit_entry SET erased_in = {by} WHERE revision = 2")).await.unwrap();
+        assert_eq!(audit::breaches(&app.db).await.unwrap(), [broken(2), found.to_owned()]);
+    }
+    intruder.execute_unprepared("UPDATE audit_entry SET erased_in = NULL WHERE revision = 2").await.unwrap();
     // A hash that is made to fit its entry no longer fits the next one.
     let entries = audit_entry::Entity::find().order_by_asc(audit_entry::Column::Revision).all(&intruder).await.unwrap();
     let forged = audit_entry::Model { actor: "ingen".into(), ..entries[1].clone() };
@@ -247,4 +282,142 @@ on_both!(a_trail_that_was_tampered_with_no_longer_holds, |app| async move {
     assert_eq!(audit::breaches(&app.db).await.unwrap(), ["audit trail: revision 3 follows 1".to_owned(), broken(3)]);
     intruder.execute_unprepared("DELETE FROM audit_entry WHERE revision = 1").await.unwrap();
     assert_eq!(audit::breaches(&app.db).await.unwrap()[0], "audit trail: revision 3 follows 0");
+});
+
+/// The hash of an entry of before there was salt, reckoned by what was promised then, with its texts' digests.
+fn old_hash(entry: &audit_entry::Model, before: &str) -> String {
+    let sha256 = |text: &str| Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let digest = |text: &Option<String>| text.as_deref().map_or("-".to_owned(), sha256);
+    let (revision, micros) = (entry.revision, entry.at.timestamp_micros());
+    let (actor, action, kind, subject) = (&entry.actor, &entry.action, entry.subject_kind, entry.subject_id.simple());
+    let (version, texts) = (&entry.version, format!("{}\n{}", digest(&entry.before), digest(&entry.after)));
+    sha256(&format!("{before}\n{revision}\n{micros}\n{actor}\n{action}\n{kind}\n{subject}\n{version}\n{texts}"))
+}
+
+/// Writes an entry as the program did before there was salt, at the end of the trail.
+pub async fn write_as_before(app: &App, action: &str, kind: SubjectKind, subject: uuid::Uuid, after: &str) {
+    let intruder = intruder(app).await;
+    let last = audit::checkpoint(&app.db).await.unwrap();
+    let mut entry = audit_entry::Model {
+        revision: last.revision + 1,
+        at: instant("2026-11-20T08:00:00.25Z"),
+        actor: "office@example.se".into(),
+        action: action.into(),
+        subject_kind: kind,
+        subject_id: subject,
+        version: "0.1.0".into(),
+        after: Some(after.into()),
+        ..audit_entry::Model::default()
+    };
+    entry.hash = old_hash(&entry, if last.revision == 0 { "" } else { &last.hash });
+    audit_entry::Entity::insert(entry.into_active_model()).exec_without_returning(&intruder).await.unwrap();
+}
+
+on_both!(a_trail_of_before_there_was_salt_still_holds, |app| async move {
+    for _ in 0..3 {
+        write_as_before(&app, "memberAdmit", SubjectKind::Member, uuid::Uuid::now_v7(), "{\"name\":\"Ale\"}").await;
+    }
+    admit(&app.office(), "Bo").await;
+    assert_eq!(app.revision().await, 4);
+    assert_eq!(audit::breaches(&app.db).await.unwrap(), Vec::<String>::new());
+});
+
+on_both!(servers_that_write_at_once_keep_one_chain, |app| async move {
+    let mut servers = Vec::new();
+    for _ in 0..4 {
+        servers.push(app.by(&app.url()).await);
+    }
+    let admissions = servers.iter().enumerate().flat_map(|(server, app)| {
+        (0..10).map(move |turn| async move {
+            let input = json!({ "name": format!("Medlem {server} {turn}"), "joinedOn": "2015-01-01" });
+            // A machine with much else to do may make some of them wait for too long.
+            loop {
+                let answer = app.office().does("memberAdmit", "id", input.clone()).await;
+                if answer.errors().is_empty() || answer.reason() != "BUSY" {
+                    break answer.data().clone();
+                }
+            }
+        })
+    });
+    assert_eq!(join_all(admissions).await.len(), 40);
+    let (revisions, page) = log(&app.auditor(), json!({ "first": 100 })).await;
+    assert_eq!((revisions, &page["totalCount"]), ((1..=40).rev().collect(), &json!(40)));
+    assert_eq!(audit::breaches(&app.db).await.unwrap(), Vec::<String>::new());
+});
+
+/// What the command writes to stdout, and its exit code.
+fn run(app: &App, arguments: &[&str]) -> (String, Option<i32>) {
+    let output = app.program().args(arguments).output().unwrap();
+    (String::from_utf8(output.stdout).unwrap() + &String::from_utf8_lossy(&output.stderr), output.status.code())
+}
+
+on_both!(a_checkpoint_shows_that_the_end_was_cut_off, |app| async move {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("checkpoints.txt");
+    let verify = || run(&app, &["verify", "--checkpoints", &file.display().to_string()]);
+    let mut kept = "# from the auditor\n\n".to_owned();
+    kept += &run(&app, &["checkpoint"]).0;
+    for name in ["Ale", "Bo"] {
+        admit(&app.office(), name).await;
+        kept += &run(&app, &["checkpoint"]).0;
+    }
+    std::fs::write(&file, &kept).unwrap();
+    let lines: Vec<_> = kept.lines().skip(2).map(|line| line.split_once(' ').unwrap().1.to_owned()).collect();
+    assert_eq!((lines[0].as_str(), &lines[1][..2], &lines[2][..2]), ("0 -", "1 ", "2 "));
+    let (told, code) = verify();
+    assert!(code == Some(0) && told.ends_with("checks, no breach\n"), "{code:?} {told}");
+
+    // What is left is a chain without a breach, and so it is with another entry at its end.
+    unguarded(&app).await.execute_unprepared("DELETE FROM audit_entry WHERE revision = 2").await.unwrap();
+    assert_eq!(audit::breaches(&app.db).await.unwrap(), Vec::<String>::new());
+    let (told, code) = verify();
+    assert!(code == Some(3) && told.starts_with("audit trail: revision 2 of the checkpoint of 20"), "{code:?} {told}");
+    admit(&app.office(), "Cea").await;
+    let (told, code) = verify();
+    let departed = format!(", but {} at the checkpoint of 20", &lines[2][2..]);
+    assert!(code == Some(3) && told.starts_with("audit trail: revision 2 has the hash ") && told.contains(&departed), "{code:?} {told}");
+
+    std::fs::write(&file, format!("{kept}x\n{}y\n", kept.lines().last().unwrap())).unwrap();
+    let (told, code) = verify();
+    let name = file.display();
+    let fault = "is no line that `samregister checkpoint` writes";
+    assert_eq!((told, code), (format!("error: {name}:6 {fault}\n       {name}:7 {fault}\n"), Some(1)));
+});
+
+on_both!(an_auditor_follows_the_chain_without_the_program, |app| async move {
+    let guide = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/audit-trail.md")).unwrap();
+    let block = |kind: &str, of: usize| {
+        let start = guide.match_indices(&format!("```{kind}\n")).nth(of).unwrap().0;
+        guide[start..].lines().skip(1).take_while(|line| *line != "```").map(|line| format!("{line}\n")).collect::<String>()
+    };
+    write_as_before(&app, "memberAdmit", SubjectKind::Member, uuid::Uuid::now_v7(), "{\"name\":\"Ale, «Å» \\\"A\\\"\"}").await;
+    let added = app.office().does("contactAdd", "id", json!({ "role": "OTHER", "name": "Anna", "phone": "070" })).await;
+    let contact = &added["contactAdd"]["id"];
+    app.at("2026-11-22T09:00:00.5Z").office().does("contactUpdate", "id", json!({ "contact": contact, "name": "Anna A" })).await.data();
+    app.office().does("contactErase", "id", json!({ "contact": contact })).await.data();
+
+    let sql = block("sql", usize::from(app.db.backend() == DbBackend::Postgres));
+    let rows = app.db.read().query_all_raw(sea_orm::Statement::from_string(app.db.backend(), sql)).await.unwrap();
+    let columns = rows[0].column_names();
+    let mut csv = csv::Writer::from_writer(Vec::new());
+    csv.write_record(&columns).unwrap();
+    for row in &rows {
+        csv.write_record(columns.iter().map(|name| row.try_get::<Option<String>>("", name).unwrap().unwrap_or_default())).unwrap();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (script, trail) = (folder.path().join("follow.py"), folder.path().join("trail.csv"));
+    std::fs::write(&script, block("python", 0)).unwrap();
+    let follow = |csv: &[u8]| {
+        std::fs::write(&trail, csv).unwrap();
+        let output = std::process::Command::new("python3").arg(&script).arg(&trail).output().unwrap();
+        String::from_utf8(output.stdout).unwrap() + &String::from_utf8_lossy(&output.stderr)
+    };
+    let csv = csv.into_inner().unwrap();
+    let last = audit::checkpoint(&app.db).await.unwrap();
+    assert_eq!(follow(&csv), format!("{} {}\n", last.revision, last.hash));
+    // A word that is changed, be it of what an erasure left, shows.
+    let csv = String::from_utf8(csv).unwrap();
+    for (word, other, revision) in [("office@", "ingen@", 1), ("Raderad", "Räddad", 4)] {
+        assert_eq!(follow(csv.replacen(word, other, 1).as_bytes()).trim(), format!("revision {revision} does not hold"), "{word}");
+    }
 });

@@ -53,6 +53,7 @@ mod organisations;
 mod outages;
 mod payments;
 mod peppol;
+mod personal_data;
 mod reminders;
 mod revenue;
 mod revenue_files;

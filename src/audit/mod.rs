@@ -1,0 +1,176 @@
+//! The audit trail (behandlingshistorik): every write is one transaction that also says who did what, and there is no other way to write.
+
+mod chain;
+mod checkpoints;
+mod erasure;
+mod reading;
+
+use ::entity::{
+    audit_entry::{self, Column, Entity},
+    kind::SubjectKind,
+};
+use chrono::{DateTime, Utc};
+use sea_orm::{ActiveModelTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryOrder, QuerySelect};
+use serde::Serialize;
+use tokio::sync::OwnedSemaphorePermit;
+use uuid::Uuid;
+
+pub use self::{
+    chain::{breaches, hash},
+    checkpoints::{Checkpoint, checkpoint, departures},
+    reading::{Filter, about, by_revisions, count, last_action, list, order, tally},
+};
+use crate::{
+    auth::viewer::Viewer,
+    database::Database,
+    error::{Error, Result},
+    search,
+};
+
+/// A change in the making: a transaction with its entries. Dropped without [`Change::commit`], nothing has happened.
+#[must_use = "a change that is not committed never happened"]
+#[derive(Debug)]
+pub struct Change {
+    tx: DatabaseTransaction,
+    db: Database,
+    _turn: OwnedSemaphorePermit,
+    actor: String,
+    action: &'static str,
+    at: DateTime<Utc>,
+    last: (i64, String),
+    waiting: Vec<audit_entry::Model>,
+    recorded: bool,
+}
+
+/// Entries that are written together.
+const BATCH: usize = 250;
+
+/// Begins a change. `action` names the deed, as the API does: `memberAdmit`.
+///
+/// # Errors
+/// CONFLICT with the reason BUSY when others write for too long, INTERNAL when the database fails.
+pub async fn begin(db: &Database, viewer: &Viewer, action: &'static str) -> Result<Change> {
+    let (tx, turn) = db.write().await?;
+    let last = last_entry(&tx).await?;
+    let (db, actor, at) = (db.clone(), viewer.subject.clone(), db.clock.now());
+    Ok(Change { tx, db, _turn: turn, actor, action, at, last, waiting: Vec::new(), recorded: false })
+}
+
+impl Change {
+    /// The transaction, for reading and writing within the change.
+    #[must_use]
+    pub fn tx(&self) -> &DatabaseTransaction {
+        &self.tx
+    }
+
+    /// When the change happens.
+    #[must_use]
+    pub fn at(&self) -> DateTime<Utc> {
+        self.at
+    }
+
+    /// Notes what a thing was and what it is now; null where it was not, or no longer is.
+    ///
+    /// # Errors
+    /// INTERNAL when one of them can't be written as JSON.
+    pub fn record<B: Serialize, A: Serialize>(
+        &mut self,
+        kind: SubjectKind,
+        subject: impl Into<Uuid>,
+        before: Option<&B>,
+        after: Option<&A>,
+    ) -> Result<()> {
+        let mut entry = audit_entry::Model {
+            revision: self.last.0 + 1,
+            at: self.at,
+            actor: self.actor.clone(),
+            action: self.action.to_owned(),
+            subject_kind: kind,
+            subject_id: subject.into(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            hash: String::new(),
+            before: before.map(serde_json::to_string).transpose().map_err(Error::internal)?,
+            after: after.map(serde_json::to_string).transpose().map_err(Error::internal)?,
+            salt: Some(rand::random::<[u8; 16]>().to_vec()),
+            ..audit_entry::Model::default()
+        };
+        entry.hash = hash(&entry, &self.last.1);
+        self.last = (entry.revision, entry.hash.clone());
+        self.waiting.push(entry);
+        self.recorded = true;
+        Ok(())
+    }
+
+    /// Writes the entries that wait, so that a change of any size needs little memory.
+    ///
+    /// # Errors
+    /// INTERNAL when the database fails.
+    pub async fn flush(&mut self) -> Result<()> {
+        for batch in std::mem::take(&mut self.waiting).chunks(BATCH) {
+            let rows = batch.iter().cloned().map(IntoActiveModel::into_active_model);
+            Entity::insert_many(rows).exec_without_returning(&self.tx).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes the change happen, all of it. One that recorded nothing changed nothing, and is undone.
+    ///
+    /// # Errors
+    /// INTERNAL when the database fails; then nothing has happened.
+    pub async fn commit(mut self) -> Result<()> {
+        self.flush().await?;
+        if self.recorded {
+            search::refresh(&self.tx).await?;
+        }
+        self.db.find()?;
+        if !self.recorded {
+            return Ok(self.tx.rollback().await?);
+        }
+        self.db.announce(&self.tx, self.last.0).await?;
+        self.tx.commit().await?;
+        self.db.tell(self.last.0);
+        Ok(())
+    }
+
+    /// Undoes the change, for those who only wanted to know what it would do.
+    ///
+    /// # Errors
+    /// INTERNAL when the database fails.
+    pub async fn undo(self) -> Result<()> {
+        Ok(self.tx.rollback().await?)
+    }
+}
+
+/// Inserts a row within a change.
+///
+/// # Errors
+/// INTERNAL when the database refuses it.
+pub async fn insert<M, A>(change: &Change, row: M) -> Result<()>
+where
+    M: IntoActiveModel<A>,
+    A: ActiveModelTrait + sea_orm::ActiveModelBehavior + Send,
+    <A::Entity as EntityTrait>::Model: IntoActiveModel<A>,
+{
+    A::Entity::insert(row.into_active_model()).exec_without_returning(change.tx()).await?;
+    Ok(())
+}
+
+/// Replaces a row, found by its primary key, within a change.
+///
+/// # Errors
+/// INTERNAL when the database refuses it.
+pub async fn replace<M, A>(change: &Change, row: M) -> Result<()>
+where
+    M: IntoActiveModel<A>,
+    A: ActiveModelTrait + sea_orm::ActiveModelBehavior + Send,
+    <A::Entity as EntityTrait>::Model: IntoActiveModel<A>,
+{
+    A::Entity::update(row.into_active_model().reset_all()).validate()?.exec(change.tx()).await?;
+    Ok(())
+}
+
+async fn last_entry(db: &impl ConnectionTrait) -> Result<(i64, String)> {
+    let last =
+        Entity::find().select_only().columns([Column::Revision, Column::Hash]).order_by_desc(Column::Revision).into_tuple().one(db).await?;
+    Ok(last.unwrap_or_default())
+}

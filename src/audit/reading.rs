@@ -1,0 +1,140 @@
+//! What is asked of the trail: pages of it, and the entries about a thing.
+
+use std::collections::HashMap;
+
+use ::entity::{
+    audit_entry::{self, Column, Entity},
+    sparse::Sparse,
+};
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Expr, Query, SelectStatement},
+};
+use uuid::Uuid;
+
+use crate::{
+    auth::viewer::{Realm, Viewer},
+    database::{Database, among, rows},
+    error::{Faults, Result},
+    page::{self, KeyType, Order, Slice},
+};
+
+/// Which entries; every part narrows the others.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// By this subject.
+    pub actor: Option<String>,
+    /// About this thing.
+    pub subject: Option<Uuid>,
+    /// Not before.
+    pub from: Option<DateTime<Utc>>,
+    /// Before.
+    pub to: Option<DateTime<Utc>>,
+}
+
+/// The order of the trail: the latest first.
+#[must_use]
+pub fn order() -> Order {
+    let revision = Expr::col((Entity, Column::Revision));
+    // The revision alone decides; the subject only fills the place of the tie-breaker.
+    Order { name: "REVISION", key: revision, key_type: KeyType::Number, id: Expr::col((Entity, Column::SubjectId)), descending: true }
+}
+
+fn matching(viewer: &Viewer, filter: &Filter) -> SelectStatement {
+    let mut select = Query::select().from(Entity).take();
+    if !viewer.sees(Realm::Audit).all {
+        select.and_where(Expr::cust("1 = 0"));
+    }
+    if let Some(actor) = &filter.actor {
+        select.and_where(Column::Actor.eq(actor.as_str()));
+    }
+    if let Some(subject) = filter.subject {
+        select.and_where(Column::SubjectId.eq(subject));
+    }
+    if let Some(from) = filter.from {
+        select.and_where(Column::At.gte(from));
+    }
+    if let Some(to) = filter.to {
+        select.and_where(Column::At.lt(to));
+    }
+    select
+}
+
+/// A page of the trail; empty for those who may not read it.
+///
+/// # Errors
+/// INVALID for a bad page.
+pub async fn list(
+    db: &Database,
+    viewer: &Viewer,
+    filter: &Filter,
+    args: &page::Args,
+    columns: &[Column],
+) -> Result<Slice<audit_entry::Model>> {
+    let mut faults = Faults::default();
+    let order = order();
+    let page = page::Page::check(args, &order, &mut faults);
+    faults.finish()?;
+    page::fetch(db.read(), matching(viewer, filter), columns, &order, &page).await
+}
+
+/// How many entries there are.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn count(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<i64> {
+    page::count(db.read(), matching(viewer, filter)).await
+}
+
+/// The entries of these revisions; none for those who may not read the trail.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn by_revisions(db: &Database, viewer: &Viewer, revisions: &[i64]) -> Result<Vec<audit_entry::Model>> {
+    let columns = audit_entry::Model::every_column();
+    let mut select = matching(viewer, &Filter::default());
+    select.columns(columns.iter().map(|column| (Entity, *column))).and_where(Column::Revision.is_in(revisions.iter().copied()));
+    rows(db.read(), &select, &columns).await
+}
+
+/// The entries about each of these things, the oldest first; none for those who may not read the trail.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn about(db: &Database, viewer: &Viewer, subjects: &[Uuid], columns: &[Column]) -> Result<Vec<audit_entry::Model>> {
+    let mut select = matching(viewer, &Filter::default());
+    select
+        .columns(columns.iter().map(|column| (Entity, *column)))
+        .and_where(among(db.backend(), Expr::col((Entity, Column::SubjectId)), subjects.iter().copied()))
+        .order_by((Entity, Column::Revision), sea_orm::Order::Asc);
+    rows(db.read(), &select, columns).await
+}
+
+/// How many entries there are about each of these things, which the viewer must be known to see, and when the last was made; a thing
+/// without any is left out.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn tally(db: &Database, subjects: &[Uuid]) -> Result<HashMap<Uuid, (i64, DateTime<Utc>)>> {
+    let subject = Expr::col((Entity, Column::SubjectId));
+    let select = Query::select()
+        .from(Entity)
+        .expr(subject.clone())
+        .expr(Expr::cust("COUNT(*)"))
+        .expr(Expr::col((Entity, Column::At)).max())
+        .and_where(among(db.backend(), subject.clone(), subjects.iter().copied()))
+        .add_group_by([subject])
+        .take();
+    let found = db.read().query_all(&select).await?;
+    found.iter().map(|row| Ok((row.try_get_by_index(0)?, (row.try_get_by_index(1)?, row.try_get_by_index(2)?)))).collect()
+}
+
+/// The deed that a thing was last changed by, as far as the entries tell; null: by none.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn last_action(db: &impl ConnectionTrait, subject: impl Into<Uuid>) -> Result<Option<String>> {
+    let select = Entity::find().select_only().column(Column::Action).filter(Column::SubjectId.eq(subject.into()));
+    Ok(select.order_by_desc(Column::Revision).into_tuple().one(db).await?)
+}
