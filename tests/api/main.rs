@@ -26,6 +26,7 @@ mod bank_rules;
 mod break_even;
 mod checkers;
 mod cli;
+mod client_docs;
 mod connections;
 mod consistency;
 mod contacts;
