@@ -4,9 +4,10 @@
 #     tests/clients/run.sh                  all of them
 #     tests/clients/run.sh apollo python    these
 #
-# The program serves its demo for them. With SAMREGISTER_URL and SAMREGISTER_TOKEN (of the role OFFICE) set they ask that register
-# instead; it must be one for trying, since they change it. What they need is made below the target folder, of the versions that the lists
-# here name: nothing is left in the tree. Node.js 20, Chromium and Python are looked for in PATH; root gets Debian's packages where they are missing.
+# The program serves its demo for them. With SAMREGISTER_URL and SAMREGISTER_TOKEN (of the role OFFICE) set they ask that register instead;
+# it must be one for trying, since they change it, and have Relay's documents. What they need is made below the target folder, of the
+# versions that the lists here name: nothing is left in the tree. Node.js 20, Chromium and Python are looked for in PATH; root gets Debian's
+# packages where they are missing.
 set -euo pipefail
 exec </dev/null
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -77,7 +78,7 @@ prepare_node() (
     cd "$folder/node"
     PATH=$PWD/node_modules/.bin:$PATH
     once package-lock.json node_modules/.installed npm ci --ignore-scripts --no-audit --no-fund --loglevel=error &&
-        graphql-codegen && relay-compiler && tsc
+        graphql-codegen && echo '{}' >relay/persisted.json && relay-compiler && tsc
 )
 prepare_python() {
     once tests/clients/python/requirements.txt "$folder/python/.installed" install_python
@@ -102,6 +103,8 @@ done
 say "made what the clients need in $((SECONDS - began)) s"
 
 if [ -z "${SAMREGISTER_URL:-}" ]; then
+    # The documents that relay-compiler wrote.
+    ! wanted relay || export SAMREGISTER_DOCUMENTS=$folder/node/relay/persisted.json
     "$program" serve --demo --bind 127.0.0.1:0 >"$folder/server.out" 2>"$folder/server.err" 9>&- &
     server=$!
     for _ in $(seq 300); do

@@ -1,4 +1,5 @@
-// Relay's way to the register. What relay-compiler wrote has each document, or only its id when documents are persisted.
+// Relay's way to the register. relay-compiler writes each document to persisted.json under its id; the register is given that file as
+// SAMREGISTER_DOCUMENTS, and the app sends ids. With SAMREGISTER_DOCUMENTS_ONLY it answers nothing else.
 import { createClient } from "graphql-ws";
 import { Environment, Network, Observable, RecordSource, Store } from "relay-runtime";
 import type { FetchFunction, GraphQLResponse, GraphQLSingularResponse, SubscribeFunction } from "relay-runtime";
@@ -7,7 +8,7 @@ import { socketUrl, token, url } from "../register.js";
 
 const authorization = `Bearer ${token}`;
 
-const ask: FetchFunction = async ({ id, text, name }, variables, { metadata }) => {
+const ask: FetchFunction = async ({ id, name }, variables, { metadata }) => {
   const key = metadata?.["key"];
   const response = await fetch(`${url}/graphql`, {
     method: "POST",
@@ -17,7 +18,7 @@ const ask: FetchFunction = async ({ id, text, name }, variables, { metadata }) =
       "content-type": "application/json",
       ...(typeof key === "string" && { "idempotency-key": key }),
     },
-    body: JSON.stringify({ ...(text === null ? { documentId: id } : { query: text }), operationName: name, variables }),
+    body: JSON.stringify({ documentId: id, operationName: name, variables }),
   });
   return (await response.json()) as GraphQLResponse;
 };
@@ -25,6 +26,7 @@ const ask: FetchFunction = async ({ id, text, name }, variables, { metadata }) =
 // Node has no WebSocket before 22; a browser needs no `webSocketImpl`.
 const socket = createClient({ url: socketUrl, connectionParams: { authorization }, webSocketImpl: WebSocket });
 
+// A socket takes documents by their text.
 const listen: SubscribeFunction = ({ text, name }, variables) =>
   Observable.create<GraphQLSingularResponse>((sink) =>
     socket.subscribe(

@@ -77,5 +77,5 @@ commitLocalUpdate(environment, (store) => {
   assert.equal(edges[0]?.getLinkedRecord("node")?.getDataID(), filed);
 });
 
-console.log(`${list().edges} members in ${pages} pages, a deed repeated by its key, its change seen`);
+console.log(`${list().edges} members in ${pages} pages, documents by their ids, a deed repeated by its key, its change seen`);
 process.exit(0);
