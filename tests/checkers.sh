@@ -11,23 +11,8 @@ set -euo pipefail
 exec </dev/null
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-say() { printf 'tests/checkers.sh: %s\n' "$*" >&2; }
-fail() {
-    say "$*"
-    exit 1
-}
-
-# What a command shows to be there, from its Debian package when it is missing.
-need() {
-    local package=$1
-    shift
-    "$@" >/dev/null 2>&1 && return
-    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || fail "«$*» does not work; install it, as with: sudo apt-get install $package"
-    say "«$*» does not work; installing Debian's package $package"
-    export DEBIAN_FRONTEND=noninteractive
-    { apt-get update -q && apt-get install -q -y --no-install-recommends "$package"; } >&2 || fail "the package $package could not be installed"
-    "$@" >/dev/null || fail "the package $package was installed, but «$*» does not work"
-}
+script=tests/checkers.sh
+. tests/debian.sh
 
 need qpdf qpdf --version
 need poppler-utils pdfinfo -v

@@ -217,7 +217,7 @@
       const response = await fetch("/graphiql/examples.graphql");
       const parts = response.ok ? (await response.text()).split(/\r?\n\s*\n(?=#)/) : [];
       const tabs = parts.flatMap((query) => {
-        const name = /^query (\w+)/m.exec(query)?.[1];
+        const name = /^(?:query|subscription) (\w+)/m.exec(query)?.[1];
         return name ? [{ query: `${query.trim()}\n`, variables: variables[name] ? JSON.stringify(variables[name], null, 2) : "" }] : [];
       });
       return tabs.length > 0 ? tabs : undefined;

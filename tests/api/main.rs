@@ -29,6 +29,7 @@ mod break_even;
 mod changes;
 mod checkers;
 mod cli;
+mod client_docs;
 mod connections;
 mod consistency;
 mod contacts;

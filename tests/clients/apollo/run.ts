@@ -1,0 +1,147 @@
+// What a front end with Apollo Client does: a query, pages, a deed that is safe to repeat, and what changed meanwhile.
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { CombinedGraphQLErrors } from "@apollo/client";
+import { rememberingFetch } from "../sent.js";
+import { makeClient } from "./client.js";
+import { graphql } from "./generated/index.js";
+
+const COVERAGE = graphql(`
+  query Coverage($slug: String!) {
+    activity(by: { slug: $slug }) {
+      id
+      name
+      coverage {
+        connected
+        members
+      }
+    }
+  }
+`);
+
+const MEMBERS = graphql(`
+  query Members($first: Int!, $after: String) {
+    members(first: $first, after: $after, filter: { status: ACTIVE }, orderBy: { field: NAME }) {
+      totalCount
+      edges {
+        node {
+          ...MemberRow
+        }
+      }
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+    }
+  }
+
+  fragment MemberRow on Member {
+    id
+    name
+    county
+    agreements(first: 5) {
+      nodes {
+        id
+        number
+        status
+      }
+    }
+  }
+`);
+
+const FILE_REPORT = graphql(`
+  mutation FileReport($input: StatusReportFileInput!) {
+    statusReportFile(input: $input) {
+      id
+      period
+      summary
+    }
+  }
+`);
+
+const REVISION = graphql(`
+  query Revision {
+    revision
+  }
+`);
+
+const CHANGES = graphql(`
+  subscription Changes($after: String) {
+    changes(kinds: [ACTIVITY], after: $after) {
+      revision
+      kind
+      action
+      node {
+        __typename
+        id
+        ... on StatusReport {
+          summary
+        }
+      }
+    }
+  }
+`);
+
+const { sent, fetch } = rememberingFetch();
+const client = makeClient(fetch);
+
+// A typed query. The first time its hash is not known, and the whole document follows; then the hash is enough.
+const { data: first } = await client.query({ query: COVERAGE, variables: { slug: "bip" } });
+assert.ok(first?.activity && first.activity.coverage.connected <= first.activity.coverage.members);
+const before = sent.length;
+const { data: second } = await client.query({ query: COVERAGE, variables: { slug: "jgl" } });
+assert.notEqual(second?.activity?.id, first.activity.id);
+assert.deepEqual(
+  sent.slice(before).map(({ method, query, hash }) => ({ method, query, hash: hash?.length })),
+  [{ method: "GET", query: null, hash: 64 }],
+);
+
+// Every page of a connection, joined in the cache.
+const members = client.watchQuery({ query: MEMBERS, variables: { first: 15 } });
+let page = (await client.query({ query: MEMBERS, variables: { first: 15 } })).data?.members;
+let pages = 1;
+while (page?.pageInfo.hasNextPage) {
+  page = (await members.fetchMore({ variables: { after: page.pageInfo.endCursor } })).data?.members;
+  pages += 1;
+}
+const all = client.readQuery({ query: MEMBERS, variables: { first: 15 } })?.members;
+assert.ok(all && pages > 1);
+assert.equal(new Set(all.edges.map(({ node }) => node.id)).size, all.totalCount);
+
+// What changes from here on: a subscription that begins after a revision misses nothing, however late it is heard.
+const after = (await client.query({ query: REVISION, fetchPolicy: "no-cache" })).data?.revision;
+const summary = `Told by Apollo Client ${randomUUID()}`;
+const seen = new Promise<string>((resolve, reject) => {
+  const subscription = client.subscribe({ query: CHANGES, variables: { after } }).subscribe({
+    next: ({ data, error }) => {
+      if (error) reject(error);
+      const node = data?.changes.node;
+      if (node?.__typename !== "StatusReport" || node.summary !== summary) return;
+      subscription.unsubscribe();
+      resolve(node.id);
+    },
+    error: reject,
+    complete: () => reject(new Error("the subscription ended")),
+  });
+});
+
+// A deed with a key of its own: sent again, as after a lost connection, it is not done again.
+const input = { activity: first.activity.id, period: "2026-T3", health: "GREEN" as const, summary };
+const file = (key: string, of = input) =>
+  client.mutate({ mutation: FILE_REPORT, variables: { input: of }, context: { headers: { "idempotency-key": key } } });
+const key = randomUUID();
+const filed = (await file(key)).data?.statusReportFile;
+const again = (await file(key)).data?.statusReportFile;
+assert.equal(filed?.summary, summary);
+assert.deepEqual(again, filed);
+// The same key for another deed is a mistake of the caller, and nothing is done.
+await assert.rejects(file(key, { ...input, summary: "Something else" }), (error) => {
+  assert.ok(CombinedGraphQLErrors.is(error), String(error));
+  assert.equal(error.errors[0]?.extensions?.["code"], "INVALID");
+  return true;
+});
+assert.equal(await seen, filed?.id);
+
+client.stop();
+console.log(`${all.totalCount} members in ${pages} pages, persisted by GET, a deed repeated by its key, its change seen`);
+process.exit(0);

@@ -1,0 +1,107 @@
+"""What a script with gql does: pages, a deed that is safe to repeat, and what changed meanwhile."""
+
+import asyncio
+import os
+import re
+import uuid
+
+from gql import Client, gql
+from gql.transport.aiohttp import AIOHTTPTransport
+from gql.transport.exceptions import TransportQueryError
+from gql.transport.websockets import WebsocketsTransport
+
+URL = os.environ["SAMREGISTER_URL"]
+AUTHORIZATION = {"authorization": f"Bearer {os.environ['SAMREGISTER_TOKEN']}"}
+
+START = gql("""
+  query Start($slug: String!) {
+    activity(by: { slug: $slug }) { id name coverage { connected members } }
+    revision
+  }
+""")
+
+INVOICES = gql("""
+  query Invoices($first: Int!, $after: String) {
+    invoices(first: $first, after: $after, orderBy: { field: NUMBER }) {
+      totalCount
+      nodes { id number state total }
+      pageInfo { hasNextPage endCursor }
+    }
+  }
+""")
+
+FILE_REPORT = gql("""
+  mutation FileReport($input: StatusReportFileInput!) {
+    statusReportFile(input: $input) { id summary }
+  }
+""")
+
+CHANGES = gql("""
+  subscription Changes($after: String) {
+    changes(kinds: [ACTIVITY], after: $after) {
+      revision
+      kind
+      action
+      node { __typename id ... on StatusReport { summary } }
+    }
+  }
+""")
+
+
+async def every_invoice(session) -> tuple[list[dict], int]:
+    """Each page begins after the cursor that ended the one before."""
+    invoices, after, pages = [], None, 0
+    while True:
+        answer = await session.execute(INVOICES, variable_values={"first": 40, "after": after})
+        page = answer["invoices"]
+        invoices += page["nodes"]
+        pages += 1
+        if not page["pageInfo"]["hasNextPage"]:
+            assert len({invoice["id"] for invoice in invoices}) == page["totalCount"]
+            return invoices, pages
+        after = page["pageInfo"]["endCursor"]
+
+
+async def seen(summary: str, after: str) -> dict:
+    """The change that brought this report. Beginning after a revision, nothing is missed, however late it is heard."""
+    socket = WebsocketsTransport(
+        url=f"{URL.replace('http', 'ws', 1)}/graphql/ws",
+        init_payload=AUTHORIZATION,
+        subprotocols=[WebsocketsTransport.GRAPHQLWS_SUBPROTOCOL],
+    )
+    async with Client(transport=socket) as session:
+        async for event in session.subscribe(CHANGES, variable_values={"after": after}):
+            if (event["changes"]["node"] or {}).get("summary") == summary:
+                return event["changes"]
+    raise AssertionError("the subscription ended")
+
+
+async def main() -> None:
+    requests = AIOHTTPTransport(url=f"{URL}/graphql", headers=AUTHORIZATION)
+    # The schema is asked for, so that a document is checked before it is sent.
+    async with Client(transport=requests, fetch_schema_from_transport=True) as session:
+        start = await session.execute(START, variable_values={"slug": "bip"})
+        coverage = start["activity"]["coverage"]
+        assert coverage["connected"] <= coverage["members"]
+        invoices, pages = await every_invoice(session)
+        assert pages > 1 and all(re.fullmatch(r"-?\d+\.\d\d", invoice["total"]) for invoice in invoices)
+
+        # A deed with a key of its own: sent again, as after a lost connection, it is not done again.
+        summary = f"Told by gql {uuid.uuid4()}"
+        change = asyncio.create_task(seen(summary, start["revision"]))
+        report = {"activity": start["activity"]["id"], "period": "2026-T3", "health": "GREEN", "summary": summary}
+        once = {"headers": {"idempotency-key": str(uuid.uuid4())}}
+        filed = await session.execute(FILE_REPORT, variable_values={"input": report}, extra_args=once)
+        again = await session.execute(FILE_REPORT, variable_values={"input": report}, extra_args=once)
+        assert again == filed and filed["statusReportFile"]["summary"] == summary
+        # The same key for another deed is a mistake of the caller, and nothing is done.
+        try:
+            await session.execute(FILE_REPORT, variable_values={"input": report | {"summary": "Something else"}}, extra_args=once)
+            raise AssertionError("a key was good for two deeds")
+        except TransportQueryError as refusal:
+            assert refusal.errors[0]["extensions"]["code"] == "INVALID", refusal
+        assert (await change)["node"]["id"] == filed["statusReportFile"]["id"]
+    print(f"{len(invoices)} invoices in {pages} pages, a deed repeated by its key, its change seen")
+
+
+asyncio.run(main())

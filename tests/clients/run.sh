@@ -1,0 +1,138 @@
+#!/usr/bin/env bash
+# Runs real clients against the program that is built, from any working directory, and prints a line for each:
+#
+#     tests/clients/run.sh                  all of them
+#     tests/clients/run.sh apollo python    these
+#
+# The program serves its demo for them. With SAMREGISTER_URL and SAMREGISTER_TOKEN (of the role OFFICE) set they ask that register instead;
+# it must be one for trying, since they change it, and have Relay's documents. What they need is made below the target folder, of the
+# versions that the lists here name: nothing is left in the tree. Node.js 20, Chromium and Python are looked for in PATH; root gets Debian's
+# packages where they are missing.
+set -euo pipefail
+exec </dev/null
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+script=tests/clients/run.sh
+. tests/debian.sh
+
+clients=("$@")
+[ $# != 0 ] || clients=(apollo urql relay explorer python rust)
+wanted() { [[ " ${clients[*]} " =~ \ ($1)\  ]]; }
+for client in "${clients[@]}"; do
+    [[ "$client" =~ ^(apollo|urql|relay|explorer|python|rust)$ ]] || fail "there is no client «$client»"
+done
+
+target=${CARGO_TARGET_DIR:-target}
+program=$target/debug/samregister
+[ -n "${SAMREGISTER_URL:-}" ] || [ -x "$program" ] || fail "$program is not there; build it, as with: cargo build"
+if wanted 'apollo|urql|relay|explorer'; then
+    need nodejs node --version
+    need npm npm --version
+    [ "$(node -p 'process.versions.node.split(".")[0]')" -ge 20 ] || fail "node is $(node --version), and the clients need 20 or later; see https://nodejs.org"
+fi
+if wanted explorer && [ -z "${CHROMIUM:-}" ]; then
+    need chromium chromium --version
+    CHROMIUM=$(command -v chromium)
+    export CHROMIUM
+fi
+if wanted python; then
+    need python3 python3 --version
+    need python3-venv python3 -c 'import ensurepip, venv'
+fi
+if wanted rust; then
+    command -v cargo >/dev/null || fail "cargo is not in PATH; install Rust, as https://rustup.rs tells"
+fi
+
+mkdir -p "$target/clients"
+folder=$(cd "$target/clients" && pwd)
+# One at a time: others wait.
+if command -v flock >/dev/null; then
+    exec 9>"$folder/.lock"
+    flock 9
+fi
+server=
+clean_up() {
+    local status=$?
+    trap - EXIT
+    [ -z "$server" ] || kill "$server" 2>/dev/null || say "the server had stopped"
+    exit "$status"
+}
+trap clean_up EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# Installs what a list names, once for each state of it.
+once() {
+    local list=$1 mark=$2
+    shift 2
+    [ -e "$mark" ] && cmp -s "$list" "$mark" && return
+    rm -f "$mark"
+    "$@" && cp "$list" "$mark"
+}
+
+# The documents' types and artifacts are made of schema.graphql; the compiler builds no client whose types are not right.
+prepare_node() (
+    mkdir -p "$folder/node"
+    find "$folder/node" -mindepth 1 -maxdepth 1 ! -name node_modules -exec rm -r {} +
+    cp -r schema.graphql tests/clients/{package.json,package-lock.json,codegen.ts,relay.config.json,tsconfig.json,register.ts,sent.ts,apollo,urql,relay,explorer} "$folder/node"
+    cd "$folder/node"
+    PATH=$PWD/node_modules/.bin:$PATH
+    once package-lock.json node_modules/.installed npm ci --ignore-scripts --no-audit --no-fund --loglevel=error &&
+        graphql-codegen && echo '{}' >relay/persisted.json && relay-compiler && tsc
+)
+prepare_python() {
+    once tests/clients/python/requirements.txt "$folder/python/.installed" install_python
+}
+install_python() {
+    python3 -m venv --clear "$folder/python" &&
+        "$folder/python/bin/pip" install --quiet --disable-pip-version-check --requirement tests/clients/python/requirements.txt
+}
+prepare_rust() {
+    cargo fmt --manifest-path tests/clients/rust/Cargo.toml --check &&
+        cargo build --quiet --locked --manifest-path tests/clients/rust/Cargo.toml --target-dir "$folder/rust"
+}
+
+declare -A prepared
+began=$SECONDS
+! wanted 'apollo|urql|relay|explorer' || { prepare_node >"$folder/node.log" 2>&1 & prepared[node]=$!; }
+! wanted python || { prepare_python >"$folder/python.log" 2>&1 & prepared[python]=$!; }
+! wanted rust || { prepare_rust >"$folder/rust.log" 2>&1 & prepared[rust]=$!; }
+for language in "${!prepared[@]}"; do
+    wait "${prepared[$language]}" || { say "the clients in $language could not be made:"; cat "$folder/$language.log" >&2; exit 1; }
+done
+say "made what the clients need in $((SECONDS - began)) s"
+
+if [ -z "${SAMREGISTER_URL:-}" ]; then
+    # The documents that relay-compiler wrote.
+    ! wanted relay || export SAMREGISTER_DOCUMENTS=$folder/node/relay/persisted.json
+    "$program" serve --demo --bind 127.0.0.1:0 >"$folder/server.out" 2>"$folder/server.err" 9>&- &
+    server=$!
+    for _ in $(seq 300); do
+        grep -q 'Samregister listens' "$folder/server.err" && break
+        kill -0 "$server" 2>/dev/null || fail "the server did not start: $(cat "$folder/server.err")"
+        sleep 0.2
+    done
+    SAMREGISTER_URL=$(sed -n 's|^API *\(http://[^ ]*\)/graphql$|\1|p' "$folder/server.out")
+    SAMREGISTER_TOKEN=$(sed -n '/^OFFICE$/{n;s/ //gp;}' "$folder/server.out")
+    [ -n "$SAMREGISTER_URL" ] && [ -n "$SAMREGISTER_TOKEN" ] || fail "the server gave no address or no token: $(cat "$folder/server.out" "$folder/server.err")"
+    export SAMREGISTER_URL SAMREGISTER_TOKEN
+fi
+# The register is this machine's, whatever way leads out of it.
+export NO_PROXY=127.0.0.1,localhost no_proxy=127.0.0.1,localhost
+
+failed=0
+for client in "${clients[@]}"; do
+    case $client in
+    python) run=("$folder/python/bin/python" tests/clients/python/run.py) ;;
+    rust) run=("$folder/rust/debug/samregister-client") ;;
+    *) run=(node "$folder/node/built/$client/run.js") ;;
+    esac
+    began=$SECONDS
+    status=0
+    said=$(timeout 60 "${run[@]}" 2>&1) || status=$?
+    [ "$status" != 124 ] || said+=$'\nhad not come to an end after 60 s'
+    verdict=ok
+    [ "$status" = 0 ] || { verdict=FAILED && failed=1; }
+    printf '%-8s %-6s %3d s  %s\n' "$client" "$verdict" $((SECONDS - began)) "$said"
+done
+exit "$failed"

@@ -1,0 +1,101 @@
+//! What a Rust program does with types that `graphql_client` makes of `schema.graphql`: pages, and a deed that is safe to repeat.
+
+use std::{env, error::Error, fs};
+
+use graphql_client::{GraphQLQuery, Response};
+
+// The schema's own scalars. An amount stays a text: "26800.00" is exact, a float would not be.
+type Date = String;
+type Money = String;
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+#[derive(GraphQLQuery)]
+#[graphql(schema_path = "../../../schema.graphql", query_path = "src/documents.graphql", response_derives = "Debug")]
+struct Members;
+
+#[derive(GraphQLQuery)]
+#[graphql(schema_path = "../../../schema.graphql", query_path = "src/documents.graphql", response_derives = "Debug")]
+struct Activity;
+
+#[derive(GraphQLQuery)]
+#[graphql(schema_path = "../../../schema.graphql", query_path = "src/documents.graphql", response_derives = "Debug, PartialEq")]
+struct FileReport;
+
+/// The register, and who asks.
+struct Register {
+    agent: ureq::Agent,
+    url: String,
+    authorization: String,
+}
+
+impl Register {
+    fn of_environment() -> Result<Self> {
+        let token = env::var("SAMREGISTER_TOKEN")?;
+        // A refusal comes with words in its body, whatever the status.
+        let agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        Ok(Self { agent, url: format!("{}/graphql", env::var("SAMREGISTER_URL")?), authorization: format!("Bearer {token}") })
+    }
+
+    /// The answer to one document. With a key, the same deed can be sent again and is not done again.
+    fn ask<Q: GraphQLQuery>(&self, variables: Q::Variables, key: Option<&str>) -> Result<Q::ResponseData> {
+        let mut request = self
+            .agent
+            .post(&self.url)
+            .header("authorization", &self.authorization)
+            .header("accept", "application/graphql-response+json, application/json;q=0.9");
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
+        }
+        let answer: Response<Q::ResponseData> = request.send_json(Q::build_query(variables))?.body_mut().read_json()?;
+        match (answer.data, answer.errors) {
+            (Some(data), None) => Ok(data),
+            (_, errors) => Err(errors.unwrap_or_default().iter().map(ToString::to_string).collect::<Vec<_>>().join("; ").into()),
+        }
+    }
+}
+
+/// Every member that does not take part in Indikatorer, and in how many pages they came.
+fn every_member(register: &Register) -> Result<(Vec<members::MembersMembersNodes>, u32)> {
+    let (mut found, mut after, mut pages) = (Vec::new(), None, 0);
+    loop {
+        let page = register.ask::<Members>(members::Variables { first: 4, after }, None)?.members;
+        found.extend(page.nodes);
+        pages += 1;
+        if !page.page_info.has_next_page {
+            assert_eq!(usize::try_from(page.total_count)?, found.len());
+            return Ok((found, pages));
+        }
+        after = page.page_info.end_cursor;
+    }
+}
+
+fn main() -> Result<()> {
+    let register = Register::of_environment()?;
+    let (members, pages) = every_member(&register)?;
+    let in_kronor = |member: &members::MembersMembersNodes| member.balance.as_ref().is_none_or(|sums| sums.outstanding.contains('.'));
+    assert!(pages > 1 && members.iter().all(in_kronor));
+
+    let activity = register.ask::<Activity>(activity::Variables { slug: "jgl".into() }, None)?.activity.ok_or("there is no JGL")?;
+    assert!(activity.coverage.connected <= activity.coverage.members);
+
+    let key = fs::read_to_string("/proc/sys/kernel/random/uuid")?;
+    let report = |summary: &str| file_report::Variables {
+        input: file_report::StatusReportFileInput {
+            activity: activity.id.clone(),
+            period: "2026-T3".into(),
+            health: file_report::Health::GREEN,
+            summary: summary.into(),
+            deviations: None,
+            next_steps: None,
+        },
+    };
+    let filed = register.ask::<FileReport>(report("Told by graphql_client"), Some(key.trim()))?;
+    let again = register.ask::<FileReport>(report("Told by graphql_client"), Some(key.trim()))?;
+    assert_eq!(filed, again, "a deed was done twice");
+    // The same key for another deed is a mistake of the caller, and nothing is done.
+    assert!(register.ask::<FileReport>(report("Something else"), Some(key.trim())).is_err(), "a key was good for two deeds");
+
+    println!("{} members in {pages} pages, a deed repeated by its key", members.len());
+    Ok(())
+}
