@@ -76,10 +76,12 @@ pub enum Told {
     Accounts,
     /// Who saw the thing already when it was a draft, so that nobody learns afterwards how it came about.
     Drafts,
+    /// Nobody: it is of no thing of the register, and stands in the trail alone.
+    Nobody,
 }
 
 /// Every deed of the trail, and who is told of it.
-pub const DEEDS: [(&str, Told); 47] = [
+pub const DEEDS: [(&str, Told); 48] = [
     ("activityClose", Told::Whoever),
     ("activityStart", Told::Whoever),
     ("activityUpdate", Told::Whoever),
@@ -127,6 +129,7 @@ pub const DEEDS: [(&str, Told); 47] = [
     ("templateVersionPublish", Told::Whoever),
     ("templateVersionRetire", Told::Whoever),
     ("templatesLoad", Told::Drafts),
+    ("tokenRevoke", Told::Nobody),
 ];
 
 /// The deeds by which something is paid of an invoice, or no longer is.
@@ -138,9 +141,9 @@ const PAGE: (u64, i64) = (100, 10_000);
 /// Of all who follow the trail, so many read it at a time: a change wakes them together, and questions must not wait for them all.
 static READERS: Semaphore = Semaphore::const_new(4);
 
-/// What an entry is about, as one chooses among events.
-fn kind_of(subject: SubjectKind, action: &str) -> Kind {
-    match subject {
+/// What an entry is about, as one chooses among events; null: nothing that anybody is told of.
+fn kind_of(subject: SubjectKind, action: &str) -> Option<Kind> {
+    Some(match subject {
         SubjectKind::Member | SubjectKind::Contact | SubjectKind::ContactArea => Kind::Member,
         SubjectKind::Organisation => Kind::Organisation,
         SubjectKind::Activity | SubjectKind::StatusReport => Kind::Activity,
@@ -150,7 +153,8 @@ fn kind_of(subject: SubjectKind, action: &str) -> Kind {
         SubjectKind::Invoice if PAYMENTS.contains(&action) => Kind::Payment,
         SubjectKind::Invoice => Kind::Invoice,
         SubjectKind::BankPayment => Kind::Payment,
-    }
+        SubjectKind::Token => return None,
+    })
 }
 
 /// Nothing.
@@ -193,13 +197,8 @@ fn seen(db: &Database, viewer: &Viewer, kind: SubjectKind) -> Condition {
         SubjectKind::Agreement => about(agreement::Entity, agreement::Column::Id, agreements::visible(backend, viewer)),
         SubjectKind::Invoice => about(invoice::Entity, invoice::Column::Id, invoices::visible(viewer)),
         // One that is not matched is nobody's.
-        SubjectKind::BankPayment => {
-            if viewer.sees(Realm::Invoices).all {
-                Condition::all()
-            } else {
-                none()
-            }
-        }
+        SubjectKind::BankPayment if viewer.sees(Realm::Invoices).all => Condition::all(),
+        SubjectKind::BankPayment | SubjectKind::Token => none(),
     }
 }
 
@@ -207,6 +206,7 @@ fn seen(db: &Database, viewer: &Viewer, kind: SubjectKind) -> Condition {
 fn told(db: &Database, viewer: &Viewer, kind: SubjectKind, told: Told) -> Condition {
     match told {
         Told::Whoever => Condition::all(),
+        Told::Nobody => none(),
         Told::Affairs => of_visible_member(&viewer.sees(Realm::MemberAffairs), subject()),
         Told::Accounts => of_visible_activity(db.backend(), &viewer.sees(Realm::Revenue), subject()),
         Told::Drafts if kind == SubjectKind::Template && !viewer.sees(Realm::Templates).all => none(),
@@ -229,7 +229,7 @@ fn narrower(kind: SubjectKind) -> Option<Told> {
 fn matching(db: &Database, viewer: &Viewer, kinds: &[Kind]) -> Condition {
     let mut any = Condition::any();
     for kind in SubjectKind::iter() {
-        let is_asked_for = |action| kinds.is_empty() || kinds.contains(&kind_of(kind, action));
+        let is_asked_for = |action| kind_of(kind, action).is_some_and(|kind| kinds.is_empty() || kinds.contains(&kind));
         let mut entries = Condition::all().add(Column::SubjectKind.eq(kind));
         // An invoice is of two kinds, by the deed.
         match (is_asked_for(""), is_asked_for(PAYMENTS[0])) {
@@ -286,13 +286,15 @@ pub async fn between(db: &Database, viewer: &Viewer, kinds: &[Kind], after: i64,
     let found: Vec<audit_entry::Model> = rows(db.read(), &select(db, viewer, kinds, after, upto), &COLUMNS).await?;
     let is_full = found.len() as u64 == PAGE.0;
     let reached = found.last().filter(|_| is_full).map_or(upto, |entry| entry.revision);
-    let events = found.into_iter().map(|entry| Event {
-        revision: entry.revision,
-        at: entry.at,
-        kind: kind_of(entry.subject_kind, &entry.action),
-        action: entry.action,
-        subject_kind: entry.subject_kind,
-        subject: entry.subject_id,
+    let events = found.into_iter().filter_map(|entry| {
+        Some(Event {
+            revision: entry.revision,
+            at: entry.at,
+            kind: kind_of(entry.subject_kind, &entry.action)?,
+            action: entry.action,
+            subject_kind: entry.subject_kind,
+            subject: entry.subject_id,
+        })
     });
     Ok((events.collect(), reached))
 }

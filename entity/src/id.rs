@@ -85,4 +85,6 @@ id! {
     BankPaymentId,
     /// A reference rate's.
     ReferenceRateId,
+    /// A token revocation's.
+    TokenRevocationId,
 }

@@ -263,6 +263,8 @@ kind! {
         BankPayment = "BANK_PAYMENT",
         /// A reference rate.
         ReferenceRate = "REFERENCE_RATE",
+        /// Tokens that were called back.
+        Token = "TOKEN",
     }
 
     /// What was found out about a payment of a bank's file when it came in.

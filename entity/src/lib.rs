@@ -45,3 +45,4 @@ pub mod status_report;
 pub mod template;
 pub mod template_text;
 pub mod template_version;
+pub mod token_revocation;

@@ -1,15 +1,18 @@
 //! Tokens (JWT), and the keys that sign and verify them.
 
-use std::{fmt, fs, path::Path};
+use std::{fmt, sync::Arc};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::id::MemberId;
-use jsonwebtoken::crypto::{self, rust_crypto::DEFAULT_PROVIDER};
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, errors::ErrorKind};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, crypto, errors::ErrorKind};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::viewer::{OPERATOR, Role, Viewer};
+use super::{
+    key_set::{Key, KeySet},
+    pem,
+    viewer::{OPERATOR, Role, Viewer},
+};
 use crate::config::{self, Settings, VerificationKey};
 use crate::error::{Error, Faults, LINE, Result};
 
@@ -22,8 +25,6 @@ pub const MOST_DAYS: u32 = 3_650;
 const LEEWAY: f64 = 30.0;
 /// The longest token that is looked at, in bytes; a lead of a hundred activities needs less.
 const LONGEST: usize = 8_192;
-/// What is said of a key file of no kind that is known.
-const OF_NO_KIND: &str = "is neither an Ed25519, a P-256 nor an RSA key";
 
 /// What a token that holds says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,38 +39,49 @@ pub struct Verified {
     pub id: Option<String>,
 }
 
-/// The key that tokens are verified with, the key that signs them when there is one, and what every token must say.
+/// The keys that tokens are verified with, the key that signs them when there is one, and what every token must say.
 #[derive(Clone, Debug)]
 pub struct Keys {
-    algorithm: Algorithm,
-    verifying: DecodingKey,
-    signing: Option<EncodingKey>,
+    verifying: Arc<KeySet>,
+    signing: Option<Signing>,
     issuer: String,
     audience: String,
 }
 
+/// A key that signs.
+#[derive(Clone, Debug)]
+struct Signing {
+    algorithm: Algorithm,
+    key: EncodingKey,
+    /// What the set that its public half is in calls it.
+    id: Option<String>,
+}
+
 impl Keys {
-    /// The keys that are set.
+    /// The keys that are set. Those of an issuer elsewhere are read later: see [`Keys::keep_fresh`].
     ///
     /// # Errors
-    /// [`Error::Invalid`] naming the setting, when there is not exactly one verification key, a file can't be read, holds another kind of key,
-    /// or the signing key does not belong to the public key.
+    /// [`Error::Invalid`] naming the setting, when there is not exactly one kind of verification key, a file can't be read, holds another kind
+    /// of key, or the signing key does not belong to a public key.
     pub fn from_settings(settings: &Settings) -> Result<Self> {
         let (issuer, audience) = (settings.jwt_issuer.clone(), settings.jwt_audience.clone());
-        let file = match settings.verification_key()? {
+        let (verifying, setting) = match settings.verification_key()? {
             VerificationKey::Secret(secret) => return Ok(Self::of_secret(secret.expose().as_bytes(), issuer, audience)),
-            VerificationKey::PublicKey(file) => file,
+            VerificationKey::PublicKey(file) => (KeySet::of_pem(file)?, config::JWT_PUBLIC_KEY),
+            VerificationKey::KeySet(file) => (KeySet::of_file(file)?, config::JWT_JWKS),
+            VerificationKey::Issuer(url, every) => (KeySet::of_issuer(url, every), config::JWT_JWKS),
         };
-        let (algorithm, verifying) = read_pem(config::JWT_PUBLIC_KEY, file, public_key)?;
-        let signing = settings.jwt_signing_key.as_deref().map(|file| read_pem(config::JWT_SIGNING_KEY, file, private_key)).transpose()?;
-        let is_pair = |key: &EncodingKey| {
-            let signature = crypto::sign(b"pair", key, algorithm);
-            signature.and_then(|signature| crypto::verify(&signature, b"pair", &verifying, algorithm)).is_ok_and(|holds| holds)
-        };
-        if signing.as_ref().is_some_and(|key| !is_pair(key)) {
-            return Err(Error::invalid(config::JWT_SIGNING_KEY, format!("is not the private key of {}", config::JWT_PUBLIC_KEY)));
-        }
-        Ok(Self { algorithm, verifying, signing, issuer, audience })
+        let signing: Option<Result<Signing>> = settings.jwt_signing_key.as_deref().map(|file| {
+            let key = pem::read(config::JWT_SIGNING_KEY, file, pem::private_key)?;
+            let is_pair = |of: &Arc<Key>| {
+                let signature = crypto::sign(b"pair", &key, of.algorithm);
+                signature.and_then(|signature| crypto::verify(&signature, b"pair", &of.decoding, of.algorithm)).is_ok_and(|holds| holds)
+            };
+            let public = verifying.all().into_iter().find(is_pair);
+            let public = public.ok_or_else(|| Error::invalid(config::JWT_SIGNING_KEY, format!("is not the private key of {setting}")))?;
+            Ok(Signing { algorithm: public.algorithm, key, id: public.id.clone() })
+        });
+        Ok(Self { verifying, signing: signing.transpose()?, issuer, audience })
     }
 
     /// Keys of a random secret, which nobody else has and which end with the process.
@@ -79,8 +91,30 @@ impl Keys {
     }
 
     fn of_secret(secret: &[u8], issuer: String, audience: String) -> Self {
-        let (verifying, signing) = (DecodingKey::from_secret(secret), Some(EncodingKey::from_secret(secret)));
-        Self { algorithm: Algorithm::HS256, verifying, signing, issuer, audience }
+        let verifying = KeySet::fixed(Algorithm::HS256, DecodingKey::from_secret(secret));
+        let signing = Some(Signing { algorithm: Algorithm::HS256, key: EncodingKey::from_secret(secret), id: None });
+        Self { verifying, signing, issuer, audience }
+    }
+
+    /// Reads the keys anew, now and again and when others have changed them, for as long as it is polled.
+    pub async fn keep_fresh(&self) {
+        self.verifying.keep_fresh().await;
+    }
+
+    /// Whether any key is known: those of an issuer are not before it has answered.
+    #[must_use]
+    pub fn are_known(&self) -> bool {
+        !self.verifying.all().is_empty()
+    }
+
+    /// Looks whether there is a new key when the token names one that is not known; for [`Keys::verify`] to be called then.
+    pub async fn seek(&self, token: &str) {
+        let named = Some(token)
+            .filter(|token| self.verifying.is_set() && token.len() <= LONGEST)
+            .and_then(|token| jsonwebtoken::decode_header(token).ok()?.kid);
+        if let Some(id) = named {
+            self.verifying.seek(&id).await;
+        }
     }
 
     /// Who the token says its bearer is, and until when. A claim that belongs to a role is read for that role alone.
@@ -92,26 +126,34 @@ impl Keys {
             return Err(refused(format!("is longer than {LONGEST} bytes")));
         }
         // The library knows no algorithm `none`, and takes a header with it for unreadable.
-        let header = jsonwebtoken::decode_header(token);
-        let header = header.map_err(|_| refused(format!("is not a JWT signed with {:?}", self.algorithm)))?;
-        if header.alg != self.algorithm {
-            return Err(refused(format!("must be signed with {:?}", self.algorithm)));
+        let header = jsonwebtoken::decode_header(token).map_err(|_| refused(format!("is not a JWT signed with {}", self.algorithms())))?;
+        let key = self.verifying.find(header.kid.as_deref()).ok_or_else(|| refused("names no key (kid) that this server knows"))?;
+        if header.alg != key.algorithm {
+            return Err(refused(format!("must be signed with {:?}", key.algorithm)));
         }
         // Extensions that the reader doesn't know must be refused (RFC 7515, 4.1.11), and we know none.
         if header.crit.is_some() {
             return Err(refused("has critical extensions (crit), which are not supported"));
         }
-        let mut validation = Validation::new(self.algorithm);
+        let mut validation = Validation::new(key.algorithm);
         validation.set_issuer(&[&self.issuer]);
         validation.set_audience(&[&self.audience]);
         validation.set_required_spec_claims(&["iss", "aud"]);
         // The library would ask the machine's clock.
         (validation.validate_exp, validation.validate_nbf) = (false, false);
-        let read = jsonwebtoken::decode::<Value>(token, &self.verifying, &validation);
+        let read = jsonwebtoken::decode::<Value>(token, &key.decoding, &validation);
         let claims = read.map_err(|error| self.refusal(error.kind()))?.claims;
         let until = check_times(&claims, now)?;
         let issued = claims["iat"].as_f64().map(|seconds| seconds as i64);
         Ok(Verified { viewer: viewer_of(&claims)?, until, issued, id: claims["jti"].as_str().map(str::to_owned) })
+    }
+
+    /// The algorithms of the keys.
+    fn algorithms(&self) -> String {
+        let mut names: Vec<_> = self.verifying.all().iter().map(|key| format!("{:?}", key.algorithm)).collect();
+        names.sort_unstable();
+        names.dedup();
+        names.join(" or ")
     }
 
     /// What is said of a token that the library refuses: never what it found there.
@@ -132,7 +174,7 @@ impl Keys {
     /// belongs to a role that it lacks; [`Error::Unauthenticated`] when [`Keys::verify`] would refuse the token for something else.
     pub fn mint(&self, viewer: &Viewer, days: u32, now: DateTime<Utc>) -> Result<String> {
         let unset = || Error::invalid(config::JWT_SIGNING_KEY, "must be set to mint tokens");
-        let key = self.signing.as_ref().ok_or_else(unset)?;
+        let signing = self.signing.as_ref().ok_or_else(unset)?;
         let mut faults = Faults::default();
         faults.expect((1..=MOST_DAYS).contains(&days), "days", &format!("must be from 1 to {MOST_DAYS}"));
         for (role, claim, is_given) in [
@@ -149,6 +191,8 @@ impl Keys {
             "iss": self.issuer,
             "aud": self.audience,
             "sub": viewer.subject,
+            // By which it can be called back alone.
+            "jti": Uuid::now_v7().to_string(),
             "iat": now.timestamp(),
             "exp": (now + TimeDelta::days(i64::from(days))).timestamp(),
             "roles": viewer.roles.iter().map(|role| role.word()).collect::<Vec<_>>(),
@@ -157,7 +201,8 @@ impl Keys {
             "scope": Some(viewer.scopes.join(" ")).filter(|scope| !scope.is_empty()),
         });
         claims.as_object_mut().into_iter().for_each(|claims| claims.retain(|_, claim| !claim.is_null()));
-        let token = jsonwebtoken::encode(&Header::new(self.algorithm), &claims, key).map_err(Error::internal)?;
+        let header = Header { kid: signing.id.clone(), ..Header::new(signing.algorithm) };
+        let token = jsonwebtoken::encode(&header, &claims, &signing.key).map_err(Error::internal)?;
         self.verify(&token, now)?;
         Ok(token)
     }
@@ -245,58 +290,10 @@ fn refused(reason: impl fmt::Display) -> Error {
     Error::Unauthenticated(format!("the token {reason}"))
 }
 
-/// The one key of a PEM file, by its label and text.
-fn read_pem<T>(setting: &str, file: &Path, read: impl FnOnce(&str, &[u8]) -> Result<T, String>) -> Result<T> {
-    let place = file.display();
-    let text = fs::read_to_string(file).map_err(|error| Error::invalid(setting, format!("names {place}, which can't be read: {error}")))?;
-    let labels: Vec<_> = text.lines().filter_map(|line| line.trim().strip_prefix("-----BEGIN ")?.strip_suffix("-----")).collect();
-    // OpenSSL writes the name of the curve before a key in the old form.
-    let key = match labels.as_slice() {
-        [label] | ["EC PARAMETERS", label] => read(label, text.as_bytes()),
-        [] => Err("is not PEM".to_owned()),
-        _ => Err("holds more than one key".to_owned()),
-    };
-    key.map_err(|reason| Error::invalid(setting, format!("names {place}, which {reason}")))
-}
-
-/// The algorithm of a public key follows from its kind, never from a token.
-fn public_key(label: &str, pem: &[u8]) -> Result<(Algorithm, DecodingKey), String> {
-    match label {
-        "PUBLIC KEY" | "RSA PUBLIC KEY" => {}
-        "CERTIFICATE" => return Err("is a certificate; `openssl x509 -pubkey -noout` takes the public key out of it".to_owned()),
-        _ if label.ends_with("PRIVATE KEY") => return Err("is a private key; `openssl pkey -pubout` makes its public key".to_owned()),
-        _ => return Err("is not a public key".to_owned()),
-    }
-    let is_usable = |key, algorithm| crypto::verify("", b"", key, algorithm).is_ok();
-    if let Ok(key) = DecodingKey::from_ed_pem(pem) {
-        // The library counts on 32 bytes.
-        let holds = key.try_get_as_bytes().is_ok_and(|bytes| bytes.len() == 32) && is_usable(&key, Algorithm::EdDSA);
-        return if holds { Ok((Algorithm::EdDSA, key)) } else { Err("is a broken Ed25519 key".to_owned()) };
-    }
-    if let Ok(key) = DecodingKey::from_ec_pem(pem) {
-        let holds = is_usable(&key, Algorithm::ES256);
-        return if holds { Ok((Algorithm::ES256, key)) } else { Err("is on another curve than P-256".to_owned()) };
-    }
-    let key = DecodingKey::from_rsa_pem(pem).map_err(|_| OF_NO_KIND.to_owned())?;
-    let components = key.try_get_as_bytes().and_then(DEFAULT_PROVIDER.key_utils.rsa_pub_components_from_public_key);
-    let (modulus, _) = components.map_err(|_| "is a broken RSA key, or one of more than 4096 bits".to_owned())?;
-    // The least for RS256 (RFC 7518, 3.3).
-    if modulus.len() < 256 { Err("is an RSA key of less than 2048 bits".to_owned()) } else { Ok((Algorithm::RS256, key)) }
-}
-
-fn private_key(label: &str, pem: &[u8]) -> Result<EncodingKey, String> {
-    match label {
-        "PRIVATE KEY" | "RSA PRIVATE KEY" => {}
-        "EC PRIVATE KEY" => return Err("has its key in the old form; `openssl pkcs8 -topk8 -nocrypt` writes it anew".to_owned()),
-        "ENCRYPTED PRIVATE KEY" => return Err("is encrypted; `openssl pkey` decrypts it".to_owned()),
-        _ => return Err("is not a private key".to_owned()),
-    }
-    let key = EncodingKey::from_ed_pem(pem).or_else(|_| EncodingKey::from_ec_pem(pem)).or_else(|_| EncodingKey::from_rsa_pem(pem));
-    key.map_err(|_| OF_NO_KIND.to_owned())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     // Keys made for these tests alone, which open nothing; bodies of PEM files.
@@ -362,8 +359,8 @@ mod tests {
             claims[name] = value.clone();
         }
         claims.as_object_mut().into_iter().for_each(|claims| claims.retain(|_, value| !value.is_null()));
-        let Some(key) = &keys.signing else { panic!("no signing key") };
-        jsonwebtoken::encode(&Header::new(keys.algorithm), &claims, key).unwrap_or_else(|error| panic!("{error}"))
+        let Some(signing) = &keys.signing else { panic!("no signing key") };
+        jsonwebtoken::encode(&Header::new(signing.algorithm), &claims, &signing.key).unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// Why a token is refused, which never quotes it.
@@ -454,7 +451,7 @@ mod tests {
     fn only_our_key_with_its_algorithm_is_believed() {
         let Ok(keys) = from_files(("PUBLIC KEY", ED_PUBLIC), Some(("PRIVATE KEY", ED))) else { panic!("no keys") };
         let pem = format!("-----BEGIN PUBLIC KEY-----\n{ED_PUBLIC}\n-----END PUBLIC KEY-----\n");
-        let der = keys.verifying.try_get_as_bytes().unwrap_or_default().to_vec();
+        let der = keys.verifying.all()[0].decoding.try_get_as_bytes().unwrap_or_default().to_vec();
         for secret in [pem.as_bytes(), ED_PUBLIC.as_bytes(), &der, SECRET.as_bytes()] {
             let forger = Keys::of_secret(secret, String::new(), String::new());
             assert_eq!(refusal(&keys, &signed(&forger, &Value::Null)), "the token must be signed with EdDSA");
@@ -462,11 +459,12 @@ mod tests {
         let good = signed(&by_secret(), &Value::Null);
         let [header, payload, signature] = good.split('.').collect::<Vec<_>>()[..] else { panic!("{good}") };
         let other = signed(&by_secret(), &json!({ "roles": ["OFFICE"] }));
+        let other_algorithm = by_secret().signing.map(|signing| Signing { algorithm: Algorithm::HS384, ..signing });
         let stolen = other.split('.').nth(1).unwrap_or_default();
         // Headers {"alg":"none"} and {"alg":"HS256","crit":["exp"]}.
         let (none, critical) = ("eyJhbGciOiJub25lIn0", "eyJhbGciOiJIUzI1NiIsImNyaXQiOlsiZXhwIl19");
         for (token, why) in [
-            (signed(&Keys { algorithm: Algorithm::HS384, ..by_secret() }, &Value::Null), "must be signed with HS256"),
+            (signed(&Keys { signing: other_algorithm, ..by_secret() }, &Value::Null), "must be signed with HS256"),
             (signed(&Keys::demo(), &Value::Null), "not signed by the key"),
             (format!("{none}.{payload}."), "not a JWT signed with HS256"),
             (format!("{critical}.{payload}.{signature}"), "critical extensions"),

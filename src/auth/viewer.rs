@@ -87,6 +87,8 @@ pub enum Deed {
     KeepInvoices,
     /// Report on an activity, named by its slug in the rule.
     Report,
+    /// Call tokens back, which is done at the machine.
+    KeepKeys,
 }
 
 /// How much of a realm a viewer sees: all of it, or what belongs to the member or the activities named. Nothing, when all three are empty.
@@ -173,6 +175,8 @@ impl Viewer {
     /// [`Error::Forbidden`] when the viewer may not do the deed at all.
     pub fn require(&self, deed: Deed) -> Result<()> {
         let (allowed, scope): (&[Role], Option<&str>) = match deed {
+            Deed::KeepKeys if self.subject.starts_with(OPERATOR) => return Ok(()),
+            Deed::KeepKeys => return Err(Error::Forbidden("this is done at the machine, by samregister token".into())),
             Deed::KeepRegister => (&[Role::Office], None),
             Deed::KeepAccounts => (&[Role::Office, Role::Finance], None),
             Deed::KeepTemplates => (&[Role::Office], Some("templates:write")),

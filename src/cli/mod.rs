@@ -68,7 +68,8 @@ Settings, in the environment or in samregister.toml in the working directory:
   DATABASE_URL            sqlite://samregister.db?mode=rwc, or postgres://…
   SAMREGISTER_BIND        where to listen; 127.0.0.1:8080 unless set
   SAMREGISTER_JWT_SECRET  signs tokens: at least 32 bytes. Or set
-                          SAMREGISTER_JWT_PUBLIC_KEY to a PEM file
+                          SAMREGISTER_JWT_PUBLIC_KEY to a PEM file, or
+                          SAMREGISTER_JWT_JWKS to a set of keys
   SAMREGISTER_LOG         what is logged, as info or debug
   SAMREGISTER_LOG_FORMAT  text, or json for machines
 

@@ -1,6 +1,6 @@
 //! `samregister token`: mints tokens for people and programs.
 
-use clap::{Args, builder::PossibleValuesParser};
+use clap::{Args, Subcommand, builder::PossibleValuesParser};
 use entity::{
     id::MemberId,
     member::{Column, Model},
@@ -8,9 +8,10 @@ use entity::{
 };
 use uuid::Uuid;
 
-use super::{Failure, Outcome, Result, open, put, settings};
+use super::{Failure, Outcome, Result, open, put, say, settings};
 use crate::{
     auth::{
+        revocations::{self, Which},
         token::{Keys, SCOPES},
         viewer::{Role, Viewer},
     },
@@ -23,15 +24,22 @@ use crate::{
 /// Mint a token for the API
 ///
 /// Signs with SAMREGISTER_JWT_SECRET, or with SAMREGISTER_JWT_SIGNING_KEY when tokens are verified with a public key. The token is all
-/// that is written to stdout. It can't be called back, so give it few days.
+/// that is written to stdout. `samregister token revoke` calls it back.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    after_help = "\
 Examples:
   samregister token --role OFFICE --subject anna@example.se
   samregister token --role MEMBER --member 222000-1834
   samregister token --role ACTIVITY_LEAD --activity bip indikatorer --days 90
-  samregister token --role SERVICE --scope agreements:read --subject cron")]
+  samregister token --role SERVICE --scope agreements:read --subject cron
+  samregister token revoke --subject anna@example.se --reason \"has left\""
+)]
 pub struct Options {
+    #[command(subcommand)]
+    deed: Option<Deed>,
     /// What the bearer is; several roles add up
     #[arg(long = "role", required = true, num_args = 1.., value_name = "ROLE", value_delimiter = ',', ignore_case = true,
         value_parser = PossibleValuesParser::new(Role::WORDS.map(|(_, word)| word)))]
@@ -53,12 +61,45 @@ pub struct Options {
     subject: Option<String>,
 }
 
-/// Mints a token.
+/// What else is done with tokens.
+#[derive(Debug, Subcommand)]
+enum Deed {
+    /// Call tokens back before they expire
+    ///
+    /// Every server of the register refuses them from now on, within a second or two, and closes the sockets that were opened with them.
+    /// A new token for the same subject holds when it is minted a second later. The register keeps a digest of the subject, and not its name.
+    Revoke(Revocation),
+}
+
+#[derive(Debug, Args)]
+struct Revocation {
+    #[command(flatten)]
+    which: Revoked,
+    /// Why, for the audit trail
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct Revoked {
+    /// Every token of this subject (sub) that was issued until now, or does not say when
+    #[arg(long, value_name = "NAME")]
+    subject: Option<String>,
+    /// The token with this id (jti)
+    #[arg(long, value_name = "ID")]
+    id: Option<String>,
+}
+
+/// Mints a token, or calls some back.
 ///
 /// # Errors
 /// When there is no signing key, the member is not known, or what a role needs is not given.
-pub async fn run(options: Options) -> Result {
+pub async fn run(mut options: Options) -> Result {
     let settings = settings()?;
+    if let Some(Deed::Revoke(revocation)) = options.deed.take() {
+        return revoke(&settings, revocation).await;
+    }
     let keys = Keys::from_settings(&settings)?;
     let roles: Vec<Role> = Role::WORDS.iter().filter(|(_, word)| options.has(word)).map(|(role, _)| *role).collect();
     let member = match &options.member {
@@ -72,6 +113,19 @@ pub async fn run(options: Options) -> Result {
     let viewer = Viewer { subject, roles, member, activities: options.activities, scopes: options.scopes };
     let token = keys.mint(&viewer, options.days, Clock::system().now()).map_err(refused)?;
     put(format!("{token}\n"))?;
+    Ok(Outcome::Done)
+}
+
+async fn revoke(settings: &Settings, Revocation { which, reason }: Revocation) -> Result {
+    let (which, what) = match (which.subject, which.id) {
+        (Some(subject), _) => (Which::Subject(subject), "every token of the subject that was issued until now is refused"),
+        (None, id) => (Which::Token(id.unwrap_or_default()), "the token is refused"),
+    };
+    let db = open(settings).await?;
+    let done = revocations::revoke(&db, &Viewer::operator("token"), &which, reason.as_deref()).await;
+    db.close().await?;
+    done?;
+    say(&format!("From now on {what}."));
     Ok(Outcome::Done)
 }
 

@@ -1,5 +1,6 @@
 //! Settings: where the register is kept, who may ask, how much they may ask for, and what the network itself is called.
 
+mod keys;
 mod network;
 mod sockets;
 
@@ -9,10 +10,11 @@ use std::{collections::BTreeMap, ffi::OsString, fmt, fs, io::ErrorKind, ops::Ran
 
 use tracing_subscriber::EnvFilter;
 
+pub use self::keys::{KeySource, VerificationKey};
 use self::network::SIGNATORIES;
 pub use self::network::{Accounts, Invoicing, Network, Signatory};
 pub use self::sockets::Sockets;
-use crate::error::{Error, Faults, LINE, Result};
+use crate::error::{Faults, LINE, Result};
 
 /// The file of settings, looked for in the working directory.
 pub const FILE: &str = "samregister.toml";
@@ -21,7 +23,7 @@ pub(crate) const TOKEN_NAME: &str = "samregister";
 pub(crate) const JWT_SECRET: &str = "SAMREGISTER_JWT_SECRET";
 pub(crate) const JWT_PUBLIC_KEY: &str = "SAMREGISTER_JWT_PUBLIC_KEY";
 pub(crate) const JWT_SIGNING_KEY: &str = "SAMREGISTER_JWT_SIGNING_KEY";
-const JWT_JWKS: &str = "SAMREGISTER_JWT_JWKS";
+pub(crate) const JWT_JWKS: &str = "SAMREGISTER_JWT_JWKS";
 const DATABASE_URL: &str = "DATABASE_URL";
 
 /// What an operator decides.
@@ -33,8 +35,12 @@ pub struct Settings {
     pub bind: SocketAddr,
     /// The secret that signs and verifies tokens with HS256.
     pub jwt_secret: Option<Secret>,
-    /// A PEM file with the public key that verifies tokens; of the two, [`Settings::verification_key`] wants exactly one.
+    /// A PEM file with the public key that verifies tokens; of the three, [`Settings::verification_key`] wants exactly one.
     pub jwt_public_key: Option<PathBuf>,
+    /// Where the set of keys is that verify tokens.
+    pub jwt_key_set: Option<KeySource>,
+    /// How often an issuer's set is read.
+    pub jwt_key_set_every: Duration,
     /// A PEM file with the private key that signs tokens.
     pub jwt_signing_key: Option<PathBuf>,
     /// The claim `iss` of every token.
@@ -66,15 +72,6 @@ pub enum MetricsAccess {
     Token,
     /// Nobody: there is no such page.
     Off,
-}
-
-/// The one key that tokens are verified with.
-#[derive(Clone, Copy, Debug)]
-pub enum VerificationKey<'s> {
-    /// HS256.
-    Secret(&'s Secret),
-    /// EdDSA, ES256 or RS256, by the key in this PEM file.
-    PublicKey(&'s Path),
 }
 
 /// How the log is written.
@@ -129,7 +126,7 @@ impl Settings {
     /// The settings in `env`, then those in `file`, then the defaults. A blank setting counts as not set, and a file that isn't there as empty.
     ///
     /// # Errors
-    /// [`Error::Invalid`] naming every unknown setting and every bad value at once, without the values.
+    /// [`crate::error::Error::Invalid`] naming every unknown setting and every bad value at once, without the values.
     pub fn load(env: impl IntoIterator<Item = (String, String)>, file: Option<&Path>) -> Result<Self> {
         let mut given = Given::default();
         if let Some(file) = file {
@@ -139,10 +136,6 @@ impl Settings {
             if !text.trim().is_empty() || !given.values.contains_key(&name) {
                 given.values.insert(name.clone(), (name, Some(text)));
             }
-        }
-        if let Some((place, _)) = given.values.remove(JWT_JWKS).filter(|(_, text)| text.as_ref().is_none_or(|text| !text.trim().is_empty()))
-        {
-            given.faults.add(place, format!("is not supported by this version; remove it and set {JWT_SECRET} or {JWT_PUBLIC_KEY}"));
         }
         let settings = Self {
             database_url: given.take(DATABASE_URL, Secret("sqlite://samregister.db?mode=rwc".to_owned()), |text| {
@@ -154,6 +147,8 @@ impl Settings {
             }),
             jwt_secret: given.optional(JWT_SECRET, secret),
             jwt_public_key: given.optional(JWT_PUBLIC_KEY, pem_file),
+            jwt_key_set: given.optional(JWT_JWKS, keys::key_source),
+            jwt_key_set_every: Duration::from_secs(given.take("SAMREGISTER_JWT_JWKS_SECONDS", 300, |text| number(text, 10..=86_400))),
             jwt_signing_key: given.optional(JWT_SIGNING_KEY, pem_file),
             jwt_issuer: given.take("SAMREGISTER_JWT_ISSUER", TOKEN_NAME.to_owned(), line),
             jwt_audience: given.take("SAMREGISTER_JWT_AUDIENCE", TOKEN_NAME.to_owned(), line),
@@ -186,22 +181,6 @@ impl Settings {
         };
         given.finish()?;
         Ok(settings)
-    }
-
-    /// The one key that tokens are verified with.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] when none is set or more than one, or when a signing key stands beside a secret, which signs by itself.
-    pub fn verification_key(&self) -> Result<VerificationKey<'_>> {
-        match (&self.jwt_secret, &self.jwt_public_key) {
-            (Some(_), Some(_)) => Err(Error::invalid(JWT_SECRET, format!("and {JWT_PUBLIC_KEY} are both set; remove one of them"))),
-            (None, None) => Err(Error::invalid(JWT_SECRET, format!("or {JWT_PUBLIC_KEY} must be set, to verify tokens with"))),
-            (Some(_), None) if self.jwt_signing_key.is_some() => {
-                Err(Error::invalid(JWT_SIGNING_KEY, format!("goes with {JWT_PUBLIC_KEY}; with {JWT_SECRET}, remove it")))
-            }
-            (Some(secret), None) => Ok(VerificationKey::Secret(secret)),
-            (None, Some(file)) => Ok(VerificationKey::PublicKey(file)),
-        }
     }
 }
 
@@ -389,7 +368,6 @@ pub(super) mod tests {
             assert!(message.contains(part), "{part:?} is not in {message}");
         }
         assert!(!message.contains("hunter2") && !message.contains('\n'), "{message}");
-        assert!(bad(&[("SAMREGISTER_JWT_JWKS", "https://x.se")], "").starts_with("SAMREGISTER_JWT_JWKS is not supported by this version"));
     }
 
     #[test]
@@ -397,6 +375,8 @@ pub(super) mod tests {
         for (name, values) in [
             ("SAMREGISTER_BIND", &["8080", "0.0.0.0", "127.0.0.1:70000"][..]),
             (JWT_SECRET, &["31-bytes-are-not-quite-enough-x", " blanks-around-a-secret-of-32-bytes", "-----BEGIN PUBLIC KEY-----xxxxxxxx"]),
+            (JWT_JWKS, &["http://x.se/keys", "https://", "https://u:p@x.se", "{\"keys\":[]}"]),
+            ("SAMREGISTER_JWT_JWKS_SECONDS", &["9", "1m"]),
             ("SAMREGISTER_JWT_ISSUER", &["a\nb", "\u{fffd}"]),
             ("SAMREGISTER_CORS_ORIGINS", &["*", "https://A.se", "https://a.se/", "a.se", "https://", "https://a.se; https://b.se"]),
             ("SAMREGISTER_LOG", &["info=loud=1", "a=b"]),
@@ -418,6 +398,17 @@ pub(super) mod tests {
         assert!(matches!(good(&[secret], "").verification_key(), Ok(VerificationKey::Secret(secret)) if secret.expose() == GOOD));
         for env in [&[public][..], &[public, signing]] {
             assert!(matches!(good(env, "").verification_key(), Ok(VerificationKey::PublicKey(path)) if path == Path::new("public.pem")));
+        }
+        let (set, issuer) = ((JWT_JWKS, "keys.json"), (JWT_JWKS, "https://login.example.se/keys"));
+        assert!(
+            matches!(good(&[set, signing], "").verification_key(), Ok(VerificationKey::KeySet(path)) if path == Path::new("keys.json"))
+        );
+        let found = good(&[issuer], "");
+        assert!(
+            matches!(found.verification_key(), Ok(VerificationKey::Issuer("https://login.example.se/keys", every)) if every.as_secs() == 300)
+        );
+        for env in [&[secret, set][..], &[public, set], &[issuer, signing]] {
+            assert!(good(env, "").verification_key().is_err(), "{env:?}");
         }
         for env in [&[][..], &[signing], &[secret, public], &[secret, signing], &[secret, public, signing]] {
             assert!(good(env, "").verification_key().is_err_and(|error| error.to_string().contains(JWT_PUBLIC_KEY)), "{env:?}");

@@ -38,6 +38,7 @@ pub fn noun(kind: SubjectKind) -> &'static str {
         SubjectKind::Invoice => "invoice",
         SubjectKind::BankPayment => "bank_payment",
         SubjectKind::ReferenceRate => "reference_rate",
+        SubjectKind::Token => "token",
     }
 }
 

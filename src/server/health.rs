@@ -14,8 +14,11 @@ pub async fn alive() -> &'static str {
     "alive\n"
 }
 
-/// The database is reachable and migrated.
+/// The database is reachable and migrated, and tokens can be verified.
 pub async fn ready(State(app): State<App>) -> (StatusCode, &'static str) {
+    if !app.keys.are_known() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "not ready: the issuer of tokens has not told its keys\n");
+    }
     match tokio::time::timeout(PATIENCE, app.db.check()).await {
         Ok(Ok(())) => (StatusCode::OK, "ready\n"),
         failed => {

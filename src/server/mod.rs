@@ -34,7 +34,11 @@ use tower_http::{
 };
 
 use crate::{
-    auth::token::{Keys, Verified},
+    auth::{
+        revocations::Revocations,
+        token::{Keys, Verified},
+    },
+    changes,
     config::{MetricsAccess, Network, Settings},
     database::Database,
     error::Result,
@@ -62,6 +66,8 @@ pub struct App {
     pub metrics: Arc<metrics::Metrics>,
     /// Who may read it.
     pub metrics_access: MetricsAccess,
+    /// The tokens that were called back, as far as they were read: [`App::start`] reads them.
+    pub revocations: Revocations,
     /// The sockets that are open.
     pub sockets: Arc<socket::Sockets>,
     /// Whether the server stops. Whoever has something to finish listens to it until that is done.
@@ -95,6 +101,7 @@ impl App {
             explorer: Arc::new(explorer),
             metrics: Arc::default(),
             metrics_access: settings.metrics,
+            revocations: Revocations::default(),
             sockets: Arc::new(socket::Sockets::new(settings)),
             stopping: watch::Sender::new(false),
         }
@@ -105,7 +112,30 @@ impl App {
     /// # Errors
     /// UNAUTHENTICATED when it doesn't.
     pub async fn verify(&self, token: &str) -> Result<Verified> {
-        self.keys.verify(token, self.db.clock.now())
+        self.keys.seek(token).await;
+        let verified = self.keys.verify(token, self.db.clock.now())?;
+        self.revocations.check(&verified)?;
+        Ok(verified)
+    }
+
+    /// Learns what a server must know before it answers, and keeps it up to date until the server stops.
+    ///
+    /// # Errors
+    /// INTERNAL when the database fails.
+    pub async fn start(&self) -> Result<()> {
+        // What is called back in between is read twice.
+        let read = changes::last(&self.db).await?;
+        self.revocations.read(&self.db).await?;
+        let (app, mut stopping) = (self.clone(), self.stopping.subscribe());
+        tokio::spawn(async move {
+            tokio::select! {
+                () = app.db.listen() => {}
+                () = app.revocations.keep(&app.db, read) => {}
+                () = app.keys.keep_fresh() => {}
+                () = stopped(&mut stopping) => {}
+            }
+        });
+        Ok(())
     }
 }
 
@@ -192,15 +222,12 @@ async fn stopped(stopping: &mut watch::Receiver<bool>) {
 /// # Errors
 /// INTERNAL when the database fails.
 pub async fn serve(mut listener: tokio::net::TcpListener, app: App, settings: &Settings, stop: impl Future<Output = ()>) -> Result<()> {
+    app.start().await?;
     let (db, stopping) = (app.db.clone(), app.stopping.clone());
     let service = TowerToHyperService::new(router(app, settings));
     let mut http = http1::Builder::new();
     // Whoever connects and says nothing, or never comes to the end of a header, is not waited for.
     http.timer(TokioTimer::new()).header_read_timeout(settings.limits.request_time);
-    let hearing = tokio::spawn({
-        let db = db.clone();
-        async move { db.listen().await }
-    });
     let mut stop = pin!(stop);
     loop {
         tokio::select! {
@@ -230,6 +257,5 @@ pub async fn serve(mut listener: tokio::net::TcpListener, app: App, settings: &S
     if tokio::time::timeout(Duration::from_secs(30), stopping.closed()).await.is_err() {
         tracing::warn!("some requests took too long and were cut off");
     }
-    hearing.abort();
     db.close().await
 }

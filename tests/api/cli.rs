@@ -565,7 +565,10 @@ fn a_server_stops_when_it_is_told_and_says_when_its_port_is_taken() {
     let mut keyless = program();
     keyless.env_remove("SAMREGISTER_JWT_SECRET");
     let message = run(keyless, "serve").failed(1);
-    assert_eq!(message, "error: SAMREGISTER_JWT_SECRET or SAMREGISTER_JWT_PUBLIC_KEY must be set, to verify tokens with\n");
+    assert_eq!(
+        message,
+        "error: SAMREGISTER_JWT_SECRET or SAMREGISTER_JWT_PUBLIC_KEY or SAMREGISTER_JWT_JWKS must be set, to verify tokens with\n"
+    );
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use futures_util::{SinkExt, StreamExt};
-use samregister::{error::Result, server};
+use samregister::{config::Settings, error::Result, server};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -30,6 +30,11 @@ impl Served {
     /// A server of this register, whose database is closed when the server is stopped.
     pub async fn start(app: &App) -> Self {
         let (app, settings) = app.server();
+        Self::of(app, settings).await
+    }
+
+    /// A server of this app.
+    pub async fn of(app: server::App, settings: Settings) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();

@@ -73,12 +73,6 @@ impl Sockets {
         Self { settings, origins, longest, free: Arc::new(Semaphore::new(settings.most)) }
     }
 
-    /// How many are open.
-    #[must_use]
-    pub fn open(&self) -> usize {
-        self.settings.most - self.free.available_permits()
-    }
-
     /// Whether the page that asks, if any, is one of ours or one that may. Browsers ask nobody before they open a socket to another host.
     fn welcomes(&self, headers: &HeaderMap) -> bool {
         let text = |name| headers.get(name).map(|value: &HeaderValue| value.to_str().unwrap_or_default());
@@ -182,7 +176,7 @@ impl Session {
         let mut deadline = Box::pin(sleep(self.app.sockets.settings.init_time));
         let mut heartbeat = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut unanswered = 0;
+        let (mut unanswered, mut revoked) = (0, self.app.revocations.changes());
         loop {
             tokio::select! {
                 message = self.socket.recv() => {
@@ -215,6 +209,11 @@ impl Session {
                     }
                     unanswered += 1;
                     self.send(Message::Ping(Vec::new().into())).await?;
+                }
+                () = revoked.next() => {
+                    if let Some(Err(error)) = self.verified.as_ref().map(|verified| self.app.revocations.check(verified)) {
+                        return Err(close(4403, format!("Forbidden: {error}")));
+                    }
                 }
                 () = stopped(&mut self.stopping) => return Err(close(1001, "the server stops; try again in a while")),
             }

@@ -1,0 +1,277 @@
+//! The keys that tokens are verified with, kept fresh where somebody else changes them: in a PEM file, in a file with a set of keys (JWKS,
+//! RFC 7517), or at the address of whoever issues tokens.
+//!
+//! Reading them anew changes them only when it succeeds: an issuer that is down, or a file half written, leaves those that were known.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use jsonwebtoken::{
+    Algorithm, DecodingKey, crypto,
+    jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyOperations, PublicKeyUse},
+};
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::{
+    sync::{Mutex, watch},
+    time::Instant,
+};
+
+use super::pem;
+use crate::{
+    config,
+    error::{Error, Result},
+};
+
+/// A key that verifies, with the algorithm that follows from its kind and never from a token.
+#[derive(Clone, Debug)]
+pub(super) struct Key {
+    /// What tokens call it (`kid`).
+    pub(super) id: Option<String>,
+    pub(super) algorithm: Algorithm,
+    pub(super) decoding: DecodingKey,
+}
+
+/// Where keys are from.
+#[derive(Debug)]
+enum Source {
+    /// They never change.
+    Fixed,
+    /// A PEM file with one.
+    Pem(PathBuf),
+    /// A file with a set of them.
+    File(PathBuf),
+    /// Who issues tokens, by the address of its set, and how often that is read.
+    Issuer(String, Duration),
+}
+
+/// The keys of one source.
+#[derive(Debug)]
+pub(super) struct KeySet {
+    source: Source,
+    keys: watch::Sender<Vec<Arc<Key>>>,
+    /// When a key was sought that was not known.
+    sought: Mutex<Option<Instant>>,
+}
+
+/// How often a file is looked at.
+const LOOK: Duration = Duration::from_secs(5);
+/// How long the issuer is left in peace after a key was sought there, however many tokens name keys that nobody knows.
+const PEACE: Duration = Duration::from_secs(30);
+/// How long the issuer may take to answer.
+const ANSWER: Duration = Duration::from_secs(5);
+/// The largest set, in bytes and in keys.
+const LARGEST: (usize, usize) = (64 << 10, 100);
+
+impl KeySet {
+    fn new(source: Source, keys: Vec<Key>) -> Arc<Self> {
+        let keys = keys.into_iter().map(Arc::new).collect();
+        Arc::new(Self { source, keys: watch::Sender::new(keys), sought: Mutex::default() })
+    }
+
+    /// One key that never changes.
+    pub(super) fn fixed(algorithm: Algorithm, decoding: DecodingKey) -> Arc<Self> {
+        Self::new(Source::Fixed, vec![Key { id: None, algorithm, decoding }])
+    }
+
+    /// The key of a PEM file.
+    ///
+    /// # Errors
+    /// INVALID naming the setting and the file.
+    pub(super) fn of_pem(file: &Path) -> Result<Arc<Self>> {
+        Ok(Self::new(Source::Pem(file.to_owned()), vec![of_pem(file)?]))
+    }
+
+    /// The keys of a file with a set of them.
+    ///
+    /// # Errors
+    /// INVALID naming the setting and the file.
+    pub(super) fn of_file(file: &Path) -> Result<Arc<Self>> {
+        let fault = |reason: String| Error::invalid(config::JWT_JWKS, format!("names {}, which {reason}", file.display()));
+        let text = std::fs::read_to_string(file).map_err(|cause| fault(format!("can't be read: {cause}")))?;
+        Ok(Self::new(Source::File(file.to_owned()), of_set(&text).map_err(fault)?))
+    }
+
+    /// The keys of an issuer, when it has answered.
+    pub(super) fn of_issuer(url: &str, every: Duration) -> Arc<Self> {
+        Self::new(Source::Issuer(url.to_owned(), every), Vec::new())
+    }
+
+    /// Whether it holds a set, whose keys have names.
+    pub(super) fn is_set(&self) -> bool {
+        matches!(self.source, Source::File(_) | Source::Issuer(..))
+    }
+
+    /// Every key.
+    pub(super) fn all(&self) -> Vec<Arc<Key>> {
+        self.keys.borrow().clone()
+    }
+
+    /// The key that a token names. One that names none means the only one.
+    pub(super) fn find(&self, id: Option<&str>) -> Option<Arc<Key>> {
+        let keys = self.keys.borrow();
+        match id.filter(|_| self.is_set()) {
+            Some(id) => keys.iter().find(|key| key.id.as_deref() == Some(id)).cloned(),
+            None => keys.first().filter(|_| keys.len() == 1).cloned(),
+        }
+    }
+
+    /// Reads a set anew when it lacks the key that a token names: once for all who wait, and then not again for a while.
+    pub(super) async fn seek(&self, id: &str) {
+        if !self.is_set() || self.find(Some(id)).is_some() {
+            return;
+        }
+        let mut sought = self.sought.lock().await;
+        // Who waited while another sought it has the answer.
+        if self.find(Some(id)).is_some() || sought.is_some_and(|at| at.elapsed() < PEACE) {
+            return;
+        }
+        if let Err(cause) = self.refresh().await {
+            tracing::warn!(cause, "the keys of tokens can't be read anew; those that are known still hold");
+        }
+        *sought = Some(Instant::now());
+    }
+
+    /// Keeps the keys fresh, for as long as it is polled.
+    pub(super) async fn keep_fresh(&self) {
+        let every = match self.source {
+            Source::Fixed => return std::future::pending().await,
+            Source::Pem(_) | Source::File(_) => LOOK,
+            Source::Issuer(_, every) => every,
+        };
+        let mut trouble = None;
+        loop {
+            let failed = self.refresh().await.err();
+            if let Some(cause) = failed.as_ref().filter(|_| failed != trouble) {
+                tracing::warn!(cause, "the keys of tokens can't be read anew; those that are known still hold");
+            }
+            trouble = failed;
+            // An issuer that never answered is asked again before long.
+            tokio::time::sleep(if self.keys.borrow().is_empty() { LOOK } else { every }).await;
+        }
+    }
+
+    async fn refresh(&self) -> Result<(), String> {
+        let keys = match &self.source {
+            Source::Fixed => return Ok(()),
+            Source::Pem(file) => vec![of_pem(file).map_err(|error| error.to_string())?],
+            Source::File(file) => of_set(&tokio::fs::read_to_string(file).await.map_err(|cause| cause.to_string())?)?,
+            Source::Issuer(url, _) => {
+                let url = url.clone();
+                let text = tokio::task::spawn_blocking(move || fetch(&url)).await.map_err(|cause| cause.to_string())?;
+                of_set(&text?)?
+            }
+        };
+        self.keys.send_replace(keys.into_iter().map(Arc::new).collect());
+        Ok(())
+    }
+}
+
+/// What the issuer answers.
+fn fetch(url: &str) -> Result<String, String> {
+    let tls = ureq::tls::TlsConfig::builder().root_certs(ureq::tls::RootCerts::PlatformVerifier).build();
+    let agent = ureq::Agent::config_builder().https_only(true).max_redirects(0).timeout_global(Some(ANSWER)).tls_config(tls).build();
+    let mut answer = agent.new_agent().get(url).call().map_err(|cause| cause.to_string())?;
+    answer.body_mut().with_config().limit(LARGEST.0 as u64).read_to_string().map_err(|cause| cause.to_string())
+}
+
+fn of_pem(file: &Path) -> Result<Key> {
+    let (algorithm, decoding) = pem::read(config::JWT_PUBLIC_KEY, file, pem::public_key)?;
+    Ok(Key { id: None, algorithm, decoding })
+}
+
+/// The keys of a set that tokens can be signed with. Others may stand there for other uses, and of two with a name the first counts.
+fn of_set(text: &str) -> Result<Vec<Key>, String> {
+    #[derive(Deserialize)]
+    struct Set {
+        keys: Vec<Value>,
+    }
+    if text.len() > LARGEST.0 {
+        return Err(format!("has more than {} bytes", LARGEST.0));
+    }
+    let set: Set = serde_json::from_str(text).map_err(|_| "is no JSON Web Key Set".to_owned())?;
+    if set.keys.len() > LARGEST.1 {
+        return Err(format!("has more than {} keys", LARGEST.1));
+    }
+    let keys: Vec<_> = set.keys.into_iter().filter_map(|key| of_jwk(&serde_json::from_value(key).ok()?)).collect();
+    if keys.is_empty() { Err("has no key for signatures by EdDSA, ES256 or RS256".to_owned()) } else { Ok(keys) }
+}
+
+/// A key for signatures of tokens; none when it is for something else, of another kind, too short or broken.
+fn of_jwk(jwk: &Jwk) -> Option<Key> {
+    let algorithm = match &jwk.algorithm {
+        AlgorithmParameters::RSA(rsa) => {
+            // The least for RS256 (RFC 7518, 3.3), and the most that the library takes.
+            let bytes = URL_SAFE_NO_PAD.decode(&rsa.n).ok()?;
+            (256..=512).contains(&bytes.iter().skip_while(|byte| **byte == 0).count()).then_some(Algorithm::RS256)?
+        }
+        AlgorithmParameters::EllipticCurve(ec) => (ec.curve == EllipticCurve::P256).then_some(Algorithm::ES256)?,
+        AlgorithmParameters::OctetKeyPair(pair) => (pair.curve == EllipticCurve::Ed25519).then_some(Algorithm::EdDSA)?,
+        // Kinds that tokens are not signed with, and secrets, with which whoever reads the set could sign.
+        _ => return None,
+    };
+    let common = &jwk.common;
+    let is_for_signatures = common.public_key_use.as_ref().is_none_or(|its| *its == PublicKeyUse::Signature)
+        && common.key_operations.as_ref().is_none_or(|its| its.contains(&KeyOperations::Verify))
+        && common.key_algorithm.is_none_or(|its| its.to_string() == format!("{algorithm:?}"));
+    let decoding = is_for_signatures.then(|| DecodingKey::from_jwk(jwk).ok())??;
+    // The library counts on 32 bytes of this kind.
+    let is_whole = algorithm != Algorithm::EdDSA || decoding.try_get_as_bytes().is_ok_and(|bytes| bytes.len() == 32);
+    let is_usable = is_whole && crypto::verify("", b"", &decoding, algorithm).is_ok();
+    is_usable.then(|| Key { id: common.key_id.clone(), algorithm, decoding })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ED: &str = r#"{"kty":"OKP","crv":"Ed25519","kid":"ed","x":"s4RvotiMFvl6gBRzldaH-bhKqHrw31sb_oNKdXVbdxQ"}"#;
+    const EC: &str = r#"{"kty":"EC","crv":"P-256","use":"sig","alg":"ES256","x":"sn-Lk0Ov5A0tQICGB7i-XUbwn_JnCikxWmmDR80Pmuw","y":"KLX3y4oiOr-4oc_hcjnWmbGiCfAAh-XdanpDNvWBBbE"}"#;
+
+    fn set(keys: &[&str]) -> Result<Vec<Key>, String> {
+        of_set(&format!("{{\"keys\":[{}]}}", keys.join(",")))
+    }
+
+    #[test]
+    fn keys_for_something_else_are_left_out() {
+        for other in [
+            r#"{"kty":"oct","kid":"ed","k":"c2VjcmV0"}"#.to_owned(),
+            r#"{"kty":"new","kid":"ed"}"#.to_owned(),
+            ED.replace("\"kid\"", "\"use\":\"enc\",\"kid\""),
+            ED.replace("\"kid\"", "\"key_ops\":[\"sign\"],\"kid\""),
+            ED.replace("\"kid\"", "\"alg\":\"RS256\",\"kid\""),
+            ED.replace("Ed25519", "P-256"),
+            ED.replace("s4RvotiM", ""),
+            EC.replace("ES256", "ES384"),
+            EC.replace("P-256", "P-384"),
+            EC.replace("\"y\":\"K", "\"y\":\"L"),
+            r#"{"kty":"RSA","n":"AQAB","e":"AQAB"}"#.to_owned(),
+            "4711".to_owned(),
+        ] {
+            assert!(set(&[&other]).is_err_and(|why| why.contains("no key for signatures")), "{other}");
+            assert!(set(&[&other, ED]).is_ok_and(|keys| keys.len() == 1 && keys[0].algorithm == Algorithm::EdDSA), "{other}");
+        }
+        assert!(of_set("{}").is_err() && of_set("[]").is_err() && of_set(&" ".repeat(65 << 10)).is_err());
+        assert!(set(&[ED; 101]).is_err());
+    }
+
+    #[test]
+    fn a_key_is_found_by_its_name_and_the_only_one_without() {
+        let of = |keys: &[&str]| KeySet::new(Source::File(PathBuf::new()), set(keys).unwrap_or_default());
+        let algorithm = |keys: &KeySet, id| keys.find(id).map(|key| key.algorithm);
+        let both = of(&[ED, EC]);
+        assert_eq!(
+            (algorithm(&both, Some("ed")), algorithm(&both, Some("x")), algorithm(&both, None)),
+            (Some(Algorithm::EdDSA), None, None)
+        );
+        let one = of(&[EC]);
+        assert_eq!((algorithm(&one, None), algorithm(&one, Some("x"))), (Some(Algorithm::ES256), None));
+        // A key of a name that comes twice is the first.
+        let twice = of(&[ED, &EC.replace("\"use\"", "\"kid\":\"ed\",\"use\"")]);
+        assert_eq!(algorithm(&twice, Some("ed")), Some(Algorithm::EdDSA));
+    }
+}

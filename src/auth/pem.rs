@@ -1,0 +1,64 @@
+//! Keys in PEM files: one each, of a kind that tokens can be signed with.
+
+use std::{fs, path::Path};
+
+use jsonwebtoken::{
+    Algorithm, DecodingKey, EncodingKey,
+    crypto::{self, rust_crypto::DEFAULT_PROVIDER},
+};
+
+use crate::error::{Error, Result};
+
+/// What is said of a key file of no kind that is known.
+const OF_NO_KIND: &str = "is neither an Ed25519, a P-256 nor an RSA key";
+
+/// The one key of a PEM file, by its label and text.
+pub(super) fn read<T>(setting: &str, file: &Path, read: impl FnOnce(&str, &[u8]) -> Result<T, String>) -> Result<T> {
+    let place = file.display();
+    let text = fs::read_to_string(file).map_err(|error| Error::invalid(setting, format!("names {place}, which can't be read: {error}")))?;
+    let labels: Vec<_> = text.lines().filter_map(|line| line.trim().strip_prefix("-----BEGIN ")?.strip_suffix("-----")).collect();
+    // OpenSSL writes the name of the curve before a key in the old form.
+    let key = match labels.as_slice() {
+        [label] | ["EC PARAMETERS", label] => read(label, text.as_bytes()),
+        [] => Err("is not PEM".to_owned()),
+        _ => Err("holds more than one key".to_owned()),
+    };
+    key.map_err(|reason| Error::invalid(setting, format!("names {place}, which {reason}")))
+}
+
+/// The algorithm of a public key follows from its kind, never from a token.
+pub(super) fn public_key(label: &str, pem: &[u8]) -> Result<(Algorithm, DecodingKey), String> {
+    match label {
+        "PUBLIC KEY" | "RSA PUBLIC KEY" => {}
+        "CERTIFICATE" => return Err("is a certificate; `openssl x509 -pubkey -noout` takes the public key out of it".to_owned()),
+        _ if label.ends_with("PRIVATE KEY") => return Err("is a private key; `openssl pkey -pubout` makes its public key".to_owned()),
+        _ => return Err("is not a public key".to_owned()),
+    }
+    let is_usable = |key, algorithm| crypto::verify("", b"", key, algorithm).is_ok();
+    if let Ok(key) = DecodingKey::from_ed_pem(pem) {
+        // The library counts on 32 bytes.
+        let holds = key.try_get_as_bytes().is_ok_and(|bytes| bytes.len() == 32) && is_usable(&key, Algorithm::EdDSA);
+        return if holds { Ok((Algorithm::EdDSA, key)) } else { Err("is a broken Ed25519 key".to_owned()) };
+    }
+    if let Ok(key) = DecodingKey::from_ec_pem(pem) {
+        let holds = is_usable(&key, Algorithm::ES256);
+        return if holds { Ok((Algorithm::ES256, key)) } else { Err("is on another curve than P-256".to_owned()) };
+    }
+    let key = DecodingKey::from_rsa_pem(pem).map_err(|_| OF_NO_KIND.to_owned())?;
+    let components = key.try_get_as_bytes().and_then(DEFAULT_PROVIDER.key_utils.rsa_pub_components_from_public_key);
+    let (modulus, _) = components.map_err(|_| "is a broken RSA key, or one of more than 4096 bits".to_owned())?;
+    // The least for RS256 (RFC 7518, 3.3).
+    if modulus.len() < 256 { Err("is an RSA key of less than 2048 bits".to_owned()) } else { Ok((Algorithm::RS256, key)) }
+}
+
+/// The private key of a PEM file.
+pub(super) fn private_key(label: &str, pem: &[u8]) -> Result<EncodingKey, String> {
+    match label {
+        "PRIVATE KEY" | "RSA PRIVATE KEY" => {}
+        "EC PRIVATE KEY" => return Err("has its key in the old form; `openssl pkcs8 -topk8 -nocrypt` writes it anew".to_owned()),
+        "ENCRYPTED PRIVATE KEY" => return Err("is encrypted; `openssl pkey` decrypts it".to_owned()),
+        _ => return Err("is not a private key".to_owned()),
+    }
+    let key = EncodingKey::from_ed_pem(pem).or_else(|_| EncodingKey::from_ec_pem(pem)).or_else(|_| EncodingKey::from_rsa_pem(pem));
+    key.map_err(|_| OF_NO_KIND.to_owned())
+}

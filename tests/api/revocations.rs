@@ -1,0 +1,89 @@
+//! Tokens that were called back: refused from then on, everywhere, and without asking the database about each.
+
+use std::time::Duration;
+
+use samregister::auth::viewer::{Role, Viewer};
+use serde_json::json;
+
+use crate::{
+    app::{App, Caller, on_both},
+    served::{ASK, Served, comes_to, status},
+};
+
+fn anna(app: &App) -> Caller<'_> {
+    app.viewer(Viewer { subject: "anna@example.se".into(), roles: vec![Role::Office], ..Viewer::default() })
+}
+
+/// The status of the server's answer to a question.
+async fn asks(server: &Served, caller: &Caller<'_>) -> u16 {
+    status(server.address, ASK, caller.authorization()).await
+}
+
+fn revoke(app: &App, arguments: &[&str]) -> std::process::Output {
+    app.program().args(["token", "revoke"]).args(arguments).output().unwrap()
+}
+
+on_both!(a_revoked_token_is_refused_by_a_running_server, |app| async move {
+    let server = Served::start(&app).await;
+    let (anna, office) = (anna(&app), app.office());
+    let mut follower = server.client(&anna).await;
+    assert_eq!(asks(&server, &anna).await, 200);
+    let done = revoke(&app, &["--subject", "anna@example.se", "--reason", "Har slutat"]);
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    // The socket that is open is closed, too.
+    assert_eq!(follower.end().await, (4403, "Forbidden: the token was revoked; get a new one".to_owned()));
+    comes_to(server.address, anna.authorization().unwrap(), 401).await;
+    let mut again = server.connect().await;
+    again.say(json!({ "type": "connection_init", "payload": { "authorization": anna.authorization() } })).await;
+    assert_eq!(again.end().await.0, 4403);
+    // Those of others hold, and so does a new one.
+    assert_eq!(asks(&server, &office).await, 200);
+    let later = app.at("2100-01-01T00:00:00Z");
+    assert_eq!(asks(&server, &self::anna(&later)).await, 200);
+    // A server that starts knows of it, and asks the database nothing about each request.
+    let other = Served::start(&app).await;
+    assert_eq!(asks(&other, &anna).await, 401);
+    assert_eq!(asks(&other, &office).await, 200);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    app.statements();
+    assert_eq!((asks(&other, &anna).await, asks(&other, &office).await), (401, 200));
+    let asked = app.statements();
+    assert!(asked.iter().all(|sql| !sql.contains("token_revocation")), "{asked:?}");
+    // The trail says that it was done, by whom and why, and not to whom.
+    let entry = app.trail(0).await.pop().unwrap();
+    assert_eq!(
+        (&entry["action"], &entry["actor"], &entry["after"]["reason"]),
+        (&json!("tokenRevoke"), &json!("samregister token"), &json!("Har slutat"))
+    );
+    assert!(!entry.to_string().contains("anna@"), "{entry}");
+    assert_eq!(app.program().arg("verify").output().unwrap().status.code(), Some(0));
+});
+
+on_both!(one_token_is_revoked_by_its_id, |app| async move {
+    use base64::Engine;
+    let server = Served::start(&app).await;
+    let (first, second) = (anna(&app), anna(&app));
+    let claims = first.authorization().unwrap().split('.').nth(1).unwrap();
+    let claims = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(claims).unwrap();
+    let claims: serde_json::Value = serde_json::from_slice(&claims).unwrap();
+    let done = revoke(&app, &["--id", claims["jti"].as_str().unwrap()]);
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    comes_to(server.address, first.authorization().unwrap(), 401).await;
+    assert_eq!(asks(&server, &second).await, 200);
+});
+
+#[tokio::test]
+async fn what_can_t_be_revoked_is_said() {
+    let app = App::sqlite().await;
+    for (arguments, code, words) in [
+        (&[][..], 2, "--subject"),
+        (&["--subject", "a", "--id", "b"], 2, "cannot be used with"),
+        (&["--subject", " "], 1, "subject must not be empty"),
+        (&["--id", "a", "--reason", "a\nb"], 1, "reason must not have control characters"),
+    ] {
+        let refused = revoke(&app, arguments);
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert!(refused.status.code() == Some(code) && said.contains(words), "{arguments:?}: {said}");
+    }
+    assert_eq!(app.revision().await, 0);
+}
