@@ -15,16 +15,16 @@ script=tests/clients/run.sh
 . tests/debian.sh
 
 clients=("$@")
-[ $# != 0 ] || clients=(apollo urql relay explorer python rust)
+[ $# != 0 ] || clients=(apollo urql relay explorer python rust audit)
 wanted() { [[ " ${clients[*]} " =~ \ ($1)\  ]]; }
 for client in "${clients[@]}"; do
-    [[ "$client" =~ ^(apollo|urql|relay|explorer|python|rust)$ ]] || fail "there is no client «$client»"
+    [[ "$client" =~ ^(apollo|urql|relay|explorer|python|rust|audit)$ ]] || fail "there is no client «$client»"
 done
 
 target=${CARGO_TARGET_DIR:-target}
 program=$target/debug/samregister
 [ -n "${SAMREGISTER_URL:-}" ] || [ -x "$program" ] || fail "$program is not there; build it, as with: cargo build"
-if wanted 'apollo|urql|relay|explorer'; then
+if wanted 'apollo|urql|relay|explorer|audit'; then
     need nodejs node --version
     need npm npm --version
     [ "$(node -p 'process.versions.node.split(".")[0]')" -ge 20 ] || fail "node is $(node --version), and the clients need 20 or later; see https://nodejs.org"
@@ -125,6 +125,8 @@ for client in "${clients[@]}"; do
     case $client in
     python) run=("$folder/python/bin/python" tests/clients/python/run.py) ;;
     rust) run=("$folder/rust/debug/samregister-client") ;;
+    # No client to learn from: the suite of graphql-http, which holds the server against the specification.
+    audit) run=(tests/clients/audit/run.sh) ;;
     *) run=(node "$folder/node/built/$client/run.js") ;;
     esac
     began=$SECONDS
