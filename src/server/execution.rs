@@ -125,7 +125,7 @@ impl Caller {
     ///
     /// # Errors
     /// UNAUTHENTICATED without a good token.
-    pub(super) fn viewer(&self, app: &App) -> Result<Viewer> {
+    pub(super) async fn viewer(&self, app: &App) -> Result<Viewer> {
         self.token.clone().and_then(|token| app.keys.verify(&token, app.db.clock.now()))
     }
 
@@ -143,7 +143,7 @@ impl Caller {
     }
 
     async fn answer(self, app: &App, document: Result<Document>, only_queries: bool) -> Response {
-        let viewer = self.viewer(app);
+        let viewer = self.viewer(app).await;
         // Who asks is known before what is asked is looked at. A request that can't be read is a fault of HTTP's, a document that
         // may not be executed one of GraphQL's.
         let prepared = viewer.map_err(|error| (StatusCode::UNAUTHORIZED, error)).and_then(|viewer| {
