@@ -1,6 +1,6 @@
 //! The audit trail (behandlingshistorik): every write is one transaction that also says who did what, and there is no other way to write.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use ::entity::{
     audit_entry::{self, Column, Entity},
@@ -22,6 +22,7 @@ use crate::{
     auth::viewer::{Realm, Viewer},
     database::{Database, among, rows},
     error::{Error, Faults, Result},
+    idempotency::{self, Once},
     page::{self, KeyType, Order, Slice},
     search,
 };
@@ -33,6 +34,8 @@ pub struct Change {
     tx: DatabaseTransaction,
     db: Database,
     _turn: OwnedSemaphorePermit,
+    /// The request that this is the first deed of, whose mark it leaves.
+    once: Option<Arc<Once>>,
     actor: String,
     action: &'static str,
     at: DateTime<Utc>,
@@ -52,7 +55,11 @@ pub async fn begin(db: &Database, viewer: &Viewer, action: &'static str) -> Resu
     let (tx, turn) = db.write().await?;
     let last = last_entry(&tx).await?;
     let (db, actor, at) = (db.clone(), viewer.subject.clone(), db.clock.now());
-    Ok(Change { tx, db, _turn: turn, actor, action, at, last, waiting: Vec::new(), recorded: false })
+    let once = db.once.clone().filter(|once| once.wants_mark(&actor));
+    if let Some(once) = &once {
+        idempotency::mark(&tx, once, last.0 + 1, at).await?;
+    }
+    Ok(Change { tx, db, _turn: turn, once, actor, action, at, last, waiting: Vec::new(), recorded: false })
 }
 
 impl Change {
@@ -121,9 +128,10 @@ impl Change {
         }
         self.db.find()?;
         if self.recorded {
-            self.tx.commit().await?
+            self.tx.commit().await?;
+            self.once.iter().for_each(|once| once.marked());
         } else {
-            self.tx.rollback().await?
+            self.tx.rollback().await?;
         }
         Ok(())
     }
@@ -236,6 +244,16 @@ pub async fn list(
 /// INTERNAL when the database fails.
 pub async fn count(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<i64> {
     page::count(db.read(), matching(viewer, filter)).await
+}
+
+/// The last revision: it stays the same as long as nothing is changed; 0 when nothing ever was.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn revision(db: &Database) -> Result<i64> {
+    let select = Query::select().from(Entity).expr(Expr::col(Column::Revision).max()).take();
+    let row = db.read().query_one(&select).await?;
+    Ok(row.map(|row| row.try_get_by_index::<Option<i64>>(0)).transpose()?.flatten().unwrap_or_default())
 }
 
 /// The entries of these revisions; none for those who may not read the trail.

@@ -25,6 +25,7 @@ use uuid::Uuid;
 use crate::{
     clock::Clock,
     error::{Error, Result},
+    idempotency::Once,
     search,
 };
 
@@ -45,6 +46,8 @@ pub struct Database {
     turn: Arc<Semaphore>,
     /// Where a register on SQLite is; none on PostgreSQL.
     file: Option<Arc<File>>,
+    /// What is being done through it, when that shall be done once.
+    pub(crate) once: Option<Arc<Once>>,
     /// What time it is for this register.
     pub clock: Clock,
 }
@@ -98,7 +101,13 @@ impl Database {
         } else {
             (url.parse().ok().map(|server| Arc::new(Mutex::new(server))), None)
         };
-        Ok(Self { reader, writer, probe, server, turn: Arc::new(Semaphore::new(1)), file, clock })
+        Ok(Self { reader, writer, probe, server, turn: Arc::new(Semaphore::new(1)), file, once: None, clock })
+    }
+
+    /// The same register, through which this request is done: its deeds leave its mark.
+    #[must_use]
+    pub fn doing(self, once: Arc<Once>) -> Self {
+        Self { once: Some(once), ..self }
     }
 
     /// Brings the schema up to date.

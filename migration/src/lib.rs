@@ -25,6 +25,7 @@ mod m2026_11_22_09_bank_deductions;
 mod m2026_11_22_09_invoice_kept;
 mod m2026_11_22_10_revenue_indexes;
 mod m2026_11_22_11_fee_rounds;
+mod m2026_11_23_04_idempotency;
 
 /// Every change, in order.
 #[derive(Debug)]
@@ -53,6 +54,7 @@ impl MigratorTrait for Migrator {
             Box::new(m2026_11_22_09_invoice_kept::Migration),
             Box::new(m2026_11_22_10_revenue_indexes::Migration),
             Box::new(m2026_11_22_11_fee_rounds::Migration),
+            Box::new(m2026_11_23_04_idempotency::Migration),
         ]
     }
 }

@@ -17,7 +17,7 @@ use crate::{
     auth::viewer::{Deed, Realm, Viewer},
     database::{Database, among, rows},
     error::{Error, Faults, LINE, Result},
-    swedish,
+    idempotency, swedish,
 };
 
 fn column(column: Column) -> SimpleExpr {
@@ -206,10 +206,13 @@ pub async fn erase(db: &Database, viewer: &Viewer, id: ContactId) -> Result<()> 
     if before.erased_at.is_some() {
         return change.commit().await;
     }
+    let (before_name, email, phone) = (before.name.clone(), before.email.clone(), before.phone.clone());
     let name = format!("Raderad kontakt {}", &id.0.simple().to_string()[24..]);
     let after = Model { name_key: swedish::key(&name), name, email: None, phone: None, erased_at: Some(change.at()), ..before };
     audit::replace(&change, after.clone()).await?;
-    // What was erased must not live on in the trail.
+    // What was erased must not live on in answers that are given again, nor in the trail.
+    let texts = [id.0.simple().to_string(), before_name, email.unwrap_or_default(), phone.unwrap_or_default()];
+    idempotency::forget(change.tx(), &texts.each_ref().map(String::as_str)).await?;
     change.record(SubjectKind::Contact, id, None::<&()>, Some(&after))?;
     change.commit().await
 }
