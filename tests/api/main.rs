@@ -15,6 +15,7 @@ mod payment_samples;
 mod samples;
 
 // What is promised
+mod abuse;
 mod access;
 mod activities;
 mod agreements;
@@ -34,7 +35,9 @@ mod endings;
 mod exchange;
 mod fees;
 mod forecast;
+mod freshness;
 mod http;
+mod idempotency;
 mod invoice_documents;
 mod invoice_life;
 mod fee_charges;
@@ -50,6 +53,8 @@ mod organisations;
 mod outages;
 mod payments;
 mod peppol;
+mod persisted_documents;
+mod protocol;
 mod reminders;
 mod revenue;
 mod revenue_files;
