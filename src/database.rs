@@ -25,6 +25,7 @@ use uuid::Uuid;
 use crate::{
     clock::Clock,
     error::{Error, Result},
+    idempotency::Once,
     search,
 };
 
@@ -47,6 +48,8 @@ pub struct Database {
     file: Option<Arc<File>>,
     /// The last revision that is known to be committed, whoever wrote it.
     changed: watch::Sender<i64>,
+    /// What is being done through it, when that shall be done once.
+    pub(crate) once: Option<Arc<Once>>,
     /// What time it is for this register.
     pub clock: Clock,
 }
@@ -107,7 +110,14 @@ impl Database {
         } else {
             (url.parse().ok().map(|server| Arc::new(Mutex::new(server))), None)
         };
-        Ok(Self { reader, writer, probe, server, turn: Arc::new(Semaphore::new(1)), file, changed: watch::Sender::new(0), clock })
+        let (turn, changed) = (Arc::new(Semaphore::new(1)), watch::Sender::new(0));
+        Ok(Self { reader, writer, probe, server, turn, file, changed, once: None, clock })
+    }
+
+    /// The same register, through which this request is done: its deeds leave its mark.
+    #[must_use]
+    pub fn doing(self, once: Arc<Once>) -> Self {
+        Self { once: Some(once), ..self }
     }
 
     /// Brings the schema up to date.

@@ -18,6 +18,15 @@ pub enum Error {
     NotFound(String),
     /// The input is wrong; every bad field is named at once.
     Invalid(Vec<Fault>),
+    /// A request asks for more than one may, or for what the server does not answer; to clients it is INVALID, with the reason beside it.
+    Limit {
+        /// A stable word for programs, of the first limit: LIMIT_DEPTH.
+        reason: &'static str,
+        /// The part of the request, and what is wrong with it.
+        fault: Fault,
+        /// The limits by their words, with what was found and what may be at most; none where nothing is counted.
+        exceeded: Vec<(&'static str, u64, u64)>,
+    },
     /// A rule of the register forbids it, or somebody was faster.
     Conflict {
         /// A stable word for programs.
@@ -54,6 +63,11 @@ impl Error {
         Self::Conflict { reason, message: message.into() }
     }
 
+    /// A limit without figures.
+    pub fn limit(reason: &'static str, path: &str, message: impl Into<String>) -> Self {
+        Self::Limit { reason, fault: Fault { path: path.to_owned(), message: message.into() }, exceeded: Vec::new() }
+    }
+
     /// A failure of ours, kept for the log.
     pub fn internal(cause: impl std::error::Error + Send + Sync + 'static) -> Self {
         Self::Internal(Arc::new(cause))
@@ -66,7 +80,7 @@ impl Error {
             Self::Unauthenticated(_) => "UNAUTHENTICATED",
             Self::Forbidden(_) => "FORBIDDEN",
             Self::NotFound(_) => "NOT_FOUND",
-            Self::Invalid(_) => "INVALID",
+            Self::Invalid(_) | Self::Limit { .. } => "INVALID",
             Self::Conflict { .. } => "CONFLICT",
             Self::Internal(_) => "INTERNAL",
         }
@@ -106,6 +120,7 @@ impl fmt::Display for Error {
                 }
                 Ok(())
             }
+            Self::Limit { fault, .. } => write!(f, "{} {}", fault.path, fault.message),
             Self::Internal(_) => f.write_str("something failed on the server; the request id finds it in the log"),
         }
     }

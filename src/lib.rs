@@ -11,6 +11,7 @@ pub mod swedish;
 pub mod database;
 pub mod page;
 pub mod search;
+pub mod idempotency;
 pub mod audit;
 
 // Who asks

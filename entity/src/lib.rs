@@ -27,6 +27,7 @@ pub mod decision;
 pub mod fee_charge;
 pub mod fee_schedule;
 pub mod grant;
+pub mod idempotent_request;
 pub mod invoice;
 pub mod invoice_content;
 pub mod invoice_file;

@@ -5,6 +5,8 @@ mod checkpoints;
 mod erasure;
 mod reading;
 
+use std::sync::Arc;
+
 use ::entity::{
     audit_entry::{self, Column, Entity},
     kind::SubjectKind,
@@ -18,12 +20,13 @@ use uuid::Uuid;
 pub use self::{
     chain::{breaches, hash},
     checkpoints::{Checkpoint, checkpoint, departures},
-    reading::{Filter, about, by_revisions, count, last_action, list, order, tally},
+    reading::{Filter, about, by_revisions, count, last_action, list, order, revision, tally},
 };
 use crate::{
     auth::viewer::Viewer,
     database::Database,
     error::{Error, Result},
+    idempotency::{self, Once},
     search,
 };
 
@@ -34,6 +37,8 @@ pub struct Change {
     tx: DatabaseTransaction,
     db: Database,
     _turn: OwnedSemaphorePermit,
+    /// The request that this is the first deed of, whose mark it leaves.
+    once: Option<Arc<Once>>,
     actor: String,
     action: &'static str,
     at: DateTime<Utc>,
@@ -53,7 +58,11 @@ pub async fn begin(db: &Database, viewer: &Viewer, action: &'static str) -> Resu
     let (tx, turn) = db.write().await?;
     let last = last_entry(&tx).await?;
     let (db, actor, at) = (db.clone(), viewer.subject.clone(), db.clock.now());
-    Ok(Change { tx, db, _turn: turn, actor, action, at, last, waiting: Vec::new(), recorded: false })
+    let once = db.once.clone().filter(|once| once.wants_mark(&actor));
+    if let Some(once) = &once {
+        idempotency::mark(&tx, once, last.0 + 1, at).await?;
+    }
+    Ok(Change { tx, db, _turn: turn, once, actor, action, at, last, waiting: Vec::new(), recorded: false })
 }
 
 impl Change {
@@ -128,6 +137,7 @@ impl Change {
         }
         self.db.announce(&self.tx, self.last.0).await?;
         self.tx.commit().await?;
+        self.once.iter().for_each(|once| once.marked());
         self.db.tell(self.last.0);
         Ok(())
     }

@@ -87,6 +87,16 @@ pub async fn count(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<i6
     page::count(db.read(), matching(viewer, filter)).await
 }
 
+/// The last revision: it stays the same as long as nothing is changed; 0 when nothing ever was.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn revision(db: &Database) -> Result<i64> {
+    let select = Query::select().from(Entity).expr(Expr::col(Column::Revision).max()).take();
+    let row = db.read().query_one(&select).await?;
+    Ok(row.map(|row| row.try_get_by_index::<Option<i64>>(0)).transpose()?.flatten().unwrap_or_default())
+}
+
 /// The entries of these revisions; none for those who may not read the trail.
 ///
 /// # Errors

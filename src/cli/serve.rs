@@ -62,7 +62,7 @@ pub async fn run(options: Options) -> Result {
     let listener = listen(settings.bind).await?;
     db.migrate().await?;
     announce(&settings, &listener)?;
-    let app = App::new(db, keys, &settings, explorer::Settings::default());
+    let app = App::new(db, keys, &settings, explorer::Settings::default()).with_documents(&settings)?;
     server::serve(listener, app, &settings, told_to_stop()).await?;
     Ok(Outcome::Done)
 }
@@ -74,7 +74,7 @@ async fn serve_demo(settings: &Settings) -> Result {
     let explorer = explorer::Settings { token: demo.office().map(str::to_owned), tokens };
     put(demo.introduction(address(&listener)?))?;
     announce(settings, &listener)?;
-    let app = App::new(demo.db.clone(), demo.keys.clone(), settings, explorer);
+    let app = App::new(demo.db.clone(), demo.keys.clone(), settings, explorer).with_documents(settings)?;
     server::serve(listener, app, settings, told_to_stop()).await?;
     Ok(Outcome::Done)
 }

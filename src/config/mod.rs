@@ -1,6 +1,7 @@
 //! Settings: where the register is kept, who may ask, how much they may ask for, and what the network itself is called.
 
 mod keys;
+mod limits;
 mod network;
 mod sockets;
 
@@ -11,6 +12,8 @@ use std::{collections::BTreeMap, ffi::OsString, fmt, fs, io::ErrorKind, ops::Ran
 use tracing_subscriber::EnvFilter;
 
 pub use self::keys::{KeySource, VerificationKey};
+pub(crate) use self::limits::DOCUMENTS;
+pub use self::limits::{Exposure, Limits};
 use self::network::SIGNATORIES;
 pub use self::network::{Accounts, Invoicing, Network, Signatory};
 pub use self::sockets::Sockets;
@@ -59,6 +62,8 @@ pub struct Settings {
     pub metrics: MetricsAccess,
     /// How much the API's sockets may cost.
     pub sockets: Sockets,
+    /// How much the server shows of itself.
+    pub exposure: Exposure,
     /// What the network itself is called.
     pub network: Network,
 }
@@ -81,21 +86,6 @@ pub enum LogFormat {
     Text,
     /// A JSON object a line, for machines.
     Json,
-}
-
-/// How much one request may ask for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Levels of nested fields.
-    pub depth: usize,
-    /// Fields, each as many times as its lists may be long.
-    pub complexity: u64,
-    /// Fields that are given another name.
-    pub aliases: usize,
-    /// Bytes of a request's body.
-    pub body_bytes: usize,
-    /// How long a request may take to come, and then its answer.
-    pub request_time: Duration,
 }
 
 /// A text that is never shown.
@@ -163,13 +153,8 @@ impl Settings {
                 "json" => Ok(LogFormat::Json),
                 _ => Err("must be text or json".to_owned()),
             }),
-            limits: Limits {
-                depth: given.take("SAMREGISTER_MAX_DEPTH", 15, |text| number(text, 1..=100)),
-                complexity: given.take("SAMREGISTER_MAX_COMPLEXITY", 50_000, |text| number(text, 1..=1_000_000_000)),
-                aliases: given.take("SAMREGISTER_MAX_ALIASES", 200, |text| number(text, 0..=10_000)),
-                body_bytes: given.take("SAMREGISTER_MAX_BODY_BYTES", 1 << 20, |text| number(text, 1 << 10..=1 << 28)),
-                request_time: Duration::from_secs(given.take("SAMREGISTER_REQUEST_SECONDS", 20, |text| number(text, 1..=3_600))),
-            },
+            limits: given.limits(),
+            exposure: given.exposure(),
             metrics: given.take("SAMREGISTER_METRICS", MetricsAccess::Open, |text| match text {
                 "open" => Ok(MetricsAccess::Open),
                 "token" => Ok(MetricsAccess::Token),
@@ -339,8 +324,12 @@ pub(super) mod tests {
         assert_eq!((settings.database_url.expose(), settings.bind.port()), ("sqlite://samregister.db?mode=rwc", 8080));
         assert_eq!((settings.jwt_issuer.as_str(), settings.jwt_audience.as_str()), ("samregister", "samregister"));
         assert_eq!((settings.log.as_str(), settings.log_format, settings.cors_origins.len()), ("info", LogFormat::Text, 0));
-        let request_time = Duration::from_secs(20);
-        assert_eq!(settings.limits, Limits { depth: 15, complexity: 50_000, aliases: 200, body_bytes: 1_048_576, request_time });
+        let limits = &settings.limits;
+        assert_eq!((limits.depth, limits.complexity, limits.aliases, limits.directives, limits.tokens), (15, 50_000, 200, 50, 20_000));
+        assert_eq!((limits.body_bytes, limits.request_time.as_secs(), limits.concurrent, limits.batch), (1_048_576, 20, 32, 0));
+        let open =
+            Exposure { introspection: true, suggestions: true, explorer: true, documents: None, only_documents: false, hsts_seconds: 0 };
+        assert_eq!(settings.exposure, open);
         assert_eq!(settings.network, Network::default());
     }
 
@@ -383,6 +372,9 @@ pub(super) mod tests {
             ("SAMREGISTER_LOG_FORMAT", &["JSON"]),
             ("SAMREGISTER_MAX_BODY_BYTES", &["1MiB", "-1", "0", "99999999999999999999"]),
             ("SAMREGISTER_REQUEST_SECONDS", &["0", "1.5"]),
+            ("SAMREGISTER_MAX_BATCH", &["101"]),
+            ("SAMREGISTER_INTROSPECTION", &["no", "1"]),
+            ("SAMREGISTER_DOCUMENTS_ONLY", &["true", "yes"]),
         ] {
             for value in values {
                 assert!(bad(&[(name, value)], "").starts_with(name), "{value}");

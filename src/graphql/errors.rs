@@ -10,11 +10,14 @@ use async_graphql::{
     },
 };
 
-use crate::error::Error;
+use crate::error::{Error, Fault};
 
 /// Gives every error of a response to the document `asked` its whole path, its code, its fields and the request's id, and puts the
 /// cause of what is ours in the log.
 pub fn finish(mut response: Response, asked: &str, request_id: &str) -> Response {
+    if response.errors.iter().all(|error| error.path.is_empty()) {
+        response.errors.truncate(MOST);
+    }
     if response.errors.iter().any(|error| !error.path.is_empty())
         && let Ok(document) = parse_query(asked)
     {
@@ -73,7 +76,7 @@ fn describe(error: &mut ServerError, request_id: &str) {
             say_more(own, &mut extensions);
             if let Error::Internal(cause) = own {
                 let path = path(error);
-                tracing::error!(request_id, path, cause = ?cause, "a request failed");
+                tracing::error!(request_id, path, cause = in_words(&**cause), "a request failed");
             }
         }
         // The library's own: the document or a variable does not fit the schema.
@@ -82,12 +85,7 @@ fn describe(error: &mut ServerError, request_id: &str) {
             // Its words end now with a full stop and now without one; ours never do.
             error.message.truncate(error.message.trim_end_matches('.').len());
             let field = if error.path.is_empty() { "document".to_owned() } else { path(error) };
-            let fault = Value::Object(
-                [(async_graphql::Name::new("path"), field.into()), (async_graphql::Name::new("message"), error.message.clone().into())]
-                    .into_iter()
-                    .collect(),
-            );
-            extensions.set("fields", Value::List(vec![fault]));
+            extensions.set("fields", fields(&[Fault { path: field, message: error.message.clone() }]));
         }
         None => {}
     }
@@ -95,17 +93,51 @@ fn describe(error: &mut ServerError, request_id: &str) {
     error.extensions = Some(extensions);
 }
 
+/// A cause and what caused it, as they say it themselves: what else they hold, as the values of a row that a constraint refused, may be
+/// somebody's name or a secret.
+fn in_words(cause: &(dyn std::error::Error + Send + Sync)) -> String {
+    let first: &dyn std::error::Error = cause;
+    let mut said: Vec<String> = std::iter::successors(Some(first), |cause| cause.source()).map(ToString::to_string).collect();
+    // Most say their source's words after their own.
+    said.dedup_by(|later, earlier| earlier.ends_with(later.as_str()));
+    said.join(": ")
+}
+
 fn say_more(own: &Error, extensions: &mut ErrorExtensionValues) {
     match own {
-        Error::Invalid(faults) => {
-            let faults = faults.iter().map(|fault| {
-                let pairs = [("path", fault.path.clone()), ("message", fault.message.clone())];
-                Value::Object(pairs.into_iter().map(|(name, text)| (async_graphql::Name::new(name), text.into())).collect())
+        Error::Invalid(faults) => extensions.set("fields", fields(faults)),
+        Error::Limit { reason, fault, exceeded } => {
+            extensions.set("reason", *reason);
+            extensions.set("fields", fields(std::slice::from_ref(fault)));
+            let limits = exceeded.iter().map(|(limit, found, most)| {
+                object([("limit", Value::from(*limit)), ("found", Value::from(*found)), ("most", Value::from(*most))])
             });
-            extensions.set("fields", Value::List(faults.collect()));
+            extensions.set("limits", Value::List(limits.collect()));
         }
         Error::Conflict { reason, .. } => extensions.set("reason", *reason),
         Error::Unauthenticated(_) | Error::Forbidden(_) | Error::NotFound(_) | Error::Internal(_) => {}
+    }
+}
+
+fn fields(faults: &[Fault]) -> Value {
+    Value::List(
+        faults.iter().map(|fault| object([("path", fault.path.clone().into()), ("message", fault.message.clone().into())])).collect(),
+    )
+}
+
+fn object<const N: usize>(pairs: [(&str, Value); N]) -> Value {
+    Value::Object(pairs.into_iter().map(|(name, value)| (async_graphql::Name::new(name), value)).collect())
+}
+
+/// The faults of a document that are told, the first: each may be many times as long as what it is about.
+const MOST: usize = 50;
+
+/// Takes the names that the library proposes out of its errors, for a server that does not tell its schema.
+pub fn hide_suggestions(response: &mut Response) {
+    for error in response.errors.iter_mut().filter(|error| error.source.is_none()) {
+        if let Some(place) = error.message.find(" Did you mean") {
+            error.message.truncate(place);
+        }
     }
 }
 
@@ -123,4 +155,31 @@ pub fn refused(error: Error, request_id: &str) -> Response {
     let mut refused = ServerError::new(error.to_string(), None);
     refused.source = Some(Arc::new(error));
     finish(Response::from_errors(vec![refused]), "", request_id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a database says, and what it holds beside: the row.
+    #[derive(Debug)]
+    #[expect(dead_code, reason = "it is only shown")]
+    struct Broken {
+        row: &'static str,
+    }
+
+    impl std::fmt::Display for Broken {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a constraint is broken")
+        }
+    }
+
+    impl std::error::Error for Broken {}
+
+    #[test]
+    fn the_log_has_the_words_of_a_cause_and_not_what_it_holds() {
+        let outer = std::io::Error::other(Broken { row: "hanna@example.se" });
+        assert!(format!("{outer:?}").contains("hanna"));
+        assert_eq!(in_words(&outer), "a constraint is broken");
+    }
 }

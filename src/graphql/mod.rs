@@ -87,7 +87,6 @@ pub struct Mutation(
 pub fn schema(register: Option<(Database, Network)>) -> Register {
     // What a document may cost is measured before it comes here: see `server::limits`.
     let builder = Schema::build(Query::default(), Mutation::default(), Subscription).limit_recursive_depth(100);
-    let builder = builder.limit_directives(50);
     match register {
         Some((db, network)) => builder.data(db).data(network).finish(),
         None => builder.finish(),

@@ -18,7 +18,7 @@ use crate::{
     auth::viewer::{Deed, Realm, Viewer},
     database::{Database, among, rows},
     error::{Error, Faults, LINE, Result},
-    swedish,
+    idempotency, swedish,
 };
 
 fn column(column: Column) -> SimpleExpr {
@@ -212,6 +212,14 @@ pub async fn erase(db: &Database, viewer: &Viewer, id: ContactId) -> Result<()> 
     let name = format!("Raderad kontakt {}", &id.0.simple().to_string()[24..]);
     let name_key = swedish::key(&name);
     let erased_at = before.erased_at.or(Some(change.at()));
+    // What was erased must not live on in answers that are given again, nor in the trail.
+    let texts = [
+        id.0.simple().to_string(),
+        before.name.clone(),
+        before.email.clone().unwrap_or_default(),
+        before.phone.clone().unwrap_or_default(),
+    ];
+    idempotency::forget(change.tx(), &texts.each_ref().map(String::as_str)).await?;
     let after = Model { name_key: name_key.clone(), name: name.clone(), email: None, phone: None, erased_at, ..before };
     audit::replace(&change, after.clone()).await?;
     let pseudonymise = |told: &mut Map<String, Value>| {

@@ -23,7 +23,7 @@ use crate::{
 /// commas, or given again), `include-acknowledged`. The token comes in the header alone: in an address it would end up in logs and histories.
 pub async fn expiring(State(app): State<App>, parameters: Query<Vec<(String, String)>>, request: Request) -> Response {
     let caller = Caller::of(&request);
-    let made = async { calendar(&app, &caller.viewer(&app).await?, parameters.0).await };
+    let made = async { calendar(&app, &caller.admit(&app).await?, parameters.0).await };
     let made = tokio::time::timeout(app.request_time, made).await;
     match made.unwrap_or_else(|_| Err(Error::invalid("within-days", "took too long; ask for less"))) {
         Ok(calendar) => {

@@ -24,7 +24,7 @@ use crate::{
 pub async fn agreement(State(app): State<App>, Path(file): Path<String>, request: Request) -> Response {
     let caller = Caller::of(&request);
     let made = async {
-        let viewer = caller.viewer(&app).await?;
+        let viewer = caller.admit(&app).await?;
         let found = contents::pdf_of(&app.db, &viewer, &app.network, id_of(&file, "pdf", "agreement")?.into()).await?;
         found.ok_or_else(no_such_file)
     };
@@ -42,7 +42,7 @@ pub async fn invoice(State(app): State<App>, Path(file): Path<String>, request: 
         _ => ("pdf", FileFormat::Pdf, "application/pdf"),
     };
     let made = async {
-        let viewer = caller.viewer(&app).await?;
+        let viewer = caller.admit(&app).await?;
         let found = documents::file(&app.db, &viewer, id_of(&file, ending, "invoice")?.into(), format, app.request_time).await?;
         found.ok_or_else(no_such_file)
     };
@@ -62,7 +62,7 @@ pub struct Parameters {
 pub async fn template(State(app): State<App>, Path(file): Path<String>, Query(query): Query<Parameters>, request: Request) -> Response {
     let caller = Caller::of(&request);
     let made = async {
-        let viewer = caller.viewer(&app).await?;
+        let viewer = caller.admit(&app).await?;
         template_pdf(&app, &viewer, &file, query.parameters.as_deref().unwrap_or_default()).await
     };
     match made.await {

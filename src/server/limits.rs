@@ -62,6 +62,8 @@ pub struct Limits {
     pub introspection_complexity: u64,
     /// By the schema, the fields that answer a list of things with fields of their own and are no connection's.
     pub lists: BTreeSet<String>,
+    /// Whether the schema may be asked about at all.
+    pub introspection: bool,
 }
 
 impl Default for Limits {
@@ -76,6 +78,7 @@ impl Default for Limits {
             introspection_depth: 20,
             introspection_complexity: 1_000_000,
             lists: BTreeSet::new(),
+            introspection: true,
         }
     }
 }
@@ -124,12 +127,14 @@ pub enum Exceeded {
     Syntax(Option<Pos>, String),
     /// It has no such operation, or several and none was named.
     Operation(String),
+    /// It asks about the schema, which this server does not tell.
+    Introspection,
 }
 
 /// One exceeded limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Excess {
-    /// The limit's name, as the field of [`Limits`]; `brackets` and `nesting` for those that are no settings.
+    /// The limit's word, for programs.
     pub limit: &'static str,
     /// What the document has.
     pub found: u64,
@@ -151,6 +156,7 @@ impl fmt::Display for Exceeded {
             Self::Cycle(names) => write!(f, "these fragments spread themselves in a circle: {}; take one spread out", names.join(", ")),
             Self::Syntax(Some(at), message) => write!(f, "syntax error at {at}: {message}"),
             Self::Syntax(None, message) | Self::Operation(message) => f.write_str(message),
+            Self::Introspection => f.write_str("the document asks about the schema, which this server does not tell"),
         }
     }
 }
@@ -166,21 +172,32 @@ impl std::error::Error for Exceeded {}
 /// Every limit that the document exceeds, or why it can't be measured.
 pub fn measure(document: &str, variables: &Variables, operation: Option<&str>, limits: &Limits) -> Result<Measured, Exceeded> {
     let (tokens, brackets) = scan(document)?;
-    within([("tokens", "has # tokens", tokens, limits.tokens as u64), ("brackets", "nests brackets # levels deep", brackets, BRACKETS)])?;
+    within([
+        ("LIMIT_TOKENS", "has # tokens", tokens, limits.tokens as u64),
+        ("LIMIT_NESTING", "nests brackets # levels deep", brackets, BRACKETS),
+    ])?;
     let document = parser::parse_query(document).map_err(refused)?;
     let chosen = choose(&document.operations, operation)?;
     let (figures, visited) = Measure::of(&document, chosen, variables, &limits.lists)?;
     let figures = Figures { tokens, ..figures };
     within([
-        ("depth", "is # levels deep", figures.depth, limits.depth as u64),
-        ("complexity", "has a cost of # fields", figures.complexity, limits.complexity),
-        ("aliases", "has # aliases", figures.aliases, limits.aliases as u64),
-        ("directives", "has # directives", figures.directives, limits.directives as u64),
-        ("nesting", NESTING, figures.nesting, LEVELS),
-        ("expansion", "grows to # parts when its fragments are spread", figures.expansion, limits.expansion as u64),
-        ("introspection_depth", "has introspection # levels deep", figures.introspection_depth, limits.introspection_depth as u64),
-        ("introspection_complexity", "has an introspection cost of #", figures.introspection_complexity, limits.introspection_complexity),
+        ("LIMIT_DEPTH", "is # levels deep", figures.depth, limits.depth as u64),
+        ("LIMIT_COMPLEXITY", "has a cost of # fields", figures.complexity, limits.complexity),
+        ("LIMIT_ALIASES", "has # aliases", figures.aliases, limits.aliases as u64),
+        ("LIMIT_DIRECTIVES", "has # directives", figures.directives, limits.directives as u64),
+        ("LIMIT_NESTING", NESTING, figures.nesting, LEVELS),
+        ("LIMIT_EXPANSION", "grows to # parts when its fragments are spread", figures.expansion, limits.expansion as u64),
+        ("LIMIT_INTROSPECTION_DEPTH", "has introspection # levels deep", figures.introspection_depth, limits.introspection_depth as u64),
+        (
+            "LIMIT_INTROSPECTION_COMPLEXITY",
+            "has an introspection cost of #",
+            figures.introspection_complexity,
+            limits.introspection_complexity,
+        ),
     ])?;
+    if figures.introspection_complexity > 0 && !limits.introspection {
+        return Err(Exceeded::Introspection);
+    }
     Ok(Measured { operation: chosen.ty, figures, visited, document })
 }
 
@@ -256,7 +273,7 @@ fn unterminated(document: &str, at: usize) -> Exceeded {
 fn refused(error: parser::Error) -> Exceeded {
     let message = match &error {
         parser::Error::RecursionLimitExceeded => {
-            return Exceeded::Limits(vec![Excess { limit: "nesting", found: LEVELS + 1, most: LEVELS, words: NESTING }]);
+            return Exceeded::Limits(vec![Excess { limit: "LIMIT_NESTING", found: LEVELS + 1, most: LEVELS, words: NESTING }]);
         }
         parser::Error::MultipleOperations { .. } => "an operation without a name must be the only one of its document".to_owned(),
         parser::Error::Syntax { message, .. } => {
@@ -269,7 +286,8 @@ fn refused(error: parser::Error) -> Exceeded {
     Exceeded::Syntax(error.positions().next(), message)
 }
 
-fn choose<'a>(operations: &'a DocumentOperations, name: Option<&str>) -> Result<&'a OperationDefinition, Exceeded> {
+/// The operation that is meant.
+pub(super) fn choose<'a>(operations: &'a DocumentOperations, name: Option<&str>) -> Result<&'a OperationDefinition, Exceeded> {
     let chosen = match (operations, name) {
         (DocumentOperations::Single(only), None) => Some(only),
         (DocumentOperations::Multiple(all), None) if all.len() == 1 => all.values().next(),

@@ -1,21 +1,30 @@
 //! HTTP: the only folder, with the program's start, that knows axum.
 
+pub mod accept;
+pub mod answers;
+pub mod api;
+pub mod asking;
 pub mod calendar;
+pub mod documents;
 pub mod explorer;
 pub mod execution;
 pub mod files;
+pub mod freshness;
+pub mod headers;
 pub mod health;
 pub mod limits;
 pub mod metrics;
+pub mod repeats;
 pub mod revenue;
 pub mod socket;
+pub mod turns;
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
 use axum::{
     Router,
     extract::{MatchedPath, Request},
-    http::{HeaderName, HeaderValue, Method, header},
+    http::{HeaderName, StatusCode},
     response::{IntoResponse, Response},
     routing::get,
     serve::Listener,
@@ -28,7 +37,6 @@ use hyper_util::{
 use tokio::sync::watch;
 use tower_http::{
     catch_panic::CatchPanicLayer,
-    cors::{AllowOrigin, CorsLayer},
     request_id::{MakeRequestUuid, PropagateRequestIdLayer, RequestId, SetRequestIdLayer},
     trace::TraceLayer,
 };
@@ -41,8 +49,8 @@ use crate::{
     changes,
     config::{MetricsAccess, Network, Settings},
     database::Database,
-    error::Result,
-    graphql::{self, Register},
+    error::{Error, Result},
+    graphql::{self, Register, errors},
 };
 
 /// What every request needs.
@@ -56,6 +64,16 @@ pub struct App {
     pub keys: Arc<Keys>,
     /// What one request may cost.
     pub limits: Arc<limits::Limits>,
+    /// How many documents one request may bring in a list.
+    pub batch: usize,
+    /// The documents that clients name in the place of their text.
+    pub documents: Arc<documents::Documents>,
+    /// The requests that run, by subject.
+    pub turns: Arc<turns::Turns>,
+    /// Whether errors propose names that the schema has.
+    pub suggestions: bool,
+    /// What answers depend on beside the register and the request.
+    pub edition: String,
     /// How long a request may take to come, and then the answer to a query.
     pub request_time: Duration,
     /// What the network itself is called.
@@ -87,15 +105,23 @@ impl App {
         let most = &settings.limits;
         Self {
             schema: graphql::schema(Some((db.clone(), settings.network.clone()))),
+            edition: freshness::edition(&settings.network),
             db,
             keys: Arc::new(keys),
             limits: Arc::new(limits::Limits {
+                tokens: most.tokens,
                 depth: most.depth,
                 complexity: most.complexity,
                 aliases: most.aliases,
+                directives: most.directives,
                 lists: graphql::lists(),
+                introspection: settings.exposure.introspection,
                 ..limits::Limits::default()
             }),
+            batch: most.batch,
+            documents: Arc::default(),
+            turns: Arc::new(turns::Turns::new(most.concurrent)),
+            suggestions: settings.exposure.suggestions,
             request_time: most.request_time,
             network: Arc::new(settings.network.clone()),
             explorer: Arc::new(explorer),
@@ -137,6 +163,16 @@ impl App {
         });
         Ok(())
     }
+
+    /// The app with the documents that are trusted by the settings.
+    ///
+    /// # Errors
+    /// INVALID when their file can't be read, or holds one that is none or exceeds a limit.
+    pub fn with_documents(self, settings: &Settings) -> Result<Self> {
+        let exposure = &settings.exposure;
+        let documents = documents::Documents::load(exposure.documents.as_deref(), exposure.only_documents, &self.limits)?;
+        Ok(Self { documents: Arc::new(documents), ..self })
+    }
 }
 
 /// Carries a request's id in, out, and into every error.
@@ -155,12 +191,9 @@ pub fn router(app: App, settings: &Settings) -> Router {
             tracing::info!(status = response.status().as_u16(), ms = took.as_secs_f64() * 1000.0, "answered");
         })
         .on_failure(());
-    Router::new()
-        .route("/graphql", get(execution::get).post(execution::post))
+    let mut routes = Router::new()
+        .route("/graphql", get(api::get).post(api::post).fallback(api::other_method))
         .route("/graphql/ws", get(socket::open))
-        .route("/schema.graphql", get(execution::sdl))
-        .route("/graphiql", get(explorer::page))
-        .route("/graphiql/{file}", get(explorer::file))
         .route("/files/agreements/{file}", get(files::agreement))
         .route("/files/invoices/{file}", get(files::invoice))
         .route("/files/expiring.ics", get(calendar::expiring))
@@ -169,41 +202,39 @@ pub fn router(app: App, settings: &Settings) -> Router {
         .route("/files/templates/{file}", get(files::template))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
-        .route("/metrics", get(metrics::page))
+        .route("/metrics", get(metrics::page));
+    if settings.exposure.introspection {
+        routes = routes.route("/schema.graphql", get(api::sdl));
+    }
+    if settings.exposure.explorer {
+        routes = routes.route("/graphiql", get(explorer::page)).route("/graphiql/{file}", get(explorer::file));
+    }
+    routes
         .fallback(unknown)
         .with_state(app.clone())
         .layer(axum::extract::DefaultBodyLimit::max(settings.limits.body_bytes))
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(headers::compression())
         .layer(axum::middleware::from_fn_with_state(app, metrics::measure))
-        .layer(cors(&settings.cors_origins))
+        .layer(headers::cors(&settings.cors_origins))
         .layer(trace)
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
         .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
-        .layer(axum::middleware::map_response(harden))
+        .layer(axum::middleware::from_fn_with_state(settings.exposure.hsts_seconds, headers::harden))
 }
 
-fn cors(origins: &[String]) -> CorsLayer {
-    let origins: Vec<HeaderValue> = origins.iter().filter_map(|origin| origin.parse().ok()).collect();
-    CorsLayer::new()
-        .allow_origin(AllowOrigin::list(origins))
-        .allow_methods([Method::GET, Method::POST])
-        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, header::ACCEPT, REQUEST_ID])
-        .expose_headers([REQUEST_ID])
+async fn unknown(request: Request) -> Response {
+    if request.uri().path().starts_with("/graphql/") {
+        return execution::Caller::of(&request).refuse(Error::NotFound("there is nothing here; the API is at /graphql".into()));
+    }
+    (StatusCode::NOT_FOUND, "there is nothing here; the API is at /graphql, its explorer at /graphiql\n").into_response()
 }
 
-async fn harden(mut response: Response) -> Response {
-    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    response
-}
-
-async fn unknown() -> impl IntoResponse {
-    (axum::http::StatusCode::NOT_FOUND, "there is nothing here; the API is at /graphql, its explorer at /graphiql\n")
-}
-
+/// A panic is told like any failure of ours. Which request it was stands beside it in the log, and in the answer's header.
 fn panicked(cause: Box<dyn std::any::Any + Send>) -> Response {
-    tracing::error!(cause = panic_message(&*cause), "a request panicked");
-    (axum::http::StatusCode::INTERNAL_SERVER_ERROR, "something failed on the server\n").into_response()
+    let failure = Error::internal(std::io::Error::other(format!("a request panicked: {}", panic_message(&*cause))));
+    let json = answers::json(&errors::refused(failure, ""));
+    (StatusCode::INTERNAL_SERVER_ERROR, [(axum::http::header::CONTENT_TYPE, accept::Media::Json.content_type())], json).into_response()
 }
 
 /// What a panic said.

@@ -48,7 +48,7 @@ enum Asked {
 
 async fn answer(app: App, parameters: Vec<(String, String)>, caller: Caller, format: Format) -> Response {
     let made = async {
-        let viewer = caller.viewer(&app).await?;
+        let viewer = caller.admit(&app).await?;
         app.db.find()?;
         let asked = asked(parameters, format)?;
         // A file of rows has no place for sentences (RFC 4180), so that they are a file of their own beside it.

@@ -477,7 +477,8 @@ fn settings(changed: &[(&str, &str)]) -> Settings {
 }
 
 fn router(db: &Database, keys: &Keys, settings: &Settings, explorer: &explorer::Settings) -> Router {
-    server::router(server::App::new(db.clone(), keys.clone(), settings, explorer.clone()), settings)
+    let app = server::App::new(db.clone(), keys.clone(), settings, explorer.clone()).with_documents(settings).unwrap();
+    server::router(app, settings)
 }
 
 /// The bytes of an empty register's file, made once for all tests of the run.

@@ -17,6 +17,7 @@ mod samples;
 mod served;
 
 // What is promised
+mod abuse;
 mod access;
 mod activities;
 mod agreements;
@@ -38,7 +39,9 @@ mod endings;
 mod exchange;
 mod fees;
 mod forecast;
+mod freshness;
 mod http;
+mod idempotency;
 mod invoice_documents;
 mod invoice_life;
 mod fee_charges;
@@ -56,6 +59,8 @@ mod outages;
 mod payments;
 mod peppol;
 mod personal_data;
+mod persisted_documents;
+mod protocol;
 mod reminders;
 mod revenue;
 mod revenue_files;

@@ -31,7 +31,7 @@ use self::messages::{Incoming, Outgoing};
 use super::{
     App, execution,
     execution::{Caller, bearer},
-    limits, panic_message, stopped,
+    panic_message, stopped,
 };
 use crate::{
     auth::token::Verified,
@@ -339,14 +339,15 @@ fn steps(app: App, id: Arc<str>, document: Document) -> BoxStream<'static, (Arc<
 }
 
 /// Measures a document, and a subscription's root too.
-fn prepare(app: &App, mut document: Document) -> Result<(Document, OperationType)> {
-    let measured = limits::measure(&document.query, &document.variables, document.operation_name.as_deref(), &app.limits);
-    let mut measured = measured.map_err(|exceeded| Error::invalid("query", exceeded.to_string()))?;
-    if measured.operation == OperationType::Subscription {
-        root::single(&mut measured.document, document.operation_name.as_deref())?;
+fn prepare(app: &App, document: Document) -> Result<(Document, OperationType)> {
+    let mut ready = execution::measure(document, &app.limits)?;
+    if ready.operation == OperationType::Subscription {
+        let name = ready.document.operation_name.clone();
+        let mut parsed = ready.document.parsed_query().map_err(|error| Error::invalid("query", error.message.clone()))?.clone();
+        root::single(&mut parsed, name.as_deref())?;
+        ready.document.set_parsed_query(parsed);
     }
-    document.set_parsed_query(measured.document);
-    Ok((document, measured.operation))
+    Ok((ready.document, ready.operation))
 }
 
 /// The answers of a subscription, each by itself within what one answer may have.

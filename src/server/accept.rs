@@ -1,0 +1,154 @@
+//! The media type that an answer comes in, by the header Accept (RFC 9110, 12.5.1).
+
+use axum::http::{HeaderMap, header};
+
+/// The two media types of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Media {
+    /// `application/json`, whose clients expect to find a request's errors in a 200.
+    Json,
+    /// `application/graphql-response+json` of the GraphQL over HTTP specification, with status codes that mean something.
+    GraphqlResponse,
+}
+
+impl Media {
+    /// Both, as an error tells them.
+    pub const BOTH: &str = "application/graphql-response+json or application/json";
+
+    /// The header Content-Type.
+    #[must_use]
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/json; charset=utf-8",
+            Self::GraphqlResponse => "application/graphql-response+json; charset=utf-8",
+        }
+    }
+
+    fn subtype(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::GraphqlResponse => "graphql-response+json",
+        }
+    }
+
+    /// The one that the client likes best; null when it takes neither.
+    ///
+    /// Of what it likes alike, the one that it names; of two that it names, the newer. Whoever names neither (no header, or a wildcard) may
+    /// be older than the specification, and gets `application/json`.
+    #[must_use]
+    pub fn accepted(headers: &HeaderMap) -> Option<Self> {
+        let lines = headers.get_all(header::ACCEPT).iter().filter_map(|line| line.to_str().ok());
+        let given: Vec<&str> = lines.flat_map(|line| line.split(',')).map(str::trim).filter(|range| !range.is_empty()).collect();
+        if given.is_empty() {
+            return Some(Self::Json);
+        }
+        let ranges: Vec<Range> = given.into_iter().filter_map(Range::read).collect();
+        // The most exact range decides how much a type is liked.
+        let liking = |media: Self| {
+            let covering = ranges.iter().filter_map(|range| Some((range.exactness(media)?, range.quality)));
+            covering.max().map(|(exactness, quality)| (quality, exactness)).filter(|(quality, _)| *quality > 0)
+        };
+        match (liking(Self::GraphqlResponse), liking(Self::Json)) {
+            (None, None) => None,
+            (Some(newer), older) if older < Some(newer) || older == Some(newer) && newer.1 == EXACT => Some(Self::GraphqlResponse),
+            (None | Some(_), _) => Some(Self::Json),
+        }
+    }
+}
+
+/// How exactly a range names a type: as itself.
+const EXACT: u8 = 2;
+
+/// One range of the header: `application/*;q=0.5`.
+struct Range<'h> {
+    kind: &'h str,
+    subtype: &'h str,
+    /// In thousandths.
+    quality: u16,
+}
+
+impl<'h> Range<'h> {
+    /// The range; null for one that makes no sense, or wants another charset than JSON's.
+    fn read(text: &'h str) -> Option<Self> {
+        let mut parts = text.split(';').map(str::trim);
+        let (kind, subtype) = parts.next()?.split_once('/')?;
+        let mut quality = 1000;
+        for (name, value) in parts.filter_map(|part| part.split_once('=')) {
+            match name.trim().to_ascii_lowercase().as_str() {
+                "q" => quality = thousandths(value.trim())?,
+                "charset" if !is_utf8(value) => return None,
+                // Any other only narrows what the type says already.
+                _ => {}
+            }
+        }
+        Some(Self { kind: kind.trim(), subtype: subtype.trim(), quality })
+    }
+
+    fn exactness(&self, media: Media) -> Option<u8> {
+        match (self.kind, self.subtype) {
+            ("*", "*") => Some(0),
+            (kind, "*") if kind.eq_ignore_ascii_case("application") => Some(1),
+            (kind, subtype) if kind.eq_ignore_ascii_case("application") && subtype.eq_ignore_ascii_case(media.subtype()) => Some(EXACT),
+            _ => None,
+        }
+    }
+}
+
+/// `0.85` as 850; null unless it is from 0 to 1 with at most three decimals.
+fn thousandths(text: &str) -> Option<u16> {
+    let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
+    let is_number = decimals.len() <= 3 && decimals.bytes().all(|byte| byte.is_ascii_digit());
+    let quality = match whole {
+        "0" if is_number => format!("{decimals:0<3}").parse().ok()?,
+        "1" if is_number && decimals.bytes().all(|byte| byte == b'0') => 1000,
+        _ => return None,
+    };
+    Some(quality)
+}
+
+/// Whether a charset, quoted or not, is the one that JSON is in.
+pub(super) fn is_utf8(charset: &str) -> bool {
+    let charset = charset.trim().trim_matches('"');
+    charset.eq_ignore_ascii_case("utf-8") || charset.eq_ignore_ascii_case("utf8")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_client_gets_what_it_likes_best() {
+        const NEW: &str = "application/graphql-response+json";
+        let (newer, older) = (Some(Media::GraphqlResponse), Some(Media::Json));
+        for (accept, media) in [
+            ("", older),
+            ("*/*", older),
+            ("application/*", older),
+            ("application/json", older),
+            (NEW, newer),
+            ("Application/GraphQL-Response+JSON; Charset=\"UTF-8\"", newer),
+            (&format!("{NEW}, application/json;q=0.9"), newer),
+            (&format!("{NEW};q=0.8, application/json;q=0.9"), older),
+            (&format!("application/json, {NEW}"), newer),
+            (&format!("application/json;q=0.5, {NEW};q=0.500"), newer),
+            (&format!("text/html, {NEW};q=0.001"), newer),
+            (&format!("{NEW}, */*"), newer),
+            ("application/json, */*;q=0.1", older),
+            ("*/*;q=0.1, application/json;q=0", newer),
+            (&format!("{NEW};q=0, */*"), older),
+            (&format!("{NEW};q=0, application/json;q=0, */*"), None),
+            ("text/html", None),
+            ("application/xml, text/*", None),
+            ("application/json;q=0", None),
+            ("application/json; charset=iso-8859-1", None),
+            ("application/json;q=2", None),
+            ("application/json;q=0.1234", None),
+            ("application/jsonx", None),
+            ("json", None),
+        ] {
+            let headers = HeaderMap::from_iter([(header::ACCEPT, accept.parse().unwrap_or(header::HeaderValue::from_static("?")))]);
+            assert_eq!(Media::accepted(&headers), media, "{accept}");
+        }
+        assert_eq!(Media::accepted(&HeaderMap::new()), older);
+    }
+}

@@ -1,0 +1,207 @@
+//! GraphQL over HTTP: what is asked, by whom, and HTTP's part of the answer.
+//!
+//! No web page can make a browser ask in somebody's name: there are no cookies, and neither the header Authorization nor a body of JSON is
+//! sent to another host without its leave (CORS).
+
+use async_graphql::{Request as Document, parser::types::OperationType};
+use axum::{
+    body::Bytes,
+    extract::{FromRequest, Query, Request, State, rejection::BytesRejection},
+    http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
+    response::{IntoResponse, Response},
+};
+
+use super::{
+    App,
+    accept::{Media, is_utf8},
+    answers,
+    asking::{Asked, Body},
+    execution::{Caller, Ready, execute, measure, status_of},
+    freshness, repeats,
+};
+use crate::{
+    auth::viewer::Viewer,
+    error::{Error, Result},
+    graphql::{self, errors},
+};
+
+/// Why a request is not answered: the error, with HTTP's status. A fault of GraphQL's own is a 200, which becomes what the media type says.
+pub(super) struct Refused(pub(super) StatusCode, pub(super) Error);
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Self(status_of(&error), error)
+    }
+}
+
+/// Answers a query in the address; deeds are for POST alone.
+pub async fn get(State(app): State<App>, request: Request) -> Response {
+    let caller = Caller::of(&request);
+    let (parts, _) = request.into_parts();
+    let answered = get_answer(&app, &caller, &parts).await;
+    answered.unwrap_or_else(|refused| caller.refused(refused))
+}
+
+async fn get_answer(app: &App, caller: &Caller, request: &Parts) -> Result<Response, Refused> {
+    let media = caller.accepted()?;
+    let viewer = caller.admit(app).await?;
+    let parameters = Query::<Vec<(String, String)>>::try_from_uri(&request.uri);
+    let Query(parameters) = parameters.map_err(|_| Error::invalid("address", "can't be read"))?;
+    let ready = ready(app, Asked::of_address(parameters)?)?;
+    if ready.operation != OperationType::Query {
+        return Err(Refused(StatusCode::METHOD_NOT_ALLOWED, Error::invalid("query", "must be a query; send mutations with POST")));
+    }
+    let validator = freshness::validator(app, &viewer, &ready.document, media).await;
+    let about = |validator: &str| {
+        let validator = HeaderValue::from_str(validator).unwrap_or(HeaderValue::from_static("*"));
+        // Kept by the one who asked, who asks each time whether it is still the same, and theirs.
+        let (private, vary) = (HeaderValue::from_static("private, no-cache"), HeaderValue::from_static("authorization, accept"));
+        HeaderMap::from_iter([(header::ETAG, validator), (header::CACHE_CONTROL, private), (header::VARY, vary)])
+    };
+    if let Some(known) = validator.as_ref().filter(|validator| freshness::is_known(&request.headers, validator)) {
+        return Ok((StatusCode::NOT_MODIFIED, about(known)).into_response());
+    }
+    let answer = execute(app, caller.data(viewer, ready.document), ready.operation, &caller.request_id).await;
+    let mut response = caller.respond(StatusCode::OK, &answer);
+    if let Some(validator) = validator.filter(|_| answer.is_ok()) {
+        response.headers_mut().extend(about(&validator));
+    }
+    Ok(response)
+}
+
+/// Answers a document in a JSON body, or several.
+pub async fn post(State(app): State<App>, request: Request) -> Response {
+    let caller = Caller::of(&request);
+    let answered = post_answer(&app, &caller, request).await;
+    answered.unwrap_or_else(|refused| caller.refused(refused))
+}
+
+async fn post_answer(app: &App, caller: &Caller, request: Request) -> Result<Response, Refused> {
+    caller.accepted()?;
+    is_json(request.headers()).map_err(|error| Refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, error))?;
+    let viewer = caller.admit(app).await?;
+    let key = repeats::key_of(request.headers())?;
+    let body = read(app, request).await?;
+    match (Body::read(&body, app.batch)?, key) {
+        (Body::One(asked), key) => {
+            let ready = ready(app, asked)?;
+            match key.filter(|_| ready.operation == OperationType::Mutation) {
+                Some(key) => repeats::once(app, caller, viewer, ready, key, &body).await,
+                None => {
+                    let answer = execute(app, caller.data(viewer, ready.document), ready.operation, &caller.request_id).await;
+                    Ok(caller.respond(StatusCode::OK, &answer))
+                }
+            }
+        }
+        (Body::Batch(batch), None) => several(app, caller, &viewer, batch).await,
+        (Body::Batch(_), Some(_)) => Err(Error::invalid("idempotency-key", "goes with one document, not with a list of them").into()),
+    }
+}
+
+/// Answers each by itself, one after the other; together they may cost what one may.
+async fn several(app: &App, caller: &Caller, viewer: &Viewer, batch: Vec<Asked>) -> Result<Response, Refused> {
+    let batch: Vec<Result<Ready, Refused>> = batch.into_iter().map(|asked| ready(app, asked)).collect();
+    let cost = batch.iter().flatten().fold(0u64, |cost, ready| cost.saturating_add(ready.complexity));
+    if cost > app.limits.complexity {
+        let words = format!("has documents with a cost of {cost} fields together; at most {} are allowed", app.limits.complexity);
+        return Err(Error::limit("LIMIT_COMPLEXITY", "body", words).into());
+    }
+    let mut answers = Vec::with_capacity(batch.len());
+    for asked in batch {
+        let answer = match asked {
+            Ok(ready) => execute(app, caller.data(viewer.clone(), ready.document), ready.operation, &caller.request_id).await,
+            Err(Refused(_, error)) => errors::refused(error, &caller.request_id),
+        };
+        answers.push(answers::json(&answer));
+    }
+    Ok(caller.write(StatusCode::OK, format!("[{}]", answers.join(","))))
+}
+
+/// The document that is asked for, measured.
+fn ready(app: &App, asked: Asked) -> Result<Ready, Refused> {
+    // A document that can't be had or may not be executed is a fault of GraphQL's, not of HTTP's.
+    let of_graphql = |error| Refused(StatusCode::OK, error);
+    let (query, digest) = app.documents.find(&asked).map_err(of_graphql)?;
+    let mut document = Document::new(query).variables(asked.variables);
+    document.operation_name = asked.operation_name;
+    let ready = measure(document, &app.limits).map_err(of_graphql)?;
+    if ready.operation == OperationType::Subscription {
+        return Err(of_graphql(Error::invalid("query", "is a subscription; send it to /graphql/ws")));
+    }
+    if let Some(digest) = digest {
+        app.documents.keep(digest, &ready.document.query);
+    }
+    Ok(ready)
+}
+
+/// # Errors
+/// INVALID unless the body is JSON as everybody writes it.
+fn is_json(headers: &HeaderMap) -> Result<()> {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let mut parts = kind.split(';').map(str::trim);
+    if !parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case("application/json")) {
+        return Err(Error::invalid("content-type", "must be application/json"));
+    }
+    let charset = parts.filter_map(|part| part.split_once('=')).find(|(name, _)| name.trim().eq_ignore_ascii_case("charset"));
+    if charset.is_some_and(|(_, charset)| !is_utf8(charset)) {
+        return Err(Error::invalid("content-type", "must have the charset utf-8, or none"));
+    }
+    match headers.get(header::CONTENT_ENCODING) {
+        Some(encoding) if !encoding.as_bytes().eq_ignore_ascii_case(b"identity") => {
+            Err(Error::invalid("content-encoding", "must be left out; this server takes no compressed bodies"))
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn read(app: &App, request: Request) -> Result<Bytes, Refused> {
+    let failed = match tokio::time::timeout(app.request_time, Bytes::from_request(request, &())).await {
+        Ok(Ok(body)) => return Ok(body),
+        failed => failed,
+    };
+    Err(match failed {
+        Err(_) => Refused(StatusCode::REQUEST_TIMEOUT, Error::limit("LIMIT_TIME", "body", "took too long to arrive")),
+        Ok(Err(BytesRejection::FailedToBufferBody(failed))) if failed.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+            Refused(StatusCode::PAYLOAD_TOO_LARGE, Error::limit("LIMIT_BODY", "body", "is larger than this server takes"))
+        }
+        Ok(_) => Error::invalid("body", "could not be read to its end").into(),
+    })
+}
+
+impl Caller {
+    fn accepted(&self) -> Result<Media, Refused> {
+        let words = || Error::invalid("accept", format!("must allow {}", Media::BOTH));
+        self.media.ok_or_else(|| Refused(StatusCode::NOT_ACCEPTABLE, words()))
+    }
+
+    /// The document with what its resolvers must know, and the turn that lasts as long as it is executed, even when the client goes away.
+    pub(super) fn data(&self, viewer: Viewer, document: Document) -> Document {
+        let document = document.data(viewer);
+        match self.turn.get() {
+            Some(turn) => document.data(turn.clone()),
+            None => document,
+        }
+    }
+
+    fn refused(&self, Refused(status, error): Refused) -> Response {
+        let mut response = self.respond(status, &errors::refused(error, &self.request_id));
+        if status == StatusCode::METHOD_NOT_ALLOWED {
+            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
+        }
+        response
+    }
+}
+
+/// What is said of any method but GET and POST.
+pub async fn other_method(request: Request) -> Response {
+    let caller = Caller::of(&request);
+    let refused = errors::refused(Error::invalid("method", "must be GET or POST"), &caller.request_id);
+    let mut response = caller.respond(StatusCode::METHOD_NOT_ALLOWED, &refused);
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD, POST"));
+    response
+}
+
+/// The schema in its own language.
+pub async fn sdl(State(app): State<App>) -> Response {
+    ([(header::CONTENT_TYPE, "application/graphql; charset=utf-8")], graphql::sdl(&app.schema)).into_response()
+}

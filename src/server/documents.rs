@@ -1,0 +1,162 @@
+//! Documents that the server has, which clients name in the place of their text: those of a trusted file, by its ids, and those that
+//! somebody sent before, by their SHA-256 (automatic persisted queries).
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::Path,
+    sync::{Mutex, PoisonError},
+};
+
+use indexmap::IndexMap;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::{
+    asking::Asked,
+    limits::{self, Exceeded, Limits},
+};
+use crate::{
+    config,
+    error::{Error, Faults, Result},
+};
+
+/// The documents that are kept of those that were sent, at most so many and so many bytes of them.
+const KEPT: (usize, usize) = (1_000, 8 << 20);
+
+/// The documents that the server has.
+#[derive(Debug, Default)]
+pub struct Documents {
+    trusted: BTreeMap<String, String>,
+    /// Whether no others are answered.
+    only: bool,
+    sent: Mutex<Sent>,
+}
+
+/// What was sent before, by its digest, the latest used last.
+#[derive(Debug, Default)]
+struct Sent {
+    texts: IndexMap<String, String>,
+    bytes: usize,
+}
+
+impl Documents {
+    /// The documents of a file, a JSON object of texts by their ids, as relay-compiler and GraphQL Code Generator write it; without a file, none.
+    ///
+    /// # Errors
+    /// INVALID naming every document that is none or exceeds a limit.
+    pub fn load(file: Option<&Path>, only: bool, limits: &Limits) -> Result<Self> {
+        let Some(file) = file else { return Ok(Self { only, ..Self::default() }) };
+        let unreadable = |what: String| Error::invalid(config::DOCUMENTS, format!("names {}, which {what}", file.display()));
+        let text = fs::read_to_string(file).map_err(|error| unreadable(format!("can't be read: {error}")))?;
+        let trusted: BTreeMap<String, String> =
+            serde_json::from_str(&text).map_err(|error| unreadable(format!("is not a JSON object of texts by their ids: {error}")))?;
+        let (mut faults, mut wrong) = (Faults::default(), Vec::new());
+        for (id, text) in &trusted {
+            // Which of its operations is meant is known only when it is asked.
+            match limits::measure(text, &async_graphql::Variables::default(), None, limits) {
+                Ok(_) | Err(Exceeded::Operation(_)) => {}
+                Err(exceeded) => wrong.push(format!("names {}, where {id} is not taken: {exceeded}", file.display())),
+            }
+        }
+        faults.add_each(config::DOCUMENTS, wrong);
+        faults.finish()?;
+        Ok(Self { trusted, only, sent: Mutex::default() })
+    }
+
+    /// The text of the document that is asked for, and its digest when it is to be kept under that once it is known to be good.
+    ///
+    /// # Errors
+    /// NOT_FOUND for one that the server does not have, FORBIDDEN for a text where only trusted documents are answered, and INVALID for a
+    /// digest that is not the text's. Where clients of persisted queries look for a message, it is theirs.
+    pub fn find(&self, asked: &Asked) -> Result<(String, Option<String>)> {
+        if let Some(id) = &asked.document_id {
+            if asked.query.is_some() {
+                return Err(Error::invalid("documentId", "stands beside a query; send one of them"));
+            }
+            let found = self.trusted(id).ok_or_else(|| Error::not_found("document", id.chars().take(100).collect::<String>()))?;
+            return Ok((found.to_owned(), None));
+        }
+        let digest = asked.extensions.get("persistedQuery").map(digest).transpose()?;
+        if let Some(found) = digest.as_deref().and_then(|digest| self.trusted(digest)) {
+            return Ok((found.to_owned(), None));
+        }
+        match (&asked.query, digest) {
+            (_, Some(_)) if self.only => Err(Error::Forbidden("PersistedQueryNotSupported".to_owned())),
+            (_, None) if self.only => {
+                Err(Error::Forbidden("this server answers only documents that it has; name one by its documentId".to_owned()))
+            }
+            (Some(query), Some(digest)) if hex(&Sha256::digest(query)) != digest => {
+                Err(Error::invalid("extensions.persistedQuery.sha256Hash", "is not the SHA-256 of the query, in hexadecimal"))
+            }
+            (Some(query), digest) => Ok((query.clone(), digest)),
+            (None, digest) => {
+                let found = digest.and_then(|digest| self.sent(&digest));
+                Ok((found.ok_or_else(|| Error::NotFound("PersistedQueryNotFound".to_owned()))?, None))
+            }
+        }
+    }
+
+    /// By its id, with or without the name of the digest that it is.
+    fn trusted(&self, id: &str) -> Option<&str> {
+        let bare = id.strip_prefix("sha256:");
+        let found = self.trusted.get(id).or_else(|| self.trusted.get(bare?)).or_else(|| self.trusted.get(&format!("sha256:{id}")));
+        found.map(String::as_str)
+    }
+
+    fn sent(&self, digest: &str) -> Option<String> {
+        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        let (place, ..) = sent.texts.get_full(digest)?;
+        let last = sent.texts.len() - 1;
+        sent.texts.move_index(place, last);
+        sent.texts.get(digest).cloned()
+    }
+
+    /// Keeps a document that passed the limits under its digest, in the place of the one that was not used for longest.
+    pub fn keep(&self, digest: String, text: &str) {
+        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        sent.bytes += text.len();
+        if let Some(before) = sent.texts.insert(digest, text.to_owned()) {
+            sent.bytes -= before.len();
+        }
+        while sent.texts.len() > KEPT.0 || sent.bytes > KEPT.1 {
+            let Some((_, gone)) = sent.texts.shift_remove_index(0) else { break };
+            sent.bytes -= gone.len();
+        }
+    }
+}
+
+/// The digest that a client names a document by.
+fn digest(persisted: &Value) -> Result<String> {
+    let digest = persisted["sha256Hash"].as_str().filter(|_| persisted["version"] == 1);
+    let digest = digest.filter(|digest| digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    let wrong =
+        || Error::invalid("extensions.persistedQuery", "must be {\"version\": 1, \"sha256Hash\": \"…\"} with 64 hexadecimal digits");
+    digest.map(str::to_ascii_lowercase).ok_or_else(wrong)
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_sent_is_kept_within_bounds_and_the_latest_used_stays() {
+        let documents = Documents::default();
+        let large = "x".repeat(1 << 20);
+        for place in 0..8 {
+            documents.keep(place.to_string(), &large);
+        }
+        assert!(documents.sent("0").is_some(), "eight megabytes are kept");
+        documents.keep("8".into(), &large);
+        assert!(documents.sent("0").is_some() && documents.sent("1").is_none() && documents.sent("2").is_some());
+        for place in 10..1_100 {
+            documents.keep(place.to_string(), "{ a }");
+        }
+        let sent = documents.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        assert!(sent.texts.len() == 1_000 && sent.bytes == 5_000, "{} {}", sent.texts.len(), sent.bytes);
+    }
+}

@@ -1,0 +1,81 @@
+//! How many requests of one subject run at the same time, so that nobody keeps the server from the others.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use crate::error::{Error, Result};
+
+/// The reason of the error for whoever has too many.
+pub const TOO_MANY: &str = "TOO_MANY_REQUESTS";
+
+/// The requests that run, by subject.
+#[derive(Debug)]
+pub struct Turns {
+    most: usize,
+    running: Mutex<HashMap<String, usize>>,
+}
+
+/// The right to run of one request; it ends when it is dropped.
+#[derive(Debug)]
+pub struct Turn {
+    turns: Arc<Turns>,
+    subject: String,
+}
+
+impl Turns {
+    /// Turns of which a subject may have so many.
+    #[must_use]
+    pub fn new(most: usize) -> Self {
+        Self { most, running: Mutex::default() }
+    }
+
+    /// A turn for the subject.
+    ///
+    /// # Errors
+    /// CONFLICT with the reason [`TOO_MANY`] when it has as many as it may.
+    pub fn take(self: &Arc<Self>, subject: &str) -> Result<Turn> {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = running.entry(subject.to_owned()).or_default();
+        if *own >= self.most {
+            let words =
+                format!("{} requests of yours are running, which is as many as may; try again when one of them is answered", self.most);
+            return Err(Error::conflict(TOO_MANY, words));
+        }
+        *own += 1;
+        Ok(Turn { turns: Arc::clone(self), subject: subject.to_owned() })
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let mut running = self.turns.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(own) = running.get_mut(&self.subject) {
+            *own -= 1;
+            if *own == 0 {
+                running.remove(&self.subject);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subject_has_its_own_turns_and_gets_them_back() {
+        let turns = Arc::new(Turns::new(2));
+        let own = (turns.take("a"), turns.take("a"));
+        assert!(own.0.is_ok() && own.1.is_ok());
+        assert!(matches!(turns.take("a"), Err(Error::Conflict { reason: TOO_MANY, .. })));
+        let other = turns.take("b");
+        assert!(other.is_ok());
+        drop(own);
+        let again = turns.take("a");
+        assert!(again.is_ok());
+        drop((again, other));
+        assert!(turns.running.lock().is_ok_and(|running| running.is_empty()));
+    }
+}

@@ -1,0 +1,77 @@
+//! Answers that a client has already: a GET's validator, and all that makes it another.
+
+use axum::{
+    body::Body,
+    http::{Method, StatusCode, header},
+};
+
+use crate::app::{Answer, App, Caller, on_both};
+
+const MEMBERS: &str = "/graphql?query=%7Bmembers%7Bnodes%7Bname%7D%7D%7D";
+const ADMISSION: &str = "mutation { memberAdmit(input: { name: \"Nya\", joinedOn: \"2026-01-01\" }) { id } }";
+
+/// A GET by somebody who has an answer with these validators.
+async fn get_if_new(app: &App, caller: &Caller<'_>, path: &str, known: &str) -> Answer {
+    let request = caller.request(Method::GET, path).header(header::IF_NONE_MATCH, known);
+    app.send(request.body(Body::empty()).unwrap()).await
+}
+
+on_both!(an_answer_that_the_client_has_is_not_made_again, |app| async move {
+    let office = app.office();
+    let first = office.get(MEMBERS).await;
+    let tag = first.header("etag").to_owned();
+    assert!(tag.starts_with("W/\"") && tag.ends_with('"') && tag.len() == 68, "{tag}");
+    assert_eq!(first.header("cache-control"), "private, no-cache");
+    assert_eq!(first.header("vary").to_lowercase(), "authorization, accept");
+    assert_eq!(office.get(MEMBERS).await.header("etag"), tag);
+
+    app.statements();
+    for known in [tag.clone(), format!("\"x\", {tag}"), tag.trim_start_matches("W/").to_owned(), "*".to_owned()] {
+        let same = get_if_new(&app, &office, MEMBERS, &known).await;
+        assert_eq!((same.status, same.bytes.len(), same.header("etag")), (StatusCode::NOT_MODIFIED, 0, tag.as_str()), "{known}");
+        assert_eq!(app.statements().len(), 1, "the revision alone is asked for");
+    }
+    assert_eq!(get_if_new(&app, &office, MEMBERS, "W/\"other\"").await.status, StatusCode::OK);
+
+    // Any write makes it another.
+    office.query(ADMISSION).await.data();
+    let after = get_if_new(&app, &office, MEMBERS, &tag).await;
+    assert_eq!((after.status, &after["members"]["nodes"][0]["name"]), (StatusCode::OK, &"Nya".into()));
+    assert_ne!(after.header("etag"), tag);
+});
+
+#[tokio::test]
+async fn whatever_the_answer_depends_on_is_in_its_validator() {
+    let app = App::sqlite().await;
+    let tag = app.office().get(MEMBERS).await.header("etag").to_owned();
+    let gets_anew = async |answer: Answer| assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+    gets_anew(get_if_new(&app, &app.board(), MEMBERS, &tag).await).await;
+    gets_anew(get_if_new(&app, &app.office(), "/graphql?query=%7Bmembers%7Bnodes%7Bid%7D%7D%7D", &tag).await).await;
+    gets_anew(get_if_new(&app, &app.office(), &format!("{MEMBERS}&variables=%7B%22a%22%3A1%7D"), &tag).await).await;
+    // States follow from the day, and the day begins in Sweden.
+    let evening = app.at("2026-11-21T22:59:59Z");
+    assert_eq!(get_if_new(&evening, &evening.office(), MEMBERS, &tag).await.status, StatusCode::NOT_MODIFIED);
+    let tomorrow = app.at("2026-11-21T23:00:00Z");
+    gets_anew(get_if_new(&tomorrow, &tomorrow.office(), MEMBERS, &tag).await).await;
+    let newer = app.office().request(Method::GET, MEMBERS).header(header::ACCEPT, "application/graphql-response+json");
+    gets_anew(app.send(newer.header(header::IF_NONE_MATCH, &tag).body(Body::empty()).unwrap()).await).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("samregister.toml");
+    std::fs::write(&file, "[network]\nname = \"Another network\"\n").unwrap();
+    let other = app.with_file(&file);
+    gets_anew(get_if_new(&other, &other.office(), MEMBERS, &tag).await).await;
+}
+
+#[tokio::test]
+async fn only_whole_answers_to_a_get_by_somebody_have_one() {
+    let app = App::sqlite().await;
+    let tag = app.office().get(MEMBERS).await.header("etag").to_owned();
+    for path in ["/graphql?query=%7Bnode%28id%3A%22x%22%29%7Bid%7D%7D", "/graphql?query=%7Bnothing%7D", "/graphql?query=%7B"] {
+        let answer = app.office().get(path).await;
+        assert_eq!((answer.header("etag"), answer.header("cache-control")), ("", "no-store"), "{path}");
+    }
+    assert_eq!(app.office().query("{ members { nodes { name } } }").await.header("etag"), "");
+    // Who may not ask is told so, and not that nothing has changed.
+    assert_eq!(get_if_new(&app, &app.nobody(), MEMBERS, &tag).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(get_if_new(&app, &app.nobody(), MEMBERS, "*").await.status, StatusCode::UNAUTHORIZED);
+}

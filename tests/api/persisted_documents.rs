@@ -1,0 +1,116 @@
+//! Documents that clients name in the place of their text: trusted ones from a file, and those that somebody sent before.
+
+use std::path::Path;
+
+use axum::http::StatusCode;
+use samregister::server::{documents::Documents, limits::Limits};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::app::{Answer, App};
+
+const QUESTION: &str = "{ viewer { subject } }";
+
+fn digest(text: &str) -> String {
+    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn persisted(digest: &str) -> Value {
+    json!({ "persistedQuery": { "version": 1, "sha256Hash": digest } })
+}
+
+async fn ask(app: &App, body: Value) -> Answer {
+    app.office().post(body.to_string()).await
+}
+
+async fn get_by_digest(app: &App, digest: &str) -> Answer {
+    let extensions = persisted(digest).to_string().replace('{', "%7B").replace('}', "%7D").replace('"', "%22");
+    app.office().get(&format!("/graphql?extensions={extensions}")).await
+}
+
+#[tokio::test]
+async fn a_document_that_was_sent_before_is_known_by_its_digest() {
+    let app = App::sqlite().await;
+    let digest = digest(QUESTION);
+    // Clients look for this message, and then send the text.
+    for answer in [ask(&app, json!({ "extensions": persisted(&digest) })).await, get_by_digest(&app, &digest).await] {
+        assert_eq!(
+            (answer.status, answer.code(), &answer.error()["message"]),
+            (StatusCode::OK, "NOT_FOUND", &"PersistedQueryNotFound".into())
+        );
+    }
+    // Whoever may not ask may not leave anything either.
+    let body = json!({ "query": QUESTION, "extensions": persisted(&digest) });
+    assert_eq!(app.nobody().post(body.to_string()).await.code(), "UNAUTHENTICATED");
+    assert_eq!(get_by_digest(&app, &digest).await.code(), "NOT_FOUND");
+    ask(&app, body).await.data();
+    let known = get_by_digest(&app, &digest).await;
+    assert_eq!(known["viewer"]["subject"], "office@example.se");
+    assert!(!known.header("etag").is_empty());
+    ask(&app, json!({ "extensions": persisted(&digest.to_uppercase()) })).await.data();
+    // Another server has not heard of it.
+    assert_eq!(get_by_digest(&app.with(&[]), &digest).await.code(), "NOT_FOUND");
+}
+
+#[tokio::test]
+async fn what_is_not_good_is_not_kept() {
+    let app = App::sqlite().await;
+    let wrong = ask(&app, json!({ "query": "{ viewer { roles } }", "extensions": persisted(&digest(QUESTION)) })).await;
+    assert_eq!((wrong.status, wrong.bad_fields()), (StatusCode::OK, vec!["extensions.persistedQuery.sha256Hash"]));
+    assert_eq!(get_by_digest(&app, &digest(QUESTION)).await.code(), "NOT_FOUND");
+    for costly in ["{ members(first: 200) { nodes { agreements(first: 200) { nodes { counterparty { id } number } } } } }", "{"] {
+        assert_eq!(ask(&app, json!({ "query": costly, "extensions": persisted(&digest(costly)) })).await.code(), "INVALID");
+        assert_eq!(get_by_digest(&app, &digest(costly)).await.code(), "NOT_FOUND", "{costly}");
+    }
+    for wrong in
+        [json!(1), json!({}), json!({ "version": 2, "sha256Hash": digest(QUESTION) }), json!({ "version": 1, "sha256Hash": "abc" })]
+    {
+        let refused = ask(&app, json!({ "query": QUESTION, "extensions": { "persistedQuery": wrong } })).await;
+        assert_eq!(refused.bad_fields(), ["extensions.persistedQuery"]);
+    }
+}
+
+#[tokio::test]
+async fn trusted_documents_are_named_by_their_ids() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("documents.json");
+    let node = "query Node($id: ID!) { node(id: $id) { id } } query Who { viewer { roles } }";
+    std::fs::write(&file, json!({ "who": QUESTION, digest(node): node }).to_string()).unwrap();
+    let set = [("SAMREGISTER_DOCUMENTS", file.to_str().unwrap()), ("SAMREGISTER_DOCUMENTS_ONLY", "true")];
+    let app = App::sqlite().await;
+    let (open, closed) = (app.with(&set[..1]), app.with(&set));
+    for app in [&open, &closed] {
+        assert_eq!(ask(app, json!({ "documentId": "who" })).await["viewer"]["subject"], "office@example.se");
+        assert_eq!(app.office().get("/graphql?documentId=who").await["viewer"]["subject"], "office@example.se");
+        for id in [digest(node), format!("sha256:{}", digest(node))] {
+            let answer = ask(app, json!({ "documentId": id, "operationName": "Who" })).await;
+            assert_eq!(answer["viewer"]["roles"], json!(["OFFICE"]));
+        }
+        // As Apollo's clients name them.
+        let answer = ask(app, json!({ "extensions": persisted(&digest(node)), "operationName": "Node", "variables": { "id": "member_00000000000000000000000000000000" } })).await;
+        assert_eq!(answer["node"], Value::Null);
+        let unknown = ask(app, json!({ "documentId": "what" })).await;
+        assert_eq!((unknown.code(), &unknown.error()["message"]), ("NOT_FOUND", &"there is no document what".into()));
+        assert_eq!(ask(app, json!({ "documentId": "who", "query": QUESTION })).await.bad_fields(), ["documentId"]);
+    }
+    ask(&open, json!({ "query": QUESTION })).await.data();
+    assert_eq!(ask(&closed, json!({ "query": QUESTION })).await.code(), "FORBIDDEN");
+    let other = ask(&closed, json!({ "query": QUESTION, "extensions": persisted(&digest(QUESTION)) })).await;
+    assert_eq!((other.code(), &other.error()["message"]), ("FORBIDDEN", &"PersistedQueryNotSupported".into()));
+}
+
+#[test]
+fn a_bad_file_of_documents_stops_the_start_and_says_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("documents.json");
+    let load = |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        Documents::load(Some(&file), false, &Limits::default()).unwrap_err().to_string()
+    };
+    assert!(load("[]").contains("is not a JSON object of texts by their ids"));
+    assert!(load("{\"a\": 1}").contains("is not a JSON object of texts by their ids"));
+    let several = load(&json!({ "good": QUESTION, "broken": "{ a", "deep": "{a".repeat(40) + &"}".repeat(40) }).to_string());
+    assert!(several.contains("broken is not taken: syntax error") && several.contains("documents.json"), "{several}");
+    let missing = Documents::load(Some(Path::new("no-such.json")), false, &Limits::default());
+    assert!(missing.unwrap_err().to_string().starts_with("SAMREGISTER_DOCUMENTS names no-such.json, which can't be read"));
+}
