@@ -13,7 +13,9 @@ mod life_samples;
 mod lot;
 mod marks;
 mod payment_samples;
+mod questions;
 mod samples;
+mod secrets;
 
 // What is promised
 mod access;
@@ -60,6 +62,7 @@ mod round_trip;
 mod routes;
 mod schema;
 mod search;
+mod secrecy;
 mod sie;
 mod statements;
 mod template_library;
