@@ -5,14 +5,15 @@ use std::collections::{BTreeSet, HashMap};
 use ::entity::{
     activity,
     agreement::{Column, Model},
+    audit_entry,
     id::AgreementId,
     kind::{AgreementKind, DeadlineKind},
     member, organisation,
 };
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use sea_orm::{
-    ConnectionTrait, ExprTrait,
-    sea_query::{CaseStatement, Expr, SimpleExpr},
+    ConnectionTrait, DbBackend, ExprTrait,
+    sea_query::{CaseStatement, Expr, Query, SimpleExpr},
 };
 use uuid::Uuid;
 
@@ -23,7 +24,7 @@ use super::{
 use crate::{
     activities, audit,
     auth::viewer::Viewer,
-    database::Database,
+    database::{Database, among},
     documents::calendar,
     error::{Faults, Result},
     members, organisations, page, terms,
@@ -44,8 +45,8 @@ pub struct Expiring {
     pub kind: AgreementKind,
     /// What falls due.
     pub deadline: DeadlineKind,
-    /// The rows that its words are from: the agreement, its counterparty and its activity.
-    told_of: Vec<Uuid>,
+    /// The rows that it names: its counterparty and its activity.
+    named: Vec<Uuid>,
     /// Why it is on the list.
     pub reason: Reason,
     /// The day of the deadline.
@@ -109,7 +110,7 @@ async fn name(db: &Database, viewer: &Viewer, window: Window, found: Vec<Model>)
             activity: row.activity_id.and_then(|id| activities.get(&id).cloned()),
             kind: row.kind,
             deadline: deadline.kind,
-            told_of: [Some(row.id.into()), party, row.activity_id.map(Uuid::from)].into_iter().flatten().collect(),
+            named: [party, row.activity_id.map(Uuid::from)].into_iter().flatten().collect(),
             reason: Reason::of(&term, window.from)?,
             on: deadline.on,
             days_left: (deadline.on - window.from).num_days(),
@@ -120,14 +121,15 @@ async fn name(db: &Database, viewer: &Viewer, window: Window, found: Vec<Model>)
 }
 
 /// A calendar (iCalendar) of these deadlines, in the office's own language since calendars are for people. Read again later, its days
-/// move and none is doubled: each keeps its name, and counts up with every change of the agreement, of its counterparty and of its
-/// activity, which it names, and with every prolongation.
+/// move and none is doubled: each keeps its name, and counts up with every change of the agreement, with every new name of its
+/// counterparty and of its activity, and with every prolongation.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
 pub async fn calendar(db: &Database, found: &[Expiring]) -> Result<String> {
-    let ids: BTreeSet<_> = found.iter().flat_map(|row| &row.told_of).copied().collect();
-    let changes = audit::tally(db, &ids.into_iter().collect::<Vec<_>>()).await?;
+    let ids: Vec<Uuid> = found.iter().map(|row| row.id.into()).collect();
+    let mut changes = audit::tally(db, &ids).await?;
+    changes.extend(names_given(db, found.iter().flat_map(|row| &row.named).copied().collect()).await?);
     let day = |row: &Expiring| {
         let what = match row.deadline {
             DeadlineKind::Notice => ": sista dag för uppsägning",
@@ -139,7 +141,8 @@ pub async fn calendar(db: &Database, found: &[Expiring]) -> Result<String> {
             Reason::Ends => "Avtalets sista dag; det förlängs inte av sig självt.".to_owned(),
             Reason::NoticeGiven { on } => format!("Avtalets sista dag; det sades upp den {on}."),
         };
-        let changed: Vec<_> = row.told_of.iter().filter_map(|id| changes.get(id)).collect();
+        let told_of = row.named.iter().copied().chain([row.id.into()]);
+        let changed: Vec<_> = told_of.filter_map(|id| changes.get(&id)).collect();
         calendar::Day {
             // One for each agreement, so that notice moves its day and leaves none behind.
             uid: format!("{}@samregister", row.api_id()),
@@ -151,6 +154,29 @@ pub async fn calendar(db: &Database, found: &[Expiring]) -> Result<String> {
         }
     };
     Ok(calendar::render("Avtal som löper ut", &found.iter().map(day).collect::<Vec<_>>(), db.clock.now()))
+}
+
+/// How often each of these was given a name, and when last. What else the trail has about them, as allocations, billing details and
+/// costs, is not for everybody who reads a calendar, not even how often it changed.
+async fn names_given(db: &Database, things: BTreeSet<Uuid>) -> Result<HashMap<Uuid, (i64, DateTime<Utc>)>> {
+    use audit_entry::{Column, Entity};
+    let is_new = if db.backend() == DbBackend::Postgres {
+        r#"CAST("before" AS json) ->> 'name' IS DISTINCT FROM CAST("after" AS json) ->> 'name'"#
+    } else {
+        r#"json_extract("before", '$.name') IS NOT json_extract("after", '$.name')"#
+    };
+    let subject = Expr::col((Entity, Column::SubjectId));
+    let select = Query::select()
+        .from(Entity)
+        .expr(subject.clone())
+        .expr(Expr::cust("COUNT(*)"))
+        .expr(Expr::col((Entity, Column::At)).max())
+        .and_where(among(db.backend(), subject.clone(), things))
+        .and_where(Expr::cust(is_new))
+        .add_group_by([subject])
+        .take();
+    let found = db.read().query_all(&select).await?;
+    found.iter().map(|row| Ok((row.try_get_by_index(0)?, (row.try_get_by_index(1)?, row.try_get_by_index(2)?)))).collect()
 }
 
 /// How many agreements of a kind, about an activity, expire within each of some numbers of days.

@@ -99,18 +99,46 @@ enum Home {
 impl App {
     /// An empty register on SQLite.
     pub async fn sqlite() -> Self {
+        Self::of_file(sqlite_template().await).await
+    }
+
+    async fn of_file(bytes: &[u8]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("register.db");
-        std::fs::write(&file, sqlite_template().await).unwrap();
+        std::fs::write(&file, bytes).unwrap();
         Self::open(&format!("sqlite://{}", file.display()), Home::Sqlite(folder)).await
     }
 
     /// An empty register on PostgreSQL.
     pub async fn postgres() -> Self {
-        let template = postgres_template().await;
+        Self::of_template(postgres_template().await).await
+    }
+
+    async fn of_template(template: &str) -> Self {
         let name = database_name();
         on_server(&[&format!("CREATE DATABASE {name} TEMPLATE {template}")]).await;
         Self::open(&postgres_url(&name), Home::Postgres(name)).await
+    }
+
+    /// An empty register beside this one, on the same database system.
+    pub async fn beside(&self) -> Self {
+        match &*self.home {
+            Home::Sqlite(_) => Self::sqlite().await,
+            Home::Postgres(_) => Self::postgres().await,
+        }
+    }
+
+    /// So many registers with all that is in this one, which is closed for it.
+    pub async fn copies(self, count: usize) -> Vec<Self> {
+        self.db.clone().close().await.unwrap();
+        let mut copies = Vec::new();
+        for _ in 0..count {
+            copies.push(match &*self.home {
+                Home::Sqlite(folder) => Self::of_file(&std::fs::read(folder.path().join("register.db")).unwrap()).await,
+                Home::Postgres(name) => Self::of_template(name).await,
+            });
+        }
+        copies
     }
 
     async fn open(url: &str, home: Home) -> Self {

@@ -161,6 +161,14 @@ on_both!(the_calendar_of_deadlines_is_one_that_calendars_read, |app| async move 
     assert!(value(&renamed[&alfa], "DESCRIPTION").contains("BIP för alla"), "{:?}", renamed[&alfa]);
     assert!(sequence(&renamed[&alfa]) > after);
 
+    // What else is done about them is not for everybody who reads a calendar, not even how often.
+    let cost = json!({ "activity": samples.id("bip"), "bookedOn": "2026-06-01", "amount": "1.00", "description": "Lokal" });
+    app.office().does("costRecord", "id", cost).await.data();
+    let allocation = json!({ "member": samples.id("alfa"), "year": 2027, "amount": "1.00" });
+    app.office().does("allocationSet", "id", allocation).await.data();
+    let same = events(&app.office().get("/files/expiring.ics?include-acknowledged").await);
+    assert_eq!(sequence(&same[&alfa]), sequence(&renamed[&alfa]));
+
     // The command writes the same.
     let command = app.program().args(["expiring", "--from", "2026-11-21", "--format", "ics"]).output().unwrap();
     let strip = |text: String| text.lines().filter(|line| !line.starts_with("DTSTAMP")).collect::<Vec<_>>().join("\n");

@@ -66,12 +66,16 @@ impl Schema {
 
     /// Everything that `node` answers for this id, by the noun that it names, nested through `depth` nouns.
     pub fn node(&self, id: &str, depth: usize) -> String {
-        let words = id.rsplit_once('_').unwrap().0.split('_');
+        let type_name = self.type_of(id).unwrap_or_else(|| panic!("{id} is of no noun"));
+        format!("node(id: \"{id}\") {{ ... on {type_name} {} }}", self.selection(type_name, depth, &mut Vec::new()))
+    }
+
+    /// The type of the noun that an id names; none for what is no node.
+    pub fn type_of(&self, id: &str) -> Option<&str> {
+        let words = id.rsplit_once('_')?.0.split('_');
         let noun: String = words.map(|word| format!("{}{}", word[..1].to_uppercase(), &word[1..])).collect();
         let possible = list(&self.named("Node")["possibleTypes"]).iter().map(|possible| possible["name"].as_str().unwrap());
-        let type_name =
-            possible.filter(|name| name.ends_with(&noun)).min_by_key(|name| name.len()).unwrap_or_else(|| panic!("{id} is of no noun"));
-        format!("node(id: \"{id}\") {{ ... on {type_name} {} }}", self.selection(type_name, depth, &mut Vec::new()))
+        possible.filter(|name| name.ends_with(&noun)).min_by_key(|name| name.len())
     }
 
     /// The relations between nouns in such a document: fields that lead to a noun or a list of them, and counts.

@@ -13,7 +13,9 @@ mod life_samples;
 mod lot;
 mod marks;
 mod payment_samples;
+mod questions;
 mod samples;
+mod secrets;
 mod served;
 
 // What is promised
@@ -71,6 +73,7 @@ mod round_trip;
 mod routes;
 mod schema;
 mod search;
+mod secrecy;
 mod sie;
 mod socket;
 mod statements;

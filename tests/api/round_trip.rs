@@ -76,11 +76,6 @@ fn text<'f>(files: &'f Files, name: &str) -> &'f str {
     std::str::from_utf8(&files[name]).unwrap()
 }
 
-/// An empty register beside this one, on the same database system.
-async fn beside(app: &App) -> App {
-    if app.db.backend() == DbBackend::Postgres { App::postgres().await } else { App::sqlite().await }
-}
-
 async fn issued(app: &App, input: Value, on: &str) -> String {
     let id = drafted(&app.finance(), input).await;
     deed(&app.finance(), "invoiceIssue", json!({ "invoice": id, "issuedOn": on }), "id").await.data();
@@ -186,7 +181,7 @@ on_both!(a_life_of_invoices_goes_out_and_comes_back_the_same, |app| async move {
     assert!(again.files.iter().all(|file| (file.added, file.changed) == (0, 0) && file.unchanged == file.rows), "{again:?}");
     assert_eq!(app.revision().await, revision, "the same again left an entry");
 
-    let empty = beside(&app).await;
+    let empty = app.beside().await;
     try_import(&empty, &first).await.unwrap();
     let (other, _other) = with_network(&empty, NETWORK);
     let second = exported(&other).await;
@@ -228,7 +223,7 @@ on_both!(a_life_of_invoices_goes_out_and_comes_back_the_same, |app| async move {
 on_both!(what_files_say_otherwise_of_a_life_is_refused, |app| async move {
     let (app, _folder) = lived(&app).await;
     let files = exported(&app).await;
-    let other = beside(&app).await;
+    let other = app.beside().await;
     let lines = text(&files, "invoice_lines.csv");
     let last = lines.lines().find(|line| line.ends_with(",1,12.49")).unwrap();
     let number = lines.lines().position(|line| line == last).unwrap() + 1;
