@@ -23,6 +23,7 @@ use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
 use crate::{
+    audit::reads::Reads,
     clock::Clock,
     error::{Error, Result},
     search,
@@ -45,6 +46,8 @@ pub struct Database {
     turn: Arc<Semaphore>,
     /// Where a register on SQLite is; none on PostgreSQL.
     file: Option<Arc<File>>,
+    /// Who read contacts, until it is written.
+    pub(crate) reads: Arc<Reads>,
     /// What time it is for this register.
     pub clock: Clock,
 }
@@ -98,7 +101,7 @@ impl Database {
         } else {
             (url.parse().ok().map(|server| Arc::new(Mutex::new(server))), None)
         };
-        Ok(Self { reader, writer, probe, server, turn: Arc::new(Semaphore::new(1)), file, clock })
+        Ok(Self { reader, writer, probe, server, turn: Arc::new(Semaphore::new(1)), file, reads: Arc::default(), clock })
     }
 
     /// Brings the schema up to date.

@@ -27,6 +27,7 @@ pub mod fees;
 pub mod invoices;
 pub mod revenue;
 pub mod exchange;
+pub mod retention;
 
 // What leaves as a file
 pub mod documents;

@@ -26,6 +26,7 @@ mod m2026_11_22_09_invoice_kept;
 mod m2026_11_22_10_revenue_indexes;
 mod m2026_11_22_11_fee_rounds;
 mod m2026_11_23_01_trail;
+mod m2026_11_23_02_contact_reads;
 
 /// Every change, in order.
 #[derive(Debug)]
@@ -55,6 +56,7 @@ impl MigratorTrait for Migrator {
             Box::new(m2026_11_22_10_revenue_indexes::Migration),
             Box::new(m2026_11_22_11_fee_rounds::Migration),
             Box::new(m2026_11_23_01_trail::Migration),
+            Box::new(m2026_11_23_02_contact_reads::Migration),
         ]
     }
 }

@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, ffi::OsString, fmt, fs, io::ErrorKind, ops::Ran
 use tracing_subscriber::EnvFilter;
 
 use self::network::SIGNATORIES;
-pub use self::network::{Accounts, Invoicing, Network, Signatory};
+pub use self::network::{Accounts, Invoicing, Network, Retention, Signatory};
 use crate::error::{Error, Faults, LINE, Result};
 
 /// The file of settings, looked for in the working directory.

@@ -5,6 +5,7 @@
 pub mod activities;
 pub mod agreements;
 pub mod audit;
+pub mod contact_reads;
 pub mod contacts;
 pub mod coverage;
 pub mod decisions;
@@ -18,6 +19,7 @@ pub mod members;
 pub mod nodes;
 pub mod organisations;
 pub mod page;
+pub mod retention;
 pub mod revenue;
 pub mod scalars;
 pub mod scenarios;
@@ -56,6 +58,9 @@ pub struct Query(
     invoices::RateQuery,
     revenue::RevenueQuery,
     audit::AuditQuery,
+    contacts::ContactQuery,
+    contact_reads::ContactReadQuery,
+    retention::RetentionQuery,
 );
 
 /// Everything that can be done. Each deed takes one `input`, returns the thing it changed, and is done whole or not at all.
