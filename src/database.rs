@@ -23,6 +23,7 @@ use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, watch};
 use uuid::Uuid;
 
 use crate::{
+    audit::reads::Reads,
     clock::Clock,
     error::{Error, Result},
     idempotency::Once,
@@ -50,6 +51,8 @@ pub struct Database {
     changed: watch::Sender<i64>,
     /// What is being done through it, when that shall be done once.
     pub(crate) once: Option<Arc<Once>>,
+    /// Who read contacts, until it is written.
+    pub(crate) reads: Arc<Reads>,
     /// What time it is for this register.
     pub clock: Clock,
 }
@@ -111,7 +114,7 @@ impl Database {
             (url.parse().ok().map(|server| Arc::new(Mutex::new(server))), None)
         };
         let (turn, changed) = (Arc::new(Semaphore::new(1)), watch::Sender::new(0));
-        Ok(Self { reader, writer, probe, server, turn, file, changed, once: None, clock })
+        Ok(Self { reader, writer, probe, server, turn, file, changed, once: None, reads: Arc::default(), clock })
     }
 
     /// The same register, through which this request is done: its deeds leave its mark.

@@ -29,6 +29,7 @@ pub mod invoices;
 pub mod revenue;
 pub mod changes;
 pub mod exchange;
+pub mod retention;
 
 // What leaves as a file
 pub mod documents;

@@ -49,6 +49,8 @@ id! {
     AllocationId,
     /// A contact's.
     ContactId,
+    /// That of a line in the log of who read contacts.
+    ContactReadId,
     /// An organisation's.
     OrganisationId,
     /// A decision's.

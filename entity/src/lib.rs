@@ -22,6 +22,7 @@ pub mod bank_payment;
 pub mod bank_payment_part;
 pub mod contact;
 pub mod contact_area;
+pub mod contact_read;
 pub mod cost;
 pub mod decision;
 pub mod fee_charge;

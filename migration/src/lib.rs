@@ -26,6 +26,7 @@ mod m2026_11_22_09_invoice_kept;
 mod m2026_11_22_10_revenue_indexes;
 mod m2026_11_22_11_fee_rounds;
 mod m2026_11_23_01_trail;
+mod m2026_11_23_02_contact_reads;
 mod m2026_11_23_03_token_revocation;
 mod m2026_11_23_04_idempotency;
 
@@ -57,6 +58,7 @@ impl MigratorTrait for Migrator {
             Box::new(m2026_11_22_10_revenue_indexes::Migration),
             Box::new(m2026_11_22_11_fee_rounds::Migration),
             Box::new(m2026_11_23_01_trail::Migration),
+            Box::new(m2026_11_23_02_contact_reads::Migration),
             Box::new(m2026_11_23_03_token_revocation::Migration),
             Box::new(m2026_11_23_04_idempotency::Migration),
         ]

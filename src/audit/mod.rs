@@ -4,6 +4,7 @@ mod chain;
 mod checkpoints;
 mod erasure;
 mod reading;
+pub mod reads;
 
 use std::sync::Arc;
 

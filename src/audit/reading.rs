@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use ::entity::{
     audit_entry::{self, Column, Entity},
+    kind::SubjectKind,
     sparse::Sparse,
 };
 use chrono::{DateTime, Utc};
@@ -13,6 +14,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
+use super::reads;
 use crate::{
     auth::viewer::{Realm, Viewer},
     database::{Database, among, rows},
@@ -61,6 +63,13 @@ fn matching(viewer: &Viewer, filter: &Filter) -> SelectStatement {
     select
 }
 
+/// Notes whose personal data the entries show, which were read with their kind whenever a text was.
+fn note<'e>(db: &Database, viewer: &Viewer, entries: impl IntoIterator<Item = &'e audit_entry::Model>) -> Result<()> {
+    let shown =
+        |entry: &&audit_entry::Model| entry.subject_kind == SubjectKind::Contact && (entry.before.is_some() || entry.after.is_some());
+    reads::note(db, viewer, entries.into_iter().filter(shown).map(|entry| entry.subject_id.into()))
+}
+
 /// A page of the trail; empty for those who may not read it.
 ///
 /// # Errors
@@ -76,7 +85,9 @@ pub async fn list(
     let order = order();
     let page = page::Page::check(args, &order, &mut faults);
     faults.finish()?;
-    page::fetch(db.read(), matching(viewer, filter), columns, &order, &page).await
+    let slice = page::fetch(db.read(), matching(viewer, filter), columns, &order, &page).await?;
+    note(db, viewer, slice.rows.iter().map(|(_, entry)| entry))?;
+    Ok(slice)
 }
 
 /// How many entries there are.
@@ -105,7 +116,9 @@ pub async fn by_revisions(db: &Database, viewer: &Viewer, revisions: &[i64]) -> 
     let columns = audit_entry::Model::every_column();
     let mut select = matching(viewer, &Filter::default());
     select.columns(columns.iter().map(|column| (Entity, *column))).and_where(Column::Revision.is_in(revisions.iter().copied()));
-    rows(db.read(), &select, &columns).await
+    let found = rows(db.read(), &select, &columns).await?;
+    note(db, viewer, &found)?;
+    Ok(found)
 }
 
 /// The entries about each of these things, the oldest first; none for those who may not read the trail.
@@ -118,7 +131,9 @@ pub async fn about(db: &Database, viewer: &Viewer, subjects: &[Uuid], columns: &
         .columns(columns.iter().map(|column| (Entity, *column)))
         .and_where(among(db.backend(), Expr::col((Entity, Column::SubjectId)), subjects.iter().copied()))
         .order_by((Entity, Column::Revision), sea_orm::Order::Asc);
-    rows(db.read(), &select, columns).await
+    let found = rows(db.read(), &select, columns).await?;
+    note(db, viewer, &found)?;
+    Ok(found)
 }
 
 /// How many entries there are about each of these things, which the viewer must be known to see, and when the last was made; a thing

@@ -5,6 +5,7 @@
 pub mod break_even;
 pub mod checkpoint;
 pub mod completions;
+pub mod contact;
 pub mod demo;
 pub mod expiring;
 pub mod export;
@@ -14,6 +15,7 @@ pub mod invoices;
 pub mod migrate;
 pub mod payments;
 pub mod progress;
+pub mod retention;
 pub mod revenue;
 pub mod scenario;
 pub mod schema;
@@ -92,6 +94,8 @@ enum Command {
     Sie(sie::Options),
     Verify(verify::Options),
     Checkpoint(checkpoint::Options),
+    Contact(contact::Options),
+    Retention(retention::Options),
     Schema(schema::Options),
     Completions(completions::Options),
 }
@@ -205,6 +209,8 @@ impl Command {
             Self::Sie(options) => sie::run(options).await,
             Self::Verify(options) => verify::run(options).await,
             Self::Checkpoint(options) => checkpoint::run(options).await,
+            Self::Contact(options) => contact::run(options).await,
+            Self::Retention(options) => retention::run(options).await,
             Self::Schema(options) => schema::run(options),
             Self::Completions(options) => completions::run(options),
         }

@@ -15,7 +15,7 @@ pub use self::keys::{KeySource, VerificationKey};
 pub(crate) use self::limits::DOCUMENTS;
 pub use self::limits::{Exposure, Limits};
 use self::network::SIGNATORIES;
-pub use self::network::{Accounts, Invoicing, Network, Signatory};
+pub use self::network::{Accounts, Invoicing, Network, Retention, Signatory};
 pub use self::sockets::Sockets;
 use crate::error::{Faults, LINE, Result};
 

@@ -40,6 +40,8 @@ pub struct Network {
     pub accounts: Accounts,
     /// How it invoices.
     pub invoicing: Invoicing,
+    /// For how long it keeps personal data.
+    pub retention: Retention,
     /// Who may sign for it; empty: the register does not look at who does.
     pub signatories: Vec<Signatory>,
 }
@@ -140,6 +142,21 @@ impl Default for Invoicing {
     }
 }
 
+/// For how long the network keeps personal data, by its own decision: the table `[network.retention]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Months that a person stays after its last day in its role.
+    pub contact_months: u16,
+    /// Months that the log of who read contacts stays.
+    pub read_log_months: u16,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { contact_months: 24, read_log_months: 24 }
+    }
+}
+
 impl Given {
     pub(super) fn network(&mut self) -> Network {
         let defaults = Accounts::default();
@@ -170,6 +187,7 @@ impl Given {
             peppol_id: self.optional("network.peppol_id", |text| check_peppol_id(text).map(|()| text.to_owned()).map_err(str::to_owned)),
             accounts,
             invoicing: self.invoicing(),
+            retention: self.retention(),
             signatories: self.signatories(),
         }
     }
@@ -188,6 +206,15 @@ impl Given {
             }),
             exemption_reason: self.take("network.invoicing.exemption_reason", defaults.exemption_reason, line),
             outside_scope_reason: self.take("network.invoicing.outside_scope_reason", defaults.outside_scope_reason, line),
+        }
+    }
+
+    fn retention(&mut self) -> Retention {
+        let defaults = Retention::default();
+        let mut months = |name, default| self.take(name, default, |text| number(text, 1..=240));
+        Retention {
+            contact_months: months("network.retention.contact_months", defaults.contact_months),
+            read_log_months: months("network.retention.read_log_months", defaults.read_log_months),
         }
     }
 
@@ -293,6 +320,17 @@ mod tests {
         ] {
             let name = entry.split(' ').next().unwrap_or_default();
             assert!(bad(&[], &format!("[network]\n{entry}")).starts_with(&format!("{FILE}: network.{name} ")), "{entry}");
+        }
+    }
+
+    #[test]
+    fn for_how_long_the_network_keeps_personal_data_is_read_from_its_table() {
+        assert_eq!(good(&[], "").network.retention, Retention { contact_months: 24, read_log_months: 24 });
+        let decided = good(&[], "[network.retention]\ncontact_months = 12\nread_log_months = 240").network.retention;
+        assert_eq!(decided, Retention { contact_months: 12, read_log_months: 240 });
+        for entry in ["contact_months = 0", "read_log_months = 241"] {
+            let message = bad(&[], &format!("[network.retention]\n{entry}"));
+            assert!(message.ends_with(" must be a whole number from 1 to 240"), "{message}");
         }
     }
 

@@ -122,8 +122,9 @@ impl Noun for AuditEntry {
             "actor" => &[C::Actor],
             "action" => &[C::Action],
             "subject" => &[C::SubjectKind],
-            "before" => &[C::Before],
-            "after" => &[C::After],
+            // Whose personal data is shown is logged.
+            "before" => &[C::Before, C::SubjectKind],
+            "after" => &[C::After, C::SubjectKind],
             "hash" => &[C::Hash],
             "version" => &[C::Version],
             "erasedIn" => &[C::ErasedIn],

@@ -13,12 +13,12 @@ use super::{
     loaders::{Handle, distinct, grouped, take_rows},
     members::{Member, member_of},
     page::{Column, DIRECT, Noun, and, asked, every},
-    scalars::{Date, Given, change, node_id, plain_change, row_id, take},
+    scalars::{Date, Given, Json, change, node_id, plain_change, row_id, take},
     viewer,
 };
 use crate::{
     error::{Error, Faults, Result},
-    members::{self, contacts},
+    members::{self, contacts, personal},
 };
 
 /// What a contact is to its member, organisation or contact area.
@@ -247,6 +247,28 @@ pub struct ContactUpdateInput {
 pub struct ContactEraseInput {
     /// Which.
     contact: ID,
+}
+
+/// The contacts' query.
+#[derive(Default)]
+pub struct ContactQuery;
+
+#[Object]
+impl ContactQuery {
+    /// Everything that is held about a contact (registerutdrag, GDPR art. 15), for the OFFICE: `contact` is its row, `of` what it belongs
+    /// to, `activities` those that name it, `trail` what the audit trail tells of it, `readBy` who read it and when, and
+    /// `sameNameOrEmail` the rows of other tables with the same name or e-mail, perhaps another person's. Texts are not searched.
+    /// FORBIDDEN to others; NOT_FOUND.
+    async fn contact_export(&self, ctx: &Context<'_>, #[graphql(desc = "Whose")] contact: ID) -> Option<Result<Json>> {
+        Some(export(ctx, &contact).await)
+    }
+}
+
+async fn export(ctx: &Context<'_>, contact: &ID) -> Result<Json> {
+    let mut faults = Faults::default();
+    let id = row_id(contact, "contact", "contact", &mut faults);
+    faults.finish()?;
+    Ok(Json(personal::export(database(ctx), viewer(ctx), id).await?))
 }
 
 /// Deeds on contacts.

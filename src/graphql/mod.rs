@@ -6,6 +6,7 @@ pub mod activities;
 pub mod agreements;
 pub mod audit;
 pub mod changes;
+pub mod contact_reads;
 pub mod contacts;
 pub mod coverage;
 pub mod decisions;
@@ -19,6 +20,7 @@ pub mod members;
 pub mod nodes;
 pub mod organisations;
 pub mod page;
+pub mod retention;
 pub mod revenue;
 pub mod scalars;
 pub mod scenarios;
@@ -59,6 +61,9 @@ pub struct Query(
     revenue::RevenueQuery,
     audit::AuditQuery,
     changes::RevisionQuery,
+    contacts::ContactQuery,
+    contact_reads::ContactReadQuery,
+    retention::RetentionQuery,
 );
 
 /// Everything that can be done. Each deed takes one `input`, returns the thing it changed, and is done whole or not at all.

@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 
 use super::{admission::is_email, of_visible_member};
 use crate::{
-    audit,
+    audit::{self, reads},
     auth::viewer::{Deed, Realm, Viewer},
     database::{Database, among, rows},
     error::{Error, Faults, LINE, Result},
@@ -42,6 +42,15 @@ fn select(viewer: &Viewer, columns: &[Column]) -> SelectStatement {
         .take()
 }
 
+/// What a statement of [`select`] finds; that the viewer reads it is noted when it tells who the person is.
+async fn read(db: &Database, viewer: &Viewer, select: &SelectStatement, columns: &[Column]) -> Result<Vec<Model>> {
+    let found: Vec<Model> = rows(db.read(), select, columns).await?;
+    if columns.iter().any(|column| matches!(column, Column::Name | Column::Email | Column::Phone)) {
+        reads::note(db, viewer, found.iter().map(|row| row.id))?;
+    }
+    Ok(found)
+}
+
 /// Those of these contacts that the viewer sees.
 ///
 /// # Errors
@@ -49,7 +58,7 @@ fn select(viewer: &Viewer, columns: &[Column]) -> SelectStatement {
 pub async fn by_ids(db: &Database, viewer: &Viewer, ids: &[ContactId], columns: &[Column]) -> Result<Vec<Model>> {
     let mut select = select(viewer, columns);
     select.and_where(among(db.backend(), column(Column::Id), ids.iter().copied()));
-    rows(db.read(), &select, columns).await
+    read(db, viewer, &select, columns).await
 }
 
 /// The present contacts of each of these members, as far as the viewer sees them.
@@ -59,7 +68,7 @@ pub async fn by_ids(db: &Database, viewer: &Viewer, ids: &[ContactId], columns: 
 pub async fn of_members(db: &Database, viewer: &Viewer, members: &[MemberId], columns: &[Column]) -> Result<Vec<Model>> {
     let mut select = select(viewer, columns);
     select.and_where(among(db.backend(), column(Column::MemberId), members.iter().copied())).cond_where(current(db.clock.today()));
-    rows(db.read(), &select, columns).await
+    read(db, viewer, &select, columns).await
 }
 
 /// The present board contacts of each of these areas, as far as the viewer sees them.
@@ -69,7 +78,7 @@ pub async fn of_members(db: &Database, viewer: &Viewer, members: &[MemberId], co
 pub async fn of_areas(db: &Database, viewer: &Viewer, areas: &[ContactAreaId], columns: &[Column]) -> Result<Vec<Model>> {
     let mut select = select(viewer, columns);
     select.and_where(among(db.backend(), column(Column::ContactAreaId), areas.iter().copied())).cond_where(current(db.clock.today()));
-    rows(db.read(), &select, columns).await
+    read(db, viewer, &select, columns).await
 }
 
 /// A contact to be added. It belongs to at most one of a member, an organisation and a contact area.

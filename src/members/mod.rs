@@ -4,6 +4,7 @@ pub mod admission;
 pub mod allocations;
 pub mod contacts;
 pub mod departure;
+pub mod personal;
 
 use std::collections::HashMap;
 

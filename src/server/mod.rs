@@ -42,6 +42,7 @@ use tower_http::{
 };
 
 use crate::{
+    audit::reads,
     auth::{
         revocations::Revocations,
         token::{Keys, Verified},
@@ -259,6 +260,7 @@ pub async fn serve(mut listener: tokio::net::TcpListener, app: App, settings: &S
     let mut http = http1::Builder::new();
     // Whoever connects and says nothing, or never comes to the end of a header, is not waited for.
     http.timer(TokioTimer::new()).header_read_timeout(settings.limits.request_time);
+    let writing = tokio::spawn(reads::keep_writing(db.clone()));
     let mut stop = pin!(stop);
     loop {
         tokio::select! {
@@ -288,5 +290,8 @@ pub async fn serve(mut listener: tokio::net::TcpListener, app: App, settings: &S
     if tokio::time::timeout(Duration::from_secs(30), stopping.closed()).await.is_err() {
         tracing::warn!("some requests took too long and were cut off");
     }
-    db.close().await
+    // Who read contacts until the last moment.
+    let written = reads::write(&db).await;
+    writing.abort();
+    db.close().await.and(written)
 }

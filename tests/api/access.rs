@@ -6,6 +6,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use samregister::{
+    audit::reads,
+    auth::viewer::{Role, Viewer},
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -128,6 +132,10 @@ fn question(schema: &Schema, samples: &Samples, name: &str) -> Question {
         "revision" => ("{ revision }".to_owned(), &[], &[], &["\"revision\""]),
         "networkFees" => (one(1), &[], &[], &["PER_MILLE_OF_ALLOCATION"]),
         "referenceRates" => (one(1), &[], &[], &["SFS 2025:809"]),
+        "contactExport" => (format!("{{ contactExport(contact: \"{}\") }}", id("anna")), &["anna@alfa"], &[], &[]),
+        // The test itself lets somebody read.
+        "retention" => (one(1), &[], &[], &["bokföringslagen"]),
+        "contactReads" => (one(2), &["anna@alfa"], &["berit@beta"], &["reader@example.se"]),
         "auditLog" => (format!("{{ {} }}", widest("(first: 200)", 1)), &["REF-ALFA"], &["REF-BETA"], &[]),
         _ => panic!("nobody knows how to ask {name}: add it to question()"),
     };
@@ -198,6 +206,9 @@ on_both!(queries_answer_as_the_table_says, |app| async move {
         app.with(&[("SAMREGISTER_MAX_DEPTH", "30"), ("SAMREGISTER_MAX_COMPLEXITY", "1000000000"), ("SAMREGISTER_MAX_ALIASES", "10000")]);
     let samples = Samples::fill(&app).await;
     crate::payment_samples::bank_payment(&app, "Betalaren Alfa", 1).await;
+    let reader = Viewer { subject: "reader@example.se".into(), roles: vec![Role::Board], ..Viewer::default() };
+    app.viewer(reader).query("{ members { nodes { contacts { email } } } }").await.data();
+    reads::write(&app.db).await.unwrap();
     let (schema, table) = (Schema::of_program().await, Table::read());
     let before = app.revision().await;
     let mut wrong = Vec::new();

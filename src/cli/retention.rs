@@ -1,0 +1,99 @@
+//! `samregister retention`: what the register holds and for how long, and erasing what may go.
+
+use chrono::NaiveDate;
+use clap::Args;
+use serde::Serialize;
+
+use super::{Format, Outcome, Result, count, json, open, put, say, settings, table};
+use crate::{
+    auth::viewer::Viewer,
+    documents::{Cell, Column, Grid, Kind, sheet},
+    retention::{self, Report},
+};
+
+/// List what is held, what of it may go, and what must stay by which law
+///
+/// People who have been out of their role for long may go, and so may the log of who read contacts: for how long they stay is decided in
+/// [network.retention] of samregister.toml. Agreements, invoices and payments stay through the seventh year after the calendar year
+/// (bokföringslagen 7 kap. 2 §), and the audit trail as long as the register; none of these is ever erased by the register.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  samregister retention
+  What may go at the turn of the year:
+    samregister retention --on 2027-01-01
+  Each month, from cron:
+    samregister retention --erase")]
+pub struct Options {
+    /// As of this day; today unless given
+    #[arg(long, value_name = "DATE", value_parser = super::day, conflicts_with = "erase")]
+    on: Option<NaiveDate>,
+    /// How to write it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+    /// Erase the people and the lines of the log that may go today, and then list what is left
+    #[arg(long)]
+    erase: bool,
+}
+
+/// Lists what is held, and erases what may go when asked to.
+///
+/// # Errors
+/// When the register can't be opened, read or written, or stdout can't be written to.
+pub async fn run(options: Options) -> Result {
+    let settings = settings()?;
+    let decided = settings.network.retention;
+    let db = open(&settings).await?;
+    let viewer = Viewer::operator("retention");
+    let erased = if options.erase { Some(retention::erase(&db, &viewer, &decided).await) } else { None };
+    let report = retention::report(&db, &viewer, &decided, options.on.unwrap_or_else(|| db.clock.today())).await;
+    db.close().await?;
+    let (erased, report) = (erased.transpose()?, report?);
+    put(match options.format {
+        Format::Table => table(&grid(&report)).into_bytes(),
+        Format::Json => for_programs(&report)?.into_bytes(),
+        Format::Csv => sheet::csv(&grid(&report))?,
+    })?;
+    if let Some(erased) = erased {
+        let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+        say(&format!("erased {} and {} of the log", count(number(erased.contacts), "contact"), count(number(erased.reads), "line")));
+    }
+    Ok(Outcome::Done)
+}
+
+fn grid(report: &Report) -> Grid {
+    let columns = vec![
+        Column::new("kind", "Kind", Kind::Text),
+        Column::new("count", "Count", Kind::Number),
+        Column::new("oldest", "Oldest", Kind::Day),
+        Column::new("may_go_from", "May go from", Kind::Day),
+        Column::new("due", "May go", Kind::Number),
+        Column::new("law", "Law", Kind::Text),
+    ];
+    let day = |day: Option<NaiveDate>| day.map_or(Cell::Empty, Cell::Day);
+    let rows = report.holdings.iter().map(|held| {
+        vec![
+            Cell::Text(held.kind.word().into()),
+            Cell::Number(held.count),
+            day(held.oldest),
+            day(held.may_go_from),
+            Cell::Number(held.due),
+            Cell::Text(held.kind.law().into()),
+        ]
+    });
+    Grid { columns, rows: rows.collect(), total: None }
+}
+
+/// What programs read.
+#[derive(Serialize)]
+struct Document<R> {
+    on: NaiveDate,
+    holdings: Vec<R>,
+    /// The contacts that may be erased, by their ids in the API; at most 1000.
+    contacts: Vec<String>,
+}
+
+fn for_programs(report: &Report) -> Result<String> {
+    let id = |id: &entity::id::ContactId| format!("contact_{}", id.0.simple());
+    json(&Document { on: report.on, holdings: grid(report).objects(), contacts: report.contacts.iter().map(id).collect() })
+}
