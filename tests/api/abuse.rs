@@ -21,7 +21,8 @@ const QUESTION: &str = "{ viewer { subject } }";
 async fn every_limit_is_a_setting_and_says_what_was_found() {
     let sqlite = App::sqlite().await;
     let spread = |count: usize| format!("{{ viewer {{ {} }} }}", "subject ".repeat(count));
-    let directives = |count: usize| format!("{{ viewer {{ subject {} }} }}", "@include(if: true) ".repeat(count));
+    let included = |place: usize| format!("a{place}: subject @include(if: true) ");
+    let directives = |count: usize| format!("{{ viewer {{ {} }} }}", (0..count).map(included).collect::<String>());
     let aliases =
         |count: usize| format!("{{ {} }}", (0..count).map(|place| format!("a{place}: viewer {{ subject }} ")).collect::<String>());
     let deep = |count: usize| format!("{{ members {{ nodes {{ {} id {} }} }} }}", "successor { ".repeat(count - 3), "} ".repeat(count - 3));

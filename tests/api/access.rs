@@ -232,7 +232,7 @@ on_both!(events_come_as_the_table_says, |app| async move {
     let last = app.revision().await.to_string();
     let mut wrong = Vec::new();
     for (column, cell) in table.row("changes") {
-        let caller = caller(&app, &samples, column);
+        let caller = caller(&app, samples.id("alfa"), column);
         if cell == "token" {
             let mut client = server.connect().await;
             client.say(json!({ "type": "connection_init" })).await;

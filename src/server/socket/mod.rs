@@ -352,10 +352,15 @@ fn prepare(app: &App, document: Document) -> Result<(Document, OperationType)> {
 
 /// The answers of a subscription, each by itself within what one answer may have.
 fn subscribe(app: &App, document: Document, request_id: &str) -> BoxStream<'static, Answer> {
-    let (rows, asked, request_id) = (Rows::default(), document.query.clone(), request_id.to_owned());
+    let (rows, asked, request_id, hides) = (Rows::default(), document.query.clone(), request_id.to_owned(), !app.suggestions);
     let answers = app.schema.execute_stream(document.data(rows.clone()));
-    let answers = answers.map(move |answer| match rows.check() {
-        Ok(()) => errors::finish(answer, &asked, &request_id),
+    let answers = answers.map(move |mut answer| match rows.check() {
+        Ok(()) => {
+            if hides {
+                errors::hide_suggestions(&mut answer);
+            }
+            errors::finish(answer, &asked, &request_id)
+        }
         Err(error) => errors::refused(error, &request_id),
     });
     answers.boxed()
