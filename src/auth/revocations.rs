@@ -24,7 +24,7 @@ use super::{
     viewer::{Deed, Viewer},
 };
 use crate::{
-    audit,
+    audit::{self, Change},
     database::Database,
     error::{Error, Faults, LINE, Result},
 };
@@ -52,16 +52,22 @@ pub async fn revoke(db: &Database, viewer: &Viewer, which: &Which, reason: Optio
     };
     faults.finish()?;
     let mut change = audit::begin(db, viewer, "tokenRevoke").await?;
-    let row = Model {
-        id: TokenRevocationId::new(),
-        subject_sha256: subject.as_deref().map(digest),
-        token_id: token,
-        revoked_at: change.at(),
-        reason,
-    };
-    audit::insert(&change, row.clone()).await?;
-    change.record(SubjectKind::Token, row.id, None::<&()>, Some(&row))?;
+    note(&mut change, subject.as_deref(), token, reason).await?;
     change.commit().await
+}
+
+/// Calls back the tokens of somebody who has no part any more, within the change that says so. A contact's subject is the e-mail address.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn end(change: &mut Change, subject: &str) -> Result<()> {
+    note(change, Some(subject), None, Some("the contact has ended".to_owned())).await
+}
+
+async fn note(change: &mut Change, subject: Option<&str>, token_id: Option<String>, reason: Option<String>) -> Result<()> {
+    let row = Model { id: TokenRevocationId::new(), subject_sha256: subject.map(digest), token_id, revoked_at: change.at(), reason };
+    audit::insert(change, row.clone()).await?;
+    change.record(SubjectKind::Token, row.id, None::<&()>, Some(&row))
 }
 
 /// What a subject is known by here.

@@ -204,7 +204,9 @@ impl Given {
             let name = format!("{prefix}{key}");
             let place = format!("{file}: {name}");
             let text = match value {
-                toml::Value::Table(inner) if ["network", "network.accounts", "network.invoicing"].contains(&name.as_str()) => {
+                toml::Value::Table(inner)
+                    if ["network", "network.accounts", "network.invoicing", "network.retention"].contains(&name.as_str()) =>
+                {
                     self.read_table(file, &format!("{name}."), inner);
                     continue;
                 }

@@ -15,7 +15,10 @@ use serde_json::{Map, Value};
 use super::{admission::is_email, of_visible_member};
 use crate::{
     audit::{self, reads},
-    auth::viewer::{Deed, Realm, Viewer},
+    auth::{
+        revocations,
+        viewer::{Deed, Realm, Viewer},
+    },
     database::{Database, among, rows},
     error::{Error, Faults, LINE, Result},
     idempotency, swedish,
@@ -174,7 +177,7 @@ async fn find(change: &audit::Change, id: ContactId) -> Result<Model> {
     Entity::find_by_id(id).one(change.tx()).await?.ok_or_else(|| Error::NotFound("there is no such contact".into()))
 }
 
-/// Changes what is known of a contact.
+/// Changes what is known of a contact. One whose last day is past is no contact any more: tokens of the e-mail address are called back.
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the register, NOT_FOUND, INVALID naming every bad field, CONFLICT `ERASED`.
@@ -201,12 +204,17 @@ pub async fn update(db: &Database, viewer: &Viewer, id: ContactId, changes: Cont
     if after != before {
         audit::replace(&change, after.clone()).await?;
         change.record(SubjectKind::Contact, id, Some(&before), Some(&after))?;
+        let has_ended = |row: &Model| row.valid_to.is_some_and(|last| last < db.clock.today());
+        if let Some(email) = before.email.as_deref().filter(|_| has_ended(&after) && !has_ended(&before)) {
+            revocations::end(&mut change, email).await?;
+        }
     }
     change.commit().await
 }
 
 /// Erases a person (GDPR art. 17): the row stays, so that what refers to it holds, with a pseudonym in the place of the name; so do the
-/// entries of the trail that told of the person. Agreements and invoices stay as they were issued (GDPR art. 17.3 b, e).
+/// entries of the trail that told of the person. Agreements and invoices stay as they were issued (GDPR art. 17.3 b, e). Tokens of the
+/// e-mail address are called back.
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the register, NOT_FOUND.
@@ -229,6 +237,7 @@ pub async fn erase(db: &Database, viewer: &Viewer, id: ContactId) -> Result<()> 
         before.phone.clone().unwrap_or_default(),
     ];
     idempotency::forget(change.tx(), &texts.each_ref().map(String::as_str)).await?;
+    let email = before.email.clone();
     let after = Model { name_key: name_key.clone(), name: name.clone(), email: None, phone: None, erased_at, ..before };
     audit::replace(&change, after.clone()).await?;
     let pseudonymise = |told: &mut Map<String, Value>| {
@@ -237,6 +246,9 @@ pub async fn erase(db: &Database, viewer: &Viewer, id: ContactId) -> Result<()> 
         told.extend(becomes.map(|(field, value)| (field.to_owned(), value)));
     };
     change.record_erasure(id, &after, earlier, pseudonymise).await?;
+    if let Some(email) = email {
+        revocations::end(&mut change, &email).await?;
+    }
     change.commit().await?;
     db.forget().await
 }

@@ -72,6 +72,29 @@ on_both!(one_token_is_revoked_by_its_id, |app| async move {
     assert_eq!(asks(&server, &second).await, 200);
 });
 
+on_both!(tokens_of_a_contact_that_has_ended_are_refused, |app| async move {
+    let server = Served::start(&app).await;
+    let anna = anna(&app);
+    for (ends, input) in [("contactUpdate", json!({ "validTo": "2020-01-31" })), ("contactErase", json!({}))] {
+        let contact = json!({ "role": "CHAIR", "name": "Anna", "email": "anna@example.se" });
+        let contact = app.office().does("contactAdd", "id", contact).await["contactAdd"]["id"].clone();
+        let bertil = app.viewer(Viewer { subject: "bertil@example.se".into(), roles: vec![Role::Office], ..Viewer::default() });
+        let mut input = input;
+        input["contact"] = contact;
+        // A later day is none on which somebody has ended.
+        if ends == "contactUpdate" {
+            assert_eq!(asks(&server, &anna).await, 200);
+            app.office().does(ends, "id", json!({ "contact": input["contact"], "validTo": "2100-01-31" })).await.data();
+            assert_ne!(app.trail(0).await.pop().unwrap()["after"]["reason"], "the contact has ended");
+        }
+        app.office().does(ends, "id", input).await.data();
+        let entry = app.trail(0).await.pop().unwrap();
+        assert_eq!((&entry["action"], &entry["after"]["reason"]), (&json!(ends), &json!("the contact has ended")));
+        comes_to(server.address, anna.authorization().unwrap(), 401).await;
+        assert_eq!(asks(&server, &bertil).await, 200);
+    }
+});
+
 #[tokio::test]
 async fn what_can_t_be_revoked_is_said() {
     let app = App::sqlite().await;
