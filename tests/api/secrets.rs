@@ -375,7 +375,8 @@ impl Draw {
         }
         let owner = Owner { alfa: party.is_alfa, bip: activity == "bip" };
         let is_seen = is_seen && self.sees(&[Of::Invoice], owner);
-        if self.chance(is_seen, 20) {
+        // Nobody is reminded before the last day to pay.
+        if self.chance(is_seen, 20) && month < 10 {
             self.row(is_seen, "reminders.csv", &format!("{key},2026-11-{:02},60.00", number % 20 + 1));
         }
     }
