@@ -196,7 +196,10 @@ impl io::Write for Log {
     }
 }
 
-async fn tells_no_secrets(app: App) {
+// On PostgreSQL alone: SQLite's library takes the span of a request along to a thread of its own, which a subscriber of one thread can't bear.
+#[tokio::test]
+async fn the_log_tells_no_secrets() {
+    let app = App::postgres().await;
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone()).finish();
@@ -223,9 +226,7 @@ async fn tells_no_secrets(app: App) {
     errors.push(app.send(request.body(Body::empty()).unwrap()).await.text());
     // What fails on the server has a cause, which the log tells and the answer does not.
     errors.push(app.with_a_bug().office().query("{ members { nodes { id } } }").await.text());
-    if app.db.backend() == sea_orm::DbBackend::Postgres {
-        app.lose_database().await;
-    }
+    app.lose_database().await;
     errors.push(office.query("{ members { nodes { id } } }").await.text());
     let told = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     assert!(told.contains("answered") && told.contains("a request failed"), "{told}");
@@ -239,14 +240,4 @@ async fn tells_no_secrets(app: App) {
         assert!(!told.contains(secret), "the log tells {secret}: {}", told.lines().find(|line| line.contains(secret)).unwrap());
         assert!(errors.iter().all(|error| !error.contains(secret)), "{errors:?}");
     }
-}
-
-#[tokio::test]
-async fn the_log_tells_no_secrets_on_sqlite() {
-    tells_no_secrets(App::sqlite().await).await;
-}
-
-#[tokio::test]
-async fn the_log_tells_no_secrets_on_postgres() {
-    tells_no_secrets(App::postgres().await).await;
 }
