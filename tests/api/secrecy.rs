@@ -88,8 +88,10 @@ fn plain(schema: &Schema, depth: usize) -> Vec<String> {
         "revenue" => Some("(input: { from: \"2026-01-01\", to: \"2026-12-31\", groupBy: [ACTIVITY, MEMBER, MONTH] })"),
         "revenueForecast" => Some("(year: 2027)"),
         "serviceFeeScenario" => Some("(input: { year: 2026, perMille: 3 })"),
+        // How far the register has come is told to everybody, since events are resumed by it, and with it how much others do.
+        "revision" => None,
         // By something that must be known.
-        "node" | "nodes" | "member" | "activity" | "agreement" | "template" | "invoice" | "invoiceRunPreview" => None,
+        "contactExport" | "node" | "nodes" | "member" | "activity" | "agreement" | "template" | "invoice" | "invoiceRunPreview" => None,
         _ => Some(""),
     };
     let names = schema.field_names("Query").into_iter();
