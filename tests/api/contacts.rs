@@ -259,14 +259,16 @@ on_both!(an_erased_person_leaves_a_pseudonym, |app| async move {
     // What referred to the person refers to the pseudonym.
     let lead = app.office().query("{ activity(by: { slug: \"bip\" }) { lead { name } } }").await;
     assert_eq!(lead["activity"], json!({ "lead": { "name": pseudonym } }));
-    // The entry of the erasure does not tell what was erased.
+    // The entry of the erasure does not tell what was erased, nor does the one that the person's tokens are called back.
     let trail = app.trail(before).await;
-    assert_eq!((trail.len(), &trail[0]["action"], &trail[0]["before"]), (1, &json!("contactErase"), &Value::Null));
+    assert_eq!((trail.len(), &trail[0]["action"], &trail[0]["before"]), (2, &json!("contactErase"), &Value::Null));
+    assert_eq!((&trail[1]["action"], &trail[1]["after"]["reason"]), (&json!("contactErase"), &json!("the contact has ended")));
+    assert!(!json!(trail).to_string().contains("anna@"), "{trail:?}");
     assert_eq!((&trail[0]["after"]["name"], &trail[0]["after"]["erased_at"]), (&json!(pseudonym), &json!("2026-11-21T09:00:00Z")));
 
     // Once is enough, and nobody comes back.
     app.at("2026-11-22T09:00:00Z").office().does("contactErase", "id", json!({ "contact": id })).await.data();
     let back = app.office().does("contactUpdate", "id", json!({ "contact": id, "name": "Anna" })).await;
     assert_eq!((back.reason(), &back.error()["message"]), ("ERASED", &json!("the contact is erased; add a new one")));
-    assert_eq!(app.revision().await, before + 1);
+    assert_eq!(app.revision().await, before + 2);
 });

@@ -297,6 +297,7 @@ on_both!(numbers_have_no_gaps_however_many_are_offered_at_once, |app| async move
     raw(&app, &format!("UPDATE agreement_parameters SET parameters = '{{}}' WHERE agreement_id = {}", sql_id(&app, &broken)))
         .await
         .unwrap();
+    let app = app.with(&[("SAMREGISTER_MAX_CONCURRENT", "100")]);
     let offers = drafts.iter().chain([&broken]).map(|id| {
         let (app, id) = (app.clone(), id.clone());
         tokio::spawn(

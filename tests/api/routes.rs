@@ -109,6 +109,7 @@ fn question(samples: &Samples, documents: &Documents, row: &str) -> Question {
         "/graphql" => {
             Question { public: Fetched::report("/graphql?query=%7BtemplateFilters%7Bname%7D%7D", "tal_i_ord"), ..Question::default() }
         }
+        "/graphql/ws" => Question { public: Fetched::report(row, "WebSocket"), ..Question::default() },
         "/files/agreements/{id}.pdf" => each(&documents.agreements),
         "/files/invoices/{id}.pdf" | "/files/invoices/{id}.xml" => each(&documents.invoices),
         "/files/templates/{id}.pdf" => Question {
@@ -146,6 +147,8 @@ async fn try_cell(app: &App, samples: &Samples, row: &str, fetched: &Fetched, co
     let expected = match is_there {
         None => 401,
         Some(false) if fetched.mark.is_empty() => 404,
+        // Whoever asks for no socket is told to; who may subscribe to what stands in the row of `changes`.
+        Some(_) if row == "/graphql/ws" => 426,
         Some(_) => 200,
     };
     let mut wrong = Vec::new();

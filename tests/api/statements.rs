@@ -14,6 +14,8 @@ use crate::{
 
 /// Things of each noun: more than the largest page takes.
 const THINGS: usize = 205;
+/// Members that have not left.
+const MEMBERS: usize = 20;
 /// Requests at a time.
 const CALLERS: usize = 16;
 
@@ -42,10 +44,12 @@ async fn fill(app: &App) {
     .collect();
     for n in 0..THINGS {
         let mut add = |file: &str, line: std::fmt::Arguments<'_>| writeln!(files.get_mut(file).unwrap(), "{line}").unwrap();
+        // Most have left, since every activity tells of all that are there and have not joined.
+        let left_on = if n < MEMBERS { "2027-12-31" } else { "2026-10-31" };
         add(
             "members.csv",
             format_args!(
-                "m{n},Förbund {n:03},,Län,Kommun {n},Södra,2015-01-01,2027-12-31,f{n}@example.se,,REF,Gata,111 11,Stad,ny,Slås ihop,Gamla {n}@2016-01-01"
+                "m{n},Förbund {n:03},,Län,Kommun {n},Södra,2015-01-01,{left_on},f{n}@example.se,,REF,Gata,111 11,Stad,ny,Slås ihop,Gamla {n}@2016-01-01"
             ),
         );
         add("allocations.csv", format_args!("m{n},2026,ALL_PARTIES,1000000.00,Beslut"));
