@@ -100,7 +100,7 @@ async fn register(on: On) -> (Database, ActivityId) {
     let db = Database::connect(&url, Clock::system(), None).await.expect("the register");
     db.migrate().await.expect("a schema");
     let viewer = Viewer::operator("bench");
-    exchange::import::import(&db, &viewer, &files, false, &mut |_| {}).await.expect("an import");
+    exchange::import::import(&db, &viewer, &network(), &files, false, &mut |_| {}).await.expect("an import");
     let found = activities::by_slugs(&db, &viewer, &["bip".to_owned()], &[entity::activity::Column::Id]).await.expect("the activity");
     (db, found.first().expect("the activity").id)
 }

@@ -59,7 +59,7 @@ on_both!(every_way_to_a_contact_leaves_a_line, |app| async move {
     for document in ["{ members { nodes { contacts { id role } } } }", "{ auditLog { nodes { revision action hash } } }"] {
         named(&app, "räknare", Role::Auditor).query(document).await.data();
     }
-    assert_eq!(log(&app, json!({ "reader": "räknare" })).await, [json!(""); 0]);
+    assert_eq!(log(&app, json!({ "reader": "räknare" })).await, Vec::<Value>::new());
 
     for (way, document, read) in [
         ("name", "{ members { nodes { contacts { name } } } }", vec![&anna]),
@@ -83,7 +83,7 @@ on_both!(every_way_to_a_contact_leaves_a_line, |app| async move {
     app.office().query("{ members { nodes { contacts { name } } } }").await.data();
     assert_eq!(log(&app, json!({ "reader": "office@example.se", "contact": anna })).await.len(), 1);
     app.service("agreements:read").query("{ members { nodes { contacts { name } } } }").await.data();
-    assert_eq!(log(&app, json!({ "reader": "service@example.se" })).await, [json!(""); 0]);
+    assert_eq!(log(&app, json!({ "reader": "service@example.se" })).await, Vec::<Value>::new());
 });
 
 on_both!(the_log_counts_by_day_and_is_searched, |app| async move {

@@ -138,6 +138,9 @@ enum Step {
     Last(String),
 }
 
+/// What an operation says, until it is ended, with the id that it was given.
+type Steps = BoxStream<'static, (Arc<str>, Step)>;
+
 /// One socket.
 struct Session {
     app: App,
@@ -149,7 +152,7 @@ struct Session {
     verified: Option<Verified>,
     /// The operations that run, each with its end.
     operations: HashMap<Arc<str>, AbortHandle>,
-    running: SelectAll<Abortable<BoxStream<'static, (Arc<str>, Step)>>>,
+    running: SelectAll<Abortable<Steps>>,
 }
 
 impl Session {
@@ -304,7 +307,7 @@ fn bearer_in(authorization: &serde_json::Value) -> Result<String> {
 }
 
 /// Everything that an operation says: its answers and then that there are no more, or why it is not executed.
-fn steps(app: App, id: Arc<str>, document: Document) -> BoxStream<'static, (Arc<str>, Step)> {
+fn steps(app: App, id: Arc<str>, document: Document) -> Steps {
     let request_id = Uuid::now_v7().to_string();
     let (answers, most) = match prepare(&app, document) {
         // What went wrong before the first event, and what ends the stream, is told of the field itself.
