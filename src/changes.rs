@@ -10,7 +10,7 @@ use audit_entry::{Column, Entity};
 use chrono::{DateTime, Utc};
 use futures_util::{Stream, TryStreamExt, stream};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, Iterable,
+    ColumnTrait, Condition, EntityTrait, ExprTrait, Iterable,
     sea_query::{Expr, Query, SelectStatement, SimpleExpr},
 };
 use tokio::sync::{Semaphore, watch};
@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::{
     activities::of_visible_activity,
-    agreements,
+    agreements, audit,
     auth::viewer::{Realm, Viewer},
     database::{Database, rows},
     error::{Error, Result},
@@ -266,17 +266,6 @@ fn select(db: &Database, viewer: &Viewer, kinds: &[Kind], after: i64, upto: i64)
 
 const COLUMNS: [Column; 5] = [Column::Revision, Column::At, Column::Action, Column::SubjectKind, Column::SubjectId];
 
-/// The last revision of the register, nought when nothing was ever done.
-///
-/// # Errors
-/// INTERNAL when the database fails.
-pub async fn last(db: &Database) -> Result<i64> {
-    let select = Query::select().expr(Expr::col(Column::Revision).max()).from(Entity).take();
-    let found = db.read().query_one(&select).await?;
-    let last: Option<i64> = found.map(|row| row.try_get_by_index(0)).transpose()?.flatten();
-    Ok(last.unwrap_or_default())
-}
-
 /// The next events after a revision and up to another, which must be committed, and how far they reach: the later ones are yet to be read.
 ///
 /// # Errors
@@ -334,7 +323,7 @@ pub async fn follow(
     kinds: Vec<Kind>,
     after: Option<i64>,
 ) -> Result<impl Stream<Item = Result<Event>> + Send + use<>> {
-    let last = last(db).await?;
+    let last = audit::revision(db).await?;
     // What another program has written may not have been heard of yet.
     db.tell(last);
     if after.is_some_and(|after| after > last) {

@@ -113,6 +113,6 @@ pub struct RevisionQuery;
 impl RevisionQuery {
     /// The last revision of the register. Ask it before what you then keep up to date, and follow `changes` after it: nothing is missed.
     async fn revision(&self, ctx: &Context<'_>) -> Result<String> {
-        Ok(changes::last(database(ctx)).await?.to_string())
+        Ok(crate::audit::revision(database(ctx)).await?.to_string())
     }
 }

@@ -42,12 +42,11 @@ use tower_http::{
 };
 
 use crate::{
-    audit::reads,
+    audit::{self, reads},
     auth::{
         revocations::Revocations,
         token::{Keys, Verified},
     },
-    changes,
     config::{MetricsAccess, Network, Settings},
     database::Database,
     error::{Error, Result},
@@ -151,7 +150,7 @@ impl App {
     /// INTERNAL when the database fails.
     pub async fn start(&self) -> Result<()> {
         // What is called back in between is read twice.
-        let read = changes::last(&self.db).await?;
+        let read = audit::revision(&self.db).await?;
         self.revocations.read(&self.db).await?;
         let (app, mut stopping) = (self.clone(), self.stopping.subscribe());
         tokio::spawn(async move {
