@@ -167,5 +167,5 @@ async fn every_column_of_texts_is_searched_or_known_to_need_no_search() {
             unknown.push(names[0].clone());
         }
     }
-    assert_eq!(unknown, [""; 0], "add to MENTIONS in src/members/personal.rs, or here");
+    assert_eq!(unknown, [""; 0], "add to MENTIONS in register/src/members/personal.rs, or here");
 }

@@ -93,7 +93,7 @@ pub fn rendered(document: &Agreement) -> Result<Rendered> {
     }
     let view = View::of(document);
     let pdf = typesetting::pdf(typesetting::Document {
-        layout: include_str!("../../assets/documents/agreement.typ"),
+        layout: include_str!("../../../assets/documents/agreement.typ"),
         data: serde_json::to_value(&view).map_err(Error::internal)?,
         title: &view.title,
         language: &view.language,
@@ -237,7 +237,7 @@ fn page(view: &View) -> Result<String> {
     const NAME: &str = "agreement.html";
     static PAGES: LazyLock<std::result::Result<Environment<'static>, minijinja::Error>> = LazyLock::new(|| {
         let mut pages = Environment::new();
-        pages.add_template(NAME, include_str!("../../assets/documents/agreement.html"))?;
+        pages.add_template(NAME, include_str!("../../../assets/documents/agreement.html"))?;
         Ok(pages)
     });
     let pages = PAGES.as_ref().map_err(|cause| Error::internal(std::io::Error::other(cause.to_string())))?;

@@ -344,7 +344,7 @@ impl Database {
 }
 
 /// Why a change was not begun: others write for too long.
-pub(crate) const BUSY: &str = "BUSY";
+pub const BUSY: &str = "BUSY";
 
 /// The error of what was not begun since others write for too long.
 pub(crate) fn busy() -> Error {

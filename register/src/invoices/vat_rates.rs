@@ -10,7 +10,7 @@ use super::whole::Whole;
 use crate::error::Faults;
 
 /// The rates that are law: which, first and last day, where it stands. A rate that is raised ends here, and begins anew under its own name.
-const LAW: &str = include_str!("../../assets/vat-rates.csv");
+const LAW: &str = include_str!("../../../assets/vat-rates.csv");
 
 static IN_LAW: LazyLock<Vec<Validity>> = LazyLock::new(|| LAW.lines().skip(1).filter_map(read).collect());
 

@@ -180,9 +180,9 @@ mod tests {
     use super::*;
 
     const SAMPLES: [&[u8]; 3] = [
-        include_bytes!("../../../tests/api/bank/bgmax.txt"),
-        include_bytes!("../../../tests/api/bank/camt054_02.xml"),
-        include_bytes!("../../../tests/api/bank/camt054_08.xml"),
+        include_bytes!("../../../../tests/api/bank/bgmax.txt"),
+        include_bytes!("../../../../tests/api/bank/camt054_02.xml"),
+        include_bytes!("../../../../tests/api/bank/camt054_08.xml"),
     ];
 
     #[test]

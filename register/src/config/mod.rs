@@ -12,7 +12,7 @@ use std::{collections::BTreeMap, ffi::OsString, fmt, fs, io::ErrorKind, ops::Ran
 use tracing_subscriber::EnvFilter;
 
 pub use self::keys::{KeySource, VerificationKey};
-pub(crate) use self::limits::DOCUMENTS;
+pub use self::limits::DOCUMENTS;
 pub use self::limits::{Exposure, Limits};
 use self::network::SIGNATORIES;
 pub use self::network::{Accounts, Invoicing, Network, Retention, Signatory};

@@ -75,7 +75,8 @@ impl Given {
     }
 }
 
-pub(crate) const DOCUMENTS: &str = "SAMREGISTER_DOCUMENTS";
+/// The setting that names the file of the documents that are answered; the server names it when the file does not do.
+pub const DOCUMENTS: &str = "SAMREGISTER_DOCUMENTS";
 const DOCUMENTS_ONLY: &str = "SAMREGISTER_DOCUMENTS_ONLY";
 
 fn yes_or_no(text: &str) -> Result<bool, String> {

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// The rates that were published when the program was made: first day of the half-year, per cent, where it is published.
-const PUBLISHED: &str = include_str!("../../assets/reference-rates.csv");
+const PUBLISHED: &str = include_str!("../../../assets/reference-rates.csv");
 
 static COMES_WITH_THE_PROGRAM: LazyLock<Vec<Model>> = LazyLock::new(|| PUBLISHED.lines().skip(1).filter_map(read).collect());
 

@@ -49,7 +49,7 @@ pub fn rendered(invoice: &Invoice, xml: Vec<u8>) -> Result<Pdf> {
         description: format!("{} som e-faktura (Peppol BIS Billing 3)", view.noun),
     };
     let bytes = typesetting::pdf(typesetting::Document {
-        layout: include_str!("../../../assets/documents/invoice.typ"),
+        layout: include_str!("../../../../assets/documents/invoice.typ"),
         data: serde_json::to_value(&view).map_err(Error::internal)?,
         title: &title,
         language: "sv",

@@ -48,12 +48,12 @@ const LOAD: &str = "templatesLoad";
 
 /// Each file has its heading in TOML between two lines of `+++`, and then the text.
 const FILES: [&str; 6] = [
-    include_str!("../../assets/templates/deltagande-bip.md"),
-    include_str!("../../assets/templates/deltagande-indikatorer.md"),
-    include_str!("../../assets/templates/deltagande-stoppa-valdet.md"),
-    include_str!("../../assets/templates/uppdrag-projektledning.md"),
-    include_str!("../../assets/templates/uppdrag-konsult.md"),
-    include_str!("../../assets/templates/samarbetsavtal.md"),
+    include_str!("../../../assets/templates/deltagande-bip.md"),
+    include_str!("../../../assets/templates/deltagande-indikatorer.md"),
+    include_str!("../../../assets/templates/deltagande-stoppa-valdet.md"),
+    include_str!("../../../assets/templates/uppdrag-projektledning.md"),
+    include_str!("../../../assets/templates/uppdrag-konsult.md"),
+    include_str!("../../../assets/templates/samarbetsavtal.md"),
 ];
 
 /// The templates that come with the program.

@@ -1,0 +1,36 @@
+//! The rules of Samregister, the membership and contracts register of NNS, the network of Sweden's samordningsförbund: what it holds, who
+//! may see and do what, and what leaves it as a file. It knows neither GraphQL nor HTTP nor a terminal.
+//!
+//! Read the modules in this order: what the register stands on, who asks, the rules noun by noun (each knows only those
+//! before it), and what leaves as a file.
+
+// What it stands on
+pub mod clock;
+pub mod config;
+pub mod error;
+pub mod swedish;
+pub mod database;
+pub mod page;
+pub mod search;
+pub mod idempotency;
+pub mod audit;
+
+// Who asks
+pub mod auth;
+
+// The rules
+pub mod terms;
+pub mod members;
+pub mod organisations;
+pub mod activities;
+pub mod templates;
+pub mod agreements;
+pub mod fees;
+pub mod invoices;
+pub mod revenue;
+pub mod changes;
+pub mod exchange;
+pub mod retention;
+
+// What leaves as a file
+pub mod documents;
