@@ -47,7 +47,13 @@ version=$("$programs/postgres" --version | sed -E 's/[^0-9]*([0-9]+).*/\1/')
 
 # PostgreSQL refuses to be run by root.
 owner=$(id -un)
-folder=$(mktemp -d "${TMPDIR:-/tmp}/samregister-tests.XXXXXX")
+# Most tests get a database of their own there, hundreds of files to make and to remove: in memory, where that has room for it.
+place=${TMPDIR:-/tmp}
+memory=/dev/shm
+if [ -z "${TMPDIR:-}" ] && [ -w "$memory" ] && [ "$(df -Pk "$memory" | awk 'NR == 2 { print $4 }')" -gt $((4 << 20)) ]; then
+    place=$memory
+fi
+folder=$(mktemp -d "$place/samregister-tests.XXXXXX")
 if [ "$(id -u)" = 0 ]; then
     owner=postgres
     id "$owner" >/dev/null 2>&1 || owner=nobody
@@ -93,7 +99,7 @@ as_owner "$programs/initdb" -D "$folder/data" -U samregister -A password --pwfil
 
 # Nothing here needs to survive a power cut. Autovacuum would now and then hold the database that others are copied from.
 options="-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c autovacuum=off -c max_connections=300 \
--c max_wal_size=4GB -c shared_buffers=256MB -c listen_addresses=127.0.0.1 -c unix_socket_directories=$folder"
+-c max_wal_size=1GB -c shared_buffers=256MB -c listen_addresses=127.0.0.1 -c unix_socket_directories=$folder"
 for _ in $(seq 20); do
     port=$((RANDOM % 28000 + 20000))
     if as_owner "$programs/pg_ctl" start -D "$folder/data" -o "$options -c port=$port" -l "$folder/server.log" -w -s >/dev/null 2>&1; then
@@ -108,4 +114,6 @@ done
 say "PostgreSQL $version of $programs runs in $folder as $owner on port $port, until the tests are done"
 export SAMREGISTER_TEST_CHECKERS="$checkers"
 export SAMREGISTER_TEST_POSTGRES="postgres://samregister:$password@127.0.0.1:$port/postgres"
+# Twice as many as there are cores: while one test waits for a database or a clock another works.
+export RUST_TEST_THREADS=${RUST_TEST_THREADS:-$((2 * $(nproc)))}
 cargo test --workspace --no-fail-fast "$@"

@@ -303,7 +303,7 @@ on_both!(the_command_shows_and_issues, |app| async move {
 // A run that is killed has issued nothing or all, wherever it was: a hundred times, at moments spread over the run's own work and a little
 // more, each followed by a look at everything.
 on_both!(a_killed_run_leaves_nothing_half_done, |app| async move {
-    const MEMBERS: usize = 60;
+    const MEMBERS: usize = 30;
     let (app, folder) = fill(&app, MEMBERS).await;
     let each = i64::try_from(MEMBERS - 1).unwrap();
     let start = |year: i32| {
