@@ -84,7 +84,7 @@ pub struct App {
     pub metrics: Arc<metrics::Metrics>,
     /// Who may read it.
     pub metrics_access: MetricsAccess,
-    /// The tokens that were called back, as far as they were read: [`App::start`] reads them.
+    /// The tokens that no longer hold, as far as they were read: [`App::start`] reads them.
     pub revocations: Revocations,
     /// The sockets that are open.
     pub sockets: Arc<socket::Sockets>,
@@ -139,8 +139,9 @@ impl App {
     /// UNAUTHENTICATED when it doesn't.
     pub async fn verify(&self, token: &str) -> Result<Verified> {
         self.keys.seek(token).await;
-        let verified = self.keys.verify(token, self.db.clock.now())?;
-        self.revocations.check(&verified)?;
+        let now = self.db.clock.now();
+        let verified = self.keys.verify(token, now)?;
+        self.revocations.check(&verified, now)?;
         Ok(verified)
     }
 
