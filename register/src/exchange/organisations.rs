@@ -241,12 +241,15 @@ pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
     export.end(sheet)
 }
 
-/// Writes contacts.csv.
-pub(super) async fn export_contacts(export: &mut Export<'_>) -> Result<()> {
+/// Writes contacts.csv. That the viewer reads them is in the log before anybody gets the file.
+pub(super) async fn export_contacts(export: &mut Export<'_>, db: &Database, viewer: &Viewer) -> Result<()> {
     let order = export.in_order_of_keys::<contact::Model>().await?;
     let mut sheet = export.begin(File::Contacts, order.len())?;
     for ids in order.chunks(export::CHUNK) {
         let rows: Vec<contact::Model> = export.rows(ids).await?;
+        reads::note(db, viewer, rows.iter().map(|row| row.id))?;
+        // At once, since so many may be noted as others have not written yet.
+        reads::write(db).await?;
         let areas = contact_area_names(&export.tx, rows.iter().filter_map(|row| row.contact_area_id).collect()).await?;
         for row in rows {
             sheet.write([
