@@ -159,6 +159,7 @@ impl App {
                 () = app.db.listen() => {}
                 () = app.revocations.keep(&app.db, read) => {}
                 () = app.keys.keep_fresh() => {}
+                () = app.documents.keep_fresh(&app.limits) => {}
                 () = stopped(&mut stopping) => {}
             }
         });
