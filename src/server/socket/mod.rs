@@ -47,7 +47,7 @@ const HEARTBEAT: Duration = Duration::from_secs(25);
 /// So many questions in a row may be unanswered.
 const UNANSWERED: u32 = 2;
 /// How long a client may take to take why its socket is closed, and to close it too.
-const GOODBYE: Duration = Duration::from_secs(5);
+pub(super) const GOODBYE: Duration = Duration::from_secs(5);
 /// The longest reason that a close frame has room for, in bytes (RFC 6455, 5.5).
 const REASON: usize = 123;
 /// What is read at once, in bytes. The default would take thirty times as much of memory for each that says nothing.
