@@ -265,6 +265,8 @@ kind! {
         ReferenceRate = "REFERENCE_RATE",
         /// Tokens that were called back.
         Token = "TOKEN",
+        /// The log of who read contacts.
+        ContactReads = "CONTACT_READS",
     }
 
     /// What was found out about a payment of a bank's file when it came in.

@@ -81,7 +81,7 @@ pub enum Told {
 }
 
 /// Every deed of the trail, and who is told of it.
-pub const DEEDS: [(&str, Told); 48] = [
+pub const DEEDS: [(&str, Told); 49] = [
     ("activityClose", Told::Whoever),
     ("activityStart", Told::Whoever),
     ("activityUpdate", Told::Whoever),
@@ -99,6 +99,7 @@ pub const DEEDS: [(&str, Told); 48] = [
     ("bankPaymentTakeUp", Told::Whoever),
     ("contactAdd", Told::Whoever),
     ("contactErase", Told::Whoever),
+    ("contactReadsForget", Told::Nobody),
     ("contactUpdate", Told::Whoever),
     ("costRecord", Told::Accounts),
     ("deadlineAcknowledge", Told::Drafts),
@@ -153,7 +154,7 @@ fn kind_of(subject: SubjectKind, action: &str) -> Option<Kind> {
         SubjectKind::Invoice if PAYMENTS.contains(&action) => Kind::Payment,
         SubjectKind::Invoice => Kind::Invoice,
         SubjectKind::BankPayment => Kind::Payment,
-        SubjectKind::Token => return None,
+        SubjectKind::Token | SubjectKind::ContactReads => return None,
     })
 }
 
@@ -198,7 +199,7 @@ fn seen(db: &Database, viewer: &Viewer, kind: SubjectKind) -> Condition {
         SubjectKind::Invoice => about(invoice::Entity, invoice::Column::Id, invoices::visible(viewer)),
         // One that is not matched is nobody's.
         SubjectKind::BankPayment if viewer.sees(Realm::Invoices).all => Condition::all(),
-        SubjectKind::BankPayment | SubjectKind::Token => none(),
+        SubjectKind::BankPayment | SubjectKind::Token | SubjectKind::ContactReads => none(),
     }
 }
 

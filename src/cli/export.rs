@@ -15,7 +15,7 @@ use crate::{
 ///
 /// The same files that `import` reads, as the register is at one moment. Imported into an empty register and exported again they are the
 /// same to the byte. Not in them, and so no backup: the audit trail, texts and signatures of agreements, decisions, and who has taken
-/// notice of deadlines. Files of the same names are replaced.
+/// notice of deadlines. Files of the same names are replaced. That contacts were read is logged.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  samregister export ./csv")]
 pub struct Options {

@@ -39,6 +39,7 @@ pub fn noun(kind: SubjectKind) -> &'static str {
         SubjectKind::BankPayment => "bank_payment",
         SubjectKind::ReferenceRate => "reference_rate",
         SubjectKind::Token => "token",
+        SubjectKind::ContactReads => "contact_reads",
     }
 }
 

@@ -4,13 +4,15 @@
 use std::{
     collections::BTreeMap,
     fs,
-    path::Path,
-    sync::{Mutex, PoisonError},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use indexmap::IndexMap;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use tokio::sync::watch;
 
 use super::{
     asking::Asked,
@@ -24,13 +26,24 @@ use crate::{
 /// The documents that are kept of those that were sent, at most so many and so many bytes of them.
 const KEPT: (usize, usize) = (1_000, 8 << 20);
 
+/// How often the file of those that are trusted is looked at.
+const LOOK: Duration = Duration::from_secs(5);
+
 /// The documents that the server has.
 #[derive(Debug, Default)]
 pub struct Documents {
-    trusted: BTreeMap<String, String>,
+    file: Option<PathBuf>,
+    trusted: watch::Sender<Trusted>,
     /// Whether no others are answered.
     only: bool,
     sent: Mutex<Sent>,
+}
+
+/// What a file holds, and the digest of its text.
+#[derive(Debug, Default)]
+struct Trusted {
+    texts: BTreeMap<String, String>,
+    digest: String,
 }
 
 /// What was sent before, by its digest, the latest used last.
@@ -46,22 +59,39 @@ impl Documents {
     /// # Errors
     /// INVALID naming every document that is none or exceeds a limit.
     pub fn load(file: Option<&Path>, only: bool, limits: &Limits) -> Result<Self> {
-        let Some(file) = file else { return Ok(Self { only, ..Self::default() }) };
-        let unreadable = |what: String| Error::invalid(config::DOCUMENTS, format!("names {}, which {what}", file.display()));
-        let text = fs::read_to_string(file).map_err(|error| unreadable(format!("can't be read: {error}")))?;
-        let trusted: BTreeMap<String, String> =
-            serde_json::from_str(&text).map_err(|error| unreadable(format!("is not a JSON object of texts by their ids: {error}")))?;
-        let (mut faults, mut wrong) = (Faults::default(), Vec::new());
-        for (id, text) in &trusted {
-            // Which of its operations is meant is known only when it is asked.
-            match limits::measure(text, &async_graphql::Variables::default(), None, limits) {
-                Ok(_) | Err(Exceeded::Operation(_)) => {}
-                Err(exceeded) => wrong.push(format!("names {}, where {id} is not taken: {exceeded}", file.display())),
-            }
+        let read = file.map(|file| read(file, "", limits)).transpose()?.flatten();
+        Ok(Self { file: file.map(Path::to_owned), trusted: watch::Sender::new(read.unwrap_or_default()), only, ..Self::default() })
+    }
+
+    /// Reads the file anew when it has changed. One that is bad leaves the documents that are known.
+    ///
+    /// # Errors
+    /// INVALID as when they are loaded.
+    pub async fn refresh(&self, limits: &Arc<Limits>) -> Result<()> {
+        let Some(file) = self.file.clone() else { return Ok(()) };
+        let (known, limits) = (self.trusted.borrow().digest.clone(), Arc::clone(limits));
+        let read = tokio::task::spawn_blocking(move || read(&file, &known, &limits)).await.map_err(Error::internal)?;
+        if let Some(trusted) = read? {
+            tracing::info!(documents = trusted.texts.len(), "the trusted documents were read anew");
+            self.trusted.send_replace(trusted);
         }
-        faults.add_each(config::DOCUMENTS, wrong);
-        faults.finish()?;
-        Ok(Self { trusted, only, sent: Mutex::default() })
+        Ok(())
+    }
+
+    /// Keeps them as the file has them, for as long as it is polled.
+    pub async fn keep_fresh(&self, limits: &Arc<Limits>) {
+        if self.file.is_none() {
+            return std::future::pending().await;
+        }
+        let mut trouble = None;
+        loop {
+            tokio::time::sleep(LOOK).await;
+            let failed = self.refresh(limits).await.err().map(|cause| cause.to_string());
+            if let Some(cause) = failed.as_ref().filter(|_| failed != trouble) {
+                tracing::warn!(cause, "the trusted documents can't be read anew; those that are known still hold");
+            }
+            trouble = failed;
+        }
     }
 
     /// The text of the document that is asked for, and its digest when it is to be kept under that once it is known to be good.
@@ -75,11 +105,11 @@ impl Documents {
                 return Err(Error::invalid("documentId", "stands beside a query; send one of them"));
             }
             let found = self.trusted(id).ok_or_else(|| Error::not_found("document", id.chars().take(100).collect::<String>()))?;
-            return Ok((found.to_owned(), None));
+            return Ok((found, None));
         }
         let digest = asked.extensions.get("persistedQuery").map(digest).transpose()?;
         if let Some(found) = digest.as_deref().and_then(|digest| self.trusted(digest)) {
-            return Ok((found.to_owned(), None));
+            return Ok((found, None));
         }
         match (&asked.query, digest) {
             (_, Some(_)) if self.only => Err(Error::Forbidden("PersistedQueryNotSupported".to_owned())),
@@ -98,10 +128,10 @@ impl Documents {
     }
 
     /// By its id, with or without the name of the digest that it is.
-    fn trusted(&self, id: &str) -> Option<&str> {
-        let bare = id.strip_prefix("sha256:");
-        let found = self.trusted.get(id).or_else(|| self.trusted.get(bare?)).or_else(|| self.trusted.get(&format!("sha256:{id}")));
-        found.map(String::as_str)
+    fn trusted(&self, id: &str) -> Option<String> {
+        let (bare, trusted) = (id.strip_prefix("sha256:"), self.trusted.borrow());
+        let texts = &trusted.texts;
+        texts.get(id).or_else(|| texts.get(bare?)).or_else(|| texts.get(&format!("sha256:{id}"))).cloned()
     }
 
     fn sent(&self, digest: &str) -> Option<String> {
@@ -124,6 +154,29 @@ impl Documents {
             sent.bytes -= gone.len();
         }
     }
+}
+
+/// What the file holds; null when that is known, by the digest of its text.
+fn read(file: &Path, known: &str, limits: &Limits) -> Result<Option<Trusted>> {
+    let unreadable = |what: String| Error::invalid(config::DOCUMENTS, format!("names {}, which {what}", file.display()));
+    let text = fs::read_to_string(file).map_err(|error| unreadable(format!("can't be read: {error}")))?;
+    let digest = hex(&Sha256::digest(&text));
+    if digest == known {
+        return Ok(None);
+    }
+    let texts: BTreeMap<String, String> =
+        serde_json::from_str(&text).map_err(|error| unreadable(format!("is not a JSON object of texts by their ids: {error}")))?;
+    let (mut faults, mut wrong) = (Faults::default(), Vec::new());
+    for (id, text) in &texts {
+        // Which of its operations is meant is known only when it is asked.
+        match limits::measure(text, &async_graphql::Variables::default(), None, limits) {
+            Ok(_) | Err(Exceeded::Operation(_)) => {}
+            Err(exceeded) => wrong.push(format!("names {}, where {id} is not taken: {exceeded}", file.display())),
+        }
+    }
+    faults.add_each(config::DOCUMENTS, wrong);
+    faults.finish()?;
+    Ok(Some(Trusted { texts, digest }))
 }
 
 /// The digest that a client names a document by.

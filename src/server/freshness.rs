@@ -17,12 +17,15 @@ pub fn edition(network: &Network) -> String {
     hex(&Sha256::digest(format!("{}\n{}\n{network:?}", env!("CARGO_PKG_VERSION"), *SCHEMA)))
 }
 
-/// The validator of the answer to this question; null when it has none, as when what was read about persons is asked, which no revision tells.
+/// Fields that tell of who read contacts, which no revision tells.
+const OF_READS: [&str; 3] = ["contactReads", "contactExport", "retention"];
+
+/// The validator of the answer to this question; null when it has none, as when what was read about persons is asked.
 ///
 /// It is made before the answer: what is written meanwhile makes the answer newer than its validator says, which costs one more answer and
 /// never shows an old one. It is weak (`W/`), since the same answer may come compressed or not.
 pub async fn validator(app: &App, viewer: &Viewer, question: &async_graphql::Request, media: Media) -> Option<String> {
-    if question.query.contains("contactReads") {
+    if OF_READS.iter().any(|field| question.query.contains(field)) {
         return None;
     }
     let revision = audit::revision(&app.db).await.ok()?;

@@ -5,6 +5,7 @@ pub mod answers;
 pub mod api;
 pub mod asking;
 pub mod calendar;
+pub mod connections;
 pub mod documents;
 pub mod explorer;
 pub mod execution;
@@ -41,6 +42,7 @@ use tower_http::{
     trace::TraceLayer,
 };
 
+use self::connections::Connections;
 use crate::{
     audit::{self, reads},
     auth::{
@@ -84,7 +86,7 @@ pub struct App {
     pub metrics: Arc<metrics::Metrics>,
     /// Who may read it.
     pub metrics_access: MetricsAccess,
-    /// The tokens that were called back, as far as they were read: [`App::start`] reads them.
+    /// The tokens that no longer hold, as far as they were read: [`App::start`] reads them.
     pub revocations: Revocations,
     /// The sockets that are open.
     pub sockets: Arc<socket::Sockets>,
@@ -139,8 +141,9 @@ impl App {
     /// UNAUTHENTICATED when it doesn't.
     pub async fn verify(&self, token: &str) -> Result<Verified> {
         self.keys.seek(token).await;
-        let verified = self.keys.verify(token, self.db.clock.now())?;
-        self.revocations.check(&verified)?;
+        let now = self.db.clock.now();
+        let verified = self.keys.verify(token, now)?;
+        self.revocations.check(&verified, now)?;
         Ok(verified)
     }
 
@@ -158,6 +161,7 @@ impl App {
                 () = app.db.listen() => {}
                 () = app.revocations.keep(&app.db, read) => {}
                 () = app.keys.keep_fresh() => {}
+                () = app.documents.keep_fresh(&app.limits) => {}
                 () = stopped(&mut stopping) => {}
             }
         });
@@ -252,18 +256,21 @@ async fn stopped(stopping: &mut watch::Receiver<bool>) {
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn serve(mut listener: tokio::net::TcpListener, app: App, settings: &Settings, stop: impl Future<Output = ()>) -> Result<()> {
+pub async fn serve(listener: tokio::net::TcpListener, app: App, settings: &Settings, stop: impl Future<Output = ()>) -> Result<()> {
     app.start().await?;
     let (db, stopping) = (app.db.clone(), app.stopping.clone());
     let service = TowerToHyperService::new(router(app, settings));
     let mut http = http1::Builder::new();
     // Whoever connects and says nothing, or never comes to the end of a header, is not waited for.
     http.timer(TokioTimer::new()).header_read_timeout(settings.limits.request_time);
+    // A socket's client has its own time to take what is sent, and is then told why it is closed.
+    let patience = settings.limits.request_time.max(settings.sockets.send_time + socket::GOODBYE);
+    let mut connections = Connections::new(listener, settings.limits.connections, patience);
     let writing = tokio::spawn(reads::keep_writing(db.clone()));
     let mut stop = pin!(stop);
     loop {
         tokio::select! {
-            (stream, _) = Listener::accept(&mut listener) => {
+            (stream, _) = connections.accept() => {
                 let connection = http.serve_connection(TokioIo::new(stream), service.clone()).with_upgrades();
                 let mut stops = stopping.subscribe();
                 tokio::spawn(async move {
@@ -283,7 +290,7 @@ pub async fn serve(mut listener: tokio::net::TcpListener, app: App, settings: &S
             () = &mut stop => break,
         }
     }
-    drop(listener);
+    drop(connections);
     tracing::info!("stopping: what runs is finished first");
     stopping.send_replace(true);
     if tokio::time::timeout(Duration::from_secs(30), stopping.closed()).await.is_err() {

@@ -439,14 +439,16 @@ on_both!(verify_names_each_breach, |app| async move {
     assert!(found.out.starts_with("agreement 2026-7001 stores another deadline than its dates give\n"), "{}", found.out);
 });
 
-/// A server in a process of its own, stopped when the test is over whatever becomes of it.
-struct Server {
+/// A server in a process of its own, killed when the test is over whatever becomes of it.
+pub struct Server {
     child: Child,
-    address: String,
+    /// Where it listens.
+    pub address: String,
 }
 
 impl Server {
-    fn start(mut program: Command, line: &str) -> Self {
+    /// Starts it with these arguments.
+    pub fn start(mut program: Command, line: &str) -> Self {
         let mut child = program.args(line.split_whitespace()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let said = lines.by_ref().map_while(Result::ok).find(|line| line.starts_with("Samregister listens on ")).unwrap();

@@ -16,7 +16,7 @@ use samregister::{
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     sync::oneshot,
     task::JoinHandle,
 };
@@ -34,11 +34,15 @@ struct Server {
 
 impl Server {
     async fn start(seconds: &str) -> Self {
+        Self::with(&[("SAMREGISTER_REQUEST_SECONDS", seconds)]).await
+    }
+
+    async fn with(changed: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}?mode=rwc", folder.path().join("register.db").display());
         let db = Database::connect(&url, Clock::system(), None).await.unwrap();
         db.migrate().await.unwrap();
-        let env = [("SAMREGISTER_JWT_SECRET", SECRET), ("SAMREGISTER_REQUEST_SECONDS", seconds)];
+        let env = [("SAMREGISTER_JWT_SECRET", SECRET)].into_iter().chain(changed.iter().copied());
         let settings = Settings::load(env.map(|(name, value)| (name.to_owned(), value.to_owned())), None).unwrap();
         let keys = Keys::from_settings(&settings).unwrap();
         let office = Viewer { subject: "kansli@example.se".into(), roles: vec![Role::Office], ..Viewer::default() };
@@ -74,7 +78,10 @@ impl Server {
 async fn rest(mut caller: TcpStream) -> String {
     let mut answer = String::new();
     // Whether the end comes in order or by a reset is no matter here.
-    caller.read_to_string(&mut answer).await.ok();
+    tokio::time::timeout(Duration::from_secs(60), caller.read_to_string(&mut answer))
+        .await
+        .unwrap_or_else(|_| panic!("there is no end"))
+        .ok();
     answer
 }
 
@@ -102,6 +109,9 @@ async fn a_request_that_never_comes_to_its_end_is_not_waited_for() {
     }
     let (caller, _) = server.ask_half().await;
     let answer = rest(caller).await;
+    // Nor is another one that may follow the first.
+    let alive = rest(server.send("GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await).await;
+    assert!(alive.ends_with("alive\n"), "{alive}");
     assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     assert!(head.starts_with("HTTP/1.1 408 Request Timeout"), "{answer}");
@@ -111,4 +121,47 @@ async fn a_request_that_never_comes_to_its_end_is_not_waited_for() {
     // What comes in time is answered.
     let alive = rest(server.send("GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await).await;
     assert!(alive.ends_with("alive\n"), "{alive}");
+}
+
+const ALIVE: &str = "GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+
+#[tokio::test]
+async fn beyond_so_many_connections_one_waits_until_another_ends() {
+    let most = ("SAMREGISTER_MAX_CONNECTIONS", "2");
+    let server = Server::with(&[most, ("SAMREGISTER_REQUEST_SECONDS", "600"), ("SAMREGISTER_SOCKET_INIT_SECONDS", "600")]).await;
+    // A socket is a connection, too.
+    let mut socket = server
+        .send(
+            "GET /graphql/ws HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
+               sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-protocol: graphql-transport-ws\r\n\r\n",
+        )
+        .await;
+    let mut answer = [0; 12];
+    socket.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 101");
+    let (idle, mut open) = (server.send("").await, Vec::new());
+    for (name, one) in [("an idle one", idle), ("a socket", socket)] {
+        let mut third = server.send(ALIVE).await;
+        let mut begins = [0; 12];
+        let waits = tokio::time::timeout(Duration::from_millis(300), third.read_exact(&mut begins)).await;
+        assert!(waits.is_err(), "there is room beside {name}: {}", String::from_utf8_lossy(&begins));
+        drop(one);
+        assert!(rest(third).await.ends_with("alive\n"), "{name} ended");
+        // In the place of the one that ended.
+        open.push(server.send("").await);
+    }
+}
+
+#[tokio::test]
+async fn whoever_opens_all_connections_keeps_nobody_out() {
+    let most = ("SAMREGISTER_MAX_CONNECTIONS", "1");
+    let server = Server::with(&[most, ("SAMREGISTER_REQUEST_SECONDS", "1"), ("SAMREGISTER_SOCKET_SEND_SECONDS", "1")]).await;
+    let _idle = server.send("").await;
+    assert!(rest(server.send(ALIVE).await).await.ends_with("alive\n"), "whoever says nothing");
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4 << 10).unwrap();
+    let mut greedy = socket.connect(server.address).await.unwrap();
+    let much = "GET /graphiql/graphiql.min.js HTTP/1.1\r\nhost: x\r\n\r\n".repeat(20);
+    greedy.write_all(much.as_bytes()).await.unwrap();
+    assert!(rest(server.send(ALIVE).await).await.ends_with("alive\n"), "whoever takes nothing of what was asked for");
 }

@@ -86,6 +86,24 @@ on_both!(every_way_to_a_contact_leaves_a_line, |app| async move {
     assert_eq!(log(&app, json!({ "reader": "service@example.se" })).await, Vec::<Value>::new());
 });
 
+on_both!(whoever_exports_the_contacts_is_in_the_log_before_there_is_a_file, |app| async move {
+    let add = async |name: &str| id_of(app.office().does("contactAdd", "id", json!({ "role": "OTHER", "name": name })).await, "contactAdd");
+    let mut contacts = vec![add("Anna").await, add("Bo").await];
+    contacts.sort();
+    let folder = tempfile::tempdir().unwrap();
+    let export = || app.program().arg("export").arg(folder.path()).output().unwrap();
+    let output = export();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let today = samregister::clock::Clock::system().today();
+    let lines: Vec<_> = contacts.iter().map(|contact| json!(["samregister export", contact, today, 1])).collect();
+    assert_eq!(log(&app, json!({ "reader": "samregister export" })).await, lines);
+    // Where it can't be logged, nobody gets the file.
+    std::fs::remove_file(folder.path().join("contacts.csv")).unwrap();
+    intruder(&app).await.execute_unprepared("ALTER TABLE contact_read RENAME TO contact_read_away").await.unwrap();
+    assert_eq!(export().status.code(), Some(1));
+    assert!(!folder.path().join("contacts.csv").exists());
+});
+
 on_both!(the_log_counts_by_day_and_is_searched, |app| async move {
     let contact = id_of(app.office().does("contactAdd", "id", json!({ "role": "OTHER", "name": "Anna" })).await, "contactAdd");
     reads::write(&app.db).await.unwrap();

@@ -71,6 +71,11 @@ async fn only_whole_answers_to_a_get_by_somebody_have_one() {
         assert_eq!((answer.header("etag"), answer.header("cache-control")), ("", "no-store"), "{path}");
     }
     assert_eq!(app.office().query("{ members { nodes { name } } }").await.header("etag"), "");
+    // Who read contacts is written without a revision.
+    for reads in ["contactReads%7BtotalCount%7D", "retention%7Bon%7D"] {
+        let answer = app.office().get(&format!("/graphql?query=%7B{reads}%7D")).await;
+        assert!(answer.header("etag").is_empty() && answer.errors().is_empty(), "{reads}: {}", answer.text());
+    }
     // Who may not ask is told so, and not that nothing has changed.
     assert_eq!(get_if_new(&app, &app.nobody(), MEMBERS, &tag).await.status, StatusCode::UNAUTHORIZED);
     assert_eq!(get_if_new(&app, &app.nobody(), MEMBERS, "*").await.status, StatusCode::UNAUTHORIZED);

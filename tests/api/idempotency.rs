@@ -1,11 +1,21 @@
 //! A request with an Idempotency-Key is done once, however often, wherever and whenever within a day it comes again.
 
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    time::Instant,
+};
+
 use axum::http::{Method, StatusCode, header};
 use futures_util::future::join_all;
+use samregister::clock::Clock;
 use sea_orm::{ConnectionTrait, Statement};
 use serde_json::{Value, json};
 
-use crate::app::{Answer, App, Caller, on_both};
+use crate::{
+    app::{Answer, App, Caller, on_both},
+    cli::Server,
+};
 
 /// Posts this under the key.
 async fn post(app: &App, caller: &Caller<'_>, key: &str, body: &Value) -> Answer {
@@ -196,3 +206,78 @@ async fn a_key_is_a_short_word_of_a_deed() {
     assert_eq!((refused.status, refused.bad_fields()), (StatusCode::BAD_REQUEST, vec!["idempotency-key"]));
     assert_eq!(app.revision().await, 1);
 }
+
+/// Sends this under the key to a server that may be killed before it answers.
+fn send(server: &Server, authorization: &str, key: &str) -> TcpStream {
+    let body = admission(key).to_string();
+    let mut stream = TcpStream::connect(&server.address).unwrap();
+    let head =
+        format!("POST /graphql HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: {authorization}\r\nidempotency-key: {key}");
+    write!(stream, "{head}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len()).unwrap();
+    stream
+}
+
+/// The head of the answer, and its body.
+fn answer(mut stream: TcpStream) -> (String, Value) {
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.to_lowercase(), serde_json::from_str(body).unwrap())
+}
+
+// Twenty deeds, of which two are under way each time, at moments spread over their own work and a little more.
+on_both!(what_a_killed_server_was_asked_is_done_once, |app| async move {
+    const KILLS: u64 = 10;
+    let now = app.at(&format!("{}T12:00:00Z", Clock::system().today()));
+    let office = now.office();
+    let authorization = office.authorization().unwrap();
+    let start = || {
+        let mut program = app.program();
+        program.env("SAMREGISTER_REQUEST_SECONDS", "1");
+        Server::start(program, "serve --bind 127.0.0.1:0")
+    };
+    let done = async || now.office().query("{ members { totalCount } }").await["members"]["totalCount"].as_u64().unwrap();
+    let mut server = start();
+    let asks = |server: &Server, key: &str| {
+        let began = Instant::now();
+        assert_eq!(answer(send(server, authorization, key)).1["data"]["memberAdmit"]["name"], key);
+        began.elapsed()
+    };
+    // The first that a server does is slow, so that each does one before.
+    asks(&server, "first");
+    let (mut whole, mut moment, mut done_before) = (asks(&server, "second"), 0_u32, 0_u64);
+    let keys: Vec<_> = (0..2 * KILLS).map(|deed| format!("killed-{deed}")).collect();
+    for pair in keys.chunks(2) {
+        let count = done().await;
+        // Without a pattern, from a fixed beginning; how long it takes depends on what else the machine does, so each corrects it.
+        moment = moment.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let asked: Vec<_> = pair.iter().map(|key| send(&server, authorization, key)).collect();
+        tokio::time::sleep(whole.mul_f64(2.0 * f64::from(moment) / f64::from(u32::MAX))).await;
+        drop((server, asked));
+        let done = done().await - count;
+        done_before += done;
+        whole = whole.mul_f64([1.25, 1.0, 0.8][done as usize]);
+        server = start();
+        asks(&server, &format!("after-{}", pair[0]));
+    }
+    assert!((1..2 * KILLS).contains(&done_before), "{done_before} deeds were done when the server was killed");
+    // Those that were done and those that were not; all at once, since one whose answer was lost is waited for.
+    for is_again in [false, true] {
+        let asked: Vec<_> = keys.iter().map(|key| send(&server, authorization, key)).collect();
+        for (key, stream) in keys.iter().zip(asked) {
+            let (head, body) = answer(stream);
+            let is_lost = body["errors"][0]["extensions"]["reason"] == "ANSWER_LOST" && head.starts_with("http/1.1 409");
+            assert!(is_lost || body["data"]["memberAdmit"]["name"] == **key, "{key}: {head} {body}");
+            assert!(is_lost || !is_again || head.contains("idempotency-replayed: true"), "{key}: {head}");
+        }
+        let members = now.office().query("{ members(first: 50) { nodes { name } } }").await;
+        let mut names: Vec<_> = members["members"]["nodes"].as_array().unwrap().iter().map(|node| node["name"].as_str().unwrap()).collect();
+        names.sort_unstable();
+        let others = keys.iter().step_by(2).map(|key| format!("after-{key}")).chain(["first".to_owned(), "second".to_owned()]);
+        let mut expected: Vec<_> = keys.iter().cloned().chain(others).collect();
+        expected.sort_unstable();
+        assert_eq!(names, expected);
+    }
+    drop(server);
+    assert_eq!(app.program().arg("verify").output().unwrap().status.code(), Some(0));
+});

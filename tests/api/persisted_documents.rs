@@ -7,7 +7,10 @@ use samregister::server::{documents::Documents, limits::Limits};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::app::{Answer, App};
+use crate::{
+    app::{Answer, App},
+    served::{Served, get},
+};
 
 const QUESTION: &str = "{ viewer { subject } }";
 
@@ -113,4 +116,41 @@ fn a_bad_file_of_documents_stops_the_start_and_says_why() {
     assert!(several.contains("broken is not taken: syntax error") && several.contains("documents.json"), "{several}");
     let missing = Documents::load(Some(Path::new("no-such.json")), false, &Limits::default());
     assert!(missing.unwrap_err().to_string().starts_with("SAMREGISTER_DOCUMENTS names no-such.json, which can't be read"));
+}
+
+#[tokio::test]
+async fn trusted_documents_change_with_their_file_unless_it_is_bad() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("documents.json");
+    std::fs::write(&file, json!({ "who": QUESTION }).to_string()).unwrap();
+    let app = App::sqlite().await.with(&[("SAMREGISTER_DOCUMENTS", file.to_str().unwrap()), ("SAMREGISTER_DOCUMENTS_ONLY", "true")]);
+    let (server, settings) = app.server();
+    let server = server.with_documents(&settings).unwrap();
+    let (documents, limits) = (server.documents.clone(), server.limits.clone());
+    let served = Served::of(server, settings).await;
+    let knows = async |id: &str| {
+        let answer = get(served.address, &format!("/graphql?documentId={id}"), app.office().authorization()).await;
+        assert!(answer.contains("office@example.se") != answer.contains("there is no document"), "{answer}");
+        answer.contains("office@example.se")
+    };
+    assert!(knows("who").await && !knows("whom").await);
+    for bad in [r#"{"who": "#, r#"{"whom": "{ a"}"#] {
+        std::fs::write(&file, bad).unwrap();
+        let refused = documents.refresh(&limits).await.unwrap_err();
+        assert!(refused.to_string().starts_with("SAMREGISTER_DOCUMENTS names "), "{refused}");
+        assert!(knows("who").await && !knows("whom").await, "{bad}");
+    }
+    std::fs::remove_file(&file).unwrap();
+    assert!(documents.refresh(&limits).await.is_err() && knows("who").await);
+    // A good one is found by the server itself.
+    std::fs::write(&file, json!({ "whom": QUESTION }).to_string()).unwrap();
+    let found = async {
+        while !knows("whom").await {
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(30), found).await.unwrap();
+    assert!(!knows("who").await);
+    documents.refresh(&limits).await.unwrap();
+    assert!(knows("whom").await);
 }

@@ -71,13 +71,19 @@ pub const ASK: &str = "/graphql?query=%7Bviewer%7Bsubject%7D%7D";
 
 /// The status of the answer to a GET by whoever has this in the header.
 pub async fn status(address: SocketAddr, path: &str, authorization: Option<&str>) -> u16 {
+    let answer = get(address, path, authorization).await;
+    answer.split(' ').nth(1).unwrap_or_else(|| panic!("{answer:?}")).parse().unwrap()
+}
+
+/// The whole answer to a GET by whoever has this in the header.
+pub async fn get(address: SocketAddr, path: &str, authorization: Option<&str>) -> String {
     let authorization = authorization.map(|text| format!("authorization: {text}\r\n")).unwrap_or_default();
     let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{authorization}\r\n");
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
-    answer.split(' ').nth(1).unwrap_or_else(|| panic!("{answer:?}")).parse().unwrap()
+    answer
 }
 
 /// Waits until this caller's question is answered with the status, which it must be within seconds.

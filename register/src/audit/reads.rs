@@ -11,15 +11,19 @@ use std::{
 use ::entity::{
     contact_read::{Column, Entity, Model},
     id::{ContactId, ContactReadId},
+    kind::SubjectKind,
 };
 use chrono::{DateTime, NaiveDate, Utc};
 use sea_orm::{
     ColumnTrait, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter,
     sea_query::{Alias, Expr, OnConflict, Query, SelectStatement},
 };
+use serde::Serialize;
+use uuid::Uuid;
 
 use super::BATCH;
 use crate::{
+    audit,
     auth::viewer::{Deed, Realm, Viewer},
     clock::day_of,
     database::{Database, busy},
@@ -134,16 +138,29 @@ pub async fn keep_writing(db: Database) {
     }
 }
 
-/// Removes the lines of days before this one; how many there were. The trail does not tell of it.
+/// What the trail tells of lines that were removed.
+#[derive(Serialize)]
+struct Forgotten {
+    /// They were of days before this one.
+    before: NaiveDate,
+    /// How many there were.
+    lines: u64,
+}
+
+/// Removes the lines of days before this one; how many there were. The trail tells that it was done, when there were any.
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the register, CONFLICT with the reason BUSY when others write for too long.
 pub async fn forget_before(db: &Database, viewer: &Viewer, day: NaiveDate) -> Result<u64> {
     viewer.require(Deed::KeepRegister)?;
-    let (tx, _turn) = db.write().await?;
-    let gone = Entity::delete_many().filter(Column::Day.lt(day)).exec(&tx).await?;
-    tx.commit().await?;
-    Ok(gone.rows_affected)
+    let mut change = audit::begin(db, viewer, "contactReadsForget").await?;
+    let lines = Entity::delete_many().filter(Column::Day.lt(day)).exec(change.tx()).await?.rows_affected;
+    if lines > 0 {
+        // It is of the log as a whole, which has no id.
+        change.record(SubjectKind::ContactReads, Uuid::nil(), None::<&()>, Some(&Forgotten { before: day, lines }))?;
+    }
+    change.commit().await?;
+    Ok(lines)
 }
 
 /// Which lines of the log; every part narrows the others.

@@ -23,6 +23,8 @@ pub struct Limits {
     pub request_time: Duration,
     /// Requests of one subject that run at the same time.
     pub concurrent: usize,
+    /// Connections that are open, sockets among them.
+    pub connections: usize,
     /// Documents that one request may bring in a list; nought: a list is refused.
     pub batch: usize,
 }
@@ -55,6 +57,7 @@ impl Given {
             body_bytes: self.take("SAMREGISTER_MAX_BODY_BYTES", 1 << 20, |text| number(text, 1 << 10..=1 << 28)),
             request_time: Duration::from_secs(self.take("SAMREGISTER_REQUEST_SECONDS", 20, |text| number(text, 1..=3_600))),
             concurrent: self.take("SAMREGISTER_MAX_CONCURRENT", 32, |text| number(text, 1..=10_000)),
+            connections: self.take("SAMREGISTER_MAX_CONNECTIONS", 10_000, |text| number(text, 1..=1_000_000)),
             batch: self.take("SAMREGISTER_MAX_BATCH", 0, |text| number(text, 0..=100)),
         }
     }

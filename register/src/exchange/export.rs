@@ -47,7 +47,8 @@ pub struct Exported {
 /// the byte order of their keys.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the register, CONFLICT `FILE` when a file can't be written, INTERNAL.
+/// FORBIDDEN unless the viewer keeps the register, CONFLICT `FILE` when a file can't be written, or `BUSY` when others write for too long for
+/// it to be noted that contacts are read, INTERNAL.
 pub async fn export(db: &Database, viewer: &Viewer, to: &Path, watcher: Watcher<'_>) -> Result<Vec<Exported>> {
     viewer.require(Deed::KeepRegister)?;
     viewer.require(Deed::KeepAccounts)?;
@@ -69,7 +70,7 @@ pub async fn export(db: &Database, viewer: &Viewer, to: &Path, watcher: Watcher<
     members::export(&mut export).await?;
     organisations::export(&mut export).await?;
     members::export_allocations(&mut export).await?;
-    organisations::export_contacts(&mut export).await?;
+    organisations::export_contacts(&mut export, db, viewer).await?;
     activities::export(&mut export).await?;
     fee_schedules::export(&mut export).await?;
     templates::export(&mut export).await?;

@@ -1,5 +1,7 @@
 //! organisations.csv and contacts.csv.
 
+use std::collections::BTreeSet;
+
 use ::entity::{
     contact,
     id::{ContactAreaId, ContactId, OrganisationId},
@@ -21,8 +23,15 @@ use super::{
     writing::Batch,
 };
 use crate::{
+    audit::reads,
+    auth::viewer::Viewer,
+    clock::day_of,
+    database::Database,
     error::{LINE, Result},
-    members::admission::{NewBilling, is_email},
+    members::{
+        admission::{NewBilling, is_email},
+        contacts,
+    },
     organisations, swedish,
 };
 
@@ -133,14 +142,21 @@ fn read_contact(cells: &mut Cells<'_>) -> Option<ContactDraft> {
 /// Reads contacts.csv.
 pub(super) async fn import_contacts(import: &mut Import<'_>) -> Result<()> {
     let Some(mut table) = import.open(File::Contacts)? else { return Ok(()) };
+    let (today, mut ended) = (day_of(import.change.at()), BTreeSet::new());
     while let Some(mut lines) = import.chunk(&mut table, read_contact)? {
         import.check_keys::<contact::Model, _>(File::Contacts, &mut lines, |draft| &draft.key).await?;
-        merge_contacts(import, lines).await?;
+        merge_contacts(import, lines, &mut ended).await?;
     }
-    Ok(())
+    // When all rows are there, since another of them may go on.
+    for email in ended {
+        contacts::call_back(&mut import.change, today, &email).await?;
+    }
+    import.settle().await
 }
 
-async fn merge_contacts(import: &mut Import<'_>, lines: Vec<Line<ContactDraft>>) -> Result<()> {
+/// Merges rows; the e-mail addresses of contacts that have ended before today, as is told only now, are added to `ended`.
+async fn merge_contacts(import: &mut Import<'_>, lines: Vec<Line<ContactDraft>>, ended: &mut BTreeSet<String>) -> Result<()> {
+    let today = day_of(import.change.at());
     let own = keys::given(lines.iter().map(|line| Some(line.draft.key.as_str())));
     let existing = keys::existing::<contact::Model>(import.tx(), &own, &contact::Model::every_column()).await?;
     let members = keys::given(lines.iter().map(|line| line.draft.member.as_deref()));
@@ -194,6 +210,7 @@ async fn merge_contacts(import: &mut Import<'_>, lines: Vec<Line<ContactDraft>>)
             _ => {}
         }
         if import.accept(File::Contacts, |draft| draft.key.clone(), line).is_some() {
+            ended.extend(before.filter(|before| contacts::ended_before(today, before, &after)).and_then(|before| before.email.clone()));
             import.put(File::Contacts, (SubjectKind::Contact, id), before, after, &mut batch)?;
         }
     }
@@ -224,12 +241,15 @@ pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
     export.end(sheet)
 }
 
-/// Writes contacts.csv.
-pub(super) async fn export_contacts(export: &mut Export<'_>) -> Result<()> {
+/// Writes contacts.csv. That the viewer reads them is in the log before anybody gets the file.
+pub(super) async fn export_contacts(export: &mut Export<'_>, db: &Database, viewer: &Viewer) -> Result<()> {
     let order = export.in_order_of_keys::<contact::Model>().await?;
     let mut sheet = export.begin(File::Contacts, order.len())?;
     for ids in order.chunks(export::CHUNK) {
         let rows: Vec<contact::Model> = export.rows(ids).await?;
+        reads::note(db, viewer, rows.iter().map(|row| row.id))?;
+        // At once, since so many may be noted as others have not written yet.
+        reads::write(db).await?;
         let areas = contact_area_names(&export.tx, rows.iter().filter_map(|row| row.contact_area_id).collect()).await?;
         for row in rows {
             sheet.write([

@@ -7,14 +7,14 @@ use ::entity::{
 };
 use chrono::NaiveDate;
 use sea_orm::{
-    Condition, EntityTrait, ExprTrait,
+    ColumnTrait, Condition, EntityTrait, ExprTrait, QueryFilter, QuerySelect,
     sea_query::{Expr, Query, SelectStatement, SimpleExpr},
 };
 use serde_json::{Map, Value};
 
 use super::{admission::is_email, of_visible_member};
 use crate::{
-    audit::{self, reads},
+    audit::{self, Change, reads},
     auth::{
         revocations,
         viewer::{Deed, Realm, Viewer},
@@ -173,11 +173,26 @@ pub async fn add(db: &Database, viewer: &Viewer, new: NewContact, mut faults: Fa
     Ok(row.id)
 }
 
-async fn find(change: &audit::Change, id: ContactId) -> Result<Model> {
+async fn find(change: &Change, id: ContactId) -> Result<Model> {
     Entity::find_by_id(id).one(change.tx()).await?.ok_or_else(|| Error::NotFound("there is no such contact".into()))
 }
 
-/// Changes what is known of a contact. One whose last day is past is no contact any more: tokens of the e-mail address are called back.
+/// Whether the tokens of a contact's e-mail address must be called back within the change: it is told today that the contact has ended before
+/// today, and tokens may have been issued since. Those of before its last day need no deed to hold no longer.
+pub(crate) fn ended_before(today: NaiveDate, before: &Model, after: &Model) -> bool {
+    let has_ended = |row: &Model| row.valid_to.is_some_and(|last| last < today);
+    has_ended(after) && !has_ended(before)
+}
+
+/// Calls back the tokens of the e-mail address of a contact that has ended, unless another contact with that address goes on.
+pub(crate) async fn call_back(change: &mut Change, today: NaiveDate, email: &str) -> Result<()> {
+    let goes_on = Condition::any().add(Column::ValidTo.is_null()).add(Column::ValidTo.gte(today));
+    let other = Entity::find().select_only().column(Column::Id).filter(Column::Email.eq(email)).filter(goes_on).limit(1);
+    let other: Option<ContactId> = other.into_tuple().one(change.tx()).await?;
+    if other.is_some() { Ok(()) } else { revocations::end(change, email).await }
+}
+
+/// Changes what is known of a contact. One whose last day is past is no contact any more: tokens of the e-mail address no longer hold.
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the register, NOT_FOUND, INVALID naming every bad field, CONFLICT `ERASED`.
@@ -204,9 +219,9 @@ pub async fn update(db: &Database, viewer: &Viewer, id: ContactId, changes: Cont
     if after != before {
         audit::replace(&change, after.clone()).await?;
         change.record(SubjectKind::Contact, id, Some(&before), Some(&after))?;
-        let has_ended = |row: &Model| row.valid_to.is_some_and(|last| last < db.clock.today());
-        if let Some(email) = before.email.as_deref().filter(|_| has_ended(&after) && !has_ended(&before)) {
-            revocations::end(&mut change, email).await?;
+        let today = db.clock.today();
+        if let Some(email) = before.email.as_deref().filter(|_| ended_before(today, &before, &after)) {
+            call_back(&mut change, today, email).await?;
         }
     }
     change.commit().await

@@ -47,7 +47,7 @@ const HEARTBEAT: Duration = Duration::from_secs(25);
 /// So many questions in a row may be unanswered.
 const UNANSWERED: u32 = 2;
 /// How long a client may take to take why its socket is closed, and to close it too.
-const GOODBYE: Duration = Duration::from_secs(5);
+pub(super) const GOODBYE: Duration = Duration::from_secs(5);
 /// The longest reason that a close frame has room for, in bytes (RFC 6455, 5.5).
 const REASON: usize = 123;
 /// What is read at once, in bytes. The default would take thirty times as much of memory for each that says nothing.
@@ -201,9 +201,9 @@ impl Session {
                     }
                 },
                 () = deadline.as_mut() => {
-                    return Err(match self.verified {
+                    return Err(match &self.verified {
                         None => close(4408, "Connection initialisation timeout"),
-                        Some(_) => close(4403, "Forbidden: the token has expired"),
+                        Some(verified) => close(4403, format!("Forbidden: {}", Error::from(self.app.revocations.until(verified).1))),
                     });
                 }
                 _ = heartbeat.tick() => {
@@ -213,14 +213,18 @@ impl Session {
                     unanswered += 1;
                     self.send(Message::Ping(Vec::new().into())).await?;
                 }
-                () = revoked.next() => {
-                    if let Some(Err(error)) = self.verified.as_ref().map(|verified| self.app.revocations.check(verified)) {
-                        return Err(close(4403, format!("Forbidden: {error}")));
-                    }
-                }
+                // A token that no longer holds has no time left.
+                () = revoked.next() => self.hold(&mut deadline),
                 () = stopped(&mut self.stopping) => return Err(close(1001, "the server stops; try again in a while")),
             }
         }
+    }
+
+    /// Holds the socket until its token no longer does.
+    fn hold(&self, deadline: &mut Pin<Box<Sleep>>) {
+        let Some(verified) = &self.verified else { return };
+        let rest = (self.app.revocations.until(verified).0 - self.app.db.clock.now()).to_std().unwrap_or_default();
+        deadline.as_mut().reset(Instant::now() + rest.min(LONGEST));
     }
 
     async fn say(&mut self, text: String) -> Result<(), End> {
@@ -255,9 +259,8 @@ impl Session {
                     Err(error) => Err(error),
                 };
                 let verified = verified.map_err(|error| close(4403, format!("Forbidden: {error}")))?;
-                let rest = (verified.until - self.app.db.clock.now()).to_std().unwrap_or_default();
-                deadline.as_mut().reset(Instant::now() + rest.min(LONGEST));
                 self.verified = Some(verified);
+                self.hold(deadline);
                 self.say(Outgoing::ConnectionAck.text()).await
             }
             Incoming::Ping { payload } => self.say(Outgoing::Pong { payload }.text()).await,
