@@ -29,6 +29,7 @@ mod m2026_11_23_01_trail;
 mod m2026_11_23_02_contact_reads;
 mod m2026_11_23_03_token_revocation;
 mod m2026_11_23_04_idempotency;
+mod m2026_11_24_01_texts;
 
 /// Every change, in order.
 #[derive(Debug)]
@@ -61,6 +62,7 @@ impl MigratorTrait for Migrator {
             Box::new(m2026_11_23_02_contact_reads::Migration),
             Box::new(m2026_11_23_03_token_revocation::Migration),
             Box::new(m2026_11_23_04_idempotency::Migration),
+            Box::new(m2026_11_24_01_texts::Migration),
         ]
     }
 }
