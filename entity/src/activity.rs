@@ -24,10 +24,6 @@ pub struct Model {
     pub name: String,
     /// Its name folded for search and for Swedish order.
     pub name_key: String,
-    /// Syfte.
-    pub purpose: Option<String>,
-    /// Mål.
-    pub goal: Option<String>,
     /// First day.
     pub starts_on: NaiveDate,
     /// Last day; null: until further notice.
@@ -46,4 +42,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(id: Id, import_key: ImportKey, slug: Slug, name: Name, name_key: NameKey, purpose: Purpose, goal: Goal, starts_on: StartsOn, ends_on: EndsOn, board_contact_id: BoardContactId, lead_contact_id: LeadContactId, decision_id: DecisionId);
+sparse!(id: Id, import_key: ImportKey, slug: Slug, name: Name, name_key: NameKey, starts_on: StartsOn, ends_on: EndsOn, board_contact_id: BoardContactId, lead_contact_id: LeadContactId, decision_id: DecisionId);

@@ -22,12 +22,6 @@ pub struct Model {
     pub period: String,
     /// In one word.
     pub health: Health,
-    /// In a few.
-    pub summary: String,
-    /// What went otherwise.
-    pub deviations: Option<String>,
-    /// What comes next.
-    pub next_steps: Option<String>,
     /// Who told.
     pub reported_by: String,
     /// When.
@@ -40,4 +34,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(id: Id, activity_id: ActivityId, period: Period, health: Health, summary: Summary, deviations: Deviations, next_steps: NextSteps, reported_by: ReportedBy, reported_at: ReportedAt);
+sparse!(id: Id, activity_id: ActivityId, period: Period, health: Health, reported_by: ReportedBy, reported_at: ReportedAt);

@@ -30,6 +30,7 @@ mod m2026_11_23_02_contact_reads;
 mod m2026_11_23_03_token_revocation;
 mod m2026_11_23_04_idempotency;
 mod m2026_11_23_05_contact_email;
+mod m2026_11_24_01_texts;
 
 /// Every change, in order.
 #[derive(Debug)]
@@ -63,6 +64,7 @@ impl MigratorTrait for Migrator {
             Box::new(m2026_11_23_03_token_revocation::Migration),
             Box::new(m2026_11_23_04_idempotency::Migration),
             Box::new(m2026_11_23_05_contact_email::Migration),
+            Box::new(m2026_11_24_01_texts::Migration),
         ]
     }
 }

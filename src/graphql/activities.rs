@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ::entity::{activity, fee_schedule, id::ActivityId};
+use ::entity::{activity, activity_text, fee_schedule, id::ActivityId};
 use async_graphql::{Context, Description, Enum, ID, InputObject, MaybeUndefined, Object, OneofObject};
 
 use super::status_reports::{StatusReportFileInput, file, reports_of};
@@ -71,13 +71,13 @@ impl Activity {
     }
 
     /// What it is for (syfte); null when nobody said.
-    async fn purpose(&self) -> Option<&str> {
-        self.0.purpose.as_deref()
+    async fn purpose(&self, ctx: &Context<'_>) -> Option<Result<String>> {
+        text(ctx, &self.0, |texts| texts.purpose.as_ref()).await.transpose()
     }
 
     /// What it is to reach (mål); null when nobody said.
-    async fn goal(&self) -> Option<&str> {
-        self.0.goal.as_deref()
+    async fn goal(&self, ctx: &Context<'_>) -> Option<Result<String>> {
+        text(ctx, &self.0, |texts| texts.goal.as_ref()).await.transpose()
     }
 
     /// How it is paid for; empty when that is not decided.
@@ -188,6 +188,16 @@ pub(super) fn ids(row: &Handle<activity::Model>) -> Vec<ActivityId> {
     row.siblings().iter().map(|row| row.id).collect()
 }
 
+/// A text of an activity. Those of its batch are loaded together, whichever of them are asked for.
+async fn text(
+    ctx: &Context<'_>,
+    row: &Handle<activity::Model>,
+    of: fn(&activity_text::Model) -> Option<&String>,
+) -> Result<Option<String>> {
+    let texts = row.share("texts".to_owned(), activities::texts_of(database(ctx).read(), &ids(row))).await?;
+    Ok(texts.get(&row.id).and_then(of).cloned())
+}
+
 impl Noun for Activity {
     type Row = activity::Model;
     const NAME: &'static str = "Activity";
@@ -201,8 +211,6 @@ impl Noun for Activity {
         match field {
             "slug" => &[C::Slug],
             "name" => &[C::Name],
-            "purpose" => &[C::Purpose],
-            "goal" => &[C::Goal],
             "startsOn" => &[C::StartsOn],
             "endsOn" => &[C::EndsOn],
             "boardContact" => &[C::BoardContactId],

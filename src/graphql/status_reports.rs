@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ::entity::{activity, id::StatusReportId, status_report};
+use ::entity::{activity, id::StatusReportId, status_report, status_report_text};
 use async_graphql::{Context, Description, Enum, ID, InputObject, Object};
 
 use super::{
@@ -58,18 +58,19 @@ impl StatusReport {
     }
 
     /// In a few words.
-    async fn summary(&self) -> &str {
-        &self.0.summary
+    async fn summary(&self, ctx: &Context<'_>) -> Result<String> {
+        let found = text(ctx, &self.0, |texts| Some(&texts.summary)).await?;
+        found.ok_or_else(|| Error::NotFound("there is no such status report".into()))
     }
 
     /// What went otherwise than planned; null when nothing did.
-    async fn deviations(&self) -> Option<&str> {
-        self.0.deviations.as_deref()
+    async fn deviations(&self, ctx: &Context<'_>) -> Option<Result<String>> {
+        text(ctx, &self.0, |texts| texts.deviations.as_ref()).await.transpose()
     }
 
     /// What comes next; null when nobody said.
-    async fn next_steps(&self) -> Option<&str> {
-        self.0.next_steps.as_deref()
+    async fn next_steps(&self, ctx: &Context<'_>) -> Option<Result<String>> {
+        text(ctx, &self.0, |texts| texts.next_steps.as_ref()).await.transpose()
     }
 
     /// Who told: the subject of the token that it was filed with.
@@ -81,6 +82,17 @@ impl StatusReport {
     async fn reported_at(&self) -> DateTime {
         DateTime(self.0.reported_at)
     }
+}
+
+/// A text of a report. Those of its batch are loaded together, whichever of them are asked for.
+async fn text(
+    ctx: &Context<'_>,
+    row: &Handle<status_report::Model>,
+    of: fn(&status_report_text::Model) -> Option<&String>,
+) -> Result<Option<String>> {
+    let reports: Vec<_> = row.siblings().iter().map(|row| row.id).collect();
+    let texts = row.share("texts".to_owned(), status_reports::texts_of(database(ctx).read(), &reports)).await?;
+    Ok(texts.get(&row.id).and_then(of).cloned())
 }
 
 impl Noun for StatusReport {
@@ -97,9 +109,6 @@ impl Noun for StatusReport {
             "activity" => &[C::ActivityId],
             "period" => &[C::Period],
             "health" => &[C::Health],
-            "summary" => &[C::Summary],
-            "deviations" => &[C::Deviations],
-            "nextSteps" => &[C::NextSteps],
             "reportedBy" => &[C::ReportedBy],
             "reportedAt" => &[C::ReportedAt],
             _ => &[],

@@ -82,9 +82,7 @@ const NOT_SEARCHED: &[&str] = &[
     "agreement_template_text.*",
     "invoice_content.*",
     "invoice_file.*",
-    "status_report.summary",
-    "status_report.deviations",
-    "status_report.next_steps",
+    "status_report_text.*",
     "status_report.period",
     "status_report.health",
     "deadline_acknowledgement.note",
@@ -94,6 +92,7 @@ const NOT_SEARCHED: &[&str] = &[
     // Facts about the register, about bodies and about money.
     "activity.*",
     "activity_funding.*",
+    "activity_text.*",
     "agreement.*",
     "agreement_participation.*",
     "agreement_template.*",

@@ -58,6 +58,7 @@ mod life;
 mod matrix;
 mod members;
 mod metrics;
+mod migrations;
 mod organisations;
 mod outages;
 mod payments;

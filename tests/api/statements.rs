@@ -230,6 +230,28 @@ on_both!(only_the_columns_asked_for_are_selected, |app| async move {
     }
 });
 
+on_both!(long_texts_are_read_only_when_asked_for, |app| async move {
+    fill(&app).await;
+    for (question, expected) in [
+        ("slug name startsOn endsOn statusReports { nodes { period health reportedBy } }", ""),
+        ("slug goal statusReports { nodes { period } }", "activity_text"),
+        ("slug statusReports { nodes { period nextSteps } }", "status_report_text"),
+        ("purpose goal statusReports { nodes { summary deviations nextSteps } }", "activity_text status_report_text"),
+    ] {
+        app.statements();
+        app.office().query(&format!("{{ activities(first: 50) {{ nodes {{ {question} }} }} }}")).await.data();
+        let statements = app.statements();
+        let made = |table: &&str| statements.iter().filter(|sql| sql.contains(&format!("FROM \"{table}\""))).count();
+        let read: Vec<_> = ["activity_text", "status_report_text"].into_iter().filter(|table| made(table) > 0).collect();
+        assert_eq!(read.join(" "), expected, "{question}");
+        assert!(read.iter().all(|table| made(table) == 1), "{question}: {statements:#?}");
+        let others = statements.iter().filter(|sql| !sql.contains("_text\""));
+        for column in ["purpose", "goal", "summary", "deviations", "next_steps"] {
+            assert!(others.clone().all(|sql| !sql.contains(&format!("\"{column}\""))), "{question}: {statements:#?}");
+        }
+    }
+});
+
 on_both!(things_by_their_ids_take_a_statement_a_noun, |app| async move {
     let app = generous(&app);
     fill(&app).await;

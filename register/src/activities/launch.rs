@@ -1,7 +1,7 @@
 //! Launch: how an activity begins, and how what is known of it is kept right.
 
 use ::entity::{
-    activity, activity_funding, contact, decision,
+    activity, activity_funding, activity_text, contact, decision,
     id::{ActivityId, ContactId},
     kind::{FundingKind, SubjectKind},
 };
@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::{
     closure,
     decisions::{self, NewDecision},
-    funding_of,
+    funding_of, texts_of,
 };
 use crate::{
     audit::{self, Change},
@@ -79,6 +79,9 @@ pub struct Snapshot {
     /// The row.
     #[serde(flatten)]
     pub row: activity::Model,
+    /// What it is for and is to reach.
+    #[serde(flatten)]
+    pub texts: activity_text::Model,
     /// How it is paid for.
     pub funding: Vec<FundingKind>,
     /// Who decided it; null: nobody said.
@@ -91,12 +94,13 @@ pub struct Snapshot {
 /// NOT_FOUND when there is none.
 pub async fn snapshot(db: &impl ConnectionTrait, id: ActivityId) -> Result<Snapshot> {
     let row = find(db, id).await?;
+    let texts = texts_of(db, &[id]).await?.remove(&id).unwrap_or_default();
     let funding = funding_of(db, &[id]).await?.remove(&id).unwrap_or_default();
     let decision = match row.decision_id {
         Some(id) => decisions::by_ids(db, &[id]).await?.remove(&id),
         None => None,
     };
-    Ok(Snapshot { row, funding, decision })
+    Ok(Snapshot { row, texts: activity_text::Model { activity_id: id, ..texts }, funding, decision })
 }
 
 /// The same for a change whose input may be bad: when there is no such activity, what is wrong with the input is said first, for that may be the id.
@@ -127,17 +131,18 @@ pub fn is_slug(text: &str) -> bool {
 }
 
 /// The fields that starting and changing have in common.
-fn check(row: &mut activity::Model, faults: &mut Faults) {
+fn check(row: &mut activity::Model, texts: &mut activity_text::Model, faults: &mut Faults) {
     row.name = faults.text("input.name", &row.name, LINE);
     row.name_key = swedish::key(&row.name);
-    row.purpose = faults.optional_text("input.purpose", row.purpose.as_deref(), TEXT);
-    row.goal = faults.optional_text("input.goal", row.goal.as_deref(), TEXT);
+    texts.purpose = faults.optional_text("input.purpose", texts.purpose.as_deref(), TEXT);
+    texts.goal = faults.optional_text("input.goal", texts.goal.as_deref(), TEXT);
     let in_order = row.ends_on.is_none_or(|ends_on| row.starts_on <= ends_on);
     faults.expect(in_order, "input.endsOn", "must not be before the first day");
 }
 
 impl NewActivity {
-    fn check(&self, faults: &mut Faults) -> (activity::Model, Vec<FundingKind>, Option<decision::Model>) {
+    /// The activity as it will be, but for its decision, which may be there already.
+    fn check(&self, faults: &mut Faults) -> Snapshot {
         let slug = faults.text("input.slug", &self.slug, SLUG);
         faults.expect(
             is_slug(&slug),
@@ -148,16 +153,16 @@ impl NewActivity {
             id: ActivityId::new(),
             slug,
             name: self.name.clone(),
-            purpose: self.purpose.clone(),
-            goal: self.goal.clone(),
             starts_on: self.starts_on,
             ends_on: self.ends_on,
             board_contact_id: self.board_contact,
             lead_contact_id: self.lead,
             ..activity::Model::default()
         };
-        check(&mut row, faults);
-        (row, distinct(&self.funding), self.decision.as_ref().map(|decision| decision.check("input.decision", faults)))
+        let mut texts = activity_text::Model { activity_id: row.id, purpose: self.purpose.clone(), goal: self.goal.clone() };
+        check(&mut row, &mut texts, faults);
+        let decision = self.decision.as_ref().map(|decision| decision.check("input.decision", faults));
+        Snapshot { row, texts, funding: distinct(&self.funding), decision }
     }
 }
 
@@ -166,6 +171,11 @@ fn distinct(funding: &[FundingKind]) -> Vec<FundingKind> {
     kinds.sort();
     kinds.dedup();
     kinds
+}
+
+async fn write_texts(change: &Change, texts: activity_text::Model) -> Result<()> {
+    activity_text::Entity::delete_by_id(texts.activity_id).exec(change.tx()).await?;
+    audit::insert(change, texts).await
 }
 
 async fn write_funding(change: &Change, activity: ActivityId, kinds: &[FundingKind]) -> Result<()> {
@@ -191,7 +201,7 @@ async fn expect_contacts(change: &Change, contacts: [Option<ContactId>; 2]) -> R
 /// FORBIDDEN unless the viewer keeps the register, INVALID naming every bad field, NOT_FOUND for a contact, CONFLICT `SLUG_TAKEN`.
 pub async fn start(db: &Database, viewer: &Viewer, new: NewActivity, mut faults: Faults) -> Result<ActivityId> {
     viewer.require(Deed::KeepRegister)?;
-    let (mut row, funding, decision) = new.check(&mut faults);
+    let Snapshot { mut row, texts, funding, decision } = new.check(&mut faults);
     faults.finish()?;
 
     let mut change = audit::begin(db, viewer, "activityStart").await?;
@@ -202,6 +212,7 @@ pub async fn start(db: &Database, viewer: &Viewer, new: NewActivity, mut faults:
         error
             .on_constraint("activity__slug", Error::conflict("SLUG_TAKEN", format!("another activity has the slug {slug}; choose another")))
     })?;
+    write_texts(&change, texts).await?;
     write_funding(&change, id, &funding).await?;
     let after = snapshot(change.tx(), id).await?;
     change.record(SubjectKind::Activity, id, None::<&()>, Some(&after))?;
@@ -218,15 +229,15 @@ pub async fn update(db: &Database, viewer: &Viewer, id: ActivityId, changes: Act
     viewer.require(Deed::KeepRegister)?;
     let mut change = audit::begin(db, viewer, "activityUpdate").await?;
     let before = snapshot_or_faults(&change, id, &mut faults).await?;
-    let mut row = before.row.clone();
+    let (mut row, mut texts) = (before.row.clone(), before.texts.clone());
     row.name = changes.name.unwrap_or(row.name);
-    row.purpose = changes.purpose.unwrap_or(row.purpose);
-    row.goal = changes.goal.unwrap_or(row.goal);
+    texts.purpose = changes.purpose.unwrap_or(texts.purpose);
+    texts.goal = changes.goal.unwrap_or(texts.goal);
     row.starts_on = changes.starts_on.unwrap_or(row.starts_on);
     row.ends_on = changes.ends_on.unwrap_or(row.ends_on);
     row.board_contact_id = changes.board_contact.unwrap_or(row.board_contact_id);
     row.lead_contact_id = changes.lead.unwrap_or(row.lead_contact_id);
-    check(&mut row, &mut faults);
+    check(&mut row, &mut texts, &mut faults);
     let decision = changes.decision.map(|decision| decision.map(|decision| decision.check("input.decision", &mut faults)));
     faults.finish()?;
 
@@ -238,6 +249,9 @@ pub async fn update(db: &Database, viewer: &Viewer, id: ActivityId, changes: Act
         row.decision_id = decisions::write(&change, before.decision.as_ref(), decision).await?;
     }
     audit::replace(&change, row).await?;
+    if texts != before.texts {
+        write_texts(&change, texts).await?;
+    }
     if let Some(funding) = &changes.funding {
         write_funding(&change, id, &distinct(funding)).await?;
     }

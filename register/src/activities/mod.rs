@@ -11,7 +11,7 @@ use std::collections::HashMap;
 
 use ::entity::{
     activity::{Column, Entity, Model},
-    activity_funding,
+    activity_funding, activity_text,
     id::ActivityId,
     kind::FundingKind,
 };
@@ -165,4 +165,15 @@ pub async fn funding_of(db: &impl ConnectionTrait, activities: &[ActivityId]) ->
         kinds.sort();
     }
     Ok(of)
+}
+
+/// What these activities are for and are to reach; the viewer must be known to see them.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn texts_of(db: &impl ConnectionTrait, activities: &[ActivityId]) -> Result<HashMap<ActivityId, activity_text::Model>> {
+    let activity = Expr::col(activity_text::Column::ActivityId);
+    let theirs = among(db.get_database_backend(), activity, activities.iter().copied());
+    let found = activity_text::Entity::find().filter(theirs).all(db).await?;
+    Ok(found.into_iter().map(|row| (row.activity_id, row)).collect())
 }

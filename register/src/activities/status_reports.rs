@@ -6,11 +6,13 @@ use ::entity::{
     id::{ActivityId, StatusReportId},
     kind::{Health, SubjectKind},
     status_report::{Column, Entity, Model},
+    status_report_text,
 };
 use sea_orm::{
-    DbBackend,
+    ConnectionTrait, DbBackend, EntityTrait, QueryFilter,
     sea_query::{Expr, Query, SelectStatement, SimpleExpr},
 };
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::{launch::find, of_visible_activity};
@@ -21,6 +23,17 @@ use crate::{
     error::{Error, Faults, LINE, Result, TEXT},
     page::{self, KeyType, Order, Slice},
 };
+
+/// A report with its texts, as its audit entries show it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Whole {
+    /// Its row.
+    #[serde(flatten)]
+    pub row: Model,
+    /// What it tells.
+    #[serde(flatten)]
+    pub texts: status_report_text::Model,
+}
 
 fn column(column: Column) -> SimpleExpr {
     Expr::col((Entity, column))
@@ -84,6 +97,17 @@ pub async fn by_ids(db: &Database, viewer: &Viewer, ids: &[StatusReportId], colu
     rows(db.read(), &select, columns).await
 }
 
+/// What these reports tell; the viewer must be known to see them.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn texts_of(db: &impl ConnectionTrait, reports: &[StatusReportId]) -> Result<HashMap<StatusReportId, status_report_text::Model>> {
+    let report = Expr::col(status_report_text::Column::StatusReportId);
+    let theirs = among(db.get_database_backend(), report, reports.iter().copied());
+    let found = status_report_text::Entity::find().filter(theirs).all(db).await?;
+    Ok(found.into_iter().map(|row| (row.status_report_id, row)).collect())
+}
+
 /// A report to be filed.
 #[derive(Clone, Debug, Default)]
 pub struct NewReport {
@@ -123,14 +147,14 @@ pub async fn file(db: &Database, viewer: &Viewer, new: NewReport, mut faults: Fa
         activity_id: activity.id,
         period,
         health: new.health,
-        summary,
-        deviations,
-        next_steps,
         reported_by: viewer.subject.clone(),
         reported_at: change.at(),
     };
+    let texts = status_report_text::Model { status_report_id: row.id, summary, deviations, next_steps };
     audit::insert(&change, row.clone()).await?;
-    change.record(SubjectKind::StatusReport, row.id, None::<&()>, Some(&row))?;
+    audit::insert(&change, texts.clone()).await?;
+    let whole = Whole { row, texts };
+    change.record(SubjectKind::StatusReport, whole.row.id, None::<&()>, Some(&whole))?;
     change.commit().await?;
-    Ok(row.id)
+    Ok(whole.row.id)
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use ::entity::{
-    activity,
+    activity, activity_text,
     agreement::Model,
     id::{ActivityId, AgreementId, MemberId, OrganisationId, TemplateId, TemplateVersionId},
     kind::TemplateState,
@@ -37,7 +37,7 @@ pub(super) struct Source {
     pub version: template_version::Model,
     text: template_text::Model,
     counterparty: rendering::Party,
-    activity: Option<activity::Model>,
+    activity: Option<rendering::Activity>,
     parameters: Map<String, Value>,
 }
 
@@ -57,11 +57,7 @@ impl Source {
             network: rendering::Party::network(network),
             counterparty: self.counterparty.clone(),
             is_member: row.member_id.is_some(),
-            activity: self.activity.as_ref().map(|activity| rendering::Activity {
-                name: activity.name.clone(),
-                purpose: activity.purpose.clone(),
-                goal: activity.goal.clone(),
-            }),
+            activity: self.activity.clone(),
             agreement: rendering::Agreement {
                 number: number.map(str::to_owned),
                 starts_on: row.starts_on,
@@ -149,6 +145,11 @@ pub(super) async fn gather(db: &impl ConnectionTrait, rows: Vec<(Model, Map<Stri
     let library: HashMap<TemplateId, _> = found::<template::Entity>(db, template::Column::Id, of_versions, |row| row.id).await?;
     let activities: HashMap<ActivityId, _> =
         found::<activity::Entity>(db, activity::Column::Id, ids(|row| row.activity_id.map(Into::into)), |row| row.id).await?;
+    let of_activities: HashMap<ActivityId, _> =
+        found::<activity_text::Entity>(db, activity_text::Column::ActivityId, ids(|row| row.activity_id.map(Into::into)), |row| {
+            row.activity_id
+        })
+        .await?;
     let members: HashMap<MemberId, _> =
         found::<member::Entity>(db, member::Column::Id, ids(|row| row.member_id.map(Into::into)), |row| row.id).await?;
     let billing: HashMap<MemberId, _> =
@@ -181,7 +182,7 @@ pub(super) async fn gather(db: &impl ConnectionTrait, rows: Vec<(Model, Map<Stri
             text: texts.get(&version.id)?.clone(),
             version,
             counterparty: party(&row)?,
-            activity: row.activity_id.and_then(|id| activities.get(&id).cloned()),
+            activity: row.activity_id.and_then(|id| Some(rendering::Activity::of(activities.get(&id)?, of_activities.get(&id)))),
             parameters,
             row,
         })

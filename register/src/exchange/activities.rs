@@ -3,11 +3,11 @@
 use std::collections::{BTreeSet, HashMap};
 
 use ::entity::{
-    activity, activity_funding, contact,
+    activity, activity_funding, activity_text, contact,
     id::{ActivityId, ContactId, StatusReportId},
     kind::{FundingKind, Health, SubjectKind},
     sparse::Sparse,
-    status_report,
+    status_report, status_report_text,
 };
 use chrono::{DateTime, NaiveDate, Utc};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, sea_query::Expr};
@@ -22,6 +22,7 @@ use super::{
     writing::{Batch, insert, replace},
 };
 use crate::{
+    activities::{status_reports, texts_of},
     database::among,
     error::{LINE, Result, TEXT},
     swedish,
@@ -46,6 +47,8 @@ struct Draft {
 struct Whole {
     #[serde(flatten)]
     row: activity::Model,
+    #[serde(flatten)]
+    texts: activity_text::Model,
     funding: Vec<FundingKind>,
 }
 
@@ -122,26 +125,27 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
             slug: draft.slug,
             name_key: swedish::key(&draft.name),
             name: draft.name,
-            purpose: draft.purpose,
-            goal: draft.goal,
             starts_on: draft.starts_on,
             ends_on: draft.ends_on,
             board_contact_id,
             lead_contact_id,
             decision_id: old.and_then(|old| old.decision_id),
         };
-        import.put(File::Activities, (SubjectKind::Activity, id), before, Whole { row, funding: draft.funding }, &mut batch)?;
+        let texts = activity_text::Model { activity_id: id, purpose: draft.purpose, goal: draft.goal };
+        import.put(File::Activities, (SubjectKind::Activity, id), before, Whole { row, texts, funding: draft.funding }, &mut batch)?;
     }
     write(import.tx(), batch).await?;
     import.settle().await
 }
 
-/// The activities with their ways of funding.
+/// The activities with their texts and ways of funding.
 async fn whole(tx: &DatabaseTransaction, rows: HashMap<String, activity::Model>) -> Result<HashMap<String, Whole>> {
+    let mut texts = texts_of(tx, &rows.values().map(|row| row.id).collect::<Vec<_>>()).await?;
     let mut funding = funding_of(tx, rows.values().map(|row| row.id).collect()).await?;
     let whole = |(key, row): (String, activity::Model)| {
+        let texts = activity_text::Model { activity_id: row.id, ..texts.remove(&row.id).unwrap_or_default() };
         let funding = funding.remove(&row.id).unwrap_or_default();
-        (key, Whole { row, funding })
+        (key, Whole { row, texts, funding })
     };
     Ok(rows.into_iter().map(whole).collect())
 }
@@ -167,8 +171,10 @@ async fn write(tx: &DatabaseTransaction, batch: Batch<Whole>) -> Result<()> {
         whole.funding.iter().map(way)
     });
     let funding: Vec<_> = funding.collect();
+    let texts: Vec<_> = batch.changed.iter().chain(&batch.added).map(|whole| whole.texts.clone()).collect();
     replace(tx, batch.changed.into_iter().map(|whole| whole.row).collect()).await?;
     insert(tx, batch.added.into_iter().map(|whole| whole.row).collect()).await?;
+    replace(tx, texts).await?;
     insert(tx, funding).await
 }
 
@@ -228,34 +234,48 @@ pub(super) async fn import_status_reports(import: &mut Import<'_>) -> Result<()>
 async fn merge_reports(import: &mut Import<'_>, lines: Vec<Line<ReportDraft>>) -> Result<()> {
     let activities: BTreeSet<ActivityId> = lines.iter().filter_map(|line| line.draft.activity_id).collect();
     let theirs = among(import.tx().get_database_backend(), Expr::col(status_report::Column::ActivityId), activities);
-    let existing: HashMap<String, status_report::Model> = status_report::Entity::find()
-        .filter(theirs)
-        .all(import.tx())
-        .await?
-        .into_iter()
-        .map(|row| (name_of_report(row.activity_id, &row.period, row.reported_at), row))
-        .collect();
+    let existing = status_report::Entity::find().filter(theirs).all(import.tx()).await?.into_iter();
+    let named: BTreeSet<String> = lines.iter().map(|line| line.draft.name()).collect();
+    let existing = existing.map(|row| (name_of_report(row.activity_id, &row.period, row.reported_at), row));
+    let existing: Vec<_> = existing.filter(|(name, _)| named.contains(name)).collect();
+    let mut texts = status_reports::texts_of(import.tx(), &existing.iter().map(|(_, row)| row.id).collect::<Vec<_>>()).await?;
+    let whole = |(name, row): (String, status_report::Model)| {
+        let texts = status_report_text::Model { status_report_id: row.id, ..texts.remove(&row.id).unwrap_or_default() };
+        (name, status_reports::Whole { row, texts })
+    };
+    let existing: HashMap<String, status_reports::Whole> = existing.into_iter().map(whole).collect();
     let mut batch = Batch::default();
     for line in lines {
         let Some(draft) = import.accept(File::StatusReports, |_| String::new(), line) else { continue };
         let Some(activity_id) = draft.activity_id else { continue };
         let before = existing.get(&draft.name());
-        let id = before.map_or_else(StatusReportId::new, |before| before.id);
-        let after = status_report::Model {
+        let id = before.map_or_else(StatusReportId::new, |before| before.row.id);
+        let row = status_report::Model {
             id,
             activity_id,
             period: draft.period,
             health: draft.health,
-            summary: draft.summary,
-            deviations: draft.deviations,
-            next_steps: draft.next_steps,
             reported_by: draft.reported_by,
             reported_at: draft.reported_at,
         };
-        import.put(File::StatusReports, (SubjectKind::StatusReport, id), before, after, &mut batch)?;
+        let texts = status_report_text::Model {
+            status_report_id: id,
+            summary: draft.summary,
+            deviations: draft.deviations,
+            next_steps: draft.next_steps,
+        };
+        import.put(File::StatusReports, (SubjectKind::StatusReport, id), before, status_reports::Whole { row, texts }, &mut batch)?;
     }
-    batch.write(import.tx()).await?;
+    write_reports(import.tx(), batch).await?;
     import.settle().await
+}
+
+async fn write_reports(tx: &DatabaseTransaction, batch: Batch<status_reports::Whole>) -> Result<()> {
+    let apart = |wholes: Vec<status_reports::Whole>| wholes.into_iter().map(|whole| (whole.row, whole.texts)).unzip();
+    let (added, added_texts) = apart(batch.added);
+    let (changed, changed_texts) = apart(batch.changed);
+    Batch::<status_report::Model> { added, changed }.write(tx).await?;
+    Batch::<status_report_text::Model> { added: added_texts, changed: changed_texts }.write(tx).await
 }
 
 /// Writes activities.csv.
@@ -264,17 +284,19 @@ pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
     let mut sheet = export.begin(File::Activities, order.len())?;
     for ids in order.chunks(export::CHUNK) {
         let rows: Vec<activity::Model> = export.rows(ids).await?;
+        let mut texts = texts_of(&export.tx, &rows.iter().map(|row| row.id).collect::<Vec<_>>()).await?;
         let mut funding = funding_of(&export.tx, rows.iter().map(|row| row.id).collect()).await?;
         let contacts = rows.iter().flat_map(|row| [row.board_contact_id, row.lead_contact_id]).flatten();
         let contacts = keys::keys_of::<contact::Model>(&export.tx, contacts.map(Into::into).collect()).await?;
         for row in rows {
+            let texts = texts.remove(&row.id).unwrap_or_default();
             let funding: Vec<&str> = funding.remove(&row.id).unwrap_or_default().into_iter().map(FundingKind::word).collect();
             sheet.write([
                 row.key(),
                 row.slug,
                 row.name,
-                optional(row.purpose),
-                optional(row.goal),
+                optional(texts.purpose),
+                optional(texts.goal),
                 funding.join("|"),
                 row.starts_on.to_string(),
                 optional(row.ends_on),
@@ -296,14 +318,17 @@ pub(super) async fn export_status_reports(export: &mut Export<'_>) -> Result<()>
     let order = export.in_order(&[Id, ActivityId, Period, ReportedAt], name).await?;
     let mut sheet = export.begin(File::StatusReports, order.len())?;
     for ids in order.chunks(export::CHUNK) {
-        for row in export.rows::<status_report::Model>(ids).await? {
+        let rows: Vec<status_report::Model> = export.rows(ids).await?;
+        let mut texts = status_reports::texts_of(&export.tx, &rows.iter().map(|row| row.id).collect::<Vec<_>>()).await?;
+        for row in rows {
+            let texts = texts.remove(&row.id).unwrap_or_default();
             sheet.write([
                 export.activity(Some(row.activity_id)),
                 row.period,
                 row.health.to_string(),
-                row.summary,
-                optional(row.deviations),
-                optional(row.next_steps),
+                texts.summary,
+                optional(texts.deviations),
+                optional(texts.next_steps),
                 row.reported_by,
                 instant(row.reported_at),
             ])?;

@@ -1,6 +1,7 @@
 //! Facts: what a text can tell of the agreement that it is rendered for, whoever gathers it.
 
 use ::entity::{
+    activity, activity_text,
     kind::{FeeBasis, VatRate},
     money::{Money, PerMille},
 };
@@ -66,6 +67,15 @@ pub struct Activity {
     pub purpose: Option<String>,
     /// Mål.
     pub goal: Option<String>,
+}
+
+impl Activity {
+    /// An activity with its texts.
+    #[must_use]
+    pub fn of(row: &activity::Model, texts: Option<&activity_text::Model>) -> Self {
+        let text = |of: fn(&activity_text::Model) -> &Option<String>| texts.and_then(|texts| of(texts).clone());
+        Self { name: row.name.clone(), purpose: text(|texts| &texts.purpose), goal: text(|texts| &texts.goal) }
+    }
 }
 
 /// Number and term.

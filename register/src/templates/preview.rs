@@ -48,8 +48,7 @@ pub async fn sources(db: &Database, viewer: &Viewer, versions: &[TemplateVersion
     let templates = by_ids(db, viewer, &ids, &template::Model::every_column()).await?;
     let templates: HashMap<_, _> = templates.into_iter().map(|row| (row.id, row)).collect();
     let ids: Vec<ActivityId> = templates.values().filter_map(|template| template.activity_id).collect();
-    let found = if ids.is_empty() { Vec::new() } else { activities::by_ids(db, viewer, &ids, &activity::Model::every_column()).await? };
-    let activities: HashMap<_, _> = found.into_iter().map(|row| (row.id, row)).collect();
+    let activities = facts_of_activities(db, viewer, &ids).await?;
     let mut sources = HashMap::new();
     for version in versions {
         let (Some(template), Some(text)) = (templates.get(&version.template_id), texts.remove(&version.id)) else { continue };
@@ -58,15 +57,20 @@ pub async fn sources(db: &Database, viewer: &Viewer, versions: &[TemplateVersion
             AgreementKind::Assignment => Direction::Cost,
             AgreementKind::Cooperation => Direction::None,
         };
-        let activity = template.activity_id.and_then(|id| activities.get(&id)).map(|row| Activity {
-            name: row.name.clone(),
-            purpose: row.purpose.clone(),
-            goal: row.goal.clone(),
-        });
+        let activity = template.activity_id.and_then(|id| activities.get(&id).cloned());
         let heading = Heading { title: template.title.clone(), kind: template.kind, direction, language: version.language };
         sources.insert(version.id, Source { heading, activity, body: text.body, declared: parameters(&text.parameters)? });
     }
     Ok(sources)
+}
+
+async fn facts_of_activities(db: &Database, viewer: &Viewer, ids: &[ActivityId]) -> Result<HashMap<ActivityId, Activity>> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let found = activities::by_ids(db, viewer, ids, &[activity::Column::Id, activity::Column::Name]).await?;
+    let texts = activities::texts_of(db.read(), ids).await?;
+    Ok(found.into_iter().map(|row| (row.id, Activity::of(&row, texts.get(&row.id)))).collect())
 }
 
 /// What previews of the version are made of.

@@ -1,0 +1,77 @@
+//! What is promised about registers of earlier versions: nothing of theirs is lost when the schema changes.
+
+use migration::{Migrator, MigratorTrait};
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, Statement};
+
+use crate::app::{App, on_both};
+
+/// A register as it was before this change of the schema.
+async fn before(app: &App, change: &str) -> DatabaseConnection {
+    let is_sqlite = app.url().starts_with("sqlite:");
+    let mut options = ConnectOptions::new(if is_sqlite { "sqlite::memory:".to_owned() } else { app.url() });
+    options.max_connections(1).sqlx_logging(false);
+    let db = Database::connect(options).await.unwrap();
+    if !is_sqlite {
+        db.execute_unprepared("DROP SCHEMA public CASCADE; CREATE SCHEMA public").await.unwrap();
+    }
+    let place = Migrator::migrations().iter().position(|made| made.name() == change).unwrap();
+    Migrator::up(&db, Some(u32::try_from(place).unwrap())).await.unwrap();
+    db
+}
+
+/// A statement with ids as `{1}` the way that the database writes them.
+fn with_ids(db: &DatabaseConnection, sql: &str) -> String {
+    let is_sqlite = db.get_database_backend() == sea_orm::DbBackend::Sqlite;
+    (1..=3).fold(sql.to_owned(), |sql, number| {
+        let id = if is_sqlite { format!("X'{number:032x}'") } else { format!("'{number:032x}'") };
+        sql.replace(&format!("{{{number}}}"), &id)
+    })
+}
+
+/// The texts that a query finds; null as `-`.
+async fn texts<const COLUMNS: usize>(db: &DatabaseConnection, sql: &str) -> Vec<[String; COLUMNS]> {
+    let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await.unwrap();
+    let text = |row: &sea_orm::QueryResult, place| row.try_get_by_index::<Option<String>>(place).unwrap().unwrap_or_else(|| "-".to_owned());
+    rows.iter().map(|row| std::array::from_fn(|place| text(row, place))).collect()
+}
+
+on_both!(long_texts_move_to_tables_of_their_own, |app| async move {
+    let db = before(&app, "m2026_11_24_01_texts").await;
+    // Longer than a page of either database.
+    let long = "Å".repeat(20_000);
+    let fill = format!(
+        "INSERT INTO activity (id, slug, name, name_key, purpose, goal, starts_on, ends_on) VALUES
+            ({{1}}, 'bip', 'BIP', 'bip', '{long}', NULL, '2020-01-01', '2026-12-31'),
+            ({{2}}, 'jgl', 'JGL', 'jgl', 'Kurser', 'Rad ett\nRad två', '2021-01-01', NULL),
+            ({{3}}, 'tyst', 'Tyst', 'tyst', NULL, NULL, '2022-01-01', NULL);
+        INSERT INTO status_report (id, activity_id, period, health, summary, deviations, next_steps, reported_by, reported_at) VALUES
+            ({{1}}, {{1}}, '2026-T1', 'GREEN', 'Bra', NULL, NULL, 'Lena', '2026-04-05T08:00:00+00:00'),
+            ({{2}}, {{1}}, '2026-T2', 'RED', '{long}', 'Sent', '{long}', 'Lena', '2026-08-05T08:00:00+00:00')"
+    );
+    db.execute_unprepared(&with_ids(&db, &fill)).await.unwrap();
+    Migrator::up(&db, None).await.unwrap();
+
+    let of_activities =
+        "SELECT slug, CAST(ends_on AS text), purpose, goal FROM activity JOIN activity_text ON activity_id = id ORDER BY slug";
+    let [bip, jgl, silent] = texts::<4>(&db, of_activities).await.try_into().unwrap();
+    assert!(bip == ["bip", "2026-12-31", &long, "-"], "the long text is another");
+    assert_eq!((jgl, silent), (["jgl", "-", "Kurser", "Rad ett\nRad två"].map(Into::into), ["tyst", "-", "-", "-"].map(Into::into)));
+
+    let of_reports = "SELECT period, health, summary, deviations, next_steps, reported_by FROM status_report
+        JOIN status_report_text ON status_report_id = id ORDER BY period";
+    let [short, whole] = texts::<6>(&db, of_reports).await.try_into().unwrap();
+    assert_eq!(short, ["2026-T1", "GREEN", "Bra", "-", "-", "Lena"]);
+    assert!(whole == ["2026-T2", "RED", &long, "Sent", &long, "Lena"], "the long texts are others");
+
+    for (table, column) in [
+        ("activity", "purpose"),
+        ("activity", "goal"),
+        ("status_report", "summary"),
+        ("status_report", "deviations"),
+        ("status_report", "next_steps"),
+    ] {
+        let left = Statement::from_string(db.get_database_backend(), format!("SELECT {table}.{column} FROM {table}"));
+        assert!(db.query_all_raw(left).await.is_err(), "{table} has its {column} still");
+    }
+    db.close().await.unwrap();
+});
