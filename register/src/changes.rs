@@ -4,13 +4,14 @@
 //! the place that they have come to: a wake-up that is lost, or one too many, changes nothing of what they get.
 
 use ::entity::{
-    agreement, audit_entry, contact, invoice, kind::SubjectKind, member, organisation, status_report, template, template_version,
+    agreement, audit_entry, contact, id::MemberId, invoice, kind::SubjectKind, member, organisation, status_report, template,
+    template_version,
 };
 use audit_entry::{Column, Entity};
 use chrono::{DateTime, Utc};
 use futures_util::{Stream, TryStreamExt, stream};
 use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, ExprTrait, Iterable,
+    ColumnTrait, Condition, DbBackend, EntityTrait, ExprTrait, Iterable,
     sea_query::{Expr, Query, SelectStatement, SimpleExpr},
 };
 use tokio::sync::{Semaphore, watch};
@@ -65,15 +66,11 @@ pub struct Event {
     pub subject: Uuid,
 }
 
-/// Who is told of a deed, among those who see the thing that it was done to.
+/// Who is told of a deed, among those who see what it changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Told {
     /// All of them.
     Whoever,
-    /// Who sees the affairs of the member.
-    Affairs,
-    /// Who sees the accounts of the activity.
-    Accounts,
     /// Who saw the thing already when it was a draft, so that nobody learns afterwards how it came about.
     Drafts,
     /// Nobody: it is of no thing of the register, and stands in the trail alone.
@@ -92,7 +89,7 @@ pub const DEEDS: [(&str, Told); 49] = [
     ("agreementReplace", Told::Drafts),
     ("agreementSign", Told::Whoever),
     ("agreementWithdraw", Told::Whoever),
-    ("allocationSet", Told::Affairs),
+    ("allocationSet", Told::Whoever),
     ("bankFileImport", Told::Whoever),
     ("bankPaymentMatch", Told::Whoever),
     ("bankPaymentSetAside", Told::Whoever),
@@ -101,11 +98,11 @@ pub const DEEDS: [(&str, Told); 49] = [
     ("contactErase", Told::Whoever),
     ("contactReadsForget", Told::Nobody),
     ("contactUpdate", Told::Whoever),
-    ("costRecord", Told::Accounts),
+    ("costRecord", Told::Whoever),
     ("deadlineAcknowledge", Told::Drafts),
     ("deadlineAcknowledgementWithdraw", Told::Drafts),
     ("feeScheduleSet", Told::Whoever),
-    ("grantRecord", Told::Accounts),
+    ("grantRecord", Told::Whoever),
     ("import", Told::Whoever),
     ("invoiceCredit", Told::Whoever),
     ("invoiceDraft", Told::Drafts),
@@ -203,27 +200,92 @@ fn seen(db: &Database, viewer: &Viewer, kind: SubjectKind) -> Condition {
     }
 }
 
-/// Which of these entries the viewer is told of, when their deed is not for whoever sees the thing.
-fn told(db: &Database, viewer: &Viewer, kind: SubjectKind, told: Told) -> Condition {
-    match told {
-        Told::Whoever => Condition::all(),
-        Told::Nobody => none(),
-        Told::Affairs => of_visible_member(&viewer.sees(Realm::MemberAffairs), subject()),
-        Told::Accounts => of_visible_activity(db.backend(), &viewer.sees(Realm::Revenue), subject()),
-        Told::Drafts if kind == SubjectKind::Template && !viewer.sees(Realm::Templates).all => none(),
-        // A member sees its agreements when they are offered, and its invoices when they are issued.
-        Told::Drafts => seen(db, &Viewer { member: None, ..viewer.clone() }, kind),
+/// Of the entries about things of this kind that the viewer sees, those that tell of more than what it does not see of them: an event
+/// says nothing of what changed, but that something did is told by it.
+fn told(db: &Database, viewer: &Viewer, kind: SubjectKind) -> Condition {
+    let backend = db.backend();
+    let affairs = viewer.sees(Realm::MemberAffairs);
+    match kind {
+        SubjectKind::Member if !affairs.all => {
+            let facts = Condition::all().add(is_no_part(backend, "amount")).add(differs_without(backend, &["billing"]));
+            Condition::any().add(of_visible_member(&affairs, subject())).add(facts)
+        }
+        SubjectKind::Organisation if !affairs.all => Condition::all().add(differs_without(backend, &BILLING)),
+        SubjectKind::Activity => {
+            let accounts = of_visible_activity(backend, &viewer.sees(Realm::Revenue), subject());
+            let plan = Condition::any().add(accounts).add(is_no_part(backend, "booked_on"));
+            let people = Condition::any().add(differs_without(backend, &PEOPLE));
+            let people = affairs
+                .member
+                .into_iter()
+                .flat_map(|own| PEOPLE.map(|field| changes_own(backend, own, field)))
+                .fold(people, Condition::add);
+            Condition::all().add_option((!viewer.sees(Realm::Revenue).all).then_some(plan)).add_option((!affairs.all).then_some(people))
+        }
+        SubjectKind::Agreement => drafts_apart(db, viewer, kind, "offered_at"),
+        SubjectKind::Invoice => drafts_apart(db, viewer, kind, "issued_on"),
+        SubjectKind::Template => drafts_apart(db, viewer, kind, "published_at"),
+        _ => Condition::all(),
     }
 }
 
-/// The deeds that may be done to things of this kind and are not for whoever sees them.
-fn narrower(kind: SubjectKind) -> Option<Told> {
-    match kind {
-        SubjectKind::Member => Some(Told::Affairs),
-        SubjectKind::Activity => Some(Told::Accounts),
-        SubjectKind::Agreement | SubjectKind::Invoice | SubjectKind::Template => Some(Told::Drafts),
-        _ => None,
+/// The entries of those who see drafts of this kind; else those alone that made none and left none, which has no day in this field.
+fn drafts_apart(db: &Database, viewer: &Viewer, kind: SubjectKind, day: &str) -> Condition {
+    let drafts = match kind {
+        SubjectKind::Template if !viewer.sees(Realm::Templates).all => none(),
+        // A member sees its agreements when they are offered, and its invoices when they are issued.
+        _ => seen(db, &Viewer { member: None, ..viewer.clone() }, kind),
+    };
+    if drafts.is_empty() {
+        return drafts;
     }
+    let deeds = DEEDS.iter().filter(|(_, told)| *told == Told::Drafts).map(|(action, _)| *action);
+    let left = match db.backend() {
+        DbBackend::Postgres => format!("(\"after\"::jsonb -> '{day}' = 'null'::jsonb) IS NOT TRUE"),
+        _ => format!("json_type(\"after\", '$.{day}') IS NOT 'null'"),
+    };
+    let apart = Condition::all().add(Column::Action.is_not_in(deeds)).add(Expr::cust(left));
+    Condition::any().add(drafts).add(apart)
+}
+
+/// What an organisation's entries say of its billing, which stands in them among the rest.
+const BILLING: [&str; 6] = ["billing_email", "peppol_id", "buyer_reference", "address_line", "postal_code", "city"];
+/// The contacts that an activity's entries name.
+const PEOPLE: [&str; 2] = ["board_contact_id", "lead_contact_id"];
+
+/// The entries that change more than these fields.
+fn differs_without(backend: DbBackend, fields: &[&str]) -> SimpleExpr {
+    let without = |text: &str| match backend {
+        DbBackend::Postgres => format!("(\"{text}\"::jsonb - '{{{}}}'::text[])", fields.join(",")),
+        _ => format!("json_remove(\"{text}\"{})", fields.iter().map(|field| format!(", '$.{field}'")).collect::<String>()),
+    };
+    Expr::cust(format!("{} IS DISTINCT FROM {}", without("before"), without("after")))
+}
+
+/// The entries about the thing itself, and not about a row that belongs to it, which has this field.
+fn is_no_part(backend: DbBackend, field: &str) -> SimpleExpr {
+    let text = "COALESCE(\"after\", \"before\")";
+    Expr::cust(match backend {
+        DbBackend::Postgres => format!("({text}::jsonb -> '{field}') IS NULL"),
+        _ => format!("json_type({text}, '$.{field}') IS NULL"),
+    })
+}
+
+/// The entries that put one of the member's own contacts into this field, or take it out.
+fn changes_own(backend: DbBackend, member: MemberId, field: &str) -> Condition {
+    let named = |text: &str| match backend {
+        DbBackend::Postgres => format!("(\"{text}\"::jsonb ->> '{field}')::uuid"),
+        _ => format!("unhex(json_extract(\"{text}\", '$.{field}'), '-')"),
+    };
+    let (before, after) = (named("before"), named("after"));
+    let changed = Expr::cust(format!("{before} IS DISTINCT FROM {after}"));
+    let own = Query::select()
+        .expr(Expr::val(1))
+        .from(contact::Entity)
+        .and_where(Expr::col((contact::Entity, contact::Column::MemberId)).eq(member))
+        .and_where(Expr::col((contact::Entity, contact::Column::Id)).is_in([Expr::cust(before), Expr::cust(after)]))
+        .take();
+    Condition::all().add(changed).add(Expr::exists(own))
 }
 
 /// The entries that the viewer is told of and that are of one of these kinds; of none named, of any.
@@ -239,16 +301,7 @@ fn matching(db: &Database, viewer: &Viewer, kinds: &[Kind]) -> Condition {
             (false, true) => entries = entries.add(Column::Action.is_in(PAYMENTS)),
             (true, true) => {}
         }
-        entries = entries.add(seen(db, viewer, kind));
-        if let Some(narrower) = narrower(kind) {
-            let deeds = DEEDS.iter().filter(|(_, told)| *told == narrower).map(|(action, _)| *action);
-            let of_all = Condition::any().add(Column::Action.is_not_in(deeds));
-            entries = match told(db, viewer, kind, narrower) {
-                told if told.is_empty() => entries,
-                told => entries.add(of_all.add(told)),
-            };
-        }
-        any = any.add(entries);
+        any = any.add(entries.add(seen(db, viewer, kind)).add(told(db, viewer, kind)));
     }
     any
 }

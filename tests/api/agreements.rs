@@ -262,6 +262,16 @@ on_both!(a_fee_needs_its_allocation, |app| async move {
     assert_eq!(answer.reason(), "NO_ALLOCATION");
 });
 
+on_both!(errors_stand_in_the_order_of_what_was_asked, |app| async move {
+    fill(&app).await;
+    // The second fails before anything is read, and the first only when there is no allocation.
+    let of =
+        |alias: &str, year: i32| format!(r#"{alias}: agreement(by: {{ number: "2025-0001" }}) {{ fee {{ amountFor(year: {year}) }} }}"#);
+    let answer = app.office().query(&format!("{{ {} {} }}", of("a", 2027), of("b", 1))).await;
+    let paths: Vec<_> = answer.errors().iter().map(|error| error["path"].clone()).collect();
+    assert_eq!(paths, [json!(["a", "fee", "amountFor"]), json!(["b", "fee", "amountFor"])]);
+});
+
 on_both!(each_sees_its_own, |app| async move {
     let register = fill(&app).await;
     let gotland = app.member(register.id("Finsam Gotland"));

@@ -306,9 +306,17 @@ impl App {
 
     /// Somebody of the member with this id, as the API writes it.
     pub fn member(&self, id: &str) -> Caller<'_> {
+        self.member_who_leads(id, &[])
+    }
+
+    /// Somebody of the member with this id who leads these activities besides.
+    pub fn member_who_leads(&self, id: &str, activities: &[&str]) -> Caller<'_> {
         let id =
             id.strip_prefix("member_").and_then(|id| uuid::Uuid::try_parse(id).ok()).unwrap_or_else(|| panic!("{id} is no member's id"));
-        self.viewer(Viewer { roles: vec![Role::Member], member: Some(id.into()), ..Viewer::default() })
+        let lead = (!activities.is_empty()).then_some(Role::ActivityLead);
+        let roles = [Role::Member].into_iter().chain(lead).collect();
+        let activities = activities.iter().map(|slug| (*slug).to_owned()).collect();
+        self.viewer(Viewer { roles, member: Some(id.into()), activities, ..Viewer::default() })
     }
 
     /// A program with these scopes, with a blank between.

@@ -137,6 +137,73 @@ on_both!(a_payment_is_told_of_apart_from_its_invoice, |app| async move {
     }
 });
 
+on_both!(what_is_not_seen_of_a_thing_is_no_event_of_it, |app| async move {
+    let samples = Samples::fill(&app).await;
+    let since = app.revision().await;
+    let server = Served::start(&app).await;
+    let id = |name: &str| samples.id(name);
+    for (deed, input) in [
+        ("memberUpdate", json!({ "member": id("alfa"), "billing": { "email": "ny@alfa.example.se" } })),
+        ("memberUpdate", json!({ "member": id("beta"), "billing": { "email": "ny@beta.example.se" } })),
+        ("organisationUpdate", json!({ "organisation": id("gamma"), "billing": { "email": "ny@gamma.example.se" } })),
+        ("activityUpdate", json!({ "activity": id("bip"), "boardContact": id("nils") })),
+        ("activityUpdate", json!({ "activity": id("indikatorer"), "lead": null })),
+        // Alfa's own Anna leads it no more.
+        ("activityUpdate", json!({ "activity": id("bip"), "lead": null })),
+    ] {
+        app.office().does(deed, "id", input).await.data();
+    }
+    app.import(&[
+        ("allocations.csv", "member,year,basis,amount,source\nalfa,2027,ALL_PARTIES,1.00,x\nbeta,2027,ALL_PARTIES,1.00,x\n"),
+        ("costs.csv", "activity,booked_on,amount,description\nbip,2026-06-01,1.00,x\nindikatorer,2026-06-01,1.00,x\n"),
+        ("grants.csv", "activity,booked_on,amount,funder\nbip,2026-06-01,1.00,x\n"),
+    ])
+    .await;
+    let after = format!("after: \"{since}\"");
+    let heard = async |caller: Caller<'_>| {
+        let events = events(&app, &server, &caller, &after).await;
+        events.iter().map(|event| format!("{} {}", event["action"], event["node"]["__typename"]).replace('"', "")).collect::<Vec<_>>()
+    };
+    let updates = |deed: &'static str, times: usize| std::iter::repeat_n(deed, times);
+    let affairs: Vec<_> = updates("memberUpdate Member", 2)
+        .chain(updates("organisationUpdate Organisation", 1))
+        .chain(updates("activityUpdate Activity", 3))
+        .chain(updates("import Member", 2))
+        .collect();
+    assert_eq!(heard(app.board()).await, affairs.iter().copied().chain(updates("import Activity", 3)).collect::<Vec<_>>());
+    assert_eq!(heard(app.service("members:read")).await, affairs);
+    assert_eq!(heard(app.member(id("alfa"))).await, ["memberUpdate Member", "activityUpdate Activity", "import Member"]);
+    assert_eq!(heard(app.member(id("beta"))).await, ["memberUpdate Member", "activityUpdate Activity", "import Member"]);
+    assert_eq!(heard(app.lead(&["bip"])).await, ["import Activity"; 2]);
+    assert_eq!(heard(app.service("revenue:read")).await, ["import Activity"; 3]);
+    for scope in ["agreements:read", "invoices:write", "templates:read"] {
+        assert_eq!(heard(app.service(scope)).await, [""; 0], "{scope}");
+    }
+});
+
+on_both!(an_imported_draft_is_told_of_to_those_who_see_drafts, |app| async move {
+    let samples = Samples::fill(&app).await;
+    let server = Served::start(&app).await;
+    let since = app.revision().await;
+    for row in [
+        ",PARTICIPATION,INCOME,indikatorer,alfa,deltagande,1,2027-05-01,,1,,,,,FIXED_PER_YEAR,1.00,,STANDARD_25",
+        "2026-7009,PARTICIPATION,INCOME,indikatorer,alfa,deltagande,1,2027-05-01,,1,,2026-11-20T09:00:00Z,,,FIXED_PER_YEAR,1.00,,STANDARD_25",
+    ] {
+        let header = crate::samples::FILES.iter().find(|(name, _)| *name == "agreements.csv").unwrap().1.lines().next().unwrap();
+        app.import(&[("agreements.csv", &format!("{header}\nutkast-alfa,{row}\n"))]).await;
+    }
+    let after = format!("after: \"{since}\", kinds: [AGREEMENT, FEE]");
+    for (caller, told) in [
+        (app.board(), 2),
+        (app.service("agreements:read"), 2),
+        (app.lead(&["indikatorer"]), 2),
+        (app.member(samples.id("alfa")), 1),
+        (app.member(samples.id("beta")), 0),
+    ] {
+        assert_eq!(said(&events(&app, &server, &caller, &after).await, "action"), vec!["import"; told]);
+    }
+});
+
 /// Adds an organisation.
 async fn add(app: &App, name: &str) {
     app.office().does("organisationAdd", "id", json!({ "name": name })).await.data();

@@ -276,7 +276,13 @@ on_both!(a_draft_must_fit_its_kind_and_what_the_activity_lives_on, |app| async m
         assert_eq!(deed(&app.office(), "agreementDraft", named, "id").await.reason(), reason);
     }
     let nothing = "template_0197aaaaaaaa7000800000000000000a";
-    assert_eq!(deed(&app.office(), "agreementDraft", with(base, json!({ "template": nothing })), "id").await.code(), "NOT_FOUND");
+    let input = |template: &str| with(base.clone(), json!({ "template": template }));
+    assert_eq!(deed(&app.office(), "agreementDraft", input(nothing), "id").await.code(), "NOT_FOUND");
+    // What was never published is not there for those who don't see drafts of templates; what is retired is.
+    let service = app.service("agreements:write");
+    let unseen = deed(&service, "agreementDraft", input(register.id("utkast")), "id").await;
+    assert_eq!((unseen.code(), &unseen.errors()[0]["message"]), ("NOT_FOUND", &json!("there is no such template")));
+    assert_eq!(deed(&service, "agreementDraft", input(register.id("gammal")), "id").await.reason(), "NO_PUBLISHED_VERSION");
 });
 
 on_both!(numbers_have_no_gaps_however_many_are_offered_at_once, |app| async move {

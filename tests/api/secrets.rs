@@ -47,17 +47,17 @@ const HEADERS: &[(&str, &str)] = &[
     ("status_reports.csv", "activity,period,health,summary,deviations,next_steps,reported_by,reported_at"),
 ];
 
-/// What the network runs; of the first, the lead that asks is one.
+/// What the network runs; of one of the first two, the lead that asks is one.
 const ACTIVITIES: [&str; 3] = ["bip", "indikatorer", "jgl"];
 
-/// Whose a row is: Alfa's, and of BIP.
+/// Whose a row is: Alfa's, and of the activity that the lead leads.
 #[derive(Clone, Copy)]
 struct Owner {
     alfa: bool,
-    bip: bool,
+    led: bool,
 }
 
-const NOBODY: Owner = Owner { alfa: false, bip: false };
+const NOBODY: Owner = Owner { alfa: false, led: false };
 
 /// A member or organisation that agreements and invoices are with.
 #[derive(Clone)]
@@ -102,10 +102,29 @@ pub fn draw(column: &'static str, seen: u64, unseen: u64) -> Drawn {
 }
 
 impl Draw {
-    /// Whether the column sees what tells of any of this.
+    /// The activity that the column leads; for others, any.
+    fn led(&self) -> &'static str {
+        self.column.split_once("LEAD:").map_or("bip", |(_, led)| led)
+    }
+
+    fn is_lead(&self) -> bool {
+        self.column.contains("LEAD:")
+    }
+
+    /// Whether the column issues invoices, on which stands where they go, and is told when something is lacking for that.
+    fn writes_to(&self) -> bool {
+        self.column == "invoices+"
+    }
+
+    /// Whether the column sees what tells of any of this: by one of its roles, which add to each other.
     fn sees(&self, of: &[Of], owner: Owner) -> bool {
-        let is_own = if self.column == "LEAD:bip" { owner.bip } else { owner.alfa };
-        of.iter().any(|of| may_see(self.column, *of, if is_own { Whose::Alfa } else { Whose::Beta }))
+        self.column.split(' ').any(|role| {
+            // The marks speak of the samples, in which what is of Indikatorer is Beta's.
+            let own = if role == "LEAD:indikatorer" { Whose::Beta } else { Whose::Alfa };
+            let other = if own == Whose::Alfa { Whose::Beta } else { Whose::Alfa };
+            let is_own = if role.starts_with("LEAD:") { owner.led } else { owner.alfa };
+            of.iter().any(|of| may_see(role, *of, if is_own { own } else { other }))
+        })
     }
 
     fn random(&mut self, is_seen: bool) -> &mut StdRng {
@@ -165,7 +184,7 @@ impl Draw {
         let knows = self.sees(&[Of::Name], NOBODY);
         for n in 0..=self.up_to(knows, 3) + 1 {
             let is_alfa = n == 0;
-            let owner = Owner { alfa: is_alfa, bip: false };
+            let owner = Owner { alfa: is_alfa, led: false };
             let is_seen = self.sees(&[Of::Name], owner);
             let is_open = self.sees(&[Of::Affairs], owner);
             let key = if is_alfa { "alfa".to_owned() } else { format!("m{n}") };
@@ -182,10 +201,14 @@ impl Draw {
             // Some have become a part of Alfa.
             let end = if !is_alfa && self.chance(is_seen, 20) { ("2025-12-31", "alfa,Sammanslagning") } else { ("", ",") };
             let who = format!("{key},{name},{number},{county},{municipality},{area},{joined_on},{}", end.0);
+            let billing = self.billing(is_open || self.writes_to());
             if is_seen && !is_open {
-                self.row(true, "members.csv", &format!("{who},,,,,,,{}", end.1));
+                let billing = if self.writes_to() { &billing } else { ",,,,," };
+                self.row(true, "members.csv", &format!("{who},{billing},{}", end.1));
+            } else if is_alfa && !is_open {
+                // Areas are told by their ids to those too who see none of the members in them.
+                self.row(true, "members.csv", "alfa,Samordningsförbundet Alfa,,,,Södra,2015-01-01,,,,,,,,,");
             }
-            let billing = self.billing(is_open);
             self.row(is_open, "members.csv", &format!("{who},{billing},{}", end.1));
             self.contacts_of(is_open, &key, "", "");
             for year in 2025..=2027 {
@@ -198,16 +221,17 @@ impl Draw {
                 parties.push(Party { key, is_alfa, is_member: true, is_seen });
             }
         }
-        for (n, bip) in [true, false].into_iter().enumerate() {
+        for (n, led) in [true, false].into_iter().enumerate() {
             let key = format!("o{n}");
             // A lead knows those alone that its activities have agreements with.
-            let is_seen = knows && (self.column != "LEAD:bip" || bip);
+            let is_seen = knows && (!self.is_lead() || led);
             let is_open = self.sees(&[Of::Affairs], NOBODY);
             let who = format!("{key},{} {n} AB,{}", self.one_of(is_seen, &["Konsult", "Råd"]), self.org_number(is_seen));
+            let billing = self.billing(is_open || self.writes_to());
             if is_seen && !is_open {
-                self.row(true, "organisations.csv", &format!("{who},,,,,,"));
+                let billing = if self.writes_to() { &billing } else { ",,,,," };
+                self.row(true, "organisations.csv", &format!("{who},{billing}"));
             }
-            let billing = self.billing(is_open);
             self.row(is_open, "organisations.csv", &format!("{who},{billing}"));
             self.contacts_of(is_open, "", &key, "");
             parties.push(Party { key, is_alfa: false, is_member: false, is_seen });
@@ -285,10 +309,10 @@ impl Draw {
     fn agreements(&mut self, parties: &[Party]) {
         for party in parties {
             for activity in ACTIVITIES.into_iter().filter(|activity| self.may_meet(party, activity)).collect::<Vec<_>>() {
-                let owner = Owner { alfa: party.is_alfa, bip: activity == "bip" };
+                let owner = Owner { alfa: party.is_alfa, led: activity == self.led() };
                 let is_seen = party.is_seen && self.sees(&[Of::Agreement, Of::Forecast], owner);
                 // An organisation is known by its agreement.
-                let is_due = if party.is_member { self.chance(is_seen, 65) } else { (party.key == "o0") == owner.bip };
+                let is_due = if party.is_member { self.chance(is_seen, 65) } else { (party.key == "o0") == owner.led };
                 if is_due {
                     let key = format!("a-{}-{activity}", party.key);
                     let kind = if party.is_member { "PARTICIPATION,INCOME" } else { "ASSIGNMENT,COST" };
@@ -310,7 +334,7 @@ impl Draw {
 
     /// Whether the party can have something to do with the activity: a lead knows everybody who has, with its own.
     fn may_meet(&self, party: &Party, activity: &str) -> bool {
-        party.is_seen || self.column != "LEAD:bip" || activity != "bip"
+        party.is_seen || activity != self.led() || !self.is_lead()
     }
 
     /// Writes an agreement's terms and fee behind what it is about.
@@ -330,13 +354,13 @@ impl Draw {
     fn invoices(&mut self, parties: &[Party]) {
         for party in parties {
             for activity in ACTIVITIES.into_iter().chain([""]).filter(|activity| self.may_meet(party, activity)).collect::<Vec<_>>() {
-                let owner = Owner { alfa: party.is_alfa, bip: activity == "bip" };
+                let owner = Owner { alfa: party.is_alfa, led: activity == self.led() };
                 let is_seen = party.is_seen && self.sees(&[Of::Invoice, Of::Revenue], owner);
                 for _ in 0..self.up_to(is_seen, 2) {
                     self.invoice(is_seen, party, activity);
                 }
                 // Nobody but those who make them sees drafts.
-                let is_seen = is_seen && self.column != "MEMBER" && self.sees(&[Of::Invoice], owner);
+                let is_seen = is_seen && !self.column.starts_with("MEMBER") && self.sees(&[Of::Invoice], owner);
                 if self.chance(is_seen, 15) {
                     let key = format!("i-draft-{}-{activity}", party.key);
                     self.row(is_seen, "invoices.csv", &format!("{key},,INVOICE,{},,,,", party.key));
@@ -373,7 +397,7 @@ impl Draw {
                 self.row(is_seen, "payments.csv", &format!("{key},2026-11-{:02},{amount},BG-{n}", n % 20 + 1));
             }
         }
-        let owner = Owner { alfa: party.is_alfa, bip: activity == "bip" };
+        let owner = Owner { alfa: party.is_alfa, led: activity == self.led() };
         let is_seen = is_seen && self.sees(&[Of::Invoice], owner);
         // Nobody is reminded before the last day to pay.
         if self.chance(is_seen, 20) && month < 10 {
@@ -395,7 +419,7 @@ impl Draw {
 
     fn accounts(&mut self) {
         for activity in ACTIVITIES {
-            let is_seen = self.sees(&[Of::Activity], Owner { alfa: false, bip: activity == "bip" });
+            let is_seen = self.sees(&[Of::Activity], Owner { alfa: false, led: activity == self.led() });
             for (file, about) in [("costs.csv", "Lokal"), ("grants.csv", "Myndighet")] {
                 for n in 0..self.up_to(is_seen, 2) {
                     let amount = self.amount(is_seen);

@@ -409,7 +409,8 @@ async fn form(
     let template = template::Entity::find_by_id(new.template).one(db).await?.ok_or_else(none)?;
     let versions =
         template_version::Entity::find().filter(Column::TemplateId.eq(template.id)).order_by_desc(Column::Version).all(db).await?;
-    let mut seen = versions.into_iter().filter(is_seen);
+    let mut seen = versions.into_iter().filter(is_seen).peekable();
+    seen.peek().ok_or_else(none)?;
     let Some(wanted) = new.version else {
         let current = seen.find(|version| version.state == TemplateState::Published);
         let message = format!("{} has no published version; publish one first", template.slug);
