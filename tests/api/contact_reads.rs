@@ -88,7 +88,7 @@ on_both!(every_way_to_a_contact_leaves_a_line, |app| async move {
 
 on_both!(whoever_exports_the_contacts_is_in_the_log_before_there_is_a_file, |app| async move {
     let add = async |name: &str| id_of(app.office().does("contactAdd", "id", json!({ "role": "OTHER", "name": name })).await, "contactAdd");
-    let mut contacts = vec![add("Anna").await, add("Bo").await];
+    let mut contacts = [add("Anna").await, add("Bo").await];
     contacts.sort();
     let folder = tempfile::tempdir().unwrap();
     let export = || app.program().arg("export").arg(folder.path()).output().unwrap();
