@@ -113,6 +113,12 @@ on_both!(only_what_is_said_changes, |app| async move {
         (&entry["before"]["funding"], &entry["after"]["funding"]),
         (&json!(["SPECIAL_FEE", "COURSE_INCOME"]), &json!(["VOLUNTEER"]))
     );
+    let told = app.trail(before - 3).await;
+    let texts = told.iter().map(|entry| [&entry["before"], &entry["after"]].map(|row| (row["purpose"].clone(), row["goal"].clone())));
+    let texts: Vec<_> = texts.collect();
+    let (purpose, goal) = (json!("Kurser"), json!("Alla med"));
+    assert_eq!((&texts[0][1], &texts[1][0]), (&(purpose.clone(), goal.clone()), &(purpose.clone(), goal)));
+    assert_eq!((&texts[1][1], &texts[2][1]), (&(purpose.clone(), Value::Null), &(purpose, Value::Null)));
 });
 
 on_both!(an_activity_with_agreements_does_not_end, |app| async move {
@@ -283,6 +289,9 @@ on_both!(the_board_is_told_in_a_fixed_form, |app| async move {
         "nextSteps": "Fler kursledare", "reportedBy": "activity_lead@example.se", "reportedAt": "2026-11-21T09:00:00Z",
     });
     assert_eq!(filed["statusReportFile"], expected);
+    let entry = app.trail(app.revision().await - 1).await.remove(0);
+    let texts = ["summary", "deviations", "next_steps"].map(|text| entry["after"][text].clone());
+    assert_eq!(texts, [json!("Färre kurser än tänkt"), Value::Null, json!("Fler kursledare")]);
     for (now, period) in
         [("2026-11-21T09:00:00.000001Z", "2026-T2"), ("2026-11-21T09:00:00.120Z", "2026-T3"), ("2026-11-22T00:00:00Z", "2026-T4")]
     {

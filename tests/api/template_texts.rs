@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     app::{Answer, App, on_both},
-    life_samples::{Register, deed, drafted, raw, sql_id},
+    life_samples::{Register, deed, drafted, raw, sql_id, with},
 };
 
 const CREATE: &str = "mutation($input: TemplateCreateInput!) { templateCreate(input: $input) { versions { id } } }";
@@ -296,6 +296,20 @@ on_both!(a_text_about_members_is_for_members_alone, |app| async move {
     assert_eq!(refused.reason(), "FACTS_MISSING");
     let message: Value = refused.error()["message"].clone();
     assert!(message.as_str().unwrap().contains("member.city, member.name"), "{message}");
+});
+
+on_both!(a_text_tells_what_the_activity_is_for, |app| async move {
+    let register = Register::fill(&app).await;
+    let create = json!({ "slug": "om-bip", "title": "Om BIP", "kind": "PARTICIPATION", "activity": register.id("bip"), "parameters": [],
+        "body": "## 1. Uppdraget\n\n{{ activity.name }} har syftet {{ activity.purpose }} och målet {{ activity.goal }}.\n" });
+    let created = deed(&app.office(), "templateCreate", create, "id versions { id preview(parameters: {}) { html } }").await;
+    let (template, version) = (&created["templateCreate"]["id"], &created["templateCreate"]["versions"][0]);
+    deed(&app.office(), "templateVersionPublish", json!({ "version": version["id"] }), "id").await.data();
+    let draft = with(register.draft(0, "bip", "2027-01-01"), json!({ "template": template, "parameters": {} }));
+    let drafted = deed(&app.office(), "agreementDraft", draft, "preview { html }").await;
+    for html in [&version["preview"]["html"], &drafted["agreementDraft"]["preview"]["html"]] {
+        assert!(html.as_str().unwrap().contains("BIP har syftet Syfte och målet Mål."), "{html}");
+    }
 });
 
 on_both!(values_stay_within_the_bounds_that_a_text_declares, |app| async move {
