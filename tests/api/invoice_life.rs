@@ -10,6 +10,7 @@ use crate::{
     app::{App, on_both},
     invoicing_samples::{NETWORK, activity, breaches, course, drafted, fill, issue, member, with_network},
     life_samples::{deed, raw, sql_id, with},
+    samples::Samples,
 };
 
 on_both!(an_invoice_lives_from_draft_to_credit, |app| async move {
@@ -536,4 +537,24 @@ on_both!(what_was_issued_never_changes_in_the_database_either, |app| async move 
     // What follows from payments may change.
     assert!(raw(&app, &format!("UPDATE invoice SET paid = 0 WHERE id = {id}")).await.is_ok());
     assert_eq!(breaches(&app).await, [""; 0]);
+});
+
+on_both!(a_line_names_no_agreement_that_its_writer_may_not_see, |app| async move {
+    let samples = Samples::fill(&app).await;
+    let input = |agreement: &str| {
+        let line = json!({ "description": "Avgift", "unitPrice": "1.00", "vatRate": "ZERO", "agreement": agreement });
+        json!({ "buyer": samples.id("alfa"), "lines": [line] })
+    };
+    let blind = app.service("invoices:write");
+    for agreement in [samples.id("avtal alfa"), samples.id("avtal beta"), "agreement_0197aaaaaaaa7000800000000000000a"] {
+        let answer = blind.does("invoiceDraft", "id", input(agreement)).await;
+        assert_eq!(answer.errors()[0]["message"], "input.lines.0.agreement is no agreement of the register");
+    }
+    let reader = app.service("invoices:write agreements:read");
+    assert_eq!(reader.does("invoiceDraft", "id", input(samples.id("avtal beta"))).await.bad_fields(), ["input.lines.0.agreement"]);
+    let draft = reader.does("invoiceDraft", "id", input(samples.id("avtal alfa"))).await["invoiceDraft"]["id"].clone();
+    // What stands in a draft stays there.
+    blind.does("invoiceDraftUpdate", "id", json!({ "invoice": draft, "buyer": samples.id("alfa") })).await.data();
+    let kept = app.office().query(&format!("{{ node(id: {draft}) {{ ... on Invoice {{ lines {{ agreement {{ number }} }} }} }} }}")).await;
+    assert_eq!(kept["node"]["lines"], json!([{ "agreement": { "number": "2026-7001" } }]));
 });

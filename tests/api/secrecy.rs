@@ -392,13 +392,10 @@ impl Found {
             text[from..].chars().take(400).collect::<String>()
         };
         let question: String = question.chars().take(300).collect();
-        self.differences.push(format!(
-            "{} of register {} is told by {question}\n  …{}\n  …{}",
-            trial.column,
-            trial.seed,
-            near(one),
-            near(other)
-        ));
+        let told = format!("{} of register {} is told by {question}\n  …{}\n  …{}", trial.column, trial.seed, near(one), near(other));
+        // A long run may be ended before it ends.
+        eprintln!("{told}");
+        self.differences.push(told);
     }
 }
 
@@ -419,6 +416,7 @@ on_both!(no_answer_depends_on_what_its_reader_may_not_see, |app| async move {
         }
         trial.run(&schema, &mut found).await;
         found.registers += 1;
+        eprintln!("{} of register {seed}: {} questions, deeds and files so far", trial.column, found.questions);
         if found.differences.len() >= ENOUGH {
             break;
         }

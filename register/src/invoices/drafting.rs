@@ -10,7 +10,7 @@ use ::entity::{
     money::{Money, Quantity},
 };
 use chrono::NaiveDate;
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, sea_query::Expr};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, sea_query::Expr};
 
 use super::{
     Buyer, amounts,
@@ -18,6 +18,7 @@ use super::{
     whole::{self, Whole},
 };
 use crate::{
+    agreements,
     audit::{self, Change},
     auth::viewer::{Deed, Viewer},
     config::Network,
@@ -96,7 +97,8 @@ pub async fn draft(db: &Database, viewer: &Viewer, network: &Network, new: NewIn
         after.row.corrects_id = Some(corrected);
         correct(change.tx(), "input", &after, corrected, &mut faults).await?;
     }
-    after.lines = lines(change.tx(), network, &after, &new.lines, &mut faults).await?;
+    let seen = agreements::visible(db.backend(), viewer);
+    after.lines = lines(change.tx(), network, &after, &new.lines, seen, &mut faults).await?;
     check(network, "input", &mut after, &mut faults);
     faults.finish()?;
     audit::insert(&change, after.row.clone()).await?;
@@ -138,13 +140,14 @@ pub async fn update(
     if let Some(corrected) = after.row.corrects_id {
         correct(change.tx(), "input", &after, corrected, &mut faults).await?;
     }
-    let new: Vec<NewLine> = match &changes.lines {
-        Some(lines) => lines.clone(),
-        None => before.lines.iter().map(as_new).collect(),
+    let (new, seen): (Vec<NewLine>, _) = match &changes.lines {
+        Some(lines) => (lines.clone(), agreements::visible(db.backend(), viewer)),
+        // What stands in the draft stays, also for those who may not see what it names.
+        None => (before.lines.iter().map(as_new).collect(), Condition::all()),
     };
     let is_touched = changes.lines.is_some() || changes.buyer.is_some();
     if is_touched {
-        after.lines = lines(change.tx(), network, &after, &new, &mut faults).await?;
+        after.lines = lines(change.tx(), network, &after, &new, seen, &mut faults).await?;
     }
     check(network, "input", &mut after, &mut faults);
     faults.finish()?;
@@ -236,12 +239,13 @@ pub fn is_account(text: &str) -> bool {
     text.len() == 4 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// The rows of these lines, held against the activities and agreements that they name, by two statements at most.
+/// The rows of these lines, held against the activities and the `seen` agreements that they name, by two statements at most.
 async fn lines(
     db: &impl ConnectionTrait,
     network: &Network,
     after: &Whole,
     new: &[NewLine],
+    seen: Condition,
     faults: &mut Faults,
 ) -> Result<Vec<invoice_line::Model>> {
     faults.expect(!new.is_empty(), "input.lines", "must not be empty");
@@ -251,7 +255,7 @@ async fn lines(
     }
     let backend = db.get_database_backend();
     let agreements: BTreeSet<_> = new.iter().filter_map(|line| line.agreement).collect();
-    let found = agreement::Entity::find().filter(among(backend, Expr::col(agreement::Column::Id), agreements)).all(db).await?;
+    let found = agreement::Entity::find().filter(among(backend, Expr::col(agreement::Column::Id), agreements)).filter(seen).all(db).await?;
     let agreements: HashMap<AgreementId, agreement::Model> = found.into_iter().map(|row| (row.id, row)).collect();
     let activities: BTreeSet<_> = new.iter().filter_map(|line| line.activity).collect();
     let found = activity::Entity::find().filter(among(backend, Expr::col(activity::Column::Id), activities)).all(db).await?;

@@ -33,7 +33,7 @@ pub struct InvoiceLineInput {
     description: String,
     /// The activity that earns it; left out, that of the agreement.
     activity: Option<ID>,
-    /// The agreement behind it, which must be with the buyer.
+    /// The agreement behind it, which must be with the buyer and one that you may see.
     agreement: Option<ID>,
     /// First day that it covers. A line that names an agreement and a period within one year is that year's special fee: an invoice run
     /// does not invoice it again.
