@@ -69,7 +69,8 @@ fn numbers() -> Vec<u64> {
         (None, None) => {
             let told = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("CHANGELOG.md")).unwrap();
             let lot = told.iter().fold(0, |lot: u64, byte| (lot * 31 + u64::from(*byte)) % 9973);
-            vec![0, MEMBERS * lot + 1 + lot % (MEMBERS - 1)]
+            // One of those that a run of a hundred draws.
+            vec![0, MEMBERS * (lot % 33) + 1 + lot % (MEMBERS - 1)]
         }
         (first, runs) => {
             let first = first.unwrap_or_default();
