@@ -508,7 +508,9 @@ pub fn instant(text: &str) -> DateTime<Utc> {
 }
 
 fn settings(changed: &[(&str, &str)]) -> Settings {
-    let env = [("SAMREGISTER_JWT_SECRET", SECRET)].into_iter().chain(changed.iter().copied());
+    // The machine may be slow, and may have much to do.
+    let always = [("SAMREGISTER_JWT_SECRET", SECRET), ("SAMREGISTER_REQUEST_SECONDS", "120")];
+    let env = always.into_iter().chain(changed.iter().copied());
     Settings::load(env.map(|(name, value)| (name.to_owned(), value.to_owned())), None).unwrap()
 }
 
