@@ -441,6 +441,18 @@ pub async fn rows<M: Sparse>(db: &impl ConnectionTrait, select: &SelectStatement
     Ok(found.iter().map(|row| M::read(row, columns)).collect::<std::result::Result<_, _>>()?)
 }
 
+/// Lets PostgreSQL look at what a transaction has written to a table, which it would go on reading from end to end, as it planned to when
+/// that had no rows. SQLite plans by the indexes alone.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn look_at(tx: &DatabaseTransaction, table: &str) -> Result<()> {
+    if tx.get_database_backend() == DbBackend::Postgres {
+        tx.execute_unprepared(&format!("ANALYZE {table}")).await?;
+    }
+    Ok(())
+}
+
 /// A sum of öre that is nought over no rows.
 pub fn sum(of: SimpleExpr) -> SimpleExpr {
     // PostgreSQL sums big integers to a decimal.

@@ -1,20 +1,26 @@
 //! Whether a client has the answer already: the validator (ETag) of an answer to a GET, made of all that the answer depends on.
 
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 
 use axum::http::{HeaderMap, header};
 use sha2::{Digest, Sha256};
 
 use super::{App, accept::Media, documents::hex};
-use crate::{audit, auth::viewer::Viewer, config::Network, graphql};
+use crate::{
+    audit,
+    auth::viewer::Viewer,
+    config::Network,
+    graphql::{self, Register},
+};
 
 /// What answers depend on beside the register and the request: the program and its settings. Servers of one register that differ in them
 /// have validators that differ.
 #[must_use]
-pub fn edition(network: &Network) -> String {
-    // The schema tells programs of one version apart while it is made.
-    static SCHEMA: LazyLock<String> = LazyLock::new(|| graphql::sdl(&graphql::schema(None)));
-    hex(&Sha256::digest(format!("{}\n{}\n{network:?}", env!("CARGO_PKG_VERSION"), *SCHEMA)))
+pub fn edition(schema: &Register, network: &Network) -> String {
+    // The schema tells programs of one version apart while it is made. A program has one, however many servers it runs.
+    static SCHEMA: OnceLock<String> = OnceLock::new();
+    let schema = SCHEMA.get_or_init(|| hex(&Sha256::digest(graphql::sdl(schema))));
+    hex(&Sha256::digest(format!("{}\n{schema}\n{network:?}", env!("CARGO_PKG_VERSION"))))
 }
 
 /// Fields that tell of who read contacts, which no revision tells.

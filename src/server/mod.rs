@@ -105,9 +105,12 @@ impl App {
     #[must_use]
     pub fn new(db: Database, keys: Keys, settings: &Settings, explorer: explorer::Settings) -> Self {
         let most = &settings.limits;
+        // First, so that the schema takes the place of what that needs for a moment.
+        let lists = graphql::lists();
+        let schema = graphql::schema(Some((db.clone(), settings.network.clone())));
         Self {
-            schema: graphql::schema(Some((db.clone(), settings.network.clone()))),
-            edition: freshness::edition(&settings.network),
+            edition: freshness::edition(&schema, &settings.network),
+            schema,
             db,
             keys: Arc::new(keys),
             limits: Arc::new(limits::Limits {
@@ -116,7 +119,7 @@ impl App {
                 complexity: most.complexity,
                 aliases: most.aliases,
                 directives: most.directives,
-                lists: graphql::lists(),
+                lists,
                 introspection: settings.exposure.introspection,
                 ..limits::Limits::default()
             }),

@@ -29,7 +29,7 @@ use super::{
 use crate::{
     agreements::{life, overlaps},
     clock::{day_of, start_of},
-    database::among,
+    database::{among, look_at},
     error::{Faults, Result, TEXT},
     swedish, terms,
 };
@@ -426,10 +426,8 @@ async fn tell_predecessors(import: &mut Import<'_>, predecessors: BTreeSet<Agree
 /// A member takes part in an activity by one agreement at a time: looked at when all rows are there, since one may make room for
 /// another. Answers whether there were any that do not.
 async fn refuse_overlaps(import: &mut Import<'_>) -> Result<bool> {
-    if staging::is_postgres(import.tx()) {
-        // It knows nothing yet of the rows that this import wrote, and would compare each with all others of its activity.
-        import.tx().execute_unprepared("ANALYZE agreement").await?;
-    }
+    // Otherwise each is compared with all others of its activity.
+    look_at(import.tx(), "agreement").await?;
     let sql = "SELECT own.import_key, own.id, other.number FROM agreement_participation own \
                JOIN agreement_participation other \
                ON other.member_id = own.member_id AND other.activity_id = own.activity_id AND other.id <> own.id \

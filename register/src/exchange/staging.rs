@@ -64,7 +64,7 @@ pub(super) async fn allow_scans(tx: &DatabaseTransaction) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn is_postgres(tx: &DatabaseTransaction) -> bool {
+fn is_postgres(tx: &DatabaseTransaction) -> bool {
     tx.get_database_backend() == DbBackend::Postgres
 }
 

@@ -29,7 +29,7 @@ use crate::{
     audit,
     auth::viewer::{Deed, Viewer},
     config::Network,
-    database::{Database, among, rows},
+    database::{Database, among, look_at, rows},
     error::{Error, Faults, Result},
     fees::{self, amounts},
     swedish, terms,
@@ -162,6 +162,10 @@ pub async fn run(
             theirs.extend(whole.lines.iter().filter_map(|line| charges.remove(&line.id)));
         }
         issuing::write_new(&mut change, issued, theirs).await.map_err(already_invoiced)?;
+        if done.invoices.len() == CHUNK && count > CHUNK {
+            // Each further line looks for its invoice, and this may be the first run of all.
+            look_at(change.tx(), "invoice").await?;
+        }
         tell(done.invoices.len(), count);
     }
     change.commit().await?;
