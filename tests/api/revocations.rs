@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
+use ::entity::{id::TokenRevocationId, token_revocation};
 use samregister::auth::viewer::{Role, Viewer};
+use sea_orm::{EntityTrait, IntoActiveModel};
 use serde_json::json;
+use sha2::{Digest, Sha256};
 
 use crate::{
     app::{App, Caller, on_both},
+    audit::intruder,
     served::{ASK, Served, comes_to, status},
 };
 
@@ -62,6 +66,22 @@ on_both!(a_revoked_token_is_refused_by_a_running_server, |app| async move {
     );
     assert!(!entry.to_string().contains("anna@"), "{entry}");
     assert_eq!(app.program().arg("verify").output().unwrap().status.code(), Some(0));
+});
+
+// Such rows are older than that addresses are the same in capitals and small letters.
+on_both!(a_subject_that_was_revoked_as_it_was_written_stays_revoked, |app| async move {
+    let anna = named(&app, "Anna");
+    let row = token_revocation::Model {
+        id: TokenRevocationId::new(),
+        subject_sha256: Some(Sha256::digest("Anna@example.se").iter().map(|byte| format!("{byte:02x}")).collect()),
+        token_id: None,
+        revoked_at: app.db.clock.now(),
+        reason: None,
+    };
+    let database = intruder(&app).await;
+    token_revocation::Entity::insert(row.into_active_model()).exec_without_returning(&database).await.unwrap();
+    let server = Served::start(&app).await;
+    assert_eq!((asks(&server, &anna).await, asks(&server, &named(&app, "Anders")).await), (401, 200));
 });
 
 on_both!(one_token_is_revoked_by_its_id, |app| async move {

@@ -68,14 +68,19 @@ pub async fn end(change: &mut Change, email: &str) -> Result<()> {
 }
 
 async fn note(change: &mut Change, subject: Option<&str>, token_id: Option<String>, reason: Option<String>) -> Result<()> {
-    let row = Model { id: TokenRevocationId::new(), subject_sha256: subject.map(digest), token_id, revoked_at: change.at(), reason };
+    let row = Model { id: TokenRevocationId::new(), subject_sha256: subject.map(address), token_id, revoked_at: change.at(), reason };
     audit::insert(change, row.clone()).await?;
     change.record(SubjectKind::Token, row.id, None::<&()>, Some(&row))
 }
 
-/// What a subject is known by here. E-mail addresses are the same in capitals and small letters, whoever issues the token.
+/// What a subject is known by here.
 fn digest(subject: &str) -> String {
-    Sha256::digest(subject.to_lowercase()).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(subject).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The same of an e-mail address, in capitals or small letters: whoever issues tokens may write it otherwise.
+fn address(subject: &str) -> String {
+    digest(&subject.to_lowercase())
 }
 
 /// Why a token no longer holds.
@@ -122,11 +127,13 @@ impl Known {
         if self.subjects.is_empty() && self.ended.is_empty() {
             return expires;
         }
-        let subject = digest(&token.viewer.subject);
-        if self.subjects.get(&subject).is_some_and(|last| token.issued.is_none_or(|issued| issued <= *last)) {
+        let (own, exact) = (address(&token.viewer.subject), digest(&token.viewer.subject));
+        // Rows of before are of subjects as they were written.
+        let last = self.subjects.get(&own).max(self.subjects.get(&exact));
+        if last.is_some_and(|last| token.issued.is_none_or(|issued| issued <= *last)) {
             return revoked;
         }
-        match self.ended.get(&subject) {
+        match self.ended.get(&own) {
             Some(end) if *end < token.until && token.issued.is_none_or(|issued| issued < end.timestamp()) => (*end, Reason::Ended),
             _ => expires,
         }
@@ -209,7 +216,7 @@ async fn ended(db: &Database) -> Result<HashMap<String, DateTime<Utc>>> {
     for (email, last, all_end) in rows {
         let end = last.filter(|_| all_end).and_then(|last| last.succ_opt()).map(start_of);
         // The same address, written otherwise.
-        let of_all = ended.entry(digest(&email)).or_insert(end);
+        let of_all = ended.entry(address(&email)).or_insert(end);
         *of_all = of_all.zip(end).map(|(one, other)| one.max(other));
     }
     Ok(ended.into_iter().filter_map(|(subject, end)| Some((subject, end?))).collect())
