@@ -490,6 +490,11 @@ impl Index<&str> for Answer {
     }
 }
 
+/// Returns how often a test repeats itself: `short` in every run, `long` when `SAMREGISTER_TEST_LONG=1` asks for the long form.
+pub fn runs(short: usize, long: usize) -> usize {
+    if std::env::var_os("SAMREGISTER_TEST_LONG").is_some_and(|value| value == "1") { long } else { short }
+}
+
 /// The program, with none of this process's settings in its environment.
 pub fn program() -> Command {
     let mut program = Command::new(env!("CARGO_BIN_EXE_samregister"));

@@ -15,7 +15,7 @@ use proptest::{
 use serde_json::{Value, json};
 
 use crate::{
-    app::{Answer, App, on_both},
+    app::{Answer, App, on_both, runs},
     invoicing_samples::{NETWORK, activity, breaches, course, drafted, files, fill, issue, member, with_network},
     life_samples::{deed, with},
 };
@@ -300,7 +300,7 @@ on_both!(the_command_shows_and_issues, |app| async move {
     assert_eq!(breaches(&app).await, [""; 0]);
 });
 
-// A run that is killed has issued nothing or all, wherever it was: a hundred times, at moments spread over the run's own work and a little
+// A run that is killed has issued nothing or all, wherever it was: many times, at moments spread over the run's own work and a little
 // more, each followed by a look at everything.
 on_both!(a_killed_run_leaves_nothing_half_done, |app| async move {
     const MEMBERS: usize = 30;
@@ -316,7 +316,7 @@ on_both!(a_killed_run_leaves_nothing_half_done, |app| async move {
     let mut whole = began.elapsed();
     let (mut moment, mut year) = (0_u64, 2021);
     let (mut killed, mut done) = (0, 0);
-    for _ in 0..100 {
+    for _ in 0..runs(40, 200) {
         // Spread without a pattern, from a fixed beginning, over the later half of the time: the program starts in the first. How long
         // that is depends on what else the machine does meanwhile, so each run corrects it.
         moment = (moment * 48_271 + 11) % 2_147_483_647;
@@ -339,7 +339,7 @@ on_both!(a_killed_run_leaves_nothing_half_done, |app| async move {
         }
         assert_eq!(breaches(&app).await, [""; 0], "in the {year} run");
     }
-    assert!(killed > 10 && done > 0, "{killed} were killed before their end and {done} after it");
+    assert!(killed > 4 && done > 0, "{killed} were killed before their end and {done} after it");
     assert!(start(year).wait().unwrap().success());
     assert_eq!(breaches(&app).await, [""; 0]);
     // The next number follows the last one.
