@@ -3,8 +3,15 @@
 //! A file is plain SQL with a few words in braces that [`run`] turns into each database's own, so that what stands in the
 //! database can be read here. Tables are named like the files of `entity`, unique constraints and indexes
 //! `table__column__column`: SQLite reports a broken one by its columns, PostgreSQL by its name, and rules look for both.
+//!
+//! `Database::migrate` of the register applies each migration in one transaction, together with its row in `seaql_migrations`, so a file
+//! has no statement that ends a transaction or can't run in one (`VACUUM`, `CREATE INDEX CONCURRENTLY`), and no pragma that SQLite ignores
+//! there (`foreign_keys`, `journal_mode`). A migration that makes a table again to which others refer begins with `PRAGMA
+//! defer_foreign_keys = ON` on SQLite. A released migration never changes: [`releases`].
 
 pub use sea_orm_migration::{MigratorTrait, prelude::*};
+
+pub mod releases;
 
 mod m2026_11_21_01_members;
 mod m2026_11_21_02_activities;

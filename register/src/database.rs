@@ -1,18 +1,19 @@
 //! The connections: readers, and one writer that only `audit` hands out.
 
+mod migrate;
+
 use std::{
     io,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use ::entity::sparse::{Column, Sparse};
-use migration::{Migrator, MigratorTrait};
 use sea_orm::{
     AccessMode, ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel, QueryResult,
     RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
-    sea_query::{ArrayType, Expr, ExprTrait, Func, PgFunc, Query, SelectStatement, SimpleExpr},
+    sea_query::{ArrayType, Expr, ExprTrait, Func, PgFunc, SelectStatement, SimpleExpr},
     sqlx::{
         self, ConnectOptions as _, Connection,
         postgres::{PgConnectOptions, PgListener, PgPoolOptions},
@@ -22,12 +23,12 @@ use sea_orm::{
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, watch};
 use uuid::Uuid;
 
+pub use self::migrate::{Applied, Conversion, PROGRAM_TOO_OLD, Plan, StepStatus};
 use crate::{
     audit::reads::Reads,
     clock::Clock,
     error::{Error, Result},
     idempotency::Once,
-    search,
 };
 
 /// Is told of every statement as it is run.
@@ -99,9 +100,9 @@ impl Database {
         // What broke while nobody looked says nothing of what is there now.
         probe.test_before_acquire(true);
         // The writer comes first: it makes a file of SQLite's and sets its journal, which readers can't.
-        let mut writer = sea_orm::Database::connect(writer).await?;
-        let mut reader = sea_orm::Database::connect(reader).await?;
-        let probe = sea_orm::Database::connect(probe).await?;
+        let mut writer = open(writer).await?;
+        let mut reader = open(reader).await?;
+        let probe = open(probe).await?;
         if let Some(listener) = listener {
             for connection in [&mut reader, &mut writer] {
                 let listener = Arc::clone(&listener);
@@ -121,20 +122,6 @@ impl Database {
     #[must_use]
     pub fn doing(self, once: Arc<Once>) -> Self {
         Self { once: Some(once), ..self }
-    }
-
-    /// Brings the schema up to date.
-    ///
-    /// # Errors
-    /// INTERNAL when a change fails; it is then not made.
-    pub async fn migrate(&self) -> Result<()> {
-        Migrator::up(&self.writer, None).await?;
-        // What a change of the schema found in the register is searched for, too.
-        let (tx, _turn) = self.write().await?;
-        search::refresh(&tx).await?;
-        tx.commit().await?;
-        // PostgreSQL does it by itself, in time.
-        if self.backend() == DbBackend::Sqlite { self.analyze().await } else { Ok(()) }
     }
 
     /// Brings up to date what the database knows of its tables' contents, by which it chooses among indexes; worth its time after
@@ -161,18 +148,13 @@ impl Database {
         Ok(())
     }
 
-    /// Whether the database answers and has every change of the schema, however many wait for a connection.
+    /// Whether the database answers, has every change of the schema and none that needs a newer program, however many wait for a connection.
     ///
     /// # Errors
-    /// INTERNAL when it does not.
+    /// CONFLICT with the reason `PROGRAM_TOO_OLD` when a newer program migrated it, INTERNAL when it is not ready for another reason.
     pub async fn check(&self) -> Result<()> {
         self.find()?;
-        // The library's own look at the history would make its table when it is missing; a check changes nothing.
-        let versions = Query::select().column("version").from("seaql_migrations").take();
-        let applied: Vec<String> =
-            self.probe.query_all(&versions).await?.iter().map(|row| row.try_get_by_index(0)).collect::<std::result::Result<_, _>>()?;
-        let is_current = Migrator::migrations().iter().all(|change| applied.iter().any(|version| version == change.name()));
-        if is_current { Ok(()) } else { Err(Error::internal(io::Error::other("the schema is not up to date"))) }
+        self.check_schema().await
     }
 
     /// Whether the database is there, however long it takes to answer: a server that is down can't be told from one with much to do by
@@ -255,7 +237,8 @@ impl Database {
     /// alone, so that nothing is written without its entry.
     ///
     /// # Errors
-    /// CONFLICT with the reason BUSY when others write for too long, INTERNAL when the database fails.
+    /// CONFLICT with the reason BUSY when others write for too long, or `PROGRAM_TOO_OLD` when a newer program has migrated the register;
+    /// INTERNAL when the database fails.
     pub(crate) async fn write(&self) -> Result<(DatabaseTransaction, OwnedSemaphorePermit)> {
         let turn = tokio::time::timeout(PATIENCE, Arc::clone(&self.turn).acquire_owned()).await;
         let turn = turn.map_err(|_| busy())?.map_err(Error::internal)?;
@@ -267,6 +250,7 @@ impl Database {
             let lock = format!("SET LOCAL lock_timeout = {wait}; SELECT pg_advisory_xact_lock({WRITERS_LOCK})");
             tx.execute_unprepared(&lock).await.map_err(or_busy)?;
         }
+        self.check_program(&tx).await?;
         Ok((tx, turn))
     }
 
@@ -353,16 +337,20 @@ pub(crate) fn busy() -> Error {
 
 /// An error of the database, or what it says when another program holds the lock that writers take in turn.
 fn or_busy(cause: DbErr) -> Error {
-    let (DbErr::Conn(error) | DbErr::Exec(error) | DbErr::Query(error)) = &cause else { return cause.into() };
-    let RuntimeErr::SqlxError(error) = error else { return cause.into() };
-    let Some(error) = error.as_database_error() else { return cause.into() };
+    if is_locked(&cause) { busy() } else { cause.into() }
+}
+
+/// Returns `true` if another program holds a lock that the statement waited for.
+fn is_locked(cause: &DbErr) -> bool {
+    let (DbErr::Conn(error) | DbErr::Exec(error) | DbErr::Query(error)) = cause else { return false };
+    let RuntimeErr::SqlxError(error) = error else { return false };
+    let Some(error) = error.as_database_error() else { return false };
     let code = error.code().unwrap_or_default();
     // PostgreSQL's lock_not_available; SQLite's SQLITE_BUSY in the lowest byte, with more in the others.
-    let is_locked = match error.try_downcast_ref::<SqliteError>() {
+    match error.try_downcast_ref::<SqliteError>() {
         Some(_) => code.parse::<u32>().is_ok_and(|code| code & 0xff == 5),
         None => code == "55P03",
-    };
-    if is_locked { busy() } else { cause.into() }
+    }
 }
 
 /// The file of a register on SQLite, known by more than its name.
@@ -401,6 +389,18 @@ fn identify(path: &Path) -> io::Result<Identity> {
     return Ok((std::os::unix::fs::MetadataExt::dev(&found), std::os::unix::fs::MetadataExt::ino(&found)));
     #[cfg(not(unix))]
     return Ok(drop(found));
+}
+
+/// Connects, and tries again while another program that starts at the same time sets the journal of a new file: SQLite's busy timeout doesn't
+/// wait for that lock.
+async fn open(options: ConnectOptions) -> Result<DatabaseConnection, DbErr> {
+    let give_up_at = Instant::now() + PATIENCE;
+    loop {
+        match sea_orm::Database::connect(options.clone()).await {
+            Err(cause) if is_locked(&cause) && Instant::now() < give_up_at => tokio::time::sleep(Duration::from_millis(20)).await,
+            connected => return connected,
+        }
+    }
 }
 
 fn options(url: &str, connections: u32, patience: Duration) -> ConnectOptions {

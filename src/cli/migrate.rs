@@ -1,29 +1,144 @@
-//! `samregister migrate`: the database as this version wants it.
+//! `samregister migrate`: the database as this version wants it, or what that would take.
 
+use chrono::DateTime;
 use clap::Args;
+use serde::Serialize;
 
-use super::{Outcome, Result, connect, say, settings};
+use super::{Format, Outcome, Result, connect, count, json, put, say, settings, table};
+use crate::{
+    config::Settings,
+    database::{Plan, StepStatus},
+    documents::{Cell, Column, Grid, Kind, sheet},
+};
 
 /// Bring the database up to date
 ///
-/// Makes the tables of a new register, or changes those of an older version. A SQLite file that isn't there is made. `serve` does
-/// the same at its start.
+/// Makes the tables of a new register, or changes those of an older version. A SQLite file that isn't there is made. Each migration is one
+/// transaction: interrupted at any point, the command goes on from there when it is run again. Programs that migrate at the same time wait
+/// for each other. `serve` does the same at its start, unless it is told --no-migrate.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   samregister migrate
-  DATABASE_URL=postgres://samregister@localhost/samregister samregister migrate")]
-pub struct Options {}
+  DATABASE_URL=postgres://samregister@localhost/samregister samregister migrate
+  What is applied, what is not, and the oldest program that may run on the result:
+    samregister migrate --status
+  Whether a new version has anything to migrate, before it is installed:
+    samregister migrate --dry-run --check || echo \"back up the register first\"
 
-/// Brings the database up to date.
+Exit codes: 0 done; with --check 3 when there is something to migrate.")]
+pub struct Options {
+    /// List every migration with its state, and change nothing
+    #[arg(long, group = "listing")]
+    status: bool,
+    /// List the migrations that would be applied, in their order, and change nothing
+    #[arg(long, group = "listing")]
+    dry_run: bool,
+    /// How to write the list of --status or --dry-run
+    #[arg(long, value_enum, default_value_t = Format::Table, requires = "listing")]
+    format: Format,
+    /// With --status or --dry-run: exit with 3 when there is something to migrate
+    #[arg(long, requires = "listing")]
+    check: bool,
+}
+
+/// Brings the database up to date, or lists what that takes.
 ///
 /// # Errors
-/// When it can't be reached, or a change of the schema fails.
-pub async fn run(_: Options) -> Result {
+/// When it can't be reached, a newer program has migrated it, or a migration fails.
+pub async fn run(options: Options) -> Result {
     let settings = settings()?;
+    if options.status || options.dry_run {
+        return list(&settings, &options).await;
+    }
     let db = connect(settings.database_url.expose(), true).await?;
-    db.migrate().await?;
+    let applied = db.migrate().await?;
     db.close().await?;
-    say("the register is up to date");
+    match applied.len() {
+        0 => say("the register is up to date"),
+        number => say(&format!("{} applied; the register is up to date", count(number, "migration"))),
+    }
     Ok(Outcome::Done)
+}
+
+/// Lists all migrations or the pending ones. A SQLite file that isn't there is not made: everything is pending in it.
+async fn list(settings: &Settings, options: &Options) -> Result {
+    let url = settings.database_url.expose();
+    let steps = if super::is_missing(url) {
+        Plan::current().status(&[])
+    } else {
+        let db = connect(url, false).await?;
+        let steps = db.migration_status(&Plan::current()).await?;
+        db.close().await?;
+        steps
+    };
+    let pending = steps.iter().filter(|step| step.applied.is_none()).count();
+    let listed: Vec<_> = steps.iter().filter(|step| options.status || step.applied.is_none()).collect();
+    match options.format {
+        Format::Table if listed.is_empty() => {}
+        Format::Table => put(table(&grid(&listed)))?,
+        Format::Json => put(json(&listed.iter().map(|step| Step::from(*step)).collect::<Vec<_>>())?)?,
+        Format::Csv => put(sheet::csv(&grid(&listed))?)?,
+    }
+    let newer = steps.iter().filter(|step| !step.is_known).count();
+    if newer > 0 {
+        say(&format!("{} applied by a newer program", count(newer, "migration")));
+    }
+    match pending {
+        0 => say("the register is up to date"),
+        number if options.dry_run => say(&format!("{} would be applied; nothing was changed: a dry run", count(number, "migration"))),
+        number => say(&format!("{} pending; run `samregister migrate`", count(number, "migration"))),
+    }
+    Ok(if options.check && pending > 0 { Outcome::Found } else { Outcome::Done })
+}
+
+/// A migration as JSON writes it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Step<'s> {
+    name: &'s str,
+    status: &'static str,
+    applied_at: Option<String>,
+    applied_by: Option<&'s str>,
+    oldest_program: Option<&'s str>,
+}
+
+impl<'s> From<&'s StepStatus> for Step<'s> {
+    fn from(step: &'s StepStatus) -> Self {
+        let applied = step.applied.as_ref();
+        let at = applied.and_then(|applied| DateTime::from_timestamp(applied.applied_at, 0));
+        Self {
+            name: &step.name,
+            status: match applied {
+                None => "PENDING",
+                Some(_) if step.is_known => "APPLIED",
+                Some(_) => "APPLIED_BY_NEWER",
+            },
+            applied_at: at.map(|at| at.format("%Y-%m-%dT%H:%M:%SZ").to_string()),
+            applied_by: applied.and_then(|applied| applied.applied_by.as_deref()),
+            oldest_program: step.oldest_program.as_deref(),
+        }
+    }
+}
+
+fn grid(steps: &[&StepStatus]) -> Grid {
+    let columns = vec![
+        Column::new("name", "Migration", Kind::Text),
+        Column::new("status", "Status", Kind::Text),
+        Column::new("applied_at", "Applied at", Kind::Text),
+        Column::new("applied_by", "By version", Kind::Text),
+        Column::new("oldest_program", "Oldest program", Kind::Text),
+    ];
+    let text = |text: Option<&str>| text.map_or(Cell::Empty, |text| Cell::Text(text.to_owned()));
+    let row = |step: &StepStatus| {
+        let step = Step::from(step);
+        vec![
+            text(Some(step.name)),
+            text(Some(step.status)),
+            text(step.applied_at.as_deref()),
+            text(step.applied_by),
+            text(step.oldest_program),
+        ]
+    };
+    Grid { columns, rows: steps.iter().map(|step| row(step)).collect(), total: None }
 }

@@ -245,9 +245,8 @@ async fn connect(url: &str, may_make: bool) -> Result<Database> {
         return Err(Failure::new("DATABASE_URL names a database in memory, of which every connection would have its own; name a file"));
     }
     // An address of a server may hold a password, and is never shown.
-    let file =
-        url.strip_prefix("sqlite:").map(|rest| rest.strip_prefix("//").unwrap_or(rest)).map(|rest| rest.split('?').next().unwrap_or(rest));
-    if let Some(file) = file.filter(|file| !may_make && !file.contains('%') && !Path::new(file).exists()) {
+    let file = file_of(url);
+    if let Some(file) = file.filter(|_| !may_make && is_missing(url)) {
         return Err(Failure::new(format!("there is no register in {file}; `samregister migrate` makes one")));
     }
     let address = if may_make { url.to_owned() } else { url.replace("mode=rwc", "mode=rw") };
@@ -266,11 +265,24 @@ async fn connect(url: &str, may_make: bool) -> Result<Database> {
     })
 }
 
+/// The file of an address of SQLite.
+fn file_of(url: &str) -> Option<&str> {
+    let rest = url.strip_prefix("sqlite:")?;
+    rest.strip_prefix("//").unwrap_or(rest).split('?').next()
+}
+
+/// Returns `true` if the address names a file that isn't there.
+fn is_missing(url: &str) -> bool {
+    file_of(url).is_some_and(|file| !file.contains('%') && !Path::new(file).exists())
+}
+
 /// Opens the register, which must be there and up to date.
 async fn open(settings: &Settings) -> Result<Database> {
     let db = connect(settings.database_url.expose(), false).await?;
     match db.check().await {
         Ok(()) => Ok(db),
+        // It says what to do.
+        Err(error @ Error::Conflict { .. }) => Err(error.into()),
         Err(error) => {
             tracing::debug!(?error, "not migrated");
             Err(Failure::new("the database is not migrated, or not to this version; run `samregister migrate`"))

@@ -5,7 +5,7 @@ use std::{io::ErrorKind, net::SocketAddr};
 use clap::Args;
 use tokio::net::TcpListener;
 
-use super::{Failure, Outcome, Result, connect, demo, put, say, start_log};
+use super::{Failure, Outcome, Result, connect, demo, open, put, say, start_log};
 use crate::{
     auth::token::Keys,
     config::{LogFormat, Settings},
@@ -14,7 +14,7 @@ use crate::{
 
 /// Serve the API, its explorer and its schema over HTTP
 ///
-/// Brings the database up to date first. Ctrl-C and SIGTERM stop it when what runs is done. With --demo it needs no setting at all: it makes a
+/// Brings the database up to date first, unless --no-migrate says that `samregister migrate` does. Ctrl-C and SIGTERM stop it when what runs is done. With --demo it needs no setting at all: it makes a
 /// throw-away register with real members and example agreements and invoices, and a token for each role.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -40,6 +40,9 @@ pub struct Options {
     /// Where to listen, in place of SAMREGISTER_BIND
     #[arg(long, value_name = "ADDR", value_parser = read_address)]
     bind: Option<SocketAddr>,
+    /// Leave the database as it is, and refuse to start when `samregister migrate` has something to do
+    #[arg(long, conflicts_with = "demo")]
+    no_migrate: bool,
 }
 
 fn read_address(text: &str) -> std::result::Result<SocketAddr, &'static str> {
@@ -58,9 +61,11 @@ pub async fn run(options: Options) -> Result {
         return serve_demo(&settings).await;
     }
     let keys = Keys::from_settings(&settings)?;
-    let db = connect(settings.database_url.expose(), true).await?;
+    let db = if options.no_migrate { open(&settings).await? } else { connect(settings.database_url.expose(), true).await? };
     let listener = listen(settings.bind).await?;
-    db.migrate().await?;
+    if !options.no_migrate {
+        db.migrate().await?;
+    }
     announce(&settings, &listener)?;
     let app = App::new(db, keys, &settings, explorer::Settings::default()).with_documents(&settings)?;
     server::serve(listener, app, &settings, told_to_stop()).await?;

@@ -71,6 +71,7 @@ pub struct Query(
 /// A broken rule is a top-level error with `extensions.code`: UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, INVALID (with
 /// `extensions.fields` naming every bad field), CONFLICT (with `extensions.reason`), INTERNAL. Any deed may meet a
 /// CONFLICT with the reason BUSY while others write for long, as an import does: nothing was changed, try again in a while.
+/// CONFLICT with the reason `PROGRAM_TOO_OLD` after a newer program migrated the register: this server writes nothing until it is upgraded.
 #[derive(MergedObject, Default)]
 pub struct Mutation(
     members::changes::MemberMutation,

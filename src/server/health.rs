@@ -1,10 +1,11 @@
 //! Whether the program lives, and whether it can answer.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use axum::{extract::State, http::StatusCode};
 
 use super::App;
+use crate::error::Error;
 
 /// The longest that a readiness check waits for the database.
 pub(super) const PATIENCE: Duration = Duration::from_secs(2);
@@ -15,15 +16,21 @@ pub async fn alive() -> &'static str {
 }
 
 /// The database is reachable and migrated, and tokens can be verified.
-pub async fn ready(State(app): State<App>) -> (StatusCode, &'static str) {
+pub async fn ready(State(app): State<App>) -> (StatusCode, Cow<'static, str>) {
+    let not_ready = |why: &'static str| (StatusCode::SERVICE_UNAVAILABLE, Cow::Borrowed(why));
     if !app.keys.are_known() {
-        return (StatusCode::SERVICE_UNAVAILABLE, "not ready: the issuer of tokens has not told its keys\n");
+        return not_ready("not ready: the issuer of tokens has not told its keys\n");
     }
     match tokio::time::timeout(PATIENCE, app.db.check()).await {
-        Ok(Ok(())) => (StatusCode::OK, "ready\n"),
+        Ok(Ok(())) => (StatusCode::OK, Cow::Borrowed("ready\n")),
+        // A newer program migrated the register: what to do is for the operator who looks here.
+        Ok(Err(Error::Conflict { message, .. })) => {
+            tracing::warn!(message, "not ready");
+            (StatusCode::SERVICE_UNAVAILABLE, Cow::Owned(format!("not ready: {message}\n")))
+        }
         failed => {
             tracing::warn!(?failed, "not ready");
-            (StatusCode::SERVICE_UNAVAILABLE, "not ready: the database can't be reached or is not migrated\n")
+            not_ready("not ready: the database can't be reached or is not migrated\n")
         }
     }
 }

@@ -14,11 +14,7 @@
 use std::{
     ops::Index,
     process::Command,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
-    thread,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use axum::{
@@ -27,7 +23,6 @@ use axum::{
     http::{HeaderMap, Method, Request, StatusCode, header},
 };
 use chrono::{DateTime, Utc};
-use migration::{Migrator, MigratorTrait};
 use samregister::{
     auth::{
         token::Keys,
@@ -35,23 +30,22 @@ use samregister::{
     },
     clock::Clock,
     config::Settings,
-    database::Database,
+    database::{Database, Plan},
     exchange::import::{ImportError, Report, import},
     graphql,
     server::{self, explorer},
 };
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use tokio::sync::OnceCell;
 use tower::ServiceExt;
+
+use crate::place::{Home, Place, database_name, on_server, postgres_url};
 
 /// What time it is in a register, unless the test says otherwise.
 pub const NOW: &str = "2026-11-21T09:00:00Z";
 /// Signs the tokens of every test's register.
 pub const SECRET: &str = "a secret of the tests, which opens nothing";
-/// Names the PostgreSQL server that tests may make databases on.
-const SERVER: &str = "SAMREGISTER_TEST_POSTGRES";
 
 /// Makes a test of what is promised on SQLite and one on PostgreSQL: `on_both!(name, |app| async move { … })`.
 /// The file that uses it needs `use crate::app::{App, on_both};`.
@@ -90,12 +84,6 @@ pub struct App {
     home: Arc<Home>,
 }
 
-/// Where a register is kept.
-enum Home {
-    Sqlite(TempDir),
-    Postgres(String),
-}
-
 impl App {
     /// An empty register on SQLite.
     pub async fn sqlite() -> Self {
@@ -118,6 +106,14 @@ impl App {
         let name = database_name();
         on_server(&[&format!("CREATE DATABASE {name} TEMPLATE {template}")]).await;
         Self::open(&postgres_url(&name), Home::Postgres(name)).await
+    }
+
+    /// An empty database on the same database system, without a register.
+    pub async fn place(&self) -> Place {
+        match &*self.home {
+            Home::Sqlite(_) => Place::sqlite(),
+            Home::Postgres(_) => Place::postgres().await,
+        }
     }
 
     /// An empty register beside this one, on the same database system.
@@ -524,15 +520,20 @@ fn router(db: &Database, keys: &Keys, settings: &Settings, explorer: &explorer::
     server::router(app, settings)
 }
 
+/// Migrates an empty database.
+async fn migrated(url: &str) {
+    let db = Database::connect(url, Clock::fixed(instant(NOW)), None).await.unwrap();
+    db.apply(&Plan::current()).await.unwrap();
+    db.close().await.unwrap();
+}
+
 /// The bytes of an empty register's file, made once for all tests of the run.
 async fn sqlite_template() -> &'static [u8] {
     static TEMPLATE: OnceCell<Vec<u8>> = OnceCell::const_new();
     let make = || async {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("template.db");
-        let db = sea_orm::Database::connect(format!("sqlite://{}?mode=rwc", file.display())).await.unwrap();
-        Migrator::up(&db, None).await.unwrap();
-        db.close().await.unwrap();
+        migrated(&format!("sqlite://{}?mode=rwc", file.display())).await;
         std::fs::read(&file).unwrap()
     };
     TEMPLATE.get_or_init(make).await
@@ -544,53 +545,8 @@ async fn postgres_template() -> &'static str {
     let make = || async {
         let name = database_name();
         on_server(&[&format!("CREATE DATABASE {name}")]).await;
-        let db = sea_orm::Database::connect(postgres_url(&name)).await.unwrap();
-        Migrator::up(&db, None).await.unwrap();
-        db.close().await.unwrap();
+        migrated(&postgres_url(&name)).await;
         name
     };
     TEMPLATE.get_or_init(make).await
-}
-
-/// A name that no other database of the server has.
-fn database_name() -> String {
-    static MADE: AtomicUsize = AtomicUsize::new(0);
-    format!("samregister_{}_{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed))
-}
-
-/// The address of a database on the tests' server.
-fn postgres_url(database: &str) -> String {
-    let url = std::env::var(SERVER)
-        .unwrap_or_else(|_| panic!("this test needs PostgreSQL: run tests/run.sh, which starts one and sets {SERVER}"));
-    let (server, _) =
-        url.rsplit_once('/').unwrap_or_else(|| panic!("{SERVER} is not an address as postgres://user:password@host:port/postgres"));
-    format!("{server}/{database}")
-}
-
-/// Runs these statements on the tests' server, outside of any register.
-async fn on_server(statements: &[&str]) {
-    let server = sea_orm::Database::connect(postgres_url("postgres")).await;
-    let server = server.unwrap_or_else(|error| panic!("the PostgreSQL server of {SERVER} can't be reached: {error}; run tests/run.sh"));
-    for statement in statements {
-        server.execute_unprepared(statement).await.unwrap();
-    }
-    server.close().await.unwrap();
-}
-
-impl Drop for Home {
-    fn drop(&mut self) {
-        let Self::Postgres(name) = self else { return };
-        let name = std::mem::take(name);
-        // A runtime of its own, since this one can't be waited for from within; and whatever goes wrong is no fault of the test.
-        let dropped = thread::spawn(move || {
-            tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap()
-                .block_on(on_server(&[&format!("DROP DATABASE {name} WITH (FORCE)")]))
-        });
-        if dropped.join().is_err() && !thread::panicking() {
-            eprintln!("a test's database was not dropped");
-        }
-    }
 }

@@ -1,6 +1,5 @@
 //! What is promised about which payment of the bank is which, and which invoice it pays.
 
-use migration::{Migrator, MigratorTrait};
 use serde_json::{Value, json};
 
 use crate::{
@@ -9,7 +8,7 @@ use crate::{
         BGMAX, CAMT_02, SERIAL, bank_payments, bgmax, camt, deduction, entry, extra, faults, find, import, latin, payment, text,
         try_import, waiting,
     },
-    life_samples::{connection, raw},
+    life_samples::raw,
     payment_samples::{LEDGER, adds_up, does, id, invoice, ocr, pays},
 };
 
@@ -66,9 +65,7 @@ on_both!(references_that_ended_in_a_blank_are_mended, |app| async move {
     ] {
         raw(&app, sql).await.unwrap();
     }
-    let db = connection(&app).await;
-    Migrator::up(&db, None).await.unwrap();
-    db.close().await.unwrap();
+    assert_eq!(app.db.migrate().await.unwrap(), ["m2026_11_22_09_bank_deductions"]);
     assert_eq!(bank_payments(&app, "").await, before);
     assert!(import(&app, "b.xml", CAMT_02).await.iter().all(|fate| fate.starts_with("again ")));
     assert!(raw(&app, "UPDATE bank_payment SET amount = amount + 1").await.is_err());

@@ -1,22 +1,20 @@
 //! What is promised about registers of earlier versions: nothing of theirs is lost when the schema changes.
 
-use migration::{Migrator, MigratorTrait};
-use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, Statement};
+use samregister::database::{Database, Plan};
+use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 
-use crate::app::{App, on_both};
+use crate::{
+    app::{App, on_both},
+    place::Place,
+};
 
-/// A register as it was before this change of the schema.
-async fn before(app: &App, change: &str) -> DatabaseConnection {
-    let is_sqlite = app.url().starts_with("sqlite:");
-    let mut options = ConnectOptions::new(if is_sqlite { "sqlite::memory:".to_owned() } else { app.url() });
-    options.max_connections(1).sqlx_logging(false);
-    let db = Database::connect(options).await.unwrap();
-    if !is_sqlite {
-        db.execute_unprepared("DROP SCHEMA public CASCADE; CREATE SCHEMA public").await.unwrap();
-    }
-    let place = Migrator::migrations().iter().position(|made| made.name() == change).unwrap();
-    Migrator::up(&db, Some(u32::try_from(place).unwrap())).await.unwrap();
-    db
+/// A register as it was before this change of the schema, and a connection to it.
+async fn before(app: &App, change: &str) -> (Place, Database, DatabaseConnection) {
+    let place = app.place().await;
+    let db = Database::connect(&place.url(), app.db.clock, None).await.unwrap();
+    db.apply(&Plan::current().before(change)).await.unwrap();
+    let connection = sea_orm::Database::connect(place.url()).await.unwrap();
+    (place, db, connection)
 }
 
 /// A statement with ids as `{1}` the way that the database writes them.
@@ -36,7 +34,7 @@ async fn texts<const COLUMNS: usize>(db: &DatabaseConnection, sql: &str) -> Vec<
 }
 
 on_both!(long_texts_move_to_tables_of_their_own, |app| async move {
-    let db = before(&app, "m2026_11_24_01_texts").await;
+    let (_place, register, db) = before(&app, "m2026_11_24_01_texts").await;
     // Longer than a page of either database.
     let long = "Å".repeat(20_000);
     let fill = format!(
@@ -49,7 +47,7 @@ on_both!(long_texts_move_to_tables_of_their_own, |app| async move {
             ({{2}}, {{1}}, '2026-T2', 'RED', '{long}', 'Sent', '{long}', 'Lena', '2026-08-05T08:00:00+00:00')"
     );
     db.execute_unprepared(&with_ids(&db, &fill)).await.unwrap();
-    Migrator::up(&db, None).await.unwrap();
+    assert_eq!(register.migrate().await.unwrap()[0], "m2026_11_24_01_texts");
 
     let of_activities =
         "SELECT slug, CAST(ends_on AS text), purpose, goal FROM activity JOIN activity_text ON activity_id = id ORDER BY slug";
@@ -74,4 +72,5 @@ on_both!(long_texts_move_to_tables_of_their_own, |app| async move {
         assert!(db.query_all_raw(left).await.is_err(), "{table} has its {column} still");
     }
     db.close().await.unwrap();
+    register.close().await.unwrap();
 });

@@ -1,0 +1,272 @@
+//! Tests that a migration can be interrupted at any point and finished, that a failed one changes nothing, and that programs which migrate at
+//! the same time wait for each other.
+
+use std::{
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use samregister::{
+    clock::Clock,
+    database::{Conversion, Database, Plan},
+    error::{Error, Result},
+};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, TransactionTrait};
+
+use crate::{
+    app::{App, on_both, runs},
+    database_content::Content,
+    place::Place,
+};
+
+/// Runs `migrate` to its end and returns how long that took.
+pub fn migrate(place: &Place) -> Duration {
+    let start = Instant::now();
+    let output = place.program().arg("migrate").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    start.elapsed()
+}
+
+/// Starts `migrate`, kills it after `delay`, and so on with half the delay until it ends by itself; returns how many were killed.
+pub fn migrate_killed(place: &Place, delay: Duration) -> usize {
+    let mut killed = 0;
+    let mut delay = delay;
+    loop {
+        let mut child = place.program().arg("migrate").stderr(Stdio::piped()).spawn().unwrap();
+        if wait_at_most(&mut child, delay) {
+            let output = child.wait_with_output().unwrap();
+            assert!(output.status.success(), "after {killed} kills: {}", String::from_utf8_lossy(&output.stderr));
+            return killed;
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        killed += 1;
+        // Killed in the same place again and again it would never end.
+        delay = if killed < 3 { delay } else { Duration::from_secs(60) };
+    }
+}
+
+/// Waits for the end of a program, and returns `true` if it came in time.
+fn wait_at_most(child: &mut Child, time: Duration) -> bool {
+    let end = Instant::now() + time;
+    loop {
+        if child.try_wait().unwrap().is_some() {
+            return true;
+        }
+        if Instant::now() >= end {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// The delays of `count` kills: from the start to the end of a migration that takes this long, at random within equal parts of it.
+pub fn kill_points(count: usize, whole: Duration) -> impl Iterator<Item = Duration> {
+    let part = whole / u32::try_from(count).unwrap();
+    (0..count).map(move |number| part * u32::try_from(number).unwrap() + part.mul_f64(rand::random::<f64>()))
+}
+
+on_both!(a_migration_that_was_killed_is_finished_by_the_next_one, |app| async move {
+    let whole = app.place().await;
+    let time = migrate(&whole);
+    let expected = Content::of(&whole).await;
+    let mut killed = 0;
+    for delay in kill_points(runs(5, 30), time) {
+        let place = app.place().await;
+        killed += migrate_killed(&place, delay);
+        assert_eq!(Content::of(&place).await, expected, "killed after {delay:?} of {time:?}");
+    }
+    assert!(killed > 0, "no kill came before the end");
+});
+
+#[test]
+fn a_full_disk_in_the_midst_of_a_migration_changes_nothing_that_was_not_finished() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let whole = Place::sqlite();
+    migrate(&whole);
+    let (expected, size) = (runtime.block_on(Content::of(&whole)), std::fs::metadata(whole.file()).unwrap().len());
+    let mut failed = 0;
+    let count = runs(4, 20);
+    for number in 1..=count {
+        let place = Place::sqlite();
+        // In blocks of 1024 bytes, as the shell counts them: the file and its journal may each become so large.
+        let blocks = size * u64::try_from(number).unwrap() / u64::try_from(count).unwrap() / 1024;
+        let mut limited = Command::new("bash");
+        // Without the signal, the write fails as it does on a full disk.
+        limited.args(["-c", "trap '' XFSZ; ulimit -f \"$0\"; exec \"$1\" migrate", &blocks.to_string(), env!("CARGO_BIN_EXE_samregister")]);
+        for (name, value) in place.program().get_envs() {
+            match value {
+                Some(value) => limited.env(name, value),
+                None => limited.env_remove(name),
+            };
+        }
+        let output = limited.output().unwrap();
+        if !output.status.success() {
+            failed += 1;
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(said.starts_with("error: "), "{said}");
+        }
+        migrate(&place);
+        assert_eq!(runtime.block_on(Content::of(&place)), expected, "with a file of {blocks} blocks");
+    }
+    assert!(failed >= count / 2, "only {failed} of {count} found their disk full");
+}
+
+on_both!(programs_that_start_at_the_same_time_migrate_an_empty_database_once, |app| async move {
+    let whole = app.place().await;
+    migrate(&whole);
+    let expected = Content::of(&whole).await;
+    for _ in 0..runs(1, 10) {
+        let place = app.place().await;
+        let mut servers: Vec<_> = (0..4)
+            .map(|_| {
+                let mut program = place.program();
+                program.args(["serve", "--bind", "127.0.0.1:0"]).stderr(Stdio::piped()).stdout(Stdio::null());
+                program.spawn().unwrap()
+            })
+            .collect();
+        for server in &mut servers {
+            let said = first_line(server);
+            assert!(said.contains("listens on"), "{said}");
+        }
+        for server in &mut servers {
+            assert!(server.try_wait().unwrap().is_none(), "a server ended");
+            server.kill().unwrap();
+            server.wait().unwrap();
+        }
+        assert_eq!(Content::of(&place).await, expected);
+    }
+});
+
+/// The first line that a server says which is not of its log.
+fn first_line(server: &mut Child) -> String {
+    use std::io::BufRead;
+    let lines = std::io::BufReader::new(server.stderr.as_mut().unwrap()).lines().map(|line| line.unwrap());
+    let mut heard = String::new();
+    for line in lines {
+        heard.push_str(&line);
+        heard.push('\n');
+        if line.contains("listens on") || line.starts_with("error: ") {
+            break;
+        }
+    }
+    heard
+}
+
+/// Makes a table and waits, so that a test can look or break in.
+fn slow<'a>(_: &'a Database, tx: &'a DatabaseTransaction) -> futures_util::future::BoxFuture<'a, Result<()>> {
+    Box::pin(async move {
+        tx.execute_unprepared("CREATE TABLE converted (id integer)").await?;
+        tokio::time::sleep(Duration::from_secs(6)).await;
+        Ok(())
+    })
+}
+
+/// Makes a table and fails.
+fn failing<'a>(_: &'a Database, tx: &'a DatabaseTransaction) -> futures_util::future::BoxFuture<'a, Result<()>> {
+    Box::pin(async move {
+        tx.execute_unprepared("CREATE TABLE converted (id integer)").await?;
+        Err(Error::internal(std::io::Error::other("the data are not as they should be")))
+    })
+}
+
+const LAST: &str = "m9999_01_01_01_conversion";
+
+async fn connect(place: &Place) -> Database {
+    Database::connect(&place.url(), Clock::system(), None).await.unwrap()
+}
+
+async fn raw(place: &Place, sql: &str) -> std::result::Result<(), sea_orm::DbErr> {
+    let db = sea_orm::Database::connect(place.url()).await?;
+    let done = db.execute_unprepared(sql).await.map(drop);
+    db.close().await?;
+    done
+}
+
+on_both!(a_conversion_that_fails_leaves_nothing_and_is_tried_again, |app| async move {
+    let place = app.place().await;
+    let db = connect(&place).await;
+    let plan = |run| Plan::current().with(Conversion { name: LAST, run }, env!("CARGO_PKG_VERSION"));
+    let Err(Error::Internal(cause)) = db.apply(&plan(failing)).await else { panic!("it did not fail") };
+    assert_eq!(cause.to_string(), format!("the migration {LAST} failed and changed nothing: the data are not as they should be"));
+    raw(&place, "SELECT * FROM converted").await.unwrap_err();
+    // Those before it stay.
+    assert_eq!(db.migrate().await.unwrap(), Vec::<String>::new());
+    assert_eq!(db.apply(&plan(slow)).await.unwrap(), [LAST]);
+    raw(&place, "SELECT * FROM converted").await.unwrap();
+    assert_eq!(db.apply(&plan(failing)).await.unwrap(), Vec::<String>::new(), "it is not done twice");
+    db.close().await.unwrap();
+});
+
+on_both!(who_migrates_waits_for_another_longer_than_a_change_does, |app| async move {
+    let place = app.place().await;
+    migrate(&place);
+    let plan = || Plan::current().with(Conversion { name: LAST, run: slow }, env!("CARGO_PKG_VERSION"));
+    let (one, other) = (connect(&place).await, connect(&place).await);
+    let (first, second) = (plan(), plan());
+    let (first, second) = tokio::join!(one.apply(&first), other.apply(&second));
+    let mut applied = [first.unwrap(), second.unwrap()];
+    applied.sort();
+    assert_eq!(applied, [vec![], vec![LAST.to_owned()]]);
+    one.close().await.unwrap();
+    other.close().await.unwrap();
+});
+
+on_both!(a_migration_waits_for_a_writer, |app| async move {
+    let place = app.place().await;
+    let db = connect(&place).await;
+    db.apply(&Plan::current().before("m2026_11_24_01_texts")).await.unwrap();
+    let connection: DatabaseConnection = sea_orm::Database::connect(place.url()).await.unwrap();
+    let writing = connection.begin().await.unwrap();
+    writing.execute_unprepared("UPDATE activity SET name = name").await.unwrap();
+    if place.url().starts_with("sqlite:") {
+        // A write of no row takes no lock there.
+        writing.execute_unprepared("DELETE FROM search_stale").await.unwrap();
+    }
+    let migrating = tokio::spawn({
+        let db = db.clone();
+        async move { db.migrate().await }
+    });
+    tokio::time::sleep(Duration::from_secs(7)).await;
+    assert!(!migrating.is_finished());
+    writing.commit().await.unwrap();
+    assert!(migrating.await.unwrap().unwrap().contains(&"m2026_11_24_01_texts".to_owned()));
+    connection.close().await.unwrap();
+    db.close().await.unwrap();
+});
+
+#[tokio::test]
+async fn a_connection_that_breaks_in_the_midst_leaves_nothing() {
+    let place = Place::postgres().await;
+    let db = connect(&place).await;
+    let plan = || Plan::current().with(Conversion { name: LAST, run: slow }, env!("CARGO_PKG_VERSION"));
+    let migrating = tokio::spawn({
+        let db = db.clone();
+        async move { db.apply(&plan()).await }
+    });
+    // Whenever it comes, in any migration or in the conversion that waits.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    raw(&place, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+        .await
+        .unwrap();
+    migrating.await.unwrap().unwrap_err();
+    raw(&place, "SELECT * FROM converted").await.unwrap_err();
+    let again = connect(&place).await;
+    assert_eq!(again.apply(&plan()).await.unwrap().last().map(String::as_str), Some(LAST));
+    again.close().await.unwrap();
+    db.close().await.unwrap();
+}
+
+#[test]
+fn what_an_older_program_left_half_made_is_said_with_what_to_do() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let place = Place::sqlite();
+    runtime.block_on(raw(&place, "CREATE TABLE contact_area (id BLOB)")).unwrap();
+    let output = place.program().arg("migrate").output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        said.contains("m2026_11_21_01_members failed") && said.contains("already exists") && said.contains("remove the file"),
+        "{said}"
+    );
+}
