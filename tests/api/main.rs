@@ -90,5 +90,6 @@ mod template_library;
 mod template_texts;
 mod templates;
 mod terms;
+mod upgrade;
 mod verify;
 mod walk;
