@@ -1,25 +1,23 @@
-//! A request that shall be done once however often it comes (Idempotency-Key), with its first answer; no part of the register.
+//! A request with an Idempotency-Key, whose mutations are done once however often it comes; no part of the register.
 
 use sea_orm::entity::prelude::*;
 
-/// A request that shall be done once.
+/// A request with an Idempotency-Key. It is there once one of its mutations is committed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "idempotent_request")]
 pub struct Model {
-    /// Who asked: the token's subject.
+    /// Subject of the sender's token.
     #[sea_orm(primary_key, auto_increment = false)]
     pub subject: String,
-    /// The name that they gave to the request.
+    /// The key that the sender gave.
     #[sea_orm(primary_key, auto_increment = false)]
     pub key: String,
     /// SHA-256 of the request and of the sender's rights, in hexadecimal.
     pub digest: String,
-    /// The first entry that it made in the audit trail; null: it made none.
+    /// First revision of a request that a version of before 2026-11-30 did, which stored no outcomes; null for all others.
     pub revision: Option<i64>,
-    /// When.
+    /// When its first mutation was committed.
     pub at: DateTimeUtc,
-    /// The first answer, in JSON; null: the deed was done and nothing more is known.
-    pub answer: Option<String>,
 }
 
 /// No relations are declared: rules join by what the caller asked for.

@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 use sea_orm::entity::prelude::*;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     id::{InvoiceId, MemberId, OrganisationId},
@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// An invoice (faktura) or credit note (kreditfaktura); once issued its content never changes.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, DeriveEntityModel)]
 #[sea_orm(table_name = "invoice")]
 pub struct Model {
     /// Identifier.

@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 use sea_orm::entity::prelude::*;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     id::{ActivityId, AgreementId, InvoiceId, InvoiceLineId},
@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// A line of an invoice.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, DeriveEntityModel)]
 #[sea_orm(table_name = "invoice_line")]
 pub struct Model {
     /// Identifier.

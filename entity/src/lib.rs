@@ -29,6 +29,7 @@ pub mod decision;
 pub mod fee_charge;
 pub mod fee_schedule;
 pub mod grant;
+pub mod idempotent_outcome;
 pub mod idempotent_request;
 pub mod invoice;
 pub mod invoice_content;

@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 use sea_orm::entity::prelude::*;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     id::{InvoiceId, PaymentId},
@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// A payment of an invoice, or the reversal of one (rättelse): a payment is never removed.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, DeriveEntityModel)]
 #[sea_orm(table_name = "payment")]
 pub struct Model {
     /// Identifier.

@@ -38,6 +38,7 @@ mod m2026_11_23_03_token_revocation;
 mod m2026_11_23_04_idempotency;
 mod m2026_11_23_05_contact_email;
 mod m2026_11_24_01_texts;
+mod m2026_11_30_40_idempotent_outcomes;
 
 /// Every change, in order.
 #[derive(Debug)]
@@ -72,6 +73,7 @@ impl MigratorTrait for Migrator {
             Box::new(m2026_11_23_04_idempotency::Migration),
             Box::new(m2026_11_23_05_contact_email::Migration),
             Box::new(m2026_11_24_01_texts::Migration),
+            Box::new(m2026_11_30_40_idempotent_outcomes::Migration),
         ]
     }
 }

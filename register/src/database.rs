@@ -28,7 +28,7 @@ use crate::{
     audit::reads::Reads,
     clock::Clock,
     error::{Error, Result},
-    idempotency::Once,
+    idempotency::MutationField,
 };
 
 /// Is told of every statement as it is run.
@@ -50,8 +50,8 @@ pub struct Database {
     file: Option<Arc<File>>,
     /// The last revision that is known to be committed, whoever wrote it.
     changed: watch::Sender<i64>,
-    /// What is being done through it, when that shall be done once.
-    pub(crate) once: Option<Arc<Once>>,
+    /// The mutation that writes through it; none for commands.
+    pub(crate) mutation: Option<MutationField>,
     /// Who read contacts, until it is written.
     pub(crate) reads: Arc<Reads>,
     /// What time it is for this register.
@@ -115,13 +115,13 @@ impl Database {
             (url.parse().ok().map(|server| Arc::new(Mutex::new(server))), None)
         };
         let (turn, changed) = (Arc::new(Semaphore::new(1)), watch::Sender::new(0));
-        Ok(Self { reader, writer, probe, server, turn, file, changed, once: None, reads: Arc::default(), clock })
+        Ok(Self { reader, writer, probe, server, turn, file, changed, mutation: None, reads: Arc::default(), clock })
     }
 
-    /// The same register, through which this request is done: its deeds leave its mark.
+    /// Returns the same register for the rule of this mutation, whose change is committed with its outcome.
     #[must_use]
-    pub fn doing(self, once: Arc<Once>) -> Self {
-        Self { once: Some(once), ..self }
+    pub fn for_mutation(&self, mutation: MutationField) -> Self {
+        Self { mutation: Some(mutation), ..self.clone() }
     }
 
     /// Brings up to date what the database knows of its tables' contents, by which it chooses among indexes; worth its time after

@@ -86,6 +86,17 @@ impl Error {
         }
     }
 
+    /// Returns after how many seconds a retry is worth while, when time alone may help.
+    #[must_use]
+    pub fn retry_after_seconds(&self) -> Option<u32> {
+        match self {
+            // As long as whoever writes waits for those before it.
+            Self::Conflict { reason: "BUSY", .. } => Some(5),
+            Self::Conflict { reason: "TOO_MANY_REQUESTS", .. } => Some(1),
+            _ => None,
+        }
+    }
+
     /// The error unless it breaks the constraint, index or trigger `name`, which then becomes `word`.
     #[must_use]
     pub fn on_constraint(self, name: &str, word: Self) -> Self {

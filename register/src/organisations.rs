@@ -115,7 +115,7 @@ pub async fn add(
         .await
         .map_err(|error| error.on_constraint("organisation__org_number", taken(row.org_number.as_ref())))?;
     change.record(SubjectKind::Organisation, row.id, None::<&()>, Some(&row))?;
-    change.commit().await?;
+    change.commit_with(row.id).await?;
     Ok(row.id)
 }
 
@@ -154,5 +154,5 @@ pub async fn update(
             .map_err(|error| error.on_constraint("organisation__org_number", taken(after.org_number.as_ref())))?;
         change.record(SubjectKind::Organisation, id, Some(&before), Some(&after))?;
     }
-    change.commit().await
+    change.commit_with(id).await
 }

@@ -14,6 +14,7 @@ use super::{
     decisions::DecisionInput,
     fees::FeeSchedule,
     loaders::{Handle, distinct, grouped, take_rows},
+    mutation::mutation,
     page::{self, CONNECTION, Column, Connection, DIRECT, Noun, and, asked, every},
     revenue::{ActivityResult, BreakEven, BreakEvenByFee, BreakEvens},
     scalars::{Date, Given, Money, change, node_id, plain_change, row_id, take},
@@ -449,8 +450,8 @@ impl ActivityMutation {
             lead: input.lead.map(|id| row_id(&id, "contact", "input.lead", &mut faults)),
             decision: input.decision.map(|decision| decision.check("input.decision", &mut faults)),
         };
-        let id = launch::start(database(ctx), viewer(ctx), new, faults).await?;
-        changed(ctx, id).await
+        let mutation = mutation(ctx);
+        mutation.perform(launch::start(mutation.db(), viewer(ctx), new, faults), |id| changed(ctx, id)).await
     }
 
     /// Changes what is known of an activity.
@@ -468,8 +469,8 @@ impl ActivityMutation {
             lead: contact(input.lead, "input.lead", &mut faults),
             decision: plain_change(input.decision).map(|new| new.map(|new| new.check("input.decision", &mut faults))),
         };
-        launch::update(database(ctx), viewer(ctx), id, changes, faults).await?;
-        changed(ctx, id).await
+        let mutation = mutation(ctx);
+        mutation.perform(launch::update(mutation.db(), viewer(ctx), id, changes, faults), |()| changed(ctx, id)).await
     }
 
     /// Sets an activity's last day. CONFLICT with reason AGREEMENTS_IN_FORCE and their numbers when participation agreements go on after it; ALREADY_CLOSED when it has ended before today.
@@ -477,8 +478,8 @@ impl ActivityMutation {
         let mut faults = Faults::default();
         let id = row_id(&input.activity, "activity", "input.activity", &mut faults);
         let ends_on = input.ends_on.take("input.endsOn", &mut faults).0;
-        closure::close(database(ctx), viewer(ctx), id, ends_on, faults).await?;
-        changed(ctx, id).await
+        let mutation = mutation(ctx);
+        mutation.perform(closure::close(mutation.db(), viewer(ctx), id, ends_on, faults), |()| changed(ctx, id)).await
     }
 
     /// Books a cost of an activity; the same twice are two costs.
@@ -491,8 +492,8 @@ impl ActivityMutation {
             text: input.description,
         };
         let id = new.activity;
-        accounts::record_cost(database(ctx), viewer(ctx), new, faults).await?;
-        changed(ctx, id).await
+        let mutation = mutation(ctx);
+        mutation.perform(accounts::record_cost(mutation.db(), viewer(ctx), new, faults), |()| changed(ctx, id)).await
     }
 
     /// Books a grant (bidrag) to an activity; the same twice are two grants.
@@ -505,8 +506,8 @@ impl ActivityMutation {
             text: input.funder,
         };
         let id = new.activity;
-        accounts::record_grant(database(ctx), viewer(ctx), new, faults).await?;
-        changed(ctx, id).await
+        let mutation = mutation(ctx);
+        mutation.perform(accounts::record_grant(mutation.db(), viewer(ctx), new, faults), |()| changed(ctx, id)).await
     }
 
     /// Files a report on an activity in your name, for the board. FORBIDDEN unless you lead the activity or are the office.

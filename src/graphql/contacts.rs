@@ -12,6 +12,7 @@ use super::{
     database,
     loaders::{Handle, distinct, grouped, take_rows},
     members::{Member, member_of},
+    mutation::mutation,
     page::{Column, DIRECT, Noun, and, asked, every},
     scalars::{Date, Given, Json, change, node_id, plain_change, row_id, take},
     viewer,
@@ -291,8 +292,8 @@ impl ContactMutation {
             valid_from: day(take(input.valid_from, "input.validFrom", &mut faults)),
             valid_to: day(take(input.valid_to, "input.validTo", &mut faults)),
         };
-        let id = contacts::add(database(ctx), viewer(ctx), new, faults).await?;
-        changed(ctx, id).await
+        let mutation = mutation(ctx);
+        mutation.perform(contacts::add(mutation.db(), viewer(ctx), new, faults), |id| changed(ctx, id)).await
     }
 
     /// Changes what is known of a contact.
@@ -307,8 +308,8 @@ impl ContactMutation {
             valid_from: change(input.valid_from, "input.validFrom", &mut faults).map(day),
             valid_to: change(input.valid_to, "input.validTo", &mut faults).map(day),
         };
-        contacts::update(database(ctx), viewer(ctx), id, changes, faults).await?;
-        changed(ctx, id).await
+        let mutation = mutation(ctx);
+        mutation.perform(contacts::update(mutation.db(), viewer(ctx), id, changes, faults), |()| changed(ctx, id)).await
     }
 
     /// Erases a person: name, e-mail and phone give way to a pseudonym (GDPR art. 17), also in what the audit trail tells of the person.
@@ -317,8 +318,8 @@ impl ContactMutation {
         let mut faults = Faults::default();
         let id = row_id(&input.contact, "contact", "input.contact", &mut faults);
         faults.finish()?;
-        contacts::erase(database(ctx), viewer(ctx), id).await?;
-        changed(ctx, id).await
+        let mutation = mutation(ctx);
+        mutation.perform(contacts::erase(mutation.db(), viewer(ctx), id), |()| changed(ctx, id)).await
     }
 }
 

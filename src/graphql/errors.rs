@@ -10,7 +10,10 @@ use async_graphql::{
     },
 };
 
-use crate::error::{Error, Fault};
+use crate::{
+    error::{Error, Fault},
+    idempotency::Mutations,
+};
 
 /// Gives every error of a response to the document `asked` its whole path, its code, its fields and the request's id, puts the cause of
 /// what is ours in the log, and the errors in the order of the document and its rows: what failed first tells how long the others took.
@@ -79,6 +82,9 @@ fn describe(error: &mut ServerError, request_id: &str) {
         Some(own) => {
             error.message = own.to_string();
             extensions.set("code", own.code());
+            if let Some(seconds) = own.retry_after_seconds() {
+                extensions.set("retryAfterSeconds", seconds);
+            }
             say_more(own, &mut extensions);
             if let Error::Internal(cause) = own {
                 let path = path(error);
@@ -145,6 +151,20 @@ pub fn hide_suggestions(response: &mut Response) {
             error.message.truncate(place);
         }
     }
+}
+
+/// Lists the mutations that were committed although the response has no data: under `done` in the extensions of the response, and in those
+/// of each error, which is what many clients show of it alone.
+pub fn set_done(response: &mut Response, mutations: &Mutations) {
+    let committed = mutations.committed();
+    if response.errors.is_empty() || response.data != Value::Null || committed.is_empty() {
+        return;
+    }
+    let done = Value::from_iter(committed);
+    for error in &mut response.errors {
+        error.extensions.get_or_insert_default().set("done", done.clone());
+    }
+    response.extensions.insert("done".to_owned(), done);
 }
 
 fn path(error: &ServerError) -> String {

@@ -14,6 +14,7 @@ use super::{
     database,
     decisions::{Decision, DecisionInput, decision_of, decision_row_of},
     loaders::Handle,
+    mutation::mutation,
     page::{Column, DIRECT, Noun, asked, every},
     scalars::{Date, Given, Money, node_id, row_id, take},
     viewer,
@@ -335,16 +336,16 @@ impl FeeMutation {
         let mut faults = Faults::default();
         let new = input.check(&mut faults);
         let activity = new.activity.unwrap_or_default();
-        schedules::set(database(ctx), viewer(ctx), new, faults).await?;
-        changed(ctx, activity).await
+        let mutation = mutation(ctx);
+        mutation.perform(schedules::set(mutation.db(), viewer(ctx), new, faults), |_| changed(ctx, activity)).await
     }
 
     /// Sets the network's own service or membership fee, as `feeScheduleSet` does for an activity. The one in force on 1 January counts for the year.
     async fn network_fee_set(&self, ctx: &Context<'_>, #[graphql(desc = "The price.")] input: NetworkFeeSetInput) -> Result<FeeSchedule> {
         let mut faults = Faults::default();
         let new = input.check(&mut faults);
-        let id = schedules::set(database(ctx), viewer(ctx), new, faults).await?;
-        changed_schedule(ctx, id).await
+        let mutation = mutation(ctx);
+        mutation.perform(schedules::set(mutation.db(), viewer(ctx), new, faults), |id| changed_schedule(ctx, id)).await
     }
 }
 

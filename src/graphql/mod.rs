@@ -17,6 +17,7 @@ pub mod invoices;
 pub mod loaders;
 pub mod matrix;
 pub mod members;
+pub mod mutation;
 pub mod nodes;
 pub mod organisations;
 pub mod page;
@@ -66,11 +67,14 @@ pub struct Query(
     retention::RetentionQuery,
 );
 
-/// Everything that can be done. Each deed takes one `input`, returns the thing it changed, and is done whole or not at all.
+/// Root mutation type. Each mutation takes one `input`, returns what it changed, and is atomic. Those of one document are done one after the
+/// other.
 ///
 /// A broken rule is a top-level error with `extensions.code`: UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, INVALID (with
-/// `extensions.fields` naming every bad field), CONFLICT (with `extensions.reason`), INTERNAL. Any deed may meet a
-/// CONFLICT with the reason BUSY while others write for long, as an import does: nothing was changed, try again in a while.
+/// `extensions.fields` naming every bad field), CONFLICT (with `extensions.reason`), INTERNAL. Any mutation may fail with
+/// CONFLICT and the reason BUSY while others write for long, as an import does: nothing was changed; retry after
+/// `extensions.retryAfterSeconds`. When one mutation of a document fails, `data` is null and `extensions.done` lists the response keys of
+/// those that were committed.
 /// CONFLICT with the reason `PROGRAM_TOO_OLD` after a newer program migrated the register: this server writes nothing until it is upgraded.
 #[derive(MergedObject, Default)]
 pub struct Mutation(

@@ -8,6 +8,7 @@ use super::{
     database,
     loaders::Handle,
     members::{BillingDetails, changes::BillingDetailsInput},
+    mutation::mutation,
     page::{self, Column, Connection, Noun, every},
     scalars::{Given, OrgNumber, node_id, row_id, take},
     viewer,
@@ -131,8 +132,8 @@ impl OrganisationMutation {
         let mut faults = Faults::default();
         let number = take(input.org_number, "input.orgNumber", &mut faults).map(|number| number.0);
         let billing = input.billing.map(Into::into).unwrap_or_default();
-        let id = organisations::add(database(ctx), viewer(ctx), &input.name, number, &billing, faults).await?;
-        changed(ctx, id).await
+        let mutation = mutation(ctx);
+        mutation.perform(organisations::add(mutation.db(), viewer(ctx), &input.name, number, &billing, faults), |id| changed(ctx, id)).await
     }
 
     /// Changes what is known of an organisation.
@@ -145,7 +146,11 @@ impl OrganisationMutation {
         let id = row_id(&input.organisation, "organisation", "input.organisation", &mut faults);
         let number = super::scalars::change(input.org_number, "input.orgNumber", &mut faults).map(|number| number.map(|number| number.0));
         let billing = input.billing.map(Into::into);
-        organisations::update(database(ctx), viewer(ctx), id, input.name.as_deref(), number, billing.as_ref(), faults).await?;
-        changed(ctx, id).await
+        let mutation = mutation(ctx);
+        mutation
+            .perform(organisations::update(mutation.db(), viewer(ctx), id, input.name.as_deref(), number, billing.as_ref(), faults), |()| {
+                changed(ctx, id)
+            })
+            .await
     }
 }

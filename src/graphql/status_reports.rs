@@ -9,6 +9,7 @@ use super::{
     activities::{Activity, activity_of, ids},
     database,
     loaders::Handle,
+    mutation::mutation,
     page::{self, CONNECTION, Column, Connection, Noun, Pages, asked, every},
     scalars::{DateTime, node_id, row_id},
     viewer,
@@ -177,6 +178,10 @@ pub(super) async fn file(ctx: &Context<'_>, input: StatusReportFileInput) -> Res
         deviations: input.deviations,
         next_steps: input.next_steps,
     };
-    let id = status_reports::file(database(ctx), viewer(ctx), new, faults).await?;
+    let mutation = mutation(ctx);
+    mutation.perform(status_reports::file(mutation.db(), viewer(ctx), new, faults), |id| changed(ctx, id)).await
+}
+
+async fn changed(ctx: &Context<'_>, id: StatusReportId) -> Result<StatusReport> {
     node(ctx, id).await?.ok_or_else(|| Error::NotFound("there is no such status report".into()))
 }

@@ -8,6 +8,7 @@ use axum::{
 use serde::Serialize;
 
 use super::{accept::Media, execution::Caller};
+use crate::database::BUSY;
 
 /// An answer without data.
 #[derive(Serialize)]
@@ -16,15 +17,18 @@ struct Refusal<'a> {
 }
 
 impl Caller {
-    /// The answer, which has its own status when nothing was executed for a fault of GraphQL's.
+    /// Writes the answer. The answer to a well-formed request is a 200, also with errors; in the media type
+    /// `application/graphql-response+json`, one without data has the status of its errors.
     pub(super) fn respond(&self, status: StatusCode, answer: &Answer) -> Response {
         let status = match status {
-            StatusCode::OK if never_began(answer) && answer.errors.iter().any(is_ours) => StatusCode::INTERNAL_SERVER_ERROR,
-            // Clients that read `application/json` expect to find the errors in a 200, but for those of HTTP itself and for failures of ours.
-            StatusCode::OK if never_began(answer) && self.media == Some(Media::GraphqlResponse) => StatusCode::BAD_REQUEST,
+            StatusCode::OK if never_began(answer) && self.media == Some(Media::GraphqlResponse) => status_without_data(answer),
             status => status,
         };
-        self.write(status, json(answer))
+        let mut response = self.write(status, json(answer));
+        if let Some(seconds) = answer.errors.iter().filter_map(retry_after).max() {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
     }
 
     /// JSON that is an answer, or a list of them.
@@ -33,7 +37,6 @@ impl Caller {
         let mut response = (status, [(header::CONTENT_TYPE, kind)], json).into_response();
         let more = match status {
             StatusCode::UNAUTHORIZED => Some((header::WWW_AUTHENTICATE, "Bearer")),
-            StatusCode::TOO_MANY_REQUESTS => Some((header::RETRY_AFTER, "1")),
             _ => None,
         };
         response.headers_mut().extend(more.map(|(name, value)| (name, HeaderValue::from_static(value))));
@@ -52,7 +55,29 @@ pub(super) fn never_began(answer: &Answer) -> bool {
     answer.is_err() && answer.data == Value::Null && answer.errors.iter().all(|error| error.path.is_empty())
 }
 
-/// Whether something failed on the server.
-pub(super) fn is_ours(error: &ServerError) -> bool {
-    error.extensions.as_ref().and_then(|extensions| extensions.get("code")) == Some(&"INTERNAL".into())
+/// Returns the status of an answer without data: of the server's faults before those of the request.
+fn status_without_data(answer: &Answer) -> StatusCode {
+    let has = |name: &str, word: &str| answer.errors.iter().any(|error| extension(error, name) == Some(&word.into()));
+    if has("code", "INTERNAL") {
+        StatusCode::INTERNAL_SERVER_ERROR
+    } else if has("reason", BUSY) {
+        StatusCode::SERVICE_UNAVAILABLE
+    } else if has("code", "CONFLICT") {
+        StatusCode::CONFLICT
+    } else {
+        StatusCode::BAD_REQUEST
+    }
+}
+
+/// Returns the number of seconds that the error says to wait before a retry.
+fn retry_after(error: &ServerError) -> Option<u64> {
+    match extension(error, "retryAfterSeconds") {
+        Some(Value::Number(seconds)) => seconds.as_u64(),
+        _ => None,
+    }
+}
+
+/// Returns an extension of the error.
+pub(super) fn extension<'e>(error: &'e ServerError, name: &str) -> Option<&'e Value> {
+    error.extensions.as_ref().and_then(|extensions| extensions.get(name))
 }

@@ -39,7 +39,7 @@ pub async fn get(State(app): State<App>, request: Request) -> Response {
     let caller = Caller::of(&request);
     let (parts, _) = request.into_parts();
     let answered = get_answer(&app, &caller, &parts).await;
-    answered.unwrap_or_else(|refused| caller.refused(refused))
+    answered.unwrap_or_else(|refused| caller.refused(&app, refused))
 }
 
 async fn get_answer(app: &App, caller: &Caller, request: &Parts) -> Result<Response, Refused> {
@@ -73,7 +73,7 @@ async fn get_answer(app: &App, caller: &Caller, request: &Parts) -> Result<Respo
 pub async fn post(State(app): State<App>, request: Request) -> Response {
     let caller = Caller::of(&request);
     let answered = post_answer(&app, &caller, request).await;
-    answered.unwrap_or_else(|refused| caller.refused(refused))
+    answered.unwrap_or_else(|refused| caller.refused(&app, refused))
 }
 
 async fn post_answer(app: &App, caller: &Caller, request: Request) -> Result<Response, Refused> {
@@ -110,7 +110,11 @@ async fn several(app: &App, caller: &Caller, viewer: &Viewer, batch: Vec<Asked>)
     for asked in batch {
         let answer = match asked {
             Ok(ready) => execute(app, caller.data(viewer.clone(), ready.document), ready.operation, &caller.request_id).await,
-            Err(Refused(_, error)) => errors::refused(error, &caller.request_id),
+            Err(Refused(_, error)) => {
+                let answer = errors::refused(error, &caller.request_id);
+                app.metrics.count_result(None, &answer);
+                answer
+            }
         };
         answers.push(answers::json(&answer));
     }
@@ -183,8 +187,10 @@ impl Caller {
         }
     }
 
-    fn refused(&self, Refused(status, error): Refused) -> Response {
-        let mut response = self.respond(status, &errors::refused(error, &self.request_id));
+    fn refused(&self, app: &App, Refused(status, error): Refused) -> Response {
+        let answer = errors::refused(error, &self.request_id);
+        app.metrics.count_result(None, &answer);
+        let mut response = self.respond(status, &answer);
         if status == StatusCode::METHOD_NOT_ALLOWED {
             response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
         }

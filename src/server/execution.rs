@@ -24,8 +24,10 @@ use super::{
 };
 use crate::{
     auth::viewer::Viewer,
+    database::BUSY,
     error::{Error, Fault, Faults, Result},
     graphql::{errors, loaders::Rows},
+    idempotency::Mutations,
 };
 
 /// How long a query takes before it is asked, again and again, whether the database is there at all.
@@ -82,6 +84,7 @@ pub(super) fn status_of(error: &Error) -> StatusCode {
         Error::NotFound(_) => StatusCode::NOT_FOUND,
         Error::Invalid(_) | Error::Limit { .. } => StatusCode::BAD_REQUEST,
         Error::Conflict { reason: TOO_MANY, .. } => StatusCode::TOO_MANY_REQUESTS,
+        Error::Conflict { reason: BUSY, .. } => StatusCode::SERVICE_UNAVAILABLE,
         Error::Conflict { .. } => StatusCode::CONFLICT,
         Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
@@ -150,6 +153,26 @@ fn refused(exceeded: Exceeded) -> Error {
 
 /// Executes a document that was measured, with the viewer in its data.
 pub(super) async fn execute(app: &App, document: Document, operation: OperationType, request_id: &str) -> Answer {
+    execute_with(app, document, operation, request_id, Arc::default()).await
+}
+
+/// Executes a document like [`execute`], but for those of its mutations that are known to be committed. Counts the result.
+pub(super) async fn execute_with(
+    app: &App,
+    document: Document,
+    operation: OperationType,
+    request_id: &str,
+    mutations: Arc<Mutations>,
+) -> Answer {
+    let mut answer = run(app, document.data(Arc::clone(&mutations)), operation, request_id).await;
+    if operation == OperationType::Mutation {
+        errors::set_done(&mut answer, &mutations);
+    }
+    app.metrics.count_result(Some(operation), &answer);
+    answer
+}
+
+async fn run(app: &App, document: Document, operation: OperationType, request_id: &str) -> Answer {
     if let Err(gone) = app.db.find() {
         return errors::refused(gone, request_id);
     }

@@ -4,11 +4,12 @@
 //! from the public at the proxy.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::atomic::AtomicU64,
     time::{Duration, Instant},
 };
 
+use async_graphql::{Response as Answer, Value, parser::types::OperationType};
 use axum::{
     extract::{MatchedPath, Request, State},
     http::{Method, StatusCode, header},
@@ -23,7 +24,7 @@ use prometheus_client::{
 };
 use tokio::sync::Mutex;
 
-use super::{App, execution::Caller, health};
+use super::{App, answers, execution::Caller, health};
 use crate::{
     activities,
     agreements::expiring::{self, Tally},
@@ -59,12 +60,21 @@ struct Within {
     within: i64,
 }
 
+/// A result of GraphQL's: what the document was, and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct GraphqlResult {
+    operation: String,
+    code: String,
+    reason: String,
+}
+
 /// What one server has measured.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
     requests: Family<Answered, Counter>,
     seconds: Family<Route, Histogram, fn() -> Histogram>,
+    results: Family<GraphqlResult, Counter>,
     expiring: Family<Within, Gauge>,
     database_up: Gauge<i64, std::sync::atomic::AtomicI64>,
     /// When the register was asked last.
@@ -75,22 +85,50 @@ impl Default for Metrics {
     fn default() -> Self {
         let requests = Family::<Answered, Counter<u64, AtomicU64>>::default();
         let seconds: Family<_, _, fn() -> Histogram> = Family::new_with_constructor(|| Histogram::new(SECONDS));
+        let results = Family::<GraphqlResult, Counter>::default();
         let (expiring, database_up) = (Family::<Within, Gauge>::default(), Gauge::default());
         let mut registry = Registry::with_prefix("samregister");
         registry.register("build", "What runs here", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
         registry.register("http_requests", "Answers by method, route and status", requests.clone());
         registry.register_with_unit("http_request_duration", "How long answers took, by route", Unit::Seconds, seconds.clone());
+        registry.register(
+            "graphql_results",
+            "Results by kind of operation (unknown: refused before that was read) and by code and reason of their errors (code OK: without); a result with several codes counts once for each",
+            results.clone(),
+        );
         registry.register("database_up", "1 when the database can be reached and is migrated, 0 when not", database_up.clone());
         registry.register(
             "agreements_expiring",
             "Agreements whose next deadline falls within so many days from today, acknowledged ones left out; by activity (empty: none) and kind of agreement",
             expiring.clone(),
         );
-        Self { registry, requests, seconds, expiring, database_up, asked_at: Mutex::new(None) }
+        Self { registry, requests, seconds, results, expiring, database_up, asked_at: Mutex::new(None) }
     }
 }
 
 impl Metrics {
+    /// Counts a result by the kind of its operation and the codes and reasons of its errors. `operation` is `None` when it was refused before
+    /// that was known.
+    pub fn count_result(&self, operation: Option<OperationType>, answer: &Answer) {
+        let operation = match operation {
+            Some(OperationType::Query) => "query",
+            Some(OperationType::Mutation) => "mutation",
+            Some(OperationType::Subscription) => "subscription",
+            None => "unknown",
+        };
+        let word = |error, name| match answers::extension(error, name) {
+            Some(Value::String(word)) => word.clone(),
+            _ => String::new(),
+        };
+        let mut found: BTreeSet<_> = answer.errors.iter().map(|error| (word(error, "code"), word(error, "reason"))).collect();
+        if found.is_empty() {
+            found.insert(("OK".to_owned(), String::new()));
+        }
+        for (code, reason) in found {
+            self.results.get_or_create(&GraphqlResult { operation: operation.to_owned(), code, reason }).inc();
+        }
+    }
+
     /// Asks the register anew, when the last time is long enough ago. Without its database, the register's figures are missing and not old.
     async fn look(&self, db: &Database) {
         let mut asked_at = self.asked_at.lock().await;

@@ -72,6 +72,8 @@ pub struct App {
     pub documents: Arc<documents::Documents>,
     /// The requests that run, by subject.
     pub turns: Arc<turns::Turns>,
+    /// The requests with an idempotency key that run.
+    pub running_keys: Arc<repeats::RunningKeys>,
     /// Whether errors propose names that the schema has.
     pub suggestions: bool,
     /// What answers depend on beside the register and the request.
@@ -126,6 +128,7 @@ impl App {
             batch: most.batch,
             documents: Arc::default(),
             turns: Arc::new(turns::Turns::new(most.concurrent)),
+            running_keys: Arc::default(),
             suggestions: settings.exposure.suggestions,
             request_time: most.request_time,
             network: Arc::new(settings.network.clone()),

@@ -1,21 +1,26 @@
-//! The header Idempotency-Key: a request with it is done once, and however often it comes again within a day, it gets the first answer.
+//! The header Idempotency-Key: the mutations of a request with it are done once, however often it comes within a day.
+//!
+//! No answer is stored. Each mutation leaves its outcome in its own transaction ([`idempotency`](crate::idempotency)), and a retry runs its
+//! selections on the objects that the outcome names. So a retry waits for nothing but the first request itself, while that runs here.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
-use async_graphql::{Response as Answer, ServerError};
 use axum::{
     http::{HeaderMap, HeaderValue, StatusCode},
     response::Response,
 };
 use sha2::{Digest, Sha256};
-use tokio::time::Instant;
+use tokio::{sync::OwnedMutexGuard, time::timeout};
 use tracing::Instrument;
 
 use super::{
-    App, answers,
+    App,
     api::Refused,
     documents::hex,
-    execution::{Caller, Ready, execute},
+    execution::{Caller, Ready, execute_with},
     headers::{IDEMPOTENCY_KEY, REPLAYED},
 };
 use crate::{
@@ -23,20 +28,13 @@ use crate::{
     database::BUSY,
     error::{Error, Result},
     graphql::errors,
-    idempotency::{self, Earlier, Once},
+    idempotency::Mutations,
 };
 
 /// The longest key, in bytes.
 const LONGEST: usize = 255;
-/// How long whoever waits for another's answer waits before looking again.
-const PAUSE: Duration = Duration::from_millis(50);
-/// How often it is tried to keep an answer while others write.
-const TRIES: usize = 3;
 
-/// The key that the sender gave to the request; null when it gave none.
-///
-/// # Errors
-/// INVALID when it is none.
+/// Returns the key that the sender gave to the request; `None` when it gave none. Fails with INVALID for a bad one.
 pub fn key_of(headers: &HeaderMap) -> Result<Option<String>> {
     let mut given = headers.get_all(IDEMPOTENCY_KEY).iter();
     let Some(key) = given.next() else { return Ok(None) };
@@ -46,71 +44,93 @@ pub fn key_of(headers: &HeaderMap) -> Result<Option<String>> {
     Ok(Some(key.ok_or_else(wrong)?.to_owned()))
 }
 
-/// Does a deed, unless it was done before under the same key: then it gives the answer that was given then.
+/// Executes the mutations of a request with a key, but for those that an earlier request with the same key has committed.
 pub(super) async fn once(app: &App, caller: &Caller, viewer: Viewer, ready: Ready, key: String, body: &[u8]) -> Result<Response, Refused> {
-    // Whoever may see more or less than the first time may not have the first answer.
+    // Whoever may see more or less than the first time may not have what the first request made.
     let digest = Sha256::new().chain_update(Sha256::digest(body)).chain_update(format!("{viewer:?}")).finalize();
-    let once = Arc::new(Once::new(viewer.subject.clone(), key, hex(&digest)));
-    if !matches!(idempotency::earlier(&app.db, &once).await?, Earlier::None) {
-        return first(app, caller, &once).await;
-    }
-    let document = caller.data(viewer, ready.document).data(app.db.clone().doing(Arc::clone(&once)));
-    let (own, id, doing) = (app.clone(), caller.request_id.clone(), Arc::clone(&once));
-    // The answer is kept also when the client does not wait for it: it may ask again.
+    let name = (viewer.subject.clone(), key.clone());
+    let Ok(lock) = timeout(app.request_time, app.running_keys.lock(name)).await else {
+        let words = "the first request with this idempotency key is still running; send it again in a while";
+        return Err(Refused(StatusCode::OK, Error::conflict(BUSY, words)));
+    };
+    let mutations = Arc::new(Mutations::with_key(viewer.subject.clone(), key, hex(&digest)));
+    mutations.load(&app.db).await.map_err(|error| match error {
+        Error::Invalid(_) => Refused(StatusCode::UNPROCESSABLE_ENTITY, error),
+        error => Refused(StatusCode::OK, error),
+    })?;
+    let document = caller.data(viewer, ready.document);
+    let (own, id, known) = (app.clone(), caller.request_id.clone(), Arc::clone(&mutations));
+    // The lock is held until the mutations have ended, also when the client does not wait for that.
     let done = async move {
-        let answer = execute(&own, document, ready.operation, &id).await;
-        is_first(&own, &doing, &answer).await.then_some(answer)
+        let answer = execute_with(&own, document, ready.operation, &id, known).await;
+        drop(lock);
+        answer
     };
-    match tokio::spawn(done.instrument(tracing::Span::current())).await {
-        Ok(Some(answer)) => Ok(caller.respond(StatusCode::OK, &answer)),
-        Ok(None) => first(app, caller, &once).await,
-        Err(failed) => Ok(caller.respond(StatusCode::OK, &errors::refused(Error::internal(failed), &caller.request_id))),
+    let answer = tokio::spawn(done.instrument(tracing::Span::current())).await;
+    let answer = answer.unwrap_or_else(|failed| errors::refused(Error::internal(failed), &caller.request_id));
+    let mut response = caller.respond(StatusCode::OK, &answer);
+    if mutations.is_replayed() {
+        response.headers_mut().insert(REPLAYED, HeaderValue::from_static("rebuilt"));
+    }
+    Ok(response)
+}
+
+/// A subject, and the key that it gave to a request.
+type Name = (String, String);
+
+/// The requests with a key that run in this program.
+#[derive(Debug, Default)]
+pub struct RunningKeys(Mutex<HashMap<Name, Arc<tokio::sync::Mutex<()>>>>);
+
+/// The right to run a request with a key; others with the same key wait until it is dropped.
+#[derive(Debug)]
+struct KeyLock {
+    running: Arc<RunningKeys>,
+    name: Name,
+    guard: Option<OwnedMutexGuard<()>>,
+}
+
+impl RunningKeys {
+    /// Waits until no other request with the key runs here.
+    async fn lock(self: &Arc<Self>, name: Name) -> KeyLock {
+        let lock = Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(name.clone()).or_default());
+        // Made before the wait, so that whoever stops waiting leaves nothing behind.
+        let mut own = KeyLock { running: Arc::clone(self), name, guard: None };
+        own.guard = Some(lock.lock_owned().await);
+        own
     }
 }
 
-/// Whether this answer is the first, which is then kept, or need not be kept since nothing was done and trying again may do it.
-async fn is_first(app: &App, once: &Once, answer: &Answer) -> bool {
-    if once.is_met() {
-        return false;
-    }
-    let may_pass = |error: &ServerError| {
-        let said = |name: &str, word: &str| error.extensions.as_ref().and_then(|extensions| extensions.get(name)) == Some(&word.into());
-        said("code", "INTERNAL") || said("reason", BUSY)
-    };
-    if !once.is_marked() && (answers::never_began(answer) || answer.errors.iter().any(may_pass)) {
-        return true;
-    }
-    let json = answers::json(answer);
-    for _ in 0..TRIES {
-        match idempotency::keep(&app.db, once, json.clone()).await {
-            Ok(is_kept) => return is_kept,
-            Err(cause) => tracing::warn!(?cause, "the answer to a request with an idempotency key was not kept"),
+impl Drop for KeyLock {
+    fn drop(&mut self) {
+        self.guard = None;
+        let mut running = self.running.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if running.get(&self.name).is_some_and(|lock| Arc::strong_count(lock) == 1) {
+            running.remove(&self.name);
         }
     }
-    true
 }
 
-/// The first answer, which may still be in the making.
-async fn first(app: &App, caller: &Caller, once: &Once) -> Result<Response, Refused> {
-    let until = Instant::now() + app.request_time;
-    loop {
-        match idempotency::earlier(&app.db, once).await? {
-            Earlier::Answered(json) => {
-                let mut response = caller.write(StatusCode::OK, json);
-                response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
-                return Ok(response);
-            }
-            Earlier::Other => {
-                let words = "was given to another request within a day, or with other rights; take a new one";
-                return Err(Refused(StatusCode::UNPROCESSABLE_ENTITY, Error::invalid(IDEMPOTENCY_KEY.as_str(), words)));
-            }
-            Earlier::Done(_) if Instant::now() < until => tokio::time::sleep(PAUSE).await,
-            Earlier::Done(revision) => {
-                let words = format!("the request with this idempotency key was done, from revision {revision} on, and its answer is lost");
-                return Err(Error::conflict("ANSWER_LOST", words).into());
-            }
-            // Its day ended just now.
-            Earlier::None => return Err(Error::conflict("ANSWER_LOST", "the answer to this idempotency key was just forgotten").into()),
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_key_is_locked_as_long_as_its_request_runs_and_leaves_nothing_behind() {
+        let running = Arc::new(RunningKeys::default());
+        let name = |key: &str| ("a".to_owned(), key.to_owned());
+        let is_free = async |key: &str| timeout(std::time::Duration::from_millis(20), running.lock(name(key))).await.is_ok();
+        let first = running.lock(name("1")).await;
+        assert!(!is_free("1").await);
+        assert!(is_free("2").await);
+        let second = tokio::spawn({
+            let (running, name) = (Arc::clone(&running), name("1"));
+            async move { running.lock(name).await }
+        });
+        drop(first);
+        let second = second.await;
+        assert!(second.is_ok() && !is_free("1").await);
+        drop(second);
+        assert!(running.0.lock().is_ok_and(|running| running.is_empty()));
     }
 }

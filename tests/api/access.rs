@@ -353,7 +353,7 @@ async fn version(app: &App, name: &str, turn: usize) -> String {
 }
 
 /// A good input of each mutation; those of later turns differ where the same again would be refused or change nothing.
-async fn input(app: &App, samples: &Samples, name: &str, turn: usize) -> Value {
+pub async fn input(app: &App, samples: &Samples, name: &str, turn: usize) -> Value {
     let id = |name: &str| samples.id(name);
     match name {
         "agreementDraft" => {

@@ -116,6 +116,7 @@ const NOT_SEARCHED: &[&str] = &[
     "revenue_month.*",
     "token_revocation.*",
     "idempotent_request.*",
+    "idempotent_outcome.*",
     "migration_requirement.*",
     "seaql_migrations.*",
     "bank_payment_part.*",

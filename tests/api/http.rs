@@ -106,17 +106,25 @@ async fn answers_come_in_the_media_type_that_was_asked_for() {
     let failed = json!({ "query": "{ node(id: \"x\") { id } viewer { subject } }" }).to_string();
     let newer = post(&app, &[json, (header::ACCEPT, "application/graphql-response+json")], failed).await;
     assert_eq!((newer.status, newer.code(), &newer.json["data"]["node"]), (StatusCode::OK, "INVALID", &Value::Null));
+    // So is one whose data is null, since a mutation was refused: it was executed, too.
+    let refused = json!({ "query": "mutation { memberAdmit(input: { name: \"\", joinedOn: \"2026-01-01\" }) { id } }" }).to_string();
+    for accept in ["application/json", "application/graphql-response+json"] {
+        let answer = post(&app, &[(header::CONTENT_TYPE, "application/json"), (header::ACCEPT, accept)], refused.clone()).await;
+        assert_eq!((answer.status, answer.code(), answer.json.get("data")), (StatusCode::OK, "INVALID", Some(&Value::Null)), "{accept}");
+    }
 }
 
 #[tokio::test]
-async fn a_failure_before_there_is_any_data_is_a_500() {
+async fn a_failure_before_there_is_any_data_is_a_500_for_clients_that_know_the_newer_type() {
     let app = App::sqlite().await.with_a_bug();
     let admission = "mutation { memberAdmit(input: { name: \"Nya\", joinedOn: \"2026-01-01\" }) { id } }";
     for document in ["{ members { nodes { id } } }", admission] {
-        for accept in ["application/json", "application/graphql-response+json"] {
+        for (accept, status) in
+            [("application/json", StatusCode::OK), ("application/graphql-response+json", StatusCode::INTERNAL_SERVER_ERROR)]
+        {
             let headers = [(header::CONTENT_TYPE, "application/json"), (header::ACCEPT, accept)];
             let answer = post(&app, &headers, json!({ "query": document }).to_string()).await;
-            is_refused(&answer, StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL");
+            is_refused(&answer, status, "INTERNAL");
             assert!(answer.header("content-type").starts_with(accept));
         }
     }

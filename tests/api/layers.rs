@@ -338,9 +338,8 @@ fn only_the_audit_trail_writes() {
         "begin a change with audit::begin, which leaves its entry",
         |source| source.within().is_some() && !source.is_in("register/src/audit/") && !source.is_in("register/src/database"),
     ));
-    // The answers that idempotency keeps for a day are nothing of the register's.
     holds(nobody_names(&[".write()"], "the writer is for src/audit alone", |source| {
-        source.within().is_some() && !source.is_in("register/src/audit/") && !["database", "idempotency"].contains(&source.module())
+        source.within().is_some() && !source.is_in("register/src/audit/") && source.module() != "database"
     }));
 }
 

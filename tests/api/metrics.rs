@@ -74,6 +74,47 @@ on_both!(requests_are_counted_and_timed, |app| async move {
     assert!(!text.contains("nowhere"), "{text}");
 });
 
+on_both!(results_are_counted_by_operation_and_error, |app| async move {
+    let (office, batches) = (app.office(), app.with(&[("SAMREGISTER_MAX_BATCH", "5")]));
+    let admission = |name: &str| format!("memberAdmit(input: {{ name: \"{name}\", joinedOn: \"2026-01-01\" }}) {{ id }}");
+    office.query("{ viewer { subject } }").await.data();
+    office.query("{ viewer { subject } }").await.data();
+    office.query(&format!("mutation {{ {} }}", admission("Ale"))).await.data();
+    office.query(&format!("mutation {{ {} }}", admission(""))).await.error();
+    app.board().query(&format!("mutation {{ {} }}", admission("Boden"))).await.error();
+    // A result with the same code twice counts once.
+    assert_eq!(office.query("{ a: node(id: \"x\") { id } b: node(id: \"y\") { id } }").await.errors().len(), 2);
+    office.query("{ nothing }").await.error();
+    office.query("{").await.error();
+    app.nobody().query("{ viewer { subject } }").await.error();
+    office.post("[]").await.error();
+    let text = metrics(&app).await;
+    let line = |operation: &str, code: &str, reason: &str, count: u32| {
+        format!("samregister_graphql_results_total{{operation=\"{operation}\",code=\"{code}\",reason=\"{reason}\"}} {count}")
+    };
+    for line in [
+        line("query", "OK", "", 2),
+        line("mutation", "OK", "", 1),
+        line("mutation", "INVALID", "", 1),
+        line("mutation", "FORBIDDEN", "", 1),
+        line("query", "INVALID", "", 2),
+        line("unknown", "INVALID", "", 1),
+        line("unknown", "UNAUTHENTICATED", "", 1),
+        line("unknown", "INVALID", "LIMIT_BATCH", 1),
+    ] {
+        assert!(has(&text, &line), "{line} in {text}");
+    }
+    // In a list each counts by itself.
+    let asked = |query: String| serde_json::json!({ "query": query });
+    let list =
+        serde_json::json!([asked("{ viewer { subject } }".into()), asked(format!("mutation {{ {} }}", admission(""))), asked("}".into())]);
+    batches.office().post(list.to_string()).await;
+    let text = metrics(&batches).await;
+    for line in [line("query", "OK", "", 1), line("mutation", "INVALID", "", 1), line("unknown", "INVALID", "", 1)] {
+        assert!(has(&text, &line), "{line} in {text}");
+    }
+});
+
 on_both!(they_are_for_those_whom_the_setting_names, |app| async move {
     let asked = async |app: &App| {
         let mut statuses = Vec::new();

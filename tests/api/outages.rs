@@ -70,7 +70,7 @@ on_both!(changes_that_wait_for_another_program_keep_nobody_from_reading, |app| a
     let waiting: Vec<_> = (0..20)
         .map(|_| {
             let app = app.clone();
-            tokio::spawn(async move { app.office().query(ADMISSION).await.reason().to_owned() })
+            tokio::spawn(async move { app.office().query(ADMISSION).await })
         })
         .collect();
     tokio::time::sleep(Duration::from_millis(500)).await;
@@ -78,9 +78,17 @@ on_both!(changes_that_wait_for_another_program_keep_nobody_from_reading, |app| a
     assert_eq!(app.office().query(READ).await["members"]["totalCount"], members);
     assert_eq!(app.get("/readyz").await.status, StatusCode::OK);
     assert!(start.elapsed() < Duration::from_secs(2), "reading waited {:?}", start.elapsed());
-    for reason in join_all(waiting).await {
-        assert_eq!(reason.unwrap(), "BUSY");
+    for answer in join_all(waiting).await {
+        let answer = answer.unwrap();
+        assert_eq!(
+            (answer.status, answer.reason(), &answer.error()["extensions"]["retryAfterSeconds"]),
+            (StatusCode::OK, "BUSY", &json!(5))
+        );
+        assert_eq!(answer.header("retry-after"), "5");
     }
+    let measured = app.get("/metrics").await.text();
+    let line = "samregister_graphql_results_total{operation=\"mutation\",code=\"CONFLICT\",reason=\"BUSY\"} 20";
+    assert!(measured.lines().any(|found| found == line), "{measured}");
     // Longer than one that was told to be busy would have waited, for its turn here and then for the other program.
     tokio::time::sleep_until((began + Duration::from_secs(12)).into()).await;
     assert!(!file.is_finished());

@@ -130,8 +130,15 @@ on_both!(only_what_may_go_is_erased, |app| async move {
 #[tokio::test]
 async fn the_report_is_about_every_table() {
     let app = App::postgres().await;
-    let of_the_machinery =
-        ["migration_requirement", "seaql_migrations", "search_document", "search_stale", "idempotent_request", "token_revocation"];
+    let of_the_machinery = [
+        "migration_requirement",
+        "seaql_migrations",
+        "search_document",
+        "search_stale",
+        "idempotent_request",
+        "idempotent_outcome",
+        "token_revocation",
+    ];
     let tables = "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'public' AND table_type = 'BASE TABLE'";
     let rows = app.db.read().query_all_raw(Statement::from_string(app.db.backend(), tables)).await.unwrap();
     let tables = rows.iter().map(|row| row.try_get_by_index::<String>(0).unwrap());

@@ -15,6 +15,7 @@ use crate::{
     auth::viewer::{Deed, Viewer},
     database::Database,
     error::{Faults, LINE, Result},
+    idempotency::Outcome,
 };
 
 /// A cost or a grant to be booked.
@@ -63,7 +64,7 @@ pub async fn record_cost(db: &Database, viewer: &Viewer, new: NewBooking, mut fa
     };
     audit::insert(&change, row.clone()).await?;
     change.record(SubjectKind::Activity, new.activity, None::<&()>, Some(&row))?;
-    change.commit().await
+    change.commit_with(Outcome::of(row.id).with(row.activity_id)).await
 }
 
 /// Books a grant. `faults` are those that reading the input has found already.
@@ -92,7 +93,7 @@ pub async fn record_grant(db: &Database, viewer: &Viewer, new: NewBooking, mut f
     };
     audit::insert(&change, row.clone()).await?;
     change.record(SubjectKind::Activity, new.activity, None::<&()>, Some(&row))?;
-    change.commit().await
+    change.commit_with(Outcome::of(row.id).with(row.activity_id)).await
 }
 
 /// The number of the next of several like bookings; nothing is ever removed, so that counting them gives it.

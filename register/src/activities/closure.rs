@@ -51,7 +51,7 @@ pub async fn close(db: &Database, viewer: &Viewer, id: ActivityId, ends_on: Naiv
     faults.expect(ends_on >= before.row.starts_on, "input.endsOn", "must not be before the first day");
     faults.finish()?;
     if before.row.ends_on == Some(ends_on) {
-        return change.commit().await;
+        return change.commit_with(id).await;
     }
     if let Some(ended_on) = before.row.ends_on.filter(|last| *last < db.clock.today()) {
         return Err(Error::conflict("ALREADY_CLOSED", format!("{} ended on {ended_on} already", before.row.name)));
@@ -60,5 +60,5 @@ pub async fn close(db: &Database, viewer: &Viewer, id: ActivityId, ends_on: Naiv
     audit::replace(&change, activity::Model { ends_on: Some(ends_on), ..before.row.clone() }).await?;
     let after = snapshot(change.tx(), id).await?;
     change.record(SubjectKind::Activity, id, Some(&before), Some(&after))?;
-    change.commit().await
+    change.commit_with(id).await
 }

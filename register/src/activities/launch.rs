@@ -216,7 +216,7 @@ pub async fn start(db: &Database, viewer: &Viewer, new: NewActivity, mut faults:
     write_funding(&change, id, &funding).await?;
     let after = snapshot(change.tx(), id).await?;
     change.record(SubjectKind::Activity, id, None::<&()>, Some(&after))?;
-    change.commit().await?;
+    change.commit_with(id).await?;
     Ok(id)
 }
 
@@ -259,7 +259,7 @@ pub async fn update(db: &Database, viewer: &Viewer, id: ActivityId, changes: Act
     if after != before {
         change.record(SubjectKind::Activity, id, Some(&before), Some(&after))?;
     }
-    change.commit().await
+    change.commit_with(id).await
 }
 
 #[cfg(test)]

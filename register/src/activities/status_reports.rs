@@ -21,6 +21,7 @@ use crate::{
     auth::viewer::{Deed, Realm, Role, Viewer},
     database::{Database, among, rows},
     error::{Error, Faults, LINE, Result, TEXT},
+    idempotency::Outcome,
     page::{self, KeyType, Order, Slice},
 };
 
@@ -155,6 +156,6 @@ pub async fn file(db: &Database, viewer: &Viewer, new: NewReport, mut faults: Fa
     audit::insert(&change, texts.clone()).await?;
     let whole = Whole { row, texts };
     change.record(SubjectKind::StatusReport, whole.row.id, None::<&()>, Some(&whole))?;
-    change.commit().await?;
+    change.commit_with(Outcome::of(whole.row.id).with(whole.row.activity_id)).await?;
     Ok(whole.row.id)
 }

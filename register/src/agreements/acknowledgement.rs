@@ -14,6 +14,7 @@ use crate::{
     auth::viewer::{Deed, Viewer},
     database::Database,
     error::{Error, Faults, LINE, Result},
+    idempotency::Outcome,
     terms,
 };
 
@@ -87,7 +88,7 @@ pub async fn acknowledge(db: &Database, viewer: &Viewer, new: NewAcknowledgement
     };
     audit::insert(&change, after.clone()).await?;
     change.record(SubjectKind::Agreement, row.id, before.as_ref(), Some(&after))?;
-    change.commit().await
+    change.commit_with(Outcome::of(row.id).with(after.id)).await
 }
 
 /// Takes an acknowledgement back, so that the agreement's deadline is heard of again.
@@ -104,5 +105,5 @@ pub async fn withdraw(db: &Database, viewer: &Viewer, id: AgreementId, faults: F
         Error::conflict("NOT_ACKNOWLEDGED", format!("nobody has acknowledged the deadline of {} until today or later", name(&row)))
     })?;
     change.record(SubjectKind::Agreement, id, Some(&before), None::<&()>)?;
-    change.commit().await
+    change.commit_with(Outcome::of(id).deleting(before.id)).await
 }

@@ -179,7 +179,7 @@ pub async fn draft(db: &Database, viewer: &Viewer, network: &Network, new: NewAg
     let mut change = audit::begin(db, viewer, "agreementDraft").await?;
     let row = Model { id: AgreementId::new(), ..Model::default() };
     let id = write(&mut change, viewer, network, &new, row, None, faults).await?;
-    change.commit().await?;
+    change.commit_with(id).await?;
     Ok(id)
 }
 
@@ -246,7 +246,7 @@ pub async fn update(
     }
     let before = row.clone();
     write(&mut change, viewer, network, &new, row, Some(before), faults).await?;
-    change.commit().await
+    change.commit_with(id).await
 }
 
 /// A successor begins after what it replaces, which is in force until the day before.

@@ -74,7 +74,7 @@ pub async fn give(db: &Database, viewer: &Viewer, new: NewNotice, mut faults: Fa
     }
     let after = snapshot(change.tx(), row).await?;
     change.record(SubjectKind::Agreement, id, Some(&before), Some(&after))?;
-    change.commit().await.map_err(overlaps::in_words)
+    change.commit_with(id).await.map_err(overlaps::in_words)
 }
 
 /// What was to be replaced by an agreement that never comes into force.

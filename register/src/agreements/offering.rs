@@ -51,7 +51,7 @@ pub async fn offer(db: &Database, viewer: &Viewer, network: &Network, id: Agreem
     audit::insert(&change, kept).await?;
     let after = snapshot(change.tx(), row).await?;
     change.record(SubjectKind::Agreement, id, Some(&before), Some(&after))?;
-    change.commit().await
+    change.commit_with(id).await
 }
 
 /// The draft with the document that it is offered with at this instant.

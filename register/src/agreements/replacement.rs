@@ -22,6 +22,7 @@ use crate::{
     config::Network,
     database::Database,
     error::{Faults, Result},
+    idempotency::Outcome,
 };
 
 /// The terms of a successor; its counterparty and its activity are those of what it replaces.
@@ -97,6 +98,6 @@ pub async fn replace(db: &Database, viewer: &Viewer, network: &Network, new: Suc
     };
     let row = Model { id: AgreementId::new(), replaces_id: Some(old.id), ..Model::default() };
     let id = drafting::write(&mut change, viewer, network, &wanted, row, None, faults).await?;
-    change.commit().await?;
+    change.commit_with(Outcome::of(id).with(old.id)).await?;
     Ok(id)
 }

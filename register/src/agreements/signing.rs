@@ -20,6 +20,7 @@ use crate::{
     config::Signatory,
     database::Database,
     error::{Error, Faults, LINE, Result},
+    idempotency::Outcome,
     swedish,
 };
 
@@ -103,7 +104,7 @@ pub async fn sign(db: &Database, viewer: &Viewer, signatories: &[Signatory], new
     }
     let (id, after) = (after.id, snapshot(change.tx(), after).await?);
     change.record(SubjectKind::Agreement, id, Some(&before), Some(&after))?;
-    change.commit().await.map_err(overlaps::in_words)
+    change.commit_with(Outcome::of(id).with(signature.id)).await.map_err(overlaps::in_words)
 }
 
 /// Writes an agreement that both have signed, and from when on it replaces another one.

@@ -29,5 +29,5 @@ pub async fn withdraw(db: &Database, viewer: &Viewer, id: AgreementId, reason: O
     audit::replace(&change, row.clone()).await?;
     let after = snapshot(change.tx(), row).await?;
     change.record(SubjectKind::Agreement, id, Some(&before), Some(&after))?;
-    change.commit().await
+    change.commit_with(id).await
 }

@@ -6,8 +6,6 @@ mod erasure;
 mod reading;
 pub mod reads;
 
-use std::sync::Arc;
-
 use ::entity::{
     audit_entry::{self, Column, Entity},
     kind::SubjectKind,
@@ -27,7 +25,7 @@ use crate::{
     auth::viewer::Viewer,
     database::Database,
     error::{Error, Result},
-    idempotency::{self, Once},
+    idempotency::{MutationField, Outcome},
     search,
 };
 
@@ -38,8 +36,8 @@ pub struct Change {
     tx: DatabaseTransaction,
     db: Database,
     _turn: OwnedSemaphorePermit,
-    /// The request that this is the first deed of, whose mark it leaves.
-    once: Option<Arc<Once>>,
+    /// The mutation that this change is made for, whose outcome it stores.
+    mutation: Option<MutationField>,
     actor: String,
     action: &'static str,
     at: DateTime<Utc>,
@@ -59,11 +57,11 @@ pub async fn begin(db: &Database, viewer: &Viewer, action: &'static str) -> Resu
     let (tx, turn) = db.write().await?;
     let last = last_entry(&tx).await?;
     let (db, actor, at) = (db.clone(), viewer.subject.clone(), db.clock.now());
-    let once = db.once.clone().filter(|once| once.wants_mark(&actor));
-    if let Some(once) = &once {
-        idempotency::mark(&tx, once, last.0 + 1, at).await?;
+    let mutation = db.mutation.clone().filter(|mutation| mutation.is_by(&actor));
+    if let Some(mutation) = &mutation {
+        mutation.expect_new(&tx, at).await?;
     }
-    Ok(Change { tx, db, _turn: turn, once, actor, action, at, last, waiting: Vec::new(), recorded: false })
+    Ok(Change { tx, db, _turn: turn, mutation, actor, action, at, last, waiting: Vec::new(), recorded: false })
 }
 
 impl Change {
@@ -123,23 +121,59 @@ impl Change {
         Ok(())
     }
 
-    /// Makes the change happen, all of it. One that recorded nothing changed nothing, and is undone.
+    /// Commits the change of a command. One that recorded nothing changed nothing, and is undone.
+    ///
+    /// # Errors
+    /// INTERNAL when the database fails, or for a mutation, which needs [`Change::commit_with`]; then nothing has happened.
+    pub async fn commit(self) -> Result<()> {
+        if self.mutation.is_some() {
+            return Err(Error::internal(std::io::Error::other(format!("{} must be committed with its outcome", self.action))));
+        }
+        self.finish(Outcome::default()).await
+    }
+
+    /// Commits the change of a mutation together with its outcome. One that recorded nothing changed nothing, and is undone.
     ///
     /// # Errors
     /// INTERNAL when the database fails; then nothing has happened.
-    pub async fn commit(mut self) -> Result<()> {
+    pub async fn commit_with(self, outcome: impl Into<Outcome>) -> Result<()> {
+        self.finish(outcome.into()).await
+    }
+
+    async fn finish(mut self, outcome: Outcome) -> Result<()> {
         self.flush().await?;
         if self.recorded {
             search::refresh(&self.tx).await?;
         }
         self.db.find()?;
         if !self.recorded {
-            return Ok(self.tx.rollback().await?);
+            return self.finish_unchanged(outcome).await;
+        }
+        if let Some(mutation) = &self.mutation {
+            mutation.store(&self.tx, &outcome, self.last.0, self.at).await?;
         }
         self.db.announce(&self.tx, self.last.0).await?;
         self.tx.commit().await?;
-        self.once.iter().for_each(|once| once.marked());
+        if let Some(mutation) = self.mutation {
+            mutation.committed(outcome, self.last.0);
+        }
         self.db.tell(self.last.0);
+        Ok(())
+    }
+
+    /// Undoes a change that changed nothing. A mutation with a key stores its outcome all the same: a retry that came after the changes of
+    /// others would otherwise change something.
+    async fn finish_unchanged(self, outcome: Outcome) -> Result<()> {
+        let Self { tx, db, _turn: turn, mutation, last, at, .. } = self;
+        tx.rollback().await?;
+        drop(turn);
+        let Some(mutation) = mutation else { return Ok(()) };
+        if mutation.has_key() {
+            let (tx, _turn) = db.write().await?;
+            mutation.store(&tx, &outcome, last.0, at).await?;
+            tx.commit().await?;
+        }
+        mutation.committed(outcome, last.0);
         Ok(())
     }
 

@@ -24,6 +24,7 @@ use crate::{
     auth::viewer::{Deed, Viewer},
     database::{Database, among, rows},
     error::{Error, Faults, Result},
+    idempotency::Outcome,
 };
 
 fn column(column: Column) -> SimpleExpr {
@@ -213,7 +214,7 @@ pub async fn set(db: &Database, viewer: &Viewer, new: NewSchedule, mut faults: F
         let after = snapshot(change.tx(), row).await?;
         change.record(kind, subject, before.as_ref(), Some(&after))?;
     }
-    change.commit().await?;
+    change.commit_with(Outcome::of(id).with_all(new.activity)).await?;
     Ok(id)
 }
 

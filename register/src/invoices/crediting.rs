@@ -23,6 +23,7 @@ use crate::{
     config::Network,
     database::{Database, among},
     error::{Error, Faults, Result, TEXT},
+    idempotency::Outcome,
 };
 
 /// A credit to be given.
@@ -105,7 +106,7 @@ pub async fn credit(db: &Database, viewer: &Viewer, network: &Network, new: NewC
     change.record(SubjectKind::Invoice, original.row.id, Some(&original), Some(&settled))?;
     // What was paid of the credited lines moves to those that have something left.
     attribution::renew(&change, &BTreeSet::from([original.row.id])).await?.write(&change).await?;
-    change.commit().await?;
+    change.commit_with(Outcome::of(id).with(original.row.id)).await?;
     Ok(id)
 }
 

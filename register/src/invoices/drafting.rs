@@ -24,6 +24,7 @@ use crate::{
     config::Network,
     database::{Database, among},
     error::{Error, Faults, LINE, Result, TEXT},
+    idempotency::Outcome,
 };
 
 /// The most lines of an invoice: enough for any that somebody reads.
@@ -104,7 +105,7 @@ pub async fn draft(db: &Database, viewer: &Viewer, network: &Network, new: NewIn
     audit::insert(&change, after.row.clone()).await?;
     insert_lines(&change, &after.lines).await?;
     change.record(SubjectKind::Invoice, after.row.id, None::<&()>, Some(&after))?;
-    change.commit().await?;
+    change.commit_with(after.row.id).await?;
     Ok(after.row.id)
 }
 
@@ -159,7 +160,7 @@ pub async fn update(
         audit::replace(&change, after.row.clone()).await?;
         change.record(SubjectKind::Invoice, id, Some(&before), Some(&after))?;
     }
-    change.commit().await
+    change.commit_with(id).await
 }
 
 /// Throws a draft away, and answers what it was. The audit trail keeps it.
@@ -174,7 +175,7 @@ pub async fn discard(db: &Database, viewer: &Viewer, id: InvoiceId, faults: Faul
     delete_lines(&change, id).await?;
     invoice::Entity::delete_by_id(id).exec(change.tx()).await?;
     change.record(SubjectKind::Invoice, id, Some(&before), None::<&()>)?;
-    change.commit().await?;
+    change.commit_with(Outcome::default().deleting(id).detailed(&before)?).await?;
     Ok(before)
 }
 

@@ -74,7 +74,7 @@ pub async fn issue(
     audit::replace(&change, issued.whole.row.clone()).await.map_err(taken)?;
     change.record(SubjectKind::Invoice, id, Some(&before), Some(&issued.whole))?;
     keep(&change, vec![issued]).await?;
-    change.commit().await
+    change.commit_with(id).await
 }
 
 /// Refuses an invoice of fees that have been invoiced since it was drafted, as by a run.

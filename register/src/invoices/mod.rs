@@ -43,6 +43,7 @@ use sea_orm::{
     ColumnTrait, Condition, ExprTrait, IdenStatic, JoinType,
     sea_query::{Alias, Expr, Query, SelectStatement, SimpleExpr},
 };
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use self::amounts::State;
@@ -54,7 +55,8 @@ use crate::{
 };
 
 /// A buyer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Buyer {
     /// A member.
     Member(MemberId),

@@ -21,6 +21,7 @@ use crate::{
     auth::viewer::{Deed, Viewer},
     database::{Database, among},
     error::{Error, Faults, LINE, Result},
+    idempotency::Outcome,
 };
 
 /// What the reference of a reversal has after that of the payment, in the members' own language: they see it too.
@@ -83,10 +84,11 @@ pub async fn record(db: &Database, viewer: &Viewer, new: NewPayment, mut faults:
             );
             return Err(Error::conflict("PAYMENT_REVERSED", words));
         }
-        return change.undo().await;
+        return change.commit_with(Outcome::of(new.invoice).with(same.id)).await;
     }
+    let id = PaymentId::new();
     booking.add(payment::Model {
-        id: PaymentId::new(),
+        id,
         invoice_id: new.invoice,
         received_on: new.received_on,
         amount: new.amount,
@@ -94,7 +96,7 @@ pub async fn record(db: &Database, viewer: &Viewer, new: NewPayment, mut faults:
         ..payment::Model::default()
     });
     booking.close(&mut change).await?;
-    change.commit().await
+    change.commit_with(Outcome::of(new.invoice).with(id)).await
 }
 
 /// Notes what hinders a payment; its day is read from the field `day`.
@@ -165,7 +167,7 @@ pub async fn reverse(db: &Database, viewer: &Viewer, new: Reversal, mut faults: 
     booking.add(reversal.clone());
     booking.close(&mut change).await?;
     give_back(&mut change, &payment, &reversal).await?;
-    change.commit().await?;
+    change.commit_with(Outcome::of(payment.invoice_id).with(reversal.id)).await?;
     Ok(payment.invoice_id)
 }
 

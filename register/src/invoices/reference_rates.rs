@@ -17,7 +17,7 @@ use crate::{
     audit,
     auth::viewer::{Deed, Viewer},
     database::Database,
-    error::{Faults, LINE, Result},
+    error::{Error, Faults, LINE, Result},
 };
 
 /// The rates that were published when the program was made: first day of the half-year, per cent, where it is published.
@@ -116,7 +116,7 @@ pub async fn set(
     hundredths: i64,
     source: &str,
     mut faults: Faults,
-) -> Result<Model> {
+) -> Result<ReferenceRateId> {
     viewer.require(Deed::KeepAccounts)?;
     faults.expect(half_year(valid_from) == valid_from, "input.validFrom", "must be 1 January or 1 July, the first day of a half-year");
     let source = faults.text("input.source", source, LINE);
@@ -133,8 +133,13 @@ pub async fn set(
         }
         change.record(SubjectKind::ReferenceRate, after.id, before.as_ref(), Some(&after))?;
     }
-    change.commit().await?;
-    Ok(after)
+    change.commit_with(after.id).await?;
+    Ok(after.id)
+}
+
+/// Returns the rate with this id. Public. Fails with NOT_FOUND.
+pub async fn by_id(db: &impl ConnectionTrait, id: ReferenceRateId) -> Result<Model> {
+    Entity::find_by_id(id).one(db).await?.ok_or_else(|| Error::NotFound("there is no such reference rate".into()))
 }
 
 /// The rates that the program comes with, for tests of what is reckoned on them.

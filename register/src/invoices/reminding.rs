@@ -21,6 +21,7 @@ use crate::{
     database::Database,
     documents::invoice::Terms,
     error::{Error, Faults, Result},
+    idempotency::Outcome,
 };
 
 /// The most that a reminder may cost (lag 1981:739 and förordning 1981:1057), öre.
@@ -66,7 +67,7 @@ pub async fn remind(db: &Database, viewer: &Viewer, id: InvoiceId, sent_on: Opti
     let twice = || Error::conflict("ALREADY_REMINDED", format!("a reminder of {name} was sent on {day} already"));
     inserted.map_err(|error| error.on_constraint("reminder__invoice_id__sent_on", twice()))?;
     change.record(SubjectKind::Invoice, id, None::<&()>, Some(&reminder))?;
-    change.commit().await
+    change.commit_with(Outcome::of(id).with(reminder.id)).await
 }
 
 fn name(row: &invoice::Model) -> String {

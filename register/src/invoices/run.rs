@@ -15,6 +15,7 @@ use sea_orm::{
     ColumnTrait, EntityTrait, ExprTrait, Order,
     sea_query::{Expr, Query, SimpleExpr},
 };
+use serde::{Deserialize, Serialize};
 
 use super::{
     Buyer,
@@ -32,6 +33,7 @@ use crate::{
     database::{Database, among, look_at, rows},
     error::{Error, Faults, Result},
     fees::{self, amounts},
+    idempotency::{FromOutcome, Outcome},
     swedish, terms,
 };
 
@@ -65,7 +67,8 @@ pub struct Ask {
 }
 
 /// Somebody who can't be invoiced.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Problem {
     /// Who.
     pub buyer: Buyer,
@@ -95,9 +98,11 @@ pub struct Plan {
 }
 
 /// What a run issued.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Done {
     /// The invoices, in order of number.
+    #[serde(skip)]
     pub invoices: Vec<InvoiceId>,
     /// Sum of their lines, öre.
     pub net: Money,
@@ -109,6 +114,19 @@ pub struct Done {
     pub by_hand: i64,
     /// Who can't be invoiced.
     pub problems: Vec<Problem>,
+}
+
+impl Done {
+    fn outcome(&self) -> Result<Outcome> {
+        Outcome::default().with_all(self.invoices.iter().copied()).detailed(self)
+    }
+}
+
+impl FromOutcome for Done {
+    fn from_outcome(outcome: &Outcome) -> Option<Self> {
+        let done: Self = serde_json::from_value(outcome.details.clone()).ok()?;
+        Some(Self { invoices: outcome.ids().collect(), ..done })
+    }
 }
 
 /// What a run would issue; changes nothing.
@@ -144,6 +162,7 @@ pub async fn run(
     let issued_on = issuing::day_of_issue(&change, InvoiceKind::Invoice, ask.issued_on, &mut faults).await?;
     let Plan { invoices, mut charges, net, total, already, by_hand, problems } = plan(db, network, ask, issued_on, faults).await?;
     if invoices.is_empty() || (!problems.is_empty() && !ask.skip_problems) {
+        // Like a refusal, that is not stored: a retry tries again.
         change.undo().await?;
         return Ok(Done { already, by_hand, problems, ..Done::default() });
     }
@@ -168,7 +187,7 @@ pub async fn run(
         }
         tell(done.invoices.len(), count);
     }
-    change.commit().await?;
+    change.commit_with(done.outcome()?).await?;
     Ok(done)
 }
 

@@ -8,7 +8,7 @@ use sea_orm::{
     ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
     sea_query::{Expr, Query},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     amounts::{self, Priced, Share},
@@ -17,10 +17,11 @@ use super::{
 use crate::{
     database::{among, rows},
     error::Result,
+    idempotency::{FromOutcome, Outcome},
 };
 
 /// An invoice with its lines and payments, as its audit entries show it.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Whole {
     /// Its row.
     #[serde(flatten)]
@@ -29,6 +30,13 @@ pub struct Whole {
     pub lines: Vec<invoice_line::Model>,
     /// Its payments, in the order in which they pay it.
     pub payments: Vec<payment::Model>,
+}
+
+/// Restores a draft that a mutation deleted, as it was then.
+impl FromOutcome for Whole {
+    fn from_outcome(outcome: &Outcome) -> Option<Self> {
+        serde_json::from_value(outcome.details.clone()).ok()
+    }
 }
 
 impl Whole {

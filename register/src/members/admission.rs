@@ -225,7 +225,7 @@ pub async fn admit(db: &Database, viewer: &Viewer, new: NewMember, mut faults: F
     audit::insert(&change, billing).await?;
     let after = snapshot(change.tx(), id).await?;
     change.record(SubjectKind::Member, id, None::<&()>, Some(&after))?;
-    change.commit().await?;
+    change.commit_with(id).await?;
     Ok(id)
 }
 
@@ -289,7 +289,7 @@ pub async fn update(db: &Database, viewer: &Viewer, id: MemberId, changes: Membe
     if after != before {
         change.record(SubjectKind::Member, id, Some(&before), Some(&after))?;
     }
-    change.commit().await
+    change.commit_with(id).await
 }
 
 async fn keep_former_name(change: &Change, member: MemberId, name: &str, until: NaiveDate) -> Result<()> {

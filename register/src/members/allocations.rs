@@ -14,6 +14,7 @@ use crate::{
     auth::viewer::{Deed, Realm, Viewer},
     database::{Database, among},
     error::{Error, Faults, LINE, Result},
+    idempotency::Outcome,
 };
 
 /// The allocations of those of these members whose affairs the viewer sees, the latest year first; of one year alone, when it is given.
@@ -71,7 +72,7 @@ pub async fn set(db: &Database, viewer: &Viewer, new: NewAllocation, mut faults:
     let id = before.as_ref().map_or_else(AllocationId::new, |before| before.id);
     let after = Model { id, member_id: new.member, year: new.year, basis: new.basis, amount: new.amount, source };
     if before.as_ref() == Some(&after) {
-        return change.commit().await;
+        return change.commit_with(Outcome::of(member.id).with(id)).await;
     }
     if before.is_some() {
         audit::replace(&change, after.clone()).await?;
@@ -79,5 +80,5 @@ pub async fn set(db: &Database, viewer: &Viewer, new: NewAllocation, mut faults:
         audit::insert(&change, after.clone()).await?;
     }
     change.record(SubjectKind::Member, member.id, before.as_ref(), Some(&after))?;
-    change.commit().await
+    change.commit_with(Outcome::of(member.id).with(id)).await
 }

@@ -21,7 +21,7 @@ use crate::{
     },
     database::{Database, among, rows},
     error::{Error, Faults, LINE, Result},
-    idempotency, swedish,
+    swedish,
 };
 
 fn column(column: Column) -> SimpleExpr {
@@ -169,7 +169,7 @@ pub async fn add(db: &Database, viewer: &Viewer, new: NewContact, mut faults: Fa
     }
     audit::insert(&change, row.clone()).await?;
     change.record(SubjectKind::Contact, row.id, None::<&()>, Some(&row))?;
-    change.commit().await?;
+    change.commit_with(row.id).await?;
     Ok(row.id)
 }
 
@@ -224,7 +224,7 @@ pub async fn update(db: &Database, viewer: &Viewer, id: ContactId, changes: Cont
             call_back(&mut change, today, email).await?;
         }
     }
-    change.commit().await
+    change.commit_with(id).await
 }
 
 /// Erases a person (GDPR art. 17): the row stays, so that what refers to it holds, with a pseudonym in the place of the name; so do the
@@ -239,19 +239,11 @@ pub async fn erase(db: &Database, viewer: &Viewer, id: ContactId) -> Result<()> 
     let before = find(&change, id).await?;
     let earlier = change.telling_of(id).await?;
     if before.erased_at.is_some() && earlier.is_empty() {
-        return change.commit().await;
+        return change.commit_with(id).await;
     }
     let name = format!("Raderad kontakt {}", &id.0.simple().to_string()[24..]);
     let name_key = swedish::key(&name);
     let erased_at = before.erased_at.or(Some(change.at()));
-    // What was erased must not live on in answers that are given again, nor in the trail.
-    let texts = [
-        id.0.simple().to_string(),
-        before.name.clone(),
-        before.email.clone().unwrap_or_default(),
-        before.phone.clone().unwrap_or_default(),
-    ];
-    idempotency::forget(change.tx(), &texts.each_ref().map(String::as_str)).await?;
     let email = before.email.clone();
     let after = Model { name_key: name_key.clone(), name: name.clone(), email: None, phone: None, erased_at, ..before };
     audit::replace(&change, after.clone()).await?;
@@ -264,6 +256,6 @@ pub async fn erase(db: &Database, viewer: &Viewer, id: ContactId) -> Result<()> 
     if let Some(email) = email {
         revocations::end(&mut change, &email).await?;
     }
-    change.commit().await?;
+    change.commit_with(id).await?;
     db.forget().await
 }

@@ -12,6 +12,7 @@ use crate::{
     clock,
     database::Database,
     error::{Error, Faults, LINE, Result},
+    idempotency::Outcome,
     terms,
 };
 
@@ -41,7 +42,7 @@ pub async fn leave(db: &Database, viewer: &Viewer, departure: Departure, mut fau
     faults.expect(departure.left_on >= row.joined_on, "input.leftOn", "must not be before the first day of membership");
     faults.finish()?;
     depart(&mut change, row, departure.left_on, reason, None, departure.end_agreements).await?;
-    change.commit().await
+    change.commit_with(departure.member).await
 }
 
 /// The member's row; without one the faults found so far are told, or else that there is none.
@@ -159,7 +160,7 @@ pub async fn merge(db: &Database, viewer: &Viewer, merger: Merger, mut faults: F
     }
     let after = heir(&change, into.id).await?;
     change.record(SubjectKind::Member, into.id, Some(&before), Some(&after))?;
-    change.commit().await
+    change.commit_with(Outcome::of(into.id).with_all(merger.from)).await
 }
 
 /// A member with those that it goes on for, as the audit entries of mergers tell of it.

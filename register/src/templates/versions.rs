@@ -18,6 +18,7 @@ use crate::{
     auth::viewer::{Deed, Viewer},
     database::Database,
     error::{Error, Faults, LINE, Result},
+    idempotency::Outcome,
     swedish,
 };
 
@@ -102,8 +103,8 @@ pub async fn create(db: &Database, viewer: &Viewer, new: NewTemplate, mut faults
     let row =
         template::Model { id: TemplateId::new(), slug, title_key: swedish::key(&title), title, kind: new.kind, activity_id: new.activity };
     let id = row.id;
-    add(&mut change, row, language, body, &new.parameters).await?;
-    change.commit().await?;
+    let first = add(&mut change, row, language, body, &new.parameters).await?;
+    change.commit_with(Outcome::of(id).with(first.version.id)).await?;
     Ok(id)
 }
 
@@ -154,7 +155,7 @@ pub async fn draft(db: &Database, viewer: &Viewer, template: TemplateId, new: Ne
     rendering::check(&body, &declared, &mut faults);
     faults.finish()?;
     let id = put_draft(&mut change, last, language, body, &declared).await?.version.id;
-    change.commit().await?;
+    change.commit_with(Outcome::of(id).with(template)).await?;
     Ok(id)
 }
 
@@ -212,7 +213,7 @@ pub async fn publish(db: &Database, viewer: &Viewer, version: TemplateVersionId,
     rendering::check_at("input.version.", &before.body, &parameters(&before.parameters)?, &mut faults);
     faults.finish()?;
     set_published(&mut change, before).await?;
-    change.commit().await
+    change.commit_with(version).await
 }
 
 /// Writes a draft as published.
@@ -248,7 +249,7 @@ pub async fn retire(db: &Database, viewer: &Viewer, version: TemplateVersionId, 
     let version = template_version::Model { state: TemplateState::Retired, ..before.version.clone() };
     let after = Snapshot { version, ..before.clone() };
     write(&mut change, Some(&before), &after).await?;
-    change.commit().await
+    change.commit_with(after.version.id).await
 }
 
 /// The version with its text; when there is none, what is wrong with the input is said first, for that may be the id.

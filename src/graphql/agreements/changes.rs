@@ -17,9 +17,9 @@ use crate::{
     error::{Error, Faults, Result},
     fees::schedules,
     graphql::{
-        database,
         decisions::DecisionInput,
         fees::{FeeBasis, VatRate},
+        mutation::mutation,
         network,
         scalars::{Date, Given, Json, Money, change, plain_change, row_id, take},
         viewer,
@@ -287,8 +287,8 @@ impl AgreementMutation {
     async fn agreement_draft(&self, ctx: &Context<'_>, #[graphql(desc = "What to do")] input: AgreementDraftInput) -> Result<Agreement> {
         let mut faults = Faults::default();
         let new = input.check(&mut faults);
-        let id = drafting::draft(database(ctx), viewer(ctx), network(ctx), new, faults).await?;
-        changed(ctx, id).await
+        let mutation = mutation(ctx);
+        mutation.perform(drafting::draft(mutation.db(), viewer(ctx), network(ctx), new, faults), |id| changed(ctx, id)).await
     }
 
     /// Changes a draft. CONFLICT with reason ALREADY_OFFERED or WITHDRAWN when it is none any longer, and the reasons of `agreementDraft`.
@@ -300,8 +300,8 @@ impl AgreementMutation {
         let mut faults = Faults::default();
         let id = row_id(&input.agreement, "agreement", "input.agreement", &mut faults);
         let changes = input.check(&mut faults);
-        drafting::update(database(ctx), viewer(ctx), network(ctx), id, changes, faults).await?;
-        changed(ctx, id).await
+        let mutation = mutation(ctx);
+        mutation.perform(drafting::update(mutation.db(), viewer(ctx), network(ctx), id, changes, faults), |()| changed(ctx, id)).await
     }
 
     /// Offers a draft: it gets the next number of the year, and its text is frozen in `Agreement.document`. CONFLICT with reason
@@ -313,8 +313,8 @@ impl AgreementMutation {
     async fn agreement_offer(&self, ctx: &Context<'_>, #[graphql(desc = "What to do")] input: AgreementOfferInput) -> Result<Agreement> {
         let mut faults = Faults::default();
         let id = row_id(&input.agreement, "agreement", "input.agreement", &mut faults);
-        offering::offer(database(ctx), viewer(ctx), network(ctx), id, faults).await?;
-        changed(ctx, id).await
+        let mutation = mutation(ctx);
+        mutation.perform(offering::offer(mutation.db(), viewer(ctx), network(ctx), id, faults), |()| changed(ctx, id)).await
     }
 
     /// Takes back a draft, or an offer that not both have signed. An offer keeps its number. CONFLICT with reason ALREADY_SIGNED or WITHDRAWN.
@@ -325,8 +325,8 @@ impl AgreementMutation {
     ) -> Result<Agreement> {
         let mut faults = Faults::default();
         let id = row_id(&input.agreement, "agreement", "input.agreement", &mut faults);
-        withdrawal::withdraw(database(ctx), viewer(ctx), id, input.reason.as_deref(), faults).await?;
-        changed(ctx, id).await
+        let mutation = mutation(ctx);
+        mutation.perform(withdrawal::withdraw(mutation.db(), viewer(ctx), id, input.reason.as_deref(), faults), |()| changed(ctx, id)).await
     }
 
     /// Records that a side has signed what was offered. When both have, the agreement is signed on the later day, and what it replaces
@@ -344,8 +344,8 @@ impl AgreementMutation {
             document_sha256: input.document_sha256,
         };
         let id = new.agreement;
-        signing::sign(database(ctx), viewer(ctx), &network(ctx).signatories, new, faults).await?;
-        changed(ctx, id).await
+        let mutation = mutation(ctx);
+        mutation.perform(signing::sign(mutation.db(), viewer(ctx), &network(ctx).signatories, new, faults), |()| changed(ctx, id)).await
     }
 
     /// Gives notice on an agreement in force; `endsOn` then says when it ends. One that is prolonged by itself ends with the first term
@@ -366,8 +366,8 @@ impl AgreementMutation {
             reason: input.reason,
         };
         let id = new.agreement;
-        notice::give(database(ctx), viewer(ctx), new, faults).await?;
-        changed(ctx, id).await
+        let mutation = mutation(ctx);
+        mutation.perform(notice::give(mutation.db(), viewer(ctx), new, faults), |()| changed(ctx, id)).await
     }
 
     /// Drafts a successor with new terms, and answers it. What it replaces stays in force; when both have signed the successor, until
@@ -380,7 +380,7 @@ impl AgreementMutation {
     ) -> Result<Agreement> {
         let mut faults = Faults::default();
         let new = input.check(&mut faults);
-        let id = replacement::replace(database(ctx), viewer(ctx), network(ctx), new, faults).await?;
-        changed(ctx, id).await
+        let mutation = mutation(ctx);
+        mutation.perform(replacement::replace(mutation.db(), viewer(ctx), network(ctx), new, faults), |id| changed(ctx, id)).await
     }
 }

@@ -1,5 +1,6 @@
 //! Deeds on deadlines.
 
+use ::entity::id::AgreementId;
 use async_graphql::{Context, ID, InputObject, Object};
 
 use super::{Agreement, node};
@@ -7,7 +8,7 @@ use crate::{
     agreements::acknowledgement::{self, NewAcknowledgement},
     error::{Error, Faults, Result},
     graphql::{
-        database,
+        mutation::mutation,
         scalars::{Date, Given, row_id},
         viewer,
     },
@@ -51,8 +52,8 @@ impl DeadlineMutation {
             note: input.note,
         };
         let id = new.agreement;
-        acknowledgement::acknowledge(database(ctx), viewer(ctx), new, faults).await?;
-        node(ctx, id).await?.ok_or_else(|| Error::NotFound("there is no such agreement".into()))
+        let mutation = mutation(ctx);
+        mutation.perform(acknowledgement::acknowledge(mutation.db(), viewer(ctx), new, faults), |()| changed(ctx, id)).await
     }
 
     /// Takes an acknowledgement back, so that the deadline is heard of again. CONFLICT `NOT_ACKNOWLEDGED` when none holds today.
@@ -63,7 +64,11 @@ impl DeadlineMutation {
     ) -> Result<Agreement> {
         let mut faults = Faults::default();
         let id = row_id(&input.agreement, "agreement", "input.agreement", &mut faults);
-        acknowledgement::withdraw(database(ctx), viewer(ctx), id, faults).await?;
-        node(ctx, id).await?.ok_or_else(|| Error::NotFound("there is no such agreement".into()))
+        let mutation = mutation(ctx);
+        mutation.perform(acknowledgement::withdraw(mutation.db(), viewer(ctx), id, faults), |()| changed(ctx, id)).await
     }
+}
+
+async fn changed(ctx: &Context<'_>, id: AgreementId) -> Result<Agreement> {
+    node(ctx, id).await?.ok_or_else(|| Error::NotFound("there is no such agreement".into()))
 }

@@ -14,6 +14,7 @@ use crate::{
     graphql::{
         database,
         loaders::{Handle, distinct, grouped},
+        mutation::mutation,
         page::{self, CONNECTION, Column, Connection, Noun, asked, every},
         scalars::{Date, DateTime, Given, Money, node_id, row_id, take},
         viewer,
@@ -350,8 +351,8 @@ impl BankPaymentMutation {
             amount: take(input.amount, "input.amount", &mut faults).map(|amount| amount.0),
         };
         let id = new.payment;
-        bank::match_with(database(ctx), viewer(ctx), new, faults).await?;
-        changed(ctx, id).await
+        let mutation = mutation(ctx);
+        mutation.perform(bank::match_with(mutation.db(), viewer(ctx), new, faults), |()| changed(ctx, id)).await
     }
 
     /// Sets aside what is left of a bank payment, since it pays no invoice: a grant, somebody else's money that was sent back, or what the
@@ -363,8 +364,8 @@ impl BankPaymentMutation {
     ) -> Result<BankPayment> {
         let mut faults = Faults::default();
         let id = row_id(&input.payment, "bank_payment", "input.payment", &mut faults);
-        bank::set_aside(database(ctx), viewer(ctx), id, &input.reason, faults).await?;
-        changed(ctx, id).await
+        let mutation = mutation(ctx);
+        mutation.perform(bank::set_aside(mutation.db(), viewer(ctx), id, &input.reason, faults), |()| changed(ctx, id)).await
     }
 
     /// Takes up a bank payment again that was set aside, so that it can be matched. CONFLICT with reason NOT_SET_ASIDE.
@@ -375,7 +376,7 @@ impl BankPaymentMutation {
     ) -> Result<BankPayment> {
         let mut faults = Faults::default();
         let id = row_id(&input.payment, "bank_payment", "input.payment", &mut faults);
-        bank::take_up(database(ctx), viewer(ctx), id, faults).await?;
-        changed(ctx, id).await
+        let mutation = mutation(ctx);
+        mutation.perform(bank::take_up(mutation.db(), viewer(ctx), id, faults), |()| changed(ctx, id)).await
     }
 }

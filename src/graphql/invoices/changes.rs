@@ -8,8 +8,8 @@ use crate::{
     error::{Error, Faults, Result},
     graphql::{
         agreements::counterparty,
-        database,
         fees::VatRate,
+        mutation::mutation,
         network,
         scalars::{Date, Given, Money, plain_change, row_id, take},
         viewer,
@@ -162,8 +162,8 @@ impl InvoiceMutation {
             corrects: input.corrects.map(|id| row_id(&id, "invoice", "input.corrects", &mut faults)),
             reason: input.reason,
         };
-        let id = drafting::draft(database(ctx), viewer(ctx), network(ctx), new, faults).await?;
-        changed(ctx, id).await
+        let mutation = mutation(ctx);
+        mutation.perform(drafting::draft(mutation.db(), viewer(ctx), network(ctx), new, faults), |id| changed(ctx, id)).await
     }
 
     /// Changes a draft. CONFLICT with reason ALREADY_ISSUED when it is none any longer.
@@ -180,8 +180,8 @@ impl InvoiceMutation {
             due_in_days: plain_change(input.due_in_days),
             reason: plain_change(input.reason),
         };
-        drafting::update(database(ctx), viewer(ctx), network(ctx), id, changes, faults).await?;
-        changed(ctx, id).await
+        let mutation = mutation(ctx);
+        mutation.perform(drafting::update(mutation.db(), viewer(ctx), network(ctx), id, changes, faults), |()| changed(ctx, id)).await
     }
 
     /// Throws a draft away, and answers what it was; the audit trail keeps it. CONFLICT with reason ALREADY_ISSUED.
@@ -192,8 +192,9 @@ impl InvoiceMutation {
     ) -> Result<Invoice> {
         let mut faults = Faults::default();
         let id = row_id(&input.invoice, "invoice", "input.invoice", &mut faults);
-        let was = drafting::discard(database(ctx), viewer(ctx), id, faults).await?;
-        Ok(run::planned(vec![was]).remove(0))
+        let mutation = mutation(ctx);
+        let payload = |was| async { Ok(run::planned(vec![was]).remove(0)) };
+        mutation.perform(drafting::discard(mutation.db(), viewer(ctx), id, faults), payload).await
     }
 
     /// Issues a draft: it gets the next number of its series and the reference that it is paid with (OCR), and never changes again.
@@ -203,8 +204,8 @@ impl InvoiceMutation {
         let mut faults = Faults::default();
         let id = row_id(&input.invoice, "invoice", "input.invoice", &mut faults);
         let issued_on = take(input.issued_on, "input.issuedOn", &mut faults).map(|day| day.0);
-        issuing::issue(database(ctx), viewer(ctx), network(ctx), id, issued_on, faults).await?;
-        changed(ctx, id).await
+        let mutation = mutation(ctx);
+        mutation.perform(issuing::issue(mutation.db(), viewer(ctx), network(ctx), id, issued_on, faults), |()| changed(ctx, id)).await
     }
 
     /// Credits an issued invoice, all that is left of it or some of its lines, and answers the credit note, which has a number of its
@@ -222,8 +223,8 @@ impl InvoiceMutation {
             reason: input.reason,
             issued_on: take(input.issued_on, "input.issuedOn", &mut faults).map(|day| day.0),
         };
-        let id = crediting::credit(database(ctx), viewer(ctx), network(ctx), new, faults).await?;
-        changed(ctx, id).await
+        let mutation = mutation(ctx);
+        mutation.perform(crediting::credit(mutation.db(), viewer(ctx), network(ctx), new, faults), |id| changed(ctx, id)).await
     }
 
     /// Invoices a year's special fees of every agreement of an activity, or a year's fee of every member, all at once; running it again

@@ -7,7 +7,7 @@ use super::{Invoice, node};
 use crate::{
     error::{Error, Faults, Result},
     graphql::{
-        database,
+        mutation::mutation,
         scalars::{Date, Given, Money, row_id, take},
         viewer,
     },
@@ -75,8 +75,8 @@ impl PaymentMutation {
             reference: input.reference,
         };
         let id = new.invoice;
-        payments::record(database(ctx), viewer(ctx), new, faults).await?;
-        changed(ctx, id).await
+        let mutation = mutation(ctx);
+        mutation.perform(payments::record(mutation.db(), viewer(ctx), new, faults), |()| changed(ctx, id)).await
     }
 
     /// Takes a payment back that was booked on the wrong invoice, or that the bank took back: by a payment of the same sum below nought
@@ -91,8 +91,8 @@ impl PaymentMutation {
             reversed_on: take(input.reversed_on, "input.reversedOn", &mut faults).map(|day| day.0),
             reason: input.reason,
         };
-        let id = payments::reverse(database(ctx), viewer(ctx), new, faults).await?;
-        changed(ctx, id).await
+        let mutation = mutation(ctx);
+        mutation.perform(payments::reverse(mutation.db(), viewer(ctx), new, faults), |id| changed(ctx, id)).await
     }
 
     /// Notes that a reminder of an overdue invoice was sent. The first one of an invoice has the reminder fee (påminnelseavgift) that was
@@ -106,7 +106,7 @@ impl PaymentMutation {
         let mut faults = Faults::default();
         let id = row_id(&input.invoice, "invoice", "input.invoice", &mut faults);
         let sent_on = take(input.sent_on, "input.sentOn", &mut faults).map(|day| day.0);
-        reminding::remind(database(ctx), viewer(ctx), id, sent_on, faults).await?;
-        changed(ctx, id).await
+        let mutation = mutation(ctx);
+        mutation.perform(reminding::remind(mutation.db(), viewer(ctx), id, sent_on, faults), |()| changed(ctx, id)).await
     }
 }

@@ -7,6 +7,7 @@ use crate::{
     error::{Faults, Result},
     graphql::{
         database,
+        mutation::mutation,
         scalars::{Date, Given, node_id},
         viewer,
     },
@@ -84,7 +85,8 @@ impl RateMutation {
         let mut faults = Faults::default();
         let valid_from = input.valid_from.take("input.validFrom", &mut faults).0;
         let hundredths = faults.take("input.percent", reference_rates::hundredths(input.percent));
-        let set = reference_rates::set(database(ctx), viewer(ctx), valid_from, hundredths, &input.source, faults).await?;
-        Ok(ReferenceRate(set))
+        let mutation = mutation(ctx);
+        let rule = reference_rates::set(mutation.db(), viewer(ctx), valid_from, hundredths, &input.source, faults);
+        mutation.perform(rule, |id| async move { Ok(ReferenceRate(reference_rates::by_id(database(ctx).read(), id).await?)) }).await
     }
 }

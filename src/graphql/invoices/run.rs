@@ -15,6 +15,7 @@ use crate::{
         agreements::{Agreement, Counterparty, agreement_of, counterparty_of},
         database,
         loaders::{Batch, Handle, take_rows},
+        mutation::mutation,
         network,
         page::every,
         scalars::{Date, Given, Money, row_id, take},
@@ -185,7 +186,11 @@ fn problems(found: Vec<run::Problem>) -> Vec<InvoiceRunProblem> {
 pub(super) async fn run(ctx: &Context<'_>, input: InvoiceRunInput) -> Result<InvoiceRun> {
     let mut faults = Faults::default();
     let ask = input.check(&mut faults);
-    let done = run::run(database(ctx), viewer(ctx), network(ctx), &ask, faults, |_, _| {}).await?;
+    let mutation = mutation(ctx);
+    mutation.perform(run::run(mutation.db(), viewer(ctx), network(ctx), &ask, faults, |_, _| {}), |done| payload(ctx, done)).await
+}
+
+async fn payload(ctx: &Context<'_>, done: Done) -> Result<InvoiceRun> {
     let Done { invoices: ids, net, total, already, by_hand, problems: found } = done;
     let mut rows: HashMap<InvoiceId, invoice::Model> =
         invoices::by_ids(database(ctx), viewer(ctx), &ids, &every::<Invoice>()).await?.into_iter().map(|row| (row.id, row)).collect();

@@ -7,7 +7,7 @@ use super::{AllocationBasis, Member, node};
 use crate::{
     error::{Error, Faults, Result},
     graphql::{
-        database,
+        mutation::mutation,
         scalars::{Date, Given, Money, OrgNumber, change, plain_change, row_id, take},
         viewer,
     },
@@ -152,8 +152,8 @@ impl MemberMutation {
             joined_on: input.joined_on.take("input.joinedOn", &mut faults).0,
             billing: input.billing.unwrap_or_default().into(),
         };
-        let id = admission::admit(database(ctx), viewer(ctx), new, faults).await?;
-        changed(ctx, id).await
+        let mutation = mutation(ctx);
+        mutation.perform(admission::admit(mutation.db(), viewer(ctx), new, faults), |id| changed(ctx, id)).await
     }
 
     /// Changes what is known of a member.
@@ -169,8 +169,8 @@ impl MemberMutation {
             joined_on: take(input.joined_on, "input.joinedOn", &mut faults).map(|day| day.0),
             billing: input.billing.map(Into::into),
         };
-        admission::update(database(ctx), viewer(ctx), id, changes, faults).await?;
-        changed(ctx, id).await
+        let mutation = mutation(ctx);
+        mutation.perform(admission::update(mutation.db(), viewer(ctx), id, changes, faults), |()| changed(ctx, id)).await
     }
 
     /// Ends a membership. Refused while it has agreements in force (CONFLICT, reason AGREEMENTS_IN_FORCE, with their numbers) unless they end too.
@@ -183,8 +183,8 @@ impl MemberMutation {
             end_agreements: input.end_agreements,
         };
         let id = departure.member;
-        departure::leave(database(ctx), viewer(ctx), departure, faults).await?;
-        changed(ctx, id).await
+        let mutation = mutation(ctx);
+        mutation.perform(departure::leave(mutation.db(), viewer(ctx), departure, faults), |()| changed(ctx, id)).await
     }
 
     /// Two members become one, or one takes over another: the old ones leave, the one that goes on has them as predecessors.
@@ -203,8 +203,8 @@ impl MemberMutation {
             end_agreements: input.end_agreements,
         };
         let id = merger.into;
-        departure::merge(database(ctx), viewer(ctx), merger, faults).await?;
-        changed(ctx, id).await
+        let mutation = mutation(ctx);
+        mutation.perform(departure::merge(mutation.db(), viewer(ctx), merger, faults), |()| changed(ctx, id)).await
     }
 
     /// Sets a member's allocation of a year, in the place of one with the same basis.
@@ -218,7 +218,7 @@ impl MemberMutation {
             source: input.source,
         };
         let id = new.member;
-        allocations::set(database(ctx), viewer(ctx), new, faults).await?;
-        changed(ctx, id).await
+        let mutation = mutation(ctx);
+        mutation.perform(allocations::set(mutation.db(), viewer(ctx), new, faults), |()| changed(ctx, id)).await
     }
 }

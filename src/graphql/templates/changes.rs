@@ -8,7 +8,7 @@ use crate::{
     error::{Error, Faults, Result},
     graphql::{
         agreements::AgreementKind,
-        database,
+        mutation::mutation,
         scalars::{Json, row_id},
         viewer,
     },
@@ -134,8 +134,8 @@ impl TemplateMutation {
             body: input.body,
             parameters: declared(input.parameters),
         };
-        let id = versions::create(database(ctx), viewer(ctx), new, faults).await?;
-        changed(ctx, id).await
+        let mutation = mutation(ctx);
+        mutation.perform(versions::create(mutation.db(), viewer(ctx), new, faults), |id| changed(ctx, id)).await
     }
 
     /// Drafts the next version from the last one. A template has at most one draft, which is its last version: while there is one, it is
@@ -148,8 +148,8 @@ impl TemplateMutation {
         let mut faults = Faults::default();
         let template = row_id(&input.template, "template", "input.template", &mut faults);
         let new = versions::NewVersion { language: input.language, body: input.body, parameters: input.parameters.map(declared) };
-        let id = versions::draft(database(ctx), viewer(ctx), template, new, faults).await?;
-        changed_version(ctx, id).await
+        let mutation = mutation(ctx);
+        mutation.perform(versions::draft(mutation.db(), viewer(ctx), template, new, faults), |id| changed_version(ctx, id)).await
     }
 
     /// Publishes a draft: its text never changes after that, and it becomes the template's current version. The ones published before stay
@@ -161,8 +161,8 @@ impl TemplateMutation {
     ) -> Result<AgreementTemplateVersion> {
         let mut faults = Faults::default();
         let id = row_id(&input.version, "template_version", "input.version", &mut faults);
-        versions::publish(database(ctx), viewer(ctx), id, faults).await?;
-        changed_version(ctx, id).await
+        let mutation = mutation(ctx);
+        mutation.perform(versions::publish(mutation.db(), viewer(ctx), id, faults), |()| changed_version(ctx, id)).await
     }
 
     /// Retires a published version: no new agreement gets it, and those made from it go on. When it was the current one, the newest of those
@@ -174,7 +174,7 @@ impl TemplateMutation {
     ) -> Result<AgreementTemplateVersion> {
         let mut faults = Faults::default();
         let id = row_id(&input.version, "template_version", "input.version", &mut faults);
-        versions::retire(database(ctx), viewer(ctx), id, faults).await?;
-        changed_version(ctx, id).await
+        let mutation = mutation(ctx);
+        mutation.perform(versions::retire(mutation.db(), viewer(ctx), id, faults), |()| changed_version(ctx, id)).await
     }
 }

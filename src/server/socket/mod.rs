@@ -319,7 +319,11 @@ fn steps(app: App, id: Arc<str>, document: Document) -> Steps {
             let request_id = request_id.clone();
             (stream::once(async move { execution::execute(&app, document, operation, &request_id).await }).boxed(), 0)
         }
-        Err(error) => (stream::iter([errors::refused(error, &request_id)]).boxed(), 0),
+        Err(error) => {
+            let refused = errors::refused(error, &request_id);
+            app.metrics.count_result(None, &refused);
+            (stream::iter([refused]).boxed(), 0)
+        }
     };
     // Nothing is executed of a request that is refused: it has no data, and errors of nothing below it.
     let is_refused =
@@ -360,14 +364,19 @@ fn prepare(app: &App, document: Document) -> Result<(Document, OperationType)> {
 fn subscribe(app: &App, document: Document, request_id: &str) -> BoxStream<'static, Answer> {
     let (rows, asked, request_id, hides) = (Rows::default(), document.query.clone(), request_id.to_owned(), !app.suggestions);
     let answers = app.schema.execute_stream(document.data(rows.clone()));
-    let answers = answers.map(move |mut answer| match rows.check() {
-        Ok(()) => {
-            if hides {
-                errors::hide_suggestions(&mut answer);
+    let metrics = Arc::clone(&app.metrics);
+    let answers = answers.map(move |mut answer| {
+        let answer = match rows.check() {
+            Ok(()) => {
+                if hides {
+                    errors::hide_suggestions(&mut answer);
+                }
+                errors::finish(answer, &asked, &request_id)
             }
-            errors::finish(answer, &asked, &request_id)
-        }
-        Err(error) => errors::refused(error, &request_id),
+            Err(error) => errors::refused(error, &request_id),
+        };
+        metrics.count_result(Some(OperationType::Subscription), &answer);
+        answer
     });
     answers.boxed()
 }

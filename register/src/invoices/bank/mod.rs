@@ -32,6 +32,7 @@ use crate::{
     auth::viewer::{Deed, Realm, Viewer},
     database::{Database, among, rows},
     error::{Error, Faults, LINE, Result},
+    idempotency::Outcome,
     page::{self, KeyType, Order, Slice},
 };
 
@@ -218,9 +219,10 @@ pub async fn match_with(db: &Database, viewer: &Viewer, new: Match, mut faults: 
     booking.close(&mut change).await?;
     let after = Model { matched: before.matched + amount, ..before.clone() };
     audit::replace(&change, after.clone()).await?;
+    let outcome = Outcome::of(before.id).with(part.payment_id).with(new.invoice);
     audit::insert(&change, part).await?;
     change.record(SubjectKind::BankPayment, before.id, Some(&before), Some(&after))?;
-    change.commit().await
+    change.commit_with(outcome).await
 }
 
 /// Books some of a bank payment on an invoice on a day, or takes for it the payment that somebody recorded by hand. What is booked has the
@@ -294,5 +296,5 @@ pub async fn take_up(db: &Database, viewer: &Viewer, id: BankPaymentId, faults: 
 async fn replace(mut change: Change, before: &Model, after: Model) -> Result<()> {
     audit::replace(&change, after.clone()).await?;
     change.record(SubjectKind::BankPayment, before.id, Some(before), Some(&after))?;
-    change.commit().await
+    change.commit_with(before.id).await
 }

@@ -1,0 +1,28 @@
+//! The outcome of a mutation of an idempotent request, from which a retry is answered; no part of the register.
+
+use sea_orm::entity::prelude::*;
+
+/// The outcome of one mutation of an idempotent request.
+#[derive(Clone, Debug, Default, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "idempotent_outcome")]
+pub struct Model {
+    /// Subject of the request's token.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub subject: String,
+    /// Key of the request.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub key: String,
+    /// Response key of the mutation in its document: its alias or its name.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub response_key: String,
+    /// Last revision of the audit trail when the mutation was committed.
+    pub revision: i64,
+    /// What its payload is built from, in JSON: ids, deleted ids, warnings and what no object holds.
+    pub outcome: String,
+}
+
+/// No relations are declared: rules join by what the caller asked for.
+#[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

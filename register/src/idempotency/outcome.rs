@@ -1,0 +1,216 @@
+//! Outcomes of mutations: what their payloads are built from, in the form in which they are stored.
+
+use std::{fmt, str::FromStr};
+
+use ::entity::id::{
+    AcknowledgementId, ActivityId, AgreementId, AllocationId, BankPaymentId, ContactId, CostId, FeeScheduleId, GrantId, InvoiceId,
+    MemberId, OrganisationId, PaymentId, ReferenceRateId, ReminderId, SignatureId, StatusReportId, TemplateId, TemplateVersionId,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::error::{Error, Result};
+
+/// The outcome of one mutation: all that its payload is built from.
+///
+/// It names objects by their ids, so that a payload that is built later shows them as they are then, and nothing of a person who was erased
+/// in between.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Outcome {
+    /// The objects of the payload, the main one first.
+    pub objects: Vec<ObjectId>,
+    /// The objects that were deleted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deleted: Vec<ObjectId>,
+    /// The warnings of the payload.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Warning>,
+    /// What else the payload shows and no object holds, as the problems of an invoice run.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub details: Value,
+}
+
+/// A warning that goes with a payload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Warning {
+    /// A stable word for programs.
+    pub code: String,
+    /// The warning for people.
+    pub message: String,
+}
+
+impl Outcome {
+    /// Returns the outcome with this main object.
+    #[must_use]
+    pub fn of(id: impl Identifier) -> Self {
+        Self::default().with(id)
+    }
+
+    /// Adds an object of the payload.
+    #[must_use]
+    pub fn with(mut self, id: impl Identifier) -> Self {
+        self.objects.push(ObjectId::of(id));
+        self
+    }
+
+    /// Adds several objects of the payload, in their order.
+    #[must_use]
+    pub fn with_all(mut self, ids: impl IntoIterator<Item = impl Identifier>) -> Self {
+        self.objects.extend(ids.into_iter().map(ObjectId::of));
+        self
+    }
+
+    /// Adds an object that was deleted.
+    #[must_use]
+    pub fn deleting(mut self, id: impl Identifier) -> Self {
+        self.deleted.push(ObjectId::of(id));
+        self
+    }
+
+    /// Adds a warning.
+    #[must_use]
+    pub fn warning(mut self, code: &str, message: impl Into<String>) -> Self {
+        self.warnings.push(Warning { code: code.to_owned(), message: message.into() });
+        self
+    }
+
+    /// Sets what no object holds. Fails with INTERNAL when it can't be written as JSON.
+    pub fn detailed(mut self, details: &impl Serialize) -> Result<Self> {
+        self.details = serde_json::to_value(details).map_err(Error::internal)?;
+        Ok(self)
+    }
+
+    /// Returns the ids of the payload's objects of this type, in their order.
+    pub fn ids<I: Identifier>(&self) -> impl Iterator<Item = I> {
+        self.objects.iter().filter(|object| object.node_type == I::NODE_TYPE).map(|object| I::from(object.id))
+    }
+}
+
+impl<I: Identifier> From<I> for Outcome {
+    fn from(id: I) -> Self {
+        Self::of(id)
+    }
+}
+
+/// The id of any object, with its type.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct ObjectId {
+    node_type: String,
+    id: Uuid,
+}
+
+impl ObjectId {
+    fn of<I: Identifier>(id: I) -> Self {
+        Self { node_type: I::NODE_TYPE.to_owned(), id: id.into() }
+    }
+}
+
+/// Writes `member_0193…`, as the API writes ids.
+impl fmt::Display for ObjectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}_{}", self.node_type, self.id.simple())
+    }
+}
+
+impl FromStr for ObjectId {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (node_type, id) = text.rsplit_once('_').ok_or_else(|| format!("{text:?} is not the id of an object"))?;
+        let id = Uuid::try_parse(id).map_err(|error| format!("{text:?} is not the id of an object: {error}"))?;
+        Ok(Self { node_type: node_type.to_owned(), id })
+    }
+}
+
+impl From<ObjectId> for String {
+    fn from(id: ObjectId) -> Self {
+        id.to_string()
+    }
+}
+
+impl TryFrom<String> for ObjectId {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+/// An id of an object that payloads show.
+pub trait Identifier: Copy + From<Uuid> + Into<Uuid> {
+    /// The object's type, as the API's ids begin with it.
+    const NODE_TYPE: &'static str;
+}
+
+/// Names the type of each id.
+macro_rules! identifiers {
+    ($($id:ty = $name:literal),+ $(,)?) => {$(
+        impl Identifier for $id {
+            const NODE_TYPE: &'static str = $name;
+        }
+    )+};
+}
+
+identifiers! {
+    AcknowledgementId = "acknowledgement",
+    ActivityId = "activity",
+    AgreementId = "agreement",
+    AllocationId = "allocation",
+    BankPaymentId = "bank_payment",
+    ContactId = "contact",
+    CostId = "cost",
+    FeeScheduleId = "fee_schedule",
+    GrantId = "grant",
+    InvoiceId = "invoice",
+    MemberId = "member",
+    OrganisationId = "organisation",
+    PaymentId = "payment",
+    ReferenceRateId = "reference_rate",
+    ReminderId = "reminder",
+    SignatureId = "signature",
+    StatusReportId = "status_report",
+    TemplateId = "template",
+    TemplateVersionId = "template_version",
+}
+
+/// What a rule returns, restored from its stored outcome.
+pub trait FromOutcome: Sized {
+    /// Restores it; `None` when the outcome lacks what it is made of.
+    fn from_outcome(outcome: &Outcome) -> Option<Self>;
+}
+
+impl FromOutcome for () {
+    fn from_outcome(_: &Outcome) -> Option<Self> {
+        Some(())
+    }
+}
+
+impl<I: Identifier> FromOutcome for I {
+    fn from_outcome(outcome: &Outcome) -> Option<Self> {
+        outcome.ids().next()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outcome_is_read_as_it_was_written() -> Result<(), Box<dyn std::error::Error>> {
+        let (member, contact) = (MemberId::new(), ContactId::new());
+        let outcome = Outcome::of(member).with(contact).deleting(InvoiceId::new()).warning("LATE", "it is late").detailed(&["a"])?;
+        let text = serde_json::to_string(&outcome)?;
+        assert!(text.starts_with(&format!("{{\"objects\":[\"member_{}\"", member.0.simple())), "{text}");
+        assert_eq!(serde_json::from_str::<Outcome>(&text)?, outcome);
+        assert_eq!((MemberId::from_outcome(&outcome), ContactId::from_outcome(&outcome)), (Some(member), Some(contact)));
+        assert_eq!(InvoiceId::from_outcome(&outcome), None, "it was deleted");
+        // What a mutation does not have takes no room.
+        assert_eq!(serde_json::to_string(&Outcome::default())?, "{\"objects\":[]}");
+        assert!(serde_json::from_str::<Outcome>("{\"objects\":[\"member\"]}").is_err());
+        Ok(())
+    }
+}

@@ -1,0 +1,49 @@
+//! The helper through which each mutation passes: it applies the rule once, and builds the payload from what the rule returned.
+
+use std::sync::Arc;
+
+use async_graphql::Context;
+
+use super::{database, viewer};
+use crate::{
+    database::Database,
+    error::{Error, Result},
+    idempotency::{self, FromOutcome, Mutations, Performed},
+};
+
+/// A mutation of the document that is executed.
+pub(crate) struct Mutation {
+    field: idempotency::MutationField,
+    db: Database,
+}
+
+/// Returns the mutation that the context is of.
+pub(crate) fn mutation(ctx: &Context<'_>) -> Mutation {
+    let mutations = ctx.data_opt::<Arc<Mutations>>().cloned().unwrap_or_default();
+    let response_key = ctx.item.node.response_key().node.as_str();
+    let field = idempotency::MutationField::new(mutations, response_key, &viewer(ctx).subject);
+    Mutation { db: database(ctx).for_mutation(field.clone()), field }
+}
+
+impl Mutation {
+    /// The register for the mutation's rule.
+    pub fn db(&self) -> &Database {
+        &self.db
+    }
+
+    /// Applies `rule`, which writes through [`Mutation::db`], and builds the payload from what it returns. When an earlier request with the
+    /// same key applied it, the payload is built from its outcome. Fails with CONFLICT `ANSWER_LOST` when that object is gone since.
+    pub async fn perform<R, P, F>(&self, rule: impl Future<Output = Result<R>>, payload: impl FnOnce(R) -> F) -> Result<P>
+    where
+        R: FromOutcome,
+        F: Future<Output = Result<P>>,
+    {
+        match self.field.perform(rule).await? {
+            Performed::Now(result) => payload(result).await,
+            Performed::Earlier(outcome) => {
+                let result = R::from_outcome(&outcome).ok_or_else(|| self.field.lost())?;
+                payload(result).await.map_err(|error| if let Error::NotFound(_) = error { self.field.lost() } else { error })
+            }
+        }
+    }
+}
