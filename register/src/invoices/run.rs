@@ -254,7 +254,7 @@ async fn plan(db: &Database, network: &Network, ask: &Ask, issued_on: NaiveDate,
         sum.map(Money).ok_or_else(|| {
             Error::conflict(
                 "TOO_LARGE",
-                "the invoices come to more than 90071992547409.91 kronor in all; run for some of the members at a time",
+                "the invoices come to more than 10000000000.00 kronor in all; run for some of the members at a time",
             )
         })
     };

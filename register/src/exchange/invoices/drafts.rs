@@ -199,7 +199,7 @@ fn read_line(cells: &mut Cells<'_>) -> Option<Part<LineDraft>> {
         let line = &part.draft;
         let in_order = line.period_from.zip(line.period_to).is_none_or(|(from, to)| from <= to);
         faults.expect(in_order, "period_to", "must not be before period_from");
-        faults.expect(line.quantity.at(line.unit_price).is_some(), "unit_price", "times quantity is beyond 90071992547409.91 kronor");
+        faults.expect(line.quantity.at(line.unit_price).is_some(), "unit_price", "times quantity is beyond 10000000000.00 kronor");
         faults.expect(line.account.as_deref().is_none_or(is_account), "account", "must be four digits");
     });
     Some(part)

@@ -98,7 +98,7 @@ pub(super) fn take(incoming: &mut Incoming, after: &mut Whole, credits: &Credits
     }
     let size = after.payments.iter().try_fold(0_i64, |size, payment| size.checked_add(payment.amount.0.max(0)));
     if size.is_none_or(|size| size > ::entity::money::Money::MAX.0) {
-        incoming.fault("", "is paid with more than 90071992547409.91 kronor");
+        incoming.fault("", "is paid with more than 10000000000.00 kronor");
         return parts;
     }
     after.payments.sort_by(|one, other| order(one).cmp(&order(other)));
