@@ -13,7 +13,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for (name, sample) in samples::named() {
         let before = Instant::now();
         let xml = peppol::xml(&sample)?;
-        let rendered = invoice::rendered(&sample, xml.clone())?;
+        let rendered = invoice::rendered(&sample, xml.clone(), None)?;
         println!("{name}: {} ms, {} bytes, {}", before.elapsed().as_millis(), rendered.bytes.len(), rendered.sha256);
         std::fs::write(dir.join(name).with_extension("xml"), xml)?;
         std::fs::write(dir.join(name).with_extension("pdf"), rendered.bytes)?;

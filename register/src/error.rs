@@ -1,6 +1,6 @@
 //! The one error of the register, in the register's own words; its code is a promise to clients.
 
-use std::{fmt, sync::Arc};
+use std::{collections::HashSet, fmt, sync::Arc};
 
 use sea_orm::{DbErr, SqlErr};
 
@@ -147,21 +147,26 @@ impl From<DbErr> for Error {
 
 /// Collects every bad field of an input, so that one error names them all.
 #[derive(Debug, Default)]
-pub struct Faults(Vec<Fault>);
+pub struct Faults {
+    found: Vec<Fault>,
+    /// The paths of `found`: an input may have more bad fields than could be compared with each other.
+    paths: HashSet<String>,
+}
 
 impl Faults {
     /// Notes a bad field. What was found wrong first stands: later checks see a default in the place of a value that could not be read.
     pub fn add(&mut self, path: impl Into<String>, message: impl Into<String>) {
         let path = path.into();
-        if self.0.iter().all(|fault| fault.path != path) {
-            self.0.push(Fault { path, message: message.into() });
+        if self.paths.insert(path.clone()) {
+            self.found.push(Fault { path, message: message.into() });
         }
     }
 
     /// Notes all that is wrong with one field, each by itself; nothing when something was found wrong with it before.
     pub fn add_each(&mut self, path: &str, messages: impl IntoIterator<Item = String>) {
-        if self.0.iter().all(|fault| fault.path != path) {
-            self.0.extend(messages.into_iter().map(|message| Fault { path: path.to_owned(), message }));
+        let mut messages = messages.into_iter().peekable();
+        if messages.peek().is_some() && self.paths.insert(path.to_owned()) {
+            self.found.extend(messages.map(|message| Fault { path: path.to_owned(), message }));
         }
     }
 
@@ -183,19 +188,19 @@ impl Faults {
     /// Whether nothing bad was found so far.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.found.is_empty()
     }
 
     /// # Errors
     /// [`Error::Invalid`] with every fault, when there is one.
     pub fn finish(self) -> Result<()> {
-        if self.0.is_empty() { Ok(()) } else { Err(Error::Invalid(self.0)) }
+        if self.found.is_empty() { Ok(()) } else { Err(Error::Invalid(self.found)) }
     }
 
     /// The faults found.
     #[must_use]
     pub fn into_inner(self) -> Vec<Fault> {
-        self.0
+        self.found
     }
 }
 
@@ -203,6 +208,18 @@ impl Faults {
 pub const LINE: usize = 300;
 /// The longest text of several lines that the register takes, in characters.
 pub const TEXT: usize = 20_000;
+
+/// Says why no document could show the text, if that is so. An empty text is no problem here.
+#[must_use]
+pub fn unprintable(text: &str) -> Option<&'static str> {
+    if text.is_empty() || text.is_ascii() {
+        return None;
+    }
+    if typesetting::stacks_marks(text) {
+        return Some("has more than 30 combining marks in a row; write the letters with the marks that they have in a language");
+    }
+    typesetting::shows_nothing(text).then_some("shows nothing: each of its characters is invisible; write something that can be read")
+}
 
 impl Faults {
     /// A text without blanks around it; faulty when empty, longer than `most` characters, or with control characters (but for line breaks and tabs in a long one).
@@ -227,6 +244,9 @@ impl Faults {
         let is_break = |char: char| most > LINE && matches!(char, '\n' | '\r' | '\t');
         if text.chars().any(|char| char.is_control() && !is_break(char)) {
             self.add(path, "must not have control characters");
+        }
+        if let Some(problem) = unprintable(text) {
+            self.add(path, problem);
         }
     }
 }

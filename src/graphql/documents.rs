@@ -11,6 +11,7 @@ use crate::{
     agreements::{contents, text},
     documents::agreement::{self as document, Rendered},
     error::Result,
+    templates::layout,
 };
 
 /// The text of an agreement: frozen when it was offered, or as a preview.
@@ -43,22 +44,22 @@ impl AgreementDocument {
 impl AgreementDocument {
     /// SHA-256 of the PDF's bytes, in hexadecimal: what signatures refer to. Asking a preview for it renders its PDF; an agreement that was
     /// imported with a text has the text's.
-    async fn sha256(&self) -> Result<String> {
+    async fn sha256(&self, ctx: &Context<'_>) -> Result<String> {
         match &self.source {
             Source::Kept(row) => Ok(row.sha256.clone()),
             Source::Preview { document, rendered } => {
-                let rendered =
-                    rendered.get_or_init(|| async { document::render((**document).clone()).await.map(Arc::new) }).await.clone()?;
+                let render = || async { layout::render(viewer(ctx), (**document).clone()).await.map(Arc::new) };
+                let rendered = rendered.get_or_init(render).await.clone()?;
                 Ok(rendered.sha256.clone())
             }
         }
     }
 
     /// The text as a page of HTML, in which every value is escaped.
-    async fn html(&self) -> Result<String> {
+    async fn html(&self, ctx: &Context<'_>) -> Result<String> {
         match &self.source {
             Source::Kept(row) => Ok(row.html.clone()),
-            Source::Preview { document, .. } => document::html(document),
+            Source::Preview { document, .. } => layout::html(viewer(ctx), (**document).clone()).await,
         }
     }
 

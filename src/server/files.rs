@@ -13,11 +13,11 @@ use super::{App, execution::Caller};
 use crate::{
     agreements::contents::{self, Pdf},
     auth::viewer::Viewer,
-    documents::agreement::{self as document, Rendered},
+    documents::agreement::Rendered,
     error::{Error, Result},
     graphql::scalars::NodeId,
     invoices::documents::{self, File},
-    templates::preview,
+    templates::{layout, preview},
 };
 
 /// The PDF of an agreement, `/files/agreements/{id}.pdf`: the bytes that it was offered with, or what a draft would be offered with today.
@@ -28,7 +28,7 @@ pub async fn agreement(State(app): State<App>, Path(file): Path<String>, request
         let found = contents::pdf_of(&app.db, &viewer, &app.network, id_of(&file, "pdf", "agreement")?.into()).await?;
         found.ok_or_else(no_such_file)
     };
-    match made.await {
+    match in_time(&app, made).await {
         Ok(Pdf { number, sha256, bytes }) => pdf(bytes, number.as_deref().unwrap_or("UTKAST"), &sha256, request.headers()),
         Err(error) => caller.refuse(error),
     }
@@ -46,7 +46,7 @@ pub async fn invoice(State(app): State<App>, Path(file): Path<String>, request: 
         let found = documents::file(&app.db, &viewer, id_of(&file, ending, "invoice")?.into(), format, app.request_time).await?;
         found.ok_or_else(no_such_file)
     };
-    match made.await {
+    match in_time(&app, made).await {
         Ok(File { number, sha256, bytes }) => kept(bytes, media_type, &number, ending, &sha256, request.headers()),
         Err(error) => caller.refuse(error),
     }
@@ -65,7 +65,7 @@ pub async fn template(State(app): State<App>, Path(file): Path<String>, Query(qu
         let viewer = caller.admit(&app).await?;
         template_pdf(&app, &viewer, &file, query.parameters.as_deref().unwrap_or_default()).await
     };
-    match made.await {
+    match in_time(&app, made).await {
         Ok(rendered) => pdf(rendered.pdf, "UTKAST", &rendered.sha256, request.headers()),
         Err(error) => caller.refuse(error),
     }
@@ -76,7 +76,17 @@ async fn template_pdf(app: &App, viewer: &Viewer, file: &str, parameters: &str) 
     let source = preview::source(&app.db, viewer, id.into()).await?;
     let given = if parameters.is_empty() { Some(serde_json::json!({})) } else { read(parameters) };
     let given = given.ok_or_else(|| Error::invalid("parameters", "must be a JSON object in base64url"))?;
-    document::render(source.document(&app.db, &app.network, &given)?).await
+    layout::render(viewer, source.document(&app.db, viewer, &app.network, given).await?).await
+}
+
+/// Makes a file within the time that a request has. What waits for its turn is dropped when the time is over.
+///
+/// # Errors
+/// INVALID with the reason `LIMIT_TIME` when it takes longer.
+pub(super) async fn in_time<T>(app: &App, made: impl Future<Output = Result<T>>) -> Result<T> {
+    let seconds = app.request_time.as_secs();
+    let late = |_| Error::limit("LIMIT_TIME", "file", format!("took longer than {seconds} seconds; retry when the server has less to do"));
+    tokio::time::timeout(app.request_time, made).await.map_err(late)?
 }
 
 fn read(parameters: &str) -> Option<serde_json::Value> {

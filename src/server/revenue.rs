@@ -11,7 +11,7 @@ use entity::id::MemberId;
 use super::{App, execution::Caller};
 use crate::{
     auth::viewer::Viewer,
-    documents::sheet,
+    documents::{Grid, sheet},
     error::{Error, Fault, Faults, LINE, Result},
     graphql::scalars::NodeId,
     revenue::{
@@ -19,6 +19,7 @@ use crate::{
         grid::{self, Shown},
         ledger::Grouping,
     },
+    worker_pool,
 };
 
 /// `/files/revenue.csv`.
@@ -81,7 +82,7 @@ async fn file(app: &App, viewer: &Viewer, asked: Asked, format: Format) -> Resul
         Asked::Revenue(ask) => match format {
             Format::Csv => {
                 let found = revenue::report(db, viewer, &ask, Faults::default()).await?;
-                sheet::csv(&Shown::of(db, viewer, &found, ask.group_by, ask.basis).await?.for_programs())
+                csv_of(viewer, Shown::of(db, viewer, &found, ask.group_by, ask.basis).await?.for_programs()).await
             }
             Format::Xlsx => grid::workbook(db, viewer, &ask).await,
         },
@@ -90,13 +91,18 @@ async fn file(app: &App, viewer: &Viewer, asked: Asked, format: Format) -> Resul
             match format {
                 Format::Csv => {
                     let shown = Shown::of(db, viewer, &forecast.report, grid::OF_FORECAST, Basis::Invoiced).await?;
-                    sheet::csv(&shown.for_programs())
+                    csv_of(viewer, shown.for_programs()).await
                 }
                 Format::Xlsx => grid::workbook_of_forecast(db, viewer, &forecast).await,
             }
         }
         Asked::Assumptions(year) => sheet::csv(&grid::assumptions(&revenue::forecast(db, viewer, year).await?)),
     }
+}
+
+/// Writes the rows as CSV off the executor: there may be a hundred thousand.
+async fn csv_of(viewer: &Viewer, grid: Grid) -> Result<Vec<u8>> {
+    worker_pool::run(&viewer.subject, move || sheet::csv(&grid)).await
 }
 
 /// Reads the parameters, which are the command's options: `from`, `to`, `basis`, `group-by` and `activity` (several with commas, or

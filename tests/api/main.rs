@@ -41,6 +41,7 @@ mod contact_export;
 mod contact_reads;
 mod contacts;
 mod deadlines;
+mod document_limits;
 mod endings;
 mod exchange;
 mod fees;

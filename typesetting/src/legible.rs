@@ -2,7 +2,10 @@
 
 use serde_json::Value;
 
-use crate::fonts;
+use crate::{
+    fonts,
+    visibility::{MAX_MARKS, is_mark},
+};
 
 /// What stands for a character that can't be set.
 pub const MISSING: char = '□';
@@ -32,12 +35,20 @@ fn is_plain(text: &str) -> bool {
 
 fn legible(text: &str) -> String {
     let mut result = String::with_capacity(text.len());
-    let mut length = 0;
+    let (mut length, mut marks, mut before) = (0, 0, ' ');
     for char in text.chars() {
+        let follows_letter = before.is_alphanumeric() && !is_mark(before);
+        before = char;
+        marks = if is_mark(char) { marks + 1 } else { 0 };
         let char = match char {
+            // Not stream-safe: stored before such texts were refused. One sign stands for what is left out.
+            _ if marks > MAX_MARKS + 1 => continue,
+            _ if marks > MAX_MARKS => MISSING,
             '\n' | '\r' | '\t' | '\u{2028}' | '\u{2029}' => ' ',
             // Nobody sees them, and they carry no meaning in the languages that the fonts have.
             '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}' | '\u{fe00}'..='\u{fe0f}' => continue,
+            // A place to break a word. Where there is no word, lines would be tried at each of them, in time that grows with their square.
+            '\u{ad}' if !follows_letter => continue,
             char if can_be_set(char) => char,
             _ => MISSING,
         };

@@ -5,18 +5,25 @@
 
 mod fonts;
 mod legible;
+mod visibility;
 mod world;
 
 pub use legible::{MISSING, is_hidden};
+pub use visibility::{MAX_MARKS, count_marks, shows_nothing, stacks_marks};
 
-use std::{fmt, sync::LazyLock};
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    sync::LazyLock,
+    time::{Duration, Instant},
+};
 
 use chrono::{Datelike, NaiveDate};
 use serde_json::{Value, json};
 use typst::{WorldExt, diag::SourceDiagnostic};
 use typst_layout::PagedDocument;
 use typst_pdf::{PdfOptions, PdfStandard, PdfStandards};
-use world::Desk;
+use world::{Desk, OutOfTime};
 
 /// A document to set.
 #[derive(Clone, Debug)]
@@ -33,6 +40,8 @@ pub struct Document<'a> {
     pub dated: NaiveDate,
     /// What it carries.
     pub attachments: &'a [Attachment],
+    /// How long setting it may take; `None`: without limit.
+    pub time_limit: Option<Duration>,
 }
 
 /// A file within a document.
@@ -75,16 +84,24 @@ impl Relationship {
     }
 }
 
-/// Why a document could not be set: a fault of the layout, or of what does not fit it.
+/// Why a document could not be set.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Error {
-    /// What Typst says, each with its file and line.
-    pub messages: Vec<String>,
+pub enum Error {
+    /// The layout is faulty, or does not fit the data.
+    Layout {
+        /// What Typst says, each with its file and line.
+        messages: Vec<String>,
+    },
+    /// Setting it took longer than its time limit.
+    TimedOut,
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.messages.join("; "))
+        match self {
+            Self::Layout { messages } => f.write_str(&messages.join("; ")),
+            Self::TimedOut => f.write_str("setting the document took longer than its time limit"),
+        }
     }
 }
 
@@ -92,10 +109,14 @@ impl std::error::Error for Error {}
 
 /// The document as a PDF. It takes some tens of milliseconds of one core: call it where that disturbs nobody.
 ///
+/// Typst can't be cancelled. But it asks for a font each time that it shapes text, and a document that is out of time is unwound there, so
+/// the time limit holds unless one step takes long by itself: callers also bound the size of what they set.
+///
 /// # Errors
-/// When the layout is faulty or doesn't fit the data.
+/// [`Error::Layout`] when the layout is faulty or doesn't fit the data, [`Error::TimedOut`] when it takes too long.
 pub fn pdf(document: Document<'_>) -> Result<Vec<u8>, Error> {
-    let Document { layout, mut data, title, language, dated, attachments } = document;
+    let Document { layout, mut data, title, language, dated, attachments, time_limit } = document;
+    let deadline = time_limit.map(|limit| Instant::now() + limit);
     legible::make(&mut data);
     let (language, region) = language.split_once('-').map_or((language, None), |(language, region)| (language, Some(region)));
     let mut about = json!({
@@ -107,11 +128,19 @@ pub fn pdf(document: Document<'_>) -> Result<Vec<u8>, Error> {
     legible::make(&mut about);
     // Names stay as they are: programs look for them.
     about["attachments"] = attachments.iter().map(described).collect();
-    let desk = Desk::new(layout, &about, &data, attachments);
-    let set = typst::compile::<PagedDocument>(&desk).output.and_then(|document| typst_pdf::pdf(&document, &OPTIONS));
+    let desk = Desk::new(layout, &about, &data, attachments, deadline);
+    let set = catch_unwind(AssertUnwindSafe(|| {
+        let document = typst::compile::<PagedDocument>(&desk).output?;
+        desk.check_deadline();
+        typst_pdf::pdf(&document, &OPTIONS)
+    }));
     // What Typst remembers of a document is of no use for the next, and grows without end.
     typst::comemo::evict(0);
-    set.map_err(|faults| Error { messages: faults.iter().map(|fault| message(&desk, fault)).collect() })
+    match set {
+        Ok(set) => set.map_err(|faults| Error::Layout { messages: faults.iter().map(|fault| message(&desk, fault)).collect() }),
+        Err(cause) if cause.is::<OutOfTime>() => Err(Error::TimedOut),
+        Err(cause) => resume_unwind(cause),
+    }
 }
 
 fn described(file: &Attachment) -> Value {

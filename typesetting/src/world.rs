@@ -1,6 +1,6 @@
 //! What a layout sees of the world: itself, its data, its attachments and the fonts; neither files nor packages nor the day.
 
-use std::sync::LazyLock;
+use std::{panic::resume_unwind, sync::LazyLock, time::Instant};
 
 use serde_json::Value;
 use typst::{
@@ -23,10 +23,14 @@ pub struct Desk {
     main: Source,
     layout: Source,
     files: Vec<(FileId, Bytes)>,
+    deadline: Option<Instant>,
 }
 
+/// The payload of the panic that ends a document which is out of time.
+pub struct OutOfTime;
+
 impl Desk {
-    pub fn new(layout: &'static str, about: &Value, data: &Value, attachments: &[Attachment]) -> Self {
+    pub fn new(layout: &'static str, about: &Value, data: &Value, attachments: &[Attachment], deadline: Option<Instant>) -> Self {
         let attached =
             attachments.iter().enumerate().map(|(place, file)| (file_id(&format!("attachments/{place}")), Bytes::new(file.bytes.clone())));
         let given =
@@ -35,6 +39,14 @@ impl Desk {
             main: Source::new(file_id("main.typ"), include_str!("main.typ").into()),
             layout: Source::new(file_id("layout.typ"), layout.into()),
             files: given.into_iter().chain(attached).collect(),
+            deadline,
+        }
+    }
+
+    /// Unwinds to whoever began the document when its time is over. It is no failure, so no panic hook runs.
+    pub fn check_deadline(&self) {
+        if self.deadline.is_some_and(|deadline| Instant::now() > deadline) {
+            resume_unwind(Box::new(OutOfTime));
         }
     }
 }
@@ -71,6 +83,7 @@ impl World for Desk {
     }
 
     fn font(&self, index: usize) -> Option<Font> {
+        self.check_deadline();
         fonts::FACES.get(index).cloned()
     }
 

@@ -1,5 +1,7 @@
 //! What is promised of a PDF: the standards, the same bytes every time, and that data stays data.
 
+use std::time::{Duration, Instant};
+
 use chrono::NaiveDate;
 use serde_json::{Value, json};
 use typesetting::{Attachment, Document, Error, Relationship, pdf};
@@ -13,7 +15,7 @@ const LAYOUT: &str = r#"
 "#;
 
 fn document(layout: &'static str, data: Value) -> Document<'static> {
-    Document { layout, data, title: "Avtal", language: "sv", dated: NaiveDate::default(), attachments: &[] }
+    Document { layout, data, title: "Avtal", language: "sv", dated: NaiveDate::default(), attachments: &[], time_limit: None }
 }
 
 fn set(text: &str) -> Result<Vec<u8>, Error> {
@@ -124,7 +126,7 @@ fn a_layout_reaches_neither_files_nor_packages_nor_the_clock() {
 #[test]
 fn every_fault_of_a_layout_is_told_with_its_line() {
     let error = pdf(document("\n\n#nothing\n", Value::Null)).unwrap_err();
-    assert_eq!(error.messages, ["layout.typ:3: unknown variable: nothing"]);
+    assert_eq!(error, Error::Layout { messages: vec!["layout.typ:3: unknown variable: nothing".into()] });
     let error = pdf(Document { title: "", ..document("text", Value::Null) }).unwrap_err();
     assert!(error.to_string().contains("missing document title"), "{error}");
 }
@@ -148,4 +150,29 @@ fn attachments_are_in_the_document() {
     assert!(has(&pdf, "/Count 1"));
     let twice = [attachments[0].clone(), attachments[0].clone()];
     assert!(with(&twice).unwrap_err().to_string().contains("twice"));
+}
+
+#[test]
+fn a_document_that_is_out_of_time_ends_and_the_next_one_is_set() {
+    let words: Vec<String> = (0..60_000).map(|number| format!("ord {number}")).collect();
+    let endless = Document {
+        time_limit: Some(Duration::from_millis(300)),
+        ..document("#for word in json(\"data.json\") [#word *#word* ]", json!(words))
+    };
+    let begun = Instant::now();
+    assert_eq!(pdf(endless).unwrap_err(), Error::TimedOut);
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    let short = Document { time_limit: Some(Duration::from_secs(60)), ..document(LAYOUT, json!({ "title": "Rubrik", "text": "Åäö" })) };
+    assert!(pdf(short).unwrap() == set("Åäö").unwrap());
+}
+
+#[test]
+fn stacks_of_marks_take_no_longer_than_other_text() {
+    let begun = Instant::now();
+    for text in
+        [format!("a{}", "\u{301}".repeat(15_000)), format!("a{}", "\u{ad}".repeat(40_000)), "a\u{301}\u{ad}\u{302}\u{ad}".repeat(5_000)]
+    {
+        set(&text).unwrap();
+    }
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
 }

@@ -23,7 +23,7 @@ use crate::{
     error::{Error, Faults, Result},
     page::{self, Slice},
     templates::{self, Parameter},
-    terms,
+    terms, worker_pool,
 };
 
 /// Why an agreement is not what the library would make today.
@@ -110,7 +110,7 @@ const SQLITE_FITS: &str = "CASE d.value ->> '$.type' \
         AND g.value >= COALESCE(d.value ->> '$.minimum', g.value) AND g.value <= COALESCE(d.value ->> '$.maximum', g.value) \
     WHEN 'MONEY' THEN g.type = 'text' AND (g.value GLOB '[0-9]*' OR g.value GLOB '-[0-9]*') AND g.value GLOB '*[0-9]' \
         AND substr(g.value, 2) NOT GLOB '*[^0-9.]*' AND g.value NOT GLOB '*.*.*' AND g.value NOT GLOB '*.[0-9][0-9][0-9]*' \
-        AND ABS(CAST(g.value AS REAL)) <= 90071992547409.91 \
+        AND ABS(CAST(g.value AS REAL)) <= 10000000000.00 \
         AND ROUND(CAST(g.value AS REAL) * 100) >= COALESCE(ROUND(CAST(d.value ->> '$.minimum' AS REAL) * 100), -9.1e15) \
         AND ROUND(CAST(g.value AS REAL) * 100) <= COALESCE(ROUND(CAST(d.value ->> '$.maximum' AS REAL) * 100), 9.1e15) \
     WHEN 'DATE' THEN g.type = 'text' AND g.value GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]' \
@@ -127,7 +127,7 @@ const POSTGRES_FITS: &str = "CASE d.value ->> 'type' \
             AND (g.value #>> '{}')::numeric >= COALESCE((d.value ->> 'minimum')::numeric, -1e13) \
             AND (g.value #>> '{}')::numeric <= COALESCE((d.value ->> 'maximum')::numeric, 1e13) ELSE FALSE END \
     WHEN 'MONEY' THEN CASE WHEN json_typeof(g.value) = 'string' AND g.value #>> '{}' ~ '^-?[0-9]+([.][0-9]{1,2})?$' \
-        THEN ABS((g.value #>> '{}')::numeric) <= 90071992547409.91 \
+        THEN ABS((g.value #>> '{}')::numeric) <= 10000000000.00 \
             AND (g.value #>> '{}')::numeric >= COALESCE((d.value ->> 'minimum')::numeric, -1e16) \
             AND (g.value #>> '{}')::numeric <= COALESCE((d.value ->> 'maximum')::numeric, 1e16) ELSE FALSE END \
     WHEN 'DATE' THEN CASE WHEN json_typeof(g.value) = 'string' AND g.value #>> '{}' ~ '^(19|2[0-9])[0-9]{2}-(0[1-9]|1[0-2])-[0-9]{2}$' \
@@ -246,15 +246,18 @@ pub type Diffs = BTreeMap<(TemplateVersionId, TemplateVersionId), String>;
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn diffs(db: &Database, pairs: &[(&template_version::Model, &template_version::Model)]) -> Result<Diffs> {
+pub async fn diffs(db: &Database, viewer: &Viewer, pairs: &[(&template_version::Model, &template_version::Model)]) -> Result<Diffs> {
     let pairs: BTreeMap<_, _> = pairs.iter().map(|(old, new)| ((old.id, new.id), (old.version, new.version))).collect();
     let ids: Vec<_> = pairs.keys().flat_map(|(old, new)| [*old, *new]).collect();
     let texts = templates::texts_of(db, &ids, &[template_text::Column::VersionId, template_text::Column::Body]).await?;
-    let diff = |((old, new), (from, to)): (&(TemplateVersionId, TemplateVersionId), &(i32, i32))| {
-        let [old_body, new_body] = [old, new].map(|id| texts.get(id).map(|text| text.body.as_str()).unwrap_or_default());
-        let diff = TextDiff::configure().timeout(PATIENCE).diff_lines(old_body, new_body);
-        let text = diff.unified_diff().header(&format!("version {from}"), &format!("version {to}")).to_string();
-        ((*old, *new), text)
-    };
-    Ok(pairs.iter().map(diff).collect())
+    let mut diffs = Diffs::new();
+    for ((old, new), (from, to)) in pairs {
+        let [old_body, new_body] = [old, new].map(|id| texts.get(&id).map(|text| text.body.clone()).unwrap_or_default());
+        let diff = move || {
+            let diff = TextDiff::configure().timeout(PATIENCE).diff_lines(&old_body, &new_body);
+            Ok(diff.unified_diff().header(&format!("version {from}"), &format!("version {to}")).to_string())
+        };
+        diffs.insert((old, new), worker_pool::run(&viewer.subject, diff).await?);
+    }
+    Ok(diffs)
 }

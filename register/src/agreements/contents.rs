@@ -15,8 +15,8 @@ use crate::{
     auth::viewer::Viewer,
     config::Network,
     database::{Database, among, rows},
-    documents,
     error::Result,
+    templates::layout,
 };
 
 /// What the text of each of these agreements was filled in with: a JSON object; an agreement without parameters is left out.
@@ -88,7 +88,7 @@ pub async fn pdf_of(db: &Database, viewer: &Viewer, network: &Network, id: Agree
     if row.number.is_none() {
         let draft = text::previews(db, viewer, network, &[id]).await?.remove(&id);
         let Some(document) = draft.transpose()? else { return Ok(None) };
-        let rendered = documents::agreement::render(document).await?;
+        let rendered = layout::render(viewer, document).await?;
         return Ok(Some(Pdf { number: None, sha256: rendered.sha256, bytes: rendered.pdf }));
     }
     let kept = agreement_document::Entity::find_by_id(id).one(db.read()).await?;

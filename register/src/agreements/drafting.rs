@@ -25,6 +25,7 @@ use crate::{
     auth::viewer::{Deed, Realm, Viewer},
     config::Network,
     database::Database,
+    documents::agreement as document,
     error::{Error, Faults, Result},
     terms,
 };
@@ -289,7 +290,11 @@ pub(super) async fn write(
             Err(Error::Invalid(found)) => found.into_iter().for_each(|fault| faults.add(fault.path, fault.message)),
             // What is wrong with the input is told first: the text may lack a fact because of that.
             Err(_) if !faults.is_empty() => {}
-            body => drop(body?),
+            body => {
+                if let Some(problem) = document::problem(&body?) {
+                    faults.add("input.parameters", format!("make a text that can't be set: it {problem}"));
+                }
+            }
         }
     }
     faults.finish()?;

@@ -19,6 +19,7 @@ use crate::{
     documents::agreement as document,
     error::{Error, Faults, Result},
     swedish,
+    templates::layout,
 };
 
 /// Offers of this process are made one after the other, so that the number that each foresees is the one that it gets.
@@ -38,11 +39,11 @@ pub async fn offer(db: &Database, viewer: &Viewer, network: &Network, id: Agreem
     faults.finish()?;
     let _turn = TURN.lock().await;
     let (_, foreseen) = prepare(db.read(), network, id, db.clock.now()).await?;
-    let rendered = document::render(foreseen.clone()).await?;
+    let rendered = layout::render(viewer, foreseen.clone()).await?;
 
     let mut change = audit::begin(db, viewer, "agreementOffer").await?;
     let (row, document) = prepare(change.tx(), network, id, change.at()).await?;
-    let rendered = if document == foreseen { rendered } else { document::render(document.clone()).await? };
+    let rendered = if document == foreseen { rendered } else { layout::render(viewer, document.clone()).await? };
     let before = snapshot(change.tx(), row.clone()).await?;
     let number = document.number.unwrap_or_default();
     let row = Model { number_key: swedish::number_key(&number), number: Some(number), offered_at: Some(change.at()), ..row };

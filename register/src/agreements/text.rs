@@ -1,6 +1,6 @@
 //! What an agreement's document says: its template's text with the facts of the register, the parties and the terms.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use ::entity::{
     activity, activity_text,
@@ -24,6 +24,7 @@ use crate::{
         layout::{self, Heading},
         rendering,
     },
+    worker_pool,
 };
 
 /// Everything that an agreement's document is made of.
@@ -223,5 +224,13 @@ pub async fn previews(
     let drafts = rows.into_iter().filter(|row| row.offered_at.is_none() && row.withdrawn_on.is_none()).collect();
     let today = db.clock.today();
     let sources = sources(db.read(), drafts).await?;
-    Ok(sources.into_iter().map(|source| (source.row.id, source.document(network, None, today, "parameters"))).collect())
+    let network = Arc::new(network.clone());
+    let mut documents = HashMap::new();
+    // One after the other, so that a page of drafts takes one place in the queue at a time.
+    for source in sources {
+        let (id, network) = (source.row.id, Arc::clone(&network));
+        let document = worker_pool::run(&viewer.subject, move || Ok(source.document(&network, None, today, "parameters"))).await?;
+        documents.insert(id, document);
+    }
+    Ok(documents)
 }

@@ -17,7 +17,7 @@ pub use self::limits::{Exposure, Limits};
 use self::network::SIGNATORIES;
 pub use self::network::{Accounts, Invoicing, Network, Retention, Signatory};
 pub use self::sockets::Sockets;
-use crate::error::{Faults, LINE, Result};
+use crate::error::{Faults, LINE, Result, unprintable};
 
 /// The file of settings, looked for in the working directory.
 pub const FILE: &str = "samregister.toml";
@@ -289,7 +289,8 @@ fn origin(text: &str) -> Result<String, String> {
 
 fn line(text: &str) -> Result<String, String> {
     let holds = text.chars().count() <= LINE && !text.chars().any(char::is_control);
-    checked(text, holds, &format!("must be one line of at most {LINE} characters"))
+    checked(text, holds, &format!("must be one line of at most {LINE} characters"))?;
+    unprintable(text).map_or_else(|| Ok(text.to_owned()), |problem| Err(problem.to_owned()))
 }
 
 fn number<T: FromStr + PartialOrd + fmt::Display>(text: &str, range: RangeInclusive<T>) -> Result<T, String> {

@@ -10,15 +10,14 @@ use minijinja::{
 use serde::Serialize;
 
 use super::{
-    apart,
+    TIME_LIMIT,
     html::Html,
     prose::{self, Block},
     sha256,
+    size::Size,
+    unset,
 };
 use crate::error::{Error, Result};
-
-/// The longest text that is set, in bytes: some thirty pages.
-const LONGEST: usize = 100_000;
 
 /// What an agreement says. Any text will do: nothing in it is more than text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,27 +70,15 @@ pub fn html(document: &Agreement) -> Result<String> {
     page(&View::of(document))
 }
 
-/// The agreement as HTML and PDF. It is set on a thread of its own, as many at once as there are cores.
+/// The agreement as HTML and PDF. It takes up to [`TIME_LIMIT`]: a server calls it in its worker pool.
 ///
 /// # Errors
-/// CONFLICT with DOCUMENT_TOO_LONG when the text is longer than some thirty pages; INTERNAL when the layout is faulty.
-pub async fn render(document: Agreement) -> Result<Rendered> {
-    apart(move || rendered(&document)).await
-}
-
-/// The agreement as HTML and PDF, while the thread waits. For programs without other work: [`render`] is for the server.
-///
-/// # Errors
-/// As [`render`].
+/// CONFLICT `DOCUMENT_TOO_LONG` when it has more of something than can be set in that time; INTERNAL when the layout is faulty.
 pub fn rendered(document: &Agreement) -> Result<Rendered> {
-    let parts = document.parties.iter().flat_map(|party| party.address.iter().chain([&party.name, &party.role]));
-    let parts = parts.chain(document.terms.iter().flat_map(|(name, value)| [name, value])).chain([&document.title, &document.body]);
-    let length: usize = parts.map(String::len).sum();
-    if length > LONGEST {
-        let message = format!("the document has {length} bytes of text and can have {LONGEST}: shorten the template or its values");
-        return Err(Error::conflict("DOCUMENT_TOO_LONG", message));
-    }
     let view = View::of(document);
+    if let Some(excess) = view.excess() {
+        return Err(Error::conflict("DOCUMENT_TOO_LONG", format!("the document {excess}: shorten the template or its values")));
+    }
     let pdf = typesetting::pdf(typesetting::Document {
         layout: include_str!("../../../assets/documents/agreement.typ"),
         data: serde_json::to_value(&view).map_err(Error::internal)?,
@@ -99,8 +86,9 @@ pub fn rendered(document: &Agreement) -> Result<Rendered> {
         language: &view.language,
         dated: document.dated,
         attachments: &[],
+        time_limit: Some(TIME_LIMIT),
     });
-    let pdf = pdf.map_err(Error::internal)?;
+    let pdf = pdf.map_err(unset)?;
     Ok(Rendered { html: page(&view)?, sha256: sha256(&pdf), pdf })
 }
 
@@ -122,7 +110,7 @@ impl View {
     fn of(document: &Agreement) -> Self {
         let Agreement { title, number, language, parties, terms, body, dated: _ } = document;
         let words = if language.split('-').next() == Some("en") { &ENGLISH } else { &SWEDISH };
-        let is_blank = title.trim().is_empty();
+        let is_blank = typesetting::shows_nothing(title);
         Self {
             title: if is_blank { words.agreement.into() } else { shown(title) },
             language: if is_language(language) { language.clone() } else { "sv".into() },
@@ -134,6 +122,24 @@ impl View {
             body: prose::parse(&body.chars().map(|char| if char == prose::BREAK { char } else { visible(char) }).collect::<String>()),
         }
     }
+}
+
+impl View {
+    /// Says what the document has too much of to be set, if there is.
+    fn excess(&self) -> Option<String> {
+        let mut size = Size::of(&self.body);
+        let parties = self.parties.iter().flat_map(|party| party.address.iter().chain([&party.name, &party.role]));
+        let terms = self.terms.iter().flat_map(|(name, value)| [name, value]);
+        parties.chain(terms).chain([&self.title]).for_each(|text| size.add_text(text));
+        size.excess()
+    }
+}
+
+/// Says why a text in Markdown can't be set as it is, after the text's name: it has too much of something, a heading that shows nothing, or
+/// a link that is too long.
+#[must_use]
+pub fn problem(body: &str) -> Option<String> {
+    prose::problem(body).or_else(|| Size::of(&prose::parse(body)).excess())
 }
 
 impl Party {
@@ -393,20 +399,19 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn an_agreement_is_the_same_bytes_every_time() {
-        let (first, second) = tokio::join!(render(agreement()), render(agreement()));
-        let (first, second) = (first.unwrap(), second.unwrap());
+    #[test]
+    fn an_agreement_is_the_same_bytes_every_time() {
+        let [first, second] = [(); 2].map(|()| rendered(&agreement()).unwrap());
         assert_eq!(first, second);
         assert!(first.pdf.starts_with(b"%PDF-1.7"));
         assert_eq!((first.sha256.len(), &first.html), (64, &html(&agreement())));
-        let other = render(Agreement { number: Some("2027-0002".into()), ..agreement() }).await.unwrap();
+        let other = rendered(&Agreement { number: Some("2027-0002".into()), ..agreement() }).unwrap();
         assert_ne!(first.sha256, other.sha256);
     }
 
     #[test]
     fn a_text_without_end_is_refused() {
-        let error = rendered(&Agreement { body: "a ".repeat(LONGEST), ..agreement() }).unwrap_err();
+        let error = rendered(&Agreement { body: "a ".repeat(100_000), ..agreement() }).unwrap_err();
         assert!(matches!(&error, Error::Conflict { reason: "DOCUMENT_TOO_LONG", .. }), "{error}");
     }
 

@@ -8,16 +8,16 @@ pub mod peppol;
 pub mod prose;
 pub mod sheet;
 pub mod sie;
+mod size;
 pub mod table;
 
-use std::{sync::LazyLock, thread::available_parallelism};
+use std::time::Duration;
 
 use chrono::NaiveDate;
 use entity::money::Money;
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
-use tokio::{sync::Semaphore, task::spawn_blocking};
 
 use crate::error::{Error, Result};
 
@@ -150,16 +150,22 @@ impl Grid {
     }
 }
 
-/// Sets a document on a thread of its own, as many at once as there are cores.
-async fn apart<T: Send + 'static>(set: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    static CORES: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(available_parallelism().map_or(1, usize::from)));
-    let place = CORES.acquire().await.map_err(Error::internal)?;
-    // The thread keeps the place: it goes on when whoever asked no longer waits.
-    let setting = move || {
-        let _place = place;
-        set()
-    };
-    spawn_blocking(setting).await.map_err(Error::internal)?
+/// How long setting one document may take. Wall-clock time, for a worker that shares its core: the largest document allowed takes half of it.
+/// Without optimization everything takes several times as long.
+pub const TIME_LIMIT: Duration = Duration::from_secs(if cfg!(debug_assertions) { 20 } else { 2 });
+
+/// The error for a document that could not be set.
+fn unset(error: typesetting::Error) -> Error {
+    match error {
+        typesetting::Error::TimedOut => Error::conflict(
+            "DOCUMENT_TOO_LONG",
+            format!(
+                "setting the document took longer than {} seconds; shorten it, or retry when the server has less to do",
+                TIME_LIMIT.as_secs()
+            ),
+        ),
+        error @ typesetting::Error::Layout { .. } => Error::internal(error),
+    }
 }
 
 /// SHA-256 in hexadecimal.
@@ -178,6 +184,6 @@ mod tests {
         let rows = vec![vec![Cell::Text("Å \"b\"".into()), Cell::Money(Money::MAX)], vec![Cell::Empty, Cell::Money(Money(-5))]];
         let grid = Grid { columns, rows, total: None };
         let json = serde_json::to_string(&grid.objects()).unwrap();
-        assert_eq!(json, r#"[{"name":"Å \"b\"","net":90071992547409.91},{"name":null,"net":-0.05}]"#);
+        assert_eq!(json, r#"[{"name":"Å \"b\"","net":10000000000.00},{"name":null,"net":-0.05}]"#);
     }
 }

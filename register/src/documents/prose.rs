@@ -1,6 +1,6 @@
 //! Prose: a text in Markdown as plain blocks, which every format sets in its own way. Nothing in the text is more than text.
 
-use pulldown_cmark::{Alignment, Event, HeadingLevel, LinkType, Options, Parser, Tag};
+use pulldown_cmark::{Alignment, Event, HeadingLevel, LinkType, Options, Parser, Tag, TagEnd};
 use serde::Serialize;
 
 /// Stands for a line break within a value: values never break a block.
@@ -10,6 +10,8 @@ pub const BREAK: char = '\u{e000}';
 const DEEPEST: usize = 6;
 /// The widest table that a page holds; a wider one is set as lines of text.
 const WIDEST: usize = 12;
+/// The longest address of a link, in bytes; a longer one is text. PDFs hold no more than 8 000, and readers cut at some 2 000.
+pub const MAX_ADDRESS: usize = 2000;
 /// Where a link may lead.
 const SCHEMES: [&str; 3] = ["http://", "https://", "mailto:"];
 
@@ -108,6 +110,36 @@ pub fn parse(markdown: &str) -> Vec<Block> {
     Reader { events: Parser::new_ext(markdown, Options::ENABLE_TABLES), level: 1 }.blocks(0)
 }
 
+/// Says what of a text in Markdown could not be set as it is written, after the text's name.
+#[must_use]
+pub fn problem(markdown: &str) -> Option<String> {
+    let mut heading: Option<String> = None;
+    for event in Parser::new_ext(markdown, Options::ENABLE_TABLES) {
+        match event {
+            Event::Start(Tag::Heading { .. }) => heading = Some(String::new()),
+            Event::Text(text) | Event::Code(text) => {
+                if let Some(heading) = &mut heading {
+                    heading.push_str(&text);
+                }
+            }
+            Event::End(TagEnd::Heading(_)) => {
+                if heading.take().is_some_and(|text| !text.is_empty() && typesetting::shows_nothing(&text)) {
+                    return Some("has a heading that shows nothing: its characters are invisible".to_owned());
+                }
+            }
+            Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) if dest_url.len() > MAX_ADDRESS => {
+                let begins: String = dest_url.chars().take(60).collect();
+                return Some(format!(
+                    "has a link to an address of {} bytes and can have {MAX_ADDRESS}; it begins with {begins}",
+                    dest_url.len()
+                ));
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
 struct Reader<'t> {
     events: Parser<'t>,
     /// The level of the last heading.
@@ -156,7 +188,8 @@ impl<'t> Reader<'t> {
 
     fn heading(&mut self, level: HeadingLevel, depth: usize) -> Option<Block> {
         let parts = self.inlines(depth);
-        if parts.is_empty() {
+        // A heading without words is no heading to those who hear the document, and none in a PDF for everyone.
+        if typesetting::shows_nothing(&plain(&parts)) {
             return None;
         }
         self.level = (level as u8).clamp(2, (self.level + 1).min(6));
@@ -205,16 +238,7 @@ impl<'t> Reader<'t> {
             Event::Start(Tag::Strong) => parts.push(Inline::Strong { parts: self.inlines(depth + 1) }),
             Event::Start(Tag::Link { link_type, dest_url, .. }) => {
                 let words = self.inlines(depth + 1);
-                let shown = dest_url.strip_prefix("mailto:").unwrap_or(&dest_url);
-                // On paper an address that isn't written is lost.
-                let is_shown = shown.is_empty() || plain(&words).contains(shown);
-                match address(link_type, &dest_url) {
-                    Some(to) => parts.push(Inline::Link { to, parts: words }),
-                    None => append(parts, words),
-                }
-                if !is_shown {
-                    push(parts, &format!(" ({shown})"));
-                }
+                link(link_type, &dest_url, words, parts);
             }
             // A picture would have to be fetched: its words and its address stand in its place.
             Event::Start(Tag::Image { dest_url, .. }) => {
@@ -223,6 +247,22 @@ impl<'t> Reader<'t> {
             }
             _ => {}
         }
+    }
+}
+
+/// Adds a link with its words. Its address stands beside them unless they are the address and nothing else: on paper an address that isn't
+/// written is lost, and words that are another address, or hold this one, must not hide where the link leads.
+fn link(kind: LinkType, url: &str, words: Vec<Inline>, parts: &mut Vec<Inline>) {
+    let shown = url.strip_prefix("mailto:").unwrap_or(url);
+    let text = plain(&words);
+    let is_shown = shown.is_empty() || text == shown || text == url;
+    match address(kind, url) {
+        // Words that nobody sees can't be followed.
+        Some(to) if !typesetting::shows_nothing(&text) => parts.push(Inline::Link { to, parts: words }),
+        _ => append(parts, words),
+    }
+    if !is_shown {
+        push(parts, &format!(" ({shown})"));
     }
 }
 
@@ -269,14 +309,15 @@ fn paragraph(mut parts: Vec<Inline>) -> Option<Block> {
 /// Where a link leads, if it may lead there.
 fn address(kind: LinkType, url: &str) -> Option<String> {
     if kind == LinkType::Email {
-        return Some(format!("mailto:{url}"));
+        return (url.len() <= MAX_ADDRESS).then(|| format!("mailto:{url}"));
     }
     let is_allowed = SCHEMES.iter().any(|scheme| url.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)));
-    (is_allowed && !url.contains(|char: char| char.is_control() || char.is_whitespace())).then(|| url.to_owned())
+    let is_plain = url.len() <= MAX_ADDRESS && !url.contains(|char: char| char.is_control() || char.is_whitespace());
+    (is_allowed && is_plain).then(|| url.to_owned())
 }
 
 /// The text of the parts alone.
-fn plain(parts: &[Inline]) -> String {
+pub(super) fn plain(parts: &[Inline]) -> String {
     let mut text = String::new();
     for part in parts {
         match part {
@@ -341,6 +382,33 @@ mod tests {
         let markdown =
             "[a](https://nnsfinsam.se) <https://nnsfinsam.se/b> <x@y.se> [b](javascript:alert(1)) [c](HTTP://D.se) [d](/hit) [e](\"\")";
         insta::assert_snapshot!(outline(markdown), @r##"{"kind":"paragraph","parts":[{"kind":"link","to":"https://nnsfinsam.se","parts":[{"kind":"text","text":"a"}]},{"kind":"text","text":" (https://nnsfinsam.se) "},{"kind":"link","to":"https://nnsfinsam.se/b","parts":[{"kind":"text","text":"https://nnsfinsam.se/b"}]},{"kind":"text","text":" "},{"kind":"link","to":"mailto:x@y.se","parts":[{"kind":"text","text":"x@y.se"}]},{"kind":"text","text":" b (javascript:alert(1)) "},{"kind":"link","to":"HTTP://D.se","parts":[{"kind":"text","text":"c"}]},{"kind":"text","text":" (HTTP://D.se) d (/hit) e (\"\")"}]}"##);
+    }
+
+    #[test]
+    fn a_link_shows_where_it_leads() {
+        let shown = |markdown: &str| match &parse(markdown)[..] {
+            [Block::Paragraph { parts }] => plain(parts),
+            blocks => panic!("{blocks:?}"),
+        };
+        for (markdown, text) in [
+            ("[https://nnsfinsam.se](https://evil.example)", "https://nnsfinsam.se (https://evil.example)"),
+            // The words hold the address as a part of another one, or beside it.
+            ("[https://evil.example.nnsfinsam.se](https://evil.example)", "https://evil.example.nnsfinsam.se (https://evil.example)"),
+            ("[nnsfinsam.se?https://evil.example](https://evil.example)", "nnsfinsam.se?https://evil.example (https://evil.example)"),
+            ("[a@nnsfinsam.se](mailto:a@nnsfinsam.se.evil.example)", "a@nnsfinsam.se (a@nnsfinsam.se.evil.example)"),
+            ("[https://nnsfinsam.se](https://nnsfinsam.se)", "https://nnsfinsam.se"),
+            ("<mailto:a@nnsfinsam.se> [a@nnsfinsam.se](mailto:a@nnsfinsam.se)", "mailto:a@nnsfinsam.se a@nnsfinsam.se"),
+            ("a [](https://evil.example)", "a  (https://evil.example)"),
+        ] {
+            assert_eq!(shown(markdown), text, "{markdown}");
+        }
+        let long = format!("https://nnsfinsam.se/{}", "x".repeat(MAX_ADDRESS));
+        let blocks = parse(&format!("[här]({long})"));
+        assert!(!format!("{blocks:?}").contains("Link") && shown(&format!("[här]({long})")).ends_with("xxx)"), "{blocks:?}");
+        for invisible in ["\u{200b}", "\u{fe0f}", "&#xfe0f;", "&#x3164;"] {
+            let blocks = parse(&format!("## {invisible}\n\n[{invisible}](https://nnsfinsam.se)"));
+            assert!(!format!("{blocks:?}").contains("Link") && blocks.len() == 1, "{blocks:?}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use rust_xlsxwriter::{
     Worksheet, XlsxError,
 };
 
-use super::{Cell, Grid, Kind, apart};
+use super::{Cell, Grid, Kind};
 use crate::error::{Error, Result};
 
 /// The grid as CSV in UTF-8: a header line with the columns' names, CRLF at the end of every line, amounts as `26800.00`.
@@ -48,19 +48,21 @@ pub struct Chart {
 }
 
 /// The grid as a workbook: the header stays in sight, amounts are numbers, and sums are formulas over the rows. A chart comes second, and
-/// last what else is to be told, another grid under the name of its sheet. It is made on a thread of its own, as many at once as there are
-/// cores.
+/// last what else is to be told, another grid under the name of its sheet. A server makes it in its worker pool.
 ///
 /// # Errors
-/// INTERNAL when it has more rows than a sheet can hold.
-pub async fn xlsx(grid: Grid, about: About, chart: Option<Chart>, more: Option<(&'static str, Grid)>) -> Result<Vec<u8>> {
-    apart(move || {
-        let more = more.as_ref().map(|(name, grid)| (*name, grid));
-        workbook(&grid, &about, chart.as_ref(), more).map_err(Error::internal)
-    })
-    .await
+/// CONFLICT `DOCUMENT_TOO_LONG` when it has more than [`MAX_ROWS`].
+pub fn xlsx(grid: &Grid, about: &About, chart: Option<&Chart>, more: Option<(&str, &Grid)>) -> Result<Vec<u8>> {
+    let rows = grid.rows.len();
+    if rows > MAX_ROWS {
+        let message = format!("the workbook has {rows} rows and can have {MAX_ROWS}; ask for CSV, or for fewer rows");
+        return Err(Error::conflict("DOCUMENT_TOO_LONG", message));
+    }
+    workbook(grid, about, chart, more).map_err(Error::internal)
 }
 
+/// The most rows of a workbook, so that it is made in two seconds; as CSV a report may have more.
+pub const MAX_ROWS: usize = 50_000;
 /// The widest that a column of text is made, in characters.
 const WIDEST: usize = 60;
 
@@ -214,8 +216,6 @@ fn width(grid: &Grid, place: usize) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use futures_util::FutureExt;
-
     use super::*;
     use crate::documents::Column;
 
@@ -254,18 +254,13 @@ mod tests {
         About { sheet: "Revenue".into(), title: "Revenue".into(), made_at: DateTime::UNIX_EPOCH }
     }
 
-    #[tokio::test]
-    async fn a_workbook_is_the_same_every_time() {
-        let bytes = xlsx(grid(), about(), Some(chart()), None).await.unwrap();
+    #[test]
+    fn a_workbook_is_the_same_every_time() {
+        let bytes = xlsx(&grid(), &about(), Some(&chart()), None).unwrap();
         assert!(bytes.starts_with(b"PK"));
-        assert_eq!(bytes, xlsx(grid(), about(), Some(chart()), None).await.unwrap());
-        assert_ne!(bytes, xlsx(grid(), about(), None, None).await.unwrap());
+        assert_eq!(bytes, xlsx(&grid(), &about(), Some(&chart()), None).unwrap());
+        assert_ne!(bytes, xlsx(&grid(), &about(), None, None).unwrap());
         let empty = Grid { rows: Vec::new(), ..grid() };
-        assert!(xlsx(empty, about(), None, None).await.unwrap().starts_with(b"PK"));
-    }
-
-    #[tokio::test]
-    async fn a_workbook_holds_up_nobody_else_of_the_thread() {
-        assert!(xlsx(grid(), about(), Some(chart()), None).now_or_never().is_none(), "it is made apart");
+        assert!(xlsx(&empty, &about(), None, None).unwrap().starts_with(b"PK"));
     }
 }

@@ -30,7 +30,7 @@ use crate::{
     agreements::{life, overlaps},
     clock::{day_of, start_of},
     database::{among, look_at},
-    error::{Faults, Result, TEXT},
+    error::{Faults, Result, TEXT, unprintable},
     swedish, terms,
 };
 
@@ -151,8 +151,14 @@ fn check(draft: &Draft, faults: &mut Faults) {
     }
     faults.expect(minimum.zip(cap).is_none_or(|(minimum, cap)| minimum <= cap), "fee_cap", "must not be below fee_minimum");
     if let Some(Some(parameters)) = &draft.parameters {
-        let is_object = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(parameters).is_ok();
-        faults.expect(is_object, "parameters", "is not a JSON object");
+        match serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(parameters) {
+            Ok(given) => {
+                let texts = given.iter().filter_map(|(name, value)| Some((name, value.as_str()?)));
+                let problem = texts.into_iter().find_map(|(name, text)| Some(format!("{name} {}", unprintable(text.trim())?)));
+                faults.expect(problem.is_none(), "parameters", problem.as_deref().unwrap_or_default());
+            }
+            Err(_) => faults.add("parameters", "is not a JSON object"),
+        }
     }
 }
 

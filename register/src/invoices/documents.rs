@@ -25,8 +25,12 @@ use crate::{
     audit,
     auth::viewer::Viewer,
     database::{BUSY, Database, among, busy, rows},
-    documents::invoice::{self as document, Invoice, Line, RateSum, Reference},
+    documents::{
+        TIME_LIMIT,
+        invoice::{self as document, Invoice, Line, RateSum, Reference},
+    },
     error::{Error, Result},
+    worker_pool,
 };
 
 /// What documents are called that invoices speak of.
@@ -158,6 +162,9 @@ pub async fn with_content(db: &Database, invoices: &[InvoiceId]) -> Result<BTree
     db.read().query_all(&select).await?.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
 }
 
+/// How long setting an invoice may take. One of a thousand lines takes six seconds of a core, once: its PDF is stored.
+const PDF_TIME_LIMIT: Duration = Duration::from_secs(5 * TIME_LIMIT.as_secs());
+
 /// A file of an invoice.
 #[derive(Clone, Debug)]
 pub struct File {
@@ -204,7 +211,7 @@ pub async fn file(db: &Database, viewer: &Viewer, id: InvoiceId, format: FileFor
         return Ok(Some(File { number, sha256: kept.sha256, bytes: kept.bytes }));
     }
     let (Some(content), Some(xml)) = (content(db.read(), id).await?, kept(db.read(), id, FileFormat::Xml).await?) else { return Ok(None) };
-    let rendered = document::render(content, xml.bytes).await?;
+    let rendered = worker_pool::run_long(&viewer.subject, move || document::rendered(&content, xml.bytes, Some(PDF_TIME_LIMIT))).await?;
 
     let mut change = loop {
         match audit::begin(db, &Viewer::operator("documents"), "invoicePdfKeep").await {

@@ -23,7 +23,7 @@ use crate::{
     auth::viewer::{Deed, Viewer},
     config::Network,
     database::{Database, among},
-    error::{Error, Faults, LINE, Result, TEXT},
+    error::{Error, Faults, LINE, Result, TEXT, unprintable},
     idempotency::Outcome,
 };
 
@@ -288,7 +288,7 @@ async fn lines(
         faults.expect(in_order, &path("periodTo"), "must not be before periodFrom");
         faults.expect(line.quantity.0 > 0, &path("quantity"), "must be above nought");
         let is_small = line.quantity.at(line.unit_price).is_some();
-        faults.expect(is_small, &path("unitPrice"), "times quantity is beyond 90071992547409.91 kronor");
+        faults.expect(is_small, &path("unitPrice"), "times quantity is beyond 10000000000.00 kronor");
         if let Some(account) = &line.account {
             faults.expect(is_account(account), &path("account"), "must be four digits");
         }
@@ -321,11 +321,17 @@ pub(super) fn check(network: &Network, name: &str, after: &mut Whole, faults: &m
     let lines = format!("{name}.lines");
     let fit = amounts::rates_fit_together(after.lines.iter().map(|line| line.vat_rate));
     faults.expect(fit, &lines, "has lines outside the scope of VAT beside others, which need an invoice of their own");
+    // A draft may be older than the check of what is drafted.
+    for (place, line) in after.lines.iter().enumerate() {
+        if let Some(problem) = unprintable(&line.description) {
+            faults.add(format!("{lines}.{place}.description"), problem);
+        }
+    }
     if !faults.is_empty() {
         return;
     }
     let is_small = reckon(network, after);
-    faults.expect(is_small, &lines, "adds up to more than 90071992547409.91 kronor");
+    faults.expect(is_small, &lines, "adds up to more than 10000000000.00 kronor");
     let message = "must add up to more than nought; to give money back, credit the invoice";
     faults.expect(!is_small || after.row.total > Money::ZERO, &lines, message);
 }

@@ -24,7 +24,7 @@ use crate::{
         sheet::{self, About, Chart},
     },
     error::{Faults, Result},
-    members,
+    members, worker_pool,
 };
 
 /// What a report is about, in a line.
@@ -53,7 +53,8 @@ pub async fn workbook(db: &Database, viewer: &Viewer, ask: &Ask) -> Result<Vec<u
     };
     let shown = Shown::of(db, viewer, found, ask.group_by, ask.basis).await?;
     let about = about("Revenue", Range { from: ask.from, to: ask.to }, caption(ask.basis, ask.from, ask.to), db);
-    sheet::xlsx(shown.for_people(), about, Some(chart).filter(|chart| !chart.rows.is_empty()), None).await
+    let (grid, chart) = (shown.for_people(), Some(chart).filter(|chart| !chart.rows.is_empty()));
+    worker_pool::run(&viewer.subject, move || sheet::xlsx(&grid, &about, chart.as_ref(), None)).await
 }
 
 /// A forecast as a workbook; what it rests on has a sheet of its own.
@@ -64,8 +65,8 @@ pub async fn workbook_of_forecast(db: &Database, viewer: &Viewer, forecast: &For
     let Forecast { days, report, .. } = forecast;
     let shown = Shown::of(db, viewer, report, OF_FORECAST, Basis::Invoiced).await?;
     let title = format!("Forecast from {} to {}, in kronor", days.from, days.to);
-    let more = Some(("Assumptions", assumptions(forecast)));
-    sheet::xlsx(shown.for_people(), about("Forecast", *days, title, db), None, more).await
+    let (grid, about, assumptions) = (shown.for_people(), about("Forecast", *days, title, db), assumptions(forecast));
+    worker_pool::run(&viewer.subject, move || sheet::xlsx(&grid, &about, None, Some(("Assumptions", &assumptions)))).await
 }
 
 /// What a forecast rests on, a row each.

@@ -46,10 +46,13 @@ impl std::fmt::Display for Finding {
     }
 }
 
+/// The most findings that are listed. A text of 200 kB has room for tens of thousands, which nobody would read.
+const MAX_FINDINGS: usize = 100;
+
 /// What a look at a text brings to light.
 #[derive(Debug, Default)]
 pub struct Reading {
-    /// All that is wrong, in order of lines.
+    /// What is wrong, in order of lines, 100 at most. One more, of line 0, says that there are others.
     pub findings: Vec<Finding>,
     /// The declared parameters that it uses.
     pub used: BTreeSet<String>,
@@ -64,13 +67,18 @@ pub struct Reading {
 pub fn read(body: &str, declared: &[Parameter]) -> Reading {
     let mut reader = Reader {
         body,
+        line_ends: body.match_indices('\n').map(|(offset, _)| offset).collect(),
         declared: declared.iter().map(|parameter| (parameter.name.as_str(), parameter.kind)).collect(),
+        findings: BTreeSet::new(),
+        has_more: false,
         reading: Reading::default(),
     };
     reader.run();
-    reader.reading.findings.sort();
-    reader.reading.findings.dedup();
-    reader.reading
+    if reader.has_more {
+        let message = format!("has more faults than the {MAX_FINDINGS} listed; mend these first");
+        reader.findings.insert(Finding { line: 0, message });
+    }
+    Reading { findings: reader.findings.into_iter().collect(), ..reader.reading }
 }
 
 /// What an expression is; null: something that was found to be wrong already.
@@ -85,7 +93,12 @@ enum Shape {
 
 struct Reader<'b> {
     body: &'b str,
+    /// The offsets of the line feeds, by which lines are numbered.
+    line_ends: Vec<usize>,
     declared: BTreeMap<&'b str, ParameterType>,
+    findings: BTreeSet<Finding>,
+    /// `true` if there are more findings than are listed.
+    has_more: bool,
     reading: Reading,
 }
 
@@ -104,13 +117,18 @@ impl<'b> Reader<'b> {
     }
 
     fn find(&mut self, line: usize, message: impl Into<String>) {
-        self.reading.findings.push(Finding { line, message: message.into() });
+        let finding = Finding { line, message: message.into() };
+        if self.findings.len() < MAX_FINDINGS {
+            self.findings.insert(finding);
+        } else {
+            self.has_more |= !self.findings.contains(&finding);
+        }
     }
 
     fn find_at(&mut self, span: Span, message: impl Into<String>) {
         // The span's own line ends at 65535.
-        let before = self.body.get(..span.start_offset as usize).unwrap_or_default();
-        self.find(before.matches('\n').count() + 1, message);
+        let start = span.start_offset as usize;
+        self.find(self.line_ends.partition_point(|end| *end < start) + 1, message);
     }
 
     fn syntax(&mut self, error: &minijinja::Error) {
@@ -122,7 +140,7 @@ impl<'b> Reader<'b> {
         let body = self.body;
         if body.len() > LONGEST {
             self.find(0, format!("must not be longer than {} kB", LONGEST / 1000));
-        } else if body.matches('\n').count() >= LINES {
+        } else if self.line_ends.len() >= LINES {
             self.find(0, format!("must not have more than {LINES} lines"));
         } else if body.trim().is_empty() {
             self.find(0, "must not be empty");
@@ -132,8 +150,11 @@ impl<'b> Reader<'b> {
                 let char = line.chars().find(|char| is_strange(*char)).unwrap_or(BREAK);
                 self.find(place + 1, format!("has the control character U+{:04X}", u32::from(char)));
             }
+            for (place, _) in body.lines().enumerate().filter(|(_, line)| typesetting::stacks_marks(line)) {
+                self.find(place + 1, format!("has more than {} combining marks in a row", typesetting::MAX_MARKS));
+            }
         }
-        self.reading.findings.is_empty()
+        self.findings.is_empty()
     }
 
     /// Looks at the text before it is parsed: for what the language leaves out, and for what would be too deep to parse.
@@ -169,7 +190,7 @@ impl<'b> Reader<'b> {
         if branches > BRANCHES {
             self.find(0, format!("must not have more than {BRANCHES} conditions"));
         }
-        self.reading.findings.is_empty()
+        self.findings.is_empty()
     }
 
     fn statement(&mut self, statement: &Stmt<'b>) {

@@ -4,7 +4,28 @@ use ::entity::kind::{AgreementKind, Direction};
 use chrono::NaiveDate;
 
 use super::facts::{Facts, Party};
-use crate::{documents::agreement as document, swedish};
+use crate::{
+    auth::viewer::Viewer,
+    documents::agreement::{self as document, Rendered},
+    error::Result,
+    swedish, worker_pool,
+};
+
+/// Renders the document as HTML and PDF when it is the viewer's turn.
+///
+/// # Errors
+/// CONFLICT `DOCUMENT_TOO_LONG` when it has more of something than can be set, or `TOO_MANY_REQUESTS`.
+pub async fn render(viewer: &Viewer, document: document::Agreement) -> Result<Rendered> {
+    worker_pool::run(&viewer.subject, move || document::rendered(&document)).await
+}
+
+/// Renders the document as a page of HTML when it is the viewer's turn.
+///
+/// # Errors
+/// CONFLICT `TOO_MANY_REQUESTS` when too many of the viewer's documents wait.
+pub async fn html(viewer: &Viewer, document: document::Agreement) -> Result<String> {
+    worker_pool::run(&viewer.subject, move || document::html(&document)).await
+}
 
 /// What a document is called, and what it is for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

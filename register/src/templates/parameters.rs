@@ -7,7 +7,7 @@ use chrono::{Datelike, NaiveDate};
 use serde_json::{Map, Value};
 
 use super::{Parameter, ParameterType, placeholders};
-use crate::error::{Faults, LINE, TEXT};
+use crate::error::{Faults, LINE, TEXT, unprintable};
 
 /// The most parameters that a version declares.
 const MOST: usize = 100;
@@ -72,8 +72,14 @@ pub fn check(declared: &[Parameter], path: &str, faults: &mut Faults) {
         let in_order =
             bound(parameter, &parameter.minimum).zip(bound(parameter, &parameter.maximum)).is_none_or(|(least, most)| least <= most);
         faults.expect(in_order, &path("maximum"), "must not be below minimum");
-        if let Some(Err(reason)) = parameter.default.as_ref().filter(|default| !default.is_null()).map(|default| take(parameter, default)) {
-            faults.add(path("default"), reason);
+        match parameter.default.as_ref().filter(|default| !default.is_null()).map(|default| take(parameter, default)) {
+            Some(Err(reason)) => faults.add(path("default"), reason),
+            Some(Ok(Datum::Text(text))) => {
+                if let Some(problem) = unprintable(&text) {
+                    faults.add(path("default"), problem);
+                }
+            }
+            Some(Ok(_)) | None => {}
         }
     }
 }
@@ -150,7 +156,8 @@ fn check_name(name: &str) -> Result<(), String> {
 /// The value of each declared parameter: as given, or its default. Notes every one that is missing, unknown, ill-typed or
 /// out of its bounds as `<path>.<name>`.
 pub fn fill<'d>(declared: &'d [Parameter], given: &Map<String, Value>, path: &str, faults: &mut Faults) -> Vec<Filled<'d>> {
-    for name in given.keys().filter(|name| declared.iter().all(|parameter| parameter.name != **name)) {
+    let known: BTreeSet<&str> = declared.iter().map(|parameter| parameter.name.as_str()).collect();
+    for name in given.keys().filter(|name| !known.contains(name.as_str())).take(MOST) {
         let names: Vec<_> = declared.iter().map(|parameter| parameter.name.as_str()).collect();
         let known = if names.is_empty() { "there are none".to_owned() } else { format!("there are {}", names.join(", ")) };
         faults.add(format!("{path}.{}", name.chars().take(NAME).collect::<String>()), format!("is no parameter of this text; {known}"));
@@ -164,6 +171,13 @@ pub fn fill<'d>(declared: &'d [Parameter], given: &Map<String, Value>, path: &st
             let datum = match value.map(|value| take(parameter, value)) {
                 None => None,
                 Some(Ok(Datum::Text(text))) if text.is_empty() => None,
+                Some(Ok(Datum::Text(text))) => match unprintable(&text) {
+                    Some(problem) => {
+                        faults.add(path.as_str(), problem);
+                        return (parameter, None);
+                    }
+                    None => Some(Datum::Text(text)),
+                },
                 Some(Ok(datum)) => Some(datum),
                 Some(Err(reason)) => {
                     faults.add(path.as_str(), reason);

@@ -9,6 +9,7 @@ use ::entity::{
     sparse::Sparse,
     template, template_text, template_version,
 };
+use chrono::NaiveDate;
 use serde_json::Value;
 
 use super::{
@@ -25,6 +26,7 @@ use crate::{
     database::Database,
     documents::agreement as document,
     error::{Error, Result},
+    worker_pool,
 };
 
 /// What a preview of a version is made of.
@@ -96,16 +98,26 @@ impl Source {
         }
     }
 
-    /// The document with these parameters, marked as a draft.
+    /// The document with these parameters, marked as a draft, made when it is the viewer's turn.
+    ///
+    /// # Errors
+    /// INVALID naming every missing, unknown and ill-typed parameter, as `parameters.<name>`; CONFLICT as in [`rendering::text`], or
+    /// `TOO_MANY_REQUESTS`.
+    pub async fn document(&self, db: &Database, viewer: &Viewer, network: &Network, given: Value) -> Result<document::Agreement> {
+        let (source, today, network) = (self.clone(), db.clock.today(), network.clone());
+        worker_pool::run(&viewer.subject, move || source.document_now(today, &network, &given)).await
+    }
+
+    /// The document with these parameters.
     ///
     /// # Errors
     /// INVALID naming every missing, unknown and ill-typed parameter, as `parameters.<name>`; CONFLICT as in [`rendering::text`].
-    pub fn document(&self, db: &Database, network: &Network, given: &Value) -> Result<document::Agreement> {
+    fn document_now(&self, today: NaiveDate, network: &Network, given: &Value) -> Result<document::Agreement> {
         let Value::Object(given) = given else {
             return Err(Error::invalid("parameters", "must be an object with a value for each parameter, as {\"days\": 14}"));
         };
         let facts = self.facts(network);
         let body = rendering::text(&self.body, &self.declared, given, &facts, "parameters")?;
-        Ok(layout::document(self.heading.clone(), None, &facts, body, db.clock.today()))
+        Ok(layout::document(self.heading.clone(), None, &facts, body, today))
     }
 }

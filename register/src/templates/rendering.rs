@@ -24,6 +24,7 @@ use super::{
     placeholders,
 };
 use crate::{
+    documents::agreement as document,
     error::{Error, Faults, Result},
     swedish,
 };
@@ -75,7 +76,8 @@ pub fn check_at(prefix: &str, body: &str, declared: &[Parameter], faults: &mut F
     if findings.is_empty() && is_declared_well {
         // What no look at the text can tell: sums that grow too large, and the length. A text may count on a fact that the example lacks.
         match render(body, &parameters::examples(declared), &Facts::example()) {
-            Ok(_) | Err(Trouble::Unknown(_)) => {}
+            Ok(text) => findings.extend(document::problem(&text).map(|message| Finding { line: 0, message })),
+            Err(Trouble::Unknown(_)) => {}
             Err(Trouble::Broken(finding)) => findings.push(finding),
         }
     }
@@ -175,6 +177,8 @@ pub fn shown(datum: &Datum) -> String {
 #[must_use]
 pub fn literal(value: &str) -> String {
     let mut escaped = String::with_capacity(value.len() + value.len() / 8);
+    // Such values are refused today, and may be stored.
+    let shows_nothing = typesetting::shows_nothing(value);
     let mut before = '\0';
     for char in value.trim().chars() {
         match char {
@@ -182,7 +186,9 @@ pub fn literal(value: &str) -> String {
             '\n' | '\r' | '\u{2028}' | '\u{2029}' => escaped.push(BREAK),
             '\t' => escaped.push(' '),
             char if char.is_ascii_punctuation() => escaped.extend(['\\', char]),
-            char if is_unseen(char) => escaped.push_str(&format!("\\[U\\+{:04X}\\]", u32::from(char))),
+            char if is_unseen(char) || shows_nothing && !char.is_whitespace() => {
+                escaped.push_str(&format!("\\[U\\+{:04X}\\]", u32::from(char)))
+            }
             char => escaped.push(char),
         }
         before = char;
@@ -367,6 +373,8 @@ mod tests {
             ("a\u{0}b\u{1b}c\u{85}", "a\\[U\\+0000\\]b\\[U\\+001B\\]c"),
             ("a\u{202e}b\u{e000}c\u{feff}d", "a\\[U\\+202E\\]b\\[U\\+E000\\]c\\[U\\+FEFF\\]d"),
             ("åäö €½ 🙂 日本", "åäö €½ 🙂 日本"),
+            ("❤\u{fe0f}", "❤\u{fe0f}"),
+            ("\u{fe0f}", "\\[U\\+FE0F\\]"),
         ] {
             assert_eq!(literal(value), written);
         }

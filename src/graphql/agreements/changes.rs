@@ -309,7 +309,7 @@ impl AgreementMutation {
     /// agreement on some of its days. What has changed since the draft was written is looked at again: NOT_A_MEMBER and ACTIVITY_ENDED
     /// when the member leaves or the activity ends before the term does, ACTIVITY_NOT_STARTED, and DOES_NOT_FIT when the fee or the
     /// direction no longer fits what the activity is paid for by. FACTS_MISSING when the text shows what the register does not know, and
-    /// DOCUMENT_TOO_LONG beyond some thirty pages.
+    /// DOCUMENT_TOO_LONG when it has more text, table cells or links than can be set in two seconds.
     async fn agreement_offer(&self, ctx: &Context<'_>, #[graphql(desc = "What to do")] input: AgreementOfferInput) -> Result<Agreement> {
         let mut faults = Faults::default();
         let id = row_id(&input.agreement, "agreement", "input.agreement", &mut faults);

@@ -112,7 +112,7 @@ impl TemplateDeviation {
                 .filter(|deviation| pair(deviation).is_some())
                 .filter_map(|deviation| Some((deviation.version.as_ref()?, deviation.current.as_ref()?)))
                 .collect();
-            consistency::diffs(database(ctx), &pairs).await
+            consistency::diffs(database(ctx), viewer(ctx), &pairs).await
         });
         match diffs.await {
             Ok(diffs) => diffs.get(&own).cloned().map(Ok),

@@ -234,8 +234,8 @@ impl AgreementTemplateVersion {
         let ids: Vec<_> = self.0.siblings().iter().map(|row| row.id).collect();
         let sources = self.0.load(ctx, "", preview::sources(database(ctx), viewer(ctx), &ids)).await?;
         let source = sources.get(&self.0.id).ok_or_else(|| Error::NotFound("there is no such template version".into()))?;
-        let document = source.document(database(ctx), network(ctx), &parameters.0)?;
         let given = URL_SAFE_NO_PAD.encode(parameters.0.to_string());
+        let document = source.document(database(ctx), viewer(ctx), network(ctx), parameters.0).await?;
         let url = format!("/files/templates/{}.pdf?parameters={given}", *node_id("template_version", self.0.id));
         Ok(AgreementDocument::preview(document, url))
     }

@@ -1,5 +1,7 @@
 //! An invoice or credit note on paper: a PDF for the archive that everybody can read, with the e-invoice in it.
 
+use std::time::Duration;
+
 use ::entity::{
     kind::{InvoiceKind, VatRate},
     money::{Money, Quantity},
@@ -10,7 +12,7 @@ use typesetting::{Attachment, Relationship};
 
 use super::{Buyer, F_TAX, Invoice, Line, RateSum, Seller};
 use crate::{
-    documents::{apart, sha256},
+    documents::{sha256, unset},
     error::{Error, Result},
     swedish::{kronor, thousands},
 };
@@ -24,19 +26,11 @@ pub struct Pdf {
     pub sha256: String,
 }
 
-/// The document as a PDF that carries `xml`, its e-invoice. It is set on a thread of its own, as many at once as there are cores.
+/// The document as a PDF that carries `xml`, its e-invoice. A server calls it in its worker pool, with a time limit.
 ///
 /// # Errors
-/// INTERNAL when the layout is faulty.
-pub async fn render(invoice: Invoice, xml: Vec<u8>) -> Result<Pdf> {
-    apart(move || rendered(&invoice, xml)).await
-}
-
-/// The same while the thread waits. For programs without other work: [`render`] is for the server.
-///
-/// # Errors
-/// As [`render`].
-pub fn rendered(invoice: &Invoice, xml: Vec<u8>) -> Result<Pdf> {
+/// CONFLICT `DOCUMENT_TOO_LONG` when it takes longer than the time limit; INTERNAL when the layout is faulty.
+pub fn rendered(invoice: &Invoice, xml: Vec<u8>, time_limit: Option<Duration>) -> Result<Pdf> {
     let view = View::of(invoice);
     let title = format!("{} från {}", view.named, invoice.seller.name);
     // Its name is looked for by programs, and numbers of imported history are any text of one line.
@@ -55,8 +49,9 @@ pub fn rendered(invoice: &Invoice, xml: Vec<u8>) -> Result<Pdf> {
         language: "sv",
         dated: invoice.issued_on,
         attachments: &[attachment],
+        time_limit,
     });
-    let bytes = bytes.map_err(Error::internal)?;
+    let bytes = bytes.map_err(unset)?;
     Ok(Pdf { sha256: sha256(&bytes), bytes })
 }
 

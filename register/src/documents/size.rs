@@ -1,0 +1,152 @@
+//! Estimates how long a document takes to set, so that what would take longer than a worker may is refused before it begins.
+
+use super::prose::{Block, Inline};
+
+/// What setting takes, in microseconds of a server's core: measured with `examples/limits.rs`, one kind of content after the other. The times
+/// add up, whatever stands within what.
+mod cost {
+    /// Of a byte of text.
+    pub const BYTE: u64 = 5;
+    /// Of a combining mark.
+    pub const MARK: u64 = 90;
+    /// Of a word that may be hyphenated, which the layout sets by itself.
+    pub const LONG_WORD: u64 = 600;
+    /// Of a heading, paragraph, quote, list or rule.
+    pub const BLOCK: u64 = 300;
+    /// Of an item of a list, beside what stands in it.
+    pub const ITEM: u64 = 200;
+    /// Of emphasis.
+    pub const EMPHASIS: u64 = 300;
+    /// Of a line break.
+    pub const BREAK: u64 = 130;
+    /// Of a link.
+    pub const LINK: u64 = 750;
+    /// Of a table's cell, beside what stands in it.
+    pub const CELL: u64 = 330;
+}
+
+/// The most that a document may take, in microseconds: some thirty pages of prose.
+const MAX_COST: u64 = 1_500_000;
+/// The shortest word that the layout sets by itself, in characters.
+const LONG_WORD: usize = 13;
+
+/// What a document holds, and what it takes to set it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Size {
+    cost: u64,
+    bytes: usize,
+    /// Headings, paragraphs, quotes, rules, lists and their items.
+    blocks: usize,
+    links: usize,
+    cells: usize,
+}
+
+impl Size {
+    /// Measures the blocks of a text.
+    pub fn of(blocks: &[Block]) -> Self {
+        let mut size = Self::default();
+        size.add_blocks(blocks);
+        size
+    }
+
+    /// Adds a text.
+    pub fn add_text(&mut self, text: &str) {
+        let long_words =
+            text.split_whitespace().filter(|word| word.len() >= LONG_WORD && word.chars().nth(LONG_WORD - 1).is_some()).count();
+        self.bytes += text.len();
+        self.add(cost::BYTE, text.len());
+        self.add(cost::MARK, typesetting::count_marks(text));
+        self.add(cost::LONG_WORD, long_words);
+    }
+
+    /// Says that there is more than can be set, if that is so, after the document's name.
+    pub fn excess(&self) -> Option<String> {
+        let Self { cost, bytes, blocks, links, cells } = *self;
+        (cost > MAX_COST).then(|| {
+            let percent = cost.saturating_mul(100) / MAX_COST;
+            format!(
+                "would take {percent} % of the time that setting a document may take: it has {bytes} bytes of text, {blocks} headings, \
+                 paragraphs and list items, {cells} table cells and {links} links"
+            )
+        })
+    }
+
+    fn add(&mut self, cost: u64, count: usize) {
+        self.cost = self.cost.saturating_add(cost.saturating_mul(count as u64));
+    }
+
+    fn add_blocks(&mut self, blocks: &[Block]) {
+        for block in blocks {
+            self.blocks += 1;
+            self.add(cost::BLOCK, 1);
+            match block {
+                Block::Heading { parts, .. } | Block::Paragraph { parts } => self.add_parts(parts),
+                Block::Bullets { items } | Block::Numbers { items, .. } => {
+                    self.blocks += items.len();
+                    self.add(cost::ITEM, items.len());
+                    items.iter().for_each(|item| self.add_blocks(item));
+                }
+                Block::Quote { blocks } => self.add_blocks(blocks),
+                Block::Table { header, rows, .. } => {
+                    for cell in header.iter().chain(rows.iter().flatten()) {
+                        self.cells += 1;
+                        self.add(cost::CELL, 1);
+                        self.add_parts(cell);
+                    }
+                }
+                Block::Rule => {}
+            }
+        }
+    }
+
+    fn add_parts(&mut self, parts: &[Inline]) {
+        for part in parts {
+            match part {
+                Inline::Text { text } => self.add_text(text),
+                Inline::Emphasis { parts } | Inline::Strong { parts } => {
+                    self.add(cost::EMPHASIS, 1);
+                    self.add_parts(parts);
+                }
+                Inline::Link { parts, .. } => {
+                    self.links += 1;
+                    self.add(cost::LINK, 1);
+                    self.add_parts(parts);
+                }
+                Inline::Break => self.add(cost::BREAK, 1),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::prose, *};
+
+    #[test]
+    fn prose_has_room_and_whatever_is_dear_has_less() {
+        let excess = |markdown: &str| Size::of(&prose::parse(markdown)).excess();
+        let paragraph = "Medlemmen betalar avgiften i förskott och nätverket svarar för utvecklingen av verksamheten.\n\n";
+        assert_eq!(excess(&paragraph.repeat(80_000 / paragraph.len())), None);
+        let row = format!("|{}\n", "a|".repeat(12));
+        let table = |rows: usize| format!("{row}|{}\n{}", "-|".repeat(12), row.repeat(rows));
+        assert_eq!(excess(&table(350)), None);
+        for dear in [
+            "a\n\n".repeat(6_000),
+            "- a\n".repeat(4_000),
+            "*a* ".repeat(6_000),
+            "a  \n".repeat(13_000),
+            "[a](https://b) ".repeat(2_500),
+            "samordningsförbund ".repeat(3_000),
+            format!("a{}", "\u{301}".repeat(30)).repeat(700),
+            table(3_000),
+        ] {
+            let excess = excess(&dear).unwrap_or_else(|| panic!("{dear:.40} is allowed"));
+            assert!(
+                excess.starts_with("would take 1") || excess.starts_with("would take 2") || excess.starts_with("would take 8"),
+                "{excess}"
+            );
+        }
+        let counted = excess(&"[a](https://b) ".repeat(2_500)).unwrap_or_default();
+        assert!(counted.ends_with(" 1 headings, paragraphs and list items, 0 table cells and 2500 links"), "{counted}");
+    }
+}
