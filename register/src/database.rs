@@ -173,6 +173,12 @@ impl Database {
         }
     }
 
+    /// The path of a register's file on SQLite; `None` on PostgreSQL.
+    #[must_use]
+    pub fn path(&self) -> Option<PathBuf> {
+        self.file.as_ref().map(|file| file.path.clone())
+    }
+
     /// Whether the file of a register on SQLite is where it was: one that was moved, removed or replaced under the running program
     /// would still be read and written by the connections that have it open, and nobody would find again what they write.
     ///

@@ -14,6 +14,7 @@ pub mod page;
 pub mod search;
 pub mod idempotency;
 pub mod audit;
+pub mod output;
 pub mod worker_pool;
 
 // Who asks

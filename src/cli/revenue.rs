@@ -1,7 +1,6 @@
 //! `samregister revenue`: what came in, what it cost and what is left.
 
 use std::{
-    fs,
     io::{self, IsTerminal},
     path::PathBuf,
 };
@@ -16,6 +15,7 @@ use crate::{
     database::Database,
     documents::{Grid, sheet},
     error::{Error, Faults},
+    output,
     revenue::{
         self, Ask, Period,
         grid::{self, Shown},
@@ -133,14 +133,18 @@ pub async fn run(options: Options) -> Result {
     let db = open(&settings).await?;
     let viewer = Viewer::operator("revenue");
     check_activities(&db, &viewer, &options.activities).await?;
+    let database = db.path();
+    if let Some(path) = &options.output {
+        // Before a report is made in vain.
+        output::refuse_database(path, database.as_deref())?;
+    }
     let document = options.document(&db, &viewer).await?;
     db.close().await?;
     match &options.output {
         None => put(document)?,
         Some(path) => {
-            let place = path.display();
-            fs::write(path, document).map_err(|cause| Failure::new(format!("cannot write {place}: {cause}")))?;
-            say(&format!("wrote {place}"));
+            output::write(path, &document, database.as_deref())?;
+            say(&format!("wrote {}", path.display()));
         }
     }
     Ok(Outcome::Done)

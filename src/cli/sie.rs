@@ -1,7 +1,6 @@
 //! `samregister sie`: what was invoiced and paid, for the bookkeeper's program.
 
 use std::{
-    fs,
     io::{self, IsTerminal},
     path::PathBuf,
 };
@@ -10,7 +9,7 @@ use chrono::NaiveDate;
 use clap::Args;
 
 use super::{Failure, Outcome, Result, count, open, put, say, settings};
-use crate::{auth::viewer::Viewer, documents::sie, error::Error, invoices::journal};
+use crate::{auth::viewer::Viewer, documents::sie, error::Error, invoices::journal, output};
 
 /// Write a bookkeeping file (SIE 4I)
 ///
@@ -41,6 +40,10 @@ pub async fn run(options: Options) -> Result {
     }
     let settings = settings()?;
     let db = open(&settings).await?;
+    let database = db.path();
+    if let Some(path) = &options.output {
+        output::refuse_database(path, database.as_deref())?;
+    }
     let made = journal::journal(&db, &Viewer::operator("sie"), &settings.network, options.from, options.to).await;
     db.close().await?;
     let journal = made.map_err(refused)?;
@@ -48,9 +51,8 @@ pub async fn run(options: Options) -> Result {
     match &options.output {
         None => put(file)?,
         Some(path) => {
-            let place = path.display();
-            fs::write(path, file).map_err(|cause| Failure::new(format!("cannot write {place}: {cause}")))?;
-            say(&format!("wrote {} to {place}", count(journal.vouchers.len(), "voucher")));
+            output::write(path, &file, database.as_deref())?;
+            say(&format!("wrote {} to {}", count(journal.vouchers.len(), "voucher"), path.display()));
         }
     }
     Ok(Outcome::Done)

@@ -67,6 +67,7 @@ mod migration_files;
 mod migrations;
 mod organisations;
 mod outages;
+mod output_files;
 mod payments;
 mod peppol;
 mod personal_data;

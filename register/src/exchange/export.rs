@@ -25,6 +25,7 @@ use crate::{
     auth::viewer::{Deed, Viewer},
     database::{Database, among, rows},
     error::Result,
+    output,
 };
 
 /// Rows that are read together while a table is put in order.
@@ -54,6 +55,9 @@ pub async fn export(db: &Database, viewer: &Viewer, to: &Path, watcher: Watcher<
     viewer.require(Deed::KeepAccounts)?;
     let unwritable = |cause: io::Error| unusable(to, "write", &cause);
     fs::create_dir_all(to).map_err(unwritable)?;
+    for file in File::ALL {
+        output::refuse_database(&to.join(file.name()), db.path().as_deref())?;
+    }
     let folder = tempfile::Builder::new().prefix(".export-").tempdir_in(to).map_err(unwritable)?;
 
     // Everything is read in one transaction, so that it fits together whatever is written meanwhile.
@@ -204,7 +208,9 @@ impl Export<'_> {
 
     async fn finish(self, to: &Path) -> Result<Vec<Exported>> {
         self.tx.rollback().await?;
-        move_files(self.folder.path(), to)?;
+        let unwritable = |cause: io::Error| unusable(to, "write", &cause);
+        output::finish_files(self.folder.path()).map_err(unwritable)?;
+        output::move_files(self.folder.path(), to).map_err(unwritable)?;
         Ok(self.done)
     }
 }
@@ -228,19 +234,4 @@ async fn every_key<M: Keyed>(tx: &DatabaseTransaction) -> Result<HashMap<Uuid, S
     let columns = [M::ID, M::IMPORT_KEY];
     let select = Query::select().columns(columns).from(M::Entity::default()).take();
     Ok(rows::<M>(tx, &select, &columns).await?.iter().map(|row| (row.id(), row.key())).collect())
-}
-
-fn move_files(from: &Path, to: &Path) -> Result<()> {
-    let unwritable = |cause: io::Error| unusable(to, "write", &cause);
-    for entry in fs::read_dir(from).map_err(unwritable)? {
-        let entry = entry.map_err(unwritable)?;
-        let target = to.join(entry.file_name());
-        if entry.file_type().map_err(unwritable)?.is_dir() {
-            fs::create_dir_all(&target).map_err(unwritable)?;
-            move_files(&entry.path(), &target)?;
-        } else {
-            fs::rename(entry.path(), &target).map_err(unwritable)?;
-        }
-    }
-    Ok(())
 }

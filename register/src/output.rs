@@ -1,0 +1,178 @@
+//! Writes files for people and other programs: whole or not at all, and never over the register itself.
+
+use std::{
+    ffi::OsString,
+    fs::{self, File, Permissions},
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use crate::error::{Error, Result};
+
+/// What SQLite writes beside a database, by the ending of its name.
+const BESIDE_DATABASE: [&str; 4] = ["", "-wal", "-shm", "-journal"];
+
+/// Refuses a path that names the database file of the register, or a file that SQLite keeps beside it, by whatever name.
+///
+/// # Errors
+/// CONFLICT `FILE`, naming the path.
+pub fn refuse_database(path: &Path, database: Option<&Path>) -> Result<()> {
+    let Some(database) = database else { return Ok(()) };
+    let is_part = BESIDE_DATABASE.iter().any(|ending| {
+        let mut part = OsString::from(database);
+        part.push(ending);
+        is_same_file(path, Path::new(&part))
+    });
+    if is_part {
+        let message = format!("cannot write {}: it is the register's own database; choose another file", path.display());
+        return Err(Error::conflict("FILE", message));
+    }
+    Ok(())
+}
+
+/// Writes a file that is either the old one or the new one, whatever happens meanwhile: the bytes go to a temporary file beside it, reach
+/// the disk, and take its name. Only the owner may read it. A device or a pipe is written to as it is.
+///
+/// # Errors
+/// CONFLICT `FILE` when the path names the database, or can't be written.
+pub fn write(path: &Path, bytes: &[u8], database: Option<&Path>) -> Result<()> {
+    refuse_database(path, database)?;
+    replace(path, bytes).map_err(|cause| Error::conflict("FILE", format!("cannot write {}: {cause}", path.display())))
+}
+
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    // What a link points to is replaced, not the link.
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    match fs::metadata(&target) {
+        Ok(found) if found.is_dir() => return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder")),
+        Ok(found) if !found.is_file() => return fs::OpenOptions::new().write(true).open(&target)?.write_all(bytes),
+        _ => {}
+    }
+    let folder = folder_of(&target);
+    // Readable for its owner alone, as temporary files are.
+    let mut file = tempfile::Builder::new().prefix(".samregister-").suffix(".tmp").tempfile_in(&folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(&target).map_err(|failed| failed.error)?;
+    sync_folder(&folder)
+}
+
+/// Moves files that are complete into another folder, where each replaces the one of its name.
+///
+/// # Errors
+/// When a file can't be moved; those moved before stay moved.
+pub(crate) fn move_files(from: &Path, to: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            fs::create_dir_all(&target)?;
+            move_files(&entry.path(), &target)?;
+        } else {
+            fs::rename(entry.path(), &target)?;
+        }
+    }
+    sync_folder(to)
+}
+
+/// Makes the files of a folder, and of those in it, reach the disk, and lets only the owner read them.
+pub(crate) fn finish_files(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            finish_files(&entry.path())?;
+        } else {
+            let file = File::open(entry.path())?;
+            restrict(&file)?;
+            file.sync_all()?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn restrict(file: &File) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    file.set_permissions(Permissions::from_mode(0o600))
+}
+
+#[cfg(not(unix))]
+fn restrict(_: &File) -> io::Result<()> {
+    Ok(())
+}
+
+fn folder_of(path: &Path) -> PathBuf {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).map_or_else(|| PathBuf::from("."), Path::to_owned)
+}
+
+/// Makes a new name in a folder reach the disk.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}
+
+/// Returns `true` if both paths name one file, through links too, or would when it is made.
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    if let (Ok(one), Ok(other)) = (fs::metadata(one), fs::metadata(other)) {
+        return is_same(&one, &other);
+    }
+    let resolved = |path: &Path| Some((fs::canonicalize(folder_of(path)).ok()?, path.file_name()?.to_owned()));
+    resolved(one).is_some_and(|one| resolved(other) == Some(one))
+}
+
+#[cfg(unix)]
+fn is_same(one: &fs::Metadata, other: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+#[cfg(not(unix))]
+fn is_same(_: &fs::Metadata, _: &fs::Metadata) -> bool {
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_database_is_never_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("c2.db");
+        fs::write(&database, "register").unwrap();
+        fs::write(folder.path().join("c2.db-wal"), "log").unwrap();
+        fs::create_dir(folder.path().join("reports")).unwrap();
+        std::os::unix::fs::symlink(&database, folder.path().join("link.csv")).unwrap();
+        fs::hard_link(&database, folder.path().join("other.csv")).unwrap();
+        for name in ["c2.db", "./c2.db", "reports/../c2.db", "c2.db-wal", "c2.db-shm", "c2.db-journal", "link.csv", "other.csv"] {
+            let error = write(&folder.path().join(name), b"report", Some(&database)).unwrap_err();
+            assert!(error.to_string().contains("the register's own database"), "{name}: {error}");
+        }
+        assert_eq!(fs::read_to_string(&database).unwrap(), "register");
+        write(&folder.path().join("c2.csv"), b"report", Some(&database)).unwrap();
+        write(&folder.path().join("c2.db"), b"report", None).unwrap();
+    }
+
+    #[test]
+    fn a_failed_write_leaves_the_old_file_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("report.csv");
+        write(&path, b"old", None).unwrap();
+        write(&path, b"new", None).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        let error = write(folder.path(), b"x", None).unwrap_err().to_string();
+        assert!(error.ends_with("it is a folder"), "{error}");
+        assert!(write(&folder.path().join("none/report.csv"), b"x", None).is_err());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+            // A link stays a link, and a device a device.
+            let link = folder.path().join("link.csv");
+            std::os::unix::fs::symlink(&path, &link).unwrap();
+            write(&link, b"through", None).unwrap();
+            assert!(fs::symlink_metadata(&link).unwrap().is_symlink() && fs::read(&path).unwrap() == b"through");
+            write(Path::new("/dev/null"), b"x", None).unwrap();
+        }
+    }
+}
