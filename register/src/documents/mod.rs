@@ -2,6 +2,7 @@
 
 pub mod agreement;
 pub mod calendar;
+mod formula;
 pub mod html;
 pub mod invoice;
 pub mod peppol;

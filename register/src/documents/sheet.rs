@@ -1,5 +1,7 @@
 //! Files for spreadsheets and programs: CSV (RFC 4180) and XLSX.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use entity::money::Money;
 use rust_xlsxwriter::{
@@ -7,10 +9,11 @@ use rust_xlsxwriter::{
     Worksheet, XlsxError,
 };
 
-use super::{Cell, Grid, Kind};
+use super::{Cell, Grid, Kind, formula};
 use crate::error::{Error, Result};
 
-/// The grid as CSV in UTF-8: a header line with the columns' names, CRLF at the end of every line, amounts as `26800.00`.
+/// The grid as CSV in UTF-8: a header line with the columns' names, CRLF at the end of every line, amounts as `26800.00`. Texts that a
+/// spreadsheet would take for formulas have an apostrophe before them.
 ///
 /// # Errors
 /// INTERNAL, for what does not happen in memory.
@@ -18,7 +21,11 @@ pub fn csv(grid: &Grid) -> Result<Vec<u8>> {
     let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
     writer.write_record(grid.columns.iter().map(|column| column.name)).map_err(Error::internal)?;
     for row in &grid.rows {
-        writer.write_record(row.iter().map(Cell::plain)).map_err(Error::internal)?;
+        let cells = row.iter().map(|cell| match cell {
+            Cell::Text(text) => formula::neutralized(text),
+            other => Cow::Owned(other.plain()),
+        });
+        writer.write_record(cells.map(|cell| cell.into_owned())).map_err(Error::internal)?;
     }
     writer.into_inner().map_err(|error| Error::internal(error.into_error()))
 }
@@ -247,7 +254,7 @@ mod tests {
     #[test]
     fn csv_is_as_the_rfc_has_it() {
         let text = String::from_utf8(csv(&grid()).unwrap()).unwrap();
-        assert_eq!(text, "name,net,invoices,on\r\n\"Umeå, \"\"nya\"\"\n=1+1\",1467393.60,2,1970-01-01\r\n,-0.05,1,\r\n");
+        assert_eq!(text, "name,net,invoices,on\r\n\"Umeå, \"\"nya\"\"\n'=1+1\",1467393.60,2,1970-01-01\r\n,-0.05,1,\r\n");
     }
 
     fn about() -> About {
