@@ -245,6 +245,15 @@ pub async fn by_slugs(ctx: &Context<'_>, slugs: &[String]) -> Result<Vec<Activit
     Ok(Handle::each(found).into_iter().map(Activity).collect())
 }
 
+/// Loads the activities with these ids, in no particular order.
+pub async fn by_ids(ctx: &Context<'_>, ids: &[ActivityId]) -> Result<Vec<Activity>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let found = activities::by_ids(database(ctx), viewer(ctx), ids, &every::<Activity>()).await?;
+    Ok(Handle::each(found).into_iter().map(Activity).collect())
+}
+
 /// The activity with this id.
 pub async fn node(ctx: &Context<'_>, id: ActivityId) -> Result<Option<Activity>> {
     let found = activities::by_ids(database(ctx), viewer(ctx), &[id], &every::<Activity>()).await?;

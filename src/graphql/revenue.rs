@@ -11,7 +11,7 @@ use ::entity::{
 use async_graphql::{Context, Description, Enum, ID, InputObject, Object, SimpleObject};
 
 use super::{
-    activities::{Activity, activity_of, ids},
+    activities::{Activity, activity_of, by_ids, ids},
     database,
     fees::FeeBasis,
     loaders::{Handle, distinct, take_rows},
@@ -119,6 +119,8 @@ pub struct RevenueReport {
     /// What a forecast rests on, a sentence each, always in the same order and words; empty for a report of what has happened. In the
     /// workbook they are the second sheet, and as CSV they are a file of their own: `csvUrl` with `&sheet=assumptions`.
     assumptions: Vec<String>,
+    /// Activities in no row and no sum of a forecast, since they have fees per mille of allocations that you may not see.
+    withheld: Vec<Activity>,
 }
 
 impl RevenueReport {
@@ -134,6 +136,7 @@ impl RevenueReport {
             csv_url: format!("/files/revenue.csv?{parameters}"),
             xlsx_url: format!("/files/revenue.xlsx?{parameters}"),
             assumptions,
+            withheld: Vec::new(),
         }
     }
 }
@@ -453,10 +456,11 @@ impl RevenueQuery {
 
     /// What active agreements will bring in a coming year, by activity: those that bring money, are signed, and have not ended as known
     /// today; a year that one covers only in part is prorated by whole months. A fee per mille of an allocation that is not known
-    /// yet is of the latest one that is; a fee per participant counts nought, since nobody knows yet how many there will be. `assumptions`
-    /// says all that it rests on.
+    /// yet is of the latest one that is; a fee per participant counts zero, since nobody knows yet how many there will be. An activity with a
+    /// fee per mille of an allocation that you may not see is in no row and no sum, but in `withheld`. `assumptions` says all that it rests on.
     async fn revenue_forecast(&self, ctx: &Context<'_>, #[graphql(desc = "Calendar year")] year: i32) -> Result<RevenueReport> {
-        let Forecast { days, report, assumptions } = revenue::forecast(database(ctx), viewer(ctx), year).await?;
-        Ok(RevenueReport::new(days, RevenueBasis::Invoiced, report, &format!("forecast={year}"), assumptions))
+        let Forecast { days, report, withheld, assumptions } = revenue::forecast(database(ctx), viewer(ctx), year).await?;
+        let report = RevenueReport::new(days, RevenueBasis::Invoiced, report, &format!("forecast={year}"), assumptions);
+        Ok(RevenueReport { withheld: by_ids(ctx, &withheld).await?, ..report })
     }
 }

@@ -63,6 +63,27 @@ on_both!(an_acknowledged_deadline_is_quiet_until_its_day, |app| async move {
     assert_eq!(listed(&app, "").await, ["2026-0001"]);
 });
 
+// The office's reasons are not for the member that the agreement is with.
+on_both!(who_acknowledged_a_deadline_and_why_is_not_for_the_member, |app| async move {
+    let samples = Samples::fill(&app).await;
+    let (alfa, agreement) = (samples.id("alfa"), samples.id("avtal alfa"));
+    acknowledge(app.office(), agreement, "2026-11-22", Some("De vill inte betala")).await.data();
+    let shown = json!({ "by": "office@example.se", "note": "De vill inte betala", "until": "2026-11-22" });
+    let hidden = Value::Null;
+    for (caller, expected) in [
+        (app.member(alfa), &hidden),
+        (app.member_who_leads(alfa, &["indikatorer"]), &hidden),
+        (app.member_who_leads(alfa, &["bip"]), &shown),
+        (app.lead(&["bip"]), &shown),
+        (app.board(), &shown),
+        (app.service("agreements:read"), &shown),
+    ] {
+        let question = "query($id: ID!) { agreement(by: { id: $id }) { nextDeadline { acknowledged { by note until } } } }";
+        let answer = caller.ask(question, json!({ "id": agreement })).await;
+        assert_eq!(&answer["agreement"]["nextDeadline"]["acknowledged"], expected);
+    }
+});
+
 on_both!(what_cannot_be_acknowledged_changes_nothing, |app| async move {
     let register = fill(&app).await;
     let before = app.revision().await;

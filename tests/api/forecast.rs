@@ -88,6 +88,40 @@ on_both!(what_is_not_signed_or_withdrawn_brings_nothing, |app| async move {
     assert_eq!(from_on(&app, 2027, 2027).await, ["2027"]);
 });
 
+// At 1 ‰, the forecast of an activity with one member is that member's allocation.
+on_both!(a_forecast_reveals_no_allocation_that_may_not_be_seen, |app| async move {
+    let register = Register::fill(&app).await;
+    let fee = json!({ "fee": { "basis": "PER_MILLE_OF_ALLOCATION", "perMille": 1.0, "vatRate": "STANDARD_25" } });
+    takes_part(&app, &register, 0, fee).await;
+    takes_part(&app, &register, 1, json!({})).await;
+    let member = |n: usize| register.draft(n, "bip", "2026-01-01")["counterparty"].as_str().unwrap().to_owned();
+    let allocation = json!({ "member": member(0), "year": 2026, "basis": "ALL_PARTIES", "amount": "4324000.00", "source": "Beslut" });
+    app.finance().does("allocationSet", "id", allocation).await.data();
+    let document = "{ revenueForecast(year: 2026) { total { net invoices } rows { net } withheld { slug } assumptions } }";
+    let asked = async |caller: &Caller<'_>| caller.query(document).await["revenueForecast"].clone();
+    let all = asked(&app.finance()).await;
+    assert_eq!((&all["total"], &all["withheld"]), (&json!({ "net": "16324.00", "invoices": 2 }), &json!([])));
+    let none = json!({ "net": "0.00", "invoices": 0 });
+    for caller in [app.lead(&["bip"]), app.service("revenue:read"), app.member_who_leads(&member(1), &["bip"])] {
+        let found = asked(&caller).await;
+        assert_eq!((&found["total"], &found["rows"], &found["withheld"]), (&none, &json!([]), &json!([{ "slug": "bip" }])));
+        let said = found["assumptions"].to_string();
+        assert!(said.contains("Left out: 1 activity with fees per mille of allocations that you may not see"), "{said}");
+        let file = caller.get("/files/revenue.csv?forecast=2026").await.text();
+        assert!(!file.contains("4324") && !file.contains("16324"), "{file}");
+    }
+    // Who may see every allocation that it rests on, sees the sum.
+    for caller in [app.member_who_leads(&member(0), &["bip"]), app.service("revenue:read members:read")] {
+        assert_eq!(asked(&caller).await["total"], all["total"]);
+    }
+    assert_eq!(asked(&app.member(&member(0))).await["total"], json!({ "net": "4324.00", "invoices": 1 }));
+    assert_eq!(asked(&app.member(&member(1))).await["total"], json!({ "net": "12000.00", "invoices": 1 }));
+    // A year that no such agreement reaches reveals nothing.
+    assert_eq!(asked(&app.lead(&["bip"])).await["withheld"], json!([{ "slug": "bip" }]));
+    let early = app.lead(&["bip"]).query("{ revenueForecast(year: 2025) { withheld { slug } } }").await;
+    assert_eq!(early["revenueForecast"]["withheld"], json!([]));
+});
+
 on_both!(the_files_of_a_forecast_say_what_it_rests_on, |app| async move {
     ledger(&app).await;
     let finance = app.finance();

@@ -317,10 +317,8 @@ impl Draw {
                     let key = format!("a-{}-{activity}", party.key);
                     let kind = if party.is_member { "PARTICIPATION,INCOME" } else { "ASSIGNMENT,COST" };
                     let number = format!("2026-{}", 7000 + self.number(is_seen));
-                    // What is reckoned on an allocation tells of it.
-                    let tells = self.sees(&[Of::Affairs], owner) == is_seen && party.is_member;
                     let row = format!("{key},{number},{kind},{activity},{}", party.key);
-                    self.agreement(is_seen, &row, true, tells);
+                    self.agreement(is_seen, &row, true, party.is_member);
                     self.agreements.insert((party.key.clone(), activity), (key, is_seen));
                 }
                 let is_seen = party.is_seen && self.sees(&[Of::DraftAgreement], owner);
@@ -338,12 +336,12 @@ impl Draw {
     }
 
     /// Writes an agreement's terms and fee behind what it is about.
-    fn agreement(&mut self, is_seen: bool, about: &str, is_signed: bool, may_tell: bool) {
+    fn agreement(&mut self, is_seen: bool, about: &str, is_signed: bool, may_be_per_mille: bool) {
         let template = if about.contains("PARTICIPATION") && self.chance(is_seen, 70) { "deltagande,1" } else { "," };
         let starts_on = self.one_of(is_seen, &["2025-01-01", "2026-02-01", "2026-07-01"]);
         let ends = self.one_of(is_seen, &[",1,", "2026-12-31,1,", "2026-12-31,2,12", "2027-01-31,0,6"]);
         let signed = if is_signed { "2024-12-01T09:00:00Z,2024-12-15" } else { "," };
-        let fee = if may_tell && self.chance(is_seen, 40) {
+        let fee = if may_be_per_mille && self.chance(is_seen, 40) {
             "PER_MILLE_OF_ALLOCATION,,1.5,STANDARD_25".to_owned()
         } else {
             format!("FIXED_PER_YEAR,{},,STANDARD_25", self.amount(is_seen))

@@ -1,5 +1,7 @@
 //! Deadlines: which agreements expire or must be decided about within a window of days, and who has seen it already.
 
+use std::collections::HashSet;
+
 use ::entity::{
     acknowledgement,
     agreement::{Column, Entity, Model},
@@ -13,9 +15,9 @@ use sea_orm::{
     sea_query::{Expr, Query, SelectStatement},
 };
 
-use super::{Filter, column, matching};
+use super::{Filter, by_ids, column, matching};
 use crate::{
-    auth::viewer::Viewer,
+    auth::viewer::{Realm, Viewer},
     database::{Database, among},
     error::{Faults, Result},
     page::{self, KeyType, Order, Slice},
@@ -154,18 +156,31 @@ pub(super) fn acknowledged(on: NaiveDate) -> Condition {
     Condition::all().add(Expr::exists(seen))
 }
 
-/// The acknowledgements of these agreements that hold on `on`, the latest first; the viewer must be known to see the agreements.
+/// The acknowledgements of these agreements that hold on `on`, the latest first; the viewer must be known to see the agreements. Those of
+/// agreements that it sees as their member alone are left out: who made them and why is the network's own matter.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn acknowledgements_of(db: &Database, agreements: &[AgreementId], on: NaiveDate) -> Result<Vec<acknowledgement::Model>> {
+pub async fn acknowledgements_of(
+    db: &Database,
+    viewer: &Viewer,
+    agreements: &[AgreementId],
+    on: NaiveDate,
+) -> Result<Vec<acknowledgement::Model>> {
     use acknowledgement::Column;
     let agreement = Expr::col((acknowledgement::Entity, Column::AgreementId));
-    Ok(acknowledgement::Entity::find()
+    let mut rows = acknowledgement::Entity::find()
         .filter(among(db.backend(), agreement, agreements.iter().copied()))
         .filter(Expr::col((acknowledgement::Entity, Column::Until)).gte(on))
         .order_by_desc(Column::AcknowledgedAt)
         .order_by_desc(Column::Id)
         .all(db.read())
-        .await?)
+        .await?;
+    if !rows.is_empty() && viewer.sees(Realm::Agreements).member.is_some() {
+        let viewer = Viewer { member: None, ..viewer.clone() };
+        let ids: Vec<AgreementId> = rows.iter().map(|row| row.agreement_id).collect();
+        let seen: HashSet<AgreementId> = by_ids(db, &viewer, &ids, &[super::Column::Id]).await?.into_iter().map(|row| row.id).collect();
+        rows.retain(|row| seen.contains(&row.agreement_id));
+    }
+    Ok(rows)
 }

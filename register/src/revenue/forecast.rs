@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use ::entity::{
     agreement::{Column, Entity, Model},
     allocation,
-    id::{AgreementId, MemberId},
+    id::{ActivityId, AgreementId, MemberId},
     kind::{AllocationBasis, Direction, FeeBasis},
     money::Money,
 };
@@ -21,7 +21,7 @@ use super::{
     scope::Scope,
 };
 use crate::{
-    auth::viewer::Viewer,
+    auth::viewer::{Realm, Viewer},
     database::{Database, among, rows},
     error::{Error, Faults, Result},
     fees::{
@@ -41,6 +41,9 @@ pub struct Forecast {
     pub days: Range,
     /// What it brings, by activity.
     pub report: Report,
+    /// Activities that are in no row and no sum, since they have fees per mille of allocations that the viewer may not see: the sum
+    /// would reveal them.
+    pub withheld: Vec<ActivityId>,
     /// What it rests on, a sentence each.
     pub assumptions: Vec<String>,
 }
@@ -54,6 +57,8 @@ struct Assumed {
     unknown: usize,
     /// Agreements with a fee per participant.
     per_participant: usize,
+    /// What is withheld, by activity; null: what belongs to none.
+    withheld: BTreeSet<Option<ActivityId>>,
 }
 
 impl Assumed {
@@ -75,6 +80,13 @@ impl Assumed {
         if self.per_participant > 0 {
             sentences.push(format!("{} with a fee per participant: counted as nought", count(self.per_participant, "agreement")));
         }
+        if !self.withheld.is_empty() {
+            let activities = match self.withheld.len() {
+                1 => "1 activity".to_owned(),
+                many => format!("{many} activities"),
+            };
+            sentences.push(format!("Left out: {activities} with fees per mille of allocations that you may not see"));
+        }
         sentences.push("Service and membership fees, costs and grants are left out".to_owned());
         sentences
     }
@@ -94,8 +106,8 @@ pub(super) fn assumed_years(years: &BTreeMap<i32, usize>, year: i32) -> Vec<Stri
 }
 
 /// What the agreements that bring money, and are signed and not ended as known today, will bring in a year, by activity and without
-/// costs and grants. A fee per mille of an allocation that is not known yet is of the latest one that is. `invoices` is the
-/// number of agreements that bring something.
+/// costs and grants. A fee per mille of an allocation that is not known yet is of the latest one that is; an activity with a fee per mille
+/// of an allocation that the viewer may not see is withheld as a whole. `invoices` is the number of agreements that bring something.
 ///
 /// # Errors
 /// INVALID for a year that is none.
@@ -104,15 +116,22 @@ pub async fn forecast(db: &Database, viewer: &Viewer, year: i32) -> Result<Forec
         Range::year(year).filter(|_| (1900..=2999).contains(&year)).ok_or_else(|| Error::invalid("year", "must be 1900 to 2999"))?;
     let scope = Scope::asked(db, viewer, None, None, &mut Faults::default()).await?;
     let tx = db.snapshot().await?;
-    let (mut groups, mut total, mut last, mut assumed) = (Groups::default(), Sums::default(), None, Assumed::default());
+    let affairs = viewer.sees(Realm::MemberAffairs);
+    let (mut groups, mut last, mut assumed) = (Groups::default(), None, Assumed::default());
     while !scope.is_empty() {
         let chunk = chunk(&tx, db.clock.today(), &scope, range, last).await?;
         let Some(end) = chunk.last() else { break };
         last = Some(end.id);
         let allocations = allocations(&tx, on_allocations(&chunk), year).await?;
         for row in &chunk {
-            let known = row.member_id.and_then(|member| Some((member, allocations.get(&member)?)));
             let Some(fee) = Fee::of(row) else { continue };
+            // Without an allocation there is an amount unless it depends on one.
+            let is_hidden = row.member_id.is_some_and(|member| !affairs.all && affairs.member != Some(member));
+            if is_hidden && amount_for(&fee, None, &terms::of(row), year).is_none() {
+                assumed.withheld.insert(row.activity_id);
+                continue;
+            }
+            let known = row.member_id.and_then(|member| Some((member, allocations.get(&member)?)));
             let amount = amount_for(&fee, known.map(|(_, (_, amount))| *amount), &terms::of(row), year);
             assumed.unknown += usize::from(amount.is_none() && known.is_none());
             assumed.per_participant += usize::from(fee.basis == FeeBasis::PerParticipant);
@@ -124,15 +143,17 @@ pub async fn forecast(db: &Database, viewer: &Viewer, year: i32) -> Result<Forec
                     assumed.years.entry(*other).or_default().insert(member);
                 }
                 let vat = row.vat_rate.and_then(|rate| net.times(rate.percent(), 100)).unwrap_or_default();
-                total.invoices += 1;
                 let group = Group { activity: row.activity_id, ..Group::default() };
                 groups.of(group)?.add(&Sums { net, vat, invoices: 1, ..Sums::default() });
             }
         }
     }
+    groups.0.retain(|group, _| !assumed.withheld.contains(&group.activity));
+    let total = Sums { invoices: groups.0.values().map(|sums| sums.invoices).sum(), ..Sums::default() };
     let report = super::finish(&tx, groups, total).await?;
     tx.rollback().await?;
-    Ok(Forecast { days: range, report, assumptions: assumed.sentences(year, db.clock.today()) })
+    let assumptions = assumed.sentences(year, db.clock.today());
+    Ok(Forecast { days: range, report, withheld: assumed.withheld.into_iter().flatten().collect(), assumptions })
 }
 
 fn column(column: Column) -> SimpleExpr {

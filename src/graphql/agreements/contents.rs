@@ -83,10 +83,10 @@ impl AgreementDeadline {
         (self.deadline.on - self.as_of).num_days()
     }
 
-    /// Who has seen it and wants to hear no more of it for now; null when nobody has.
+    /// The acknowledgement that silences it for now; null when there is none, and for a MEMBER, to whom the network's own notes are not shown.
     async fn acknowledged(&self, ctx: &Context<'_>) -> Option<Result<Acknowledgement>> {
         let found = self.agreement.load(ctx, "", async {
-            let rows = deadlines::acknowledgements_of(database(ctx), &ids(&self.agreement), self.as_of).await?;
+            let rows = deadlines::acknowledgements_of(database(ctx), viewer(ctx), &ids(&self.agreement), self.as_of).await?;
             Ok(grouped(rows, |row| row.agreement_id))
         });
         match found.await {
