@@ -3,7 +3,7 @@
 use sea_orm::entity::prelude::*;
 use serde::Serialize;
 
-use crate::id::TokenRevocationId;
+use crate::id::{MemberId, TokenRevocationId};
 
 /// Tokens that were called back before they expire: all of a subject, or one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
@@ -20,6 +20,8 @@ pub struct Model {
     pub revoked_at: DateTimeUtc,
     /// Why.
     pub reason: Option<String>,
+    /// The association whose contact has ended: only tokens with the role MEMBER alone, and of it, are revoked. Null: every token.
+    pub member_id: Option<MemberId>,
 }
 
 /// No relations are declared: rules join by what the caller asked for.

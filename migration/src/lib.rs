@@ -39,6 +39,7 @@ mod m2026_11_23_04_idempotency;
 mod m2026_11_23_05_contact_email;
 mod m2026_11_24_01_texts;
 mod m2026_11_30_40_idempotent_outcomes;
+mod m2026_11_30_51_revocations_of_members;
 
 /// Every change, in order.
 #[derive(Debug)]
@@ -74,6 +75,7 @@ impl MigratorTrait for Migrator {
             Box::new(m2026_11_23_05_contact_email::Migration),
             Box::new(m2026_11_24_01_texts::Migration),
             Box::new(m2026_11_30_40_idempotent_outcomes::Migration),
+            Box::new(m2026_11_30_51_revocations_of_members::Migration),
         ]
     }
 }

@@ -28,6 +28,7 @@ use crate::{
     audit::reads::Reads,
     clock::Clock,
     error::{Error, Result},
+    files,
     idempotency::MutationField,
 };
 
@@ -99,6 +100,7 @@ impl Database {
         };
         // What broke while nobody looked says nothing of what is there now.
         probe.test_before_acquire(true);
+        create_privately(url);
         // The writer comes first: it makes a file of SQLite's and sets its journal, which readers can't.
         let mut writer = open(writer).await?;
         let mut reader = open(reader).await?;
@@ -186,6 +188,17 @@ impl Database {
     /// INTERNAL until it is back.
     pub fn find(&self) -> Result<()> {
         self.file.as_ref().map_or(Ok(()), |file| file.find().map_err(Error::internal))
+    }
+
+    /// Says in the log when others than its owner may read the file of a register on SQLite, as one that was made by an older program.
+    pub fn warn_of_shared_file(&self) {
+        #[cfg(unix)]
+        if let Some((file, mode)) = self.file.as_ref().and_then(|file| Some((file, file.shared()?))) {
+            let file = file.path.display();
+            tracing::warn!(
+                "other users of this machine may read the register's file {file} (its mode is {mode:o}); chmod 600 keeps them out"
+            );
+        }
     }
 
     /// Which of the two databases it is.
@@ -365,6 +378,15 @@ struct File {
     identity: Identity,
 }
 
+/// Creates the file of a register on SQLite that is to be made, for its owner alone; SQLite gives its other files the same rights, and says
+/// itself what is wrong when it can't be created.
+fn create_privately(url: &str) {
+    let is_file = url.starts_with("sqlite:") && url.contains("mode=rwc") && !url.contains(":memory:") && !url.contains("mode=memory");
+    if let Some(options) = url.parse::<SqliteConnectOptions>().ok().filter(|_| is_file) {
+        drop(files::create_unless_there(options.get_filename()));
+    }
+}
+
 /// What no other file of the machine has: its device and its number there.
 #[cfg(unix)]
 type Identity = (u64, u64);
@@ -377,6 +399,13 @@ impl File {
         let path = url.parse::<SqliteConnectOptions>().ok()?.get_filename().to_owned();
         let identity = identify(&path).ok()?;
         Some(Self { path, identity })
+    }
+
+    /// The rights that others than its owner have on the file, as `chmod` writes all of them; null when they have none.
+    #[cfg(unix)]
+    fn shared(&self) -> Option<u32> {
+        let mode = std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(&self.path).ok()?) & 0o777;
+        Some(mode).filter(|mode| mode & 0o077 != 0)
     }
 
     fn find(&self) -> io::Result<()> {

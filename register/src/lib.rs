@@ -8,6 +8,7 @@
 pub mod clock;
 pub mod config;
 pub mod error;
+pub mod files;
 pub mod swedish;
 pub mod database;
 pub mod page;

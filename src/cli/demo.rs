@@ -90,9 +90,9 @@ pub struct RoleToken {
 
 /// The settings of this process but for its database and its keys, which the demo has of its own.
 pub fn settings() -> Result<Settings> {
-    let is_left = |name: &str| name != "DATABASE_URL" && !name.starts_with("SAMREGISTER_JWT_");
+    let is_left = |name: &str| !name.starts_with("DATABASE_URL") && !name.starts_with("SAMREGISTER_JWT_");
     let env = std::env::vars_os().map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()));
-    let mut settings = Settings::load(env.filter(|(name, _)| is_left(name)), Some(Path::new(config::FILE)))?;
+    let mut settings = Settings::load_for_demo(env.filter(|(name, _)| is_left(name)), Some(Path::new(config::FILE)))?;
     if settings.network.name.is_none() {
         settings.network = network()?;
     }

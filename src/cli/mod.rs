@@ -72,6 +72,8 @@ Settings, in the environment or in samregister.toml in the working directory:
   SAMREGISTER_JWT_SECRET  signs tokens: at least 32 bytes. Or set
                           SAMREGISTER_JWT_PUBLIC_KEY to a PEM file, or
                           SAMREGISTER_JWT_JWKS to a set of keys
+  …_FILE                  of DATABASE_URL and SAMREGISTER_JWT_SECRET:
+                          a file that holds the setting
   SAMREGISTER_LOG         what is logged, as info or debug
   SAMREGISTER_LOG_FORMAT  text, or json for machines
 

@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use super::{Failure, Outcome, Result, connect, demo, open, put, say, start_log};
 use crate::{
     auth::token::Keys,
-    config::{LogFormat, Settings},
+    config::{Exposure, LogFormat, Settings},
     server::{self, App, explorer},
 };
 
@@ -26,13 +26,16 @@ Examples:
 Routes:
   /graphql             the API
   /graphql/ws          its subscriptions (graphql-transport-ws)
-  /graphiql            its explorer, for a browser
-  /schema.graphql      its schema
+  /graphiql            its explorer, for a browser, with --demo or
+                       SAMREGISTER_EXPLORER=true
+  /schema.graphql      its schema, with --demo or
+                       SAMREGISTER_INTROSPECTION=true
   /files/agreements/   the agreements' documents
   /files/expiring.ics  the calendar of deadlines
   /files/revenue.csv   revenue, cost and result; revenue.xlsx is a workbook
   /healthz, /readyz    whether it lives, whether it can answer
-  /metrics             what is measured, for Prometheus")]
+  /metrics             what is measured, for Prometheus on this machine, or
+                       with SAMREGISTER_METRICS_TOKEN")]
 pub struct Options {
     /// Fill a throw-away register with example data, gone when the server stops
     #[arg(long)]
@@ -66,6 +69,7 @@ pub async fn run(options: Options) -> Result {
     if !options.no_migrate {
         db.migrate().await?;
     }
+    db.warn_of_shared_file();
     announce(&settings, &listener)?;
     let app = App::new(db, keys, &settings, explorer::Settings::default()).with_documents(&settings)?;
     server::serve(listener, app, &settings, told_to_stop()).await?;
@@ -103,9 +107,16 @@ fn address(listener: &TcpListener) -> Result<SocketAddr> {
 /// Says where the server is: in a line for people, or in the log for machines.
 fn announce(settings: &Settings, listener: &TcpListener) -> Result<()> {
     let at = address(listener)?;
+    let Exposure { introspection, suggestions, explorer, .. } = settings.exposure;
+    let page = if explorer { format!(", its explorer on http://{at}/graphiql") } else { String::new() };
+    let on_or_off = |is_on: bool| if is_on { "on" } else { "off" };
     match settings.log_format {
-        LogFormat::Text => say(&format!("Samregister listens on http://{at}, its explorer on http://{at}/graphiql")),
-        LogFormat::Json => tracing::info!(explorer = format!("http://{at}/graphiql"), "Samregister listens on http://{at}"),
+        LogFormat::Text => {
+            say(&format!("Samregister listens on http://{at}{page}"));
+            let [introspection, suggestions, explorer] = [introspection, suggestions, explorer].map(on_or_off);
+            say(&format!("Introspection is {introspection}, suggestions are {suggestions}, the explorer is {explorer}"));
+        }
+        LogFormat::Json => tracing::info!(introspection, suggestions, explorer, "Samregister listens on http://{at}{page}"),
     }
     Ok(())
 }

@@ -11,12 +11,14 @@ use uuid::Uuid;
 use super::{Failure, Outcome, Result, open, put, say, settings};
 use crate::{
     auth::{
-        revocations::{self, Which},
-        token::{Keys, SCOPES},
+        minting,
+        revocations::{self, Revocations, Which},
+        token::{Keys, Minted, SCOPES},
         viewer::{Role, Viewer},
     },
     clock::Clock,
     config::Settings,
+    database::Database,
     error::Error,
     members,
 };
@@ -24,7 +26,8 @@ use crate::{
 /// Mint a token for the API
 ///
 /// Signs with SAMREGISTER_JWT_SECRET, or with SAMREGISTER_JWT_SIGNING_KEY when tokens are verified with a public key. The token is all
-/// that is written to stdout. `samregister token revoke` calls it back.
+/// that is written to stdout. That it was minted stands in the audit trail, unless the register's database can't be reached from here.
+/// `samregister token revoke` calls it back.
 #[derive(Debug, Args)]
 #[command(
     args_conflicts_with_subcommands = true,
@@ -102,18 +105,36 @@ pub async fn run(mut options: Options) -> Result {
     }
     let keys = Keys::from_settings(&settings)?;
     let roles: Vec<Role> = Role::WORDS.iter().filter(|(_, word)| options.has(word)).map(|(role, _)| *role).collect();
+    let db = open(&settings).await;
     let member = match &options.member {
-        Some(name) => Some(find_member(&settings, name).await?),
+        Some(name) => Some(find_member(&db, name).await?),
         None => None,
     };
     let subject = options.subject.clone().unwrap_or_else(|| {
         let words: Vec<_> = roles.iter().map(|role| role.word().to_lowercase()).collect();
         words.join("+")
     });
-    let viewer = Viewer { subject, roles, member, activities: options.activities, scopes: options.scopes };
-    let token = keys.mint(&viewer, options.days, Clock::system().now()).map_err(refused)?;
-    put(format!("{token}\n"))?;
+    let viewer = Viewer { subject, roles, member, activities: options.activities, scopes: options.scopes, ..Viewer::default() };
+    let minted = keys.issue(&viewer, options.days, Clock::system().now()).map_err(refused)?;
+    match db {
+        Ok(db) => {
+            let recorded = record(&settings, &db, &keys, &viewer, &minted).await;
+            db.close().await?;
+            recorded?;
+        }
+        Err(Failure { lines, .. }) => say(&format!("not recorded in the audit trail: {}", lines.join("; "))),
+    }
+    put(format!("{}\n", minted.token))?;
     Ok(Outcome::Done)
+}
+
+/// Records that a token was minted, unless the register would refuse it.
+async fn record(settings: &Settings, db: &Database, keys: &Keys, bearer: &Viewer, minted: &Minted) -> Result<()> {
+    let known = Revocations::new(settings.former_member_days);
+    known.read(db).await?;
+    let now = Clock::system().now();
+    known.check(keys.verify(&minted.token, now)?, now)?;
+    Ok(minting::record(db, &Viewer::operator("token"), bearer, minted).await?)
 }
 
 async fn revoke(settings: &Settings, Revocation { which, reason }: Revocation) -> Result {
@@ -135,6 +156,7 @@ fn refused(error: Error) -> Failure {
         "member" => Some("--member"),
         "activities" => Some("--activity"),
         "scope" => Some("--scope"),
+        "days" => Some("--days"),
         _ => None,
     };
     match &error {
@@ -153,14 +175,12 @@ impl Options {
 }
 
 /// The member with this id, organisation number or import key. An id is taken as it is.
-async fn find_member(settings: &Settings, name: &str) -> Result<MemberId> {
+async fn find_member(db: &Result<Database>, name: &str) -> Result<MemberId> {
     if let Some(id) = name.strip_prefix("member_").and_then(|hex| Uuid::try_parse(hex).ok()) {
         return Ok(id.into());
     }
-    let db = open(settings).await?;
-    let found = find(&members::all(&db, &Viewer::operator("token"), &members::Filter::default(), &COLUMNS).await?, name, "--member");
-    db.close().await?;
-    found
+    let db = db.as_ref().map_err(|failure| Failure { lines: failure.lines.clone(), code: failure.code })?;
+    find(&members::all(db, &Viewer::operator("token"), &members::Filter::default(), &COLUMNS).await?, name, "--member")
 }
 
 /// What a member is found by.

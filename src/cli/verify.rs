@@ -1,9 +1,6 @@
 //! `samregister verify`: whether everything that must hold in the register does.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use sea_orm::DbBackend;
@@ -13,7 +10,7 @@ use crate::{
     agreements,
     audit::{self, Checkpoint},
     error::Faults,
-    revenue, search,
+    files, revenue, search,
 };
 
 /// Check everything that must hold in the register
@@ -69,10 +66,13 @@ pub async fn run(options: Options) -> Result {
     Ok(if breaches.is_empty() { Outcome::Done } else { Outcome::Found })
 }
 
+/// The largest file of checkpoints, in bytes.
+const LARGEST_FILE: u64 = 256 << 20;
+
 /// The checkpoints of a file.
 fn read(file: &Path) -> Result<Vec<Checkpoint>> {
     let name = file.display();
-    let text = fs::read_to_string(file).map_err(|cause| Failure::new(format!("cannot read {name}: {cause}")))?;
+    let text = files::read_text(file, LARGEST_FILE).map_err(|cause| Failure::new(format!("cannot read {name}: {cause}")))?;
     let (mut checkpoints, mut faults) = (Vec::new(), Faults::default());
     for (place, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#')) {
         match line.parse() {

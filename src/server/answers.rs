@@ -7,7 +7,7 @@ use axum::{
 };
 use serde::Serialize;
 
-use super::{accept::Media, execution::Caller};
+use super::{accept::Media, denials::Denials, execution::Caller};
 use crate::database::BUSY;
 
 /// An answer without data.
@@ -27,6 +27,9 @@ impl Caller {
         let mut response = self.write(status, json(answer));
         if let Some(seconds) = answer.errors.iter().filter_map(retry_after).max() {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(denials) = Denials::of(self.subject(), &answer.errors) {
+            response.extensions_mut().insert(denials);
         }
         response
     }

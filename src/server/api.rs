@@ -16,6 +16,7 @@ use super::{
     accept::{Media, is_utf8},
     answers,
     asking::{Asked, Body},
+    denials::Denials,
     execution::{Caller, Ready, execute, measure, status_of},
     freshness, repeats,
 };
@@ -106,7 +107,7 @@ async fn several(app: &App, caller: &Caller, viewer: &Viewer, batch: Vec<Asked>)
         let words = format!("has documents with a cost of {cost} fields together; at most {} are allowed", app.limits.complexity);
         return Err(Error::limit("LIMIT_COMPLEXITY", "body", words).into());
     }
-    let mut answers = Vec::with_capacity(batch.len());
+    let (mut answers, mut denied) = (Vec::with_capacity(batch.len()), Vec::new());
     for asked in batch {
         let answer = match asked {
             Ok(ready) => execute(app, caller.data(viewer.clone(), ready.document), ready.operation, &caller.request_id).await,
@@ -117,8 +118,13 @@ async fn several(app: &App, caller: &Caller, viewer: &Viewer, batch: Vec<Asked>)
             }
         };
         answers.push(answers::json(&answer));
+        denied.extend(answer.errors);
     }
-    Ok(caller.write(StatusCode::OK, format!("[{}]", answers.join(","))))
+    let mut response = caller.write(StatusCode::OK, format!("[{}]", answers.join(",")));
+    if let Some(denials) = Denials::of(caller.subject(), &denied) {
+        response.extensions_mut().insert(denials);
+    }
+    Ok(response)
 }
 
 /// The document that is asked for, measured.

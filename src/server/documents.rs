@@ -3,7 +3,6 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -21,11 +20,14 @@ use super::{
 use crate::{
     config,
     error::{Error, Faults, Result},
+    files,
 };
 
 /// The documents that are kept of those that were sent, at most so many and so many bytes of them.
 const KEPT: (usize, usize) = (1_000, 8 << 20);
 
+/// The largest file of trusted documents, in bytes.
+const LARGEST_FILE: u64 = 64 << 20;
 /// How often the file of those that are trusted is looked at.
 const LOOK: Duration = Duration::from_secs(5);
 
@@ -159,7 +161,7 @@ impl Documents {
 /// What the file holds; null when that is known, by the digest of its text.
 fn read(file: &Path, known: &str, limits: &Limits) -> Result<Option<Trusted>> {
     let unreadable = |what: String| Error::invalid(config::DOCUMENTS, format!("names {}, which {what}", file.display()));
-    let text = fs::read_to_string(file).map_err(|error| unreadable(format!("can't be read: {error}")))?;
+    let text = files::read_text(file, LARGEST_FILE).map_err(|error| unreadable(format!("can't be read: {error}")))?;
     let digest = hex(&Sha256::digest(&text));
     if digest == known {
         return Ok(None);

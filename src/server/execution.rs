@@ -41,13 +41,15 @@ pub(super) struct Caller {
     pub(super) media: Option<Media>,
     /// What it runs on, as long as it is answered.
     pub(super) turn: OnceLock<Arc<Turn>>,
+    /// The subject of its token, as soon as that is verified, also when it no longer holds.
+    subject: OnceLock<String>,
 }
 
 impl Caller {
     pub(super) fn of(request: &Request) -> Self {
         let request_id = request.extensions().get::<RequestId>().and_then(|id| id.header_value().to_str().ok()).unwrap_or_default();
         let media = Media::accepted(request.headers());
-        Self { request_id: request_id.to_owned(), token: bearer(request.headers()), media, turn: OnceLock::new() }
+        Self { request_id: request_id.to_owned(), token: bearer(request.headers()), media, turn: OnceLock::new(), subject: OnceLock::new() }
     }
 
     /// Who asks.
@@ -56,7 +58,8 @@ impl Caller {
     /// UNAUTHENTICATED without a good token.
     pub(super) async fn viewer(&self, app: &App) -> Result<Viewer> {
         let token = self.token.clone()?;
-        Ok(app.verify(&token).await?.viewer)
+        let verified = app.verify_noting(&token, |subject| drop(self.subject.set(subject.to_owned()))).await?;
+        Ok(verified.viewer)
     }
 
     /// Who asks, with a turn to be answered, which ends with the caller.
@@ -68,6 +71,11 @@ impl Caller {
         let turn = app.turns.take(&viewer.subject)?;
         self.turn.get_or_init(|| Arc::new(turn));
         Ok(viewer)
+    }
+
+    /// The subject of the token, when it is known.
+    pub(super) fn subject(&self) -> Option<&str> {
+        self.subject.get().map(String::as_str)
     }
 
     /// The answer to a request for something else than GraphQL that can't be met: the error as GraphQL tells it, with HTTP's own status.

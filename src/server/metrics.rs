@@ -1,7 +1,7 @@
 //! What is measured, in the OpenMetrics text format that Prometheus reads: requests as they come, the register as it is when somebody looks.
 //!
-//! Like the checks of health it asks for no token, unless SAMREGISTER_METRICS says so: it tells counts, and of no member by name. Keep it
-//! from the public at the proxy.
+//! Answers peers on the same machine, and others who have the token of SAMREGISTER_METRICS_TOKEN, or all if SAMREGISTER_METRICS_OPEN says so:
+//! it counts the agreements of all members by activity, and names no member.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -22,14 +22,19 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
     registry::{Registry, Unit},
 };
+use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 
-use super::{App, answers, execution::Caller, health};
+use super::{
+    App, answers,
+    denials::Denied,
+    execution::{Caller, bearer},
+    health, peers,
+};
 use crate::{
     activities,
     agreements::expiring::{self, Tally},
-    auth::viewer::{Realm, Viewer},
-    config::MetricsAccess,
+    auth::viewer::Viewer,
     database::Database,
     error::{Error, Result},
 };
@@ -76,6 +81,7 @@ pub struct Metrics {
     seconds: Family<Route, Histogram, fn() -> Histogram>,
     results: Family<GraphqlResult, Counter>,
     expiring: Family<Within, Gauge>,
+    pub(super) denied: Family<Denied, Counter>,
     database_up: Gauge<i64, std::sync::atomic::AtomicI64>,
     /// When the register was asked last.
     asked_at: Mutex<Option<Instant>>,
@@ -87,6 +93,7 @@ impl Default for Metrics {
         let seconds: Family<_, _, fn() -> Histogram> = Family::new_with_constructor(|| Histogram::new(SECONDS));
         let results = Family::<GraphqlResult, Counter>::default();
         let (expiring, database_up) = (Family::<Within, Gauge>::default(), Gauge::default());
+        let denied = Family::<Denied, Counter>::default();
         let mut registry = Registry::with_prefix("samregister");
         registry.register("build", "What runs here", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
         registry.register("http_requests", "Answers by method, route and status", requests.clone());
@@ -96,13 +103,14 @@ impl Default for Metrics {
             "Results by kind of operation (unknown: refused before that was read) and by code and reason of their errors (code OK: without); a result with several codes counts once for each",
             results.clone(),
         );
+        registry.register("denials", "Requests and fields that were denied to who asked, by code and route", denied.clone());
         registry.register("database_up", "1 when the database can be reached and is migrated, 0 when not", database_up.clone());
         registry.register(
             "agreements_expiring",
             "Agreements whose next deadline falls within so many days from today, acknowledged ones left out; by activity (empty: none) and kind of agreement",
             expiring.clone(),
         );
-        Self { registry, requests, seconds, results, expiring, database_up, asked_at: Mutex::new(None) }
+        Self { registry, requests, seconds, results, expiring, denied, database_up, asked_at: Mutex::new(None) }
     }
 }
 
@@ -175,21 +183,27 @@ async fn expiring_now(db: &Database) -> Result<Vec<(Within, i64)>> {
     Ok(rows.collect())
 }
 
-/// Whether the setting lets this caller read.
-async fn admit(app: &App, caller: &Caller) -> Result<()> {
-    match app.metrics_access {
-        MetricsAccess::Open => Ok(()),
-        MetricsAccess::Token if caller.viewer(app).await?.sees(Realm::Audit).all => Ok(()),
-        MetricsAccess::Token => Err(Error::Forbidden("this takes the role OFFICE or AUDITOR, or SERVICE with the scope audit:read".into())),
-        MetricsAccess::Off => Err(Error::NotFound("there is nothing here".into())),
+/// Checks that a request may read what is measured.
+fn admit(app: &App, request: &Request) -> Result<()> {
+    let access = &app.metrics_access;
+    if access.is_open || peers::is_local(request) {
+        return Ok(());
+    }
+    let digest = |text: &str| Sha256::digest(text);
+    // Digests, so that how long the comparison takes says nothing of the token.
+    let is_known =
+        access.token.as_ref().is_some_and(|token| bearer(request.headers()).is_ok_and(|sent| digest(&sent) == digest(token.expose())));
+    if is_known {
+        Ok(())
+    } else {
+        Err(Error::Unauthenticated("the token of SAMREGISTER_METRICS_TOKEN is needed: send the header Authorization: Bearer …".into()))
     }
 }
 
 /// Everything measured, for Prometheus.
 pub async fn page(State(app): State<App>, request: Request) -> Response {
-    let caller = Caller::of(&request);
-    if let Err(error) = admit(&app, &caller).await {
-        return caller.refuse(error);
+    if let Err(error) = admit(&app, &request) {
+        return Caller::of(&request).refuse(error);
     }
     app.metrics.look(&app.db).await;
     let mut text = String::new();

@@ -6,6 +6,7 @@ pub mod api;
 pub mod asking;
 pub mod calendar;
 pub mod connections;
+pub mod denials;
 pub mod documents;
 pub mod explorer;
 pub mod execution;
@@ -15,7 +16,9 @@ pub mod headers;
 pub mod health;
 pub mod limits;
 pub mod metrics;
+pub mod peers;
 pub mod repeats;
+pub mod request_ids;
 pub mod revenue;
 pub mod socket;
 pub mod turns;
@@ -30,19 +33,21 @@ use axum::{
     routing::get,
     serve::Listener,
 };
-use hyper::server::conn::http1;
+use hyper::{body::Incoming, server::conn::http1};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
+use ipnet::IpNet;
 use tokio::sync::watch;
+use tower::ServiceExt as _;
 use tower_http::{
     catch_panic::CatchPanicLayer,
     request_id::{MakeRequestUuid, PropagateRequestIdLayer, RequestId, SetRequestIdLayer},
     trace::TraceLayer,
 };
 
-use self::connections::Connections;
+use self::{connections::Connections, peers::Peer};
 use crate::{
     audit::{self, reads},
     auth::{
@@ -87,7 +92,9 @@ pub struct App {
     /// What is measured.
     pub metrics: Arc<metrics::Metrics>,
     /// Who may read it.
-    pub metrics_access: MetricsAccess,
+    pub metrics_access: Arc<MetricsAccess>,
+    /// The proxies that are believed about whom they forward.
+    pub trusted_proxies: Arc<[IpNet]>,
     /// The tokens that no longer hold, as far as they were read: [`App::start`] reads them.
     pub revocations: Revocations,
     /// The sockets that are open.
@@ -134,8 +141,9 @@ impl App {
             network: Arc::new(settings.network.clone()),
             explorer: Arc::new(explorer),
             metrics: Arc::default(),
-            metrics_access: settings.metrics,
-            revocations: Revocations::default(),
+            metrics_access: Arc::new(settings.metrics.clone()),
+            trusted_proxies: settings.trusted_proxies.as_slice().into(),
+            revocations: Revocations::new(settings.former_member_days),
             sockets: Arc::new(socket::Sockets::new(settings)),
             stopping: watch::Sender::new(false),
         }
@@ -146,11 +154,19 @@ impl App {
     /// # Errors
     /// UNAUTHENTICATED when it doesn't.
     pub async fn verify(&self, token: &str) -> Result<Verified> {
+        self.verify_noting(token, |_| {}).await
+    }
+
+    /// The same; whose token it is goes to `note` also when it no longer holds.
+    ///
+    /// # Errors
+    /// UNAUTHENTICATED when it doesn't.
+    async fn verify_noting(&self, token: &str, note: impl FnOnce(&str)) -> Result<Verified> {
         self.keys.seek(token).await;
         let now = self.db.clock.now();
         let verified = self.keys.verify(token, now)?;
-        self.revocations.check(&verified, now)?;
-        Ok(verified)
+        note(&verified.viewer.subject);
+        self.revocations.check(verified, now)
     }
 
     /// Learns what a server must know before it answers, and keeps it up to date until the server stops.
@@ -193,8 +209,9 @@ pub fn router(app: App, settings: &Settings) -> Router {
     let trace = TraceLayer::new_for_http()
         .make_span_with(|request: &Request| {
             let request_id = request.extensions().get::<RequestId>().and_then(|id| id.header_value().to_str().ok()).unwrap_or_default();
+            let client_request_id = request_ids::of_client(request);
             let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str);
-            tracing::info_span!("request", request_id, method = %request.method(), route)
+            tracing::info_span!("request", request_id, client_request_id, method = %request.method(), route)
         })
         .on_request(())
         .on_response(|response: &Response, took: Duration, _: &tracing::Span| {
@@ -225,11 +242,13 @@ pub fn router(app: App, settings: &Settings) -> Router {
         .layer(axum::extract::DefaultBodyLimit::max(settings.limits.body_bytes))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(headers::compression())
+        .layer(axum::middleware::from_fn_with_state(app.clone(), denials::watch))
         .layer(axum::middleware::from_fn_with_state(app, metrics::measure))
         .layer(headers::cors(&settings.cors_origins))
         .layer(trace)
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
         .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
+        .layer(axum::middleware::from_fn(request_ids::take))
         .layer(axum::middleware::from_fn_with_state(settings.exposure.hsts_seconds, headers::harden))
 }
 
@@ -237,7 +256,7 @@ async fn unknown(request: Request) -> Response {
     if request.uri().path().starts_with("/graphql/") {
         return execution::Caller::of(&request).refuse(Error::NotFound("there is nothing here; the API is at /graphql".into()));
     }
-    (StatusCode::NOT_FOUND, "there is nothing here; the API is at /graphql, its explorer at /graphiql\n").into_response()
+    (StatusCode::NOT_FOUND, "there is nothing here; the API is at /graphql\n").into_response()
 }
 
 /// A panic is told like any failure of ours. Which request it was stands beside it in the log, and in the answer's header.
@@ -265,7 +284,7 @@ async fn stopped(stopping: &mut watch::Receiver<bool>) {
 pub async fn serve(listener: tokio::net::TcpListener, app: App, settings: &Settings, stop: impl Future<Output = ()>) -> Result<()> {
     app.start().await?;
     let (db, stopping) = (app.db.clone(), app.stopping.clone());
-    let service = TowerToHyperService::new(router(app, settings));
+    let routes = router(app, settings);
     let mut http = http1::Builder::new();
     // Whoever connects and says nothing, or never comes to the end of a header, is not waited for.
     http.timer(TokioTimer::new()).header_read_timeout(settings.limits.request_time);
@@ -276,8 +295,12 @@ pub async fn serve(listener: tokio::net::TcpListener, app: App, settings: &Setti
     let mut stop = pin!(stop);
     loop {
         tokio::select! {
-            (stream, _) = connections.accept() => {
-                let connection = http.serve_connection(TokioIo::new(stream), service.clone()).with_upgrades();
+            (stream, address) = connections.accept() => {
+                let service = routes.clone().map_request(move |mut request: axum::http::Request<Incoming>| {
+                    request.extensions_mut().insert(Peer(address));
+                    request
+                });
+                let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service)).with_upgrades();
                 let mut stops = stopping.subscribe();
                 tokio::spawn(async move {
                     let mut connection = pin!(connection);

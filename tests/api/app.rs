@@ -176,7 +176,8 @@ impl App {
 
     /// The same register with the settings in this file.
     pub fn with_file(&self, file: &std::path::Path) -> Self {
-        let env = [("SAMREGISTER_JWT_SECRET".to_owned(), SECRET.to_owned())];
+        let env = [("SAMREGISTER_JWT_SECRET", SECRET)].into_iter().chain(OPEN);
+        let env = env.map(|(name, value)| (name.to_owned(), value.to_owned()));
         Self { settings: Settings::load(env, Some(file)).unwrap(), ..self.clone() }.renewed()
     }
 
@@ -508,10 +509,18 @@ pub fn instant(text: &str) -> DateTime<Utc> {
     text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
+/// What a server shows of itself to the tests, and not by default.
+const OPEN: [(&str, &str); 4] = [
+    ("SAMREGISTER_INTROSPECTION", "true"),
+    ("SAMREGISTER_SUGGESTIONS", "true"),
+    ("SAMREGISTER_EXPLORER", "true"),
+    ("SAMREGISTER_METRICS_OPEN", "true"),
+];
+
 fn settings(changed: &[(&str, &str)]) -> Settings {
     // The machine may be slow, and may have much to do.
     let always = [("SAMREGISTER_JWT_SECRET", SECRET), ("SAMREGISTER_REQUEST_SECONDS", "120")];
-    let env = always.into_iter().chain(changed.iter().copied());
+    let env = always.into_iter().chain(OPEN).chain(changed.iter().copied());
     Settings::load(env.map(|(name, value)| (name.to_owned(), value.to_owned())), None).unwrap()
 }
 

@@ -25,7 +25,7 @@ use tokio::{
 use tokio_rustls::{TlsAcceptor, rustls};
 
 use crate::{
-    app::App,
+    app::{App, NOW, instant},
     served::{ASK, Served, comes_to, status},
 };
 
@@ -55,9 +55,9 @@ fn set(keys: &[(usize, &str)]) -> String {
 
 /// The header of a caller whose token this key has signed.
 fn signed(key: &EncodingKey, algorithm: Algorithm, id: Option<&str>) -> String {
-    // Far beyond every clock of these tests.
-    let claims =
-        json!({ "iss": "samregister", "aud": "samregister", "sub": "a@example.se", "exp": 4_102_444_800_u64, "roles": ["OFFICE"] });
+    // For a day from both clocks of these tests: the one that stands still, and the machine's.
+    let now = instant(NOW).timestamp().max(chrono::Utc::now().timestamp());
+    let claims = json!({ "iss": "samregister", "aud": "samregister", "sub": "a@example.se", "exp": now + 86_400, "roles": ["OFFICE"] });
     let header = Header { kid: id.map(str::to_owned), ..Header::new(algorithm) };
     format!("Bearer {}", jsonwebtoken::encode(&header, &claims, key).unwrap())
 }
@@ -144,8 +144,24 @@ async fn the_program_mints_for_a_key_of_its_set() {
     assert_eq!(status(address, ASK, Some(&format!("Bearer {}", token.trim()))).await, 200);
 }
 
-/// Who issues tokens: answers whoever asks over TLS with its keys, and counts.
-fn issuer(listener: TcpListener, certified: &rcgen::CertifiedKey<rcgen::KeyPair>, keys: String, asked: Arc<AtomicUsize>) -> JoinHandle<()> {
+/// Listens at this address, as soon as nobody else does.
+async fn listening(at: SocketAddr) -> TcpListener {
+    loop {
+        match TcpListener::bind(at).await {
+            Ok(listener) => return listener,
+            Err(_) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
+        }
+    }
+}
+
+/// Who issues tokens: answers whoever asks over TLS with this status and its keys, and counts.
+fn issuer(
+    listener: TcpListener,
+    certified: &rcgen::CertifiedKey<rcgen::KeyPair>,
+    status: &'static str,
+    keys: String,
+    asked: Arc<AtomicUsize>,
+) -> JoinHandle<()> {
     let key = rustls::pki_types::PrivatePkcs8KeyDer::from(certified.signing_key.serialize_der());
     let config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
@@ -162,7 +178,7 @@ fn issuer(listener: TcpListener, certified: &rcgen::CertifiedKey<rcgen::KeyPair>
             if stream.read(&mut request).await.is_ok_and(|read| read > 0) {
                 asked.fetch_add(1, Ordering::Relaxed);
                 let head = format!(
-                    "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+                    "HTTP/1.1 {status}\r\nlocation: /elsewhere\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
                     keys.len()
                 );
                 stream.write_all(format!("{head}{keys}").as_bytes()).await.ok();
@@ -193,7 +209,16 @@ async fn an_issuer_may_be_down_and_a_flood_of_unknown_keys_does_not_reach_it() {
     // It starts without its issuer, says that it is not ready, and believes nobody.
     assert_eq!((status(address, "/readyz", None).await, status(address, ASK, Some(&by(0, "first"))).await), (503, 401));
     let asked = Arc::new(AtomicUsize::new(0));
-    let keys = issuer(TcpListener::bind(at).await.unwrap(), &certified, set(&[(0, "first")]), Arc::clone(&asked));
+    // What stands in the body of a redirect is nobody's word.
+    let redirects = issuer(listening(at).await, &certified, "302 Found", set(&[(0, "first")]), Arc::clone(&asked));
+    while asked.load(Ordering::Relaxed) == 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    assert_eq!((status(address, "/readyz", None).await, status(address, ASK, Some(&by(0, "first"))).await), (503, 401));
+    redirects.abort();
+    drop(redirects.await);
+    let keys = issuer(listening(at).await, &certified, "200 OK", set(&[(0, "first")]), Arc::clone(&asked));
     comes_to(address, &by(0, "first"), 200).await;
     assert_eq!(status(address, "/readyz", None).await, 200);
     // Keys that nobody knows are asked for once in half a minute, however many come.

@@ -3,6 +3,7 @@
 use crate::{
     app::{App, on_both},
     samples::Samples,
+    served::{Served, get_with},
 };
 
 async fn metrics(app: &App) -> String {
@@ -115,26 +116,33 @@ on_both!(results_are_counted_by_operation_and_error, |app| async move {
     }
 });
 
-on_both!(they_are_for_those_whom_the_setting_names, |app| async move {
-    let asked = async |app: &App| {
-        let mut statuses = Vec::new();
-        for caller in [
-            app.office(),
-            app.auditor(),
-            app.service("audit:read"),
-            app.board(),
-            app.lead(&["bip"]),
-            app.service("revenue:read"),
-            app.nobody(),
-        ] {
-            statuses.push(caller.get("/metrics").await.status.as_u16());
-        }
-        statuses
-    };
-    assert_eq!(asked(&app).await, [200; 7]);
-    assert_eq!(asked(&app.with(&[("SAMREGISTER_METRICS", "token")])).await, [200, 200, 200, 403, 403, 403, 401]);
-    assert_eq!(asked(&app.with(&[("SAMREGISTER_METRICS", "off")])).await, [404; 7]);
-});
+#[tokio::test]
+async fn they_are_for_peers_on_the_same_machine_and_for_a_token_of_their_own() {
+    const TOKEN: &str = "a-token-for-prometheus-of-32-bytes";
+    let open = App::sqlite().await;
+    let app = open.with(&[("SAMREGISTER_METRICS_OPEN", "false"), ("SAMREGISTER_METRICS_TOKEN", TOKEN)]);
+    // Nobody knows where a request in process is from; no role opens.
+    for caller in [app.office(), app.auditor(), app.service("audit:read"), app.nobody(), app.bearer("x"), app.bearer("")] {
+        let answer = caller.get("/metrics").await;
+        assert_eq!((answer.status.as_u16(), answer.code(), answer.header("www-authenticate")), (401, "UNAUTHENTICATED", "Bearer"));
+    }
+    assert_eq!(app.bearer(TOKEN).get("/metrics").await.status, 200);
+    assert_eq!(app.with(&[("SAMREGISTER_METRICS_OPEN", "false")]).bearer(TOKEN).get("/metrics").await.status, 401);
+    assert_eq!(open.nobody().get("/metrics").await.status, 200);
+    // Over a connection from the same machine, unless a proxy forwards it.
+    let server = Served::start(&app).await;
+    let bearer = format!("Bearer {TOKEN}");
+    for (header, authorization, status) in [
+        ("", None, "200"),
+        ("x-forwarded-for: 203.0.113.7\r\n", None, "401"),
+        ("forwarded: for=203.0.113.7\r\n", None, "401"),
+        ("x-real-ip: 203.0.113.7\r\n", None, "401"),
+        ("x-forwarded-for: 203.0.113.7\r\n", Some(bearer.as_str()), "200"),
+    ] {
+        let answer = get_with(server.address, "/metrics", authorization, header).await;
+        assert_eq!(answer.split(' ').nth(1), Some(status), "{header:?} {answer}");
+    }
+}
 
 on_both!(without_its_database_the_server_still_tells_that, |app| async move {
     Samples::fill(&app).await;

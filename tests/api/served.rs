@@ -77,8 +77,13 @@ pub async fn status(address: SocketAddr, path: &str, authorization: Option<&str>
 
 /// The whole answer to a GET by whoever has this in the header.
 pub async fn get(address: SocketAddr, path: &str, authorization: Option<&str>) -> String {
+    get_with(address, path, authorization, "").await
+}
+
+/// The same with more headers, each with its line break.
+pub async fn get_with(address: SocketAddr, path: &str, authorization: Option<&str>, headers: &str) -> String {
     let authorization = authorization.map(|text| format!("authorization: {text}\r\n")).unwrap_or_default();
-    let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{authorization}\r\n");
+    let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{authorization}{headers}\r\n");
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();

@@ -25,6 +25,7 @@ use super::pem;
 use crate::{
     config,
     error::{Error, Result},
+    files,
 };
 
 /// A key that verifies, with the algorithm that follows from its kind and never from a token.
@@ -73,9 +74,9 @@ impl KeySet {
         Arc::new(Self { source, keys: watch::Sender::new(keys), sought: Mutex::default() })
     }
 
-    /// One key that never changes.
-    pub(super) fn fixed(algorithm: Algorithm, decoding: DecodingKey) -> Arc<Self> {
-        Self::new(Source::Fixed, vec![Key { id: None, algorithm, decoding }])
+    /// Keys that never change.
+    pub(super) fn fixed(algorithm: Algorithm, keys: impl Iterator<Item = DecodingKey>) -> Arc<Self> {
+        Self::new(Source::Fixed, keys.map(|decoding| Key { id: None, algorithm, decoding }).collect())
     }
 
     /// The key of a PEM file.
@@ -92,7 +93,7 @@ impl KeySet {
     /// INVALID naming the setting and the file.
     pub(super) fn of_file(file: &Path) -> Result<Arc<Self>> {
         let fault = |reason: String| Error::invalid(config::JWT_JWKS, format!("names {}, which {reason}", file.display()));
-        let text = std::fs::read_to_string(file).map_err(|cause| fault(format!("can't be read: {cause}")))?;
+        let text = files::read_text(file, LARGEST.0 as u64).map_err(|cause| fault(format!("can't be read: {cause}")))?;
         Ok(Self::new(Source::File(file.to_owned()), of_set(&text).map_err(fault)?))
     }
 
@@ -111,8 +112,16 @@ impl KeySet {
         self.keys.borrow().clone()
     }
 
+    /// Returns the keys that may have signed a token: the one that it names, or any of those without names.
+    pub(super) fn candidates(&self, id: Option<&str>) -> Vec<Arc<Key>> {
+        match self.source {
+            Source::Fixed => self.all(),
+            Source::Pem(_) | Source::File(_) | Source::Issuer(..) => self.find(id).into_iter().collect(),
+        }
+    }
+
     /// The key that a token names. One that names none means the only one.
-    pub(super) fn find(&self, id: Option<&str>) -> Option<Arc<Key>> {
+    fn find(&self, id: Option<&str>) -> Option<Arc<Key>> {
         let keys = self.keys.borrow();
         match id.filter(|_| self.is_set()) {
             Some(id) => keys.iter().find(|key| key.id.as_deref() == Some(id)).cloned(),
@@ -158,12 +167,17 @@ impl KeySet {
     async fn refresh(&self) -> Result<(), String> {
         let keys = match &self.source {
             Source::Fixed => return Ok(()),
-            Source::Pem(file) => vec![of_pem(file).map_err(|error| error.to_string())?],
-            Source::File(file) => of_set(&tokio::fs::read_to_string(file).await.map_err(|cause| cause.to_string())?)?,
+            Source::Pem(file) => {
+                let file = file.clone();
+                vec![apart(move || of_pem(&file).map_err(|error| error.to_string())).await?]
+            }
+            Source::File(file) => {
+                let file = file.clone();
+                of_set(&apart(move || files::read_text(&file, LARGEST.0 as u64).map_err(|cause| cause.to_string())).await?)?
+            }
             Source::Issuer(url, _) => {
                 let url = url.clone();
-                let text = tokio::task::spawn_blocking(move || fetch(&url)).await.map_err(|cause| cause.to_string())?;
-                of_set(&text?)?
+                of_set(&apart(move || fetch(&url)).await?)?
             }
         };
         self.keys.send_replace(keys.into_iter().map(Arc::new).collect());
@@ -171,11 +185,20 @@ impl KeySet {
     }
 }
 
+/// Runs what waits for a disk or another machine on a thread for that.
+async fn apart<T: Send + 'static>(wait: impl FnOnce() -> Result<T, String> + Send + 'static) -> Result<T, String> {
+    tokio::task::spawn_blocking(wait).await.map_err(|cause| cause.to_string())?
+}
+
 /// What the issuer answers.
 fn fetch(url: &str) -> Result<String, String> {
     let tls = ureq::tls::TlsConfig::builder().root_certs(ureq::tls::RootCerts::PlatformVerifier).build();
     let agent = ureq::Agent::config_builder().https_only(true).max_redirects(0).timeout_global(Some(ANSWER)).tls_config(tls).build();
     let mut answer = agent.new_agent().get(url).call().map_err(|cause| cause.to_string())?;
+    // The body of a redirect may be anybody's, as that of an error page.
+    if answer.status() != 200 {
+        return Err(format!("the issuer answered {} in place of 200", answer.status()));
+    }
     answer.body_mut().with_config().limit(LARGEST.0 as u64).read_to_string().map_err(|cause| cause.to_string())
 }
 
@@ -219,8 +242,7 @@ fn of_jwk(jwk: &Jwk) -> Option<Key> {
         && common.key_operations.as_ref().is_none_or(|its| its.contains(&KeyOperations::Verify))
         && common.key_algorithm.is_none_or(|its| its.to_string() == format!("{algorithm:?}"));
     let decoding = is_for_signatures.then(|| DecodingKey::from_jwk(jwk).ok())??;
-    // The library counts on 32 bytes of this kind.
-    let is_whole = algorithm != Algorithm::EdDSA || decoding.try_get_as_bytes().is_ok_and(|bytes| bytes.len() == 32);
+    let is_whole = algorithm != Algorithm::EdDSA || decoding.try_get_as_bytes().is_ok_and(pem::is_sound_ed25519);
     let is_usable = is_whole && crypto::verify("", b"", &decoding, algorithm).is_ok();
     is_usable.then(|| Key { id: common.key_id.clone(), algorithm, decoding })
 }
@@ -246,6 +268,9 @@ mod tests {
             ED.replace("\"kid\"", "\"alg\":\"RS256\",\"kid\""),
             ED.replace("Ed25519", "P-256"),
             ED.replace("s4RvotiM", ""),
+            // Of small order, as it should be written and not.
+            ED.replace("s4RvotiMFvl6gBRzldaH-bhKqHrw31sb_oNKdXVbdxQ", "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"),
+            ED.replace("s4RvotiMFvl6gBRzldaH-bhKqHrw31sb_oNKdXVbdxQ", "7v_______________________________________38"),
             EC.replace("ES256", "ES384"),
             EC.replace("P-256", "P-384"),
             EC.replace("\"y\":\"K", "\"y\":\"L"),

@@ -1,21 +1,28 @@
 //! Keys in PEM files: one each, of a kind that tokens can be signed with.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
+use ed25519_dalek::VerifyingKey;
 use jsonwebtoken::{
     Algorithm, DecodingKey, EncodingKey,
     crypto::{self, rust_crypto::DEFAULT_PROVIDER},
 };
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    files,
+};
 
+/// The largest key file, in bytes.
+const LARGEST: u64 = 64 << 10;
 /// What is said of a key file of no kind that is known.
 const OF_NO_KIND: &str = "is neither an Ed25519, a P-256 nor an RSA key";
 
 /// The one key of a PEM file, by its label and text.
 pub(super) fn read<T>(setting: &str, file: &Path, read: impl FnOnce(&str, &[u8]) -> Result<T, String>) -> Result<T> {
     let place = file.display();
-    let text = fs::read_to_string(file).map_err(|error| Error::invalid(setting, format!("names {place}, which can't be read: {error}")))?;
+    let text = files::read_text(file, LARGEST);
+    let text = text.map_err(|error| Error::invalid(setting, format!("names {place}, which can't be read: {error}")))?;
     let labels: Vec<_> = text.lines().filter_map(|line| line.trim().strip_prefix("-----BEGIN ")?.strip_suffix("-----")).collect();
     // OpenSSL writes the name of the curve before a key in the old form.
     let key = match labels.as_slice() {
@@ -36,8 +43,7 @@ pub(super) fn public_key(label: &str, pem: &[u8]) -> Result<(Algorithm, Decoding
     }
     let is_usable = |key, algorithm| crypto::verify("", b"", key, algorithm).is_ok();
     if let Ok(key) = DecodingKey::from_ed_pem(pem) {
-        // The library counts on 32 bytes.
-        let holds = key.try_get_as_bytes().is_ok_and(|bytes| bytes.len() == 32) && is_usable(&key, Algorithm::EdDSA);
+        let holds = key.try_get_as_bytes().is_ok_and(is_sound_ed25519) && is_usable(&key, Algorithm::EdDSA);
         return if holds { Ok((Algorithm::EdDSA, key)) } else { Err("is a broken Ed25519 key".to_owned()) };
     }
     if let Ok(key) = DecodingKey::from_ec_pem(pem) {
@@ -49,6 +55,15 @@ pub(super) fn public_key(label: &str, pem: &[u8]) -> Result<(Algorithm, Decoding
     let (modulus, _) = components.map_err(|_| "is a broken RSA key, or one of more than 4096 bits".to_owned())?;
     // The least for RS256 (RFC 7518, 3.3).
     if modulus.len() < 256 { Err("is an RSA key of less than 2048 bits".to_owned()) } else { Ok((Algorithm::RS256, key)) }
+}
+
+/// Returns `true` for the 32 bytes of an Ed25519 public key that only the holder of its private key can sign for: written as RFC 8032 (5.1.2)
+/// wants it, and of no small order. For a key of small order, signatures that verify can be made without any private key.
+pub(super) fn is_sound_ed25519(bytes: &[u8]) -> bool {
+    let Ok(bytes) = <&[u8; 32]>::try_from(bytes) else { return false };
+    // y is below the field's prime, 2^255 - 19; the highest bit is the sign of x.
+    let is_canonical = bytes[0] < 0xed || bytes[1..31].iter().any(|byte| *byte != 0xff) || bytes[31] & 0x7f != 0x7f;
+    is_canonical && VerifyingKey::from_bytes(bytes).is_ok_and(|key| !key.is_weak())
 }
 
 /// The private key of a PEM file.

@@ -1,4 +1,5 @@
-//! Tokens that no longer hold before they expire: those that were called back, and those of contacts that have ended.
+//! Tokens that no longer hold before they expire: those that were called back, those of members that have left, and those of members'
+//! contacts that have ended.
 //!
 //! Every request is held against what the server knows of them, and asks the database nothing: it reads them when it starts, and again
 //! when the trail says that there are more.
@@ -11,25 +12,30 @@ use std::{
 
 use ::entity::{
     audit_entry, contact,
-    id::TokenRevocationId,
+    id::{MemberId, TokenRevocationId},
     kind::SubjectKind,
+    member,
     token_revocation::{Entity, Model},
 };
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, sea_query::Expr};
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
+use uuid::Uuid;
 
 use super::{
     token::Verified,
-    viewer::{Deed, Viewer},
+    viewer::{Deed, Role, Viewer},
 };
 use crate::{
     audit::{self, Change},
     clock::start_of,
-    database::Database,
+    database::{Database, among},
     error::{Error, Faults, LINE, Result},
 };
+
+/// What the trail calls it that tokens are called back by command.
+const REVOKE: &str = "tokenRevoke";
 
 /// Which tokens are called back.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,22 +59,29 @@ pub async fn revoke(db: &Database, viewer: &Viewer, which: &Which, reason: Optio
         Which::Token(id) => (None, Some(faults.text("id", id, LINE))),
     };
     faults.finish()?;
-    let mut change = audit::begin(db, viewer, "tokenRevoke").await?;
-    note(&mut change, subject.as_deref(), token, reason).await?;
+    let mut change = audit::begin(db, viewer, REVOKE).await?;
+    let subject_sha256 = subject.as_deref().map(address);
+    note(&mut change, Model { subject_sha256, token_id: token, reason, ..Model::default() }).await?;
     change.commit().await
 }
 
-/// Calls back the tokens of a contact, whose subject is the e-mail address, within the change that ends it: those too that were issued after
-/// its last day, when that is told afterwards.
+/// Why tokens of a contact that has ended are revoked.
+const CONTACT_ENDED: &str = "the contact has ended";
+
+/// Revokes the tokens of an association's contact, whose subject is the e-mail address, within the change that ends it: those too that were
+/// issued after its last day, when that is recorded afterwards. Tokens with any role but MEMBER, or of another association, hold on: the
+/// address of an auditor among the contacts of a member must not lock the auditor out.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn end(change: &mut Change, email: &str) -> Result<()> {
-    note(change, Some(email), None, Some("the contact has ended".to_owned())).await
+pub async fn end(change: &mut Change, email: &str, member: MemberId) -> Result<()> {
+    let row =
+        Model { subject_sha256: Some(address(email)), reason: Some(CONTACT_ENDED.to_owned()), member_id: Some(member), ..Model::default() };
+    note(change, row).await
 }
 
-async fn note(change: &mut Change, subject: Option<&str>, token_id: Option<String>, reason: Option<String>) -> Result<()> {
-    let row = Model { id: TokenRevocationId::new(), subject_sha256: subject.map(address), token_id, revoked_at: change.at(), reason };
+async fn note(change: &mut Change, row: Model) -> Result<()> {
+    let row = Model { id: TokenRevocationId::new(), revoked_at: change.at(), ..row };
     audit::insert(change, row.clone()).await?;
     change.record(SubjectKind::Token, row.id, None::<&()>, Some(&row))
 }
@@ -79,7 +92,7 @@ fn digest(subject: &str) -> String {
 }
 
 /// The same of an e-mail address, in capitals or small letters: whoever issues tokens may write it otherwise.
-fn address(subject: &str) -> String {
+pub(super) fn address(subject: &str) -> String {
     digest(&subject.to_lowercase())
 }
 
@@ -92,6 +105,8 @@ pub enum Reason {
     Revoked,
     /// It was issued to a contact that has ended since.
     Ended,
+    /// The membership of its bearer's association has ended.
+    Left,
 }
 
 impl From<Reason> for Error {
@@ -100,84 +115,135 @@ impl From<Reason> for Error {
             Reason::Expired => "the token has expired".into(),
             Reason::Revoked => "the token was revoked; get a new one".into(),
             Reason::Ended => "the token was issued to a contact that has ended; get a new one".into(),
+            Reason::Left => "the token is of an association whose membership has ended".into(),
         })
     }
 }
 
+/// A subject by its digest, and the association that it is a contact of; null: whatever its tokens are for.
+type Bearer = (String, Option<MemberId>);
+
 /// What was called back, and who has ended.
 #[derive(Debug, Default)]
 struct Known {
-    /// By the digest of a subject, the last second in which a token that is called back was issued.
-    subjects: HashMap<String, i64>,
+    /// The last second in which a token that is called back was issued.
+    subjects: HashMap<Bearer, i64>,
+    /// Subjects whose tokens are called back until a second when MEMBER is their only role: rows of before the association stood there.
+    members_alone: HashMap<String, i64>,
     /// Ids of tokens.
     tokens: HashSet<String>,
-    /// By the digest of an e-mail address, the first instant after the last day of the last contact that has it, past or to come.
-    ended: HashMap<String, DateTime<Utc>>,
+    /// By e-mail address and association, the first instant after the last day of the last contact that has it, past or to come.
+    ended: HashMap<(String, MemberId), DateTime<Utc>>,
+    /// Members that have left or will, with the first instant after their last day.
+    left: HashMap<MemberId, DateTime<Utc>>,
 }
 
 impl Known {
     /// Until when the token holds, and why no longer. One that does not say when it was issued may have been issued before anything.
-    fn until(&self, token: &Verified) -> (DateTime<Utc>, Reason) {
+    fn until(&self, token: &Verified, former_days: TimeDelta) -> (DateTime<Utc>, Reason) {
         let revoked = (DateTime::<Utc>::MIN_UTC, Reason::Revoked);
         if token.id.as_ref().is_some_and(|id| self.tokens.contains(id)) {
             return revoked;
         }
-        let expires = (token.until, Reason::Expired);
-        // Most of the time there is nobody to be compared with, and so nothing to be reckoned.
-        if self.subjects.is_empty() && self.ended.is_empty() {
-            return expires;
+        let (viewer, mut until) = (&token.viewer, (token.until, Reason::Expired));
+        // Whose rights change at the end of a membership: those who are to read on for a while must be looked at again then.
+        let left = viewer.member.and_then(|member| self.left.get(&member));
+        if let Some(end) = left.map(|end| if viewer.is_former_member { *end + former_days } else { *end }).filter(|end| *end < until.0) {
+            until = (end, Reason::Left);
         }
-        let (own, exact) = (address(&token.viewer.subject), digest(&token.viewer.subject));
+        // Most of the time there is nobody to be compared with, and so nothing to be calculated.
+        if self.subjects.is_empty() && self.members_alone.is_empty() && self.ended.is_empty() {
+            return until;
+        }
+        let (own, exact) = (address(&viewer.subject), digest(&viewer.subject));
+        let of_contact = viewer.member.filter(|_| viewer.roles == [Role::Member]);
         // Rows of before are of subjects as they were written.
-        let last = self.subjects.get(&own).max(self.subjects.get(&exact));
+        let mut last = self.subjects.get(&(exact.clone(), None)).max(self.subjects.get(&(own.clone(), None)));
+        if let Some(member) = of_contact {
+            last = last.max(self.subjects.get(&(own.clone(), Some(member))));
+            last = last.max(self.members_alone.get(&own)).max(self.members_alone.get(&exact));
+        }
         if last.is_some_and(|last| token.issued.is_none_or(|issued| issued <= *last)) {
             return revoked;
         }
-        match self.ended.get(&own) {
-            Some(end) if *end < token.until && token.issued.is_none_or(|issued| issued < end.timestamp()) => (*end, Reason::Ended),
-            _ => expires,
+        match of_contact.and_then(|member| self.ended.get(&(own, member))) {
+            Some(end) if *end < until.0 && token.issued.is_none_or(|issued| issued < end.timestamp()) => (*end, Reason::Ended),
+            _ => until,
+        }
+    }
+
+    /// Takes from a token what belongs to a membership that has ended at `now`: all of it, or all but reading a former member's own
+    /// agreements and invoices. A token with other roles holds on for those.
+    fn narrow(&self, token: &mut Verified, former_days: TimeDelta, now: DateTime<Utc>) {
+        let viewer = &mut token.viewer;
+        let Some(end) = viewer.member.and_then(|member| self.left.get(&member)).filter(|end| **end <= now) else { return };
+        if now < *end + former_days {
+            viewer.is_former_member = true;
+        } else if viewer.roles != [Role::Member] {
+            viewer.roles.retain(|role| *role != Role::Member);
+            viewer.member = None;
         }
     }
 }
 
 /// The tokens that a server knows to hold no longer than until some instant.
 #[derive(Clone, Debug, Default)]
-pub struct Revocations(watch::Sender<Arc<Known>>);
+pub struct Revocations {
+    known: watch::Sender<Arc<Known>>,
+    /// How long a member that has left reads its own agreements and invoices.
+    former_days: TimeDelta,
+}
 
 impl Revocations {
+    /// Nothing is known yet; `former_days` is for how many days a member that has left reads its own agreements and invoices.
+    #[must_use]
+    pub fn new(former_days: u16) -> Self {
+        Self { former_days: TimeDelta::days(i64::from(former_days)), ..Self::default() }
+    }
+
     /// Until when a token holds as far as is known, and why no longer.
     #[must_use]
     pub fn until(&self, token: &Verified) -> (DateTime<Utc>, Reason) {
-        self.0.borrow().until(token)
+        self.known.borrow().until(token, self.former_days)
     }
 
+    /// Returns the token without what belongs to a membership that has ended.
+    ///
     /// # Errors
     /// UNAUTHENTICATED when the token no longer holds.
-    pub fn check(&self, token: &Verified, now: DateTime<Utc>) -> Result<()> {
-        let (until, reason) = self.until(token);
-        if now < until { Ok(()) } else { Err(reason.into()) }
+    pub fn check(&self, mut token: Verified, now: DateTime<Utc>) -> Result<Verified> {
+        self.known.borrow().narrow(&mut token, self.former_days, now);
+        let (until, reason) = self.until(&token);
+        if now < until { Ok(token) } else { Err(reason.into()) }
     }
 
     /// Tells when there is more to know.
     #[must_use]
     pub fn changes(&self) -> Changes {
-        Changes(self.0.subscribe())
+        Changes(self.known.subscribe())
     }
 
-    /// Reads all that was called back, and who has ended.
+    /// Reads all that was called back, who has ended, and which members have left.
     ///
     /// # Errors
     /// INTERNAL when the database fails.
     pub async fn read(&self, db: &Database) -> Result<()> {
-        let mut known = Known { ended: ended(db).await?, ..Known::default() };
-        for row in Entity::find().all(db.read()).await? {
+        let mut known = Known { ended: ended(db).await?, left: left(db).await?, ..Known::default() };
+        let rows = Entity::find().all(db.read()).await?;
+        let is_older = |row: &&Model| row.member_id.is_none() && row.reason.as_deref() == Some(CONTACT_ENDED);
+        let manual = revoked_manually(db, rows.iter().filter(is_older).map(|row| row.id)).await?;
+        for row in rows {
+            let is_of_contact = is_older(&&row) && !manual.contains(&row.id);
             if let Some(subject) = row.subject_sha256 {
-                let until = known.subjects.entry(subject).or_insert(i64::MIN);
+                let until = match is_of_contact {
+                    true => known.members_alone.entry(subject).or_insert(i64::MIN),
+                    false => known.subjects.entry((subject, row.member_id)).or_insert(i64::MIN),
+                };
                 *until = row.revoked_at.timestamp().max(*until);
             }
             known.tokens.extend(row.token_id);
         }
-        self.0.send_replace(Arc::new(known));
+        self.known.send_replace(Arc::new(known));
         Ok(())
     }
 
@@ -200,26 +266,50 @@ impl Revocations {
         use audit_entry::Column;
         let more = audit_entry::Entity::find().select_only().column(Column::Revision);
         let more = more.filter(Column::Revision.gt(after)).filter(Column::Revision.lte(upto));
-        let more = more.filter(Column::SubjectKind.is_in([SubjectKind::Token, SubjectKind::Contact])).limit(1);
+        let more = more.filter(Column::SubjectKind.is_in([SubjectKind::Token, SubjectKind::Contact, SubjectKind::Member])).limit(1);
         let more: Option<i64> = more.into_tuple().one(db.read()).await?;
         if more.is_some() { self.read(db).await } else { Ok(()) }
     }
 }
 
-/// By the digest of each e-mail address whose every contact has a last day, the first instant after the last of these days.
-async fn ended(db: &Database) -> Result<HashMap<String, DateTime<Utc>>> {
+/// Those of these revocations that somebody made by command, as the trail says. Those of contacts that have ended were once of every token.
+async fn revoked_manually(db: &Database, ids: impl Iterator<Item = TokenRevocationId>) -> Result<HashSet<TokenRevocationId>> {
+    use audit_entry::Column;
+    let ids: Vec<TokenRevocationId> = ids.collect();
+    if ids.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let entries = audit_entry::Entity::find().select_only().column(Column::SubjectId).filter(Column::SubjectKind.eq(SubjectKind::Token));
+    let entries = entries.filter(Column::Action.eq(REVOKE)).filter(among(db.backend(), Expr::col(Column::SubjectId), ids));
+    let found: Vec<Uuid> = entries.into_tuple().all(db.read()).await?;
+    Ok(found.into_iter().map(TokenRevocationId::from).collect())
+}
+
+/// By member and by the digest of each e-mail address whose every contact of that member has a last day, the first instant after the last
+/// of these days.
+async fn ended(db: &Database) -> Result<HashMap<(String, MemberId), DateTime<Utc>>> {
     use contact::Column;
-    let rows = contact::Entity::find().select_only().column(Column::Email).expr(Column::ValidTo.max());
-    let rows = rows.expr(Expr::cust("COUNT(*) = COUNT(valid_to)")).filter(Column::Email.is_not_null()).group_by(Column::Email);
-    let rows: Vec<(String, Option<NaiveDate>, bool)> = rows.into_tuple().all(db.read()).await?;
-    let mut ended: HashMap<String, Option<DateTime<Utc>>> = HashMap::with_capacity(rows.len());
-    for (email, last, all_end) in rows {
+    let rows = contact::Entity::find().select_only().column(Column::Email).column(Column::MemberId).expr(Column::ValidTo.max());
+    let rows =
+        rows.expr(Expr::cust("COUNT(*) = COUNT(valid_to)")).filter(Column::Email.is_not_null()).filter(Column::MemberId.is_not_null());
+    let rows: Vec<(String, MemberId, Option<NaiveDate>, bool)> =
+        rows.group_by(Column::Email).group_by(Column::MemberId).into_tuple().all(db.read()).await?;
+    let mut ended: HashMap<(String, MemberId), Option<DateTime<Utc>>> = HashMap::with_capacity(rows.len());
+    for (email, member, last, all_end) in rows {
         let end = last.filter(|_| all_end).and_then(|last| last.succ_opt()).map(start_of);
         // The same address, written otherwise.
-        let of_all = ended.entry(address(&email)).or_insert(end);
+        let of_all = ended.entry((address(&email), member)).or_insert(end);
         *of_all = of_all.zip(end).map(|(one, other)| one.max(other));
     }
-    Ok(ended.into_iter().filter_map(|(subject, end)| Some((subject, end?))).collect())
+    Ok(ended.into_iter().filter_map(|(contact, end)| Some((contact, end?))).collect())
+}
+
+/// The first instant after the last day of each member that has one.
+async fn left(db: &Database) -> Result<HashMap<MemberId, DateTime<Utc>>> {
+    use member::Column;
+    let rows = member::Entity::find().select_only().column(Column::Id).column(Column::LeftOn).filter(Column::LeftOn.is_not_null());
+    let rows: Vec<(MemberId, NaiveDate)> = rows.into_tuple().all(db.read()).await?;
+    Ok(rows.into_iter().filter_map(|(member, last)| Some((member, start_of(last.succ_opt()?)))).collect())
 }
 
 /// Tells when there is more to know of tokens that no longer hold.

@@ -1,6 +1,6 @@
 //! Tokens (JWT), and the keys that sign and verify them.
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::id::MemberId;
@@ -9,20 +9,17 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
+    claims::{check_times, check_type, check_use, refused},
     key_set::{Key, KeySet},
-    pem,
-    viewer::{OPERATOR, Role, Viewer},
+    pem, subject,
+    viewer::{Role, Viewer},
 };
 use crate::config::{self, Settings, VerificationKey};
-use crate::error::{Error, Faults, LINE, Result};
+use crate::error::{Error, Faults, Result};
 
 /// Every scope that a [`Role::Service`] can have, with a blank between.
 pub const SCOPES: &str = "members:read agreements:read agreements:write invoices:read invoices:write \
     revenue:read templates:read templates:write audit:read";
-/// The longest life of a minted token, in days.
-pub const MOST_DAYS: u32 = 3_650;
-/// How far the clock of whoever signs may be from ours, in seconds.
-const LEEWAY: f64 = 30.0;
 /// The longest token that is looked at, in bytes; a lead of a hundred activities needs less.
 const LONGEST: usize = 8_192;
 
@@ -46,6 +43,19 @@ pub struct Keys {
     signing: Option<Signing>,
     issuer: String,
     audience: String,
+    /// The longest time that a token may be valid for, in days.
+    most_days: u32,
+}
+
+/// A token that was minted.
+#[derive(Clone, Debug)]
+pub struct Minted {
+    /// The token itself.
+    pub token: String,
+    /// What it is called (`jti`).
+    pub id: Uuid,
+    /// When it expires.
+    pub expires_at: DateTime<Utc>,
 }
 
 /// A key that signs.
@@ -64,9 +74,12 @@ impl Keys {
     /// [`Error::Invalid`] naming the setting, when there is not exactly one kind of verification key, a file can't be read, holds another kind
     /// of key, or the signing key does not belong to a public key.
     pub fn from_settings(settings: &Settings) -> Result<Self> {
-        let (issuer, audience) = (settings.jwt_issuer.clone(), settings.jwt_audience.clone());
+        let (issuer, audience, most_days) = (settings.jwt_issuer.clone(), settings.jwt_audience.clone(), settings.max_token_days);
         let (verifying, setting) = match settings.verification_key()? {
-            VerificationKey::Secret(secret) => return Ok(Self::of_secret(secret.expose().as_bytes(), issuer, audience)),
+            VerificationKey::Secrets(secrets) => {
+                let secrets: Vec<_> = secrets.iter().map(|secret| secret.expose().as_bytes()).collect();
+                return Ok(Self { most_days, ..Self::of_secrets(&secrets, issuer, audience) });
+            }
             VerificationKey::PublicKey(file) => (KeySet::of_pem(file)?, config::JWT_PUBLIC_KEY),
             VerificationKey::KeySet(file) => (KeySet::of_file(file)?, config::JWT_JWKS),
             VerificationKey::Issuer(url, every) => (KeySet::of_issuer(url, every), config::JWT_JWKS),
@@ -81,19 +94,22 @@ impl Keys {
             let public = public.ok_or_else(|| Error::invalid(config::JWT_SIGNING_KEY, format!("is not the private key of {setting}")))?;
             Ok(Signing { algorithm: public.algorithm, key, id: public.id.clone() })
         });
-        Ok(Self { verifying, signing: signing.transpose()?, issuer, audience })
+        Ok(Self { verifying, signing: signing.transpose()?, issuer, audience, most_days })
     }
 
     /// Keys of a random secret, which nobody else has and which end with the process.
     #[must_use]
     pub fn demo() -> Self {
-        Self::of_secret(&rand::random::<[u8; 32]>(), config::TOKEN_NAME.to_owned(), config::TOKEN_NAME.to_owned())
+        Self::of_secrets(&[&rand::random::<[u8; 32]>()], config::TOKEN_NAME.to_owned(), config::TOKEN_NAME.to_owned())
     }
 
-    fn of_secret(secret: &[u8], issuer: String, audience: String) -> Self {
-        let verifying = KeySet::fixed(Algorithm::HS256, DecodingKey::from_secret(secret));
-        let signing = Some(Signing { algorithm: Algorithm::HS256, key: EncodingKey::from_secret(secret), id: None });
-        Self { verifying, signing, issuer, audience }
+    /// Keys of these secrets: the first signs, and every one verifies.
+    fn of_secrets(secrets: &[&[u8]], issuer: String, audience: String) -> Self {
+        let verifying = secrets.iter().map(|secret| DecodingKey::from_secret(secret));
+        let verifying = KeySet::fixed(Algorithm::HS256, verifying);
+        let signing =
+            secrets.first().map(|secret| Signing { algorithm: Algorithm::HS256, key: EncodingKey::from_secret(secret), id: None });
+        Self { verifying, signing, issuer, audience, most_days: config::MAX_TOKEN_DAYS }
     }
 
     /// Reads the keys anew, now and again and when others have changed them, for as long as it is polled.
@@ -127,10 +143,12 @@ impl Keys {
         }
         // The library knows no algorithm `none`, and takes a header with it for unreadable.
         let header = jsonwebtoken::decode_header(token).map_err(|_| refused(format!("is not a JWT signed with {}", self.algorithms())))?;
-        let key = self.verifying.find(header.kid.as_deref()).ok_or_else(|| refused("names no key (kid) that this server knows"))?;
+        let keys = self.verifying.candidates(header.kid.as_deref());
+        let key = keys.first().ok_or_else(|| refused("names no key (kid) that this server knows"))?;
         if header.alg != key.algorithm {
             return Err(refused(format!("must be signed with {:?}", key.algorithm)));
         }
+        check_type(header.typ.as_deref())?;
         // Extensions that the reader doesn't know must be refused (RFC 7515, 4.1.11), and we know none.
         if header.crit.is_some() {
             return Err(refused("has critical extensions (crit), which are not supported"));
@@ -141,9 +159,13 @@ impl Keys {
         validation.set_required_spec_claims(&["iss", "aud"]);
         // The library would ask the machine's clock.
         (validation.validate_exp, validation.validate_nbf) = (false, false);
-        let read = jsonwebtoken::decode::<Value>(token, &key.decoding, &validation);
+        let mut read = keys.iter().map(|key| jsonwebtoken::decode::<Value>(token, &key.decoding, &validation));
+        let is_of_other =
+            |read: &Result<_, jsonwebtoken::errors::Error>| read.as_ref().is_err_and(|error| *error.kind() == ErrorKind::InvalidSignature);
+        let Some(read) = read.find(|read| !is_of_other(read)) else { return Err(self.refusal(&ErrorKind::InvalidSignature)) };
         let claims = read.map_err(|error| self.refusal(error.kind()))?.claims;
-        let until = check_times(&claims, now)?;
+        check_use(&claims)?;
+        let until = check_times(&claims, self.most_days, now)?;
         let issued = claims["iat"].as_f64().map(|seconds| seconds as i64);
         Ok(Verified { viewer: viewer_of(&claims)?, until, issued, id: claims["jti"].as_str().map(str::to_owned) })
     }
@@ -170,13 +192,19 @@ impl Keys {
     /// A token that says who `viewer` is, from `now` for `days` days of 24 hours.
     ///
     /// # Errors
-    /// [`Error::Invalid`] when there is no signing key, the days are not 1 to [`MOST_DAYS`], or the viewer lacks what a role needs or has what
+    /// [`Error::Invalid`] when there is no signing key, the days are not 1 to SAMREGISTER_MAX_TOKEN_DAYS, or the viewer lacks what a role needs or has what
     /// belongs to a role that it lacks; [`Error::Unauthenticated`] when [`Keys::verify`] would refuse the token for something else.
     pub fn mint(&self, viewer: &Viewer, days: u32, now: DateTime<Utc>) -> Result<String> {
+        Ok(self.issue(viewer, days, now)?.token)
+    }
+
+    /// The same token with what is recorded of it; errors as in [`Keys::mint`].
+    pub fn issue(&self, viewer: &Viewer, days: u32, now: DateTime<Utc>) -> Result<Minted> {
         let unset = || Error::invalid(config::JWT_SIGNING_KEY, "must be set to mint tokens");
         let signing = self.signing.as_ref().ok_or_else(unset)?;
         let mut faults = Faults::default();
-        faults.expect((1..=MOST_DAYS).contains(&days), "days", &format!("must be from 1 to {MOST_DAYS}"));
+        let most = self.most_days;
+        faults.expect((1..=most).contains(&days), "days", &format!("must be from 1 to {most}"));
         for (role, claim, is_given) in [
             (Role::Member, "member", viewer.member.is_some()),
             (Role::ActivityLead, "activities", !viewer.activities.is_empty()),
@@ -187,14 +215,16 @@ impl Keys {
         }
         faults.finish()?;
 
+        // By which it can be revoked alone.
+        let id = Uuid::now_v7();
+        let expires_at = now + TimeDelta::days(i64::from(days));
         let mut claims = json!({
             "iss": self.issuer,
             "aud": self.audience,
             "sub": viewer.subject,
-            // By which it can be called back alone.
-            "jti": Uuid::now_v7().to_string(),
+            "jti": id.to_string(),
             "iat": now.timestamp(),
-            "exp": (now + TimeDelta::days(i64::from(days))).timestamp(),
+            "exp": expires_at.timestamp(),
             "roles": viewer.roles.iter().map(|role| role.word()).collect::<Vec<_>>(),
             "member": viewer.member.map(member_text),
             "activities": Some(&viewer.activities).filter(|slugs| !slugs.is_empty()),
@@ -204,37 +234,16 @@ impl Keys {
         let header = Header { kid: signing.id.clone(), ..Header::new(signing.algorithm) };
         let token = jsonwebtoken::encode(&header, &claims, &signing.key).map_err(Error::internal)?;
         self.verify(&token, now)?;
-        Ok(token)
+        Ok(Minted { token, id, expires_at })
     }
 }
 
 // The claims are read one by one as they stand, so that each fault gets words of its own.
 
-/// When the token no longer holds.
-fn check_times(claims: &Value, now: DateTime<Utc>) -> Result<DateTime<Utc>> {
-    // Seconds, perhaps with a fraction (RFC 7519, 2); a float keeps microseconds for centuries.
-    let now = now.timestamp_micros() as f64 / 1e6;
-    let Some(expiry) = claims["exp"].as_f64() else { return Err(refused("has no expiry (exp) as a number")) };
-    if now >= expiry + LEEWAY {
-        return Err(refused("has expired; get a new one"));
-    }
-    match (&claims["nbf"], claims["nbf"].as_f64()) {
-        (Value::Null, _) => {}
-        (_, Some(start)) if now + LEEWAY >= start => {}
-        (_, Some(_)) => return Err(refused("is not valid yet (nbf)")),
-        (_, None) => return Err(refused("has a start (nbf) that is not a number")),
-    }
-    // One that never ends ends as late as an instant can be.
-    Ok(DateTime::from_timestamp_micros(((expiry + LEEWAY) * 1e6) as i64).unwrap_or(DateTime::<Utc>::MAX_UTC))
-}
-
 fn viewer_of(claims: &Value) -> Result<Viewer> {
-    let subject = claims["sub"].as_str().unwrap_or_default();
-    let is_ours = subject.starts_with(OPERATOR);
-    if subject.trim().is_empty() || subject.chars().count() > LINE || subject.chars().any(char::is_control) || is_ours {
-        return Err(refused(format!("must have a subject (sub) of 1 to {LINE} characters that does not begin with {OPERATOR:?}")));
-    }
-    let mut viewer = Viewer { subject: subject.to_owned(), ..Viewer::default() };
+    let name = claims["sub"].as_str().unwrap_or_default();
+    subject::check(name).map_err(refused)?;
+    let mut viewer = Viewer { subject: name.to_owned(), ..Viewer::default() };
     for word in texts(&claims["roles"], "roles")? {
         let role = word.parse().map_err(|reason| refused(format!("has a role that {reason}")))?;
         if !viewer.is(role) {
@@ -286,10 +295,6 @@ fn member_id(text: &str) -> Option<MemberId> {
     (member_text(id) == text).then_some(id)
 }
 
-fn refused(reason: impl fmt::Display) -> Error {
-    Error::Unauthenticated(format!("the token {reason}"))
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -335,7 +340,7 @@ mod tests {
     }
 
     fn by_secret() -> Keys {
-        Keys::of_secret(SECRET.as_bytes(), "samregister".to_owned(), "samregister".to_owned())
+        Keys::of_secrets(&[SECRET.as_bytes()], "samregister".to_owned(), "samregister".to_owned())
     }
 
     /// The keys of two PEM files, each a label and a body.
@@ -349,6 +354,14 @@ mod tests {
             env.push((setting.to_owned(), file.display().to_string()));
         }
         Keys::from_settings(&Settings::load(env, None)?)
+    }
+
+    /// The body of the PEM file of an Ed25519 public key with these bytes first, in between and last.
+    fn ed_public(first: u8, between: u8, last: u8) -> String {
+        let mut der = vec![0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00, first];
+        der.extend([between; 30]);
+        der.push(last);
+        base64::Engine::encode(&base64::engine::general_purpose::STANDARD, der)
     }
 
     /// A signed token with the least claims and `more` over them; null takes one away.
@@ -380,6 +393,7 @@ mod tests {
             member: member_id(ID),
             activities: vec!["bip".to_owned(), "indikatorer".to_owned()],
             scopes: SCOPES.split(' ').map(str::to_owned).collect(),
+            ..Viewer::default()
         };
         for (algorithm, keys) in [
             (Algorithm::HS256, Ok(by_secret())),
@@ -407,6 +421,7 @@ mod tests {
             (json!(at as f64 + 0.5), json!(at + 30), None),
             (json!(at - 30), Value::Null, Some("has expired")),
             (json!("9999999999"), Value::Null, Some("no expiry")),
+            (json!(at + 400 * 86_400 + 1), Value::Null, Some("longer than 400 days")),
             (Value::Null, Value::Null, Some("no expiry")),
             (json!(at + 60), json!(at + 31), Some("not valid yet")),
             (json!(at + 60), json!("x"), Some("not a number")),
@@ -423,6 +438,10 @@ mod tests {
         for (claims, why) in [
             (json!({ "iss": "x" }), "issuer (iss) samregister"),
             (json!({ "iss": null }), "no claim iss"),
+            (json!({ "iss": ["samregister"] }), "one issuer (iss)"),
+            (json!({ "typ": "ID" }), "no access token (typ)"),
+            (json!({ "token_use": "id" }), "no access token (token_use)"),
+            (json!({ "iat": now().timestamp() + 61 }), "issued (iat) in the future"),
             (json!({ "aud": ["x", "y"] }), "audience (aud) samregister"),
             (json!({ "aud": null }), "no claim aud"),
             (json!({ "sub": " " }), "a subject (sub)"),
@@ -453,19 +472,26 @@ mod tests {
         let pem = format!("-----BEGIN PUBLIC KEY-----\n{ED_PUBLIC}\n-----END PUBLIC KEY-----\n");
         let der = keys.verifying.all()[0].decoding.try_get_as_bytes().unwrap_or_default().to_vec();
         for secret in [pem.as_bytes(), ED_PUBLIC.as_bytes(), &der, SECRET.as_bytes()] {
-            let forger = Keys::of_secret(secret, String::new(), String::new());
+            let forger = Keys::of_secrets(&[secret], String::new(), String::new());
             assert_eq!(refusal(&keys, &signed(&forger, &Value::Null)), "the token must be signed with EdDSA");
         }
         let good = signed(&by_secret(), &Value::Null);
         let [header, payload, signature] = good.split('.').collect::<Vec<_>>()[..] else { panic!("{good}") };
         let other = signed(&by_secret(), &json!({ "roles": ["OFFICE"] }));
         let other_algorithm = by_secret().signing.map(|signing| Signing { algorithm: Algorithm::HS384, ..signing });
+        let typed = |name: &str| {
+            let header = Header { typ: Some(name.to_owned()), ..Header::new(Algorithm::HS256) };
+            let claims = jsonwebtoken::dangerous::insecure_decode::<Value>(&good).map(|read| read.claims).unwrap_or_default();
+            jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(SECRET.as_bytes())).unwrap_or_default()
+        };
+        assert!(by_secret().verify(&typed("application/at+jwt"), now()).is_ok());
         let stolen = other.split('.').nth(1).unwrap_or_default();
         // Headers {"alg":"none"} and {"alg":"HS256","crit":["exp"]}.
         let (none, critical) = ("eyJhbGciOiJub25lIn0", "eyJhbGciOiJIUzI1NiIsImNyaXQiOlsiZXhwIl19");
         for (token, why) in [
             (signed(&Keys { signing: other_algorithm, ..by_secret() }, &Value::Null), "must be signed with HS256"),
             (signed(&Keys::demo(), &Value::Null), "not signed by the key"),
+            (typed("id+jwt"), "a type (typ) in its header"),
             (format!("{none}.{payload}."), "not a JWT signed with HS256"),
             (format!("{critical}.{payload}.{signature}"), "critical extensions"),
             (format!("{header}.{stolen}.{signature}"), "not signed by the key"),
@@ -490,6 +516,7 @@ mod tests {
             ((public, X25519_PUBLIC), None, "neither an Ed25519"),
             ((public, RSA_1024_PUBLIC), None, "less than 2048 bits"),
             ((public, "MAswBQYDK2VwAwIAAQ=="), None, "broken Ed25519"),
+            ((public, &ed_public(1, 0, 0)), None, "broken Ed25519"),
             (ed, Some((private, OTHER_ED)), "JWT_SIGNING_KEY is not the private key of"),
             (ed, Some((private, EC)), "is not the private key of"),
             (ed, Some(ed), "is not a private key"),
@@ -504,11 +531,50 @@ mod tests {
         assert!(missing.is_err_and(|error| error.to_string().contains("no-such.pem, which can't be read")));
     }
 
+    // The neutral element, two of order 2 and 4 with either sign, and others written with a y that is not below the prime.
+    #[test]
+    fn keys_that_anybody_can_sign_for_are_refused() {
+        for (first, between, last) in [
+            (1, 0, 0),
+            (1, 0, 0x80),
+            (0, 0, 0),
+            (0, 0, 0x80),
+            (0xec, 0xff, 0x7f),
+            (0xec, 0xff, 0xff),
+            (0xed, 0xff, 0x7f),
+            (0xed, 0xff, 0xff),
+            (0xee, 0xff, 0x7f),
+            (0xee, 0xff, 0xff),
+            (0xf0, 0xff, 0x7f),
+            (0xff, 0xff, 0xff),
+        ] {
+            let message = from_files(("PUBLIC KEY", &ed_public(first, between, last)), None).err().map(|error| error.to_string());
+            assert!(message.is_some_and(|message| message.contains("broken Ed25519")), "{first:x} {between:x} {last:x}");
+        }
+    }
+
+    #[test]
+    fn secrets_change_one_after_the_other() {
+        const NEXT: &str = "another-secret-for-tests-of-32-bytes";
+        let by = |secrets: &[&str]| {
+            let secrets: Vec<_> = secrets.iter().map(|secret| secret.as_bytes()).collect();
+            Keys::of_secrets(&secrets, "samregister".to_owned(), "samregister".to_owned())
+        };
+        let (old, both, new) = (by(&[SECRET]), by(&[NEXT, SECRET]), by(&[NEXT]));
+        let (of_old, of_both) = (signed(&old, &Value::Null), signed(&both, &Value::Null));
+        assert!(both.verify(&of_old, now()).is_ok() && both.verify(&of_both, now()).is_ok() && new.verify(&of_both, now()).is_ok());
+        for (keys, token) in [(&new, &of_old), (&old, &of_both), (&both, &signed(&Keys::demo(), &Value::Null))] {
+            assert!(refusal(keys, token).contains("not signed by the key"));
+        }
+        // What is wrong with a token of an old secret is said, too.
+        assert!(refusal(&both, &signed(&old, &json!({ "aud": "x" }))).contains("audience"));
+    }
+
     #[test]
     fn minting_refuses_what_verifying_would() {
         let lead = Viewer { subject: "a".to_owned(), roles: vec![Role::ActivityLead], member: member_id(ID), ..Viewer::default() };
         let message = by_secret().mint(&lead, 0, now()).err().map(|error| error.to_string());
-        let wanted = "days must be from 1 to 3650; member is for the role MEMBER only; activities must be given for the role ACTIVITY_LEAD";
+        let wanted = "days must be from 1 to 400; member is for the role MEMBER only; activities must be given for the role ACTIVITY_LEAD";
         assert_eq!(message.as_deref(), Some(wanted));
         assert!(by_secret().mint(&Viewer::default(), 1, now()).is_err());
         let Ok(keys) = from_files(("PUBLIC KEY", ED_PUBLIC), None) else { panic!("no keys") };

@@ -111,6 +111,8 @@ pub struct Viewer {
     pub roles: Vec<Role>,
     /// Their own association, for [`Role::Member`].
     pub member: Option<MemberId>,
+    /// `true` when that association's membership has ended and it reads on for a while: its own agreements and invoices, and nothing else.
+    pub is_former_member: bool,
     /// Slugs of their activities, for [`Role::ActivityLead`].
     pub activities: Vec<String>,
     /// Their scopes, for [`Role::Service`].
@@ -119,6 +121,34 @@ pub struct Viewer {
 
 /// How the subjects of the program's own commands begin; no token may have such a one.
 pub(super) const OPERATOR: &str = "samregister ";
+/// The operators: what the program does of its own accord or as a command at the machine, and what such subjects are called elsewhere. No
+/// token may have a subject like one of these.
+pub(super) const OPERATORS: [&str; 24] = [
+    "break-even",
+    "checkpoint",
+    "contact export",
+    "demo",
+    "documents",
+    "expiring",
+    "export",
+    "import",
+    "invoices",
+    "invoices late",
+    "invoices run",
+    "metrics",
+    "migrate",
+    "operator",
+    "payments import",
+    "retention",
+    "revenue",
+    "scenario",
+    "serve",
+    "sie",
+    "system",
+    "templates load",
+    "token",
+    "verify",
+];
 
 impl Viewer {
     /// The program itself, for commands that are run at the machine and not through the API.
@@ -162,7 +192,13 @@ impl Viewer {
             Realm::Templates => readers.iter().any(|role| self.is(*role)) || self.has_scope(&["templates:read", "templates:write"]),
             Realm::Audit => self.is(Role::Office) || self.is(Role::Auditor) || self.has_scope(&["audit:read"]),
         };
-        let of_own = self.is(Role::Member) && !matches!(realm, Realm::Templates | Realm::Audit);
+        let of_own = self.is(Role::Member)
+            && match realm {
+                // Without its own name on them, agreements and invoices would say nothing.
+                Realm::Members | Realm::Agreements | Realm::Invoices => true,
+                Realm::MemberAffairs | Realm::Revenue => !self.is_former_member,
+                Realm::Templates | Realm::Audit => false,
+            };
         let of_activities = self.is(Role::ActivityLead) && matches!(realm, Realm::Agreements | Realm::Revenue);
         Sight {
             all,

@@ -11,8 +11,8 @@ use crate::error::{Error, Result};
 /// What tokens are verified with.
 #[derive(Clone, Copy, Debug)]
 pub enum VerificationKey<'s> {
-    /// HS256.
-    Secret(&'s Secret),
+    /// HS256 by any of these; the first signs.
+    Secrets(&'s [Secret]),
     /// EdDSA, ES256 or RS256, by the key in this PEM file.
     PublicKey(&'s Path),
     /// The same, by the keys of a set in this file.
@@ -53,14 +53,15 @@ impl Settings {
             Some(_) => Err(Error::invalid(JWT_SIGNING_KEY, format!("goes with {JWT_PUBLIC_KEY}; with {set}, remove it"))),
             None => Ok(()),
         };
-        match (&self.jwt_secret, &self.jwt_public_key, &self.jwt_key_set) {
+        let secrets = Some(self.jwt_secrets.as_slice()).filter(|secrets| !secrets.is_empty());
+        match (secrets, &self.jwt_public_key, &self.jwt_key_set) {
             (Some(_), Some(_), _) => both(JWT_SECRET, JWT_PUBLIC_KEY),
             (Some(_), _, Some(_)) => both(JWT_SECRET, JWT_JWKS),
             (_, Some(_), Some(_)) => both(JWT_PUBLIC_KEY, JWT_JWKS),
             (None, None, None) => {
                 Err(Error::invalid(JWT_SECRET, format!("or {JWT_PUBLIC_KEY} or {JWT_JWKS} must be set, to verify tokens with")))
             }
-            (Some(secret), None, None) => lone(JWT_SECRET).map(|()| VerificationKey::Secret(secret)),
+            (Some(secrets), None, None) => lone(JWT_SECRET).map(|()| VerificationKey::Secrets(secrets)),
             (None, Some(file), None) => Ok(VerificationKey::PublicKey(file)),
             (None, None, Some(KeySource::File(file))) => Ok(VerificationKey::KeySet(file)),
             (None, None, Some(KeySource::Issuer(url))) => {

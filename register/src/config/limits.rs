@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use super::{Given, number};
+use super::{Given, number, yes_or_no};
 
 /// How much one request may ask for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,9 +64,9 @@ impl Given {
 
     pub(super) fn exposure(&mut self) -> Exposure {
         let exposure = Exposure {
-            introspection: self.take("SAMREGISTER_INTROSPECTION", true, yes_or_no),
-            suggestions: self.take("SAMREGISTER_SUGGESTIONS", true, yes_or_no),
-            explorer: self.take("SAMREGISTER_EXPLORER", true, yes_or_no),
+            introspection: self.take("SAMREGISTER_INTROSPECTION", self.is_demo, yes_or_no),
+            suggestions: self.take("SAMREGISTER_SUGGESTIONS", self.is_demo, yes_or_no),
+            explorer: self.take("SAMREGISTER_EXPLORER", self.is_demo, yes_or_no),
             documents: self.optional(DOCUMENTS, |text| Ok(PathBuf::from(text))),
             only_documents: self.take(DOCUMENTS_ONLY, false, yes_or_no),
             hsts_seconds: self.take("SAMREGISTER_HSTS_SECONDS", 0, |text| number(text, 0..=63_072_000)),
@@ -81,7 +81,3 @@ impl Given {
 /// The setting that names the file of the documents that are answered; the server names it when the file does not do.
 pub const DOCUMENTS: &str = "SAMREGISTER_DOCUMENTS";
 const DOCUMENTS_ONLY: &str = "SAMREGISTER_DOCUMENTS_ONLY";
-
-fn yes_or_no(text: &str) -> Result<bool, String> {
-    text.parse().map_err(|_| "must be true or false".to_owned())
-}

@@ -1,24 +1,33 @@
 //! Settings: where the register is kept, who may ask, how much they may ask for, and what the network itself is called.
 
+mod access;
 mod keys;
 mod limits;
 mod network;
+mod secrets;
 mod sockets;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::{collections::BTreeMap, ffi::OsString, fmt, fs, io::ErrorKind, ops::RangeInclusive, str::FromStr, time::Duration};
+use std::{collections::BTreeMap, ffi::OsString, fmt, io::ErrorKind, ops::RangeInclusive, str::FromStr, time::Duration};
 
+use ipnet::IpNet;
 use tracing_subscriber::EnvFilter;
 
+pub(crate) use self::access::MAX_TOKEN_DAYS;
+pub use self::access::MetricsAccess;
 pub use self::keys::{KeySource, VerificationKey};
 pub use self::limits::DOCUMENTS;
 pub use self::limits::{Exposure, Limits};
 use self::network::SIGNATORIES;
 pub use self::network::{Accounts, Invoicing, Network, Retention, Signatory};
+pub use self::secrets::Secret;
 pub use self::sockets::Sockets;
 use crate::error::{Faults, LINE, Result, unprintable};
+use crate::files;
 
+/// The largest file of settings, or of a secret, in bytes.
+const LARGEST_FILE: u64 = 1 << 20;
 /// The file of settings, looked for in the working directory.
 pub const FILE: &str = "samregister.toml";
 /// The issuer and the audience of tokens, unless they are set.
@@ -27,7 +36,9 @@ pub(crate) const JWT_SECRET: &str = "SAMREGISTER_JWT_SECRET";
 pub(crate) const JWT_PUBLIC_KEY: &str = "SAMREGISTER_JWT_PUBLIC_KEY";
 pub(crate) const JWT_SIGNING_KEY: &str = "SAMREGISTER_JWT_SIGNING_KEY";
 pub(crate) const JWT_JWKS: &str = "SAMREGISTER_JWT_JWKS";
+pub(crate) const JWT_SECRET_FILE: &str = "SAMREGISTER_JWT_SECRET_FILE";
 const DATABASE_URL: &str = "DATABASE_URL";
+const DATABASE_URL_FILE: &str = "DATABASE_URL_FILE";
 
 /// What an operator decides.
 #[derive(Clone, Debug)]
@@ -36,8 +47,8 @@ pub struct Settings {
     pub database_url: Secret,
     /// Where the server listens.
     pub bind: SocketAddr,
-    /// The secret that signs and verifies tokens with HS256.
-    pub jwt_secret: Option<Secret>,
+    /// The secrets for HS256: the first signs, and all verify tokens. Empty: none is set.
+    pub jwt_secrets: Vec<Secret>,
     /// A PEM file with the public key that verifies tokens; of the three, [`Settings::verification_key`] wants exactly one.
     pub jwt_public_key: Option<PathBuf>,
     /// Where the set of keys is that verify tokens.
@@ -50,6 +61,12 @@ pub struct Settings {
     pub jwt_issuer: String,
     /// The claim `aud` of every token, or one of its list.
     pub jwt_audience: String,
+    /// The longest time that a token may be valid for, in days.
+    pub max_token_days: u32,
+    /// For how many days a member that has left reads its own invoices and agreements.
+    pub former_member_days: u16,
+    /// The proxies that are believed about whom they forward.
+    pub trusted_proxies: Vec<IpNet>,
     /// Web pages that may ask from a browser, as `https://example.se`.
     pub cors_origins: Vec<String>,
     /// What is logged: a filter of the crate tracing-subscriber.
@@ -68,17 +85,6 @@ pub struct Settings {
     pub network: Network,
 }
 
-/// Who may read what is measured, which counts the agreements of all members by activity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MetricsAccess {
-    /// Whoever reaches the server; the public is kept away by what stands before it.
-    Open,
-    /// Whoever may read the audit trail: OFFICE, AUDITOR, or SERVICE with the scope `audit:read`.
-    Token,
-    /// Nobody: there is no such page.
-    Off,
-}
-
 /// How the log is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
@@ -86,24 +92,6 @@ pub enum LogFormat {
     Text,
     /// A JSON object a line, for machines.
     Json,
-}
-
-/// A text that is never shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// The text, for the one place that needs it.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("(hidden)")
-    }
 }
 
 impl Settings {
@@ -118,15 +106,20 @@ impl Settings {
     /// # Errors
     /// [`crate::error::Error::Invalid`] naming every unknown setting and every bad value at once, without the values.
     pub fn load(env: impl IntoIterator<Item = (String, String)>, file: Option<&Path>) -> Result<Self> {
-        let mut given = Given::default();
+        Self::read(Given::default(), env, file)
+    }
+
+    /// The same for a demo, which shows its schema and has an explorer unless that is set otherwise; errors as in [`Settings::load`].
+    pub fn load_for_demo(env: impl IntoIterator<Item = (String, String)>, file: Option<&Path>) -> Result<Self> {
+        Self::read(Given { is_demo: true, ..Given::default() }, env, file)
+    }
+
+    fn read(mut given: Given, env: impl IntoIterator<Item = (String, String)>, file: Option<&Path>) -> Result<Self> {
         if let Some(file) = file {
             given.read_file(file);
         }
-        for (name, text) in env.into_iter().filter(|(name, _)| name == DATABASE_URL || name.starts_with("SAMREGISTER_")) {
-            if !text.trim().is_empty() || !given.values.contains_key(&name) {
-                given.values.insert(name.clone(), (name, Some(text)));
-            }
-        }
+        given.read_env(env.into_iter());
+        given.take_files();
         let settings = Self {
             database_url: given.take(DATABASE_URL, Secret("sqlite://samregister.db?mode=rwc".to_owned()), |text| {
                 let is_known = ["sqlite:", "postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme));
@@ -135,13 +128,16 @@ impl Settings {
             bind: given.take("SAMREGISTER_BIND", SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)), |text| {
                 text.parse().map_err(|_| "must be an address and a port, as 127.0.0.1:8080".to_owned())
             }),
-            jwt_secret: given.optional(JWT_SECRET, secret),
+            jwt_secrets: given.take(JWT_SECRET, Vec::new(), secrets::list),
             jwt_public_key: given.optional(JWT_PUBLIC_KEY, pem_file),
             jwt_key_set: given.optional(JWT_JWKS, keys::key_source),
             jwt_key_set_every: Duration::from_secs(given.take("SAMREGISTER_JWT_JWKS_SECONDS", 300, |text| number(text, 10..=86_400))),
             jwt_signing_key: given.optional(JWT_SIGNING_KEY, pem_file),
             jwt_issuer: given.take("SAMREGISTER_JWT_ISSUER", TOKEN_NAME.to_owned(), line),
             jwt_audience: given.take("SAMREGISTER_JWT_AUDIENCE", TOKEN_NAME.to_owned(), line),
+            max_token_days: given.max_token_days(),
+            former_member_days: given.former_member_days(),
+            trusted_proxies: given.trusted_proxies(),
             cors_origins: given.take("SAMREGISTER_CORS_ORIGINS", Vec::new(), |text| {
                 text.split([',', ' ']).filter(|origin| !origin.is_empty()).map(origin).collect()
             }),
@@ -155,12 +151,7 @@ impl Settings {
             }),
             limits: given.limits(),
             exposure: given.exposure(),
-            metrics: given.take("SAMREGISTER_METRICS", MetricsAccess::Open, |text| match text {
-                "open" => Ok(MetricsAccess::Open),
-                "token" => Ok(MetricsAccess::Token),
-                "off" => Ok(MetricsAccess::Off),
-                _ => Err("must be open, token or off".to_owned()),
-            }),
+            metrics: given.metrics(),
             sockets: given.sockets(),
             network: given.network(),
         };
@@ -177,13 +168,33 @@ struct Given {
     known: Vec<&'static str>,
     /// How many tables `[[network.signatories]]` there are.
     signatories: usize,
+    /// `true` for the settings of a demo.
+    is_demo: bool,
     faults: Faults,
 }
 
 impl Given {
+    /// Reads the environment, which wins over the file. A blank setting counts as not set.
+    fn read_env(&mut self, env: impl Iterator<Item = (String, String)>) {
+        let is_ours = |name: &str| name == DATABASE_URL || name == DATABASE_URL_FILE || name.starts_with("SAMREGISTER_");
+        let (blank, set): (Vec<_>, Vec<_>) = env.filter(|(name, _)| is_ours(name)).partition(|(_, text)| text.trim().is_empty());
+        for (name, _) in &set {
+            // The same setting in the other way: as it is, or in a file.
+            for (one, other) in secrets::IN_FILES.into_iter().flat_map(|(plain, file)| [(plain, file), (file, plain)]) {
+                if name == one {
+                    self.values.remove(other);
+                }
+            }
+        }
+        self.values.extend(set.into_iter().map(|(name, text)| (name.clone(), (name, Some(text)))));
+        for (name, text) in blank {
+            self.values.entry(name.clone()).or_insert((name, Some(text)));
+        }
+    }
+
     fn read_file(&mut self, file: &Path) {
         let place = file.display().to_string();
-        let text = match fs::read_to_string(file) {
+        let text = match files::read_text(file, LARGEST_FILE) {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound => return,
             Err(error) => return self.faults.add(place, format!("can't be read: {error}")),
@@ -267,14 +278,6 @@ fn checked(text: &str, holds: bool, fault: &str) -> Result<String, String> {
     if holds { Ok(text.to_owned()) } else { Err(fault.to_owned()) }
 }
 
-fn secret(text: &str) -> Result<Secret, String> {
-    // A public key used as a secret would let everybody who has it make tokens.
-    let text = checked(text, !text.contains("-----BEGIN"), "is a key in PEM; put it in a file and set SAMREGISTER_JWT_PUBLIC_KEY")?;
-    let text = checked(&text, text.trim() == text, "must not have blanks around it")?;
-    // As long as what HS256 makes (RFC 7518, 3.2).
-    checked(&text, text.len() >= 32, "must have at least 32 bytes; `openssl rand -base64 48` makes a good one").map(Secret)
-}
-
 fn pem_file(text: &str) -> Result<PathBuf, String> {
     // Later errors show the path, which must not be the key itself.
     checked(text, !text.contains("-----BEGIN"), "must name a PEM file, not be the key itself").map(PathBuf::from)
@@ -293,6 +296,10 @@ fn line(text: &str) -> Result<String, String> {
     unprintable(text).map_or_else(|| Ok(text.to_owned()), |problem| Err(problem.to_owned()))
 }
 
+fn yes_or_no(text: &str) -> Result<bool, String> {
+    text.parse().map_err(|_| "must be true or false".to_owned())
+}
+
 fn number<T: FromStr + PartialOrd + fmt::Display>(text: &str, range: RangeInclusive<T>) -> Result<T, String> {
     let number = text.parse().ok().filter(|number| range.contains(number));
     number.ok_or_else(|| format!("must be a whole number from {} to {}", range.start(), range.end()))
@@ -308,7 +315,7 @@ pub(super) mod tests {
     fn load(env: &[(&str, &str)], file: &str) -> Result<Settings, String> {
         let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
         let path = folder.path().join(FILE);
-        fs::write(&path, file).map_err(|error| error.to_string())?;
+        std::fs::write(&path, file).map_err(|error| error.to_string())?;
         let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         Settings::load(env, Some(&path)).map_err(|error| error.to_string().replace(&path.display().to_string(), FILE))
     }
@@ -330,9 +337,11 @@ pub(super) mod tests {
         let limits = &settings.limits;
         assert_eq!((limits.depth, limits.complexity, limits.aliases, limits.directives, limits.tokens), (15, 50_000, 200, 50, 20_000));
         assert_eq!((limits.body_bytes, limits.request_time.as_secs(), limits.concurrent, limits.batch), (1_048_576, 20, 32, 0));
-        let open =
-            Exposure { introspection: true, suggestions: true, explorer: true, documents: None, only_documents: false, hsts_seconds: 0 };
-        assert_eq!(settings.exposure, open);
+        let closed =
+            Exposure { introspection: false, suggestions: false, explorer: false, documents: None, only_documents: false, hsts_seconds: 0 };
+        assert_eq!(settings.exposure, closed);
+        let Ok(demo) = Settings::load_for_demo([("SAMREGISTER_EXPLORER".to_owned(), "false".to_owned())], None) else { panic!() };
+        assert_eq!(demo.exposure, Exposure { introspection: true, suggestions: true, ..closed });
         assert_eq!(settings.network, Network::default());
     }
 
@@ -390,7 +399,7 @@ pub(super) mod tests {
     #[test]
     fn exactly_one_verification_key_is_wanted() {
         let (secret, public, signing) = ((JWT_SECRET, GOOD), (JWT_PUBLIC_KEY, "public.pem"), (JWT_SIGNING_KEY, "private.pem"));
-        assert!(matches!(good(&[secret], "").verification_key(), Ok(VerificationKey::Secret(secret)) if secret.expose() == GOOD));
+        assert!(matches!(good(&[secret], "").verification_key(), Ok(VerificationKey::Secrets([secret])) if secret.expose() == GOOD));
         for env in [&[public][..], &[public, signing]] {
             assert!(matches!(good(env, "").verification_key(), Ok(VerificationKey::PublicKey(path)) if path == Path::new("public.pem")));
         }

@@ -8,7 +8,7 @@ use ::entity::{
 };
 use chrono::NaiveDate;
 
-use super::{Given, checked, line, number};
+use super::{Given, checked, line, number, yes_or_no};
 
 /// The tables that say who may sign for the network.
 pub(super) const SIGNATORIES: &str = "network.signatories";
@@ -248,10 +248,6 @@ impl Given {
 fn vat_number(text: &str) -> Result<String, String> {
     let digits = text.strip_prefix("SE").and_then(|rest| rest.strip_suffix("01")).unwrap_or_default();
     checked(text, digits.len() == 10 && luhn_holds(digits), "is not a VAT number, as SE802555000801")
-}
-
-fn yes_or_no(text: &str) -> Result<bool, String> {
-    text.parse().map_err(|_| "must be true or false".to_owned())
 }
 
 fn postal_code(text: &str) -> Result<String, String> {

@@ -2,8 +2,11 @@
 
 use std::{
     fs,
+    io::ErrorKind,
     path::{Component, Path},
 };
+
+use crate::files;
 
 /// The bytes of the file with this name, below the folder and nowhere else, of at most so many MiB.
 ///
@@ -22,12 +25,9 @@ pub(super) fn read(folder: &Path, name: &str, most_mib: u64) -> Result<Vec<u8>, 
             return Err("must not lead through a symbolic link".to_owned());
         }
     }
-    let found = fs::metadata(&path).map_err(|cause| format!("cannot be read: {cause}"))?;
-    if !found.is_file() {
-        return Err(format!("there is no file {}", name.display()));
-    }
-    if found.len() > most_mib << 20 {
-        return Err(format!("is longer than {most_mib} MiB"));
-    }
-    fs::read(&path).map_err(|cause| format!("cannot be read: {cause}"))
+    files::read(&path, most_mib << 20).map_err(|cause| match cause.kind() {
+        ErrorKind::InvalidInput => format!("there is no file {}", name.display()),
+        ErrorKind::FileTooLarge => format!("is longer than {most_mib} MiB"),
+        _ => format!("cannot be read: {cause}"),
+    })
 }

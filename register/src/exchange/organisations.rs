@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use ::entity::{
     contact,
-    id::{ContactAreaId, ContactId, OrganisationId},
+    id::{ContactAreaId, ContactId, MemberId, OrganisationId},
     kind::{ContactRole, SubjectKind},
     member,
     number::OrgNumber,
@@ -148,14 +148,14 @@ pub(super) async fn import_contacts(import: &mut Import<'_>) -> Result<()> {
         merge_contacts(import, lines, &mut ended).await?;
     }
     // When all rows are there, since another of them may go on.
-    for email in ended {
-        contacts::call_back(&mut import.change, today, &email).await?;
+    for (email, member) in ended {
+        contacts::call_back(&mut import.change, today, &email, member).await?;
     }
     import.settle().await
 }
 
-/// Merges rows; the e-mail addresses of contacts that have ended before today, as is told only now, are added to `ended`.
-async fn merge_contacts(import: &mut Import<'_>, lines: Vec<Line<ContactDraft>>, ended: &mut BTreeSet<String>) -> Result<()> {
+/// Merges rows; the e-mail addresses and associations of contacts that have ended before today, as is told only now, are added to `ended`.
+async fn merge_contacts(import: &mut Import<'_>, lines: Vec<Line<ContactDraft>>, ended: &mut BTreeSet<(String, MemberId)>) -> Result<()> {
     let today = day_of(import.change.at());
     let own = keys::given(lines.iter().map(|line| Some(line.draft.key.as_str())));
     let existing = keys::existing::<contact::Model>(import.tx(), &own, &contact::Model::every_column()).await?;
@@ -210,7 +210,7 @@ async fn merge_contacts(import: &mut Import<'_>, lines: Vec<Line<ContactDraft>>,
             _ => {}
         }
         if import.accept(File::Contacts, |draft| draft.key.clone(), line).is_some() {
-            ended.extend(before.filter(|before| contacts::ended_before(today, before, &after)).and_then(|before| before.email.clone()));
+            ended.extend(before.and_then(|before| contacts::ended_before(today, before, &after)));
             import.put(File::Contacts, (SubjectKind::Contact, id), before, after, &mut batch)?;
         }
     }

@@ -10,7 +10,7 @@ use std::{
 use csv::ByteRecord;
 
 use super::{File, cells::Cells, import::BadRow, unusable};
-use crate::error::Result;
+use crate::{error::Result, files};
 
 /// The longest row, in bytes; a missing quotation mark would otherwise swallow the rest of the file.
 const LONGEST_ROW: u64 = 1 << 20;
@@ -58,15 +58,12 @@ impl Table {
     pub fn open(folder: &Path, file: File, bad: &mut Vec<BadRow>) -> Result<Option<Self>> {
         let path = folder.join(file.name());
         let unreadable = |cause: io::Error| unusable(&path, "read", &cause);
-        let mut input = match fs::File::open(&path) {
+        let mut input = match files::open(&path) {
             Ok(input) => input,
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(cause) => return Err(unreadable(cause)),
         };
         let metadata = input.metadata().map_err(unreadable)?;
-        if !metadata.is_file() {
-            return Err(unusable(&path, "read", &"it is not a file"));
-        }
         let mut head = Vec::new();
         input.by_ref().take(HEAD).read_to_end(&mut head).map_err(unreadable)?;
         let mark = if head.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };

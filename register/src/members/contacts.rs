@@ -177,22 +177,30 @@ async fn find(change: &Change, id: ContactId) -> Result<Model> {
     Entity::find_by_id(id).one(change.tx()).await?.ok_or_else(|| Error::NotFound("there is no such contact".into()))
 }
 
-/// Whether the tokens of a contact's e-mail address must be called back within the change: it is told today that the contact has ended before
-/// today, and tokens may have been issued since. Those of before its last day need no deed to hold no longer.
-pub(crate) fn ended_before(today: NaiveDate, before: &Model, after: &Model) -> bool {
+/// The e-mail address and the association of a contact whose tokens must be revoked within the change: it is recorded today that the
+/// contact has ended before today, and tokens may have been issued since. Those of before its last day need nothing more to hold no longer.
+pub(crate) fn ended_before(today: NaiveDate, before: &Model, after: &Model) -> Option<(String, MemberId)> {
     let has_ended = |row: &Model| row.valid_to.is_some_and(|last| last < today);
-    has_ended(after) && !has_ended(before)
+    before.email.clone().zip(before.member_id).filter(|_| has_ended(after) && !has_ended(before))
 }
 
-/// Calls back the tokens of the e-mail address of a contact that has ended, unless another contact with that address goes on.
-pub(crate) async fn call_back(change: &mut Change, today: NaiveDate, email: &str) -> Result<()> {
+/// Revokes the tokens of an association's contact that has ended, by its e-mail address, unless another contact of the association with
+/// that address goes on.
+pub(crate) async fn call_back(change: &mut Change, today: NaiveDate, email: &str, member: MemberId) -> Result<()> {
     let goes_on = Condition::any().add(Column::ValidTo.is_null()).add(Column::ValidTo.gte(today));
-    let other = Entity::find().select_only().column(Column::Id).filter(Column::Email.eq(email)).filter(goes_on).limit(1);
+    let other = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::Email.eq(email))
+        .filter(Column::MemberId.eq(member))
+        .filter(goes_on)
+        .limit(1);
     let other: Option<ContactId> = other.into_tuple().one(change.tx()).await?;
-    if other.is_some() { Ok(()) } else { revocations::end(change, email).await }
+    if other.is_some() { Ok(()) } else { revocations::end(change, email, member).await }
 }
 
-/// Changes what is known of a contact. One whose last day is past is no contact any more: tokens of the e-mail address no longer hold.
+/// Changes what is known of a contact. One whose last day is past is no contact any more: its association's tokens for the e-mail address
+/// no longer hold.
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the register, NOT_FOUND, INVALID naming every bad field, CONFLICT `ERASED`.
@@ -220,16 +228,16 @@ pub async fn update(db: &Database, viewer: &Viewer, id: ContactId, changes: Cont
         audit::replace(&change, after.clone()).await?;
         change.record(SubjectKind::Contact, id, Some(&before), Some(&after))?;
         let today = db.clock.today();
-        if let Some(email) = before.email.as_deref().filter(|_| ended_before(today, &before, &after)) {
-            call_back(&mut change, today, email).await?;
+        if let Some((email, member)) = ended_before(today, &before, &after) {
+            call_back(&mut change, today, &email, member).await?;
         }
     }
     change.commit_with(id).await
 }
 
 /// Erases a person (GDPR art. 17): the row stays, so that what refers to it holds, with a pseudonym in the place of the name; so do the
-/// entries of the trail that told of the person. Agreements and invoices stay as they were issued (GDPR art. 17.3 b, e). Tokens of the
-/// e-mail address are called back.
+/// entries of the trail that told of the person. Agreements and invoices stay as they were issued (GDPR art. 17.3 b, e). Its association's
+/// tokens for the e-mail address are revoked.
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the register, NOT_FOUND.
@@ -244,7 +252,7 @@ pub async fn erase(db: &Database, viewer: &Viewer, id: ContactId) -> Result<()> 
     let name = format!("Raderad kontakt {}", &id.0.simple().to_string()[24..]);
     let name_key = swedish::key(&name);
     let erased_at = before.erased_at.or(Some(change.at()));
-    let email = before.email.clone();
+    let address = before.email.clone().zip(before.member_id);
     let after = Model { name_key: name_key.clone(), name: name.clone(), email: None, phone: None, erased_at, ..before };
     audit::replace(&change, after.clone()).await?;
     let pseudonymise = |told: &mut Map<String, Value>| {
@@ -253,8 +261,8 @@ pub async fn erase(db: &Database, viewer: &Viewer, id: ContactId) -> Result<()> 
         told.extend(becomes.map(|(field, value)| (field.to_owned(), value)));
     };
     change.record_erasure(id, &after, earlier, pseudonymise).await?;
-    if let Some(email) = email {
-        revocations::end(&mut change, &email).await?;
+    if let Some((email, member)) = address {
+        revocations::end(&mut change, &email, member).await?;
     }
     change.commit_with(id).await?;
     db.forget().await

@@ -6,7 +6,7 @@
 mod messages;
 mod root;
 
-use std::{collections::HashMap, convert::Infallible, panic::AssertUnwindSafe, pin::Pin, sync::Arc, time::Duration};
+use std::{collections::HashMap, convert::Infallible, net::IpAddr, panic::AssertUnwindSafe, pin::Pin, sync::Arc, time::Duration};
 
 use async_graphql::{Request as Document, Response as Answer, Value, parser::types::OperationType};
 use axum::{
@@ -29,9 +29,11 @@ use uuid::Uuid;
 
 use self::messages::{Incoming, Outgoing};
 use super::{
-    App, execution,
+    App,
+    denials::Denials,
+    execution,
     execution::{Caller, bearer},
-    panic_message, stopped,
+    panic_message, peers, stopped,
 };
 use crate::{
     auth::token::Verified,
@@ -109,11 +111,14 @@ pub async fn open(State(app): State<App>, upgrade: Result<WebSocketUpgrade, WebS
         return refused;
     };
     let (token, stopping) = (bearer(request.headers()), app.stopping.subscribe());
+    let address = peers::client(request.extensions(), request.headers(), &app.trusted_proxies);
     let longest = app.sockets.longest;
     let upgrade = upgrade.read_buffer_size(READ).write_buffer_size(0).max_message_size(longest).max_frame_size(longest);
     upgrade.on_upgrade(move |socket| async move {
         let _turn = turn;
-        Session { app, socket, token, stopping, verified: None, operations: HashMap::new(), running: SelectAll::new() }.run().await;
+        Session { app, socket, token, address, stopping, verified: None, operations: HashMap::new(), running: SelectAll::new() }
+            .run()
+            .await;
     })
 }
 
@@ -147,6 +152,8 @@ struct Session {
     socket: WebSocket,
     /// The token that came with the request, for clients that can set headers.
     token: Result<String>,
+    /// The client's address, when it is known.
+    address: Option<IpAddr>,
     stopping: watch::Receiver<bool>,
     /// Who it is, when that is known.
     verified: Option<Verified>,
@@ -203,7 +210,11 @@ impl Session {
                 () = deadline.as_mut() => {
                     return Err(match &self.verified {
                         None => close(4408, "Connection initialisation timeout"),
-                        Some(verified) => close(4403, format!("Forbidden: {}", Error::from(self.app.revocations.until(verified).1))),
+                        Some(verified) => {
+                            let error = Error::from(self.app.revocations.until(verified).1);
+                            self.deny(Denials::of_error(Some(&verified.viewer.subject), &error));
+                            close(4403, format!("Forbidden: {error}"))
+                        }
                     });
                 }
                 _ = heartbeat.tick() => {
@@ -225,6 +236,11 @@ impl Session {
         let Some(verified) = &self.verified else { return };
         let rest = (self.app.revocations.until(verified).0 - self.app.db.clock.now()).to_std().unwrap_or_default();
         deadline.as_mut().reset(Instant::now() + rest.min(LONGEST));
+    }
+
+    /// Logs and counts a denial.
+    fn deny(&self, denials: Option<Denials>) {
+        denials.iter().for_each(|denials| denials.note(&self.app, self.address, METHOD, ROUTE));
     }
 
     async fn say(&mut self, text: String) -> Result<(), End> {
@@ -254,11 +270,15 @@ impl Session {
                     Some(authorization) => bearer_in(authorization),
                     None => self.token.clone(),
                 };
+                let mut subject = None;
                 let verified = match token {
-                    Ok(token) => self.app.verify(&token).await,
+                    Ok(token) => self.app.verify_noting(&token, |name| subject = Some(name.to_owned())).await,
                     Err(error) => Err(error),
                 };
-                let verified = verified.map_err(|error| close(4403, format!("Forbidden: {error}")))?;
+                let verified = verified.map_err(|error| {
+                    self.deny(Denials::of_error(subject.as_deref(), &error));
+                    close(4403, format!("Forbidden: {error}"))
+                })?;
                 self.verified = Some(verified);
                 self.hold(deadline);
                 self.say(Outgoing::ConnectionAck.text()).await
@@ -266,7 +286,10 @@ impl Session {
             Incoming::Ping { payload } => self.say(Outgoing::Pong { payload }.text()).await,
             Incoming::Pong { .. } => Ok(()),
             Incoming::Subscribe { id, payload } => {
-                let Some(verified) = &self.verified else { return Err(close(4401, "Unauthorized")) };
+                let Some(verified) = &self.verified else {
+                    self.deny(Denials::of_error(None, &Error::Unauthenticated("connection_init must come first".into())));
+                    return Err(close(4401, "Unauthorized"));
+                };
                 let Some(document) = messages::document(payload) else {
                     return Err(close(
                         4400,
@@ -285,7 +308,8 @@ impl Session {
                 }
                 let id: Arc<str> = id.into();
                 let (end, registration) = AbortHandle::new_pair();
-                let steps = steps(self.app.clone(), Arc::clone(&id), document.data(verified.viewer.clone()));
+                let asker = Asker { subject: verified.viewer.subject.clone(), address: self.address };
+                let steps = steps(self.app.clone(), Arc::clone(&id), asker, document.data(verified.viewer.clone()));
                 self.running.push(Abortable::new(steps, registration));
                 self.operations.insert(id, end);
                 Ok(())
@@ -300,6 +324,16 @@ impl Session {
     }
 }
 
+/// What a denial on a socket is logged and counted under.
+const METHOD: &str = "WS";
+const ROUTE: &str = "/graphql/ws";
+
+/// Who asks on a socket.
+struct Asker {
+    subject: String,
+    address: Option<IpAddr>,
+}
+
 /// The longest that a socket lives; a timer counts no further.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
@@ -310,8 +344,9 @@ fn bearer_in(authorization: &serde_json::Value) -> Result<String> {
 }
 
 /// Everything that an operation says: its answers and then that there are no more, or why it is not executed.
-fn steps(app: App, id: Arc<str>, document: Document) -> Steps {
+fn steps(app: App, id: Arc<str>, asker: Asker, document: Document) -> Steps {
     let request_id = Uuid::now_v7().to_string();
+    let own = app.clone();
     let (answers, most) = match prepare(&app, document) {
         // What went wrong before the first event, and what ends the stream, is told of the field itself.
         Ok((document, OperationType::Subscription)) => (subscribe(&app, document, &request_id), 1),
@@ -325,6 +360,12 @@ fn steps(app: App, id: Arc<str>, document: Document) -> Steps {
             (stream::iter([refused]).boxed(), 0)
         }
     };
+    let answers = answers.inspect(move |answer| {
+        if let Some(denials) = Denials::of(Some(&asker.subject), &answer.errors) {
+            denials.note(&own, asker.address, METHOD, ROUTE);
+        }
+    });
+    let answers = answers.boxed();
     // Nothing is executed of a request that is refused: it has no data, and errors of nothing below it.
     let is_refused =
         move |answer: &Answer| answer.is_err() && answer.data == Value::Null && answer.errors.iter().all(|error| error.path.len() <= most);

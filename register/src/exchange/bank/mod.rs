@@ -6,7 +6,7 @@
 mod bgmax;
 mod camt;
 
-use std::{collections::BTreeSet, fs, io::Read, path::Path};
+use std::{collections::BTreeSet, io::Read, path::Path};
 
 use ::entity::money::Money;
 use sha2::{Digest, Sha256};
@@ -18,6 +18,7 @@ use crate::{
     config::Network,
     database::Database,
     error::{Error, Faults, Result},
+    files,
     invoices::bank::{
         importing::{self, CHUNK, Outcome, Source},
         matching::Incoming,
@@ -142,10 +143,7 @@ fn chunk_of(payments: &[Incoming]) -> usize {
 
 fn bytes_of(file: &Path) -> Result<Vec<u8>> {
     let unreadable = |cause: std::io::Error| unusable(file, "read", &cause);
-    let input = fs::File::open(file).map_err(unreadable)?;
-    if !input.metadata().map_err(unreadable)?.is_file() {
-        return Err(unusable(file, "read", &"it is not a file"));
-    }
+    let input = files::open(file).map_err(unreadable)?;
     let mut bytes = Vec::new();
     input.take(LARGEST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > LARGEST {

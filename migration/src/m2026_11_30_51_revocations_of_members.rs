@@ -1,0 +1,7 @@
+//! Revocations of the tokens of one association's contact, beside those of every token of a subject.
+
+crate::change!(
+    "
+ALTER TABLE token_revocation ADD COLUMN member_id {id} REFERENCES member (id);
+"
+);

@@ -1,0 +1,125 @@
+//! Files on the machine's disk: only regular ones are opened for reading, and a register's file is created for its owner alone.
+//!
+//! Opening a FIFO waits for its other end, and reading a device may never end. Either would stop the program, and its end too, since a
+//! thread that waits in the kernel is waited for.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::{self, Read},
+    path::Path,
+};
+
+/// Opens a regular file for reading, whatever path leads to it.
+///
+/// # Errors
+/// [`io::ErrorKind::InvalidInput`] for a folder, a FIFO, a device and a socket, without waiting for any.
+pub fn open(path: &Path) -> io::Result<fs::File> {
+    // Opening a device may do something, so the path is looked at first; and the opened file again, since the path may lead elsewhere by then.
+    is_regular(&fs::metadata(path)?)?;
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK | libc::O_NOCTTY);
+    let file = options.open(path)?;
+    is_regular(&file.metadata()?)?;
+    Ok(file)
+}
+
+fn is_regular(found: &fs::Metadata) -> io::Result<()> {
+    if found.is_file() { Ok(()) } else { Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file")) }
+}
+
+/// Reads a regular file of at most `most` bytes.
+///
+/// # Errors
+/// As [`open`]; [`io::ErrorKind::FileTooLarge`] when it has more.
+pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it has more than {most} bytes")));
+    }
+    Ok(bytes)
+}
+
+/// Reads a regular file of at most `most` bytes, which must be UTF-8.
+///
+/// # Errors
+/// As [`read`]; [`io::ErrorKind::InvalidData`] when it is not UTF-8.
+pub fn read_text(path: &Path, most: u64) -> io::Result<String> {
+    String::from_utf8(read(path, most)?).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8"))
+}
+
+/// Creates an empty file that its owner alone may read and write, unless there is one already.
+///
+/// # Errors
+/// When it can't be created.
+pub fn create_unless_there(path: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, OWNER_ONLY);
+    match options.open(path) {
+        Err(cause) if cause.kind() != io::ErrorKind::AlreadyExists => Err(cause),
+        _ => Ok(()),
+    }
+}
+
+/// The rights of what the program writes: to read and write for the owner, none for others.
+#[cfg(unix)]
+const OWNER_ONLY: u32 = 0o600;
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::{os::unix::fs::PermissionsExt, process::Command, sync::mpsc, time::Duration};
+
+    use super::*;
+
+    /// Runs this on a thread of its own, which must come to an end within seconds.
+    fn in_time<T: Send + 'static>(run: impl FnOnce() -> T + Send + 'static) -> T {
+        let (done, result) = mpsc::channel();
+        std::thread::spawn(move || drop(done.send(run())));
+        result.recv_timeout(Duration::from_secs(10)).unwrap_or_else(|_| panic!("it hangs"))
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_refused_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let fifo = folder.path().join("fifo");
+        assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&fifo, &link).unwrap();
+        for path in [fifo, link, folder.path().to_owned(), "/dev/zero".into(), "/dev/tty".into(), "/dev/stdin".into()] {
+            let named = path.clone();
+            let refused = in_time(move || read(&path, 10)).unwrap_err();
+            let is_there = named.exists();
+            assert!(!is_there || refused.to_string() == "it is not a regular file", "{}: {refused}", named.display());
+        }
+    }
+
+    #[test]
+    fn a_file_is_read_up_to_its_limit() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, "åäö").unwrap();
+        assert_eq!(read_text(&file, 6).unwrap(), "åäö");
+        assert_eq!(read_text(&file, 5).unwrap_err().to_string(), "it has more than 5 bytes");
+        fs::write(&file, b"\xff").unwrap();
+        assert_eq!(read_text(&file, 5).unwrap_err().to_string(), "it is not UTF-8");
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        assert_eq!(read(&link, 5).unwrap(), b"\xff");
+    }
+
+    #[test]
+    fn what_is_created_is_its_owners_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let [new, there] = ["new", "there"].map(|name| folder.path().join(name));
+        fs::write(&there, "before").unwrap();
+        create_unless_there(&new).unwrap();
+        create_unless_there(&there).unwrap();
+        assert_eq!(fs::metadata(&new).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_to_string(&there).unwrap(), "before");
+        assert!(create_unless_there(&folder.path().join("none/new")).is_err());
+    }
+}

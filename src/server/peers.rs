@@ -1,0 +1,113 @@
+//! Who is at the other end of a connection: its address, and the client's behind proxies that are trusted.
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::{
+    extract::Request,
+    http::{Extensions, HeaderMap, HeaderName, header},
+};
+use ipnet::IpNet;
+
+/// The address at the other end of a connection, kept with each request that comes on it.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub SocketAddr);
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+/// The headers by which proxies say for whom they ask.
+const FORWARDING: [HeaderName; 6] = [
+    FORWARDED_FOR,
+    header::FORWARDED,
+    header::VIA,
+    HeaderName::from_static("x-real-ip"),
+    HeaderName::from_static("x-forwarded-host"),
+    HeaderName::from_static("x-forwarded-proto"),
+];
+
+/// Returns `true` for a request from the same machine that no proxy has forwarded.
+pub fn is_local(request: &Request) -> bool {
+    let is_forwarded = FORWARDING.iter().any(|name| request.headers().contains_key(name));
+    peer(request.extensions()).is_some_and(|address| address.is_loopback()) && !is_forwarded
+}
+
+/// Returns the address of the client: the peer's, or what a trusted proxy says of whom it forwards; null when the peer is not known.
+pub fn client(extensions: &Extensions, headers: &HeaderMap, trusted: &[IpNet]) -> Option<IpAddr> {
+    let mut client = peer(extensions)?;
+    let hops = headers.get_all(FORWARDED_FOR).iter().map(|value| value.to_str().unwrap_or_default());
+    let hops: Vec<&str> = hops.flat_map(|value| value.split(',')).collect();
+    // Each proxy adds whom it heard from at the end; what stands before that of the first that is not trusted may be made up.
+    for hop in hops.into_iter().rev() {
+        if !trusted.iter().any(|network| network.contains(&client)) {
+            break;
+        }
+        let Some(address) = address(hop.trim()) else { break };
+        client = address;
+    }
+    Some(client)
+}
+
+fn peer(extensions: &Extensions) -> Option<IpAddr> {
+    extensions.get::<Peer>().map(|Peer(address)| address.ip().to_canonical())
+}
+
+/// Reads an address, with or without a port.
+fn address(text: &str) -> Option<IpAddr> {
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    let address = bare.parse().ok().or_else(|| text.parse().ok().map(|address: SocketAddr| address.ip()));
+    address.map(|address: IpAddr| address.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+
+    use super::*;
+
+    fn request(peer: &str, headers: &[(&str, &str)]) -> Request {
+        let mut request = Request::builder();
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let mut request = request.body(Body::empty()).unwrap();
+        request.extensions_mut().insert(Peer(peer.parse().unwrap()));
+        request
+    }
+
+    #[test]
+    fn a_client_is_whom_trusted_proxies_forward() {
+        let trusted: Vec<IpNet> = ["10.0.0.0/8", "127.0.0.1/32", "::1/128"].map(|network| network.parse().unwrap()).to_vec();
+        for (peer, headers, client_address) in [
+            ("127.0.0.1:1", &[][..], "127.0.0.1"),
+            ("127.0.0.1:1", &[("x-forwarded-for", "203.0.113.7")], "203.0.113.7"),
+            ("[::ffff:127.0.0.1]:1", &[("x-forwarded-for", "203.0.113.7:4711")], "203.0.113.7"),
+            ("[::1]:1", &[("x-forwarded-for", "[2001:db8::7]:4711")], "2001:db8::7"),
+            // What the client itself wrote counts for nothing.
+            ("127.0.0.1:1", &[("x-forwarded-for", "198.51.100.1, 203.0.113.7, 10.0.0.2")], "203.0.113.7"),
+            ("127.0.0.1:1", &[("x-forwarded-for", "198.51.100.1"), ("x-forwarded-for", "203.0.113.7")], "203.0.113.7"),
+            ("127.0.0.1:1", &[("x-forwarded-for", "203.0.113.7, nobody, 10.0.0.2")], "10.0.0.2"),
+            ("192.0.2.1:1", &[("x-forwarded-for", "203.0.113.7")], "192.0.2.1"),
+        ] {
+            let request = request(peer, headers);
+            let found = client(request.extensions(), request.headers(), &trusted);
+            assert_eq!(found, Some(client_address.parse().unwrap()), "{peer} {headers:?}");
+        }
+        assert_eq!(client(&Extensions::new(), &HeaderMap::new(), &trusted), None);
+    }
+
+    #[test]
+    fn local_is_who_asks_from_this_machine_itself() {
+        for (peer, headers, is) in [
+            ("127.0.0.1:1", &[][..], true),
+            ("127.9.9.9:1", &[], true),
+            ("[::1]:1", &[], true),
+            ("[::ffff:127.0.0.1]:1", &[], true),
+            ("10.0.0.1:1", &[], false),
+            ("127.0.0.1:1", &[("x-forwarded-for", "127.0.0.1")], false),
+            ("127.0.0.1:1", &[("forwarded", "for=127.0.0.1")], false),
+            ("127.0.0.1:1", &[("x-real-ip", "127.0.0.1")], false),
+            ("127.0.0.1:1", &[("via", "1.1 proxy")], false),
+        ] {
+            assert_eq!(is_local(&request(peer, headers)), is, "{peer} {headers:?}");
+        }
+        assert!(!is_local(&Request::new(Body::empty())), "nobody knows where it came from");
+    }
+}

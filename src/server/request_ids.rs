@@ -1,0 +1,56 @@
+//! Request ids: each request gets one of ours, by which the log finds it; what a client calls it stands beside that.
+
+use axum::{
+    extract::Request,
+    http::{HeaderMap, HeaderName},
+    middleware::Next,
+    response::Response,
+};
+
+use super::REQUEST_ID;
+
+/// The longest name that a client may give a request, in bytes.
+const LONGEST: usize = 100;
+
+/// What the client calls the request.
+#[derive(Clone, Debug)]
+struct ClientRequestId(String);
+
+/// Puts the client's name for a request aside, so that the request gets an id of ours, which no client can choose: two requests never have
+/// the same one, and nobody hides behind another's.
+pub async fn take(mut request: Request, next: Next) -> Response {
+    let named = name(request.headers(), &REQUEST_ID);
+    request.headers_mut().remove(REQUEST_ID);
+    if let Some(named) = named {
+        request.extensions_mut().insert(ClientRequestId(named));
+    }
+    next.run(request).await
+}
+
+/// Returns what the client calls the request; empty when it gave no name, or none that is short and plain.
+pub(super) fn of_client(request: &Request) -> &str {
+    request.extensions().get::<ClientRequestId>().map_or("", |ClientRequestId(name)| name)
+}
+
+fn name(headers: &HeaderMap, header: &HeaderName) -> Option<String> {
+    let text = headers.get(header)?.to_str().ok()?;
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(&byte);
+    ((1..=LONGEST).contains(&text.len()) && text.bytes().all(is_plain)).then(|| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_s_name_is_short_and_plain() {
+        let named = |text: &str| name(&HeaderMap::from_iter([(REQUEST_ID, text.parse().unwrap())]), &REQUEST_ID);
+        for text in ["0190b5a4-1f2e-7c3d-8a9b-0c1d2e3f4a5b", "a", &"x".repeat(LONGEST)] {
+            assert_eq!(named(text).as_deref(), Some(text));
+        }
+        for text in ["", "a b", "a\tb", "<a>", "a\"b", &"x".repeat(LONGEST + 1)] {
+            assert_eq!(named(text), None, "{text}");
+        }
+        assert_eq!(name(&HeaderMap::new(), &REQUEST_ID), None);
+    }
+}
