@@ -176,9 +176,13 @@ impl Database {
     /// INTERNAL if a step fails. A step that failed changed nothing; those before it stay.
     pub async fn migrate(&self) -> Result<Vec<String>> {
         let applied = self.apply(&Plan::current()).await?;
-        // PostgreSQL does it by itself, in time.
+        // PostgreSQL does both by itself, in time.
         if self.backend() == DbBackend::Sqlite {
             self.analyze().await?;
+            if !applied.is_empty() {
+                // The former versions of rows that a step rewrote leave the disk as well.
+                self.forget().await?;
+            }
         }
         Ok(applied)
     }
