@@ -109,7 +109,7 @@ fn invoice_of_a_thousand_lines() -> Result<()> {
 fn workbook() -> Result<()> {
     let names = ["activity", "member", "period", "net", "vat", "gross", "credited", "cost", "grants", "result", "invoices"];
     let kind = |index: usize| if index < 3 { CellKind::Text } else { CellKind::Money };
-    let columns = names.iter().enumerate().map(|(index, name)| Column::new(name, name, kind(index))).collect();
+    let columns = names.into_iter().enumerate().map(|(index, name)| Column::new(name, name, kind(index))).collect();
     let cell = |row: usize, index: usize| match kind(index) {
         CellKind::Money => Cell::Money(Money(i64::try_from(row * index).unwrap_or_default())),
         _ => Cell::Text(format!("Samordningsförbundet {}", row % 100)),

@@ -172,14 +172,15 @@ on_both!(one_who_asks_for_many_documents_delays_nobody_else, |app| async move {
         deed(&app.office(), "agreementOffer", json!({ "agreement": draft }), "number").await.data();
         started.elapsed()
     };
-    tokio::select! {
-        _ = hostile => panic!("eighty documents are made sooner than one"),
-        took = offered => assert!(took < Duration::from_secs(20), "{took:?}"),
-    }
+    let mut offered = std::pin::pin!(offered);
+    let took = tokio::select! {
+        took = &mut offered => took,
+        _ = hostile => offered.await,
+    };
+    assert!(took < Duration::from_secs(20), "{took:?}");
 });
 
 on_both!(files_have_a_time_limit, |app| async move {
-    let register = Register::fill(&app).await;
     let (_, version) = published(&app).await;
     let hurried = app.with(&[("SAMREGISTER_REQUEST_SECONDS", "1")]);
     let office = hurried.office();
@@ -192,8 +193,6 @@ on_both!(files_have_a_time_limit, |app| async move {
     let late = answers.iter().filter(|answer| answer.status == 400 && answer.error()["extensions"]["reason"] == "LIMIT_TIME").count();
     assert!(late > 0 && answers.iter().all(|answer| answer.status == 200 || answer.status == 400), "{late} were late");
     assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
-    let file = register.id("deltagande 1");
-    assert_eq!(office.get(&format!("/files/templates/{file}.pdf?parameters=e30")).await.bad_fields(), ["parameters.days"]);
 });
 
 on_both!(sums_of_the_largest_amounts_do_not_overflow, |app| async move {
