@@ -267,6 +267,8 @@ kind! {
         Token = "TOKEN",
         /// The log of who read contacts.
         ContactReads = "CONTACT_READS",
+        /// The clock that the register is kept by.
+        Clock = "CLOCK",
     }
 
     /// What was found out about a payment of a bank's file when it came in.

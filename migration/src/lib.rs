@@ -40,6 +40,7 @@ mod m2026_11_23_05_contact_email;
 mod m2026_11_24_01_texts;
 mod m2026_11_30_40_idempotent_outcomes;
 mod m2026_11_30_51_revocations_of_members;
+mod m2026_11_30_61_write_probe;
 
 /// Every change, in order.
 #[derive(Debug)]
@@ -76,6 +77,7 @@ impl MigratorTrait for Migrator {
             Box::new(m2026_11_24_01_texts::Migration),
             Box::new(m2026_11_30_40_idempotent_outcomes::Migration),
             Box::new(m2026_11_30_51_revocations_of_members::Migration),
+            Box::new(m2026_11_30_61_write_probe::Migration),
         ]
     }
 }

@@ -78,7 +78,7 @@ pub enum Told {
 }
 
 /// Every deed of the trail, and who is told of it.
-pub const DEEDS: [(&str, Told); 49] = [
+pub const DEEDS: [(&str, Told); 50] = [
     ("activityClose", Told::Whoever),
     ("activityStart", Told::Whoever),
     ("activityUpdate", Told::Whoever),
@@ -94,6 +94,7 @@ pub const DEEDS: [(&str, Told); 49] = [
     ("bankPaymentMatch", Told::Whoever),
     ("bankPaymentSetAside", Told::Whoever),
     ("bankPaymentTakeUp", Told::Whoever),
+    ("clockAccept", Told::Nobody),
     ("contactAdd", Told::Whoever),
     ("contactErase", Told::Whoever),
     ("contactReadsForget", Told::Nobody),
@@ -151,7 +152,7 @@ fn kind_of(subject: SubjectKind, action: &str) -> Option<Kind> {
         SubjectKind::Invoice if PAYMENTS.contains(&action) => Kind::Payment,
         SubjectKind::Invoice => Kind::Invoice,
         SubjectKind::BankPayment => Kind::Payment,
-        SubjectKind::Token | SubjectKind::ContactReads => return None,
+        SubjectKind::Token | SubjectKind::ContactReads | SubjectKind::Clock => return None,
     })
 }
 
@@ -196,7 +197,7 @@ fn seen(db: &Database, viewer: &Viewer, kind: SubjectKind) -> Condition {
         SubjectKind::Invoice => about(invoice::Entity, invoice::Column::Id, invoices::visible(viewer)),
         // One that is not matched is nobody's.
         SubjectKind::BankPayment if viewer.sees(Realm::Invoices).all => Condition::all(),
-        SubjectKind::BankPayment | SubjectKind::Token | SubjectKind::ContactReads => none(),
+        SubjectKind::BankPayment | SubjectKind::Token | SubjectKind::ContactReads | SubjectKind::Clock => none(),
     }
 }
 

@@ -8,19 +8,33 @@ use chrono_tz::Europe::Stockholm;
 pub struct Clock {
     /// The instant that it stands at; null: it runs.
     fixed: Option<DateTime<Utc>>,
+    /// `true` when nothing may be written at a time before the last entry of the trail.
+    is_ordered: bool,
 }
 
 impl Clock {
     /// The machine's clock.
     #[must_use]
     pub fn system() -> Self {
-        Self { fixed: None }
+        Self { fixed: None, is_ordered: true }
     }
 
-    /// A clock that stands at `instant`.
+    /// A clock that stands at `instant`. A test may set it back.
     #[must_use]
     pub fn fixed(instant: DateTime<Utc>) -> Self {
-        Self { fixed: Some(instant) }
+        Self { fixed: Some(instant), is_ordered: false }
+    }
+
+    /// The same clock, which may not go back behind the trail.
+    #[must_use]
+    pub fn ordered(self) -> Self {
+        Self { is_ordered: true, ..self }
+    }
+
+    /// `true` when nothing may be written at a time before the last entry of the trail.
+    #[must_use]
+    pub fn is_ordered(&self) -> bool {
+        self.is_ordered
     }
 
     /// The instant, rounded down to whole microseconds: SQLite would keep nine digits and PostgreSQL six, and what was stored must equal what is read.

@@ -4,6 +4,7 @@
 
 pub mod break_even;
 pub mod checkpoint;
+pub mod clock;
 pub mod completions;
 pub mod contact;
 pub mod demo;
@@ -96,6 +97,7 @@ enum Command {
     Sie(sie::Options),
     Verify(verify::Options),
     Checkpoint(checkpoint::Options),
+    Clock(clock::Options),
     Contact(contact::Options),
     Retention(retention::Options),
     Schema(schema::Options),
@@ -211,6 +213,7 @@ impl Command {
             Self::Sie(options) => sie::run(options).await,
             Self::Verify(options) => verify::run(options).await,
             Self::Checkpoint(options) => checkpoint::run(options).await,
+            Self::Clock(options) => clock::run(options).await,
             Self::Contact(options) => contact::run(options).await,
             Self::Retention(options) => retention::run(options).await,
             Self::Schema(options) => schema::run(options),

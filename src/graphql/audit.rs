@@ -40,6 +40,7 @@ pub fn noun(kind: SubjectKind) -> &'static str {
         SubjectKind::ReferenceRate => "reference_rate",
         SubjectKind::Token => "token",
         SubjectKind::ContactReads => "contact_reads",
+        SubjectKind::Clock => "clock",
     }
 }
 

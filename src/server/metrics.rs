@@ -83,8 +83,9 @@ pub struct Metrics {
     expiring: Family<Within, Gauge>,
     pub(super) denied: Family<Denied, Counter>,
     database_up: Gauge<i64, std::sync::atomic::AtomicI64>,
-    /// When the register was asked last.
-    asked_at: Mutex<Option<Instant>>,
+    failed_writes: Counter<u64, AtomicU64>,
+    /// When the register was asked last, and whether it answered.
+    asked_at: Mutex<Option<(Instant, bool)>>,
 }
 
 impl Default for Metrics {
@@ -92,7 +93,7 @@ impl Default for Metrics {
         let requests = Family::<Answered, Counter<u64, AtomicU64>>::default();
         let seconds: Family<_, _, fn() -> Histogram> = Family::new_with_constructor(|| Histogram::new(SECONDS));
         let results = Family::<GraphqlResult, Counter>::default();
-        let (expiring, database_up) = (Family::<Within, Gauge>::default(), Gauge::default());
+        let (expiring, database_up, failed_writes) = (Family::<Within, Gauge>::default(), Gauge::default(), Counter::default());
         let denied = Family::<Denied, Counter>::default();
         let mut registry = Registry::with_prefix("samregister");
         registry.register("build", "What runs here", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
@@ -104,13 +105,22 @@ impl Default for Metrics {
             results.clone(),
         );
         registry.register("denials", "Requests and fields that were denied to who asked, by code and route", denied.clone());
-        registry.register("database_up", "1 when the database can be reached and is migrated, 0 when not", database_up.clone());
+        registry.register(
+            "database_up",
+            "1 when the database can be reached, is migrated and takes changes, 0 when not",
+            database_up.clone(),
+        );
+        registry.register(
+            "failed_writes",
+            "Changes that the database failed to make; refused ones are not among them",
+            failed_writes.clone(),
+        );
         registry.register(
             "agreements_expiring",
             "Agreements whose next deadline falls within so many days from today, acknowledged ones left out; by activity (empty: none) and kind of agreement",
             expiring.clone(),
         );
-        Self { registry, requests, seconds, results, expiring, denied, database_up, asked_at: Mutex::new(None) }
+        Self { registry, requests, seconds, results, expiring, denied, database_up, failed_writes, asked_at: Mutex::new(None) }
     }
 }
 
@@ -140,7 +150,10 @@ impl Metrics {
     /// Asks the register anew, when the last time is long enough ago. Without its database, the register's figures are missing and not old.
     async fn look(&self, db: &Database) {
         let mut asked_at = self.asked_at.lock().await;
-        if asked_at.is_some_and(|at| at.elapsed() < KEPT) {
+        let takes_changes = db.find().is_ok() && matches!(tokio::time::timeout(health::PATIENCE, db.check_writes()).await, Ok(Ok(())));
+        self.failed_writes.inc_by(db.failed_writes().saturating_sub(self.failed_writes.get()));
+        if let Some((_, answered)) = asked_at.filter(|(at, _)| at.elapsed() < KEPT) {
+            self.database_up.set(i64::from(answered && takes_changes));
             return;
         }
         let found = tokio::time::timeout(health::PATIENCE, async {
@@ -154,12 +167,12 @@ impl Metrics {
                 None
             }
         };
-        self.database_up.set(i64::from(found.is_some()));
+        self.database_up.set(i64::from(found.is_some() && takes_changes));
+        *asked_at = Some((Instant::now(), found.is_some()));
         self.expiring.clear();
         for (labels, count) in found.into_iter().flatten() {
             self.expiring.get_or_create(&labels).set(count);
         }
-        *asked_at = Some(Instant::now());
     }
 }
 

@@ -169,6 +169,13 @@ impl App {
         app.renewed()
     }
 
+    /// The same register at another instant, which may not be behind its audit trail.
+    pub fn in_order_at(&self, now: &str) -> Self {
+        let mut app = self.clone();
+        app.db.clock = Clock::fixed(instant(now)).ordered();
+        app.renewed()
+    }
+
     /// The same register with other settings: `app.with(&[("SAMREGISTER_MAX_DEPTH", "5")])`.
     pub fn with(&self, changed: &[(&str, &str)]) -> Self {
         Self { settings: settings(changed), ..self.clone() }.renewed()

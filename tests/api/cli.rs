@@ -471,8 +471,13 @@ impl Server {
         answer
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Tells it to stop, as a service manager does, and answers its exit code and what it wrote.
-    fn stop(mut self) -> (Option<i32>, String) {
+    pub fn stop(mut self) -> (Option<i32>, String) {
         assert!(Command::new("sh").arg("-c").arg(format!("kill {}", self.child.id())).status().unwrap().success());
         let mut out = String::new();
         self.child.stdout.take().unwrap().read_to_string(&mut out).unwrap();

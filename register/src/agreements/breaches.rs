@@ -14,8 +14,9 @@ use sea_orm::{
     sea_query::{Expr, Query},
 };
 
-use super::{Field, Filter, list, order};
+use super::{Field, Filter, date_order, list, order};
 use crate::{
+    audit::date_order::sort_out,
     auth::viewer::Viewer,
     database::{Database, among, rows},
     documents::sha256,
@@ -67,6 +68,8 @@ pub async fn breaches(db: &Database) -> Result<Vec<String>> {
         .extend(forgotten.map(|(id, from)| format!("agreement {} has a signed successor from {from}, but does not say so", id.0.simple())));
     of_successors.sort();
     found.extend(of_successors);
+    let (violations, _) = sort_out(db.read(), date_order::inversions(db.read()).await?).await?;
+    found.extend(violations);
     found.extend(of_documents(db).await?);
     Ok(found)
 }

@@ -4,6 +4,7 @@ pub mod acknowledgement;
 pub mod breaches;
 pub mod consistency;
 pub mod contents;
+pub mod date_order;
 pub mod deadlines;
 pub mod drafting;
 pub mod expiring;

@@ -6,7 +6,7 @@ use ::entity::{
     kind::AgreementKind,
 };
 use chrono::NaiveDate;
-use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder};
 
 use super::life::name;
 use crate::{
@@ -66,7 +66,7 @@ pub(super) fn in_words(error: Error) -> Error {
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn check_later(tx: &DatabaseTransaction) -> Result<()> {
+pub async fn check_later(tx: &impl ConnectionTrait) -> Result<()> {
     let statement = match tx.get_database_backend() {
         DbBackend::Postgres => "SET CONSTRAINTS agreement__in_force DEFERRED",
         _ => "INSERT INTO agreement_in_force_later (id, none) VALUES (1, x'00')",
@@ -79,7 +79,7 @@ pub async fn check_later(tx: &DatabaseTransaction) -> Result<()> {
 ///
 /// # Errors
 /// CONFLICT `OVERLAPS` when some are in force beside each other still.
-pub async fn check_now(tx: &DatabaseTransaction) -> Result<()> {
+pub async fn check_now(tx: &impl ConnectionTrait) -> Result<()> {
     let statement = match tx.get_database_backend() {
         DbBackend::Postgres => "SET CONSTRAINTS agreement__in_force IMMEDIATE",
         _ => "DELETE FROM agreement_in_force_later",

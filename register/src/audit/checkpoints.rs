@@ -47,7 +47,7 @@ impl FromStr for Checkpoint {
 /// # Errors
 /// INTERNAL when the database fails.
 pub async fn checkpoint(db: &Database) -> Result<Checkpoint> {
-    let (revision, hash) = last_entry(db.read()).await?;
+    let (revision, hash, _) = last_entry(db.read()).await?;
     Ok(Checkpoint { at: db.clock.now(), revision, hash: if revision == 0 { "-".to_owned() } else { hash } })
 }
 

@@ -2,6 +2,8 @@
 
 mod chain;
 mod checkpoints;
+pub mod clock_order;
+pub mod date_order;
 mod erasure;
 mod reading;
 pub mod reads;
@@ -11,9 +13,8 @@ use ::entity::{
     kind::SubjectKind,
 };
 use chrono::{DateTime, Utc};
-use sea_orm::{ActiveModelTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryOrder, QuerySelect};
+use sea_orm::{ActiveModelTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryOrder, QuerySelect};
 use serde::Serialize;
-use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
 pub use self::{
@@ -23,7 +24,8 @@ pub use self::{
 };
 use crate::{
     auth::viewer::Viewer,
-    database::Database,
+    clock::Clock,
+    database::{Database, Transaction},
     error::{Error, Result},
     idempotency::{MutationField, Outcome},
     search,
@@ -33,9 +35,8 @@ use crate::{
 #[must_use = "a change that is not committed never happened"]
 #[derive(Debug)]
 pub struct Change {
-    tx: DatabaseTransaction,
+    tx: Transaction,
     db: Database,
-    _turn: OwnedSemaphorePermit,
     /// The mutation that this change is made for, whose outcome it stores.
     mutation: Option<MutationField>,
     actor: String,
@@ -52,22 +53,35 @@ const BATCH: usize = 250;
 /// Begins a change. `action` names the deed, as the API does: `memberAdmit`.
 ///
 /// # Errors
-/// CONFLICT with the reason BUSY when others write for too long, INTERNAL when the database fails.
+/// CONFLICT with the reason BUSY when others write for too long, or CLOCK_BEHIND when the last entry is of a later time; INTERNAL when the
+/// database fails.
 pub async fn begin(db: &Database, viewer: &Viewer, action: &'static str) -> Result<Change> {
-    let (tx, turn) = db.write().await?;
-    let last = last_entry(&tx).await?;
+    start(db, viewer, action, clock_order::check).await
+}
+
+/// Begins a change when `check` allows it, which gets the clock, the revision of the last entry and its time.
+async fn start(
+    db: &Database,
+    viewer: &Viewer,
+    action: &'static str,
+    check: impl Fn(&Clock, i64, DateTime<Utc>) -> Result<()>,
+) -> Result<Change> {
+    let tx = db.write().await?;
+    let (revision, hash, last_at) = last_entry(&tx).await?;
+    check(&db.clock, revision, last_at)?;
+    let last = (revision, hash);
     let (db, actor, at) = (db.clone(), viewer.subject.clone(), db.clock.now());
     let mutation = db.mutation.clone().filter(|mutation| mutation.is_by(&actor));
     if let Some(mutation) = &mutation {
         mutation.expect_new(&tx, at).await?;
     }
-    Ok(Change { tx, db, _turn: turn, mutation, actor, action, at, last, waiting: Vec::new(), recorded: false })
+    Ok(Change { tx, db, mutation, actor, action, at, last, waiting: Vec::new(), recorded: false })
 }
 
 impl Change {
     /// The transaction, for reading and writing within the change.
     #[must_use]
-    pub fn tx(&self) -> &DatabaseTransaction {
+    pub fn tx(&self) -> &Transaction {
         &self.tx
     }
 
@@ -121,7 +135,7 @@ impl Change {
         Ok(())
     }
 
-    /// Commits the change of a command. One that recorded nothing changed nothing, and is undone.
+    /// Commits the change of a command, and answers when that is confirmed. One that recorded nothing changed nothing, and is undone.
     ///
     /// # Errors
     /// INTERNAL when the database fails, or for a mutation, which needs [`Change::commit_with`]; then nothing has happened.
@@ -132,10 +146,11 @@ impl Change {
         self.finish(Outcome::default()).await
     }
 
-    /// Commits the change of a mutation together with its outcome. One that recorded nothing changed nothing, and is undone.
+    /// Commits the change of a mutation together with its outcome, and answers when that is confirmed. One that recorded nothing changed
+    /// nothing, and is undone.
     ///
     /// # Errors
-    /// INTERNAL when the database fails; then nothing has happened.
+    /// INTERNAL when the database fails. Then nothing has happened, unless the database could not be asked what became of its COMMIT.
     pub async fn commit_with(self, outcome: impl Into<Outcome>) -> Result<()> {
         self.finish(outcome.into()).await
     }
@@ -145,7 +160,6 @@ impl Change {
         if self.recorded {
             search::refresh(&self.tx).await?;
         }
-        self.db.find()?;
         if !self.recorded {
             return self.finish_unchanged(outcome).await;
         }
@@ -153,7 +167,7 @@ impl Change {
             mutation.store(&self.tx, &outcome, self.last.0, self.at).await?;
         }
         self.db.announce(&self.tx, self.last.0).await?;
-        self.tx.commit().await?;
+        self.db.commit(self.tx, Some((self.last.0, &self.last.1))).await?;
         if let Some(mutation) = self.mutation {
             mutation.committed(outcome, self.last.0);
         }
@@ -164,14 +178,14 @@ impl Change {
     /// Undoes a change that changed nothing. A mutation with a key stores its outcome all the same: a retry that came after the changes of
     /// others would otherwise change something.
     async fn finish_unchanged(self, outcome: Outcome) -> Result<()> {
-        let Self { tx, db, _turn: turn, mutation, last, at, .. } = self;
+        let Self { tx, db, mutation, last, at, .. } = self;
+        db.find()?;
         tx.rollback().await?;
-        drop(turn);
         let Some(mutation) = mutation else { return Ok(()) };
         if mutation.has_key() {
-            let (tx, _turn) = db.write().await?;
+            let tx = db.write().await?;
             mutation.store(&tx, &outcome, last.0, at).await?;
-            tx.commit().await?;
+            db.commit(tx, None).await?;
         }
         mutation.committed(outcome, last.0);
         Ok(())
@@ -214,8 +228,9 @@ where
     Ok(())
 }
 
-async fn last_entry(db: &impl ConnectionTrait) -> Result<(i64, String)> {
-    let last =
-        Entity::find().select_only().columns([Column::Revision, Column::Hash]).order_by_desc(Column::Revision).into_tuple().one(db).await?;
+/// The revision, hash and time of the last entry; zero, nothing and the beginning of time when there is none.
+async fn last_entry(db: &impl ConnectionTrait) -> Result<(i64, String, DateTime<Utc>)> {
+    let columns = [Column::Revision, Column::Hash, Column::At];
+    let last = Entity::find().select_only().columns(columns).order_by_desc(Column::Revision).into_tuple().one(db).await?;
     Ok(last.unwrap_or_default())
 }

@@ -114,7 +114,7 @@ async fn add(db: &Database, noted: &HashMap<Key, Times>) -> Result<()> {
         times: times.count,
     };
     let rows: Vec<_> = noted.iter().map(row).collect();
-    let (tx, _turn) = db.write().await?;
+    let tx = db.write().await?;
     for batch in rows.chunks(BATCH) {
         // Another server may have written what came before or after.
         let earlier = "CASE WHEN excluded.first_at < contact_read.first_at THEN excluded.first_at ELSE contact_read.first_at END";
@@ -125,7 +125,7 @@ async fn add(db: &Database, noted: &HashMap<Key, Times>) -> Result<()> {
         let rows = batch.iter().cloned().map(IntoActiveModel::into_active_model);
         Entity::insert_many(rows).on_conflict(again).exec_without_returning(&tx).await?;
     }
-    Ok(tx.commit().await?)
+    db.commit(tx, None).await
 }
 
 /// Writes what is noted every other second, for as long as a server runs.

@@ -12,7 +12,11 @@ use sea_orm::{
 };
 use semver::Version;
 
-use super::{BUSY, Database, WRITERS_LOCK, busy, is_locked};
+use super::{
+    BUSY, Database, busy,
+    transaction::is_locked,
+    write::{WRITERS_LOCK, or_busy},
+};
 use crate::{
     error::{Error, Result},
     search,
@@ -226,7 +230,7 @@ impl Database {
         match self.apply_within(&tx, plan).await {
             Ok(name) => {
                 self.find()?;
-                tx.commit().await.map_err(super::or_busy)?;
+                tx.commit().await.map_err(or_busy)?;
                 Ok(name)
             }
             Err(error) => {
@@ -239,7 +243,7 @@ impl Database {
 
     async fn begin_step(&self) -> Result<DatabaseTransaction> {
         let options = TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..Default::default() };
-        let tx = self.writer.begin_with_options(options).await.map_err(super::or_busy)?;
+        let tx = self.writer.begin_with_options(options).await.map_err(or_busy)?;
         if self.backend() == DbBackend::Postgres {
             // Readers may keep a table for a while; a step that waits longer for one would keep all others waiting behind it.
             let wait = STEP_LOCK_TIMEOUT.as_millis();
@@ -247,7 +251,7 @@ impl Database {
                 "SET LOCAL lock_timeout = {wait}; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0;
                 SELECT pg_advisory_xact_lock({WRITERS_LOCK})"
             );
-            tx.execute_unprepared(&settings).await.map_err(super::or_busy)?;
+            tx.execute_unprepared(&settings).await.map_err(or_busy)?;
         }
         Ok(tx)
     }
@@ -317,7 +321,7 @@ impl Database {
 
     /// Checks, within a transaction that will write, that this program is new enough for the schema, which another program may have migrated
     /// since this one started.
-    pub(super) async fn check_program(&self, tx: &DatabaseTransaction) -> Result<()> {
+    pub(super) async fn check_program(&self, tx: &impl ConnectionTrait) -> Result<()> {
         let required = Statement::from_string(self.backend(), "SELECT DISTINCT oldest_program FROM migration_requirement");
         let rows = tx.query_all_raw(required).await?;
         let required: Vec<String> = rows.iter().map(|row| row.try_get_by_index(0)).collect::<std::result::Result<_, _>>()?;

@@ -9,7 +9,7 @@ use ::entity::{
     money::Money,
 };
 use chrono::NaiveDate;
-use sea_orm::{ActiveModelBehavior, ActiveModelTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, sea_query::Expr};
+use sea_orm::{ActiveModelBehavior, ActiveModelTrait, ConnectionTrait, EntityTrait, IntoActiveModel, sea_query::Expr};
 use serde::Serialize;
 
 use super::{
@@ -179,7 +179,7 @@ where
 }
 
 /// The rows of the register that are like these.
-async fn like_them<M: Booking>(tx: &DatabaseTransaction, lines: &[Line<Draft>]) -> Result<HashMap<(String, i32), M>>
+async fn like_them<M: Booking>(tx: &impl ConnectionTrait, lines: &[Line<Draft>]) -> Result<HashMap<(String, i32), M>>
 where
     <M::Entity as EntityTrait>::Column: Copy,
 {

@@ -10,7 +10,7 @@ use ::entity::{
     status_report, status_report_text,
 };
 use chrono::{DateTime, NaiveDate, Utc};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, sea_query::Expr};
+use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter, sea_query::Expr};
 use serde::Serialize;
 
 use super::{
@@ -139,7 +139,7 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
 }
 
 /// The activities with their texts and ways of funding.
-async fn whole(tx: &DatabaseTransaction, rows: HashMap<String, activity::Model>) -> Result<HashMap<String, Whole>> {
+async fn whole(tx: &impl ConnectionTrait, rows: HashMap<String, activity::Model>) -> Result<HashMap<String, Whole>> {
     let mut texts = texts_of(tx, &rows.values().map(|row| row.id).collect::<Vec<_>>()).await?;
     let mut funding = funding_of(tx, rows.values().map(|row| row.id).collect()).await?;
     let whole = |(key, row): (String, activity::Model)| {
@@ -150,7 +150,7 @@ async fn whole(tx: &DatabaseTransaction, rows: HashMap<String, activity::Model>)
     Ok(rows.into_iter().map(whole).collect())
 }
 
-async fn funding_of(tx: &DatabaseTransaction, ids: BTreeSet<ActivityId>) -> Result<HashMap<ActivityId, Vec<FundingKind>>> {
+async fn funding_of(tx: &impl ConnectionTrait, ids: BTreeSet<ActivityId>) -> Result<HashMap<ActivityId, Vec<FundingKind>>> {
     let theirs = among(tx.get_database_backend(), Expr::col(activity_funding::Column::ActivityId), ids);
     let mut of: HashMap<ActivityId, Vec<FundingKind>> = HashMap::new();
     for row in activity_funding::Entity::find().filter(theirs).all(tx).await? {
@@ -160,7 +160,7 @@ async fn funding_of(tx: &DatabaseTransaction, ids: BTreeSet<ActivityId>) -> Resu
     Ok(of)
 }
 
-async fn write(tx: &DatabaseTransaction, batch: Batch<Whole>) -> Result<()> {
+async fn write(tx: &impl ConnectionTrait, batch: Batch<Whole>) -> Result<()> {
     let changed = batch.changed.iter().map(|whole| whole.row.id).collect::<Vec<_>>();
     if !changed.is_empty() {
         let theirs = among(tx.get_database_backend(), Expr::col(activity_funding::Column::ActivityId), changed);
@@ -270,7 +270,7 @@ async fn merge_reports(import: &mut Import<'_>, lines: Vec<Line<ReportDraft>>) -
     import.settle().await
 }
 
-async fn write_reports(tx: &DatabaseTransaction, batch: Batch<status_reports::Whole>) -> Result<()> {
+async fn write_reports(tx: &impl ConnectionTrait, batch: Batch<status_reports::Whole>) -> Result<()> {
     let apart = |wholes: Vec<status_reports::Whole>| wholes.into_iter().map(|whole| (whole.row, whole.texts)).unzip();
     let (added, added_texts) = apart(batch.added);
     let (changed, changed_texts) = apart(batch.changed);

@@ -11,9 +11,7 @@ use ::entity::{
     template, template_version,
 };
 use chrono::{DateTime, NaiveDate, Utc};
-use sea_orm::{
-    ActiveModelTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter, Statement, sea_query::Expr,
-};
+use sea_orm::{ActiveModelTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, Statement, sea_query::Expr};
 use serde::Serialize;
 
 use super::{
@@ -357,7 +355,7 @@ fn is_same_json(one: Option<&str>, other: Option<&str>) -> bool {
 }
 
 /// The agreements with their parameters.
-async fn whole(tx: &DatabaseTransaction, rows: HashMap<String, agreement::Model>) -> Result<HashMap<String, Whole>> {
+async fn whole(tx: &impl ConnectionTrait, rows: HashMap<String, agreement::Model>) -> Result<HashMap<String, Whole>> {
     let mut parameters = parameters_of(tx, rows.values().map(|row| row.id).collect()).await?;
     let whole = |(key, row): (String, agreement::Model)| {
         let parameters = parameters.remove(&row.id);
@@ -366,14 +364,14 @@ async fn whole(tx: &DatabaseTransaction, rows: HashMap<String, agreement::Model>
     Ok(rows.into_iter().map(whole).collect())
 }
 
-async fn parameters_of(tx: &DatabaseTransaction, ids: BTreeSet<AgreementId>) -> Result<HashMap<AgreementId, String>> {
+async fn parameters_of(tx: &impl ConnectionTrait, ids: BTreeSet<AgreementId>) -> Result<HashMap<AgreementId, String>> {
     let theirs = among(tx.get_database_backend(), Expr::col(agreement_parameters::Column::AgreementId), ids);
     let found = agreement_parameters::Entity::find().filter(theirs).all(tx).await?;
     Ok(found.into_iter().map(|row| (row.agreement_id, row.parameters)).collect())
 }
 
 /// Which agreement replaces each of those that the rows replace.
-async fn successors_of(tx: &DatabaseTransaction, lines: &[Line<Draft>], known: &Known) -> Result<HashMap<AgreementId, uuid::Uuid>> {
+async fn successors_of(tx: &impl ConnectionTrait, lines: &[Line<Draft>], known: &Known) -> Result<HashMap<AgreementId, uuid::Uuid>> {
     let replaced: BTreeSet<AgreementId> =
         lines.iter().filter_map(|line| known.replaced.get(line.draft.replaces.as_ref()?.as_deref()?)).collect();
     if replaced.is_empty() {
@@ -384,7 +382,7 @@ async fn successors_of(tx: &DatabaseTransaction, lines: &[Line<Draft>], known: &
     Ok(found.into_iter().filter_map(|row| Some((row.replaces_id?, row.id.0))).collect())
 }
 
-async fn write(tx: &DatabaseTransaction, batch: Batch<Whole>) -> Result<()> {
+async fn write(tx: &impl ConnectionTrait, batch: Batch<Whole>) -> Result<()> {
     let all = || batch.changed.iter().chain(&batch.added);
     let row = |whole: &Whole| Some(agreement_parameters::Model { agreement_id: whole.row.id, parameters: whole.parameters.clone()? });
     let parameters: Vec<_> = all().filter_map(row).collect();
@@ -399,7 +397,7 @@ async fn write(tx: &DatabaseTransaction, batch: Batch<Whole>) -> Result<()> {
 }
 
 /// Replaces rows that are there: those whose text is kept one by one, since the database lets nothing but an UPDATE near them.
-async fn rewrite(tx: &DatabaseTransaction, rows: Vec<agreement::Model>) -> Result<()> {
+async fn rewrite(tx: &impl ConnectionTrait, rows: Vec<agreement::Model>) -> Result<()> {
     let frozen = life::with_document(tx, rows.iter().map(|row| row.id).collect()).await?;
     let (kept, others): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| frozen.contains(&row.id));
     for row in kept {

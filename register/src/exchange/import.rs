@@ -8,7 +8,6 @@ use std::{
 };
 
 use ::entity::kind::SubjectKind;
-use sea_orm::DatabaseTransaction;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -26,7 +25,7 @@ use crate::{
     audit::{self, Change},
     auth::viewer::{Deed, Viewer},
     config::Network,
-    database::Database,
+    database::{Database, Transaction},
     error::Error,
     invoices::months::{self, Months},
 };
@@ -186,12 +185,14 @@ pub async fn import(
     accounts::import_grants(&mut import).await?;
     activities::import_status_reports(&mut import).await?;
     let report = import.finish(ignored, dry_run).await?;
-    if report.files.iter().any(|file| file.added + file.changed > 0)
-        && !dry_run
-        && let Err(error) = db.analyze().await
-    {
+    if report.files.iter().any(|file| file.added + file.changed > 0) && !dry_run {
         // What was imported is there all the same.
-        tracing::warn!(%error, "the database's statistics could not be brought up to date after the import");
+        if let Err(error) = db.analyze().await {
+            tracing::warn!(%error, "the database's statistics could not be brought up to date after the import");
+        }
+        if let Err(error) = db.forget().await {
+            tracing::warn!(%error, "the database's log could not be emptied after the import");
+        }
     }
     Ok(report)
 }
@@ -233,7 +234,7 @@ pub(super) struct Import<'a> {
 }
 
 impl Import<'_> {
-    pub fn tx(&self) -> &DatabaseTransaction {
+    pub fn tx(&self) -> &Transaction {
         self.change.tx()
     }
 

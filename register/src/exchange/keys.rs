@@ -16,7 +16,7 @@ use ::entity::{
     status_report, template, template_version,
 };
 use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, EntityTrait, ExprTrait,
+    ConnectionTrait, EntityTrait, ExprTrait,
     sea_query::{Expr, Query},
 };
 use uuid::Uuid;
@@ -94,7 +94,7 @@ pub(super) fn as_id(key: &str) -> Option<Uuid> {
 
 /// The rows that these keys stand for.
 pub(super) async fn existing<M: Keyed>(
-    tx: &DatabaseTransaction,
+    tx: &impl ConnectionTrait,
     keys: &BTreeSet<String>,
     columns: &[Column<M>],
 ) -> Result<HashMap<String, M>>
@@ -122,7 +122,7 @@ where
 }
 
 /// The rows with these ids, whole.
-pub(super) async fn by_ids<M: Keyed>(tx: &DatabaseTransaction, ids: BTreeSet<Uuid>) -> Result<HashMap<Uuid, M>>
+pub(super) async fn by_ids<M: Keyed>(tx: &impl ConnectionTrait, ids: BTreeSet<Uuid>) -> Result<HashMap<Uuid, M>>
 where
     Column<M>: Copy,
 {
@@ -139,7 +139,7 @@ where
 }
 
 /// The keys that stand for the rows with these ids.
-pub(super) async fn keys_of<M: Keyed>(tx: &DatabaseTransaction, ids: BTreeSet<Uuid>) -> Result<HashMap<Uuid, String>>
+pub(super) async fn keys_of<M: Keyed>(tx: &impl ConnectionTrait, ids: BTreeSet<Uuid>) -> Result<HashMap<Uuid, String>>
 where
     Column<M>: Copy,
 {
@@ -309,7 +309,10 @@ pub(super) async fn template_versions(import: &Import<'_>, versions: BTreeSet<(S
 }
 
 /// The bank's payments with these references, by them.
-pub(super) async fn bank_payments(tx: &DatabaseTransaction, references: &BTreeSet<String>) -> Result<HashMap<String, bank_payment::Model>> {
+pub(super) async fn bank_payments(
+    tx: &impl ConnectionTrait,
+    references: &BTreeSet<String>,
+) -> Result<HashMap<String, bank_payment::Model>> {
     if references.is_empty() {
         return Ok(HashMap::new());
     }
@@ -324,7 +327,7 @@ pub(super) async fn bank_payments(tx: &DatabaseTransaction, references: &BTreeSe
 
 /// Which row has each of these values in a column that is unique.
 pub(super) async fn owners<M: Keyed>(
-    tx: &DatabaseTransaction,
+    tx: &impl ConnectionTrait,
     column: Column<M>,
     values: &BTreeSet<String>,
 ) -> Result<HashMap<String, Uuid>>

@@ -12,7 +12,7 @@ use ::entity::{
     organisation,
 };
 use chrono::NaiveDate;
-use sea_orm::{ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, sea_query::Expr};
+use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter, sea_query::Expr};
 use serde::Serialize;
 
 use super::{
@@ -215,7 +215,7 @@ fn build(draft: Draft, id: MemberId, before: Option<&Whole>, area: Option<Contac
 }
 
 /// The members with their parts.
-async fn whole(tx: &DatabaseTransaction, rows: HashMap<String, member::Model>) -> Result<HashMap<String, Whole>> {
+async fn whole(tx: &impl ConnectionTrait, rows: HashMap<String, member::Model>) -> Result<HashMap<String, Whole>> {
     let ids: Vec<MemberId> = rows.values().map(|row| row.id).collect();
     let mut municipalities = municipalities_of(tx, &ids).await?;
     let mut billing = billing_of(tx, &ids).await?;
@@ -236,7 +236,7 @@ async fn whole(tx: &DatabaseTransaction, rows: HashMap<String, member::Model>) -
     Ok(rows.into_iter().map(whole).collect())
 }
 
-async fn billing_of(tx: &DatabaseTransaction, members: &[MemberId]) -> Result<HashMap<MemberId, member_billing::Model>> {
+async fn billing_of(tx: &impl ConnectionTrait, members: &[MemberId]) -> Result<HashMap<MemberId, member_billing::Model>> {
     let mine = among(tx.get_database_backend(), Expr::col(member_billing::Column::MemberId), members.iter().copied());
     let found = member_billing::Entity::find().filter(mine).all(tx).await?;
     Ok(found.into_iter().map(|row| (row.member_id, row)).collect())
@@ -402,7 +402,7 @@ pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
 }
 
 /// The names of these contact areas.
-pub(super) async fn contact_area_names(tx: &DatabaseTransaction, ids: BTreeSet<ContactAreaId>) -> Result<HashMap<ContactAreaId, String>> {
+pub(super) async fn contact_area_names(tx: &impl ConnectionTrait, ids: BTreeSet<ContactAreaId>) -> Result<HashMap<ContactAreaId, String>> {
     let mine = among(tx.get_database_backend(), Expr::col(contact_area::Column::Id), ids);
     let found = contact_area::Entity::find().filter(mine).all(tx).await?;
     Ok(found.into_iter().map(|area| (area.id, area.name)).collect())

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use ::entity::id::InvoiceId;
 use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, DbBackend, ExprTrait,
+    ConnectionTrait, DbBackend, ExprTrait,
     sea_query::{Alias, Expr, OnConflict, Order, Query, SimpleExpr},
 };
 
@@ -21,7 +21,7 @@ use crate::{
 const TABLES: [&str; 4] = ["import_seen", "import_bad", "import_row", "import_credit"];
 
 /// Makes the tables.
-pub(super) async fn prepare(tx: &DatabaseTransaction) -> Result<()> {
+pub(super) async fn prepare(tx: &impl ConnectionTrait) -> Result<()> {
     clear(tx).await?;
     // Keys come first in the indexes: PostgreSQL would else read all of a file's entries to have them in the order that it groups by.
     let (key, id, gone) = if is_postgres(tx) { ("text COLLATE \"C\"", "uuid", "ON COMMIT DROP") } else { ("text", "blob", "") };
@@ -44,7 +44,7 @@ pub(super) async fn prepare(tx: &DatabaseTransaction) -> Result<()> {
 }
 
 /// Removes the tables, and what was set besides.
-pub(super) async fn clear(tx: &DatabaseTransaction) -> Result<()> {
+pub(super) async fn clear(tx: &impl ConnectionTrait) -> Result<()> {
     for table in TABLES {
         // Only the temporary one: a table of the register is never meant.
         let schema = if is_postgres(tx) { "pg_temp" } else { "temp" };
@@ -57,14 +57,14 @@ pub(super) async fn clear(tx: &DatabaseTransaction) -> Result<()> {
 }
 
 /// For statements over whole tables, which on PostgreSQL are better off with plans of their own.
-pub(super) async fn allow_scans(tx: &DatabaseTransaction) -> Result<()> {
+pub(super) async fn allow_scans(tx: &impl ConnectionTrait) -> Result<()> {
     if is_postgres(tx) {
         tx.execute_unprepared("SET LOCAL enable_seqscan = on").await?;
     }
     Ok(())
 }
 
-fn is_postgres(tx: &DatabaseTransaction) -> bool {
+fn is_postgres(tx: &impl ConnectionTrait) -> bool {
     tx.get_database_backend() == DbBackend::Postgres
 }
 
@@ -80,12 +80,12 @@ fn column(name: &'static str) -> SimpleExpr {
     Expr::col(Alias::new(name))
 }
 
-fn among_keys<'a>(tx: &DatabaseTransaction, keys: impl IntoIterator<Item = &'a (impl AsRef<str> + ?Sized + 'a)>) -> SimpleExpr {
+fn among_keys<'a>(tx: &impl ConnectionTrait, keys: impl IntoIterator<Item = &'a (impl AsRef<str> + ?Sized + 'a)>) -> SimpleExpr {
     among_words(tx.get_database_backend(), column("key"), keys)
 }
 
 /// The keys among these that rows of the file had before, each with the first one's line and how many there were.
-pub(super) async fn seen(tx: &DatabaseTransaction, file: File, keys: &BTreeSet<String>) -> Result<HashMap<String, (u64, u64)>> {
+pub(super) async fn seen(tx: &impl ConnectionTrait, file: File, keys: &BTreeSet<String>) -> Result<HashMap<String, (u64, u64)>> {
     // Grouped here: to have the groups in order, PostgreSQL would read its index from end to end.
     let select = Query::select()
         .exprs(["key", "line"].map(column))
@@ -104,7 +104,7 @@ pub(super) async fn seen(tx: &DatabaseTransaction, file: File, keys: &BTreeSet<S
 }
 
 /// Notes that rows of the file have these keys.
-pub(super) async fn note_seen(tx: &DatabaseTransaction, file: File, keys: Vec<(String, u64)>) -> Result<()> {
+pub(super) async fn note_seen(tx: &impl ConnectionTrait, file: File, keys: Vec<(String, u64)>) -> Result<()> {
     for block in blocks(keys) {
         let mut insert = Query::insert().into_table(Alias::new("import_seen")).columns(["file", "key", "line"].map(Alias::new)).take();
         for (key, line) in block {
@@ -116,7 +116,7 @@ pub(super) async fn note_seen(tx: &DatabaseTransaction, file: File, keys: Vec<(S
 }
 
 /// The keys among these that stand in bad rows.
-pub(super) async fn bad(tx: &DatabaseTransaction, file: File, keys: &BTreeSet<String>) -> Result<HashSet<String>> {
+pub(super) async fn bad(tx: &impl ConnectionTrait, file: File, keys: &BTreeSet<String>) -> Result<HashSet<String>> {
     let select =
         Query::select().expr(column("key")).from(Alias::new("import_bad")).and_where(of(file)).and_where(among_keys(tx, keys)).take();
     let found = tx.query_all(&select).await?;
@@ -124,7 +124,7 @@ pub(super) async fn bad(tx: &DatabaseTransaction, file: File, keys: &BTreeSet<St
 }
 
 /// Notes that rows with these keys are bad.
-pub(super) async fn note_bad(tx: &DatabaseTransaction, keys: BTreeSet<(File, String)>) -> Result<()> {
+pub(super) async fn note_bad(tx: &impl ConnectionTrait, keys: BTreeSet<(File, String)>) -> Result<()> {
     for block in blocks(keys.into_iter().collect()) {
         let mut insert = Query::insert().into_table(Alias::new("import_bad")).columns(["file", "key"].map(Alias::new)).take();
         for (file, key) in block {
@@ -147,7 +147,7 @@ pub(super) struct Waiting {
 }
 
 /// Puts rows of the file aside.
-pub(super) async fn put_aside(tx: &DatabaseTransaction, file: File, rows: Vec<Waiting>) -> Result<()> {
+pub(super) async fn put_aside(tx: &impl ConnectionTrait, file: File, rows: Vec<Waiting>) -> Result<()> {
     for block in blocks(rows) {
         let mut insert =
             Query::insert().into_table(Alias::new("import_row")).columns(["file", "key", "line", "record"].map(Alias::new)).take();
@@ -160,7 +160,7 @@ pub(super) async fn put_aside(tx: &DatabaseTransaction, file: File, rows: Vec<Wa
 }
 
 /// Makes the rows that were put aside quick to find; call it when all of them are there.
-pub(super) async fn index(tx: &DatabaseTransaction) -> Result<()> {
+pub(super) async fn index(tx: &impl ConnectionTrait) -> Result<()> {
     tx.execute_unprepared("CREATE INDEX import_row__key__file__line ON import_row (key, file, line)").await?;
     if is_postgres(tx) {
         tx.execute_unprepared("ANALYZE import_row").await?;
@@ -169,7 +169,7 @@ pub(super) async fn index(tx: &DatabaseTransaction) -> Result<()> {
 }
 
 /// The rows of the file that wait for these invoices, in the file's order.
-pub(super) async fn waiting(tx: &DatabaseTransaction, file: File, keys: &BTreeSet<String>) -> Result<Vec<Waiting>> {
+pub(super) async fn waiting(tx: &impl ConnectionTrait, file: File, keys: &BTreeSet<String>) -> Result<Vec<Waiting>> {
     let select = Query::select()
         .exprs(["key", "line", "record"].map(column))
         .from(Alias::new("import_row"))
@@ -187,7 +187,7 @@ pub(super) async fn waiting(tx: &DatabaseTransaction, file: File, keys: &BTreeSe
 }
 
 /// The next invoices after this key that rows wait for though no row of invoices.csv has their key.
-pub(super) async fn without_head(tx: &DatabaseTransaction, after: &str, most: u64) -> Result<Vec<String>> {
+pub(super) async fn without_head(tx: &impl ConnectionTrait, after: &str, most: u64) -> Result<Vec<String>> {
     let head = Query::select()
         .expr(Expr::cust("1"))
         .from_as(Alias::new("import_seen"), Alias::new("s"))
@@ -215,7 +215,7 @@ pub(super) struct NewCredit {
 }
 
 /// Notes new credit notes.
-pub(super) async fn note_credits(tx: &DatabaseTransaction, notes: Vec<NewCredit>) -> Result<()> {
+pub(super) async fn note_credits(tx: &impl ConnectionTrait, notes: Vec<NewCredit>) -> Result<()> {
     for block in blocks(notes) {
         let mut insert =
             Query::insert().into_table(Alias::new("import_credit")).columns(["credited", "note", "line"].map(Alias::new)).take();
@@ -228,7 +228,7 @@ pub(super) async fn note_credits(tx: &DatabaseTransaction, notes: Vec<NewCredit>
 }
 
 /// The new credit notes of the next invoices after this one.
-pub(super) async fn credits_after(tx: &DatabaseTransaction, after: InvoiceId, most: u64) -> Result<Vec<NewCredit>> {
+pub(super) async fn credits_after(tx: &impl ConnectionTrait, after: InvoiceId, most: u64) -> Result<Vec<NewCredit>> {
     let next = Query::select()
         .distinct()
         .expr(column("credited"))

@@ -11,7 +11,7 @@ use ::entity::{
     template, template_text, template_version,
 };
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, sea_query::Expr};
+use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter, sea_query::Expr};
 
 use super::{
     File, beside,
@@ -250,14 +250,14 @@ fn build(draft: Draft, template_id: TemplateId, before: Option<&Snapshot>, now: 
     }
 }
 
-async fn templates(tx: &DatabaseTransaction, slugs: &BTreeSet<String>) -> Result<HashMap<String, template::Model>> {
+async fn templates(tx: &impl ConnectionTrait, slugs: &BTreeSet<String>) -> Result<HashMap<String, template::Model>> {
     let theirs = among_words(tx.get_database_backend(), Expr::col(template::Column::Slug), slugs);
     let found = template::Entity::find().filter(theirs).all(tx).await?;
     Ok(found.into_iter().map(|row| (row.slug.clone(), row)).collect())
 }
 
 /// The versions of the templates with these slugs, under their names.
-async fn versions(tx: &DatabaseTransaction, slugs: &BTreeSet<String>) -> Result<HashMap<String, Snapshot>> {
+async fn versions(tx: &impl ConnectionTrait, slugs: &BTreeSet<String>) -> Result<HashMap<String, Snapshot>> {
     let slug_of: HashMap<TemplateId, String> = templates(tx, slugs).await?.into_values().map(|row| (row.id, row.slug)).collect();
     let theirs = among(tx.get_database_backend(), Expr::col(template_version::Column::TemplateId), slug_of.keys().copied());
     let rows = template_version::Entity::find().filter(theirs).all(tx).await?;
@@ -270,13 +270,13 @@ async fn versions(tx: &DatabaseTransaction, slugs: &BTreeSet<String>) -> Result<
     Ok(rows.into_iter().filter_map(named).collect())
 }
 
-async fn texts(tx: &DatabaseTransaction, rows: &[template_version::Model]) -> Result<HashMap<TemplateVersionId, template_text::Model>> {
+async fn texts(tx: &impl ConnectionTrait, rows: &[template_version::Model]) -> Result<HashMap<TemplateVersionId, template_text::Model>> {
     let theirs = among(tx.get_database_backend(), Expr::col(template_text::Column::VersionId), rows.iter().map(|row| row.id));
     let found = template_text::Entity::find().filter(theirs).all(tx).await?;
     Ok(found.into_iter().map(|text| (text.version_id, text)).collect())
 }
 
-async fn write(tx: &DatabaseTransaction, batch: Batch<Snapshot>) -> Result<()> {
+async fn write(tx: &impl ConnectionTrait, batch: Batch<Snapshot>) -> Result<()> {
     let texts: Vec<_> = batch.changed.iter().chain(&batch.added).map(Snapshot::text).collect();
     replace(tx, batch.changed.into_iter().map(|whole| whole.version).collect()).await?;
     insert(tx, batch.added.into_iter().map(|whole| whole.version).collect()).await?;

@@ -1,7 +1,7 @@
 //! Many rows in few statements.
 
 use sea_orm::{
-    ActiveModelBehavior, ActiveModelTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, Iterable, PrimaryKeyToColumn,
+    ActiveModelBehavior, ActiveModelTrait, ConnectionTrait, EntityTrait, IntoActiveModel, Iterable, PrimaryKeyToColumn,
     sea_query::OnConflict,
 };
 
@@ -23,7 +23,7 @@ pub(super) fn blocks<T>(rows: Vec<T>) -> impl Iterator<Item = Vec<T>> {
 }
 
 /// Inserts rows.
-pub(super) async fn insert<M, A>(tx: &DatabaseTransaction, rows: Vec<M>) -> Result<()>
+pub(super) async fn insert<M, A>(tx: &impl ConnectionTrait, rows: Vec<M>) -> Result<()>
 where
     M: IntoActiveModel<A> + Send,
     A: ActiveModelTrait + ActiveModelBehavior + Send,
@@ -36,7 +36,7 @@ where
 }
 
 /// Replaces rows that are there, found by their primary key; one that is not there is inserted.
-pub(super) async fn replace<M, A>(tx: &DatabaseTransaction, rows: Vec<M>) -> Result<()>
+pub(super) async fn replace<M, A>(tx: &impl ConnectionTrait, rows: Vec<M>) -> Result<()>
 where
     M: IntoActiveModel<A> + Send,
     A: ActiveModelTrait + ActiveModelBehavior + Send,
@@ -71,7 +71,7 @@ impl<M> Default for Batch<M> {
 
 impl<M> Batch<M> {
     /// Writes them; the changed ones first, since they may give up what an added one takes.
-    pub async fn write<A>(self, tx: &DatabaseTransaction) -> Result<()>
+    pub async fn write<A>(self, tx: &impl ConnectionTrait) -> Result<()>
     where
         M: IntoActiveModel<A> + Send,
         A: ActiveModelTrait + ActiveModelBehavior + Send,

@@ -22,12 +22,13 @@ use sea_orm::{
 use super::{
     amounts::{Priced, Settlement, Share, rates_fit_together, settlement, totals},
     attribution::{self, Moves, NO_LINE},
-    bank, crediting, kept,
+    bank, crediting, date_order, kept,
     numbers::Series,
     payments,
     whole::Whole,
 };
 use crate::{
+    audit::date_order::sort_out,
     database::{among, rows},
     error::Result,
 };
@@ -60,6 +61,8 @@ pub async fn breaches(db: &impl ConnectionTrait) -> Result<Vec<String>> {
     for kind in [InvoiceKind::Invoice, InvoiceKind::CreditNote] {
         series(db, kind, &mut found).await?;
     }
+    let (violations, _) = sort_out(db, date_order::inversions(db).await?).await?;
+    found.extend(violations);
     found.extend(kept::breaches(db).await?);
     found.extend(bank::breaches::breaches(db).await?);
     Ok(found)

@@ -20,6 +20,7 @@ use super::{
 use crate::{
     audit,
     auth::viewer::{Deed, Viewer},
+    clock::day_of,
     config::Network,
     database::{Database, among},
     error::{Error, Faults, Result, TEXT},
@@ -48,7 +49,7 @@ pub struct NewCredit {
 pub async fn credit(db: &Database, viewer: &Viewer, network: &Network, new: NewCredit, mut faults: Faults) -> Result<InvoiceId> {
     viewer.require(Deed::KeepInvoices)?;
     let mut change = audit::begin(db, viewer, "invoiceCredit").await?;
-    let issued_on = issuing::day_of_issue(&change, InvoiceKind::CreditNote, new.issued_on, &mut faults).await?;
+    let issued_on = issuing::day_of_issue(change.tx(), InvoiceKind::CreditNote, new.issued_on, day_of(change.at()), &mut faults).await?;
     let reason = faults.text("input.reason", &new.reason, TEXT);
     let original = match drafting::find(change.tx(), new.invoice).await {
         // The id itself was bad: all that is wrong with the input is told together.

@@ -13,7 +13,7 @@ use chrono::{Datelike, Days, NaiveDate};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, Order, sea_query::Query};
 
 use super::{
-    charges, documents,
+    breaches, charges, documents,
     documents::Names,
     drafting,
     months::Growth,
@@ -38,7 +38,7 @@ use crate::{
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the invoices, NOT_FOUND, INVALID naming all that an invoice needs and the register lacks,
 /// CONFLICT `ALREADY_ISSUED`, `ALREADY_INVOICED` for a year's fee that has been invoiced since, `CREDIT_NOTE` for an imported draft of
-/// one, or `OCR_TAKEN`.
+/// one, `OCR_TAKEN`, or `LATEST_IN_FUTURE`.
 pub async fn issue(
     db: &Database,
     viewer: &Viewer,
@@ -49,7 +49,7 @@ pub async fn issue(
 ) -> Result<()> {
     viewer.require(Deed::KeepInvoices)?;
     let mut change = audit::begin(db, viewer, "invoiceIssue").await?;
-    let issued_on = day_of_issue(&change, InvoiceKind::Invoice, issued_on, &mut faults).await?;
+    let issued_on = day_of_issue(change.tx(), InvoiceKind::Invoice, issued_on, day_of(change.at()), &mut faults).await?;
     let before = match drafting::find_draft(change.tx(), id).await {
         // The id itself was bad: all that is wrong with the input is told together.
         Err(Error::NotFound(_)) if !faults.is_empty() => return faults.finish(),
@@ -87,14 +87,41 @@ async fn refuse_twice(db: &Database, change: &Change, whole: &Whole) -> Result<(
     Err(Error::conflict("ALREADY_INVOICED", message))
 }
 
-/// The day of issue, today unless somebody says another; never a day to come, since its number is given now, and never before the latest
+/// Returns the day of issue, today unless one is given; never a day to come, since its number is given now, and never before the latest
 /// document of its kind, so that numbers follow days.
-pub(super) async fn day_of_issue(change: &Change, kind: InvoiceKind, given: Option<NaiveDate>, faults: &mut Faults) -> Result<NaiveDate> {
-    let today = day_of(change.at());
-    if let Some(day) = given {
-        check_day(change.tx(), kind, day, today, faults).await?;
-    }
-    Ok(given.unwrap_or(today))
+///
+/// # Errors
+/// CONFLICT `LATEST_IN_FUTURE` without a given day when the latest document of its kind is dated after today.
+pub(super) async fn day_of_issue(
+    db: &impl ConnectionTrait,
+    kind: InvoiceKind,
+    given: Option<NaiveDate>,
+    today: NaiveDate,
+    faults: &mut Faults,
+) -> Result<NaiveDate> {
+    let Some(day) = given else {
+        refuse_after_future(db, kind, today).await?;
+        return Ok(today);
+    };
+    check_day(db, kind, day, today, faults).await?;
+    Ok(day)
+}
+
+/// Refuses to date a document by the clock when the latest of its kind is dated after today: one of the two is wrong.
+async fn refuse_after_future(db: &impl ConnectionTrait, kind: InvoiceKind, today: NaiveDate) -> Result<()> {
+    let latest = Query::select()
+        .columns([Column::IssuedOn, Column::Number])
+        .from(invoice::Entity)
+        .and_where(Column::Kind.eq(kind))
+        .and_where(Column::IssuedOn.gt(today))
+        .order_by(Column::IssuedOn, Order::Desc)
+        .limit(1)
+        .take();
+    let Some(row) = db.query_one(&latest).await? else { return Ok(()) };
+    let (day, number): (NaiveDate, Option<String>) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+    let name = breaches::name(&invoice::Model { kind, number, ..invoice::Model::default() });
+    let message = format!("{name} is dated {day}, which is after today, {today}; give the day of issue to issue the next all the same");
+    Err(Error::conflict("LATEST_IN_FUTURE", message))
 }
 
 /// Checks a day of issue that somebody says.
@@ -113,11 +140,12 @@ pub(super) async fn check_day(
         .from(invoice::Entity)
         .and_where(Column::Kind.eq(kind))
         .and_where(Column::IssuedOn.gt(day))
+        // One that is dated after today is wrong itself, and holds up nobody who gives a day.
+        .and_where(Column::IssuedOn.lte(today))
         .order_by(Column::IssuedOn, Order::Desc)
         .limit(1)
         .take();
-    // What is to come is told already, whatever an import may have brought of it.
-    if let Some(row) = db.query_one(&latest).await?.filter(|_| day <= today) {
+    if let Some(row) = db.query_one(&latest).await? {
         let latest: NaiveDate = row.try_get_by_index(0)?;
         faults.add("input.issuedOn", format!("must not be before {latest}, the day of the latest one: numbers follow days"));
     }

@@ -8,6 +8,7 @@ mod booking;
 pub mod breaches;
 mod charges;
 pub mod crediting;
+pub mod date_order;
 pub mod documents;
 pub mod drafting;
 pub mod interest;

@@ -150,6 +150,11 @@ impl Series {
     }
 }
 
+/// The series of a number; `None` for one that belongs to none.
+pub(super) fn series_of(number: &str) -> Option<&str> {
+    split(number).map(|(series, _)| series)
+}
+
 /// A number's series and its place there. A number of digits that begins with a year is one of that year's: `20260042`. Those of
 /// credit notes may have a K before it.
 fn split(number: &str) -> Option<(&str, u64)> {

@@ -29,6 +29,7 @@ use super::{
 use crate::{
     audit,
     auth::viewer::{Deed, Viewer},
+    clock::day_of,
     config::Network,
     database::{Database, among, look_at, rows},
     error::{Error, Faults, Result},
@@ -136,8 +137,7 @@ impl FromOutcome for Done {
 pub async fn preview(db: &Database, viewer: &Viewer, network: &Network, ask: &Ask, mut faults: Faults) -> Result<Plan> {
     viewer.require(Deed::KeepInvoices)?;
     let today = db.clock.today();
-    let issued_on = ask.issued_on.unwrap_or(today);
-    issuing::check_day(db.read(), InvoiceKind::Invoice, issued_on, today, &mut faults).await?;
+    let issued_on = issuing::day_of_issue(db.read(), InvoiceKind::Invoice, ask.issued_on, today, &mut faults).await?;
     plan(db, network, ask, issued_on, faults).await
 }
 
@@ -159,7 +159,7 @@ pub async fn run(
     viewer.require(Deed::KeepInvoices)?;
     // Nobody writes while this is open, so that what is planned from what readers see still holds when it is written.
     let mut change = audit::begin(db, viewer, "invoiceRun").await?;
-    let issued_on = issuing::day_of_issue(&change, InvoiceKind::Invoice, ask.issued_on, &mut faults).await?;
+    let issued_on = issuing::day_of_issue(change.tx(), InvoiceKind::Invoice, ask.issued_on, day_of(change.at()), &mut faults).await?;
     let Plan { invoices, mut charges, net, total, already, by_hand, problems } = plan(db, network, ask, issued_on, faults).await?;
     if invoices.is_empty() || (!problems.is_empty() && !ask.skip_problems) {
         // Like a refusal, that is not stored: a retry tries again.

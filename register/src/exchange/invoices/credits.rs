@@ -10,7 +10,7 @@ use ::entity::{
 };
 use chrono::NaiveDate;
 use sea_orm::{
-    ConnectionTrait, DatabaseTransaction,
+    ConnectionTrait,
     sea_query::{Expr, Query},
 };
 use uuid::Uuid;
@@ -75,7 +75,7 @@ pub(super) async fn load(import: &Import<'_>, incoming: &[Incoming], existing: &
 
 /// Where these lines stand, found by their ids or those of their invoices: no more of them than says that.
 pub(super) async fn positions(
-    tx: &DatabaseTransaction,
+    tx: &impl ConnectionTrait,
     by: invoice_line::Column,
     ids: BTreeSet<impl Into<Uuid> + Ord>,
 ) -> Result<Vec<invoice_line::Model>> {

@@ -13,7 +13,7 @@ use ::entity::{
     kind::{FileFormat, SubjectKind},
 };
 use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
+    ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
     sea_query::{Expr, Query},
 };
 use serde::Serialize;
@@ -176,7 +176,7 @@ fn check(line: &mut Line<Draft>, row: &invoice::Model, before: Option<&String>) 
 }
 
 /// The SHA-256 of each document that is kept of these invoices, by its format's word.
-async fn digests(tx: &DatabaseTransaction, ids: BTreeSet<InvoiceId>) -> Result<HashMap<(InvoiceId, String), String>> {
+async fn digests(tx: &impl ConnectionTrait, ids: BTreeSet<InvoiceId>) -> Result<HashMap<(InvoiceId, String), String>> {
     use invoice_file::Column::{Format, InvoiceId as Id, Sha256};
     if ids.is_empty() {
         return Ok(HashMap::new());
@@ -193,7 +193,7 @@ async fn digests(tx: &DatabaseTransaction, ids: BTreeSet<InvoiceId>) -> Result<H
     Ok(found)
 }
 
-async fn contents(tx: &DatabaseTransaction, ids: BTreeSet<InvoiceId>) -> Result<Vec<invoice_content::Model>> {
+async fn contents(tx: &impl ConnectionTrait, ids: BTreeSet<InvoiceId>) -> Result<Vec<invoice_content::Model>> {
     let theirs = among(tx.get_database_backend(), Expr::col(invoice_content::Column::InvoiceId), ids);
     Ok(invoice_content::Entity::find().filter(theirs).all(tx).await?)
 }

@@ -12,7 +12,7 @@ use ::entity::{
     sparse::Sparse,
 };
 use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+    ConnectionTrait, EntityTrait, QueryFilter,
     sea_query::{Expr, Query},
 };
 
@@ -67,7 +67,7 @@ pub(super) async fn load(import: &Import<'_>, incoming: &[Incoming], payments: B
 }
 
 /// The bank's payment that each of these payments was made of, as far as it was made of one.
-async fn parts_of(tx: &DatabaseTransaction, payments: BTreeSet<PaymentId>) -> Result<HashMap<PaymentId, BankPaymentId>> {
+async fn parts_of(tx: &impl ConnectionTrait, payments: BTreeSet<PaymentId>) -> Result<HashMap<PaymentId, BankPaymentId>> {
     if payments.is_empty() {
         return Ok(HashMap::new());
     }
@@ -76,7 +76,7 @@ async fn parts_of(tx: &DatabaseTransaction, payments: BTreeSet<PaymentId>) -> Re
     Ok(found.into_iter().map(|part| (part.payment_id, part.bank_payment_id)).collect())
 }
 
-async fn by_ids(tx: &DatabaseTransaction, ids: BTreeSet<BankPaymentId>) -> Result<Vec<Model>> {
+async fn by_ids(tx: &impl ConnectionTrait, ids: BTreeSet<BankPaymentId>) -> Result<Vec<Model>> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
@@ -87,7 +87,7 @@ async fn by_ids(tx: &DatabaseTransaction, ids: BTreeSet<BankPaymentId>) -> Resul
 }
 
 /// The reference of the bank's payment that each of these payments was made of.
-pub(super) async fn references_of(tx: &DatabaseTransaction, payments: BTreeSet<PaymentId>) -> Result<HashMap<PaymentId, String>> {
+pub(super) async fn references_of(tx: &impl ConnectionTrait, payments: BTreeSet<PaymentId>) -> Result<HashMap<PaymentId, String>> {
     let of = parts_of(tx, payments).await?;
     let rows = by_ids(tx, of.values().copied().collect()).await?;
     let references: HashMap<BankPaymentId, String> = rows.into_iter().map(|row| (row.id, row.bank_reference)).collect();

@@ -11,7 +11,7 @@ use ::entity::{
     sparse::Sparse,
 };
 use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+    ConnectionTrait, EntityTrait, QueryFilter,
     sea_query::{Expr, Query},
 };
 use uuid::Uuid;
@@ -136,7 +136,7 @@ async fn known(import: &Import<'_>, incoming: &[Incoming]) -> Result<Known> {
 }
 
 /// Which invoice has each of these numbers, each kind in a series of its own.
-async fn numbers_of(tx: &DatabaseTransaction, numbers: BTreeSet<&str>) -> Result<HashMap<String, Uuid>> {
+async fn numbers_of(tx: &impl ConnectionTrait, numbers: BTreeSet<&str>) -> Result<HashMap<String, Uuid>> {
     if numbers.is_empty() {
         return Ok(HashMap::new());
     }

@@ -10,7 +10,7 @@ use ::entity::{
     reminder::{Column, Entity, Model},
 };
 use chrono::NaiveDate;
-use sea_orm::{ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, sea_query::Expr};
+use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, sea_query::Expr};
 
 use super::super::{
     File,
@@ -101,7 +101,7 @@ fn check(line: &mut Line<Draft>, row: &invoice::Model, sent: &[Model]) {
 }
 
 /// The reminders of these invoices, in the order of their days.
-pub(super) async fn of_invoices(tx: &DatabaseTransaction, invoices: BTreeSet<InvoiceId>) -> Result<Vec<Model>> {
+pub(super) async fn of_invoices(tx: &impl ConnectionTrait, invoices: BTreeSet<InvoiceId>) -> Result<Vec<Model>> {
     if invoices.is_empty() {
         return Ok(Vec::new());
     }

@@ -1,34 +1,45 @@
 //! The connections: readers, and one writer that only `audit` hands out.
 
+mod connections;
 mod migrate;
+mod sqlite_file;
+mod transaction;
+mod write;
+mod write_health;
 
 use std::{
-    io,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::{Duration, Instant},
+    path::PathBuf,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
 };
 
 use ::entity::sparse::{Column, Sparse};
 use sea_orm::{
-    AccessMode, ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel, QueryResult,
-    RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
+    AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel, QueryResult, RuntimeErr,
+    Statement, TransactionTrait, Value,
     sea_query::{ArrayType, Expr, ExprTrait, Func, PgFunc, SelectStatement, SimpleExpr},
     sqlx::{
         self, ConnectOptions as _, Connection,
         postgres::{PgConnectOptions, PgListener, PgPoolOptions},
-        sqlite::{SqliteConnectOptions, SqliteError, SqliteJournalMode, SqliteSynchronous},
     },
 };
-use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Mutex, Semaphore, watch};
 use uuid::Uuid;
 
 pub use self::migrate::{Applied, Conversion, PROGRAM_TOO_OLD, Plan, StepStatus};
+pub(crate) use self::write::busy;
+use self::{
+    connections::{Access, open, options, sqlite},
+    sqlite_file::SqliteFile,
+    transaction::WriterState,
+    write_health::WriteHealth,
+};
+pub use self::{transaction::Transaction, write::BUSY};
+
 use crate::{
     audit::reads::Reads,
     clock::Clock,
     error::{Error, Result},
-    files,
     idempotency::MutationField,
 };
 
@@ -47,8 +58,14 @@ pub struct Database {
     /// Who writes takes it, in the order of coming: there is one connection to wait for, and a wait for that can't be told from a
     /// database that is away.
     turn: Arc<Semaphore>,
+    /// Whether the connection that writes is fit to be used.
+    writer_state: Arc<WriterState>,
+    /// What became of the last changes.
+    health: Arc<WriteHealth>,
     /// Where a register on SQLite is; none on PostgreSQL.
-    file: Option<Arc<File>>,
+    file: Option<Arc<SqliteFile>>,
+    /// `true` when what a removed log of SQLite's held was moved into the register's file.
+    is_log_saved: Arc<AtomicBool>,
     /// The last revision that is known to be committed, whoever wrote it.
     changed: watch::Sender<i64>,
     /// The mutation that writes through it; none for commands.
@@ -84,23 +101,24 @@ const CHANNEL: &str = "samregister";
 /// be lost on the way.
 const ASKED: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
 
-/// Names the lock that writers on PostgreSQL take in turn, so that revisions and numbers have no gaps; SQLite has one writer anyway.
-const WRITERS_LOCK: i64 = 0x5341_4d52_4547;
-
 impl Database {
     /// Connects to `url` (`sqlite://…` or `postgres://…`) without changing anything there.
     ///
     /// # Errors
     /// INTERNAL when the database can't be reached.
     pub async fn connect(url: &str, clock: Clock, listener: Option<Listener>) -> Result<Self> {
-        let (writer, reader, mut probe) = if url.starts_with("sqlite:") {
-            (sqlite(url, 1, PATIENCE, false), sqlite(url, READERS.0, LOAD, true), sqlite(url, 1, REACH, true))
+        let (is_sqlite, writer_state) = (url.starts_with("sqlite:"), Arc::new(WriterState::default()));
+        let file = if is_sqlite { SqliteFile::of(url).map(Arc::new) } else { None };
+        let (mut writer, reader, mut probe) = if is_sqlite {
+            let by = |connections, patience, access| sqlite(url, connections, patience, access, file.as_ref());
+            (by(1, PATIENCE, Access::Write(&writer_state)), by(READERS.0, LOAD, Access::Read), by(1, REACH, Access::Probe))
         } else {
             (options(url, 1, PATIENCE), options(url, READERS.1, LOAD), options(url, 1, REACH))
         };
+        writer_state.guard(&mut writer);
         // What broke while nobody looked says nothing of what is there now.
         probe.test_before_acquire(true);
-        create_privately(url);
+        sqlite_file::create_privately(url);
         // The writer comes first: it makes a file of SQLite's and sets its journal, which readers can't.
         let mut writer = open(writer).await?;
         let mut reader = open(reader).await?;
@@ -111,13 +129,25 @@ impl Database {
                 connection.set_metric_callback(move |info| listener(&info.statement.sql));
             }
         }
-        let (server, file) = if url.starts_with("sqlite:") {
-            (None, File::of(url).map(Arc::new))
-        } else {
-            (url.parse().ok().map(|server| Arc::new(Mutex::new(server))), None)
-        };
-        let (turn, changed) = (Arc::new(Semaphore::new(1)), watch::Sender::new(0));
-        Ok(Self { reader, writer, probe, server, turn, file, changed, mutation: None, reads: Arc::default(), clock })
+        if let Some(file) = &file {
+            file.recognize();
+        }
+        let server = if is_sqlite { None } else { url.parse().ok().map(|server| Arc::new(Mutex::new(server))) };
+        Ok(Self {
+            reader,
+            writer,
+            probe,
+            server,
+            turn: Arc::new(Semaphore::new(1)),
+            writer_state,
+            health: Arc::default(),
+            file,
+            is_log_saved: Arc::default(),
+            changed: watch::Sender::new(0),
+            mutation: None,
+            reads: Arc::default(),
+            clock,
+        })
     }
 
     /// Returns the same register for the rule of this mutation, whose change is committed with its outcome.
@@ -178,23 +208,22 @@ impl Database {
     /// The path of a register's file on SQLite; `None` on PostgreSQL.
     #[must_use]
     pub fn path(&self) -> Option<PathBuf> {
-        self.file.as_ref().map(|file| file.path.clone())
+        self.file.as_ref().map(|file| file.path().to_owned())
     }
 
-    /// Whether the file of a register on SQLite is where it was: one that was moved, removed or replaced under the running program
-    /// would still be read and written by the connections that have it open, and nobody would find again what they write.
+    /// Checks that the files of a register on SQLite are those that were opened.
     ///
     /// # Errors
-    /// INTERNAL until it is back.
+    /// INTERNAL until the register's file is back; when its log was removed, until the program is started again.
     pub fn find(&self) -> Result<()> {
-        self.file.as_ref().map_or(Ok(()), |file| file.find().map_err(Error::internal))
+        self.file.as_ref().map_or(Ok(()), |file| file.check().map_err(Error::internal))
     }
 
     /// Says in the log when others than its owner may read the file of a register on SQLite, as one that was made by an older program.
     pub fn warn_of_shared_file(&self) {
         #[cfg(unix)]
         if let Some((file, mode)) = self.file.as_ref().and_then(|file| Some((file, file.shared()?))) {
-            let file = file.path.display();
+            let file = file.path().display();
             tracing::warn!(
                 "other users of this machine may read the register's file {file} (its mode is {mode:o}); chmod 600 keeps them out"
             );
@@ -252,27 +281,6 @@ impl Database {
         Ok(self.reader.query_all_raw(Statement::from_string(DbBackend::Sqlite, text)).await?)
     }
 
-    /// A transaction for writing, begun when those who came before are done, and the turn, to be kept as long as it runs; for `audit`
-    /// alone, so that nothing is written without its entry.
-    ///
-    /// # Errors
-    /// CONFLICT with the reason BUSY when others write for too long, or `PROGRAM_TOO_OLD` when a newer program has migrated the register;
-    /// INTERNAL when the database fails.
-    pub(crate) async fn write(&self) -> Result<(DatabaseTransaction, OwnedSemaphorePermit)> {
-        let turn = tokio::time::timeout(PATIENCE, Arc::clone(&self.turn).acquire_owned()).await;
-        let turn = turn.map_err(|_| busy())?.map_err(Error::internal)?;
-        self.find()?;
-        let options = TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..Default::default() };
-        let tx = self.writer.begin_with_options(options).await.map_err(or_busy)?;
-        if self.backend() == DbBackend::Postgres {
-            let wait = PATIENCE.as_millis();
-            let lock = format!("SET LOCAL lock_timeout = {wait}; SELECT pg_advisory_xact_lock({WRITERS_LOCK})");
-            tx.execute_unprepared(&lock).await.map_err(or_busy)?;
-        }
-        self.check_program(&tx).await?;
-        Ok((tx, turn))
-    }
-
     /// The last revision that is known to be committed, and every later one when it is. What comes before it can be read.
     #[must_use]
     pub fn changed(&self) -> watch::Receiver<i64> {
@@ -289,7 +297,7 @@ impl Database {
     }
 
     /// Lets other servers know of a revision when, and only if, it is committed.
-    pub(crate) async fn announce(&self, tx: &DatabaseTransaction, revision: i64) -> Result<()> {
+    pub(crate) async fn announce(&self, tx: &Transaction, revision: i64) -> Result<()> {
         if self.backend() == DbBackend::Postgres {
             tx.execute_unprepared(&format!("SELECT pg_notify('{CHANNEL}', '{revision}')")).await?;
         }
@@ -308,6 +316,10 @@ impl Database {
     async fn hear(&self) -> std::result::Result<std::convert::Infallible, DbErr> {
         let Some(server) = &self.server else {
             loop {
+                // Noticed soon, as long as nobody else can have begun another log.
+                if self.find().is_err() {
+                    self.save_log().await;
+                }
                 self.catch_up().await?;
                 tokio::time::sleep(ASKED.0).await;
             }
@@ -340,131 +352,11 @@ impl Database {
     /// # Errors
     /// INTERNAL when a connection fails to close.
     pub async fn close(self) -> Result<()> {
-        self.probe.close().await?;
         self.reader.close().await?;
-        Ok(self.writer.close().await?)
+        self.writer.close().await?;
+        // The last: it holds what a removed log of SQLite's had.
+        Ok(self.probe.close().await?)
     }
-}
-
-/// Why a change was not begun: others write for too long.
-pub const BUSY: &str = "BUSY";
-
-/// The error of what was not begun since others write for too long.
-pub(crate) fn busy() -> Error {
-    Error::conflict(BUSY, "the register is busy with other changes and this one was not begun; try again in a while")
-}
-
-/// An error of the database, or what it says when another program holds the lock that writers take in turn.
-fn or_busy(cause: DbErr) -> Error {
-    if is_locked(&cause) { busy() } else { cause.into() }
-}
-
-/// Returns `true` if another program holds a lock that the statement waited for.
-fn is_locked(cause: &DbErr) -> bool {
-    let (DbErr::Conn(error) | DbErr::Exec(error) | DbErr::Query(error)) = cause else { return false };
-    let RuntimeErr::SqlxError(error) = error else { return false };
-    let Some(error) = error.as_database_error() else { return false };
-    let code = error.code().unwrap_or_default();
-    // PostgreSQL's lock_not_available; SQLite's SQLITE_BUSY in the lowest byte, with more in the others.
-    match error.try_downcast_ref::<SqliteError>() {
-        Some(_) => code.parse::<u32>().is_ok_and(|code| code & 0xff == 5),
-        None => code == "55P03",
-    }
-}
-
-/// The file of a register on SQLite, known by more than its name.
-struct File {
-    path: PathBuf,
-    identity: Identity,
-}
-
-/// Creates the file of a register on SQLite that is to be made, for its owner alone; SQLite gives its other files the same rights, and says
-/// itself what is wrong when it can't be created.
-fn create_privately(url: &str) {
-    let is_file = url.starts_with("sqlite:") && url.contains("mode=rwc") && !url.contains(":memory:") && !url.contains("mode=memory");
-    if let Some(options) = url.parse::<SqliteConnectOptions>().ok().filter(|_| is_file) {
-        drop(files::create_unless_there(options.get_filename()));
-    }
-}
-
-/// What no other file of the machine has: its device and its number there.
-#[cfg(unix)]
-type Identity = (u64, u64);
-#[cfg(not(unix))]
-type Identity = ();
-
-impl File {
-    /// The file that `url` names, as it is now; none of a database in memory.
-    fn of(url: &str) -> Option<Self> {
-        let path = url.parse::<SqliteConnectOptions>().ok()?.get_filename().to_owned();
-        let identity = identify(&path).ok()?;
-        Some(Self { path, identity })
-    }
-
-    /// The rights that others than its owner have on the file, as `chmod` writes all of them; null when they have none.
-    #[cfg(unix)]
-    fn shared(&self) -> Option<u32> {
-        let mode = std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(&self.path).ok()?) & 0o777;
-        Some(mode).filter(|mode| mode & 0o077 != 0)
-    }
-
-    fn find(&self) -> io::Result<()> {
-        let trouble = match identify(&self.path) {
-            Ok(identity) if identity == self.identity => return Ok(()),
-            Ok(_) => "another file stands in its place; put it back, or start again to use the other".to_owned(),
-            Err(cause) => format!("{cause}; put it back"),
-        };
-        Err(io::Error::other(format!("the register's file {} is gone: {trouble}", self.path.display())))
-    }
-}
-
-fn identify(path: &Path) -> io::Result<Identity> {
-    let found = std::fs::metadata(path)?;
-    #[cfg(unix)]
-    return Ok((std::os::unix::fs::MetadataExt::dev(&found), std::os::unix::fs::MetadataExt::ino(&found)));
-    #[cfg(not(unix))]
-    return Ok(drop(found));
-}
-
-/// Connects, and tries again while another program that starts at the same time sets the journal of a new file: SQLite's busy timeout doesn't
-/// wait for that lock.
-async fn open(options: ConnectOptions) -> Result<DatabaseConnection, DbErr> {
-    let give_up_at = Instant::now() + PATIENCE;
-    loop {
-        match sea_orm::Database::connect(options.clone()).await {
-            Err(cause) if is_locked(&cause) && Instant::now() < give_up_at => tokio::time::sleep(Duration::from_millis(20)).await,
-            connected => return connected,
-        }
-    }
-}
-
-fn options(url: &str, connections: u32, patience: Duration) -> ConnectOptions {
-    let mut options = ConnectOptions::new(url);
-    options
-        .max_connections(connections)
-        .acquire_timeout(patience)
-        // A ping before each use costs a round trip, of which one that was in use a moment ago has no need; if it broke since, it fails
-        // its statement and is replaced.
-        .test_before_acquire_if_idle_for(Duration::from_secs(1))
-        .sqlx_logging(false);
-    options
-}
-
-fn sqlite(url: &str, connections: u32, patience: Duration, read_only: bool) -> ConnectOptions {
-    let mut options = options(url, connections, patience);
-    options.map_sqlx_sqlite_opts(move |sqlite| {
-        let sqlite = sqlite
-            .journal_mode(SqliteJournalMode::Wal)
-            // NORMAL would leave the last commits to the system's memory, and a power cut takes back what was answered as done. An import
-            // is one commit, and so none the slower.
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(PATIENCE)
-            .statement_cache_capacity(200);
-        // What is deleted or written anew is overwritten in the file, since it may be what somebody asked us to erase.
-        if read_only { sqlite.pragma("query_only", "ON") } else { sqlite.pragma("secure_delete", "ON") }
-    });
-    options
 }
 
 /// The rows of a statement that selects `columns` first, in this order.
@@ -481,7 +373,7 @@ pub async fn rows<M: Sparse>(db: &impl ConnectionTrait, select: &SelectStatement
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn look_at(tx: &DatabaseTransaction, table: &str) -> Result<()> {
+pub async fn look_at(tx: &impl ConnectionTrait, table: &str) -> Result<()> {
     if tx.get_database_backend() == DbBackend::Postgres {
         tx.execute_unprepared(&format!("ANALYZE {table}")).await?;
     }

@@ -1,0 +1,94 @@
+//! The clock against the trail: entries follow each other in time, and a clock that was set back is accepted by an operator alone.
+
+use ::entity::kind::SubjectKind;
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::{last_entry, start};
+use crate::{
+    auth::viewer::{Deed, Viewer},
+    clock::Clock,
+    database::Database,
+    error::{Error, Result},
+};
+
+/// Why a change was not begun: the clock is behind the last entry of the trail.
+pub const CLOCK_BEHIND: &str = "CLOCK_BEHIND";
+
+/// The action of the entry by which an operator accepts the clock.
+pub const ACCEPT: &str = "clockAccept";
+
+/// How far the clock may be behind the last entry: the clocks of two servers differ a little.
+const TOLERANCE: TimeDelta = TimeDelta::minutes(1);
+
+/// Where the clock stands beside the trail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClockOrder {
+    /// The time by the clock.
+    pub now: DateTime<Utc>,
+    /// The last revision; 0: there is none.
+    pub revision: i64,
+    /// Its time.
+    pub last_at: DateTime<Utc>,
+}
+
+impl ClockOrder {
+    /// `true` while changes are refused.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        self.last_at - self.now > TOLERANCE
+    }
+}
+
+/// The clock set back: the times before and after it was accepted.
+#[derive(Serialize)]
+struct Accepted {
+    at: DateTime<Utc>,
+}
+
+/// Compares the clock with the last entry of the trail.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn compare(db: &Database) -> Result<ClockOrder> {
+    let (revision, _, last_at) = last_entry(db.read()).await?;
+    Ok(ClockOrder { now: db.clock.now(), revision, last_at })
+}
+
+/// Accepts a clock that is behind the last entry, by an entry of its own: later changes follow on that. Returns `false` when the clock is
+/// not behind; then nothing is changed.
+///
+/// # Errors
+/// FORBIDDEN unless the viewer keeps the register, CONFLICT with the reason BUSY when others write for too long.
+pub async fn accept(db: &Database, viewer: &Viewer) -> Result<bool> {
+    viewer.require(Deed::KeepRegister)?;
+    let order = compare(db).await?;
+    if !order.is_behind() {
+        return Ok(false);
+    }
+    let mut change = start(db, viewer, ACCEPT, |_, _, _| Ok(())).await?;
+    let (before, after) = (Accepted { at: order.last_at }, Accepted { at: change.at() });
+    change.record(SubjectKind::Clock, Uuid::nil(), Some(&before), Some(&after))?;
+    change.commit().await?;
+    Ok(true)
+}
+
+/// Refuses a change while the clock is behind.
+///
+/// # Errors
+/// CONFLICT with the reason CLOCK_BEHIND.
+pub(super) fn check(clock: &Clock, revision: i64, last_at: DateTime<Utc>) -> Result<()> {
+    let order = ClockOrder { now: clock.now(), revision, last_at };
+    if !clock.is_ordered() || !order.is_behind() {
+        return Ok(());
+    }
+    let words = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
+    let message = format!(
+        "the clock says {}, but the last entry of the audit trail, revision {revision}, is of {}. Set the clock right; if it is right, an \
+         operator accepts it by `samregister clock --accept`",
+        words(order.now),
+        words(last_at)
+    );
+    Err(Error::conflict(CLOCK_BEHIND, message))
+}

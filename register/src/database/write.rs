@@ -1,0 +1,141 @@
+//! Writing: a change waits for those before it, and is answered when it is confirmed as committed.
+
+use std::{
+    sync::{Arc, atomic::Ordering::SeqCst},
+    time::Duration,
+};
+
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait};
+use tokio::time::Instant;
+
+use super::{
+    Database, PATIENCE,
+    transaction::{Transaction, Uncommitted, is_locked},
+};
+use crate::error::{Error, Result};
+
+/// How long the outcome of a COMMIT that was not answered is looked for.
+const OUTCOME_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Names the lock that writers on PostgreSQL take in turn, so that revisions and numbers have no gaps; SQLite has one writer anyway.
+pub(super) const WRITERS_LOCK: i64 = 0x5341_4d52_4547;
+
+/// Why a change was not begun: others write for too long.
+pub const BUSY: &str = "BUSY";
+
+/// The error of what was not begun since others write for too long.
+pub(crate) fn busy() -> Error {
+    Error::conflict(BUSY, "the register is busy with other changes and this one was not begun; try again in a while")
+}
+
+/// An error of the database, or what it says when another program holds the lock that writers take in turn.
+pub(super) fn or_busy(cause: DbErr) -> Error {
+    if is_locked(&cause) { busy() } else { cause.into() }
+}
+
+impl Database {
+    /// A transaction for writing, begun when those who came before are done; for `audit` alone, so that nothing is written without its
+    /// entry.
+    ///
+    /// # Errors
+    /// CONFLICT with the reason BUSY when others write for too long, or `PROGRAM_TOO_OLD` when a newer program has migrated the register;
+    /// INTERNAL when the database fails.
+    pub(crate) async fn write(&self) -> Result<Transaction> {
+        let turn = tokio::time::timeout(PATIENCE, Arc::clone(&self.turn).acquire_owned()).await;
+        let turn = turn.map_err(|_| busy())?.map_err(Error::internal)?;
+        self.check_files().await?;
+        let options = TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..Default::default() };
+        let tx = self.writer.begin_with_options(options).await.map_err(|cause| {
+            if is_locked(&cause) {
+                return busy();
+            }
+            self.writer_state.suspect();
+            self.health.fail(&cause);
+            cause.into()
+        })?;
+        let tx = Transaction::new(tx, turn, &self.writer_state, &self.health);
+        if self.backend() == DbBackend::Postgres {
+            let wait = PATIENCE.as_millis();
+            let lock = format!("SET LOCAL lock_timeout = {wait}; SELECT pg_advisory_xact_lock({WRITERS_LOCK})");
+            tx.execute_unprepared(&lock).await.map_err(or_busy)?;
+        }
+        self.check_program(&tx).await?;
+        Ok(tx)
+    }
+
+    /// Commits, and answers when that is confirmed. `last` is the last entry of the trail that the transaction wrote, by revision and hash.
+    ///
+    /// # Errors
+    /// INTERNAL when nothing was committed, and when it can't be found out.
+    pub(crate) async fn commit(&self, tx: Transaction, last: Option<(i64, &str)>) -> Result<()> {
+        self.check_files().await?;
+        match tx.commit().await {
+            Ok(()) => {}
+            Err(Uncommitted::RolledBack(cause)) => return Err(cause.into()),
+            Err(Uncommitted::Unknown(cause)) => match last {
+                // A connection to PostgreSQL may break after the server has committed.
+                Some((revision, hash)) if self.backend() == DbBackend::Postgres => {
+                    if !self.was_committed(revision, hash).await? {
+                        return Err(cause.into());
+                    }
+                    tracing::warn!(%cause, revision, "COMMIT was not answered, but the change is in the database");
+                }
+                _ => return Err(cause.into()),
+            },
+        }
+        // A log that was removed meanwhile took the commit with it.
+        self.check_files().await?;
+        self.health.succeed();
+        Ok(())
+    }
+
+    /// Finds out whether a change was committed whose COMMIT was not answered, when its transaction has ended.
+    async fn was_committed(&self, revision: i64, hash: &str) -> Result<bool> {
+        let (values, began) = ([revision.into(), hash.into()], Instant::now());
+        let find = "SELECT 1 FROM audit_entry WHERE revision = $1 AND hash = $2";
+        let find = Statement::from_sql_and_values(self.backend(), find, values);
+        loop {
+            // The lock of those who write is free when that transaction has ended.
+            let found = async {
+                let tx = self.write().await?;
+                let found = tx.query_one_raw(find.clone()).await?.is_some();
+                tx.rollback().await?;
+                Ok(found)
+            };
+            match found.await {
+                Err(cause) if began.elapsed() >= OUTCOME_TIMEOUT => {
+                    tracing::error!(revision, "COMMIT was not answered, and whether the change was made could not be found out");
+                    return Err(cause);
+                }
+                Err(_) => tokio::time::sleep(Duration::from_millis(200)).await,
+                found => return found,
+            }
+        }
+    }
+
+    /// Checks the files of a register on SQLite before and after each change.
+    async fn check_files(&self) -> Result<()> {
+        let Err(cause) = self.find() else { return Ok(()) };
+        self.health.fail(&format!("{cause:?}"));
+        self.save_log().await;
+        Err(cause)
+    }
+
+    /// Moves what a removed log of SQLite's holds into the register's file, so that nothing that was answered is lost.
+    ///
+    /// The probe's connection does it, since it is as old as the log: a new one would take the index of the old log for one of the new.
+    pub(super) async fn save_log(&self) {
+        if self.file.as_ref().is_none_or(|file| !file.lost_its_log()) || self.is_log_saved.load(SeqCst) {
+            return;
+        }
+        match self.probe.query_one_raw(Statement::from_string(DbBackend::Sqlite, "PRAGMA wal_checkpoint(FULL)")).await {
+            Ok(Some(row)) if row.try_get_by_index::<i64>(0).is_ok_and(|is_busy| is_busy == 0) => {
+                self.is_log_saved.store(true, SeqCst);
+                tracing::error!(
+                    "the register's write-ahead log was removed; what it held is in the register's file; start the program again"
+                );
+            }
+            failed => tracing::error!(?failed, "the register's write-ahead log was removed, and what it holds could not be saved yet"),
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! Writing while disks fill, files vanish, limits bite and connections break: every change that was answered is in the register afterwards.
+
+mod cluster;
+mod load;
+mod postgres;
+mod proxy;
+mod sqlite;
+mod volume;
+
+/// How many write at the same time.
+const WRITERS: usize = 16;

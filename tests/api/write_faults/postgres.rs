@@ -1,0 +1,146 @@
+//! Faults of a register on PostgreSQL.
+
+use std::{thread, time::Duration};
+
+use super::{
+    WRITERS,
+    cluster::Cluster,
+    load::{Outcome, Site, pause},
+    proxy::{Cut, Proxy},
+};
+use crate::app;
+
+const DATABASE: &str = "register";
+
+/// Ends every connection to the register.
+const END_ALL: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'register'";
+
+/// A register on a cluster of its own, reached by way of a proxy.
+async fn begin() -> (Cluster, Proxy, Site) {
+    let cluster = Cluster::start().await;
+    if cluster.volumes.is_none() {
+        println!("no file system can be mounted here: connections are ended instead of filling disks");
+    }
+    cluster.create(DATABASE).await;
+    let proxy = Proxy::before(cluster.address()).await;
+    let url = cluster.url(proxy.port, DATABASE);
+    let site = tokio::task::spawn_blocking(|| Site::start(url)).await.unwrap();
+    (cluster, proxy, site)
+}
+
+fn waits_for(condition: impl Fn() -> bool) {
+    for _ in 0..200 {
+        if condition() {
+            return;
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    panic!("waited in vain");
+}
+
+/// Writes until a change is refused, which must happen soon.
+fn write_until_refused(site: &Site) {
+    for _ in 0..3000 {
+        match site.write() {
+            Outcome::Answered => {}
+            outcome => return assert_eq!(outcome, Outcome::Refused("INTERNAL".to_owned())),
+        }
+    }
+    panic!("the fault was not felt");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_fault_alone_loses_no_answered_change() {
+    let (cluster, proxy, site) = begin().await;
+    let runtime = tokio::runtime::Handle::current();
+    let (cluster, site) = tokio::task::spawn_blocking(move || {
+        // What became of the COMMIT is found out: the change is answered as made when it was, and only then.
+        for (cut, outcome) in
+            [(Cut::After, Outcome::Answered), (Cut::Before, Outcome::Refused("INTERNAL".to_owned())), (Cut::After, Outcome::Answered)]
+        {
+            proxy.cut(cut);
+            assert_eq!(site.write(), outcome, "{cut:?}");
+            assert!(!proxy.is_waiting());
+            assert_eq!(site.write(), Outcome::Answered);
+        }
+        proxy.cut(Cut::At);
+        site.write();
+        assert!(runtime.block_on(cluster.execute(END_ALL)));
+        site.wait_until_ready();
+        waits_for(|| site.write() == Outcome::Answered);
+        if let Some((tables, log)) = &cluster.volumes {
+            tables.fill();
+            write_until_refused(&site);
+            assert_eq!((site.status("/readyz"), site.metric("samregister_database_up")), (503, 0.0));
+            tables.free();
+            site.wait_until_ready();
+            assert_eq!(site.write(), Outcome::Answered);
+            // Without room for its log the server itself gives up.
+            log.fill();
+            write_until_refused(&site);
+            log.free();
+            cluster.run();
+            site.wait_until_ready();
+            waits_for(|| site.write() == Outcome::Answered);
+        }
+        (cluster, site)
+    })
+    .await
+    .unwrap();
+    site.check(7).await;
+    drop(cluster);
+}
+
+/// One fault of the series.
+async fn strike(cluster: &Cluster, proxy: &Proxy, site: &Site, kind: usize) {
+    match (kind, &cluster.volumes) {
+        (0..=4, _) => proxy.cut(Cut::After),
+        (5..=7, _) => proxy.cut(Cut::At),
+        (8..=10, _) => proxy.cut(Cut::Before),
+        (11..=14, Some((tables, _))) => {
+            tables.fill();
+            pause(400);
+            tables.free();
+        }
+        (15, Some((_, log))) => {
+            log.fill();
+            pause(600);
+            log.free();
+            thread::sleep(Duration::from_millis(200));
+            cluster.run();
+        }
+        (16, _) => cluster.crash(DATABASE),
+        (17, _) => site.restart(),
+        _ => drop(cluster.execute(END_ALL).await),
+    }
+    pause(250);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn faults_under_load_lose_no_answered_change() {
+    let faults = app::runs(10, 200);
+    let (cluster, proxy, site) = begin().await;
+    let runtime = tokio::runtime::Handle::current();
+    let (cluster, proxy, site) = tokio::task::spawn_blocking(move || {
+        site.under_writers(WRITERS, || {
+            pause(200);
+            for fault in 0..faults {
+                let kind = if fault < 20 { fault * 7 % 20 } else { rand::random_range(0..20) };
+                // A server can't be started that finds no database.
+                if kind == 17 {
+                    site.wait_until_ready();
+                }
+                runtime.block_on(strike(&cluster, &proxy, &site, kind));
+            }
+            proxy.cut(Cut::Nowhere);
+            cluster.run();
+            site.wait_until_ready();
+            pause(500);
+        });
+        (cluster, proxy, site)
+    })
+    .await
+    .unwrap();
+    site.check(faults).await;
+    drop((cluster, proxy));
+}

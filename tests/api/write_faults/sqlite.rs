@@ -1,0 +1,262 @@
+//! Faults of a register on SQLite.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use sea_orm::{ConnectOptions, ConnectionTrait, Statement};
+
+use super::{
+    WRITERS,
+    load::{Outcome, Site, pause},
+    volume::Volume,
+};
+use crate::app;
+
+/// A register on a file system of its own; where the test may not mount one, in a folder.
+struct Place {
+    volume: Option<Volume>,
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    fn new(megabytes: u32) -> Self {
+        let volume = Volume::mount(megabytes);
+        if volume.is_none() {
+            println!("no file system can be mounted here: the disk's room is limited by RLIMIT_FSIZE instead");
+        }
+        Self { volume, folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn file(&self) -> PathBuf {
+        self.volume.as_ref().map_or(self.folder.path(), Volume::path).join("register.db")
+    }
+
+    fn url(&self) -> String {
+        format!("sqlite://{}?mode=rwc", self.file().display())
+    }
+
+    /// Leaves no room for another page of the log.
+    async fn fill(&self, site: &Site) {
+        match &self.volume {
+            Some(volume) => {
+                truncate_log(&self.url()).await;
+                volume.fill();
+            }
+            None => limit(site, "4096"),
+        }
+    }
+
+    fn free(&self, site: &Site) {
+        match &self.volume {
+            Some(volume) => volume.free(),
+            None => limit(site, "unlimited"),
+        }
+    }
+}
+
+/// Lets the server's files grow to this size alone: what is written beyond is an I/O error.
+fn limit(site: &Site, size: &str) {
+    let done = Command::new("prlimit").arg("--pid").arg(site.process().to_string()).arg(format!("--fsize={size}:unlimited")).status();
+    assert!(done.unwrap().success(), "prlimit of util-linux is needed");
+}
+
+/// Another program at the same file.
+async fn other(url: &str) -> sea_orm::DatabaseConnection {
+    let mut options = ConnectOptions::new(url);
+    options.max_connections(1).sqlx_logging(false);
+    sea_orm::Database::connect(options).await.unwrap()
+}
+
+async fn truncate_log(url: &str) {
+    let other = other(url).await;
+    other.execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)").await.ok();
+    other.close().await.unwrap();
+}
+
+fn beside(file: &Path, suffix: &str) -> PathBuf {
+    let mut name = file.to_owned().into_os_string();
+    name.push(suffix);
+    name.into()
+}
+
+/// The server refuses changes while the fault lasts and says so, and makes them again by itself afterwards.
+async fn outlive(site: &Site, url: &str, begin: impl AsyncFnOnce(), end: impl FnOnce()) {
+    for _ in 0..2 {
+        assert_eq!(site.write(), Outcome::Answered);
+    }
+    begin().await;
+    let mut refused = 0;
+    for _ in 0..500 {
+        match site.write() {
+            Outcome::Refused(code) => {
+                assert_eq!(code, "INTERNAL");
+                refused += 1;
+            }
+            outcome => assert_eq!(outcome, Outcome::Answered),
+        }
+        if refused == 2 {
+            break;
+        }
+    }
+    assert_eq!(refused, 2, "the fault was not felt");
+    assert_eq!((site.status("/readyz"), site.status("/healthz")), (503, 200));
+    assert_eq!(site.metric("samregister_database_up"), 0.0);
+    let failed = site.metric("samregister_failed_writes_total");
+    assert!(failed >= 2.0, "{failed}");
+    end();
+    site.wait_until_ready();
+    assert_eq!(site.metric("samregister_database_up"), 1.0);
+    for _ in 0..10 {
+        assert_eq!(site.write(), Outcome::Answered);
+    }
+    // Nothing is left open: another program may write at once.
+    let other = other(url).await;
+    other.execute_unprepared("PRAGMA busy_timeout = 0; BEGIN IMMEDIATE; ROLLBACK").await.unwrap();
+    other.close().await.unwrap();
+    site.check(1).await;
+}
+
+#[tokio::test]
+async fn a_full_disk_loses_no_answered_change() {
+    let place = Place::new(24);
+    let site = Site::start(place.url());
+    outlive(&site, &place.url(), async || place.fill(&site).await, || place.free(&site)).await;
+}
+
+#[tokio::test]
+async fn an_input_output_error_loses_no_answered_change() {
+    let place = Place { volume: None, folder: tempfile::tempdir().unwrap() };
+    let site = Site::start(place.url());
+    outlive(&site, &place.url(), async || limit(&site, "4096"), || limit(&site, "unlimited")).await;
+}
+
+#[tokio::test]
+async fn a_log_that_was_removed_stops_the_server_and_loses_no_answered_change() {
+    for suffixes in [["-wal", "-shm"].as_slice(), &["-wal"], &["-shm"]] {
+        let place = Place { volume: None, folder: tempfile::tempdir().unwrap() };
+        let site = Site::start(place.url());
+        for _ in 0..3 {
+            assert_eq!(site.write(), Outcome::Answered);
+        }
+        for suffix in suffixes {
+            fs::remove_file(beside(&place.file(), suffix)).unwrap();
+        }
+        for _ in 0..3 {
+            assert_eq!(site.write(), Outcome::Refused("INTERNAL".to_owned()), "{suffixes:?}");
+        }
+        let read = site.ask("{ members { totalCount } }").unwrap();
+        assert_eq!(read["errors"][0]["extensions"]["code"], "INTERNAL", "{suffixes:?}");
+        assert_eq!((site.status("/readyz"), site.status("/healthz")), (503, 200), "{suffixes:?}");
+        assert_eq!(site.metric("samregister_database_up"), 0.0);
+        assert!(site.metric("samregister_failed_writes_total") >= 3.0);
+        // As if the power went.
+        site.restart();
+        site.wait_until_ready();
+        assert_eq!(site.write(), Outcome::Answered);
+        site.check(1).await;
+    }
+}
+
+#[tokio::test]
+async fn a_large_change_leaves_no_large_log() {
+    let place = Place { volume: None, folder: tempfile::tempdir().unwrap() };
+    let site = Site::start(place.url());
+    // Another program writes much at once, as an import does beside the server.
+    let db = samregister::database::Database::connect(&place.url(), samregister::clock::Clock::system(), None).await.unwrap();
+    let change = samregister::audit::begin(&db, &samregister::auth::viewer::Viewer::operator("import"), "import").await.unwrap();
+    change.tx().execute_unprepared("CREATE TABLE large (bytes BLOB); INSERT INTO large VALUES (randomblob(40000000))").await.unwrap();
+    change.undo().await.unwrap();
+    let many = "INSERT OR REPLACE INTO write_probe VALUES (1, randomblob(40000000))";
+    other(&place.url()).await.execute_unprepared(many).await.unwrap();
+    db.close().await.unwrap();
+    assert!(fs::metadata(beside(&place.file(), "-wal")).unwrap().len() > 30_000_000);
+    for _ in 0..2 {
+        assert_eq!(site.write(), Outcome::Answered);
+    }
+    let length = fs::metadata(beside(&place.file(), "-wal")).unwrap().len();
+    assert!(length <= 17 << 20, "the log has {length} bytes");
+    site.check(0).await;
+}
+
+/// One fault of the series.
+async fn strike(place: &Place, site: &Site, kind: usize) {
+    match kind {
+        0..=6 => {
+            place.fill(site).await;
+            pause(80);
+            place.free(site);
+        }
+        7..=13 => {
+            limit(site, "4096");
+            pause(80);
+            limit(site, "unlimited");
+        }
+        // Another program holds the lock for a while.
+        14..=16 => {
+            let other = other(&place.url()).await;
+            if other.execute_unprepared("BEGIN IMMEDIATE").await.is_ok() {
+                pause(60);
+                other.execute_unprepared("ROLLBACK").await.unwrap();
+            }
+            other.close().await.unwrap();
+        }
+        17 => {
+            for suffix in ["-wal", "-shm"] {
+                fs::remove_file(beside(&place.file(), suffix)).ok();
+            }
+            // Long enough to be noticed.
+            std::thread::sleep(Duration::from_millis(1500));
+            site.restart();
+        }
+        _ => site.restart(),
+    }
+    pause(40);
+}
+
+#[tokio::test]
+async fn faults_under_load_lose_no_answered_change() {
+    let faults = app::runs(14, 1000);
+    let place = Place::new(64);
+    let site = Site::start(place.url());
+    let runtime = tokio::runtime::Handle::current();
+    tokio::task::spawn_blocking(move || {
+        site.under_writers(WRITERS, || {
+            pause(200);
+            for fault in 0..faults {
+                // Each kind comes in the short form too.
+                let kind = if fault < 20 { fault * 3 % 20 } else { rand::random_range(0..20) };
+                runtime.block_on(strike(&place, &site, kind));
+            }
+            site.wait_until_ready();
+            pause(200);
+        });
+        runtime.block_on(site.check(faults));
+    })
+    .await
+    .unwrap();
+}
+
+#[tokio::test]
+async fn no_later_statement_commits_by_itself_after_a_fault() {
+    let app = app::App::sqlite().await;
+    let change = samregister::audit::begin(&app.db, &samregister::auth::viewer::Viewer::operator("test"), "test").await.unwrap();
+    let insert = |id: u8| format!("INSERT INTO write_probe VALUES ({id}, x'00')");
+    change.tx().execute_unprepared(&insert(1)).await.unwrap();
+    // What SQLite does by itself on a full disk, an I/O error or too little memory.
+    change.tx().execute_unprepared("ROLLBACK").await.unwrap();
+    change.tx().execute_unprepared(&insert(1)).await.unwrap_err();
+    change.tx().execute_unprepared(&insert(1)).await.unwrap_err();
+    change.commit().await.unwrap_err();
+    let count = Statement::from_string(app.db.backend(), "SELECT COUNT(*) FROM write_probe");
+    let count: i64 = app.db.read().query_one_raw(count).await.unwrap().unwrap().try_get_by_index(0).unwrap();
+    assert_eq!(count, 0);
+    assert_eq!(app.get("/readyz").await.status, 503);
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    assert_eq!(app.get("/readyz").await.status, 200);
+    let admitted = app.office().query("mutation { memberAdmit(input: { name: \"Nya\", joinedOn: \"2026-01-01\" }) { name } }").await;
+    assert_eq!(admitted["memberAdmit"]["name"], "Nya");
+}
