@@ -47,12 +47,9 @@ impl WriterState {
                 Box::pin(async { Ok(()) })
             })
             .after_release(move |connection, _| {
-                let state = Arc::clone(&used);
-                Box::pin(async move {
-                    // A rollback that was only queued is sent now.
-                    connection.ping().await?;
-                    Ok(state.end(connection.is_in_transaction()))
-                })
+                // A rollback that was only queued is counted already; the pool sends it before the next use, or closes the connection.
+                let is_fit = used.end(connection.is_in_transaction());
+                Box::pin(async move { Ok(is_fit) })
             })
         });
         let state = Arc::clone(self);

@@ -68,7 +68,12 @@ impl Database {
     /// # Errors
     /// INTERNAL when nothing was committed, and when it can't be found out.
     pub(crate) async fn commit(&self, tx: Transaction, last: Option<(i64, &str)>) -> Result<()> {
-        self.check_files().await?;
+        if let Err(cause) = self.find() {
+            // Rolled back first, since what saves the log waits for those who write.
+            drop(tx);
+            self.check_files().await.ok();
+            return Err(cause);
+        }
         match tx.commit().await {
             Ok(()) => {}
             Err(Uncommitted::RolledBack(cause)) => return Err(cause.into()),
