@@ -3,6 +3,11 @@
 //! The trail is the truth. [`Database::changed`] only tells how far it can be read, and nothing is kept for those who follow it but
 //! the place that they have come to: a wake-up that is lost, or one too many, changes nothing of what they get.
 
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex, PoisonError, Weak},
+};
+
 use ::entity::{
     agreement, audit_entry, contact, id::MemberId, invoice, kind::SubjectKind, member, organisation, status_report, template,
     template_version,
@@ -343,11 +348,63 @@ pub async fn between(db: &Database, viewer: &Viewer, kinds: &[Kind], after: i64,
     Ok((events.collect(), reached))
 }
 
+/// Those who follow the trail in one program, by what decides what they see of it.
+#[derive(Debug, Default)]
+pub struct Followers(Mutex<HashMap<String, Weak<Group>>>);
+
+/// Followers with the same rights and the same kinds, for whom each part of the trail is read once.
+#[derive(Debug, Default)]
+struct Group {
+    /// The last parts that were read, by the revision that they begin after and the last one that was committed then. After another commit
+    /// something may be hidden that was seen.
+    pages: tokio::sync::Mutex<VecDeque<((i64, i64), Arc<Page>)>>,
+}
+
+/// The events of a part of the trail, and the revision that it reaches.
+type Page = (Vec<Event>, i64);
+
+/// The parts that are remembered for those of a group that come a little later.
+const REMEMBERED: usize = 8;
+
+impl Followers {
+    /// The group of viewers with these rights who follow these kinds.
+    fn of(&self, viewer: &Viewer, kinds: &[Kind]) -> Arc<Group> {
+        // Whatever else a viewer has decides what they see; who they are does not.
+        let key = format!("{:?} {kinds:?}", Viewer { subject: String::new(), ..viewer.clone() });
+        let mut groups = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(group) = groups.get(&key).and_then(Weak::upgrade) {
+            return group;
+        }
+        groups.retain(|_, group| group.strong_count() > 0);
+        let group = Arc::<Group>::default();
+        groups.insert(key, Arc::downgrade(&group));
+        group
+    }
+}
+
+impl Group {
+    /// The next events after a revision: as the first of the group has read them, or read now.
+    async fn after(&self, db: &Database, viewer: &Viewer, kinds: &[Kind], after: i64, upto: i64) -> Result<Arc<Page>> {
+        let mut pages = self.pages.lock().await;
+        if let Some((_, page)) = pages.iter().find(|(part, _)| *part == (after, upto)) {
+            return Ok(Arc::clone(page));
+        }
+        let _turn = READERS.acquire().await.map_err(Error::internal)?;
+        let page = Arc::new(between(db, viewer, kinds, after, upto).await?);
+        if pages.len() == REMEMBERED {
+            pages.pop_front();
+        }
+        pages.push_back(((after, upto), Arc::clone(&page)));
+        Ok(page)
+    }
+}
+
 /// Who follows the trail, and how far they have come.
 struct Follower {
     db: Database,
     viewer: Viewer,
     kinds: Vec<Kind>,
+    group: Arc<Group>,
     changed: watch::Receiver<i64>,
     after: i64,
 }
@@ -358,33 +415,41 @@ impl Follower {
         loop {
             let after = self.after;
             let upto = *self.changed.wait_for(|last| *last > after).await.map_err(Error::internal)?;
-            let _turn = READERS.acquire().await.map_err(Error::internal)?;
-            let (events, reached) = between(&self.db, &self.viewer, &self.kinds, after, upto).await?;
-            self.after = reached;
-            if !events.is_empty() {
-                return Ok(events);
+            let page = self.group.after(&self.db, &self.viewer, &self.kinds, after, upto).await?;
+            self.after = page.1;
+            if !page.0.is_empty() {
+                return Ok(page.0.clone());
             }
         }
     }
 }
 
-/// Every event that the viewer may know of after a revision, in their order, without an end; null: from now on.
+/// Fails with INVALID when the register has not come to this revision. Returns the last.
+pub async fn check_after(db: &Database, after: Option<i64>) -> Result<i64> {
+    let last = audit::revision(db).await?;
+    // What another program has written may not have been heard of yet.
+    db.tell(last);
+    match after {
+        Some(after) if after > last => Err(Error::invalid("after", format!("must be a revision that was; the last is {last}"))),
+        _ => Ok(last),
+    }
+}
+
+/// Every event that the viewer may know of after a revision, in their order, without an end; null: from now on. It is read together with the
+/// other followers who see alike.
 ///
 /// # Errors
 /// INVALID when the register has not come to that revision. A stream that fails has ended.
 pub async fn follow(
+    followers: &Followers,
     db: &Database,
     viewer: &Viewer,
     kinds: Vec<Kind>,
     after: Option<i64>,
 ) -> Result<impl Stream<Item = Result<Event>> + Send + use<>> {
-    let last = audit::revision(db).await?;
-    // What another program has written may not have been heard of yet.
-    db.tell(last);
-    if after.is_some_and(|after| after > last) {
-        return Err(Error::invalid("after", format!("must be a revision that was; the last is {last}")));
-    }
-    let follower = Follower { db: db.clone(), viewer: viewer.clone(), kinds, changed: db.changed(), after: after.unwrap_or(last) };
+    let last = check_after(db, after).await?;
+    let (group, changed, after) = (followers.of(viewer, &kinds), db.changed(), after.unwrap_or(last));
+    let follower = Follower { db: db.clone(), viewer: viewer.clone(), kinds, group, changed, after };
     let pages = stream::try_unfold(follower, |mut follower| async move {
         let events = follower.next().await?;
         Ok::<_, Error>(Some((stream::iter(events.into_iter().map(Ok)), follower)))

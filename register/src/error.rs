@@ -1,6 +1,6 @@
 //! The one error of the register, in the register's own words; its code is a promise to clients.
 
-use std::{collections::HashSet, fmt, sync::Arc};
+use std::{collections::HashSet, fmt, sync::Arc, time::Duration};
 
 use sea_orm::{DbErr, SqlErr};
 
@@ -33,6 +33,15 @@ pub enum Error {
         reason: &'static str,
         /// The rule in words for people.
         message: String,
+    },
+    /// The sender asks too often or too much in a short time; to clients it is CONFLICT, with the reason and when to retry beside it.
+    Throttled {
+        /// A stable word for programs.
+        reason: &'static str,
+        /// The limit in words for people.
+        message: String,
+        /// When the same request will be answered.
+        retry_after: Duration,
     },
     /// Something of ours failed; the cause is for the log and never leaves the server.
     Internal(Arc<dyn std::error::Error + Send + Sync>),
@@ -68,6 +77,11 @@ impl Error {
         Self::Limit { reason, fault: Fault { path: path.to_owned(), message: message.into() }, exceeded: Vec::new() }
     }
 
+    /// Something that is answered when it is asked again after a while.
+    pub fn throttled(reason: &'static str, message: impl Into<String>, retry_after: Duration) -> Self {
+        Self::Throttled { reason, message: message.into(), retry_after }
+    }
+
     /// A failure of ours, kept for the log.
     pub fn internal(cause: impl std::error::Error + Send + Sync + 'static) -> Self {
         Self::Internal(Arc::new(cause))
@@ -81,7 +95,7 @@ impl Error {
             Self::Forbidden(_) => "FORBIDDEN",
             Self::NotFound(_) => "NOT_FOUND",
             Self::Invalid(_) | Self::Limit { .. } => "INVALID",
-            Self::Conflict { .. } => "CONFLICT",
+            Self::Conflict { .. } | Self::Throttled { .. } => "CONFLICT",
             Self::Internal(_) => "INTERNAL",
         }
     }
@@ -93,6 +107,7 @@ impl Error {
             // As long as whoever writes waits for those before it.
             Self::Conflict { reason: "BUSY", .. } => Some(5),
             Self::Conflict { reason: "TOO_MANY_REQUESTS", .. } => Some(1),
+            Self::Throttled { retry_after, .. } => Some(u32::try_from(retry_after.as_secs()).unwrap_or(u32::MAX).saturating_add(1)),
             _ => None,
         }
     }
@@ -121,9 +136,11 @@ fn columns_of(constraint: &str) -> String {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unauthenticated(message) | Self::Forbidden(message) | Self::NotFound(message) | Self::Conflict { message, .. } => {
-                f.write_str(message)
-            }
+            Self::Unauthenticated(message)
+            | Self::Forbidden(message)
+            | Self::NotFound(message)
+            | Self::Conflict { message, .. }
+            | Self::Throttled { message, .. } => f.write_str(message),
             Self::Invalid(faults) => {
                 for (place, fault) in faults.iter().enumerate() {
                     let separator = if place == 0 { "" } else { "; " };

@@ -14,7 +14,9 @@ pub mod import;
 mod invoice_run;
 pub mod invoices;
 pub mod migrate;
+mod open_files;
 pub mod payments;
+mod postgres_refusal;
 pub mod progress;
 pub mod retention;
 pub mod revenue;
@@ -255,19 +257,22 @@ async fn connect(url: &str, may_make: bool) -> Result<Database> {
         return Err(Failure::new(format!("there is no register in {file}; `samregister migrate` makes one")));
     }
     let address = if may_make { url.to_owned() } else { url.replace("mode=rwc", "mode=rw") };
-    Database::connect(&address, Clock::system(), None).await.map_err(|error| {
-        let cause = match &error {
-            Error::Internal(cause) => cause.to_string(),
-            other => other.to_string(),
-        };
-        let cause = cause.strip_prefix("Connection Error: ").unwrap_or(&cause);
-        Failure::new(match file {
-            Some(file) => format!("cannot open {file}: {cause}; is there such a folder, and may it be written to?"),
-            None => format!(
-                "cannot reach the PostgreSQL server of DATABASE_URL: {cause}; does it run, and are its address, user and password right?"
-            ),
-        })
-    })
+    let error = match Database::connect(&address, Clock::system(), None).await {
+        Ok(db) => return Ok(db),
+        Err(error) => error,
+    };
+    if let (None, Some(refusal)) = (file, postgres_refusal::refusal(&address).await) {
+        return Err(Failure::new(refusal));
+    }
+    let cause = match &error {
+        Error::Internal(cause) => cause.to_string(),
+        other => other.to_string(),
+    };
+    let cause = cause.strip_prefix("Connection Error: ").unwrap_or(&cause);
+    Err(Failure::new(match file {
+        Some(file) => format!("cannot open {file}: {cause}; is there such a folder, and may it be written to?"),
+        None => format!("cannot reach the PostgreSQL server of DATABASE_URL: {cause}; does it run, and is its address right?"),
+    }))
 }
 
 /// The file of an address of SQLite.

@@ -5,7 +5,7 @@ use std::{io::ErrorKind, net::SocketAddr};
 use clap::Args;
 use tokio::net::TcpListener;
 
-use super::{Failure, Outcome, Result, connect, demo, open, put, say, start_log};
+use super::{Failure, Outcome, Result, connect, demo, open, open_files, put, say, start_log};
 use crate::{
     auth::token::Keys,
     config::{Exposure, LogFormat, Settings},
@@ -60,6 +60,7 @@ pub async fn run(options: Options) -> Result {
     let mut settings = if options.demo { demo::settings()? } else { Settings::of_process()? };
     start_log(&settings, "info,sea_orm_migration=warn");
     settings.bind = options.bind.unwrap_or(settings.bind);
+    open_files::raise_limit(&settings);
     if options.demo {
         return serve_demo(&settings).await;
     }

@@ -9,6 +9,7 @@ use super::status_reports::{StatusReportFileInput, file, reports_of};
 use super::{
     agreements::{Agreement, AgreementFilter, AgreementOrder, agreements_of},
     contacts::{Contact, contact_of},
+    cost::{cost, list_size},
     coverage::{Coverage, coverage_of},
     database,
     decisions::DecisionInput,
@@ -16,6 +17,7 @@ use super::{
     loaders::{Handle, distinct, grouped, take_rows},
     mutation::mutation,
     page::{self, CONNECTION, Column, Connection, DIRECT, Noun, and, asked, every},
+    request::LongText,
     revenue::{ActivityResult, BreakEven, BreakEvenByFee, BreakEvens},
     scalars::{Date, Given, Money, change, node_id, plain_change, row_id, take},
     viewer,
@@ -72,13 +74,13 @@ impl Activity {
     }
 
     /// What it is for (syfte); null when nobody said.
-    async fn purpose(&self, ctx: &Context<'_>) -> Option<Result<String>> {
-        text(ctx, &self.0, |texts| texts.purpose.as_ref()).await.transpose()
+    async fn purpose(&self, ctx: &Context<'_>) -> Option<Result<LongText<String>>> {
+        text(ctx, &self.0, |texts| texts.purpose.as_ref()).await.map(|text| text.map(LongText)).transpose()
     }
 
     /// What it is to reach (mål); null when nobody said.
-    async fn goal(&self, ctx: &Context<'_>) -> Option<Result<String>> {
-        text(ctx, &self.0, |texts| texts.goal.as_ref()).await.transpose()
+    async fn goal(&self, ctx: &Context<'_>) -> Option<Result<LongText<String>>> {
+        text(ctx, &self.0, |texts| texts.goal.as_ref()).await.map(|text| text.map(LongText)).transpose()
     }
 
     /// How it is paid for; empty when that is not decided.
@@ -129,6 +131,7 @@ impl Activity {
     }
 
     /// How many members have joined it by a participation agreement in force: "40 of 70". Reckoned over the members and agreements that you may see.
+    #[graphql(directive = cost::apply("20".into()))]
     async fn coverage(
         &self,
         ctx: &Context<'_>,
@@ -138,6 +141,7 @@ impl Activity {
     }
 
     /// What taking part costs and has cost, the latest price first.
+    #[graphql(directive = list_size::apply(Some(5), None))]
     async fn fee_schedules(&self, ctx: &Context<'_>) -> Result<Vec<FeeSchedule>> {
         let columns = and(asked::<FeeSchedule>(ctx, DIRECT), fee_schedule::Column::ActivityId);
         let rows = self
@@ -158,6 +162,7 @@ impl Activity {
 
     /// How many agreements at today's fee carry what it cost in a year. Null when it has no fixed yearly fee today, and where you may not
     /// see its costs.
+    #[graphql(directive = cost::apply("200".into()))]
     async fn break_even(&self, ctx: &Context<'_>, #[graphql(desc = "Calendar year.")] year: i32) -> Option<Result<BreakEven>> {
         BreakEvens::of(ctx, &self.0, year).await.map(|all| BreakEven::of(&all, self.0.id)).transpose()
     }
@@ -283,6 +288,7 @@ pub struct ActivityFilter {
     active_on: Option<Given<Date>>,
     /// With all of these words in its name and slug. A word may be the beginning of one; capitals and accents don't count, but å, ä
     /// and ö are letters of their own.
+    #[graphql(directive = cost::apply("100".into()))]
     search: Option<String>,
 }
 

@@ -11,6 +11,7 @@ use super::{
     loaders::{Handle, grouped, take_rows},
     nodes::{self, Node},
     page::{self, CONNECTION, Column, Connection, Noun, asked},
+    request::take_bytes,
     scalars::{DateTime, Given, Json, NodeId, node_id, take},
     viewer,
 };
@@ -94,19 +95,24 @@ impl AuditEntry {
     }
 
     /// The thing before, as it was stored; null when it was not there.
-    async fn before(&self) -> Option<Json> {
-        self.0.before.as_deref().map(Json::stored)
+    async fn before(&self, ctx: &Context<'_>) -> Option<Result<Json>> {
+        stored(ctx, self.0.before.as_deref())
     }
 
     /// The thing after, as it was stored; null when it is gone.
-    async fn after(&self) -> Option<Json> {
-        self.0.after.as_deref().map(Json::stored)
+    async fn after(&self, ctx: &Context<'_>) -> Option<Result<Json>> {
+        stored(ctx, self.0.after.as_deref())
     }
 
     /// SHA-256 over this entry and the hash before it, in hexadecimal. It stays the same when a person is erased.
     async fn hash(&self) -> &str {
         &self.0.hash
     }
+}
+
+/// What an entry has stored, which counts by its length before it is read.
+fn stored(ctx: &Context<'_>, text: Option<&str>) -> Option<Result<Json>> {
+    text.map(|text| take_bytes(ctx, text.len()).map(|()| Json::stored(text)))
 }
 
 impl Noun for AuditEntry {

@@ -1,7 +1,12 @@
 //! Changes as the API tells of them, when they are made.
 
+use std::sync::{Arc, OnceLock};
+
 use async_graphql::{Context, Description, Enum, Object, Subscription as Subscriptions};
-use futures_util::{StreamExt, stream::BoxStream};
+use futures_util::{
+    StreamExt,
+    stream::{self, BoxStream},
+};
 
 use super::{
     audit, database,
@@ -74,6 +79,23 @@ impl Change {
     }
 }
 
+/// Where the events of one execution of `changes` come from, when the server follows the trail for many subscriptions at once; without it,
+/// they come from the trail.
+pub enum Source {
+    /// From nowhere: the arguments are checked and noted.
+    Plan(Arc<OnceLock<Plan>>),
+    /// There is this one.
+    Event(Event),
+}
+
+/// What one subscription follows.
+pub struct Plan {
+    /// The kinds of changes; none for all.
+    pub kinds: Vec<changes::Kind>,
+    /// The revision that it begins after; `None` for the last.
+    pub after: Option<i64>,
+}
+
 /// What can be followed, at `/graphql/ws` by the protocol graphql-transport-ws.
 ///
 /// Send the token in `connection_init` as `{"authorization": "Bearer …"}`, or in the header. The socket closes with 4403 when it expires
@@ -94,7 +116,17 @@ impl Subscription {
     ) -> Result<BoxStream<'static, Result<Change>>> {
         let after = after.map(|after| after.parse().ok().filter(|after| *after >= 0).ok_or_else(no_revision)).transpose()?;
         let kinds = kinds.unwrap_or_default().into_iter().map(Into::into).collect();
-        let events = changes::follow(database(ctx), viewer(ctx), kinds, after).await?;
+        match ctx.data_opt::<Source>() {
+            Some(Source::Event(event)) => return Ok(stream::iter([Ok(Change(event.clone()))]).boxed()),
+            Some(Source::Plan(plan)) => {
+                changes::check_after(database(ctx), after).await?;
+                // Nobody else notes anything there.
+                plan.set(Plan { kinds, after }).ok();
+                return Ok(stream::empty().boxed());
+            }
+            None => {}
+        }
+        let events = changes::follow(&changes::Followers::default(), database(ctx), viewer(ctx), kinds, after).await?;
         let rows: Rows = ctx.data_unchecked::<Rows>().clone();
         // Each event is an answer by itself.
         Ok(events.inspect(move |_| rows.reset()).map(|event| event.map(Change)).boxed())

@@ -9,6 +9,7 @@ use async_graphql::{Context, Description, Enum, ID, InputObject, MaybeUndefined,
 use chrono::NaiveDate;
 
 use super::{
+    cost::{cost, list_size},
     database,
     loaders::{Handle, distinct, grouped, take_rows},
     members::{Member, member_of},
@@ -144,6 +145,7 @@ impl ContactArea {
     }
 
     /// Who on the board is there for its members. Personal data: see the GDPR rules.
+    #[graphql(directive = list_size::apply(Some(5), None))]
     async fn board_contacts(&self, ctx: &Context<'_>) -> Result<Vec<Contact>> {
         let columns = and(asked::<Contact>(ctx, DIRECT), contact::Column::ContactAreaId);
         let areas: Vec<_> = self.0.siblings().iter().map(|row| row.id).collect();
@@ -158,6 +160,7 @@ impl ContactArea {
     }
 
     /// The members in the area, present and past, in order of name.
+    #[graphql(directive = list_size::apply(Some(50), None))]
     async fn members(&self, ctx: &Context<'_>) -> Result<Vec<Member>> {
         let columns = and(asked::<Member>(ctx, DIRECT), member::Column::ContactAreaId);
         let areas: Vec<_> = self.0.siblings().iter().map(|row| row.id).collect();
@@ -260,6 +263,7 @@ impl ContactQuery {
     /// to, `activities` those that name it, `trail` what the audit trail tells of it, `readBy` who read it and when, and
     /// `sameNameOrEmail` the rows of other tables with the same name or e-mail, perhaps another person's. Texts are not searched.
     /// FORBIDDEN to others; NOT_FOUND.
+    #[graphql(directive = cost::apply("500".into()))]
     async fn contact_export(&self, ctx: &Context<'_>, #[graphql(desc = "Whose")] contact: ID) -> Option<Result<Json>> {
         Some(export(ctx, &contact).await)
     }

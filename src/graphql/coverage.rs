@@ -8,6 +8,7 @@ use chrono::NaiveDate;
 
 use super::{
     activities::ids,
+    cost::list_size,
     database,
     loaders::{Batch, Handle, take_rows},
     members::Member,
@@ -65,6 +66,7 @@ impl Coverage {
     }
 
     /// Members on that day that lack such an agreement, in order of name. Empty for what volunteers alone carry: nobody needs one there.
+    #[graphql(directive = list_size::apply(Some(50), None))]
     async fn not_connected(&self, ctx: &Context<'_>) -> Result<Vec<Member>> {
         let places = self.reckoned.missing.get(&self.activity).map(Vec::as_slice).unwrap_or_default();
         take_rows(ctx, places.len())?;

@@ -1,66 +1,99 @@
 //! Documents: the text of an agreement as people read it, as HTML and as a link to its PDF.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use ::entity::{agreement, agreement_document, id::AgreementId};
 use async_graphql::{Context, Description, Object};
 use tokio::sync::OnceCell;
 
-use super::{database, loaders::Handle, network, scalars::node_id, viewer};
+use super::{
+    cost::cost,
+    database,
+    loaders::Handle,
+    network,
+    request::{LongText, RequestCache},
+    scalars::node_id,
+    viewer,
+};
 use crate::{
     agreements::{contents, text},
-    documents::agreement::{self as document, Rendered},
-    error::Result,
+    documents::agreement as document,
+    error::{Error, Result},
     templates::layout,
 };
 
-/// The text of an agreement: frozen when it was offered, or as a preview.
+/// The text that an agreement was offered with.
 #[derive(Description)]
 pub struct AgreementDocument {
-    source: Source,
+    row: agreement_document::Model,
     pdf_url: String,
-}
-
-enum Source {
-    /// As it is kept.
-    Kept(agreement_document::Model),
-    /// Made when somebody asks; the PDF only for its hash.
-    Preview { document: Box<document::Agreement>, rendered: OnceCell<Result<Arc<Rendered>>> },
-}
-
-impl AgreementDocument {
-    /// The text that an agreement was offered with.
-    pub fn kept(row: agreement_document::Model, pdf_url: String) -> Self {
-        Self { source: Source::Kept(row), pdf_url }
-    }
-
-    /// A text that nobody has been offered.
-    pub fn preview(document: document::Agreement, pdf_url: String) -> Self {
-        Self { source: Source::Preview { document: Box::new(document), rendered: OnceCell::new() }, pdf_url }
-    }
 }
 
 #[Object(use_type_description)]
 impl AgreementDocument {
-    /// SHA-256 of the PDF's bytes, in hexadecimal: what signatures refer to. Asking a preview for it renders its PDF; an agreement that was
-    /// imported with a text has the text's.
-    async fn sha256(&self, ctx: &Context<'_>) -> Result<String> {
-        match &self.source {
-            Source::Kept(row) => Ok(row.sha256.clone()),
-            Source::Preview { document, rendered } => {
-                let render = || async { layout::render(viewer(ctx), (**document).clone()).await.map(Arc::new) };
-                let rendered = rendered.get_or_init(render).await.clone()?;
-                Ok(rendered.sha256.clone())
-            }
-        }
+    /// SHA-256 of the PDF's bytes, in hexadecimal: what signatures refer to. An agreement that was imported with a text has the text's.
+    async fn sha256(&self) -> &str {
+        &self.row.sha256
     }
 
     /// The text as a page of HTML, in which every value is escaped.
-    async fn html(&self, ctx: &Context<'_>) -> Result<String> {
-        match &self.source {
-            Source::Kept(row) => Ok(row.html.clone()),
-            Source::Preview { document, .. } => layout::html(viewer(ctx), (**document).clone()).await,
-        }
+    #[graphql(directive = cost::apply("20".into()))]
+    async fn html(&self) -> LongText<&str> {
+        LongText(&self.row.html)
+    }
+
+    /// Where the PDF is, below the API's own address; it takes the same token as the API.
+    async fn pdf_url(&self) -> &str {
+        &self.pdf_url
+    }
+}
+
+/// A text that nobody has been offered, rendered when it is asked for.
+#[derive(Description)]
+pub struct AgreementPreview {
+    rendering: Arc<Rendering>,
+    pdf_url: String,
+}
+
+/// A document with what was rendered of it, each part once for a whole query.
+#[derive(Default)]
+pub(super) struct Rendering {
+    document: OnceCell<Result<Arc<document::Agreement>>>,
+    html: OnceCell<Result<Arc<str>>>,
+    pdf_sha256: OnceCell<Result<Arc<str>>>,
+}
+
+impl AgreementPreview {
+    /// Returns the preview that `name` stands for in this request; `make` gives its document when it is asked for first.
+    pub(super) async fn of<F>(ctx: &Context<'_>, name: String, pdf_url: String, make: impl FnOnce() -> F) -> Result<Self>
+    where
+        F: Future<Output = Result<document::Agreement>>,
+    {
+        let rendering = ctx.data_opt::<RequestCache>().map_or_else(Arc::default, |cache| cache.shared(name, Rendering::default));
+        rendering.document.get_or_init(|| async { make().await.map(Arc::new) }).await.clone()?;
+        Ok(Self { rendering, pdf_url })
+    }
+
+    async fn document(&self) -> Result<document::Agreement> {
+        let missing = || async { Err(Error::internal(std::io::Error::other("a preview has no document"))) };
+        self.rendering.document.get_or_init(missing).await.clone().map(|document| (*document).clone())
+    }
+}
+
+#[Object(use_type_description)]
+impl AgreementPreview {
+    /// SHA-256 of the PDF's bytes, in hexadecimal. Asking for it renders the PDF.
+    #[graphql(directive = cost::apply("8000".into()))]
+    async fn sha256(&self, ctx: &Context<'_>) -> Result<String> {
+        let render = || async { Ok(layout::render(viewer(ctx), self.document().await?).await?.sha256.into()) };
+        Ok(self.rendering.pdf_sha256.get_or_init(render).await.clone()?.to_string())
+    }
+
+    /// The text as a page of HTML, in which every value is escaped.
+    #[graphql(directive = cost::apply("300".into()))]
+    async fn html(&self, ctx: &Context<'_>) -> Result<LongText<Arc<str>>> {
+        let render = || async { Ok(layout::html(viewer(ctx), self.document().await?).await?.into()) };
+        self.rendering.html.get_or_init(render).await.clone().map(LongText)
     }
 
     /// Where the PDF is, below the API's own address; it takes the same token as the API.
@@ -82,18 +115,18 @@ pub(super) async fn frozen(ctx: &Context<'_>, agreement: &Handle<agreement::Mode
     let columns: Vec<_> = std::iter::once(C::AgreementId).chain(wanted.map(|(_, column)| column)).collect();
     let ids: Vec<_> = agreement.siblings().iter().map(|row| row.id).collect();
     let found = agreement.load(ctx, "", contents::documents_of(database(ctx), &ids, &columns)).await?;
-    Ok(found.get(&agreement.id).cloned().map(|row| AgreementDocument::kept(row, pdf_url(agreement.id))))
+    Ok(found.get(&agreement.id).cloned().map(|row| AgreementDocument { row, pdf_url: pdf_url(agreement.id) }))
 }
 
 /// What a draft would be offered with today; null for what is no draft, or was made from no template.
-pub(super) async fn preview(ctx: &Context<'_>, agreement: &Handle<agreement::Model>) -> Result<Option<AgreementDocument>> {
+pub(super) async fn preview(ctx: &Context<'_>, agreement: &Handle<agreement::Model>) -> Result<Option<AgreementPreview>> {
     let is_draft = |row: &&agreement::Model| row.offered_at.is_none() && row.withdrawn_on.is_none();
     let drafts: Vec<_> = agreement.siblings().iter().filter(is_draft).map(|row| row.id).collect();
     if !drafts.contains(&agreement.id) {
         return Ok(None);
     }
-    let found = agreement.load(ctx, "", text::previews(database(ctx), viewer(ctx), network(ctx), &drafts)).await?;
-    let found: &HashMap<_, _> = &found;
-    let document = found.get(&agreement.id).cloned().transpose()?;
-    Ok(document.map(|document| AgreementDocument::preview(document, pdf_url(agreement.id))))
+    // By one name, so that fields under other names have it too: it depends on nothing of theirs.
+    let found = agreement.share("previews".to_owned(), text::previews(database(ctx), viewer(ctx), network(ctx), &drafts)).await?;
+    let Some(document) = found.get(&agreement.id).cloned().transpose()? else { return Ok(None) };
+    AgreementPreview::of(ctx, format!("agreement {}", agreement.id.0), pdf_url(agreement.id), || async { Ok(document) }).await.map(Some)
 }

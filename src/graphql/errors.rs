@@ -126,7 +126,7 @@ fn say_more(own: &Error, extensions: &mut ErrorExtensionValues) {
             });
             extensions.set("limits", Value::List(limits.collect()));
         }
-        Error::Conflict { reason, .. } => extensions.set("reason", *reason),
+        Error::Conflict { reason, .. } | Error::Throttled { reason, .. } => extensions.set("reason", *reason),
         Error::Unauthenticated(_) | Error::Forbidden(_) | Error::NotFound(_) | Error::Internal(_) => {}
     }
 }

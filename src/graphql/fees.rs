@@ -11,6 +11,7 @@ use async_graphql::{Context, Description, Enum, ID, InputObject, Object};
 
 use super::{
     activities::{Activity, changed},
+    cost::list_size,
     database,
     decisions::{Decision, DecisionInput, decision_of, decision_row_of},
     loaders::Handle,
@@ -234,6 +235,7 @@ pub struct FeeQuery;
 #[Object]
 impl FeeQuery {
     /// The network's own fees, the latest first: what is PER_MILLE_OF_ALLOCATION is the service fee (serviceavgift), what is FIXED_PER_YEAR the membership fee (medlemsavgift).
+    #[graphql(directive = list_size::apply(Some(5), None))]
     async fn network_fees(&self, ctx: &Context<'_>) -> Result<Vec<FeeSchedule>> {
         let found = schedules::of_network(database(ctx), &asked::<FeeSchedule>(ctx, DIRECT)).await?;
         Ok(Handle::each(found).into_iter().map(FeeSchedule).collect())

@@ -16,6 +16,7 @@ use chrono::NaiveDate;
 use super::{
     activities::{Activity, ids},
     agreements::Agreement,
+    cost::{cost, list_size},
     coverage::{Coverage, coverage_on},
     database,
     loaders::{Handle, take_rows},
@@ -53,12 +54,14 @@ impl ActivityMatrix {
     }
 
     /// The columns: the activities that run on the day and need agreements, by name. As an ACTIVITY_LEAD you get your own.
+    #[graphql(directive = list_size::apply(Some(10), None))]
     async fn activities(&self) -> Vec<MatrixActivity> {
         let column = |row: &Handle<activity::Model>| MatrixActivity { row: row.clone(), as_of: self.as_of, compared_to: self.compared_to };
         self.activities.iter().map(column).collect()
     }
 
     /// The activities that run on the day and that volunteers alone carry: they need no agreements and have no column.
+    #[graphql(directive = list_size::apply(Some(20), None))]
     async fn by_volunteers(&self) -> Vec<Activity> {
         self.by_volunteers.iter().cloned().map(Activity).collect()
     }
@@ -97,11 +100,13 @@ impl MatrixActivity {
     }
 
     /// How many members take part on the day, and which do not.
+    #[graphql(directive = cost::apply("20".into()))]
     async fn coverage(&self, ctx: &Context<'_>) -> Result<Coverage> {
         coverage_on(ctx, &self.row, self.as_of).await
     }
 
     /// Who has come and gone since `comparedTo`; null unless it is given.
+    #[graphql(directive = cost::apply("200".into()))]
     async fn trend(&self, ctx: &Context<'_>) -> Option<Result<MatrixTrend>> {
         let from = self.compared_to?;
         let wants_members = ["joined", "left"].iter().any(|field| ctx.look_ahead().field(field).exists());
@@ -168,11 +173,13 @@ impl MatrixTrend {
     }
 
     /// The members that take part now and did not then, by name.
+    #[graphql(directive = list_size::apply(Some(50), None))]
     async fn joined(&self, ctx: &Context<'_>) -> Result<Vec<Member>> {
         self.members(ctx, &self.reckoned.trend.joined)
     }
 
     /// The members that took part then and do not now, by name.
+    #[graphql(directive = list_size::apply(Some(50), None))]
     async fn left(&self, ctx: &Context<'_>) -> Result<Vec<Member>> {
         self.members(ctx, &self.reckoned.trend.left)
     }
@@ -196,6 +203,7 @@ impl MatrixRow {
     }
 
     /// The cells: for each of the matrix's `activities`, in their order, the participation agreement in force on the day; null when there is none.
+    #[graphql(directive = list_size::apply(Some(10), None))]
     async fn cells(&self, ctx: &Context<'_>) -> Result<Vec<Option<Agreement>>> {
         let Some(asked_with) = self.0.told::<AskedWith>() else { return Ok(Vec::new()) };
         let columns = and(and(asked::<Agreement>(ctx, DIRECT), agreement::Column::MemberId), agreement::Column::ActivityId);
@@ -242,6 +250,7 @@ pub struct MatrixQuery;
 #[Object]
 impl MatrixQuery {
     /// Which members take part in which activities, as of a day, and who has come and gone since an earlier one.
+    #[graphql(directive = cost::apply("200".into()))]
     async fn activity_matrix(
         &self,
         ctx: &Context<'_>,

@@ -8,6 +8,7 @@ pub mod audit;
 pub mod changes;
 pub mod contact_reads;
 pub mod contacts;
+pub mod cost;
 pub mod coverage;
 pub mod decisions;
 pub mod documents;
@@ -21,6 +22,7 @@ pub mod mutation;
 pub mod nodes;
 pub mod organisations;
 pub mod page;
+pub mod request;
 pub mod retention;
 pub mod revenue;
 pub mod scalars;
@@ -28,14 +30,9 @@ pub mod scenarios;
 pub mod status_reports;
 pub mod templates;
 
-use std::collections::BTreeSet;
+use async_graphql::{Context, Enum, MergedObject, Object, Schema, SimpleObject};
 
-use async_graphql::{
-    Context, Enum, MergedObject, Object, OutputType, Schema, SimpleObject, SubscriptionType,
-    registry::{MetaType, MetaTypeName, Registry},
-};
-
-use self::changes::Subscription;
+use self::{changes::Subscription, cost::list_size};
 use crate::{auth::viewer, config::Network, database::Database, error::Result};
 
 /// The schema.
@@ -103,20 +100,6 @@ pub fn schema(register: Option<(Database, Network)>) -> Register {
     }
 }
 
-/// The names of the fields that answer a list of things with fields of their own, but for `edges` and `nodes`: their arguments, or those of
-/// their connection, say how long they are.
-#[must_use]
-pub fn lists() -> BTreeSet<String> {
-    let mut schema = Registry::default();
-    Query::create_type_info(&mut schema);
-    Mutation::create_type_info(&mut schema);
-    Subscription::create_type_info(&mut schema);
-    let is_thing = |name: &str| schema.types.get(MetaTypeName::concrete_typename(name)).is_some_and(MetaType::is_composite);
-    let fields = schema.types.values().filter_map(MetaType::fields).flat_map(|fields| fields.values());
-    let lists = fields.filter(|field| field.ty.starts_with('[') && is_thing(&field.ty)).map(|field| field.name.clone());
-    lists.filter(|name| !["edges", "nodes"].contains(&name.as_str())).collect()
-}
-
 /// The register that a request is about.
 pub(crate) fn database<'c>(ctx: &Context<'c>) -> &'c Database {
     ctx.data_unchecked()
@@ -181,6 +164,7 @@ pub struct Viewer {
     /// Your own association; null unless you are a MEMBER.
     member: Option<members::Member>,
     /// Your activities, for an ACTIVITY_LEAD.
+    #[graphql(directive = list_size::apply(Some(5), None))]
     activities: Vec<activities::Activity>,
     /// Your scopes, for a SERVICE.
     scopes: Vec<String>,

@@ -11,12 +11,14 @@ use super::{
     agreements::Agreement,
     audit::{self, AuditEntry},
     contacts::{Contact, ContactArea},
+    cost::list_size,
     database,
     invoices::{Invoice, bank::BankPayment},
     loaders::{Handle, grouped},
     members::Member,
     organisations::Organisation,
     page::{Noun, every},
+    request::RequestCache,
     scalars::NodeId,
     status_reports::StatusReport,
     templates::{AgreementTemplate, AgreementTemplateVersion},
@@ -68,6 +70,15 @@ pub(crate) async fn by_ids(ctx: &Context<'_>, ids: &[NodeId]) -> Result<HashMap<
         }
     }
     Ok(found)
+}
+
+/// The same for fields of a query, which changes nothing: an id that several fields or positions name is loaded once.
+async fn once_by_ids(ctx: &Context<'_>, ids: &[NodeId]) -> Result<HashMap<NodeId, Node>> {
+    let load = |ids: Vec<NodeId>| async move { by_ids(ctx, &ids).await };
+    match ctx.data_opt::<RequestCache>() {
+        Some(cache) => cache.nodes(ids, load).await,
+        None => load(ids.to_vec()).await,
+    }
 }
 
 /// Ids of one noun's type.
@@ -126,12 +137,13 @@ impl NodeQuery {
     /// The thing with this id; null when there is none, or none that you may see.
     async fn node(&self, ctx: &Context<'_>, #[graphql(desc = "An `id` that the register gave you")] id: ID) -> Option<Result<Node>> {
         match id.parse::<NodeId>() {
-            Ok(id) => by_ids(ctx, std::slice::from_ref(&id)).await.map(|mut found| found.remove(&id)).transpose(),
+            Ok(id) => once_by_ids(ctx, std::slice::from_ref(&id)).await.map(|mut found| found.remove(&id)).transpose(),
             Err(reason) => Some(Err(Error::invalid("id", reason))),
         }
     }
 
     /// The things with these ids, in their order; null in the place of one that there is not, or that you may not see. At most 100.
+    #[graphql(directive = list_size::apply(None, Some(vec!["ids".into()])))]
     async fn nodes(
         &self,
         ctx: &Context<'_>,
@@ -142,7 +154,7 @@ impl NodeQuery {
         let read = |(place, id): (usize, &ID)| id.parse::<NodeId>().map_err(|reason| faults.add(format!("ids.{place}"), reason)).ok();
         let ids: Vec<NodeId> = ids.iter().enumerate().filter_map(read).collect();
         faults.finish()?;
-        let found = by_ids(ctx, &ids).await?;
+        let found = once_by_ids(ctx, &ids).await?;
         Ok(ids.iter().map(|id| found.get(id).cloned()).collect())
     }
 }

@@ -9,7 +9,10 @@ use futures_util::future::BoxFuture;
 use sea_orm::IdenStatic;
 use uuid::Uuid;
 
-use super::loaders::{Batch, Handle};
+use super::{
+    cost::cost,
+    loaders::{Batch, Handle},
+};
 use crate::{
     error::Result,
     page::{Args, Cursor, Slice},
@@ -177,6 +180,7 @@ impl<N: Noun> Connection<N> {
     }
 
     /// How many rows the whole list has; counted only when asked for.
+    #[graphql(directive = cost::apply("50".into()))]
     async fn total_count(&self, ctx: &Context<'_>) -> Result<i64> {
         (self.count)(ctx).await
     }

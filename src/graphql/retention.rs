@@ -4,6 +4,7 @@ use async_graphql::{Context, Enum, Object, SimpleObject};
 
 use super::{
     contacts::Contact,
+    cost::{cost, list_size},
     database,
     loaders::Handle,
     network,
@@ -66,8 +67,10 @@ pub struct RetentionReport {
     /// As of this day.
     on: Date,
     /// Each kind.
+    #[graphql(directive = list_size::apply(Some(20), None))]
     holdings: Vec<RetentionHolding>,
     /// The contacts that may be erased, the longest out of their role first; at most 1000, and none unless you may see them.
+    #[graphql(directive = list_size::apply(Some(50), None))]
     contacts: Vec<Contact>,
 }
 
@@ -79,6 +82,7 @@ pub struct RetentionQuery;
 impl RetentionQuery {
     /// What the register holds, what of it may go, and what must stay until when by which law; for the OFFICE and AUDITORs, FORBIDDEN to
     /// others. `samregister retention --erase` erases what may go.
+    #[graphql(directive = cost::apply("500".into()))]
     async fn retention(
         &self,
         ctx: &Context<'_>,

@@ -4,6 +4,7 @@ use ::entity::id::MemberId;
 use async_graphql::{Context, Description, ID, InputObject, Object};
 
 use super::{
+    cost::{cost, list_size},
     database,
     loaders::{Handle, take_rows},
     members::{Member, member_of},
@@ -58,6 +59,7 @@ pub struct ServiceFeeScenario {
 #[Object(use_type_description)]
 impl ServiceFeeScenario {
     /// A row for each member whose allocation (tilldelning) of the year is known, in order of name.
+    #[graphql(directive = list_size::apply(Some(50), None))]
     async fn rows(&self) -> Vec<ServiceFeeScenarioRow> {
         self.rows.iter().cloned().map(ServiceFeeScenarioRow).collect()
     }
@@ -88,6 +90,7 @@ impl ServiceFeeScenario {
     }
 
     /// Members whose allocation of all parties is not known for the year, in order of name; they are in no sum.
+    #[graphql(directive = list_size::apply(Some(50), None))]
     async fn missing(&self, ctx: &Context<'_>) -> Result<Vec<Member>> {
         let mut members = Vec::new();
         for row in &self.missing {
@@ -147,6 +150,7 @@ pub struct ScenarioQuery;
 impl ScenarioQuery {
     /// What every member would pay under other service-fee rules; changes nothing. Tells of the members whose affairs you may see: a
     /// MEMBER of itself, an ACTIVITY_LEAD of none.
+    #[graphql(directive = cost::apply("500".into()))]
     async fn service_fee_scenario(
         &self,
         ctx: &Context<'_>,

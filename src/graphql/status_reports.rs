@@ -11,6 +11,7 @@ use super::{
     loaders::Handle,
     mutation::mutation,
     page::{self, CONNECTION, Column, Connection, Noun, Pages, asked, every},
+    request::LongText,
     scalars::{DateTime, node_id, row_id},
     viewer,
 };
@@ -59,19 +60,19 @@ impl StatusReport {
     }
 
     /// In a few words.
-    async fn summary(&self, ctx: &Context<'_>) -> Result<String> {
+    async fn summary(&self, ctx: &Context<'_>) -> Result<LongText<String>> {
         let found = text(ctx, &self.0, |texts| Some(&texts.summary)).await?;
-        found.ok_or_else(|| Error::NotFound("there is no such status report".into()))
+        found.map(LongText).ok_or_else(|| Error::NotFound("there is no such status report".into()))
     }
 
     /// What went otherwise than planned; null when nothing did.
-    async fn deviations(&self, ctx: &Context<'_>) -> Option<Result<String>> {
-        text(ctx, &self.0, |texts| texts.deviations.as_ref()).await.transpose()
+    async fn deviations(&self, ctx: &Context<'_>) -> Option<Result<LongText<String>>> {
+        text(ctx, &self.0, |texts| texts.deviations.as_ref()).await.map(|text| text.map(LongText)).transpose()
     }
 
     /// What comes next; null when nobody said.
-    async fn next_steps(&self, ctx: &Context<'_>) -> Option<Result<String>> {
-        text(ctx, &self.0, |texts| texts.next_steps.as_ref()).await.transpose()
+    async fn next_steps(&self, ctx: &Context<'_>) -> Option<Result<LongText<String>>> {
+        text(ctx, &self.0, |texts| texts.next_steps.as_ref()).await.map(|text| text.map(LongText)).transpose()
     }
 
     /// Who told: the subject of the token that it was filed with.

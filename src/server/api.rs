@@ -3,6 +3,8 @@
 //! No web page can make a browser ask in somebody's name: there are no cookies, and neither the header Authorization nor a body of JSON is
 //! sent to another host without its leave (CORS).
 
+use std::sync::Arc;
+
 use async_graphql::{Request as Document, parser::types::OperationType};
 use axum::{
     body::Bytes,
@@ -14,15 +16,15 @@ use axum::{
 use super::{
     App,
     accept::{Media, is_utf8},
-    answers,
+    answers::Written,
     asking::{Asked, Body},
     denials::Denials,
-    execution::{Caller, Ready, execute, measure, status_of},
-    freshness, repeats,
+    execution::{Allowance, Caller, Execution, Ready, execute, measure, refused, status_of},
+    freshness, limits, repeats,
 };
 use crate::{
     auth::viewer::Viewer,
-    error::{Error, Result},
+    error::{Error, Fault, Result},
     graphql::{self, errors},
 };
 
@@ -48,7 +50,7 @@ async fn get_answer(app: &App, caller: &Caller, request: &Parts) -> Result<Respo
     let viewer = caller.admit(app).await?;
     let parameters = Query::<Vec<(String, String)>>::try_from_uri(&request.uri);
     let Query(parameters) = parameters.map_err(|_| Error::invalid("address", "can't be read"))?;
-    let ready = ready(app, Asked::of_address(parameters)?)?;
+    let ready = ready(app, Asked::of_address(parameters)?, &viewer.subject)?;
     if ready.operation != OperationType::Query {
         return Err(Refused(StatusCode::METHOD_NOT_ALLOWED, Error::invalid("query", "must be a query; send mutations with POST")));
     }
@@ -62,9 +64,11 @@ async fn get_answer(app: &App, caller: &Caller, request: &Parts) -> Result<Respo
     if let Some(known) = validator.as_ref().filter(|validator| freshness::is_known(&request.headers, validator)) {
         return Ok((StatusCode::NOT_MODIFIED, about(known)).into_response());
     }
-    let answer = execute(app, caller.data(viewer, ready.document), ready.operation, &caller.request_id).await;
-    let mut response = caller.respond(StatusCode::OK, &answer);
-    if let Some(validator) = validator.filter(|_| answer.is_ok()) {
+    let cost = Caller::charge(app, &viewer.subject, ready.figures.complexity, ready.reports_cost)?;
+    let written = execute(app, caller.execution(viewer, ready, cost, Allowance::of(app)), &caller.request_id).await;
+    let is_ok = written.answer.is_ok();
+    let mut response = caller.respond_written(written);
+    if let Some(validator) = validator.filter(|_| is_ok) {
         response.headers_mut().extend(about(&validator));
     }
     Ok(response)
@@ -85,13 +89,13 @@ async fn post_answer(app: &App, caller: &Caller, request: Request) -> Result<Res
     let body = read(app, request).await?;
     match (Body::read(&body, app.batch)?, key) {
         (Body::One(asked), key) => {
-            let ready = ready(app, asked)?;
-            match key.filter(|_| ready.operation == OperationType::Mutation) {
-                Some(key) => repeats::once(app, caller, viewer, ready, key, &body).await,
-                None => {
-                    let answer = execute(app, caller.data(viewer, ready.document), ready.operation, &caller.request_id).await;
-                    Ok(caller.respond(StatusCode::OK, &answer))
-                }
+            let ready = ready(app, asked, &viewer.subject)?;
+            let cost = Caller::charge(app, &viewer.subject, ready.figures.complexity, ready.reports_cost)?;
+            let is_mutation = ready.operation == OperationType::Mutation;
+            let execution = caller.execution(viewer.clone(), ready, cost, Allowance::of(app));
+            match key.filter(|_| is_mutation) {
+                Some(key) => repeats::once(app, caller, &viewer, execution, key, &body).await,
+                None => Ok(caller.respond_written(execute(app, execution, &caller.request_id).await)),
             }
         }
         (Body::Batch(batch), None) => several(app, caller, &viewer, batch).await,
@@ -99,25 +103,30 @@ async fn post_answer(app: &App, caller: &Caller, request: Request) -> Result<Res
     }
 }
 
-/// Answers each by itself, one after the other; together they may cost what one may.
+/// Answers each by itself, one after the other; together they may cost, take and return what one may.
 async fn several(app: &App, caller: &Caller, viewer: &Viewer, batch: Vec<Asked>) -> Result<Response, Refused> {
-    let batch: Vec<Result<Ready, Refused>> = batch.into_iter().map(|asked| ready(app, asked)).collect();
-    let cost = batch.iter().flatten().fold(0u64, |cost, ready| cost.saturating_add(ready.complexity));
-    if cost > app.limits.complexity {
-        let words = format!("has documents with a cost of {cost} fields together; at most {} are allowed", app.limits.complexity);
-        return Err(Error::limit("LIMIT_COMPLEXITY", "body", words).into());
-    }
+    let batch: Vec<Result<Ready, Refused>> = batch.into_iter().map(|asked| ready(app, asked, &viewer.subject)).collect();
+    let figures = batch.iter().flatten().map(|ready| ready.figures);
+    limits::within_together(figures, &app.limits).map_err(|exceeded| of_all(refused(exceeded)))?;
     let (mut answers, mut denied) = (Vec::with_capacity(batch.len()), Vec::new());
+    let allowance = Allowance::of(app);
     for asked in batch {
-        let answer = match asked {
-            Ok(ready) => execute(app, caller.data(viewer.clone(), ready.document), ready.operation, &caller.request_id).await,
+        let charged = asked.and_then(|ready| {
+            let cost = Caller::charge(app, &viewer.subject, ready.figures.complexity, ready.reports_cost)?;
+            Ok((ready, cost))
+        });
+        let Written { answer, json } = match charged {
+            Ok((ready, cost)) => {
+                let execution = caller.execution(viewer.clone(), ready, cost, allowance.clone());
+                execute(app, execution, &caller.request_id).await
+            }
             Err(Refused(_, error)) => {
                 let answer = errors::refused(error, &caller.request_id);
                 app.metrics.count_result(None, &answer);
-                answer
+                Written::refused(answer)
             }
         };
-        answers.push(answers::json(&answer));
+        answers.push(json);
         denied.extend(answer.errors);
     }
     let mut response = caller.write(StatusCode::OK, format!("[{}]", answers.join(",")));
@@ -127,19 +136,36 @@ async fn several(app: &App, caller: &Caller, viewer: &Viewer, batch: Vec<Asked>)
     Ok(response)
 }
 
+/// The error of a list whose documents exceed a limit together.
+fn of_all(error: Error) -> Error {
+    match error {
+        Error::Limit { reason, fault, exceeded } => {
+            let message = format!("has documents that are counted together: {}", fault.message);
+            Error::Limit { reason, fault: Fault { path: "body".to_owned(), message }, exceeded }
+        }
+        other => other,
+    }
+}
+
 /// The document that is asked for, measured.
-fn ready(app: &App, asked: Asked) -> Result<Ready, Refused> {
-    // A document that can't be had or may not be executed is a fault of GraphQL's, not of HTTP's.
-    let of_graphql = |error| Refused(StatusCode::OK, error);
-    let (query, digest) = app.documents.find(&asked).map_err(of_graphql)?;
+fn ready(app: &App, asked: Asked, subject: &str) -> Result<Ready, Refused> {
+    let ready = prepare(app, asked, subject).map_err(|error| Refused(StatusCode::OK, error))?;
+    if ready.operation == OperationType::Subscription {
+        return Err(Refused(StatusCode::OK, Error::invalid("query", "is a subscription; send it to /graphql/ws")));
+    }
+    Ok(ready)
+}
+
+/// The document that is asked for, over HTTP or on a socket, measured. One that can't be had or may not be executed is a fault of GraphQL's,
+/// not of HTTP's.
+pub(super) fn prepare(app: &App, asked: Asked, subject: &str) -> Result<Ready> {
+    let (query, digest) = app.documents.find(&asked, subject)?;
+    let reports_cost = asked.extensions.get("cost") == Some(&serde_json::Value::Bool(true));
     let mut document = Document::new(query).variables(asked.variables);
     document.operation_name = asked.operation_name;
-    let ready = measure(document, &app.limits).map_err(of_graphql)?;
-    if ready.operation == OperationType::Subscription {
-        return Err(of_graphql(Error::invalid("query", "is a subscription; send it to /graphql/ws")));
-    }
-    if let Some(digest) = digest {
-        app.documents.keep(digest, &ready.document.query);
+    let ready = Ready { reports_cost, ..measure(document, &app.limits)? };
+    if let Some(digest) = digest.filter(|_| ready.operation != OperationType::Subscription) {
+        app.documents.store(subject, digest, &ready.document.query);
     }
     Ok(ready)
 }
@@ -191,6 +217,13 @@ impl Caller {
             Some(turn) => document.data(turn.clone()),
             None => document,
         }
+    }
+
+    /// A document that is about to be executed for the viewer.
+    fn execution(&self, viewer: Viewer, ready: Ready, cost: Option<async_graphql::Value>, allowance: Allowance) -> Execution {
+        let subject = viewer.subject.clone();
+        let ready = Ready { document: self.data(viewer, ready.document), ..ready };
+        Execution { ready, subject, cost, allowance, mutations: Arc::default() }
     }
 
     fn refused(&self, app: &App, Refused(status, error): Refused) -> Response {

@@ -95,6 +95,18 @@ impl Asked {
         asked.with(parts.variables.map(RawValue::get), parts.extensions.map(RawValue::get), at, faults)
     }
 
+    /// Reads the payload of a socket's operation.
+    ///
+    /// # Errors
+    /// INVALID naming every part that is wrong.
+    pub fn of_payload(payload: Map<String, Value>) -> Result<Self> {
+        let text = Value::Object(payload).to_string();
+        let mut faults = Faults::default();
+        let asked = Self::read(&serde_json::from_str(&text).map_err(|error| unreadable(&error))?, "", &mut faults);
+        faults.finish()?;
+        Ok(asked)
+    }
+
     /// Reads the parameters of an address.
     ///
     /// # Errors

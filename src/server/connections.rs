@@ -5,7 +5,11 @@
 //! and keeps nobody out.
 
 use std::{
-    io::{Error, ErrorKind, IoSlice, Result},
+    io::{
+        Error, ErrorKind,
+        ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset},
+        IoSlice, Result,
+    },
     net::SocketAddr,
     pin::Pin,
     sync::Arc,
@@ -21,6 +25,8 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
+use super::metrics::Metrics;
+
 /// Takes connections as long as there may be more.
 #[derive(Debug)]
 pub struct Connections {
@@ -28,15 +34,43 @@ pub struct Connections {
     /// One for each that may be opened.
     free: Arc<Semaphore>,
     patience: Duration,
+    metrics: Arc<Metrics>,
 }
 
 impl Connections {
     /// At most so many at once, each of which ends when its client takes nothing of what is sent for as long as `patience`.
     #[must_use]
-    pub fn new(listener: TcpListener, most: usize, patience: Duration) -> Self {
-        Self { listener, free: Arc::new(Semaphore::new(most)), patience }
+    pub fn new(listener: TcpListener, most: usize, patience: Duration, metrics: Arc<Metrics>) -> Self {
+        Self { listener, free: Arc::new(Semaphore::new(most)), patience, metrics }
     }
 }
+
+impl Connections {
+    /// The next connection. When the machine refuses to open one more, it is tried again a while later: those that are open may end.
+    async fn accepted(&self) -> (TcpStream, SocketAddr) {
+        loop {
+            match self.listener.accept().await {
+                Ok(accepted) => return accepted,
+                // The client went away before it was heard.
+                Err(cause) if matches!(cause.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) => {}
+                Err(cause) => {
+                    let out_of_files = matches!(cause.raw_os_error(), Some(ENFILE | EMFILE));
+                    self.metrics.accept_failed(out_of_files);
+                    let advice =
+                        if out_of_files { "raise LimitNOFILE (systemd) or ulimit -n, or lower SAMREGISTER_MAX_CONNECTIONS" } else { "" };
+                    tracing::error!(%cause, advice, "a connection can't be accepted; trying again in a second");
+                    sleep(RETRY).await;
+                }
+            }
+        }
+    }
+}
+
+/// What the machine says when it, or the program, has as many files open as may be.
+const ENFILE: i32 = 23;
+const EMFILE: i32 = 24;
+/// How long it is waited before it is tried again to accept a connection.
+const RETRY: Duration = Duration::from_secs(1);
 
 impl Listener for Connections {
     type Io = Connection;
@@ -45,7 +79,7 @@ impl Listener for Connections {
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
         // Nobody closes it.
         let Ok(place) = Arc::clone(&self.free).acquire_owned().await else { return std::future::pending().await };
-        let (stream, address) = Listener::accept(&mut self.listener).await;
+        let (stream, address) = self.accepted().await;
         (Connection { stream, patience: self.patience, stalled: None, _place: place }, address)
     }
 

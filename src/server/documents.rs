@@ -1,5 +1,5 @@
-//! Documents that the server has, which clients name in the place of their text: those of a trusted file, by its ids, and those that
-//! somebody sent before, by their SHA-256 (automatic persisted queries).
+//! Documents that the server has, which clients name in the place of their text: those of a trusted file, by its ids, and those that the
+//! same subject sent before, by their SHA-256 (automatic persisted queries).
 
 use std::{
     collections::BTreeMap,
@@ -23,8 +23,10 @@ use crate::{
     files,
 };
 
-/// The documents that are kept of those that were sent, at most so many and so many bytes of them.
-const KEPT: (usize, usize) = (1_000, 8 << 20);
+/// The documents that are stored of those that a subject sent, at most so many and so many bytes of them.
+const STORED: (usize, usize) = (200, 1 << 20);
+/// The subjects whose documents are stored; of more, those that sent and named none for longest are forgotten.
+const SUBJECTS: usize = 100;
 
 /// The largest file of trusted documents, in bytes.
 const LARGEST_FILE: u64 = 64 << 20;
@@ -38,7 +40,8 @@ pub struct Documents {
     trusted: watch::Sender<Trusted>,
     /// Whether no others are answered.
     only: bool,
-    sent: Mutex<Sent>,
+    /// What each subject sent, so that nobody evicts another's or learns of it; the latest used last.
+    sent: Mutex<IndexMap<String, Sent>>,
 }
 
 /// What a file holds, and the digest of its text.
@@ -48,7 +51,7 @@ struct Trusted {
     digest: String,
 }
 
-/// What was sent before, by its digest, the latest used last.
+/// What one subject sent before, by its digest, the latest used last.
 #[derive(Debug, Default)]
 struct Sent {
     texts: IndexMap<String, String>,
@@ -101,7 +104,7 @@ impl Documents {
     /// # Errors
     /// NOT_FOUND for one that the server does not have, FORBIDDEN for a text where only trusted documents are answered, and INVALID for a
     /// digest that is not the text's. Where clients of persisted queries look for a message, it is theirs.
-    pub fn find(&self, asked: &Asked) -> Result<(String, Option<String>)> {
+    pub fn find(&self, asked: &Asked, subject: &str) -> Result<(String, Option<String>)> {
         if let Some(id) = &asked.document_id {
             if asked.query.is_some() {
                 return Err(Error::invalid("documentId", "stands beside a query; send one of them"));
@@ -123,7 +126,7 @@ impl Documents {
             }
             (Some(query), digest) => Ok((query.clone(), digest)),
             (None, digest) => {
-                let found = digest.and_then(|digest| self.sent(&digest));
+                let found = digest.and_then(|digest| self.sent(subject, &digest));
                 Ok((found.ok_or_else(|| Error::NotFound("PersistedQueryNotFound".to_owned()))?, None))
             }
         }
@@ -136,26 +139,39 @@ impl Documents {
         texts.get(id).or_else(|| texts.get(bare?)).or_else(|| texts.get(&format!("sha256:{id}"))).cloned()
     }
 
-    fn sent(&self, digest: &str) -> Option<String> {
+    fn sent(&self, subject: &str, digest: &str) -> Option<String> {
         let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
-        let (place, ..) = sent.texts.get_full(digest)?;
-        let last = sent.texts.len() - 1;
-        sent.texts.move_index(place, last);
-        sent.texts.get(digest).cloned()
+        let own = latest(&mut sent, subject)?;
+        latest(&mut own.texts, digest).cloned()
     }
 
-    /// Keeps a document that passed the limits under its digest, in the place of the one that was not used for longest.
-    pub fn keep(&self, digest: String, text: &str) {
+    /// Stores a document that passed the limits for its subject under its digest, in the place of the one that was not used for longest.
+    pub fn store(&self, subject: &str, digest: String, text: &str) {
         let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
-        sent.bytes += text.len();
-        if let Some(before) = sent.texts.insert(digest, text.to_owned()) {
-            sent.bytes -= before.len();
+        if latest(&mut sent, subject).is_none() {
+            sent.insert(subject.to_owned(), Sent::default());
+            if sent.len() > SUBJECTS {
+                sent.shift_remove_index(0);
+            }
         }
-        while sent.texts.len() > KEPT.0 || sent.bytes > KEPT.1 {
-            let Some((_, gone)) = sent.texts.shift_remove_index(0) else { break };
-            sent.bytes -= gone.len();
+        let Some(own) = sent.get_mut(subject) else { return };
+        own.bytes += text.len();
+        if let Some(before) = own.texts.insert(digest, text.to_owned()) {
+            own.bytes -= before.len();
+        }
+        while own.texts.len() > STORED.0 || own.bytes > STORED.1 {
+            let Some((_, gone)) = own.texts.shift_remove_index(0) else { break };
+            own.bytes -= gone.len();
         }
     }
+}
+
+/// Returns what stands under the key, which becomes the latest used.
+fn latest<'m, T>(map: &'m mut IndexMap<String, T>, key: &str) -> Option<&'m mut T> {
+    let (place, ..) = map.get_full(key)?;
+    let last = map.len() - 1;
+    map.move_index(place, last);
+    map.get_mut(key)
 }
 
 /// What the file holds; null when that is known, by the digest of its text.
@@ -199,19 +215,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_sent_is_kept_within_bounds_and_the_latest_used_stays() {
+    fn what_was_sent_is_stored_within_bounds_and_the_latest_used_stays() {
         let documents = Documents::default();
-        let large = "x".repeat(1 << 20);
+        let large = "x".repeat(1 << 17);
         for place in 0..8 {
-            documents.keep(place.to_string(), &large);
+            documents.store("a", place.to_string(), &large);
         }
-        assert!(documents.sent("0").is_some(), "eight megabytes are kept");
-        documents.keep("8".into(), &large);
-        assert!(documents.sent("0").is_some() && documents.sent("1").is_none() && documents.sent("2").is_some());
+        assert!(documents.sent("a", "0").is_some(), "a megabyte is stored");
+        documents.store("a", "8".into(), &large);
+        let has = |digest| documents.sent("a", digest).is_some();
+        assert!(has("0") && !has("1") && has("2"));
         for place in 10..1_100 {
-            documents.keep(place.to_string(), "{ a }");
+            documents.store("a", place.to_string(), "{ a }");
         }
         let sent = documents.sent.lock().unwrap_or_else(PoisonError::into_inner);
-        assert!(sent.texts.len() == 1_000 && sent.bytes == 5_000, "{} {}", sent.texts.len(), sent.bytes);
+        assert!(sent["a"].texts.len() == 200 && sent["a"].bytes == 1_000, "{} {}", sent["a"].texts.len(), sent["a"].bytes);
+    }
+
+    #[test]
+    fn a_subject_neither_finds_nor_evicts_what_another_sent() {
+        let documents = Documents::default();
+        documents.store("a", "0".into(), "{ a }");
+        for place in 0..1_000 {
+            documents.store("b", place.to_string(), "{ b }");
+        }
+        assert_eq!(documents.sent("a", "0").as_deref(), Some("{ a }"));
+        assert!(documents.sent("a", "999").is_none() && documents.sent("c", "0").is_none());
     }
 }

@@ -6,19 +6,22 @@ use std::{
     time::Duration,
 };
 
-use async_graphql::{Request as Document, Response as Answer, parser::types::OperationType};
+use async_graphql::{Name, Request as Document, Response as Answer, Value, parser::types::OperationType};
 use axum::{
     extract::Request,
     http::{HeaderMap, StatusCode, header},
     response::Response,
 };
 use futures_util::FutureExt;
+use indexmap::IndexMap;
+use tokio::{task::JoinError, time::Instant};
 use tower_http::request_id::RequestId;
 
 use super::{
     App,
     accept::Media,
-    limits::{self, Exceeded, Limits},
+    answers::Written,
+    limits::{self, Exceeded, Figures, Limits},
     panic_message,
     turns::{TOO_MANY, Turn},
 };
@@ -26,7 +29,11 @@ use crate::{
     auth::viewer::Viewer,
     database::BUSY,
     error::{Error, Fault, Faults, Result},
-    graphql::{errors, loaders::Rows},
+    graphql::{
+        errors,
+        loaders::Rows,
+        request::{AnswerSize, RequestCache},
+    },
     idempotency::Mutations,
 };
 
@@ -73,6 +80,15 @@ impl Caller {
         Ok(viewer)
     }
 
+    /// Takes what a request costs from its sender's budget, and returns the answer's `extensions.cost` when it was `asked_for`.
+    ///
+    /// # Errors
+    /// CONFLICT with the reason `COST_BUDGET` when too little is left of it.
+    pub(super) fn charge(app: &App, subject: &str, points: u64, asked_for: bool) -> Result<Option<Value>> {
+        let left = app.budget.take(subject, points)?;
+        Ok(asked_for.then(|| cost_extension(app, points, left)))
+    }
+
     /// The subject of the token, when it is known.
     pub(super) fn subject(&self) -> Option<&str> {
         self.subject.get().map(String::as_str)
@@ -84,6 +100,16 @@ impl Caller {
     }
 }
 
+/// What a document costs and what it may, as `extensions.cost`: it depends on nothing but the document and what its sender asked before.
+fn cost_extension(app: &App, points: u64, left: Option<u32>) -> Value {
+    let mut cost =
+        IndexMap::from([(Name::new("requested"), Value::from(points)), (Name::new("limit"), Value::from(app.limits.complexity))]);
+    if let (Some(most), Some(left)) = (app.budget.per_minute(), left) {
+        cost.extend([(Name::new("budgetPerMinute"), Value::from(most)), (Name::new("budgetRemaining"), Value::from(left))]);
+    }
+    Value::Object(cost)
+}
+
 /// HTTP's word for an error.
 pub(super) fn status_of(error: &Error) -> StatusCode {
     match error {
@@ -91,7 +117,7 @@ pub(super) fn status_of(error: &Error) -> StatusCode {
         Error::Forbidden(_) => StatusCode::FORBIDDEN,
         Error::NotFound(_) => StatusCode::NOT_FOUND,
         Error::Invalid(_) | Error::Limit { .. } => StatusCode::BAD_REQUEST,
-        Error::Conflict { reason: TOO_MANY, .. } => StatusCode::TOO_MANY_REQUESTS,
+        Error::Conflict { reason: TOO_MANY, .. } | Error::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
         Error::Conflict { reason: BUSY, .. } => StatusCode::SERVICE_UNAVAILABLE,
         Error::Conflict { .. } => StatusCode::CONFLICT,
         Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -115,8 +141,10 @@ pub(super) struct Ready {
     pub(super) document: Document,
     /// What the chosen operation is.
     pub(super) operation: OperationType,
-    /// What it costs, in fields.
-    pub(super) complexity: u64,
+    /// What it adds up to.
+    pub(super) figures: Figures,
+    /// Whether the sender wants to know what it costs.
+    pub(super) reports_cost: bool,
 }
 
 /// Measures a document before anything of it is executed, and keeps it as it was parsed.
@@ -143,10 +171,10 @@ pub(super) fn measure(mut document: Document, most: &Limits) -> Result<Ready> {
     }
     faults.finish()?;
     document.set_parsed_query(measured.document);
-    Ok(Ready { document, operation: measured.operation, complexity: measured.figures.complexity })
+    Ok(Ready { document, operation: measured.operation, figures: measured.figures, reports_cost: false })
 }
 
-fn refused(exceeded: Exceeded) -> Error {
+pub(super) fn refused(exceeded: Exceeded) -> Error {
     let message = exceeded.to_string();
     match exceeded {
         Exceeded::Limits(excesses) => Error::Limit {
@@ -159,40 +187,122 @@ fn refused(exceeded: Exceeded) -> Error {
     }
 }
 
-/// Executes a document that was measured, with the viewer in its data.
-pub(super) async fn execute(app: &App, document: Document, operation: OperationType, request_id: &str) -> Answer {
-    execute_with(app, document, operation, request_id, Arc::default()).await
+/// What the documents of one request share.
+#[derive(Clone)]
+pub(super) struct Allowance {
+    /// When the last of them must be answered.
+    deadline: Instant,
+    /// The size of their answers.
+    size: AnswerSize,
 }
 
-/// Executes a document like [`execute`], but for those of its mutations that are known to be committed. Counts the result.
-pub(super) async fn execute_with(
-    app: &App,
-    document: Document,
-    operation: OperationType,
-    request_id: &str,
-    mutations: Arc<Mutations>,
-) -> Answer {
-    let mut answer = run(app, document.data(Arc::clone(&mutations)), operation, request_id).await;
-    if operation == OperationType::Mutation {
-        errors::set_done(&mut answer, &mutations);
+impl Allowance {
+    /// What one request gets.
+    pub(super) fn of(app: &App) -> Self {
+        Self { deadline: Instant::now() + app.request_time, size: AnswerSize::new(app.answer_bytes) }
     }
-    app.metrics.count_result(Some(operation), &answer);
-    answer
 }
 
-async fn run(app: &App, document: Document, operation: OperationType, request_id: &str) -> Answer {
+/// A document that is about to be executed.
+pub(super) struct Execution {
+    /// It, measured, with the viewer in its data.
+    pub(super) ready: Ready,
+    /// Who asks.
+    pub(super) subject: String,
+    /// The answer's `extensions.cost`, when it was asked for.
+    pub(super) cost: Option<Value>,
+    pub(super) allowance: Allowance,
+    /// Those of its mutations that are known to be committed.
+    pub(super) mutations: Arc<Mutations>,
+}
+
+/// Executes a document in the lane for its cost, and writes the answer there. It is answered within the time that is left whatever its fields
+/// do, since their threads are not those that keep the time. Counts the result.
+pub(super) async fn execute(app: &App, execution: Execution, request_id: &str) -> Written {
+    let operation = execution.ready.operation;
+    let written = run(app, execution, request_id).await;
+    app.metrics.count_result(Some(operation), &written.answer);
+    written
+}
+
+async fn run(app: &App, execution: Execution, request_id: &str) -> Written {
+    let Execution { ready, subject, cost, allowance, mutations } = execution;
+    let operation = ready.operation;
+    let refuse = |error| Written::refused(errors::refused(error, request_id));
     // A mutation finds that out where it writes, and is counted as one that failed.
     if operation != OperationType::Mutation
         && let Err(gone) = app.db.find()
     {
-        return errors::refused(gone, request_id);
+        return refuse(gone);
     }
-    let (schema, rows) = (app.schema.clone(), Rows::default());
-    let document = document.data(rows.clone());
-    let (id, asked, hides) = (request_id.to_owned(), document.query.clone(), !app.suggestions);
+    let late = |words: &str| {
+        let words = format!("took longer than {} seconds; {words}", app.request_time.as_secs());
+        let mut late = errors::refused(Error::limit("LIMIT_TIME", "query", words), request_id);
+        if operation == OperationType::Mutation {
+            errors::set_done(&mut late, &mutations);
+        }
+        Written::refused(late)
+    };
+    if Instant::now() >= allowance.deadline {
+        return late("the documents before this one took all of them, and it was not executed");
+    }
+    let (size, running) = (allowance.size, app.stopping.subscribe());
+    let points = ready.figures.complexity;
+    let resolve = resolve(app, ready.document.data(Arc::clone(&mutations)), operation, size.clone(), request_id);
+    let known = Arc::clone(&mutations);
     let execution = async move {
+        let mut answer = resolve.await;
+        if operation == OperationType::Mutation {
+            errors::set_done(&mut answer, &known);
+        }
+        answer.extensions.extend(cost.map(|cost| ("cost".to_owned(), cost)));
+        let written = Written::within(answer, &known, &size);
+        drop(running);
+        written
+    };
+    let failed = |failed: JoinError| refuse(Error::internal(failed));
+    if operation == OperationType::Mutation {
+        // A mutation goes on to its end when its client goes away, so that nobody's impatience decides what is done.
+        let execution = app.lanes.spawn_detached(&subject, points, execution);
+        return match tokio::time::timeout_at(allowance.deadline, execution).await {
+            Ok(done) => done.unwrap_or_else(failed),
+            Err(_) => late("it goes on, and what it changes may yet be committed; retry with the same Idempotency-Key to get its answer"),
+        };
+    }
+    let mut execution = app.lanes.spawn(&subject, points, execution);
+    // Waiting for a connection looks the same whether many ask or the database is away, so that is asked apart.
+    let lost = async {
+        loop {
+            tokio::time::sleep(DOUBT).await;
+            if let Err(cause) = app.db.reach().await {
+                break cause;
+            }
+        }
+    };
+    tokio::select! {
+        done = &mut execution => done.unwrap_or_else(failed),
+        cause = lost => refuse(cause),
+        () = tokio::time::sleep_until(allowance.deadline) => late("ask for less"),
+    }
+}
+
+/// Resolves the fields of a document, and makes of whatever happens an answer.
+fn resolve(
+    app: &App,
+    document: Document,
+    operation: OperationType,
+    size: AnswerSize,
+    request_id: &str,
+) -> impl Future<Output = Answer> + Send + use<> {
+    let (schema, rows) = (app.schema.clone(), Rows::default());
+    let document = document.data(rows.clone()).data(size.clone());
+    // What a mutation changes would be seen as it was before.
+    let document = if operation == OperationType::Query { document.data(RequestCache::default()) } else { document };
+    let (id, asked, hides) = (request_id.to_owned(), document.query.clone(), !app.suggestions);
+    async move {
         match AssertUnwindSafe(schema.execute(document)).catch_unwind().await {
-            // Each list that came too late says so, which is one error and no answer; but of a deed, what was done is told.
+            // Each list that came too late says so, which is one error and no answer; but of a mutation, what was done is told.
+            Ok(_) if operation == OperationType::Query && size.is_exceeded() => errors::refused(size.exceeded(), &id),
             Ok(mut answer) => match rows.check() {
                 Err(error) if operation == OperationType::Query => errors::refused(error, &id),
                 _ => {
@@ -207,31 +317,6 @@ async fn run(app: &App, document: Document, operation: OperationType, request_id
                 errors::refused(Error::internal(std::io::Error::other(format!("a resolver panicked: {cause}"))), &id)
             }
         }
-    };
-    if operation == OperationType::Mutation {
-        // A deed goes on to its end when its client goes away, so that nobody's impatience decides what is done.
-        let span = tracing::Span::current();
-        return match tokio::spawn(tracing::Instrument::instrument(execution, span)).await {
-            Ok(answer) => answer,
-            Err(failed) => errors::refused(Error::internal(failed), request_id),
-        };
-    }
-    // Waiting for a connection looks the same whether many ask or the database is away, so that is asked apart.
-    let lost = async {
-        loop {
-            tokio::time::sleep(DOUBT).await;
-            if let Err(cause) = app.db.reach().await {
-                break cause;
-            }
-        }
-    };
-    tokio::select! {
-        answer = execution => answer,
-        cause = lost => errors::refused(cause, request_id),
-        () = tokio::time::sleep(app.request_time) => {
-            let words = format!("took longer than {} seconds; ask for less", app.request_time.as_secs());
-            errors::refused(Error::limit("LIMIT_TIME", "query", words), request_id)
-        }
     }
 }
 
@@ -239,7 +324,12 @@ async fn run(app: &App, document: Document, operation: OperationType, request_id
 pub async fn ask(app: &App, viewer: Viewer, document: Document) -> Answer {
     let id = uuid::Uuid::now_v7().to_string();
     match measure(document, &app.limits) {
-        Ok(Ready { document, operation, .. }) => execute(app, document.data(viewer), operation, &id).await,
+        Ok(ready) => {
+            let subject = viewer.subject.clone();
+            let ready = Ready { document: ready.document.data(viewer), ..ready };
+            let execution = Execution { ready, subject, cost: None, allowance: Allowance::of(app), mutations: Arc::default() };
+            execute(app, execution, &id).await.answer
+        }
         Err(error) => errors::refused(error, &id),
     }
 }
@@ -256,7 +346,11 @@ mod tests {
         let (Ok(db), Ok(settings)) = (db, settings) else { panic!("no register to ask") };
         let app = App::new(db, Keys::demo(), &settings, explorer::Settings::default());
         // Without a viewer, resolvers find a bug of ours.
-        let answer = execute(&app, Document::new("{ viewer { subject } }"), OperationType::Query, "the-id").await;
+        let ready = measure(Document::new("{ viewer { subject } }"), &app.limits);
+        let Ok(ready) = ready else { panic!("not measured") };
+        let (subject, allowance) = ("somebody".to_owned(), Allowance::of(&app));
+        let execution = Execution { ready, subject, cost: None, allowance, mutations: Arc::default() };
+        let answer = execute(&app, execution, "the-id").await.answer;
         let [error] = answer.errors.as_slice() else { panic!("{answer:?}") };
         let extension = |name: &str| error.extensions.as_ref().and_then(|extensions| extensions.get(name)).cloned();
         assert_eq!((extension("code"), extension("requestId")), (Some("INTERNAL".into()), Some("the-id".into())));

@@ -1,36 +1,18 @@
 //! The measure of a GraphQL document before it is executed, in time linear in its length, so that a hostile one costs next to nothing.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::{convert::Infallible, fmt};
 
 use async_graphql::parser::types::{Directive, DocumentOperations, ExecutableDocument, Field, OperationDefinition, OperationType};
 use async_graphql::parser::types::{Selection, SelectionSet};
 use async_graphql::{Name, Pos, Positioned, Value, Variables, parser};
 
+use crate::graphql::cost::Costs;
+
 /// The API's default and its largest page: the rows that a connection counts for when no number is asked for, and at most.
 const PAGES: (u64, u64) = (25, 200);
-/// The rows that a list counts for that is no connection and has no pages, and those that a list of [`SHORT`] counts for.
-const LISTS: (u64, u64) = (50, 5);
-/// The lists that hold a few rows whatever the register's size. Any other may hold as many as there are members, so that a new one is
-/// dear until somebody says here that it isn't.
-const SHORT: [&str; 16] = [
-    "allocations",
-    "boardContacts",
-    "contacts",
-    "creditNotes",
-    "feeSchedules",
-    "lines",
-    "matches",
-    "networkFees",
-    "parameters",
-    "payments",
-    "predecessors",
-    "reminders",
-    "signatures",
-    "usage",
-    "vatBreakdown",
-    "versions",
-];
+/// The rows that a list counts for that is no connection and declares no size: as many as there may be members.
+const LIST: u64 = 50;
 /// The most brackets of any kind within each other. Not a setting: the parser recurses for each, and this many fit its stack.
 const BRACKETS: u64 = 100;
 /// The most levels of fields, inline fragments and spreads within each other. Not a setting: the library recurses for each, and at 32 it
@@ -46,8 +28,8 @@ pub struct Limits {
     pub tokens: usize,
     /// Levels of fields; fragments add none.
     pub depth: usize,
-    /// Cost in fields: each is one and its children, and the children of a list count once for each row: of a connection, the rows asked
-    /// for, and of another list, as many as it may well have.
+    /// Cost in points: of each field what it declares and what its children cost, which count once for each row of a list: of a connection,
+    /// the rows asked for, and of another list, as many as it declares.
     pub complexity: u64,
     /// Fields with an alias.
     pub aliases: usize,
@@ -60,8 +42,8 @@ pub struct Limits {
     pub introspection_depth: usize,
     /// Cost of what is asked about the schema, in fields, by the usual length of each of its lists.
     pub introspection_complexity: u64,
-    /// By the schema, the fields that answer a list of things with fields of their own and are no connection's.
-    pub lists: BTreeSet<String>,
+    /// What the schema declares of each field.
+    pub costs: Costs,
     /// Whether the schema may be asked about at all.
     pub introspection: bool,
 }
@@ -77,7 +59,7 @@ impl Default for Limits {
             expansion: 100_000,
             introspection_depth: 20,
             introspection_complexity: 1_000_000,
-            lists: BTreeSet::new(),
+            costs: Costs::default(),
             introspection: true,
         }
     }
@@ -112,8 +94,8 @@ pub struct Figures {
     pub introspection_complexity: u64,
     /// Depth and cost when it stands within `__schema` or `__type`; a fragment may stand on both sides.
     inside: (u64, u64),
-    /// Whether it selects `edges` or `nodes`, and so is a connection's.
-    has_rows: bool,
+    /// What of the cost counts once for each row of the connection that it stands in; `None` if it selects neither `edges` nor `nodes`.
+    paged: Option<u64>,
 }
 
 /// Why a document is not executed.
@@ -178,11 +160,11 @@ pub fn measure(document: &str, variables: &Variables, operation: Option<&str>, l
     ])?;
     let document = parser::parse_query(document).map_err(refused)?;
     let chosen = choose(&document.operations, operation)?;
-    let (figures, visited) = Measure::of(&document, chosen, variables, &limits.lists)?;
+    let (figures, visited) = Measure::of(&document, chosen, variables, &limits.costs)?;
     let figures = Figures { tokens, ..figures };
     within([
         ("LIMIT_DEPTH", "is # levels deep", figures.depth, limits.depth as u64),
-        ("LIMIT_COMPLEXITY", "has a cost of # fields", figures.complexity, limits.complexity),
+        ("LIMIT_COMPLEXITY", "has a cost of # points", figures.complexity, limits.complexity),
         ("LIMIT_ALIASES", "has # aliases", figures.aliases, limits.aliases as u64),
         ("LIMIT_DIRECTIVES", "has # directives", figures.directives, limits.directives as u64),
         ("LIMIT_NESTING", NESTING, figures.nesting, LEVELS),
@@ -199,6 +181,26 @@ pub fn measure(document: &str, variables: &Variables, operation: Option<&str>, l
         return Err(Exceeded::Introspection);
     }
     Ok(Measured { operation: chosen.ty, figures, visited, document })
+}
+
+/// Holds the figures of several documents against the limits, which they share.
+///
+/// # Errors
+/// Every limit that they exceed together.
+pub fn within_together(figures: impl Iterator<Item = Figures>, limits: &Limits) -> Result<(), Exceeded> {
+    let all = figures.fold(Figures::default(), |mut all, one| {
+        all.add(one);
+        all.tokens = all.tokens.saturating_add(one.tokens);
+        all
+    });
+    within([
+        ("LIMIT_TOKENS", "has # tokens", all.tokens, limits.tokens as u64),
+        ("LIMIT_COMPLEXITY", "has a cost of # points", all.complexity, limits.complexity),
+        ("LIMIT_ALIASES", "has # aliases", all.aliases, limits.aliases as u64),
+        ("LIMIT_DIRECTIVES", "has # directives", all.directives, limits.directives as u64),
+        ("LIMIT_EXPANSION", "grows to # parts when its fragments are spread", all.expansion, limits.expansion as u64),
+        ("LIMIT_INTROSPECTION_COMPLEXITY", "has an introspection cost of #", all.introspection_complexity, limits.introspection_complexity),
+    ])
 }
 
 const NESTING: &str = "nests fields and fragments # levels deep or more";
@@ -312,7 +314,10 @@ impl Figures {
         self.introspection_depth = self.introspection_depth.max(other.introspection_depth);
         self.introspection_complexity = self.introspection_complexity.saturating_add(other.introspection_complexity);
         self.inside = (self.inside.0.max(other.inside.0), self.inside.1.saturating_add(other.inside.1));
-        self.has_rows |= other.has_rows;
+        self.paged = match (self.paged, other.paged) {
+            (Some(own), Some(other)) => Some(own.saturating_add(other)),
+            (own, other) => own.or(other),
+        };
     }
 
     fn nested(self) -> Self {
@@ -320,11 +325,31 @@ impl Figures {
     }
 }
 
+/// What is known of a variable.
+#[derive(Clone, Default)]
+struct Variable {
+    /// What it counts for `expansion`.
+    weight: u64,
+    /// What its input fields cost.
+    points: u64,
+    /// In place of its value what can be read from it: a number, null, or a list's length.
+    readable: Value,
+}
+
+/// The arguments of a field or directive, with what can be read from variables in their place.
+#[derive(Default)]
+struct Arguments {
+    values: Vec<(Name, Value)>,
+    /// What they count for `expansion`.
+    weight: u64,
+    /// What their input fields cost.
+    points: u64,
+}
+
 struct Measure<'a> {
     document: &'a ExecutableDocument,
-    lists: &'a BTreeSet<String>,
-    /// What each variable weighs, and in place of its value what can be read from it: a number, null, or a list's length.
-    variables: HashMap<&'a str, (u64, Value)>,
+    costs: &'a Costs,
+    variables: HashMap<&'a str, Variable>,
     /// Each fragment's figures, made once, and the fragments that something spreads.
     fragments: HashMap<&'a str, Figures>,
     spread: HashSet<&'a str>,
@@ -339,10 +364,10 @@ impl<'a> Measure<'a> {
         document: &'a ExecutableDocument,
         chosen: &'a OperationDefinition,
         given: &'a Variables,
-        lists: &'a BTreeSet<String>,
+        costs: &'a Costs,
     ) -> Result<(Figures, usize), Exceeded> {
         let (variables, fragments, spread) = (HashMap::new(), HashMap::new(), HashSet::new());
-        let mut measure = Self { document, lists, variables, fragments, spread, open: Vec::new(), circle: Vec::new(), visited: 0 };
+        let mut measure = Self { document, costs, variables, fragments, spread, open: Vec::new(), circle: Vec::new(), visited: 0 };
         let defaults = chosen.variable_definitions.iter().map(|definition| &definition.node);
         let defaults = defaults.filter_map(|definition| Some((&definition.name.node, &definition.default_value.as_ref()?.node)));
         for (name, value) in defaults.chain(given.iter()) {
@@ -352,7 +377,8 @@ impl<'a> Measure<'a> {
                 Value::List(values) => Value::from(values.len()),
                 _ => Value::Boolean(true),
             };
-            measure.variables.insert(name, (weight, readable));
+            let points = measure.points(value);
+            measure.variables.insert(name, Variable { weight, points, readable });
         }
         let mut all = Figures::default();
         for (_, operation) in document.operations.iter() {
@@ -364,11 +390,12 @@ impl<'a> Measure<'a> {
             return Err(Exceeded::Cycle(measure.circle));
         }
         let chosen = measure.operation(chosen);
-        Ok((Figures { nesting: all.nesting, expansion: all.expansion, ..chosen }, measure.visited))
+        let complexity = chosen.complexity.saturating_add(chosen.paged.unwrap_or_default());
+        Ok((Figures { nesting: all.nesting, expansion: all.expansion, complexity, ..chosen }, measure.visited))
     }
 
     fn operation(&mut self, operation: &'a OperationDefinition) -> Figures {
-        let mut figures = self.selections(&operation.selection_set.node, 0);
+        let mut figures = self.selections(&operation.selection_set.node, self.costs.root(operation.ty), 0);
         let on_variables = operation.variable_definitions.iter().flat_map(|definition| &definition.node.directives);
         self.directives(operation.directives.iter().chain(on_variables), &mut figures);
         figures
@@ -384,14 +411,15 @@ impl<'a> Measure<'a> {
             return Figures::default();
         }
         self.open.push(name);
-        let mut figures = self.selections(&fragment.node.selection_set.node, level);
+        let on = fragment.node.type_condition.node.on.node.as_str();
+        let mut figures = self.selections(&fragment.node.selection_set.node, on, level);
         self.directives(&fragment.node.directives, &mut figures);
         self.open.pop();
         self.fragments.insert(name, figures);
         figures
     }
 
-    fn selections(&mut self, set: &'a SelectionSet, level: u64) -> Figures {
+    fn selections(&mut self, set: &'a SelectionSet, on: &'a str, level: u64) -> Figures {
         let mut figures = Figures::default();
         // Going no further keeps the stack; what was counted so far is enough to refuse the document.
         if level > LEVELS {
@@ -400,8 +428,11 @@ impl<'a> Measure<'a> {
         for selection in &set.items {
             self.visited += 1;
             let mut part = match &selection.node {
-                Selection::Field(field) => self.field(&field.node, level),
-                Selection::InlineFragment(fragment) => self.selections(&fragment.node.selection_set.node, level + 1).nested(),
+                Selection::Field(field) => self.field(&field.node, on, level),
+                Selection::InlineFragment(fragment) => {
+                    let on = fragment.node.type_condition.as_ref().map_or(on, |condition| condition.node.on.node.as_str());
+                    self.selections(&fragment.node.selection_set.node, on, level + 1).nested()
+                }
                 Selection::FragmentSpread(spread) => {
                     self.spread.insert(&spread.node.fragment_name.node);
                     self.fragment(&spread.node.fragment_name.node, level + 1).nested()
@@ -414,59 +445,76 @@ impl<'a> Measure<'a> {
         figures
     }
 
-    fn field(&mut self, field: &'a Field, level: u64) -> Figures {
+    fn field(&mut self, field: &'a Field, on: &'a str, level: u64) -> Figures {
         let (name, set) = (field.name.node.as_str(), &field.selection_set.node);
-        let mut figures = if set.items.is_empty() { Figures::default() } else { self.selections(set, level + 1).nested() };
-        let (arguments, weight) = self.arguments(Directive { name: field.name.clone(), arguments: field.arguments.clone() });
-        let own = 1 + (field.response_key().node.len() / CHUNK) as u64;
+        let declared = self.costs.field(on, name);
+        let below = declared.map_or("", |declared| declared.type_name.as_str());
+        let mut figures = if set.items.is_empty() { Figures::default() } else { self.selections(set, below, level + 1).nested() };
+        let arguments = self.arguments(Directive { name: field.name.clone(), arguments: field.arguments.clone() });
+        let key = (field.response_key().node.len() / CHUNK) as u64;
         figures.aliases = figures.aliases.saturating_add(u64::from(field.alias.is_some()));
-        figures.expansion = figures.expansion.saturating_add(weight);
-        figures.inside = (figures.inside.0 + 1, figures.inside.1.saturating_mul(usual_length(name)).saturating_add(own));
+        figures.expansion = figures.expansion.saturating_add(arguments.weight);
+        figures.inside = (figures.inside.0 + 1, figures.inside.1.saturating_mul(usual_length(name)).saturating_add(1 + key));
         if matches!(name, "__schema" | "__type") {
-            (figures.depth, figures.complexity) = (0, 0);
+            (figures.depth, figures.complexity, figures.paged) = (0, 0, None);
             (figures.introspection_depth, figures.introspection_complexity) = figures.inside;
-        } else {
-            figures.depth += 1;
-            let rows = rows(name, &arguments).unwrap_or_else(|| self.usual_rows(name, figures.has_rows));
-            figures.complexity = figures.complexity.saturating_mul(rows).saturating_add(own);
+            return figures;
         }
-        figures.has_rows = matches!(name, "edges" | "nodes");
+        figures.depth += 1;
+        let own = declared.map_or(1, |declared| declared.weight).saturating_add(key).saturating_add(arguments.points);
+        let sliced_by = declared.map_or(&[] as &[String], |declared| declared.sliced_by.as_slice());
+        let asked = rows(&arguments.values, sliced_by);
+        figures.complexity = match figures.paged {
+            Some(paged) => figures.complexity.saturating_add(paged.saturating_mul(asked.unwrap_or(PAGES.0))),
+            None => {
+                let usual = declared.map_or(1, |declared| declared.rows.unwrap_or(if declared.is_list { LIST } else { 1 }));
+                figures.complexity.saturating_mul(asked.unwrap_or(usual))
+            }
+        };
+        figures.complexity = figures.complexity.saturating_add(own);
+        // What doesn't stand below them (`totalCount`, `pageInfo`) is there once.
+        let is_page = matches!(name, "edges" | "nodes") && (declared.is_none() || on.ends_with("Connection"));
+        (figures.complexity, figures.paged) = if is_page { (0, Some(figures.complexity)) } else { (figures.complexity, None) };
         figures
-    }
-
-    /// How many rows a field's children count for when nobody says how many.
-    fn usual_rows(&self, field: &str, has_rows: bool) -> u64 {
-        match field {
-            _ if has_rows => PAGES.0,
-            _ if !self.lists.contains(field) => 1,
-            _ if SHORT.contains(&field) => LISTS.1,
-            _ => LISTS.0,
-        }
     }
 
     fn directives(&mut self, directives: impl IntoIterator<Item = &'a Positioned<Directive>>, figures: &mut Figures) {
         for directive in directives {
             self.visited += 1;
-            let (_, weight) = self.arguments(directive.node.clone());
+            let Arguments { weight, .. } = self.arguments(directive.node.clone());
             figures.directives = figures.directives.saturating_add(1);
             figures.expansion = figures.expansion.saturating_add(weight).saturating_add(1);
         }
     }
 
-    /// The arguments with what can be read from variables in their place, and what they weigh. A field's come as a directive's: the library
-    /// has one type for the values of both, but it can't be named from outside, only turned into constants.
-    fn arguments(&mut self, of: Directive) -> (Vec<(Name, Value)>, u64) {
-        let (mut read, mut weight) = (Vec::new(), 0u64);
+    /// A field's arguments come as a directive's: the library has one type for the values of both, but it can't be named from outside, only
+    /// turned into constants.
+    fn arguments(&mut self, of: Directive) -> Arguments {
+        let mut read = Arguments::default();
         for (name, value) in of.arguments {
             let Ok(value) = value.node.into_const_with(|variable| {
-                let (its, readable) = self.variables.get(variable.as_str()).cloned().unwrap_or_default();
-                weight = weight.saturating_add(its);
-                Ok::<_, Infallible>(readable)
+                let its = self.variables.get(variable.as_str()).cloned().unwrap_or_default();
+                read.weight = read.weight.saturating_add(its.weight);
+                read.points = read.points.saturating_add(its.points);
+                Ok::<_, Infallible>(its.readable)
             });
-            weight = weight.saturating_add(self.weight(&value));
-            read.push((name.node, value));
+            read.weight = read.weight.saturating_add(self.weight(&value));
+            read.points = read.points.saturating_add(self.points(&value));
+            read.values.push((name.node, value));
         }
-        (read, weight)
+        read
+    }
+
+    /// What the input fields within a value cost.
+    fn points(&self, value: &Value) -> u64 {
+        match value {
+            Value::List(values) => values.iter().map(|value| self.points(value)).sum(),
+            Value::Object(fields) => {
+                let given = fields.iter().filter(|(_, value)| **value != Value::Null);
+                given.map(|(name, value)| self.costs.input(name).saturating_add(self.points(value))).fold(0, u64::saturating_add)
+            }
+            _ => 0,
+        }
     }
 
     /// Recurses within [`BRACKETS`] or, for a variable, within what the reader of the request's JSON allows.
@@ -482,19 +530,21 @@ impl<'a> Measure<'a> {
 }
 
 /// How many rows a field's children are asked for, if the arguments say so.
-fn rows(field: &str, arguments: &[(Name, Value)]) -> Option<u64> {
-    let given =
-        |wanted: &'static str| arguments.iter().filter(move |(name, value)| name == wanted && *value != Value::Null).map(|it| &it.1);
-    let asked = given("first").chain(given("last")).map(|value| match value {
-        Value::Number(rows) if rows.is_i64() => rows.as_u64().unwrap_or(1).clamp(1, PAGES.1),
-        _ => PAGES.1,
-    });
-    let ids = given("ids").filter(|_| field == "nodes").map(|value| match value {
-        Value::List(ids) => ids.len() as u64,
-        Value::Number(length) => length.as_u64().unwrap_or(1),
-        _ => 1,
-    });
-    asked.chain(ids).max()
+fn rows(arguments: &[(Name, Value)], sliced_by: &[String]) -> Option<u64> {
+    arguments
+        .iter()
+        .filter(|(_, value)| *value != Value::Null)
+        .filter_map(|(name, value)| match (name.as_str(), value) {
+            ("first" | "last", Value::Number(rows)) if rows.is_i64() => Some(rows.as_u64().unwrap_or(1).clamp(1, PAGES.1)),
+            ("first" | "last", _) => Some(PAGES.1),
+            (name, value) if sliced_by.iter().any(|slice| slice == name) => Some(match value {
+                Value::List(values) => values.len() as u64,
+                Value::Number(length) => length.as_u64().unwrap_or(1),
+                _ => 1,
+            }),
+            _ => None,
+        })
+        .max()
 }
 
 /// How many of them a schema of this size has, where a field of introspection answers a list.

@@ -59,6 +59,11 @@ struct Route {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Refusal {
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Within {
     activity: String,
     kind: String,
@@ -80,6 +85,7 @@ pub struct Metrics {
     requests: Family<Answered, Counter>,
     seconds: Family<Route, Histogram, fn() -> Histogram>,
     results: Family<GraphqlResult, Counter>,
+    accept_failures: Family<Refusal, Counter>,
     expiring: Family<Within, Gauge>,
     pub(super) denied: Family<Denied, Counter>,
     database_up: Gauge<i64, std::sync::atomic::AtomicI64>,
@@ -95,7 +101,12 @@ impl Default for Metrics {
         let results = Family::<GraphqlResult, Counter>::default();
         let (expiring, database_up, failed_writes) = (Family::<Within, Gauge>::default(), Gauge::default(), Counter::default());
         let denied = Family::<Denied, Counter>::default();
+        let accept_failures = Family::<Refusal, Counter<u64, AtomicU64>>::default();
+        for reason in ACCEPT_FAILURES {
+            drop(accept_failures.get_or_create(&Refusal { reason }));
+        }
         let mut registry = Registry::with_prefix("samregister");
+        registry.register("accept_failures", "Connections that the machine would not open, by reason", accept_failures.clone());
         registry.register("build", "What runs here", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
         registry.register("http_requests", "Answers by method, route and status", requests.clone());
         registry.register_with_unit("http_request_duration", "How long answers took, by route", Unit::Seconds, seconds.clone());
@@ -120,9 +131,23 @@ impl Default for Metrics {
             "Agreements whose next deadline falls within so many days from today, acknowledged ones left out; by activity (empty: none) and kind of agreement",
             expiring.clone(),
         );
-        Self { registry, requests, seconds, results, expiring, denied, database_up, failed_writes, asked_at: Mutex::new(None) }
+        Self {
+            registry,
+            requests,
+            seconds,
+            results,
+            accept_failures,
+            expiring,
+            denied,
+            database_up,
+            failed_writes,
+            asked_at: Mutex::new(None),
+        }
     }
 }
+
+/// Why a connection is not accepted: the program or the machine has as many files open as may be, or something else.
+const ACCEPT_FAILURES: [&str; 2] = ["open_files", "other"];
 
 impl Metrics {
     /// Counts a result by the kind of its operation and the codes and reasons of its errors. `operation` is `None` when it was refused before
@@ -145,6 +170,12 @@ impl Metrics {
         for (code, reason) in found {
             self.results.get_or_create(&GraphqlResult { operation: operation.to_owned(), code, reason }).inc();
         }
+    }
+
+    /// Counts a connection that could not be accepted.
+    pub fn accept_failed(&self, out_of_files: bool) {
+        let [open_files, other] = ACCEPT_FAILURES;
+        self.accept_failures.get_or_create(&Refusal { reason: if out_of_files { open_files } else { other } }).inc();
     }
 
     /// Asks the register anew, when the last time is long enough ago. Without its database, the register's figures are missing and not old.

@@ -6,6 +6,7 @@ pub mod api;
 pub mod asking;
 pub mod calendar;
 pub mod connections;
+pub mod cost_budget;
 pub mod denials;
 pub mod documents;
 pub mod explorer;
@@ -14,6 +15,7 @@ pub mod files;
 pub mod freshness;
 pub mod headers;
 pub mod health;
+pub mod lanes;
 pub mod limits;
 pub mod metrics;
 pub mod peers;
@@ -79,6 +81,12 @@ pub struct App {
     pub turns: Arc<turns::Turns>,
     /// The requests with an idempotency key that run.
     pub running_keys: Arc<repeats::RunningKeys>,
+    /// The points of cost that each subject may still use.
+    pub budget: Arc<cost_budget::CostBudget>,
+    /// Where documents are executed: [`serve`] gives them threads of their own.
+    pub lanes: lanes::Lanes,
+    /// The most bytes of an answer.
+    pub answer_bytes: usize,
     /// Whether errors propose names that the schema has.
     pub suggestions: bool,
     /// What answers depend on beside the register and the request.
@@ -115,7 +123,7 @@ impl App {
     pub fn new(db: Database, keys: Keys, settings: &Settings, explorer: explorer::Settings) -> Self {
         let most = &settings.limits;
         // First, so that the schema takes the place of what that needs for a moment.
-        let lists = graphql::lists();
+        let costs = graphql::cost::Costs::of_schema();
         let schema = graphql::schema(Some((db.clone(), settings.network.clone())));
         Self {
             edition: freshness::edition(&schema, &settings.network),
@@ -128,7 +136,7 @@ impl App {
                 complexity: most.complexity,
                 aliases: most.aliases,
                 directives: most.directives,
-                lists,
+                costs,
                 introspection: settings.exposure.introspection,
                 ..limits::Limits::default()
             }),
@@ -136,6 +144,9 @@ impl App {
             documents: Arc::default(),
             turns: Arc::new(turns::Turns::new(most.concurrent)),
             running_keys: Arc::default(),
+            budget: Arc::new(cost_budget::CostBudget::new(most.cost_per_minute)),
+            lanes: lanes::Lanes::default(),
+            answer_bytes: most.answer_bytes,
             suggestions: settings.exposure.suggestions,
             request_time: most.request_time,
             network: Arc::new(settings.network.clone()),
@@ -242,6 +253,7 @@ pub fn router(app: App, settings: &Settings) -> Router {
         .layer(axum::extract::DefaultBodyLimit::max(settings.limits.body_bytes))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(headers::compression())
+        .layer(axum::middleware::from_fn_with_state(app.clone(), answers::compress_elsewhere))
         .layer(axum::middleware::from_fn_with_state(app.clone(), denials::watch))
         .layer(axum::middleware::from_fn_with_state(app, metrics::measure))
         .layer(headers::cors(&settings.cors_origins))
@@ -282,7 +294,9 @@ async fn stopped(stopping: &mut watch::Receiver<bool>) {
 /// # Errors
 /// INTERNAL when the database fails.
 pub async fn serve(listener: tokio::net::TcpListener, app: App, settings: &Settings, stop: impl Future<Output = ()>) -> Result<()> {
+    let app = App { lanes: lanes::Lanes::start().map_err(Error::internal)?, ..app };
     app.start().await?;
+    let metrics = Arc::clone(&app.metrics);
     let (db, stopping) = (app.db.clone(), app.stopping.clone());
     let routes = router(app, settings);
     let mut http = http1::Builder::new();
@@ -290,7 +304,7 @@ pub async fn serve(listener: tokio::net::TcpListener, app: App, settings: &Setti
     http.timer(TokioTimer::new()).header_read_timeout(settings.limits.request_time);
     // A socket's client has its own time to take what is sent, and is then told why it is closed.
     let patience = settings.limits.request_time.max(settings.sockets.send_time + socket::GOODBYE);
-    let mut connections = Connections::new(listener, settings.limits.connections, patience);
+    let mut connections = Connections::new(listener, settings.limits.connections, patience, metrics);
     let writing = tokio::spawn(reads::keep_writing(db.clone()));
     let mut stop = pin!(stop);
     loop {

@@ -18,9 +18,10 @@ use tracing::Instrument;
 
 use super::{
     App,
+    answers::Written,
     api::Refused,
     documents::hex,
-    execution::{Caller, Ready, execute_with},
+    execution::{Caller, Execution, execute},
     headers::{IDEMPOTENCY_KEY, REPLAYED},
 };
 use crate::{
@@ -45,7 +46,14 @@ pub fn key_of(headers: &HeaderMap) -> Result<Option<String>> {
 }
 
 /// Executes the mutations of a request with a key, but for those that an earlier request with the same key has committed.
-pub(super) async fn once(app: &App, caller: &Caller, viewer: Viewer, ready: Ready, key: String, body: &[u8]) -> Result<Response, Refused> {
+pub(super) async fn once(
+    app: &App,
+    caller: &Caller,
+    viewer: &Viewer,
+    mut execution: Execution,
+    key: String,
+    body: &[u8],
+) -> Result<Response, Refused> {
     // Whoever may see more or less than the first time may not have what the first request made.
     let digest = Sha256::new().chain_update(Sha256::digest(body)).chain_update(format!("{viewer:?}")).finalize();
     let name = (viewer.subject.clone(), key.clone());
@@ -58,17 +66,17 @@ pub(super) async fn once(app: &App, caller: &Caller, viewer: Viewer, ready: Read
         Error::Invalid(_) => Refused(StatusCode::UNPROCESSABLE_ENTITY, error),
         error => Refused(StatusCode::OK, error),
     })?;
-    let document = caller.data(viewer, ready.document);
-    let (own, id, known) = (app.clone(), caller.request_id.clone(), Arc::clone(&mutations));
+    execution.mutations = Arc::clone(&mutations);
+    let (own, id) = (app.clone(), caller.request_id.clone());
     // The lock is held until the mutations have ended, also when the client does not wait for that.
     let done = async move {
-        let answer = execute_with(&own, document, ready.operation, &id, known).await;
+        let written = execute(&own, execution, &id).await;
         drop(lock);
-        answer
+        written
     };
-    let answer = tokio::spawn(done.instrument(tracing::Span::current())).await;
-    let answer = answer.unwrap_or_else(|failed| errors::refused(Error::internal(failed), &caller.request_id));
-    let mut response = caller.respond(StatusCode::OK, &answer);
+    let written = tokio::spawn(done.instrument(tracing::Span::current())).await;
+    let written = written.unwrap_or_else(|failed| Written::refused(errors::refused(Error::internal(failed), &caller.request_id)));
+    let mut response = caller.respond_written(written);
     if mutations.is_replayed() {
         response.headers_mut().insert(REPLAYED, HeaderValue::from_static("rebuilt"));
     }

@@ -1,4 +1,4 @@
-//! How many requests of one subject run at the same time, so that nobody keeps the server from the others.
+//! How many requests, sockets or subscriptions of one subject there are at the same time, so that nobody keeps the server from the others.
 
 use std::{
     collections::HashMap,
@@ -7,17 +7,17 @@ use std::{
 
 use crate::error::{Error, Result};
 
-/// The reason of the error for whoever has too many.
+/// The reason of the error for whoever has too many requests.
 pub const TOO_MANY: &str = "TOO_MANY_REQUESTS";
 
-/// The requests that run, by subject.
+/// What runs, by subject.
 #[derive(Debug)]
 pub struct Turns {
     most: usize,
     running: Mutex<HashMap<String, usize>>,
 }
 
-/// The right to run of one request; it ends when it is dropped.
+/// The right to run of one request, socket or subscription; it ends when it is dropped.
 #[derive(Debug)]
 pub struct Turn {
     turns: Arc<Turns>,
@@ -31,20 +31,28 @@ impl Turns {
         Self { most, running: Mutex::default() }
     }
 
-    /// A turn for the subject.
-    ///
-    /// # Errors
-    /// CONFLICT with the reason [`TOO_MANY`] when it has as many as it may.
+    /// Takes a turn for a request of the subject. Fails with CONFLICT, [`TOO_MANY`], when it has as many as it may.
     pub fn take(self: &Arc<Self>, subject: &str) -> Result<Turn> {
+        let too_many =
+            || format!("{} requests of yours are running, which is as many as may; try again when one of them is answered", self.most);
+        self.try_take(subject).ok_or_else(|| Error::conflict(TOO_MANY, too_many()))
+    }
+
+    /// Takes a turn for the subject; `None` if it has as many as it may.
+    pub fn try_take(self: &Arc<Self>, subject: &str) -> Option<Turn> {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         let own = running.entry(subject.to_owned()).or_default();
         if *own >= self.most {
-            let words =
-                format!("{} requests of yours are running, which is as many as may; try again when one of them is answered", self.most);
-            return Err(Error::conflict(TOO_MANY, words));
+            return None;
         }
         *own += 1;
-        Ok(Turn { turns: Arc::clone(self), subject: subject.to_owned() })
+        Some(Turn { turns: Arc::clone(self), subject: subject.to_owned() })
+    }
+
+    /// Returns how many a subject may have.
+    #[must_use]
+    pub fn most(&self) -> usize {
+        self.most
     }
 }
 
@@ -70,6 +78,7 @@ mod tests {
         let own = (turns.take("a"), turns.take("a"));
         assert!(own.0.is_ok() && own.1.is_ok());
         assert!(matches!(turns.take("a"), Err(Error::Conflict { reason: TOO_MANY, .. })));
+        assert!(turns.try_take("a").is_none());
         let other = turns.take("b");
         assert!(other.is_ok());
         drop(own);

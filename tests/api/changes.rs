@@ -3,7 +3,10 @@
 use std::{collections::BTreeSet, fs, path::Path, time::Duration};
 
 use rand::{Rng, SeedableRng, rngs::StdRng};
-use samregister::changes::DEEDS;
+use samregister::{
+    auth::viewer::{Role, Viewer},
+    changes::DEEDS,
+};
 use sea_orm::{ConnectionTrait, DbBackend};
 use serde_json::{Value, json};
 
@@ -262,3 +265,63 @@ on_both!(what_others_write_is_heard, |app| async move {
     }
     assert_eq!(app.office().query("{ revision }").await["revision"], app.revision().await.to_string());
 });
+
+on_both!(a_commit_is_read_once_for_all_who_see_alike, |app| async move {
+    let server = Served::start(&app).await;
+    let mut followers = Vec::new();
+    for place in 0..30 {
+        let viewer = Viewer { subject: format!("board{place}@example.se"), roles: vec![Role::Board], ..Viewer::default() };
+        followers.push(follow(&server, &app.viewer(viewer), "").await);
+    }
+    // Who sees something else is not told what they are.
+    let mut member = follow(&server, &app.member("member_00000000000000000000000000000000"), "").await;
+    let mut settled = follow(&server, &app.board(), "after: \"0\"").await;
+    app.office().does("organisationAdd", "id", json!({ "name": "Första" })).await.data();
+    event(&mut settled).await;
+    for follower in &mut followers {
+        event(follower).await;
+    }
+    app.statements();
+    app.office().does("organisationAdd", "id", json!({ "name": "Andra" })).await.data();
+    let first = event(&mut followers[0]).await;
+    assert_eq!((&first["action"], &first["node"]["__typename"]), (&json!("organisationAdd"), &json!("Organisation")), "{first}");
+    for follower in &mut followers[1..] {
+        assert_eq!(event(follower).await, first);
+    }
+    let statements = app.statements();
+    let of = |what: &str| statements.iter().filter(|sql| sql.starts_with("SELECT") && sql.contains(what)).count();
+    // Once for the board and once for the member, besides what the mutation itself reads.
+    assert!(of("audit_entry") <= 6, "{}: {statements:#?}", of("audit_entry"));
+    assert!(statements.len() < 40, "{}", statements.len());
+    app.office()
+        .does("activityStart", "id", json!({ "slug": "ny", "name": "Ny", "funding": ["VOLUNTEER"], "startsOn": "2027-01-01" }))
+        .await
+        .data();
+    assert_eq!(event(&mut member).await["action"], "activityStart");
+});
+
+#[tokio::test]
+async fn what_one_subject_reads_is_shared_with_no_other() {
+    let app = App::sqlite().await;
+    let server = Served::start(&app).await;
+    let member =
+        app.office().does("memberAdmit", "id", json!({ "name": "Ale", "joinedOn": "2026-01-01" })).await["memberAdmit"]["id"].clone();
+    let selection = "subscription { changes { revision node { ... on Contact { email } } } }";
+    let mut clients = Vec::new();
+    for subject in ["anna@example.se", "bo@example.se"] {
+        let viewer = Viewer { subject: subject.into(), roles: vec![Role::Office], ..Viewer::default() };
+        let mut client = server.client(&app.viewer(viewer)).await;
+        client.subscribe("1", selection).await;
+        clients.push(client);
+    }
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let contact = json!({ "member": member, "role": "FINANCE", "name": "Hanna", "email": "hanna@example.se" });
+    let added = app.office().does("contactAdd", "id", contact).await["contactAdd"]["id"].clone();
+    for client in &mut clients {
+        assert_eq!(client.data("1").await["changes"]["node"]["email"], "hanna@example.se");
+    }
+    samregister::audit::reads::write(&app.db).await.unwrap();
+    let document = "query($id: ID!) { contactExport(contact: $id) }";
+    let export = app.office().ask(document, json!({ "id": added })).await.text();
+    assert!(export.contains("anna@example.se") && export.contains("bo@example.se"), "{export}");
+}

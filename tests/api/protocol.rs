@@ -193,7 +193,7 @@ async fn several_documents_in_a_list_are_answered_where_they_may_come() {
     is_refused(&refused, StatusCode::BAD_REQUEST);
     assert_eq!(refused.error()["extensions"]["reason"], "LIMIT_BATCH");
 
-    let app = app.with(&[("SAMREGISTER_MAX_BATCH", "3"), ("SAMREGISTER_MAX_COMPLEXITY", "60")]);
+    let app = app.with(&[("SAMREGISTER_MAX_BATCH", "3"), ("SAMREGISTER_MAX_COMPLEXITY", "300")]);
     let answered = post(&app, &[], &two).await;
     assert_eq!(
         answered.json,
@@ -215,7 +215,7 @@ async fn several_documents_in_a_list_are_answered_where_they_may_come() {
     let refused = post(&app, &[], &json!([ask(QUESTION), [QUESTION], { "query": 1, "variables": 1 }])).await;
     assert_eq!(refused.bad_fields(), ["1", "2.query", "2.variables"]);
     // Together they may cost what one may.
-    let members = ask("{ members(first: 20) { nodes { name } } }");
+    let members = ask("{ members(first: 130) { nodes { name } } }");
     assert_eq!(post(&app, &[], &json!([members])).await.status, StatusCode::OK);
     let refused = post(&app, &[], &json!([members, members])).await;
     is_refused(&refused, StatusCode::BAD_REQUEST);

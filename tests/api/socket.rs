@@ -161,7 +161,8 @@ async fn operations_are_answered_as_over_http() {
 
 #[tokio::test]
 async fn only_those_who_are_welcome_get_a_socket() {
-    let app = App::sqlite().await.with(&[("SAMREGISTER_CORS_ORIGINS", "https://front.example.se"), ("SAMREGISTER_MAX_SOCKETS", "2")]);
+    let app =
+        App::sqlite().await.with(&[("SAMREGISTER_CORS_ORIGINS", "https://front.example.se"), ("SAMREGISTER_MAX_PENDING_SOCKETS", "2")]);
     let server = Served::start(&app).await;
     let own = format!("http://{}", server.address);
     for (headers, status) in [
@@ -277,3 +278,112 @@ async fn a_thousand_who_wait_cost_less_than_50_mb() {
     println!("{} subscribers who wait: {grown:.1} MB, from {:.1} to {:.1}", all_wait - 1, before as f64 / 1024.0, after as f64 / 1024.0);
     assert!(grown < 50.0, "{grown:.1} MB");
 }
+
+#[tokio::test]
+async fn trusted_documents_are_all_that_a_socket_answers_where_they_are_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("documents.json");
+    std::fs::write(&file, json!({ "who": VIEWER, "all": "subscription { changes(after: \"0\") { revision } }" }).to_string()).unwrap();
+    let set = [("SAMREGISTER_DOCUMENTS", file.to_str().unwrap()), ("SAMREGISTER_DOCUMENTS_ONLY", "true")];
+    let app = App::sqlite().await;
+    app.office().query("mutation { memberAdmit(input: { name: \"Nya\", joinedOn: \"2026-01-01\" }) { name } }").await.data();
+    let (app, settings) = app.with(&set).server();
+    let server = Served::of(app.with_documents(&settings).unwrap(), settings).await;
+    let register = App::sqlite().await;
+    let mut client = server.client(&register.office()).await;
+    for document in [
+        VIEWER,
+        "{ __schema { queryType { name } } }",
+        "mutation { memberAdmit(input: { name: \"B\", joinedOn: \"2026-01-01\" }) { id } }",
+        "subscription { changes { revision } }",
+    ] {
+        client.subscribe("free", document).await;
+        let answer = client.hear().await;
+        assert_eq!(
+            (&answer["type"], &answer["payload"][0]["extensions"]["code"]),
+            (&json!("error"), &json!("FORBIDDEN")),
+            "{document}: {answer}"
+        );
+    }
+    client.say(json!({ "id": "1", "type": "subscribe", "payload": { "documentId": "who" } })).await;
+    assert_eq!(client.data("1").await["viewer"]["subject"], "office@example.se");
+    assert_eq!(client.hear().await, json!({ "id": "1", "type": "complete" }));
+    client.say(json!({ "id": "2", "type": "subscribe", "payload": { "documentId": "all" } })).await;
+    assert_eq!(client.data("2").await["changes"]["revision"], "1");
+    client.say(json!({ "id": "3", "type": "subscribe", "payload": { "documentId": "nothing" } })).await;
+    let answer = client.hear().await;
+    assert_eq!((&answer["type"], &answer["payload"][0]["extensions"]["code"]), (&json!("error"), &json!("NOT_FOUND")), "{answer}");
+}
+
+#[tokio::test]
+async fn a_silent_client_takes_no_place_of_those_who_said_who_they_are() {
+    let app = App::sqlite().await;
+    let set = [("SAMREGISTER_MAX_SOCKETS", "3"), ("SAMREGISTER_MAX_PENDING_SOCKETS", "2"), ("SAMREGISTER_SOCKETS_PER_SUBJECT", "2")];
+    let server = Served::start(&app.with(&set)).await;
+    let mut known = server.client(&app.office()).await;
+    let silent = [server.connect().await, server.connect().await];
+    let refused = server.upgrade(&[PROTOCOL]).await.err().unwrap();
+    assert_eq!(refused.status(), 503, "{refused:?}");
+    known.subscribe("1", VIEWER).await;
+    known.data("1").await;
+    // One that says who it is gives its place to another that has not.
+    let [mut second, third] = silent;
+    second.introduce(&app.office()).await;
+    let mut fourth = server.connect().await;
+    fourth.say(init(&app)).await;
+    let end = fourth.end().await;
+    assert!(end.0 == 4429 && end.1.starts_with("Too many sockets: 2 of yours are open"), "{end:?}");
+    drop(third);
+    let other = loop {
+        if let Ok(mut client) = server.upgrade(&[PROTOCOL]).await {
+            client.introduce(&app.board()).await;
+            break client;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    // All are taken: whoever comes now is told at once.
+    assert_eq!(server.upgrade(&[PROTOCOL]).await.err().unwrap().status(), 503);
+    drop(other);
+}
+
+on_both!(operations_on_sockets_count_with_requests_over_http, |app| async move {
+    let set = [("SAMREGISTER_MAX_CONCURRENT", "2"), ("SAMREGISTER_SUBSCRIPTIONS_PER_SUBJECT", "2")];
+    let limited = app.with(&set);
+    let (served, settings) = limited.server();
+    let server = Served::of(served.clone(), settings.clone()).await;
+    let writing = samregister::audit::begin(&app.db, &samregister::auth::viewer::Viewer::operator("test"), "test").await.unwrap();
+    let mut clients = [server.client(&app.office()).await, server.client(&app.office()).await];
+    let admission = |name: &str| format!("mutation {{ memberAdmit(input: {{ name: \"{name}\", joinedOn: \"2026-01-01\" }}) {{ id }} }}");
+    for (place, client) in clients.iter_mut().enumerate() {
+        client.subscribe("waits", &admission(&format!("N{place}"))).await;
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    clients[0].subscribe("more", VIEWER).await;
+    let refused = clients[0].hear().await;
+    assert_eq!(
+        (&refused["type"], &refused["payload"][0]["extensions"]["reason"]),
+        (&json!("error"), &json!("TOO_MANY_REQUESTS")),
+        "{refused}"
+    );
+    assert_eq!(crate::served::status(server.address, crate::served::ASK, app.office().authorization()).await, 429);
+    assert_eq!(crate::served::status(server.address, crate::served::ASK, app.board().authorization()).await, 200);
+    writing.undo().await.unwrap();
+    for client in &mut clients {
+        client.data("waits").await;
+        assert_eq!(client.hear().await["type"], "complete");
+    }
+    // A subscription takes no request's turn, but of those there are so many too.
+    for (place, client) in clients.iter_mut().enumerate() {
+        client.subscribe("s", "subscription { changes(after: \"0\") { revision } }").await;
+        assert_eq!(client.data("s").await["changes"]["revision"], "1", "{place}");
+        assert_eq!(client.data("s").await["changes"]["revision"], "2", "{place}");
+    }
+    clients[0].subscribe("third", "subscription { changes { revision } }").await;
+    let refused = clients[0].hear().await;
+    assert_eq!(refused["payload"][0]["extensions"]["reason"], "LIMIT_SUBSCRIPTIONS", "{refused}");
+    clients[1].say(json!({ "id": "s", "type": "complete" })).await;
+    clients[1].subscribe("q", VIEWER).await;
+    clients[1].data("q").await;
+    clients[0].subscribe("third", "subscription { changes(after: \"1\") { revision } }").await;
+    assert_eq!(clients[0].data("third").await["changes"]["revision"], "2");
+});

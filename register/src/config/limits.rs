@@ -9,8 +9,12 @@ use super::{Given, number, yes_or_no};
 pub struct Limits {
     /// Levels of nested fields.
     pub depth: usize,
-    /// Fields, each as many times as its lists may be long; of a batch, all its documents together.
+    /// Points of cost: of each field what it declares, as many times as its lists may be long; of a batch, all its documents together.
     pub complexity: u64,
+    /// Points that one subject may use in a minute; 0: as many as it likes.
+    pub cost_per_minute: u32,
+    /// Bytes of an answer; of a batch, all its answers together.
+    pub answer_bytes: usize,
     /// Fields that are given another name.
     pub aliases: usize,
     /// Directives of a document.
@@ -51,6 +55,8 @@ impl Given {
         Limits {
             depth: self.take("SAMREGISTER_MAX_DEPTH", 15, |text| number(text, 1..=100)),
             complexity: self.take("SAMREGISTER_MAX_COMPLEXITY", 50_000, |text| number(text, 1..=1_000_000_000)),
+            cost_per_minute: self.take("SAMREGISTER_MAX_COST_PER_MINUTE", 1_000_000, |text| number(text, 0..=1_000_000_000)),
+            answer_bytes: self.take("SAMREGISTER_MAX_ANSWER_BYTES", 16 << 20, |text| number(text, 1 << 10..=1 << 30)),
             aliases: self.take("SAMREGISTER_MAX_ALIASES", 200, |text| number(text, 0..=10_000)),
             directives: self.take("SAMREGISTER_MAX_DIRECTIVES", 50, |text| number(text, 0..=10_000)),
             tokens: self.take("SAMREGISTER_MAX_TOKENS", 20_000, |text| number(text, 100..=1_000_000)),

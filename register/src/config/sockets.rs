@@ -13,8 +13,14 @@ pub struct Sockets {
     pub send_time: Duration,
     /// Operations that run on one socket.
     pub operations: usize,
-    /// Sockets that are open.
+    /// Sockets that are open and whose client has said who it is.
     pub most: usize,
+    /// Sockets that are open and whose client has not said who it is.
+    pub pending: usize,
+    /// Sockets of one subject.
+    pub per_subject: usize,
+    /// Subscriptions of one subject, on all its sockets.
+    pub subscriptions: usize,
 }
 
 impl Given {
@@ -26,6 +32,9 @@ impl Given {
             send_time: seconds("SAMREGISTER_SOCKET_SEND_SECONDS"),
             operations: self.take("SAMREGISTER_SOCKET_OPERATIONS", 20, |text| number(text, 1..=1_000)),
             most: self.take("SAMREGISTER_MAX_SOCKETS", 5_000, |text| number(text, 0..=1_000_000)),
+            pending: self.take("SAMREGISTER_MAX_PENDING_SOCKETS", 500, |text| number(text, 1..=1_000_000)),
+            per_subject: self.take("SAMREGISTER_SOCKETS_PER_SUBJECT", 100, |text| number(text, 1..=1_000_000)),
+            subscriptions: self.take("SAMREGISTER_SUBSCRIPTIONS_PER_SUBJECT", 200, |text| number(text, 1..=1_000_000)),
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::{
     agreements::consistency::{self, Deviation},
     error::{Faults, Result},
     graphql::{
+        cost::cost,
         database,
         loaders::Handle,
         page::{self, Column, Connection, Noun, and, asked},
@@ -146,6 +147,7 @@ pub struct ConsistencyQuery;
 impl ConsistencyQuery {
     /// How uniform the agreements are: those in force on the filter's `asOf` (today when left out) that are not what the template library
     /// would make today, by number. They are on an old version, without a template, or have other parameters than the current version takes.
+    #[graphql(directive = cost::apply("500".into()))]
     async fn template_consistency(
         &self,
         ctx: &Context<'_>,

@@ -14,6 +14,7 @@ use crate::{
         fees::{FeeBasis, VatRate},
         loaders::{Handle, grouped},
         page::Column,
+        request::LongText,
         scalars::{Date, DateTime, Money},
         viewer,
     },
@@ -118,8 +119,8 @@ impl Acknowledgement {
     }
 
     /// Why; null when nobody said.
-    async fn note(&self) -> Option<&str> {
-        self.0.note.as_deref()
+    async fn note(&self) -> Option<LongText<&str>> {
+        self.0.note.as_deref().map(LongText)
     }
 }
 

@@ -14,7 +14,9 @@ use crate::{
     },
     error::{Faults, LINE, Result},
     graphql::{
-        OrderDirection, database,
+        OrderDirection,
+        cost::cost,
+        database,
         loaders::{Handle, distinct},
         page::{self, CONNECTION, Connection, DIRECT, Pages, asked},
         scalars::{Date, Given, NodeId, row_id, take},
@@ -50,6 +52,7 @@ pub struct AgreementFilter {
     template_version: Option<ID>,
     /// With all of these words in its number, its counterparty's name (now or before), its activity and its parameters. A word may
     /// be the beginning of one; capitals and accents don't count, but å, ä and ö are letters of their own.
+    #[graphql(directive = cost::apply("100".into()))]
     search: Option<String>,
     /// False leaves out those whose deadline somebody has acknowledged until `asOf` or later; when left out they are there, except among those that expire.
     include_acknowledged: Option<bool>,
@@ -203,6 +206,7 @@ impl AgreementQuery {
     /// a window, so that a script may run on any day. Left out are agreements that a signed one replaces and, unless the filter says
     /// `includeAcknowledged`, those that somebody has acknowledged until `from` or later.
     #[expect(clippy::too_many_arguments, reason = "the contract's")]
+    #[graphql(directive = cost::apply("200".into()))]
     async fn expiring_agreements(
         &self,
         ctx: &Context<'_>,

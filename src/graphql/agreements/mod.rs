@@ -24,13 +24,15 @@ pub use self::{
 use super::{
     activities::{Activity, Decision, activity_of, decision_of},
     audit::{AuditEntry, history_of},
+    cost::{cost, list_size},
     database,
-    documents::{self, AgreementDocument},
+    documents::{self, AgreementDocument, AgreementPreview},
     invoices::{Invoice, InvoiceFilter, InvoiceOrder, invoices_of},
     loaders::{Handle, distinct, grouped},
     members::Member,
     organisations::Organisation,
     page::{self, Column, Connection, DIRECT, Noun, and, asked, every},
+    request::{LongText, take_bytes},
     scalars::{Date, DateTime, Given, Json, node_id, take},
     templates::{AgreementTemplateVersion, version_of},
     viewer,
@@ -147,7 +149,9 @@ impl Agreement {
     /// What its text was filled in with: a JSON object, empty when there is nothing to fill in.
     async fn parameters(&self, ctx: &Context<'_>) -> Result<Json> {
         let found = self.0.load(ctx, "", rules::parameters_of(database(ctx).read(), &ids(&self.0))).await?;
-        Ok(found.get(&self.0.id).map_or_else(|| Json(serde_json::json!({})), |stored| Json::stored(stored)))
+        let Some(stored) = found.get(&self.0.id) else { return Ok(Json(serde_json::json!({}))) };
+        take_bytes(ctx, stored.len())?;
+        Ok(Json::stored(stored))
     }
 
     /// First day in force.
@@ -200,8 +204,8 @@ impl Agreement {
     }
 
     /// Why it ends or was withdrawn; null when it goes on, or nobody said.
-    async fn termination_reason(&self) -> Option<&str> {
-        self.0.termination_reason.as_deref()
+    async fn termination_reason(&self) -> Option<LongText<&str>> {
+        self.0.termination_reason.as_deref().map(LongText)
     }
 
     /// The next day on which something must be decided about it; null when it is not signed, has ended, has a signed successor or runs until further notice.
@@ -227,6 +231,7 @@ impl Agreement {
     }
 
     /// Who signed it, in the order that they did.
+    #[graphql(directive = list_size::apply(Some(5), None))]
     async fn signatures(&self, ctx: &Context<'_>) -> Result<Vec<Signature>> {
         let found = self.0.load(ctx, "", async {
             let rows = rules::signatures_of(database(ctx), &ids(&self.0)).await?;
@@ -236,12 +241,14 @@ impl Agreement {
     }
 
     /// The rendered text, frozen when the agreement was offered; null for a draft, and for one whose text is not kept in the register.
+    #[graphql(directive = cost::apply("10".into()))]
     async fn document(&self, ctx: &Context<'_>) -> Option<Result<AgreementDocument>> {
         documents::frozen(ctx, &self.0).await.transpose()
     }
 
     /// The text that a draft would be offered with today, marked as a draft (UTKAST) and without a number; null for what is no draft.
-    async fn preview(&self, ctx: &Context<'_>) -> Option<Result<AgreementDocument>> {
+    #[graphql(directive = cost::apply("100".into()))]
+    async fn preview(&self, ctx: &Context<'_>) -> Option<Result<AgreementPreview>> {
         documents::preview(ctx, &self.0).await.transpose()
     }
 
@@ -279,6 +286,7 @@ impl Agreement {
     }
 
     /// What was done to it, the oldest first; empty for those who may not read the audit trail.
+    #[graphql(directive = list_size::apply(Some(10), None))]
     async fn history(&self, ctx: &Context<'_>) -> Result<Vec<AuditEntry>> {
         history_of(ctx, &self.0, |row| row.id.0).await
     }

@@ -12,10 +12,12 @@ use super::{Invoice, Payment};
 use crate::{
     error::{Error, Faults, Result},
     graphql::{
+        cost::list_size,
         database,
         loaders::{Handle, distinct, grouped},
         mutation::mutation,
         page::{self, CONNECTION, Column, Connection, Noun, asked, every},
+        request::LongText,
         scalars::{Date, DateTime, Given, Money, node_id, row_id, take},
         viewer,
     },
@@ -113,18 +115,18 @@ impl BankPayment {
     }
 
     /// The payer's references, with blanks between; null when there is none.
-    async fn reference(&self) -> Option<&str> {
-        self.0.reference.as_deref()
+    async fn reference(&self) -> Option<LongText<&str>> {
+        self.0.reference.as_deref().map(LongText)
     }
 
     /// The payer's words; null when there are none.
-    async fn message(&self) -> Option<&str> {
-        self.0.message.as_deref()
+    async fn message(&self) -> Option<LongText<&str>> {
+        self.0.message.as_deref().map(LongText)
     }
 
     /// Who paid; null when the bank does not say.
-    async fn payer_name(&self) -> Option<&str> {
-        self.0.payer_name.as_deref()
+    async fn payer_name(&self) -> Option<LongText<&str>> {
+        self.0.payer_name.as_deref().map(LongText)
     }
 
     /// The organisation number of who paid; null when the bank does not say, or it is a person.
@@ -163,6 +165,7 @@ impl BankPayment {
     }
 
     /// The payments that were made of it with their invoices, and those of them that were reversed; the first one first.
+    #[graphql(directive = list_size::apply(Some(5), None))]
     async fn matches(&self, ctx: &Context<'_>) -> Result<Vec<BankPaymentMatch>> {
         let columns = asked::<Invoice>(ctx, &[&["invoice"]]);
         let found = self.0.load(ctx, "", async {

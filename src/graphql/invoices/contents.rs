@@ -11,6 +11,7 @@ use crate::{
         fees::VatRate,
         loaders::Handle,
         page::{Column, Noun},
+        request::LongText,
         scalars::{Date, Money, node_id},
     },
     invoices::amounts::RateSum,
@@ -28,8 +29,8 @@ impl InvoiceLine {
     }
 
     /// What for.
-    async fn description(&self) -> &str {
-        &self.0.description
+    async fn description(&self) -> LongText<&str> {
+        LongText(&self.0.description)
     }
 
     /// The activity that earns it; null for fees of the network itself.
@@ -168,8 +169,8 @@ impl Payment {
     }
 
     /// Why it was reversed; null: this is a payment.
-    async fn reason(&self) -> Option<&str> {
-        self.0.reason.as_deref()
+    async fn reason(&self) -> Option<LongText<&str>> {
+        self.0.reason.as_deref().map(LongText)
     }
 }
 

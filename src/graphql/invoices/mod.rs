@@ -19,10 +19,12 @@ pub use self::{
 };
 use super::{
     agreements::{Counterparty, counterparty_of},
+    cost::list_size,
     database,
     loaders::{Handle, distinct, grouped},
     network,
     page::{Column, DIRECT, Noun, and, asked, every},
+    request::LongText,
     scalars::{Date, Given, Money, node_id, take},
     viewer,
 };
@@ -110,6 +112,7 @@ impl Invoice {
     }
 
     /// What it is for, in its own order.
+    #[graphql(directive = list_size::apply(Some(5), None))]
     async fn lines(&self, ctx: &Context<'_>) -> Result<Vec<InvoiceLine>> {
         let columns = asked::<InvoiceLine>(ctx, DIRECT);
         let found = self.0.load(ctx, "", async {
@@ -133,6 +136,7 @@ impl Invoice {
     }
 
     /// Net and VAT at each rate that occurs, the highest first.
+    #[graphql(directive = list_size::apply(Some(5), None))]
     async fn vat_breakdown(&self, ctx: &Context<'_>) -> Result<Vec<VatAmount>> {
         if let Some(planned) = self.0.told::<run::Planned>() {
             return Ok(amounts::by_rate(planned.of(self.0.id)).into_iter().map(VatAmount).collect());
@@ -198,6 +202,7 @@ impl Invoice {
     }
 
     /// What has come in on it and what of it was reversed, the first payment first.
+    #[graphql(directive = list_size::apply(Some(5), None))]
     async fn payments(&self, ctx: &Context<'_>) -> Result<Vec<Payment>> {
         let found = self.0.load(ctx, "", async {
             let rows = paid::of_invoices(database(ctx), &ids(&self.0)).await?;
@@ -207,6 +212,7 @@ impl Invoice {
     }
 
     /// The reminders (påminnelser) that were sent of it, the first one first.
+    #[graphql(directive = list_size::apply(Some(5), None))]
     async fn reminders(&self, ctx: &Context<'_>) -> Result<Vec<Reminder>> {
         let found = self.0.load(ctx, "", async {
             let rows = paid::reminders_of(database(ctx), &ids(&self.0)).await?;
@@ -221,8 +227,8 @@ impl Invoice {
     }
 
     /// Why it credits or corrects, or another word to the buyer; null: none.
-    async fn reason(&self) -> Option<&str> {
-        self.0.reason.as_deref()
+    async fn reason(&self) -> Option<LongText<&str>> {
+        self.0.reason.as_deref().map(LongText)
     }
 
     /// Days from issue to the last day to pay, for a draft; null: as the settings have it.
@@ -247,6 +253,7 @@ impl Invoice {
     }
 
     /// The credit notes of this invoice, in order of number.
+    #[graphql(directive = list_size::apply(Some(5), None))]
     async fn credit_notes(&self, ctx: &Context<'_>) -> Result<Vec<Invoice>> {
         let columns = and(asked::<Invoice>(ctx, DIRECT), invoice::Column::CreditsId);
         let found = self.0.load(ctx, "", async {

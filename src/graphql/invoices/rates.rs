@@ -6,6 +6,7 @@ use async_graphql::{Context, Description, ID, InputObject, Object};
 use crate::{
     error::{Faults, Result},
     graphql::{
+        cost::list_size,
         database,
         mutation::mutation,
         scalars::{Date, Given, node_id},
@@ -54,6 +55,7 @@ pub struct RateQuery;
 impl RateQuery {
     /// The reference rates (referensränta) that are known, the latest half-year first. One that is missing is never guessed: interest over its
     /// days is null until `referenceRateSet` says it.
+    #[graphql(directive = list_size::apply(Some(20), None))]
     async fn reference_rates(&self, ctx: &Context<'_>) -> Result<Vec<ReferenceRate>> {
         Ok(reference_rates::all(database(ctx).read()).await?.into_iter().map(ReferenceRate).collect())
     }

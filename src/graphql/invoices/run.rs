@@ -13,6 +13,7 @@ use crate::{
     error::{Faults, Result},
     graphql::{
         agreements::{Agreement, Counterparty, agreement_of, counterparty_of},
+        cost::{cost, list_size},
         database,
         loaders::{Batch, Handle, take_rows},
         mutation::mutation,
@@ -106,6 +107,7 @@ pub struct InvoiceRun {
 #[Object(use_type_description)]
 impl InvoiceRun {
     /// The invoices, in order of number. Those of a preview have neither numbers nor a place in the register yet.
+    #[graphql(directive = list_size::apply(Some(200), None))]
     async fn invoices(&self, ctx: &Context<'_>) -> Result<Vec<Invoice>> {
         take_rows(ctx, self.invoices.len())?;
         Ok(self.invoices.clone())
@@ -137,6 +139,7 @@ impl InvoiceRun {
     }
 
     /// Who can't be invoiced, and why.
+    #[graphql(directive = list_size::apply(Some(50), None))]
     async fn problems(&self, ctx: &Context<'_>) -> Result<Vec<InvoiceRunProblem>> {
         take_rows(ctx, self.problems.len())?;
         Ok(self.problems.clone())
@@ -206,6 +209,7 @@ pub struct InvoiceRunQuery;
 #[Object]
 impl InvoiceRunQuery {
     /// What an invoice run would issue; changes nothing. For those who may run it. Fails as `invoiceRun` does.
+    #[graphql(directive = cost::apply("5000".into()))]
     async fn invoice_run_preview(
         &self,
         ctx: &Context<'_>,

@@ -10,6 +10,7 @@ use async_graphql::{Context, Description, Enum, ID, InputObject, Object, OneofOb
 use super::{
     agreements::{Agreement, AgreementFilter, AgreementOrder, agreements_of},
     contacts::{Contact, ContactArea, contact_area_of},
+    cost::{cost, list_size},
     database,
     fees::{FeeQuote, Quotes},
     invoices::{Invoice, InvoiceFilter, InvoiceOrder, invoices_of},
@@ -118,6 +119,7 @@ impl Member {
     }
 
     /// The members that were merged into this one.
+    #[graphql(directive = list_size::apply(Some(5), None))]
     async fn predecessors(&self, ctx: &Context<'_>) -> Result<Vec<Member>> {
         let columns = and(asked::<Member>(ctx, DIRECT), member::Column::SuccessorId);
         let found = self
@@ -136,6 +138,7 @@ impl Member {
     }
 
     /// The yearly allocations (tilldelning) that per-mille fees are reckoned on, the latest year first.
+    #[graphql(directive = list_size::apply(Some(5), None))]
     async fn allocations(&self, ctx: &Context<'_>) -> Result<Vec<Allocation>> {
         let rows = self
             .0
@@ -163,6 +166,7 @@ impl Member {
     }
 
     /// Its present contacts. Personal data: see the GDPR rules.
+    #[graphql(directive = list_size::apply(Some(5), None))]
     async fn contacts(&self, ctx: &Context<'_>) -> Result<Vec<Contact>> {
         let columns = and(asked::<Contact>(ctx, DIRECT), contact::Column::MemberId);
         let rows = self
@@ -392,6 +396,7 @@ pub struct MemberFilter {
     county: Option<String>,
     /// With all of these words in its names (now or before), its organisation number and its municipalities. A word may be the
     /// beginning of one; capitals and accents don't count, but å, ä and ö are letters of their own.
+    #[graphql(directive = cost::apply("100".into()))]
     search: Option<String>,
     /// Slugs: members with a participation agreement in force in each of these, among the agreements that you may see.
     in_activity: Option<Vec<String>>,

@@ -15,11 +15,13 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use super::{
     activities::{Activity, activity_of},
     agreements::AgreementKind,
+    cost::{cost, list_size},
     database,
-    documents::AgreementDocument,
+    documents::AgreementPreview,
     loaders::{Handle, distinct, grouped},
     network,
     page::{self, CONNECTION, Column, Connection, DIRECT, Noun, and, asked, every},
+    request::LongText,
     scalars::{DateTime, Json, node_id, row_id},
     viewer,
 };
@@ -89,6 +91,7 @@ impl AgreementTemplate {
     }
 
     /// Its versions, the first one first. Drafts are seen by those alone who may read unpublished templates.
+    #[graphql(directive = list_size::apply(Some(5), None))]
     async fn versions(&self, ctx: &Context<'_>) -> Result<Vec<AgreementTemplateVersion>> {
         let columns = and(asked::<AgreementTemplateVersion>(ctx, DIRECT), template_version::Column::TemplateId);
         let found = self
@@ -115,6 +118,7 @@ impl AgreementTemplate {
     }
 
     /// How uniform the agreements are: for each version, how many are made from it. Only agreements that you may see are counted.
+    #[graphql(directive = list_size::apply(Some(5), None))]
     async fn usage(&self, ctx: &Context<'_>) -> Result<Vec<TemplateUsage>> {
         let columns = and(asked::<AgreementTemplateVersion>(ctx, &[&["version"]]), template_version::Column::TemplateId);
         let found = self
@@ -204,12 +208,13 @@ impl AgreementTemplateVersion {
     }
 
     /// The text: Markdown with placeholders.
-    async fn body(&self, ctx: &Context<'_>) -> Result<String> {
+    async fn body(&self, ctx: &Context<'_>) -> Result<LongText<String>> {
         let texts = texts(ctx, &self.0, template_text::Column::Body).await?;
-        Ok(texts.get(&self.0.id).map(|text| text.body.clone()).unwrap_or_default())
+        Ok(LongText(texts.get(&self.0.id).map(|text| text.body.clone()).unwrap_or_default()))
     }
 
     /// What it asks for when an agreement is made from it, in the order of the form.
+    #[graphql(directive = list_size::apply(Some(5), None))]
     async fn parameters(&self, ctx: &Context<'_>) -> Result<Vec<TemplateParameter>> {
         let texts = texts(ctx, &self.0, template_text::Column::Parameters).await?;
         let declared = texts.get(&self.0.id).map(|text| templates::parameters(&text.parameters)).transpose()?;
@@ -223,6 +228,7 @@ impl AgreementTemplateVersion {
 
     /// The text with these parameters, laid out as an agreement's, with examples for what the register would fill in. INVALID names every
     /// parameter that is missing, unknown, of another type or out of its bounds, as `parameters.days`.
+    #[graphql(directive = cost::apply("100".into()))]
     async fn preview(
         &self,
         ctx: &Context<'_>,
@@ -230,14 +236,14 @@ impl AgreementTemplateVersion {
             desc = "An object with a value for each parameter: `{\"days\": 14, \"from\": \"2027-01-31\", \"cap\": \"5000.00\"}`; those with a default may be left out"
         )]
         parameters: Json,
-    ) -> Result<AgreementDocument> {
+    ) -> Result<AgreementPreview> {
         let ids: Vec<_> = self.0.siblings().iter().map(|row| row.id).collect();
         let sources = self.0.load(ctx, "", preview::sources(database(ctx), viewer(ctx), &ids)).await?;
         let source = sources.get(&self.0.id).ok_or_else(|| Error::NotFound("there is no such template version".into()))?;
         let given = URL_SAFE_NO_PAD.encode(parameters.0.to_string());
-        let document = source.document(database(ctx), viewer(ctx), network(ctx), parameters.0).await?;
+        let name = format!("template {} {given}", self.0.id.0);
         let url = format!("/files/templates/{}.pdf?parameters={given}", *node_id("template_version", self.0.id));
-        Ok(AgreementDocument::preview(document, url))
+        AgreementPreview::of(ctx, name, url, || source.document(database(ctx), viewer(ctx), network(ctx), parameters.0)).await
     }
 }
 
@@ -380,6 +386,7 @@ pub struct TemplateFilter {
     activity: Option<String>,
     /// With all of these words in its title, its slug and its activity's name. A word may be the beginning of one; capitals and
     /// accents don't count, but å, ä and ö are letters of their own.
+    #[graphql(directive = cost::apply("100".into()))]
     search: Option<String>,
 }
 

@@ -3,11 +3,14 @@
 use async_graphql::{Description, Object};
 
 use super::ParameterType;
-use crate::templates::{
-    facts::Facts,
-    filters::{self, Filter},
-    placeholders::{self, Placeholder},
-    rendering,
+use crate::{
+    graphql::cost::list_size,
+    templates::{
+        facts::Facts,
+        filters::{self, Filter},
+        placeholders::{self, Placeholder},
+        rendering,
+    },
 };
 
 /// A placeholder that every text may show without declaring it.
@@ -103,11 +106,13 @@ pub struct PlaceholderQuery;
 #[Object]
 impl PlaceholderQuery {
     /// The placeholders that every text may show without declaring them.
+    #[graphql(directive = list_size::apply(Some(50), None))]
     async fn template_placeholders(&self) -> Vec<TemplatePlaceholder> {
         placeholders::all().iter().map(TemplatePlaceholder).collect()
     }
 
     /// The filters that write values in texts.
+    #[graphql(directive = list_size::apply(Some(20), None))]
     async fn template_filters(&self) -> Vec<TemplateTextFilter> {
         filters::ALL.iter().map(TemplateTextFilter).collect()
     }

@@ -1,8 +1,10 @@
 //! What is said on a socket: the messages of graphql-transport-ws.
 
-use async_graphql::{Request as Document, Response as Answer, ServerError, Variables};
+use async_graphql::ServerError;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, value::RawValue};
+
+use crate::server::asking::Asked;
 
 /// What a client says.
 #[derive(Debug, Deserialize)]
@@ -36,25 +38,9 @@ impl Incoming {
     }
 }
 
-/// What an operation is asked with.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Asked {
-    query: String,
-    operation_name: Option<String>,
-    variables: Option<Map<String, Value>>,
-    #[serde(rename = "extensions")]
-    _extensions: Option<Map<String, Value>>,
-}
-
-/// The document of an operation; none when the payload is none of a request.
-pub(super) fn document(payload: Map<String, Value>) -> Option<Document> {
-    let asked: Asked = serde_json::from_value(Value::Object(payload)).ok()?;
-    let document = Document::new(asked.query).variables(Variables::from_json(asked.variables.unwrap_or_default().into()));
-    Some(match asked.operation_name {
-        Some(name) => document.operation_name(name),
-        None => document,
-    })
+/// What an operation asks, as over HTTP; `None` when the payload is none of a request.
+pub(super) fn asked(payload: Map<String, Value>) -> Option<Asked> {
+    Asked::of_payload(payload).ok()
 }
 
 /// What the server says.
@@ -69,7 +55,7 @@ pub(super) enum Outgoing<'a> {
         payload: Option<Map<String, Value>>,
     },
     /// An answer to an operation.
-    Next { id: &'a str, payload: &'a Answer },
+    Next { id: &'a str, payload: &'a RawValue },
     /// Why an operation is not executed, or no longer.
     Error { id: &'a str, payload: &'a [ServerError] },
     /// There are no more answers to an operation.
@@ -123,9 +109,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_request_is_no_document() {
-        let read = |text: &str| document(serde_json::from_str(text).unwrap_or_default());
+    fn what_is_no_request_asks_nothing() {
+        let read = |text: &str| asked(serde_json::from_str(text).unwrap_or_default());
         assert!(read(r#"{"query":"{ a }","operationName":null,"variables":null,"extensions":null}"#).is_some());
+        assert!(read(r#"{"documentId":"a","variables":{"b":1}}"#).is_some_and(|asked| asked.document_id.as_deref() == Some("a")));
         for bad in ["{}", r#"{"query":1}"#, r#"{"query":"{ a }","variables":[]}"#, r#"{"query":"{ a }","extensions":"x"}"#] {
             assert!(read(bad).is_none(), "{bad}");
         }

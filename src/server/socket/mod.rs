@@ -4,11 +4,11 @@
 //! the message that is being sent. The library has a socket of its own, which closes with other codes and sends refused requests as answers.
 
 mod messages;
+mod operations;
 mod root;
 
-use std::{collections::HashMap, convert::Infallible, net::IpAddr, panic::AssertUnwindSafe, pin::Pin, sync::Arc, time::Duration};
+use std::{collections::HashMap, convert::Infallible, net::IpAddr, pin::Pin, sync::Arc, time::Duration};
 
-use async_graphql::{Request as Document, Response as Answer, Value, parser::types::OperationType};
 use axum::{
     extract::{
         Request, State, WebSocketUpgrade,
@@ -18,28 +18,31 @@ use axum::{
     response::Response,
 };
 use futures_util::{
-    FutureExt, StreamExt,
-    stream::{self, AbortHandle, Abortable, BoxStream, SelectAll},
+    StreamExt,
+    stream::{AbortHandle, Abortable, BoxStream, SelectAll},
 };
 use tokio::{
-    sync::{Semaphore, watch},
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
     time::{Instant, MissedTickBehavior, Sleep, interval_at, sleep, timeout},
 };
 use uuid::Uuid;
 
-use self::messages::{Incoming, Outgoing};
+use self::{
+    messages::{Incoming, Outgoing},
+    operations::SharedAnswers,
+};
 use super::{
     App,
     denials::Denials,
-    execution,
     execution::{Caller, bearer},
-    panic_message, peers, stopped,
+    peers, stopped,
+    turns::{Turn, Turns},
 };
 use crate::{
     auth::token::Verified,
-    config,
+    changes, config,
     error::{Error, Result},
-    graphql::{errors, loaders::Rows},
+    graphql::errors,
 };
 
 /// The one protocol that is spoken.
@@ -63,8 +66,18 @@ pub struct Sockets {
     origins: Vec<String>,
     /// The longest message, in bytes.
     longest: usize,
-    /// One for each that may be opened.
+    /// One for each whose client may have said who it is.
     free: Arc<Semaphore>,
+    /// One for each whose client has not, so that nobody without a token takes the place of somebody with one.
+    pending: Arc<Semaphore>,
+    /// The sockets of each subject.
+    by_subject: Arc<Turns>,
+    /// The subscriptions of each subject, on all its sockets.
+    subscriptions: Arc<Turns>,
+    /// Those who follow the trail.
+    followers: changes::Followers,
+    /// The answers to events, shared by those who see alike.
+    answers: SharedAnswers,
 }
 
 impl Sockets {
@@ -72,7 +85,17 @@ impl Sockets {
     #[must_use]
     pub fn new(settings: &config::Settings) -> Self {
         let (settings, origins, longest) = (settings.sockets, settings.cors_origins.clone(), settings.limits.body_bytes);
-        Self { settings, origins, longest, free: Arc::new(Semaphore::new(settings.most)) }
+        Self {
+            free: Arc::new(Semaphore::new(settings.most)),
+            pending: Arc::new(Semaphore::new(settings.pending)),
+            by_subject: Arc::new(Turns::new(settings.per_subject)),
+            subscriptions: Arc::new(Turns::new(settings.subscriptions)),
+            followers: changes::Followers::default(),
+            answers: SharedAnswers::default(),
+            settings,
+            origins,
+            longest,
+        }
     }
 
     /// Whether the page that asks, if any, is one of ours or one that may. Browsers ask nobody before they open a socket to another host.
@@ -104,7 +127,8 @@ pub async fn open(State(app): State<App>, upgrade: Result<WebSocketUpgrade, WebS
     if !app.sockets.welcomes(request.headers()) {
         return refuse(StatusCode::FORBIDDEN, Error::Forbidden("pages of this origin may not ask here".into()));
     }
-    let Ok(turn) = Arc::clone(&app.sockets.free).try_acquire_owned() else {
+    let pending = Arc::clone(&app.sockets.pending).try_acquire_owned().ok().filter(|_| app.sockets.free.available_permits() > 0);
+    let Some(pending) = pending else {
         let mut refused =
             refuse(StatusCode::SERVICE_UNAVAILABLE, Error::conflict("TOO_MANY_SOCKETS", "too many sockets are open; try again in a while"));
         refused.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("10"));
@@ -115,11 +139,18 @@ pub async fn open(State(app): State<App>, upgrade: Result<WebSocketUpgrade, WebS
     let longest = app.sockets.longest;
     let upgrade = upgrade.read_buffer_size(READ).write_buffer_size(0).max_message_size(longest).max_frame_size(longest);
     upgrade.on_upgrade(move |socket| async move {
-        let _turn = turn;
-        Session { app, socket, token, address, stopping, verified: None, operations: HashMap::new(), running: SelectAll::new() }
-            .run()
-            .await;
+        let (operations, running) = (HashMap::new(), SelectAll::new());
+        Session { app, socket, token, address, stopping, _place: Place::Pending(pending), verified: None, operations, running }.run().await;
     })
+}
+
+/// The place that a socket takes among those that may be open.
+#[expect(dead_code, reason = "places are only held, until they are dropped")]
+enum Place {
+    /// Of a client that has not said who it is.
+    Pending(OwnedSemaphorePermit),
+    /// Of one that has, among all and among its subject's.
+    Known(OwnedSemaphorePermit, Turn),
 }
 
 /// Why a socket ends.
@@ -136,7 +167,7 @@ fn close(code: u16, reason: impl Into<String>) -> End {
 }
 
 /// What an operation says next.
-enum Step {
+pub(super) enum Step {
     /// An answer, and perhaps more to come.
     Next(String),
     /// Its last word.
@@ -144,7 +175,7 @@ enum Step {
 }
 
 /// What an operation says, until it is ended, with the id that it was given.
-type Steps = BoxStream<'static, (Arc<str>, Step)>;
+pub(super) type Steps = BoxStream<'static, (Arc<str>, Step)>;
 
 /// One socket.
 struct Session {
@@ -155,6 +186,7 @@ struct Session {
     /// The client's address, when it is known.
     address: Option<IpAddr>,
     stopping: watch::Receiver<bool>,
+    _place: Place,
     /// Who it is, when that is known.
     verified: Option<Verified>,
     /// The operations that run, each with its end.
@@ -279,6 +311,14 @@ impl Session {
                     self.deny(Denials::of_error(subject.as_deref(), &error));
                     close(4403, format!("Forbidden: {error}"))
                 })?;
+                let sockets = &self.app.sockets;
+                let free = Arc::clone(&sockets.free)
+                    .try_acquire_owned()
+                    .map_err(|_| close(1013, "Too many sockets are open; try again in a while"))?;
+                let own = sockets.by_subject.try_take(&verified.viewer.subject);
+                let most = sockets.by_subject.most();
+                let own = own.ok_or_else(|| close(4429, format!("Too many sockets: {most} of yours are open, which is the maximum")))?;
+                self._place = Place::Known(free, own);
                 self.verified = Some(verified);
                 self.hold(deadline);
                 self.say(Outgoing::ConnectionAck.text()).await
@@ -290,10 +330,10 @@ impl Session {
                     self.deny(Denials::of_error(None, &Error::Unauthenticated("connection_init must come first".into())));
                     return Err(close(4401, "Unauthorized"));
                 };
-                let Some(document) = messages::document(payload) else {
+                let Some(asked) = messages::asked(payload) else {
                     return Err(close(
                         4400,
-                        "Invalid message: the payload of subscribe must have a query, and may have operationName and variables",
+                        "Invalid message: the payload of subscribe must have a query or a documentId, and may have operationName and variables",
                     ));
                 };
                 if self.operations.contains_key(id.as_str()) {
@@ -308,8 +348,7 @@ impl Session {
                 }
                 let id: Arc<str> = id.into();
                 let (end, registration) = AbortHandle::new_pair();
-                let asker = Asker { subject: verified.viewer.subject.clone(), address: self.address };
-                let steps = steps(self.app.clone(), Arc::clone(&id), asker, document.data(verified.viewer.clone()));
+                let steps = operations::steps(&self.app, Arc::clone(&id), asked, &verified.viewer, self.address);
                 self.running.push(Abortable::new(steps, registration));
                 self.operations.insert(id, end);
                 Ok(())
@@ -328,12 +367,6 @@ impl Session {
 const METHOD: &str = "WS";
 const ROUTE: &str = "/graphql/ws";
 
-/// Who asks on a socket.
-struct Asker {
-    subject: String,
-    address: Option<IpAddr>,
-}
-
 /// The longest that a socket lives; a timer counts no further.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
@@ -341,83 +374,4 @@ const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 fn bearer_in(authorization: &serde_json::Value) -> Result<String> {
     let value = HeaderValue::from_str(authorization.as_str().unwrap_or_default()).unwrap_or(HeaderValue::from_static(""));
     bearer(&HeaderMap::from_iter([(header::AUTHORIZATION, value)]))
-}
-
-/// Everything that an operation says: its answers and then that there are no more, or why it is not executed.
-fn steps(app: App, id: Arc<str>, asker: Asker, document: Document) -> Steps {
-    let request_id = Uuid::now_v7().to_string();
-    let own = app.clone();
-    let (answers, most) = match prepare(&app, document) {
-        // What went wrong before the first event, and what ends the stream, is told of the field itself.
-        Ok((document, OperationType::Subscription)) => (subscribe(&app, document, &request_id), 1),
-        Ok((document, operation)) => {
-            let request_id = request_id.clone();
-            (stream::once(async move { execution::execute(&app, document, operation, &request_id).await }).boxed(), 0)
-        }
-        Err(error) => {
-            let refused = errors::refused(error, &request_id);
-            app.metrics.count_result(None, &refused);
-            (stream::iter([refused]).boxed(), 0)
-        }
-    };
-    let answers = answers.inspect(move |answer| {
-        if let Some(denials) = Denials::of(Some(&asker.subject), &answer.errors) {
-            denials.note(&own, asker.address, METHOD, ROUTE);
-        }
-    });
-    let answers = answers.boxed();
-    // Nothing is executed of a request that is refused: it has no data, and errors of nothing below it.
-    let is_refused =
-        move |answer: &Answer| answer.is_err() && answer.data == Value::Null && answer.errors.iter().all(|error| error.path.len() <= most);
-    let steps = stream::unfold(Some(answers), move |answers| {
-        let (id, request_id) = (Arc::clone(&id), request_id.clone());
-        async move {
-            let mut answers = answers?;
-            let (step, answers) = match AssertUnwindSafe(answers.next()).catch_unwind().await {
-                Ok(Some(answer)) if is_refused(&answer) => (Step::Last(Outgoing::Error { id: &id, payload: &answer.errors }.text()), None),
-                Ok(Some(answer)) => (Step::Next(Outgoing::Next { id: &id, payload: &answer }.text()), Some(answers)),
-                Ok(None) => (Step::Last(Outgoing::Complete { id: &id }.text()), None),
-                Err(cause) => {
-                    let cause = std::io::Error::other(format!("a resolver panicked: {}", panic_message(&*cause)));
-                    let failed = errors::refused(Error::internal(cause), &request_id);
-                    (Step::Last(Outgoing::Error { id: &id, payload: &failed.errors }.text()), None)
-                }
-            };
-            Some(((id, step), answers))
-        }
-    });
-    steps.boxed()
-}
-
-/// Measures a document, and a subscription's root too.
-fn prepare(app: &App, document: Document) -> Result<(Document, OperationType)> {
-    let mut ready = execution::measure(document, &app.limits)?;
-    if ready.operation == OperationType::Subscription {
-        let name = ready.document.operation_name.clone();
-        let mut parsed = ready.document.parsed_query().map_err(|error| Error::invalid("query", error.message.clone()))?.clone();
-        root::single(&mut parsed, name.as_deref())?;
-        ready.document.set_parsed_query(parsed);
-    }
-    Ok((ready.document, ready.operation))
-}
-
-/// The answers of a subscription, each by itself within what one answer may have.
-fn subscribe(app: &App, document: Document, request_id: &str) -> BoxStream<'static, Answer> {
-    let (rows, asked, request_id, hides) = (Rows::default(), document.query.clone(), request_id.to_owned(), !app.suggestions);
-    let answers = app.schema.execute_stream(document.data(rows.clone()));
-    let metrics = Arc::clone(&app.metrics);
-    let answers = answers.map(move |mut answer| {
-        let answer = match rows.check() {
-            Ok(()) => {
-                if hides {
-                    errors::hide_suggestions(&mut answer);
-                }
-                errors::finish(answer, &asked, &request_id)
-            }
-            Err(error) => errors::refused(error, &request_id),
-        };
-        metrics.count_result(Some(OperationType::Subscription), &answer);
-        answer
-    });
-    answers.boxed()
 }

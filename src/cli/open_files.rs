@@ -1,0 +1,36 @@
+//! The limit of files that the program may have open: each connection is one.
+
+use crate::config::Settings;
+
+/// What the server opens besides connections: the database's, the log, settings, a few more.
+const OTHERS: u64 = 100;
+
+/// Raises the soft limit of open files to the hard one, and warns when that is lower than the settings need.
+#[cfg(unix)]
+pub(super) fn raise_limit(settings: &Settings) {
+    let limit = match rlimit::increase_nofile_limit(rlimit::INFINITY) {
+        Ok(limit) => limit,
+        Err(cause) => {
+            tracing::warn!(%cause, "the limit of open files can't be raised");
+            return;
+        }
+    };
+    let needed = needed(settings);
+    if limit < needed {
+        tracing::warn!(
+            limit,
+            needed,
+            "this program may open fewer files than SAMREGISTER_MAX_CONNECTIONS needs; raise LimitNOFILE (systemd) or ulimit -n, or lower the setting"
+        );
+    }
+}
+
+/// Does nothing where there is no such limit.
+#[cfg(not(unix))]
+pub(super) fn raise_limit(_: &Settings) {}
+
+/// The files that the settings may need.
+#[cfg(unix)]
+fn needed(settings: &Settings) -> u64 {
+    settings.limits.connections as u64 + OTHERS
+}

@@ -1,0 +1,146 @@
+//! What fields cost, declared on the fields themselves with the directives of the GraphQL cost specification, and read from the schema.
+//!
+//! One point is [`POINT`] of one core: measured with `examples/load.rs` on a release build and a register of 1 000 members. A field without
+//! a declaration costs one point, a field of `Query` or `Mutation` what its root costs.
+
+use std::{collections::HashMap, time::Duration};
+
+use async_graphql::{
+    OutputType, SubscriptionType, TypeDirective, Value,
+    parser::types::OperationType,
+    registry::{MetaDirectiveInvocation, MetaField, MetaType, MetaTypeName, Registry},
+};
+
+use super::{Mutation, Query, changes::Subscription};
+
+/// The processor time that one point of cost stands for.
+pub const POINT: Duration = Duration::from_micros(10);
+/// The cost of a field of `Query` that declares none: one or two statements.
+const QUERY: u64 = 20;
+/// The cost of a field of `Mutation` that declares none: a transaction with its audit entry.
+const MUTATION: u64 = 200;
+
+/// The processor time that the field needs, in points of 10 µs. A field without it costs 1, a field of `Query` 20, one of `Mutation` 200. The
+/// fields below a list count once for each of its rows.
+#[TypeDirective(location = "FieldDefinition", location = "InputFieldDefinition")]
+pub fn cost(weight: String) {}
+
+/// How many rows a list that is no connection counts for: `assumedSize`, or as many as the values of the `slicingArguments` are long.
+#[TypeDirective(name = "listSize", location = "FieldDefinition")]
+pub fn list_size(assumed_size: Option<u32>, slicing_arguments: Option<Vec<String>>) {}
+
+/// The declarations of a whole schema.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Costs {
+    types: HashMap<String, HashMap<String, FieldCost>>,
+    inputs: HashMap<String, u64>,
+    roots: [String; 3],
+}
+
+/// The declaration of one field.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FieldCost {
+    /// Points of the field itself.
+    pub weight: u64,
+    /// `true` if the weight stands on the field.
+    pub is_declared: bool,
+    /// Rows that its children count for; `None` for a field that is no list, for a connection, and for a list without declaration.
+    pub rows: Option<u64>,
+    /// Arguments whose length says how many rows it has.
+    pub sliced_by: Vec<String>,
+    /// `true` if it returns a list of objects.
+    pub is_list: bool,
+    /// The name of the type that it returns.
+    pub type_name: String,
+}
+
+impl Costs {
+    /// Reads the declarations of this program's schema.
+    #[must_use]
+    pub fn of_schema() -> Self {
+        let mut registry = Registry::default();
+        Query::create_type_info(&mut registry);
+        Mutation::create_type_info(&mut registry);
+        Subscription::create_type_info(&mut registry);
+        let roots = [Query::type_name(), Mutation::type_name(), Subscription::type_name()].map(|name| name.into_owned());
+        let mut costs = Self { roots, ..Self::default() };
+        for (name, found) in &registry.types {
+            let default = match name {
+                name if *name == costs.roots[0] => QUERY,
+                name if *name == costs.roots[1] => MUTATION,
+                _ => 1,
+            };
+            if let Some(fields) = found.fields() {
+                let fields = fields.values().map(|field| (field.name.clone(), FieldCost::read(field, default, &registry)));
+                costs.types.insert(name.clone(), fields.collect());
+            }
+            if let MetaType::InputObject { input_fields, .. } = found {
+                let weights = input_fields.values().filter_map(|field| Some((field.name.clone(), weight(&field.directive_invocations)?)));
+                costs.inputs.extend(weights);
+            }
+        }
+        costs
+    }
+
+    /// The name of the type that operations of this kind start from.
+    #[must_use]
+    pub fn root(&self, operation: OperationType) -> &str {
+        match operation {
+            OperationType::Query => &self.roots[0],
+            OperationType::Mutation => &self.roots[1],
+            OperationType::Subscription => &self.roots[2],
+        }
+    }
+
+    /// The declaration of a field; `None` if the schema doesn't have it.
+    #[must_use]
+    pub fn field(&self, type_name: &str, field: &str) -> Option<&FieldCost> {
+        self.types.get(type_name)?.get(field)
+    }
+
+    /// The points of an input field of this name that is given a value.
+    #[must_use]
+    pub fn input(&self, field: &str) -> u64 {
+        self.inputs.get(field).copied().unwrap_or_default()
+    }
+
+    /// Every field with its type's name.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &str, &FieldCost)> {
+        self.types.iter().flat_map(|(type_name, fields)| fields.iter().map(move |(field, cost)| (type_name.as_str(), field.as_str(), cost)))
+    }
+}
+
+impl FieldCost {
+    fn read(field: &MetaField, default: u64, registry: &Registry) -> Self {
+        let declared = weight(&field.directive_invocations);
+        let type_name = MetaTypeName::concrete_typename(&field.ty).to_owned();
+        let is_composite = registry.types.get(&type_name).is_some_and(MetaType::is_composite);
+        let size = field.directive_invocations.iter().find(|directive| directive.name == "listSize");
+        let sliced_by = match size.and_then(|size| size.args.get("slicingArguments")) {
+            Some(Value::List(names)) => {
+                names.iter().filter_map(|name| if let Value::String(name) = name { Some(name.clone()) } else { None }).collect()
+            }
+            _ => Vec::new(),
+        };
+        let rows = match size.and_then(|size| size.args.get("assumedSize")) {
+            Some(Value::Number(rows)) => rows.as_u64(),
+            _ => None,
+        };
+        Self {
+            weight: declared.unwrap_or(default),
+            is_declared: declared.is_some(),
+            rows,
+            sliced_by,
+            is_list: field.ty.starts_with('[') && is_composite,
+            type_name,
+        }
+    }
+}
+
+/// The weight among a field's directives.
+fn weight(directives: &[MetaDirectiveInvocation]) -> Option<u64> {
+    match directives.iter().find(|directive| directive.name == "cost")?.args.get("weight") {
+        Some(Value::String(weight)) => weight.parse().ok(),
+        _ => None,
+    }
+}

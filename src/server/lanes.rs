@@ -1,0 +1,202 @@
+//! The threads that execute documents, apart from those that accept connections, keep time limits and answer health checks.
+//!
+//! There are two lanes, each a runtime with threads of its own: one for small documents and one for dear ones, so that a small question never
+//! waits in a queue behind dear ones, whoever asks them; the machine shares its cores among the threads. In the lane for dear documents a
+//! subject executes a few at a time, in the order that they came, so that a second subject's needn't wait for all of the first one's.
+
+use std::{
+    collections::HashMap,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError, Weak},
+    task::{Context, Poll},
+    thread,
+};
+
+use tokio::{
+    runtime::{Builder, Handle},
+    sync::{OwnedSemaphorePermit, Semaphore, oneshot},
+    task::{JoinError, JoinHandle},
+};
+use tracing::Instrument;
+
+/// The points of cost from which on a document is dear: some tens of milliseconds.
+pub(super) const DEAR: u64 = 2_000;
+/// The stack of a thread that executes documents, in bytes: the deepest document within the limits needs a few hundred kilobytes in a release
+/// build and several megabytes without optimisation. Only what is used takes memory.
+pub(crate) const STACK: usize = 16 << 20;
+
+/// Where documents are executed.
+#[derive(Clone, Debug, Default)]
+pub struct Lanes {
+    /// `None`: both lanes are the runtime of the caller, as in tests and commands.
+    threads: Option<Arc<Threads>>,
+    slots: Arc<Slots>,
+}
+
+/// The threads of both lanes, which end when this is dropped.
+#[derive(Debug)]
+struct Threads {
+    small: Handle,
+    dear: Handle,
+    _stop: [oneshot::Sender<()>; 2],
+}
+
+/// The slots of each subject that executes dear documents.
+#[derive(Debug, Default)]
+struct Slots(Mutex<HashMap<String, Weak<Semaphore>>>);
+
+impl Lanes {
+    /// Starts both lanes, each with as many threads as the machine has cores.
+    pub fn start() -> std::io::Result<Self> {
+        let (small, stop_small) = start("small", cores())?;
+        let (dear, stop_dear) = start("dear", cores())?;
+        let threads = Arc::new(Threads { small, dear, _stop: [stop_small, stop_dear] });
+        Ok(Self { threads: Some(threads), ..Self::default() })
+    }
+
+    /// Executes something of the subject that costs so many points. It is ended when what this returns is dropped.
+    pub(super) fn spawn<F>(&self, subject: &str, cost: u64, execution: F) -> Running<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        Running(self.spawn_detached(subject, cost, execution))
+    }
+
+    /// Does work on an answer that is made already, with the dear documents and in nobody's turn.
+    pub(super) fn spawn_background(&self, work: impl Future<Output = ()> + Send + 'static) {
+        match &self.threads {
+            Some(threads) => drop(threads.dear.spawn(work)),
+            None => drop(tokio::spawn(work)),
+        }
+    }
+
+    /// Executes what goes on to its end whether anybody waits for it or not.
+    pub(super) fn spawn_detached<F>(&self, subject: &str, cost: u64, execution: F) -> JoinHandle<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        let slot = (cost >= DEAR).then(|| self.slots.of(subject));
+        let in_turn = async move {
+            let _slot = match slot {
+                Some(slot) => slot.acquire_owned().await.ok(),
+                None => None::<OwnedSemaphorePermit>,
+            };
+            execution.await
+        };
+        let in_turn = in_turn.instrument(tracing::Span::current());
+        match &self.threads {
+            Some(threads) if cost >= DEAR => threads.dear.spawn(in_turn),
+            Some(threads) => threads.small.spawn(in_turn),
+            None => tokio::spawn(in_turn),
+        }
+    }
+}
+
+/// Something that is executed, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Running<T>(JoinHandle<T>);
+
+impl<T> Future for Running<T> {
+    type Output = Result<T, JoinError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(cx)
+    }
+}
+
+impl<T> Drop for Running<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Slots {
+    /// Those of one subject.
+    fn of(&self, subject: &str) -> Arc<Semaphore> {
+        let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(own) = slots.get(subject).and_then(Weak::upgrade) {
+            return own;
+        }
+        slots.retain(|_, slots| slots.strong_count() > 0);
+        let own = Arc::new(Semaphore::new(cores()));
+        slots.insert(subject.to_owned(), Arc::downgrade(&own));
+        own
+    }
+}
+
+/// The machine's cores, at least two.
+fn cores() -> usize {
+    thread::available_parallelism().map_or(2, usize::from).max(2)
+}
+
+/// Starts a runtime on threads of its own. It ends when the sender is dropped; what runs on it then is ended too.
+fn start(lane: &str, threads: usize) -> std::io::Result<(Handle, oneshot::Sender<()>)> {
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(threads)
+        .thread_name(format!("lane-{lane}"))
+        .thread_stack_size(STACK)
+        .enable_all()
+        .build()?;
+    let (handle, (stop, stopped)) = (runtime.handle().clone(), oneshot::channel());
+    // A runtime may not be dropped by one of its own threads, nor by another runtime's.
+    thread::Builder::new().name(format!("lane-{lane}")).spawn(move || {
+        drop(stopped.blocking_recv());
+        runtime.shutdown_background();
+    })?;
+    Ok((handle, stop))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_small_document_does_not_wait_for_dear_ones() {
+        let lanes = Lanes::start().unwrap_or_else(|error| panic!("{error}"));
+        let (say, mut said) = tokio::sync::mpsc::unbounded_channel();
+        // Dear documents that never give their thread back by themselves.
+        let dear: Vec<_> = (0..32)
+            .map(|place| {
+                let say = say.clone();
+                lanes.spawn("hostile", DEAR, async move {
+                    say.send(place).ok();
+                    thread::sleep(Duration::from_millis(500));
+                    place
+                })
+            })
+            .collect();
+        said.recv().await;
+        let began = std::time::Instant::now();
+        assert!(lanes.spawn("other", 1, async { true }).await.is_ok_and(|done| done));
+        assert!(began.elapsed() < Duration::from_millis(400), "{:?}", began.elapsed());
+        // What nobody waits for any more is not begun.
+        drop(dear);
+        drop(lanes);
+    }
+
+    #[tokio::test]
+    async fn a_subject_executes_a_few_dear_documents_at_a_time() {
+        let lanes = Lanes::default();
+        let (running, most) = (Arc::new(Mutex::new((0, 0))), cores());
+        let all: Vec<_> = (0..most * 4)
+            .map(|_| {
+                let running = Arc::clone(&running);
+                lanes.spawn("a", DEAR, async move {
+                    {
+                        let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
+                        running.0 += 1;
+                        running.1 = running.0.max(running.1);
+                    }
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                    running.lock().unwrap_or_else(PoisonError::into_inner).0 -= 1;
+                })
+            })
+            .collect();
+        for one in all {
+            one.await.unwrap_or_else(|error| panic!("{error}"));
+        }
+        assert_eq!(*running.lock().unwrap_or_else(PoisonError::into_inner), (0, most));
+    }
+}

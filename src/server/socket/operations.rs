@@ -1,0 +1,389 @@
+//! What the operations of a socket say: queries and mutations as over HTTP, and subscriptions, whose answers those who see alike share.
+//!
+//! An event is resolved once for all sockets on which the same document is asked with the same variables by viewers with the same rights,
+//! and its JSON is sent to each. What a document may only tell one subject, or is noted of whoever reads it, is shared by that subject's
+//! sockets alone.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    net::IpAddr,
+    panic::AssertUnwindSafe,
+    sync::{Arc, Mutex, OnceLock, PoisonError, Weak},
+};
+
+use async_graphql::{
+    Request as Document, Response as Answer, ServerError, Value,
+    parser::types::{ExecutableDocument, OperationType, Selection, SelectionSet},
+};
+use futures_util::{FutureExt, StreamExt, stream};
+use serde_json::value::RawValue;
+use tokio::sync::OnceCell;
+use uuid::Uuid;
+
+use super::{METHOD, ROUTE, Step, Steps, messages::Outgoing, root};
+use crate::{
+    auth::viewer::Viewer,
+    changes::{self, Event},
+    error::{Error, Result},
+    graphql::{
+        changes::{Plan, Source},
+        errors,
+        loaders::Rows,
+        request::{AnswerSize, RequestCache},
+    },
+    idempotency::Mutations,
+    server::{
+        App,
+        answers::Written,
+        api,
+        asking::Asked,
+        denials::Denials,
+        execution::{Allowance, Caller, Execution, Ready, execute},
+        panic_message,
+    },
+};
+
+/// The events of which the answers of a group are remembered for those of it that come a little later.
+const REMEMBERED: usize = 64;
+
+/// Everything that an operation says: its answers and then that there are no more, or why it is not executed.
+pub(super) fn steps(app: &App, id: Arc<str>, asked: Asked, viewer: &Viewer, address: Option<IpAddr>) -> Steps {
+    let request_id = Uuid::now_v7().to_string();
+    let steps = match prepare(app, asked, viewer) {
+        Ok((ready, cost)) if ready.operation == OperationType::Subscription => {
+            let (own, viewer, refusal_id) = (app.clone(), viewer.clone(), request_id.clone());
+            let begun = async move {
+                match Subscription::begin(own, viewer, ready, cost, &refusal_id).await {
+                    Ok(subscription) => subscription.steps(),
+                    Err(refused) => stream::iter([Said::Refused(refused)]).boxed(),
+                }
+            };
+            stream::once(begun).flatten().boxed()
+        }
+        Ok((ready, cost)) => {
+            let (own, viewer, request_id) = (app.clone(), viewer.clone(), request_id.clone());
+            stream::once(async move { answer(&own, viewer, ready, cost, &request_id).await }).boxed()
+        }
+        Err(error) => {
+            let refused = errors::refused(error, &request_id);
+            app.metrics.count_result(None, &refused);
+            stream::iter([Said::Refused(refused)]).boxed()
+        }
+    };
+    let (own, subject) = (app.clone(), viewer.subject.clone());
+    let steps = steps.inspect(move |said| said.note_denials(&own, &subject, address));
+    let last = stream::iter([Said::Nothing]);
+    let steps = AssertUnwindSafe(steps.chain(last)).catch_unwind().map(move |said| match said {
+        Ok(said) => said,
+        Err(cause) => {
+            let cause = std::io::Error::other(format!("a resolver panicked: {}", panic_message(&*cause)));
+            Said::Refused(errors::refused(Error::internal(cause), &request_id))
+        }
+    });
+    let steps = steps.scan(false, move |is_over, said| {
+        let step = (!*is_over).then(|| said.step(&id));
+        *is_over |= matches!(step, Some(Step::Last(_)));
+        let id = Arc::clone(&id);
+        async move { step.map(|step| (id, step)) }
+    });
+    steps.boxed()
+}
+
+/// What an operation says next.
+enum Said {
+    /// The JSON of an answer, and what it denies.
+    Answer(Arc<RawValue>, Arc<[ServerError]>),
+    /// Why it is not executed, or goes no further.
+    Refused(Answer),
+    /// There is no more.
+    Nothing,
+}
+
+impl Said {
+    fn step(&self, id: &str) -> Step {
+        match self {
+            Self::Answer(payload, _) => Step::Next(Outgoing::Next { id, payload }.text()),
+            Self::Refused(answer) => Step::Last(Outgoing::Error { id, payload: &answer.errors }.text()),
+            Self::Nothing => Step::Last(Outgoing::Complete { id }.text()),
+        }
+    }
+
+    /// Logs and counts what an answer denies.
+    fn note_denials(&self, app: &App, subject: &str, address: Option<IpAddr>) {
+        let errors: &[ServerError] = match self {
+            Self::Answer(_, errors) => errors,
+            Self::Refused(answer) => &answer.errors,
+            Self::Nothing => &[],
+        };
+        if let Some(denials) = Denials::of(Some(subject), errors) {
+            denials.note(app, address, METHOD, ROUTE);
+        }
+    }
+
+    /// What was made of an answer's JSON.
+    fn written(written: Written) -> Self {
+        if is_refused(&written.answer, 0) {
+            return Self::Refused(written.answer);
+        }
+        match RawValue::from_string(written.json) {
+            Ok(json) => Self::Answer(json.into(), written.answer.errors.into()),
+            Err(cause) => Self::Refused(errors::refused(Error::internal(cause), "")),
+        }
+    }
+}
+
+/// `true` if nothing was executed: there is no data, and no error stands more than so many fields deep.
+fn is_refused(answer: &Answer, levels: usize) -> bool {
+    answer.is_err() && answer.data == Value::Null && answer.errors.iter().all(|error| error.path.len() <= levels)
+}
+
+/// Finds and measures the document, and takes its cost from the sender's budget.
+fn prepare(app: &App, asked: Asked, viewer: &Viewer) -> Result<(Ready, Option<Value>)> {
+    let mut ready = api::prepare(app, asked, &viewer.subject)?;
+    if ready.operation == OperationType::Subscription {
+        let name = ready.document.operation_name.clone();
+        let mut parsed = ready.document.parsed_query().map_err(|error| Error::invalid("query", error.message.clone()))?.clone();
+        root::single(&mut parsed, name.as_deref())?;
+        ready.document.set_parsed_query(parsed);
+    }
+    let cost = Caller::charge(app, &viewer.subject, ready.figures.complexity, ready.reports_cost)?;
+    Ok((ready, cost))
+}
+
+/// Answers a query or mutation, which counts among its sender's requests as one over HTTP does.
+async fn answer(app: &App, viewer: Viewer, ready: Ready, cost: Option<Value>, request_id: &str) -> Said {
+    let turn = match app.turns.take(&viewer.subject) {
+        Ok(turn) => Arc::new(turn),
+        Err(error) => return Said::Refused(errors::refused(error, request_id)),
+    };
+    let subject = viewer.subject.clone();
+    let ready = Ready { document: ready.document.data(viewer).data(turn), ..ready };
+    let execution = Execution { ready, subject, cost, allowance: Allowance::of(app), mutations: Arc::default() };
+    Said::written(execute(app, execution, request_id).await)
+}
+
+/// One subscription to `changes`.
+struct Subscription {
+    app: App,
+    viewer: Viewer,
+    plan: Plan,
+    group: Arc<Group>,
+    /// What one event costs.
+    points: u64,
+    cost: Option<Value>,
+}
+
+impl Subscription {
+    /// Validates the document and reads its arguments, as executing it without any event does.
+    async fn begin(app: App, viewer: Viewer, ready: Ready, cost: Option<Value>, request_id: &str) -> Result<Self, Answer> {
+        let Ready { mut document, figures, .. } = ready;
+        let parsed = document.parsed_query().cloned();
+        let parsed = parsed.map_err(|error| errors::refused(Error::invalid("query", error.message), request_id))?;
+        let template = Template {
+            key: Template::key(&parsed, &document, &viewer),
+            parsed,
+            query: document.query.clone(),
+            operation_name: document.operation_name.clone(),
+            variables: document.variables.clone(),
+        };
+        let plan = Arc::new(OnceLock::new());
+        let planning = document.data(viewer.clone()).data(Rows::default()).data(Source::Plan(Arc::clone(&plan)));
+        let mut answers = app.schema.execute_stream(planning);
+        // Without an error, there is none.
+        if let Some(mut answer) = answers.next().await {
+            if !app.suggestions {
+                errors::hide_suggestions(&mut answer);
+            }
+            return Err(errors::finish(answer, &template.query, request_id));
+        }
+        drop(answers);
+        let Some(plan) = Arc::into_inner(plan).and_then(OnceLock::into_inner) else {
+            return Err(errors::refused(Error::internal(std::io::Error::other("a subscription has no plan")), request_id));
+        };
+        let group = app.sockets.answers.group(template);
+        Ok(Self { app, viewer, plan, group, points: figures.complexity, cost })
+    }
+
+    /// Says an answer for each event, until there is one that can't be given.
+    fn steps(self) -> stream::BoxStream<'static, Said> {
+        let Self { app, viewer, plan, group, points, mut cost } = self;
+        let own = app.sockets.subscriptions.try_take(&viewer.subject);
+        let Some(own) = own else {
+            let most = app.sockets.subscriptions.most();
+            let words = format!("you have {most} subscriptions on all your sockets, which is the maximum; complete one");
+            let refused = errors::refused(Error::conflict("LIMIT_SUBSCRIPTIONS", words), &Uuid::now_v7().to_string());
+            return stream::iter([Said::Refused(refused)]).boxed();
+        };
+        let following = async move {
+            let events = match changes::follow(&app.sockets.followers, &app.db, &viewer, plan.kinds, plan.after).await {
+                Ok(events) => events.boxed(),
+                Err(error) => stream::iter([Err(error)]).boxed(),
+            };
+            events.then(move |event| {
+                let (app, viewer, group, cost) = (app.clone(), viewer.clone(), Arc::clone(&group), cost.take());
+                // It holds its place as long as it is followed.
+                let _own = &own;
+                async move {
+                    match event {
+                        Ok(event) => {
+                            app.budget.wait(&viewer.subject, points).await;
+                            group.said(&app, &viewer, event, points, cost).await
+                        }
+                        Err(error) => Said::Refused(errors::refused(error, &Uuid::now_v7().to_string())),
+                    }
+                }
+            })
+        };
+        stream::once(following).flatten().boxed()
+    }
+}
+
+/// The document of a group, of which a request is made for each event.
+struct Template {
+    key: String,
+    parsed: ExecutableDocument,
+    query: String,
+    operation_name: Option<String>,
+    variables: async_graphql::Variables,
+}
+
+/// The fields that tell everybody who sees an event the same, and nobody is noted for reading.
+const SHARED_FIELDS: [&str; 8] = ["changes", "revision", "kind", "action", "at", "node", "id", "__typename"];
+
+impl Template {
+    /// Names what the answers depend on: the document, its variables, and the viewer's rights; the subject too unless all fields are
+    /// [`SHARED_FIELDS`].
+    fn key(parsed: &ExecutableDocument, document: &Document, viewer: &Viewer) -> String {
+        let operations = parsed.operations.iter().map(|(_, operation)| &operation.node.selection_set.node);
+        let fragments = parsed.fragments.values().map(|fragment| &fragment.node.selection_set.node);
+        let is_shared = operations.chain(fragments).all(has_only_shared_fields);
+        let viewer = Viewer { subject: if is_shared { String::new() } else { viewer.subject.clone() }, ..viewer.clone() };
+        let variables = serde_json::to_string(&document.variables).unwrap_or_default();
+        format!("{viewer:?}\n{:?}\n{variables}\n{}", document.operation_name, document.query)
+    }
+
+    fn document(&self) -> Document {
+        let mut document = Document::new(self.query.clone()).variables(self.variables.clone());
+        document.operation_name.clone_from(&self.operation_name);
+        document.set_parsed_query(self.parsed.clone());
+        document
+    }
+}
+
+fn has_only_shared_fields(set: &SelectionSet) -> bool {
+    set.items.iter().all(|selection| match &selection.node {
+        Selection::Field(field) => {
+            SHARED_FIELDS.contains(&field.node.name.node.as_str()) && has_only_shared_fields(&field.node.selection_set.node)
+        }
+        Selection::InlineFragment(fragment) => has_only_shared_fields(&fragment.node.selection_set.node),
+        // Every fragment is looked at by itself.
+        Selection::FragmentSpread(_) => true,
+    })
+}
+
+/// The groups of subscriptions whose answers are the same.
+#[derive(Default)]
+pub(super) struct SharedAnswers(Mutex<HashMap<String, Weak<Group>>>);
+
+impl std::fmt::Debug for SharedAnswers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SharedAnswers").finish_non_exhaustive()
+    }
+}
+
+impl SharedAnswers {
+    fn group(&self, template: Template) -> Arc<Group> {
+        let mut groups = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(group) = groups.get(&template.key).and_then(Weak::upgrade) {
+            return group;
+        }
+        groups.retain(|_, group| group.strong_count() > 0);
+        let key = template.key.clone();
+        let group = Arc::new(Group { template, answers: Mutex::default() });
+        groups.insert(key, Arc::downgrade(&group));
+        group
+    }
+}
+
+/// An answer, or the place of one that is being made.
+type Resolved = ((i64, i64), Arc<OnceCell<EventAnswer>>);
+
+/// The JSON of an answer to an event, and its errors.
+type EventAnswer = (Arc<RawValue>, Arc<[ServerError]>);
+
+/// The subscriptions whose answers are the same.
+struct Group {
+    template: Template,
+    /// The answers to the last events, by their revision and the last one that was committed when they were resolved: they tell of things as
+    /// they were then, to those who saw them then.
+    answers: Mutex<VecDeque<Resolved>>,
+}
+
+impl Group {
+    /// The answer to an event: the first of the group that comes to it resolves it for all.
+    async fn said(&self, app: &App, viewer: &Viewer, event: Event, points: u64, cost: Option<Value>) -> Said {
+        // Whoever wants to know its cost gets an answer of its own.
+        if cost.is_some() {
+            let resolved = self.resolve(app, viewer, event, points, cost).await;
+            return resolved.map_or_else(|said| said, |(json, errors)| Said::Answer(json, errors));
+        }
+        let known_by = (event.revision, *app.db.changed().borrow());
+        let cell = {
+            let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+            match answers.iter().find(|(resolved, _)| *resolved == known_by) {
+                Some((_, known)) => Arc::clone(known),
+                None => {
+                    if answers.len() >= REMEMBERED {
+                        answers.pop_front();
+                    }
+                    let cell = Arc::default();
+                    answers.push_back((known_by, Arc::clone(&cell)));
+                    cell
+                }
+            }
+        };
+        let resolved = cell.get_or_try_init(|| self.resolve(app, viewer, event, points, None)).await.cloned();
+        resolved.map_or_else(|said| said, |(json, errors)| Said::Answer(json, errors))
+    }
+
+    /// Executes the document on one event, in the lane for its cost.
+    async fn resolve(&self, app: &App, viewer: &Viewer, event: Event, points: u64, cost: Option<Value>) -> Result<EventAnswer, Said> {
+        let size = AnswerSize::new(app.answer_bytes);
+        let rows = Rows::default();
+        let document = self.template.document().data(viewer.clone()).data(Source::Event(event)).data(rows.clone());
+        let document = document.data(size.clone()).data(RequestCache::default());
+        let (schema, asked, hides) = (app.schema.clone(), self.template.query.clone(), !app.suggestions);
+        let metrics = Arc::clone(&app.metrics);
+        let resolving = app.lanes.spawn(&viewer.subject, points, async move {
+            let request_id = Uuid::now_v7().to_string();
+            let answer = schema.execute_stream(document).next().await.unwrap_or_default();
+            let mut answer = match rows.check() {
+                Ok(()) if size.is_exceeded() => errors::refused(size.exceeded(), &request_id),
+                Ok(()) => errors::finish(answer, &asked, &request_id),
+                Err(error) => errors::refused(error, &request_id),
+            };
+            if hides {
+                errors::hide_suggestions(&mut answer);
+            }
+            answer.extensions.extend(cost.map(|cost| ("cost".to_owned(), cost)));
+            metrics.count_result(Some(OperationType::Subscription), &answer);
+            Written::within(answer, &Mutations::default(), &size)
+        });
+        let request_id = Uuid::now_v7().to_string();
+        let written = match tokio::time::timeout(app.request_time, resolving).await {
+            Ok(Ok(written)) => written,
+            Ok(Err(failed)) => return Err(Said::Refused(errors::refused(Error::internal(failed), &request_id))),
+            Err(_) => {
+                let words = format!("took longer than {} seconds for an event; ask for less", app.request_time.as_secs());
+                return Err(Said::Refused(errors::refused(Error::limit("LIMIT_TIME", "query", words), &request_id)));
+            }
+        };
+        if is_refused(&written.answer, 1) {
+            return Err(Said::Refused(written.answer));
+        }
+        match Said::written(written) {
+            Said::Answer(json, errors) => Ok((json, errors)),
+            said => Err(said),
+        }
+    }
+}
