@@ -67,13 +67,10 @@ pub(super) async fn once(
         error => Refused(StatusCode::OK, error),
     })?;
     execution.mutations = Arc::clone(&mutations);
+    // With the document it is held until the mutations have ended, also when neither the client nor the time limit waits for that.
+    execution.ready.document = execution.ready.document.data(lock);
     let (own, id) = (app.clone(), caller.request_id.clone());
-    // The lock is held until the mutations have ended, also when the client does not wait for that.
-    let done = async move {
-        let written = execute(&own, execution, &id).await;
-        drop(lock);
-        written
-    };
+    let done = async move { execute(&own, execution, &id).await };
     let written = tokio::spawn(done.instrument(tracing::Span::current())).await;
     let written = written.unwrap_or_else(|failed| Written::refused(errors::refused(Error::internal(failed), &caller.request_id)));
     let mut response = caller.respond_written(written);
