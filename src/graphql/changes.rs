@@ -89,6 +89,7 @@ pub enum Source {
 }
 
 /// What one subscription follows.
+#[derive(Clone)]
 pub struct Plan {
     /// The kinds of changes; none for all.
     pub kinds: Vec<changes::Kind>,

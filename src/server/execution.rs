@@ -21,6 +21,7 @@ use super::{
     App,
     accept::Media,
     answers::Written,
+    lanes::DEAR,
     limits::{self, Exceeded, Figures, Limits},
     panic_message,
     turns::{TOO_MANY, Turn},
@@ -248,7 +249,10 @@ async fn run(app: &App, execution: Execution, request_id: &str) -> Written {
     }
     let (size, running) = (allowance.size, app.stopping.subscribe());
     let points = ready.figures.complexity;
-    let resolve = resolve(app, ready.document.data(Arc::clone(&mutations)), operation, size.clone(), request_id);
+    let document = ready.document.data(Arc::clone(&mutations));
+    let is_dear = operation == OperationType::Query && points >= DEAR;
+    let document = if is_dear { document.data(app.db.for_dear_document()) } else { document };
+    let resolve = resolve(app, document, operation, size.clone(), request_id);
     let known = Arc::clone(&mutations);
     let execution = async move {
         let mut answer = resolve.await;

@@ -50,6 +50,8 @@ pub type Listener = Arc<dyn Fn(&str) + Send + Sync>;
 #[derive(Clone)]
 pub struct Database {
     reader: DatabaseConnection,
+    /// Reads for documents that cost much, so that those that cost little never wait for a connection behind them.
+    dear_reader: DatabaseConnection,
     writer: DatabaseConnection,
     /// Asks whether the database is ready, when every other connection is taken too.
     probe: DatabaseConnection,
@@ -84,6 +86,9 @@ impl std::fmt::Debug for Database {
 
 /// Connections that read beside the one that writes, on SQLite and on PostgreSQL.
 const READERS: (u32, u32) = (8, 16);
+
+/// Connections that read for dear documents, on SQLite and on PostgreSQL; opened when they are needed.
+const DEAR_READERS: (u32, u32) = (4, 8);
 
 /// How long a question waits for one of them: much longer than its request may take by default, so that under load that limit decides.
 const LOAD: Duration = Duration::from_secs(60);
@@ -121,10 +126,13 @@ impl Database {
         sqlite_file::create_privately(url);
         // The writer comes first: it makes a file of SQLite's and sets its journal, which readers can't.
         let mut writer = open(writer).await?;
+        let mut dear_reader = reader.clone();
+        dear_reader.max_connections(if is_sqlite { DEAR_READERS.0 } else { DEAR_READERS.1 }).connect_lazy(true);
         let mut reader = open(reader).await?;
+        let mut dear_reader = open(dear_reader).await?;
         let probe = open(probe).await?;
         if let Some(listener) = listener {
-            for connection in [&mut reader, &mut writer] {
+            for connection in [&mut reader, &mut dear_reader, &mut writer] {
                 let listener = Arc::clone(&listener);
                 connection.set_metric_callback(move |info| listener(&info.statement.sql));
             }
@@ -135,6 +143,7 @@ impl Database {
         let server = if is_sqlite { None } else { url.parse().ok().map(|server| Arc::new(Mutex::new(server))) };
         Ok(Self {
             reader,
+            dear_reader,
             writer,
             probe,
             server,
@@ -234,6 +243,12 @@ impl Database {
     #[must_use]
     pub fn backend(&self) -> DbBackend {
         self.reader.get_database_backend()
+    }
+
+    /// Returns the same register for a document that costs much: it reads by connections of its own.
+    #[must_use]
+    pub fn for_dear_document(&self) -> Self {
+        Self { reader: self.dear_reader.clone(), ..self.clone() }
     }
 
     /// A connection for reading.
@@ -353,6 +368,7 @@ impl Database {
     /// INTERNAL when a connection fails to close.
     pub async fn close(self) -> Result<()> {
         self.reader.close().await?;
+        self.dear_reader.close().await?;
         self.writer.close().await?;
         // The last: it holds what a removed log of SQLite's had.
         Ok(self.probe.close().await?)

@@ -15,7 +15,7 @@ use async_graphql::{
     Request as Document, Response as Answer, ServerError, Value,
     parser::types::{ExecutableDocument, OperationType, Selection, SelectionSet},
 };
-use futures_util::{FutureExt, StreamExt, stream};
+use futures_util::{StreamExt, stream};
 use serde_json::value::RawValue;
 use tokio::sync::OnceCell;
 use uuid::Uuid;
@@ -197,7 +197,7 @@ impl Subscription {
             return Err(errors::finish(answer, &template.query, request_id));
         }
         drop(answers);
-        let Some(plan) = Arc::into_inner(plan).and_then(OnceLock::into_inner) else {
+        let Some(plan) = plan.get().cloned() else {
             return Err(errors::refused(Error::internal(std::io::Error::other("a subscription has no plan")), request_id));
         };
         let group = app.sockets.answers.group(template);
