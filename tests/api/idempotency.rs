@@ -8,7 +8,7 @@ use std::{
 
 use axum::http::{Method, StatusCode, header};
 use futures_util::future::join_all;
-use samregister::clock::Clock;
+use samregister::{audit, auth::viewer::Viewer, clock::Clock};
 use sea_orm::{ConnectionTrait, Statement};
 use serde_json::{Value, json};
 
@@ -79,15 +79,10 @@ on_both!(the_same_request_gets_the_first_answer, |app| async move {
     is_for_another(&post(&app, &office, "k1", &admission("Åre")).await);
     is_for_another(&post(&app, &office, "k1", &json!({ "query": admission("Ale")["query"], "variables": {} })).await);
     let subject = "office@example.se".to_owned();
-    let auditor =
-        samregister::auth::viewer::Viewer { subject, roles: vec![samregister::auth::viewer::Role::Auditor], ..Default::default() };
+    let auditor = Viewer { subject, roles: vec![samregister::auth::viewer::Role::Auditor], ..Default::default() };
     is_for_another(&post(&app, &app.viewer(auditor), "k1", &admission("Ale")).await);
     assert_eq!(app.revision().await, revision);
-    let other = samregister::auth::viewer::Viewer {
-        subject: "other@example.se".into(),
-        roles: vec![samregister::auth::viewer::Role::Office],
-        ..Default::default()
-    };
+    let other = Viewer { subject: "other@example.se".into(), roles: vec![samregister::auth::viewer::Role::Office], ..Default::default() };
     post(&app, &app.viewer(other), "k1", &admission("Ale")).await.data();
     post(&app, &office, "k2", &admission("Ale")).await.data();
     assert!(app.revision().await > revision);
@@ -314,6 +309,30 @@ on_both!(an_erased_person_is_not_in_what_is_stored, |app| async move {
     assert_eq!((&contact["id"], &contact["email"]), (&added["contactAdd"]["id"], &Value::Null));
     assert!(contact["name"].as_str().unwrap().starts_with("Raderad kontakt"), "{}", again.text());
     assert_eq!((again.header("idempotency-replayed"), app.revision().await), ("rebuilt", revision));
+});
+
+on_both!(a_mutation_that_outlasts_its_request_is_waited_for_and_done_once, |app| async move {
+    let app = app.with(&[("SAMREGISTER_REQUEST_SECONDS", "1")]);
+    let other = app.by(&app.url()).await;
+    let import = audit::begin(&other.db, &Viewer::operator("import"), "import").await.unwrap();
+    // It goes on although nobody waits for it any more, and so its key is in use.
+    let late = post(&app, &app.office(), "k", &admission("Ale")).await;
+    assert_eq!(late.error()["extensions"]["reason"], "LIMIT_TIME", "{}", late.text());
+    let began = Instant::now();
+    let second = post(&app, &app.office(), "k", &admission("Ale")).await;
+    assert_eq!((second.reason(), &second.error()["extensions"]["retryAfterSeconds"]), ("BUSY", &json!(5)));
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    // Another key, and another subject's, wait for nothing here.
+    let refused = json!({ "query": "mutation { memberAdmit(input: { name: \"\", joinedOn: \"2026-01-01\" }) { id } }" });
+    assert_eq!(post(&app, &app.office(), "other", &refused).await.bad_fields(), ["input.name"]);
+    assert_eq!(post(&app, &app.board(), "k", &admission("Ale")).await.code(), "FORBIDDEN");
+    import.undo().await.unwrap();
+    let mut third = post(&app, &app.office(), "k", &admission("Ale")).await;
+    while third.json["data"].is_null() && began.elapsed() < Duration::from_secs(20) {
+        third = post(&app, &app.office(), "k", &admission("Ale")).await;
+    }
+    assert_eq!(third["memberAdmit"]["name"], "Ale");
+    assert_eq!(app.revision().await, 1);
 });
 
 #[tokio::test]
