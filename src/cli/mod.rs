@@ -172,6 +172,9 @@ const STACK: usize = 16 << 20;
 
 /// The whole program. Nothing about it is generic, so that it is compiled once, here, and not again with the binary.
 pub fn run(args: ArgsOs) -> ExitCode {
+    // Whatever the program or a library of its creates is its owner's alone.
+    #[cfg(unix)]
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     let program = match Program::try_parse_from(args) {
         Ok(program) => program,
         Err(answer) => {

@@ -26,9 +26,9 @@ const FILES: [(&str, &str); 6] = [
     ),
     (
         "agreements.csv",
-        "key,number,kind,direction,activity,counterparty,template,template_version,starts_on,ends_on,notice_months,renewal_months,offered_at,signed_on,notice_given_on,fee_basis,fee_amount,vat_rate\n\
-         a1,-2+3,PARTICIPATION,INCOME,bip,alfa,,,2025-01-01,2026-12-31,1,12,2024-12-01T09:00:00Z,2024-12-15,,FIXED_PER_YEAR,1000.00,STANDARD_25\n\
-         a2,+1,PARTICIPATION,INCOME,bip,beta,,,2025-01-01,2026-12-31,0,,2024-12-01T09:00:00Z,2024-12-15,,FIXED_PER_YEAR,1000.00,STANDARD_25\n",
+        "key,number,kind,direction,activity,counterparty,template,template_version,starts_on,ends_on,notice_months,renewal_months,offered_at,signed_on,notice_given_on,fee_basis,fee_amount,fee_per_mille,vat_rate\n\
+         a1,-2+3,PARTICIPATION,INCOME,bip,alfa,,,2025-01-01,2026-12-31,1,12,2024-12-01T09:00:00Z,2024-12-15,,FIXED_PER_YEAR,1000.00,,STANDARD_25\n\
+         a2,+1,PARTICIPATION,INCOME,bip,beta,,,2025-01-01,2026-12-31,0,,2024-12-01T09:00:00Z,2024-12-15,,FIXED_PER_YEAR,1000.00,,STANDARD_25\n",
     ),
     ("costs.csv", "activity,booked_on,amount,description\nbip,2026-01-15,150.00,Lokal\n"),
 ];

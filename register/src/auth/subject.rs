@@ -3,6 +3,8 @@
 //! Names that look alike are told apart by UTS 39 (Unicode Security Mechanisms): which characters identifiers are made of, which scripts go
 //! together, and which characters look like others.
 
+use std::{collections::HashSet, sync::LazyLock};
+
 use unicode_normalization::is_nfc;
 use unicode_security::{GeneralSecurityProfile, RestrictionLevel, RestrictionLevelDetection, skeleton};
 
@@ -32,7 +34,9 @@ pub(super) fn check(subject: &str) -> Result<(), String> {
     if !is_nfc(subject) {
         return Err("has a subject (sub) that is not in the Unicode normalization form C".to_owned());
     }
-    if !subject.is_ascii() && (is_mixed(subject) || skeleton(subject).all(|char| char.is_ascii())) {
+    // A Latin letter that looks like two others, as æ, is a letter of its own.
+    let is_foreign = subject.chars().any(|char| !char.is_ascii() && !is_latin(char));
+    if is_mixed(subject) || (is_foreign && skeleton(subject).all(|char| char.is_ascii())) {
         return Err("has a subject (sub) with letters of one script that look like those of another".to_owned());
     }
     if is_of_program(subject) {
@@ -69,12 +73,16 @@ fn is_mixed(subject: &str) -> bool {
 
 /// Returns `true` for what looks like the name of the program or of one of its operators, whatever its capitals, blanks and punctuation.
 fn is_of_program(subject: &str) -> bool {
-    let folded = |text: &str| -> String { skeleton(&text.to_lowercase()).filter(|char| char.is_alphanumeric()).collect() };
-    let (name, program) = (folded(subject), folded(OPERATOR));
-    let is_operator = |rest: &str| OPERATORS.iter().any(|operator| folded(operator) == rest);
-    subject.starts_with(OPERATOR)
-        || is_operator(&name)
-        || name.strip_prefix(program.as_str()).is_some_and(|rest| rest.is_empty() || is_operator(rest))
+    static PROGRAM: LazyLock<String> = LazyLock::new(|| folded(OPERATOR));
+    static NAMES: LazyLock<HashSet<String>> = LazyLock::new(|| OPERATORS.iter().map(|operator| folded(operator)).collect());
+    let name = folded(subject);
+    let rest = name.strip_prefix(PROGRAM.as_str());
+    subject.starts_with(OPERATOR) || NAMES.contains(&name) || rest.is_some_and(|rest| rest.is_empty() || NAMES.contains(rest))
+}
+
+/// Returns what a name looks like, without capitals, blanks and punctuation.
+fn folded(name: &str) -> String {
+    skeleton(&name.to_lowercase()).filter(|char| char.is_alphanumeric()).collect()
 }
 
 #[cfg(test)]
