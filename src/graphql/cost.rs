@@ -106,7 +106,7 @@ impl Costs {
 
     /// Every field with its type's name.
     pub fn fields(&self) -> impl Iterator<Item = (&str, &str, &FieldCost)> {
-        self.types.iter().flat_map(|(type_name, fields)| fields.iter().map(move |(field, cost)| (type_name.as_str(), field.as_str(), cost)))
+        self.types.iter().flat_map(|(type_name, fields)| fields.iter().map(move |(field, declared)| (type_name.as_str(), field.as_str(), declared)))
     }
 }
 

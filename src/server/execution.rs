@@ -161,7 +161,7 @@ pub(super) fn measure(mut document: Document, most: &Limits) -> Result<Ready> {
         let (name, type_name) = (&definition.name.node, &definition.var_type.node);
         let path = format!("variables.{name}");
         match document.variables.get(name) {
-            Some(async_graphql::Value::Null) if !type_name.nullable => {
+            Some(Value::Null) if !type_name.nullable => {
                 faults.add(path, format!("must not be null, being of the type {type_name}"))
             }
             None if !type_name.nullable && definition.default_value.is_none() => {
