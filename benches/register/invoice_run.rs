@@ -97,7 +97,10 @@ async fn register(on: On) -> (Database, ActivityId) {
         }
     };
     write(&files).expect("CSV files");
-    let db = Database::connect(&url, Clock::system(), None).await.expect("the register");
+    let db = Database::connect(&url, Clock::system(), None)
+        .await
+        .expect("the register")
+        .with_trail_key(std::sync::Arc::new(samregister::audit::TrailKey::generate()));
     db.migrate().await.expect("a schema");
     let viewer = Viewer::operator("bench");
     exchange::import::import(&db, &viewer, &network(), &files, false, &mut |_| {}).await.expect("an import");

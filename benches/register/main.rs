@@ -84,7 +84,10 @@ async fn open(size: Size, name: &str, postgres: bool) -> server::App {
     } else {
         format!("sqlite://{}?mode=rwc", dir.join(format!("{name}.db")).display())
     };
-    let db = Database::connect(&url, Clock::system(), None).await.expect("the register");
+    let db = Database::connect(&url, Clock::system(), None)
+        .await
+        .expect("the register")
+        .with_trail_key(std::sync::Arc::new(samregister::audit::TrailKey::generate()));
     db.migrate().await.expect("a schema");
     let viewer = Viewer::operator("bench");
     let app = server::App::new(

@@ -1,11 +1,14 @@
-//! One committed change; never deleted, and never updated but to take an erased person out of its texts.
+//! One committed change; never updated and never deleted.
 
 use sea_orm::entity::prelude::*;
 use serde::Serialize;
 
-use crate::{kind::SubjectKind, sparse::sparse};
+use crate::{
+    kind::{Form, SubjectKind},
+    sparse::sparse,
+};
 
-/// One committed change; never deleted, and never updated but to take an erased person out of its texts.
+/// One committed change; never updated and never deleted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
 #[sea_orm(table_name = "audit_entry")]
 pub struct Model {
@@ -16,29 +19,42 @@ pub struct Model {
     pub at: DateTimeUtc,
     /// Who: the token's subject.
     pub actor: String,
-    /// The deed, as `memberAdmit`.
+    /// The action, as `memberAdmit`.
     pub action: String,
-    /// What kind of thing it is about.
+    /// The kind of the object whose history the entry belongs to.
     pub subject_kind: SubjectKind,
-    /// Which one.
+    /// The id of that object.
     pub subject_id: Uuid,
     /// The program's version.
     pub version: String,
     /// SHA-256 over this entry and the hash before it, in hexadecimal; the texts count by their digests.
     pub hash: String,
-    /// The thing before, as JSON; null: it was not there.
+    /// The record before, as JSON, with personal data sealed; null: it did not exist.
     pub before: Option<String>,
-    /// The thing after, as JSON; null: it is gone.
+    /// The record after, as JSON, with personal data sealed; null: it no longer exists.
     pub after: Option<String>,
-    /// Stands before each text in its digest, so that nobody can guess a text from the digest alone; null: an entry of before there was
-    /// salt, or one that was erased, which then can't be guessed at even by those who had read it.
+    /// Null. Until the trail's migration it stood before each text in its digest.
     pub salt: Option<Vec<u8>>,
-    /// The digest of the text that stood in `before` until it was erased; null for others, whose digest follows from the text.
+    /// Of an entry from before the migration: the digest of `before` that its former hash covers.
     pub before_digest: Option<String>,
-    /// The same of `after`.
+    /// Of an entry from before the migration: the digest of `after` that its former hash covers.
     pub after_digest: Option<String>,
-    /// The revision that erased the person of whom this entry told; null: nothing was erased of it.
+    /// Of an entry from before the migration: the revision that erased the person whom its texts named.
     pub erased_in: Option<i64>,
+    /// The form of the texts; null only before the trail's migration.
+    pub form: Option<Form>,
+    /// The version of the form; 0 for entries from before the migration.
+    pub form_version: i32,
+    /// The id of the record; with `form` it names one row. Null for entries from before the migration that do not say it.
+    pub record_id: Option<Uuid>,
+    /// The hash that the entry had before the migration; null for later ones.
+    pub former_hash: Option<String>,
+    /// Ed25519 over the head, on the last entry of each commit.
+    pub signature: Option<Vec<u8>>,
+    /// The first revision of the commit, on its last entry.
+    pub signed_from: Option<i64>,
+    /// The id of the key that signed.
+    pub key_id: Option<String>,
 }
 
 /// No relations are declared: rules join by what the caller asked for.
@@ -47,4 +63,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(revision: Revision, at: At, actor: Actor, action: Action, subject_kind: SubjectKind, subject_id: SubjectId, version: Version, hash: Hash, before: Before, after: After, salt: Salt, before_digest: BeforeDigest, after_digest: AfterDigest, erased_in: ErasedIn);
+sparse!(revision: Revision, at: At, actor: Actor, action: Action, subject_kind: SubjectKind, subject_id: SubjectId, version: Version, hash: Hash, before: Before, after: After, salt: Salt, before_digest: BeforeDigest, after_digest: AfterDigest, erased_in: ErasedIn, form: Form, form_version: FormVersion, record_id: RecordId, former_hash: FormerHash, signature: Signature, signed_from: SignedFrom, key_id: KeyId);

@@ -269,6 +269,90 @@ kind! {
         ContactReads = "CONTACT_READS",
         /// The clock that the register is kept by.
         Clock = "CLOCK",
+        /// The audit trail itself: its keys and its migration.
+        AuditTrail = "AUDIT_TRAIL",
+    }
+
+    /// The form of what an entry of the audit trail records: one record each, under names that stay when a table's do not.
+    Form {
+        /// A member with its municipalities, billing details and former names.
+        #[default]
+        Member = "MEMBER",
+        /// A member's allocation of a year.
+        Allocation = "ALLOCATION",
+        /// A contact area.
+        ContactArea = "CONTACT_AREA",
+        /// A contact.
+        Contact = "CONTACT",
+        /// An organisation with its billing details.
+        Organisation = "ORGANISATION",
+        /// An activity with its texts, funding and decision.
+        Activity = "ACTIVITY",
+        /// A cost of an activity.
+        Cost = "COST",
+        /// A grant to an activity.
+        Grant = "GRANT",
+        /// A fee schedule with its decision.
+        FeeSchedule = "FEE_SCHEDULE",
+        /// A status report with its texts.
+        StatusReport = "STATUS_REPORT",
+        /// A template.
+        Template = "TEMPLATE",
+        /// A template version with its text and parameters.
+        TemplateVersion = "TEMPLATE_VERSION",
+        /// An agreement with its parameters, decision, document's digests and signatures.
+        Agreement = "AGREEMENT",
+        /// The digest of the HTML that an agreement was offered with.
+        AgreementHtml = "AGREEMENT_HTML",
+        /// An acknowledgement of a deadline.
+        Acknowledgement = "ACKNOWLEDGEMENT",
+        /// An invoice with its lines and payments.
+        Invoice = "INVOICE",
+        /// A reminder of an invoice.
+        Reminder = "REMINDER",
+        /// The digest of what an issued invoice says.
+        InvoiceContent = "INVOICE_CONTENT",
+        /// The digest of an invoice's PDF.
+        InvoicePdf = "INVOICE_PDF",
+        /// The digest of an invoice's XML.
+        InvoiceXml = "INVOICE_XML",
+        /// A payment as a file of the bank states it.
+        BankPayment = "BANK_PAYMENT",
+        /// A reference rate.
+        ReferenceRate = "REFERENCE_RATE",
+        /// A revocation of tokens.
+        TokenRevocation = "TOKEN_REVOCATION",
+        /// The minting of a token.
+        TokenMinting = "TOKEN_MINTING",
+        /// A merger: the successor with its predecessors.
+        Merger = "MERGER",
+        /// The removal of lines from the log of who read contacts.
+        ContactReadsRemoval = "CONTACT_READS_REMOVAL",
+        /// The deletion of a person's key, which erases the person from the trail.
+        Erasure = "ERASURE",
+        /// The acceptance of a clock that was set back.
+        ClockAcceptance = "CLOCK_ACCEPTANCE",
+        /// The one-time migration of a trail whose entries were neither signed nor encrypted.
+        TrailMigration = "TRAIL_MIGRATION",
+        /// The appointment of another key that signs the trail.
+        TrailKey = "TRAIL_KEY",
+    }
+
+    /// What makes somebody a person in the audit trail, each with a key of their own.
+    PersonKind {
+        /// A contact.
+        #[default]
+        Contact = "CONTACT",
+        /// Who signed an agreement, by the signature.
+        Signatory = "SIGNATORY",
+        /// Who paid, by the payment of the bank's file.
+        Payer = "PAYER",
+        /// The subject of a token, by its digest.
+        Subject = "SUBJECT",
+        /// Who is named in a decision, by the decision.
+        Decision = "DECISION",
+        /// Who is named in the billing details of a member or an organisation, by its id.
+        Buyer = "BUYER",
     }
 
     /// What was found out about a payment of a bank's file when it came in.

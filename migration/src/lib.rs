@@ -9,6 +9,7 @@
 //! there (`foreign_keys`, `journal_mode`). A migration that makes a table again to which others refer begins with `PRAGMA
 //! defer_foreign_keys = ON` on SQLite. A released migration never changes: [`releases`].
 
+pub use self::m2026_11_30_20_trail_forms::{lift_guard, restore_guard};
 pub use sea_orm_migration::{MigratorTrait, prelude::*};
 
 pub mod releases;
@@ -41,6 +42,7 @@ mod m2026_11_24_01_texts;
 mod m2026_11_30_40_idempotent_outcomes;
 mod m2026_11_30_51_revocations_of_members;
 mod m2026_11_30_61_write_probe;
+mod m2026_11_30_20_trail_forms;
 
 /// Every change, in order.
 #[derive(Debug)]
@@ -78,6 +80,7 @@ impl MigratorTrait for Migrator {
             Box::new(m2026_11_30_40_idempotent_outcomes::Migration),
             Box::new(m2026_11_30_51_revocations_of_members::Migration),
             Box::new(m2026_11_30_61_write_probe::Migration),
+            Box::new(m2026_11_30_20_trail_forms::Migration),
         ]
     }
 }

@@ -9,8 +9,11 @@ use std::{
 };
 
 use ::entity::{
-    agreement, audit_entry, contact, id::MemberId, invoice, kind::SubjectKind, member, organisation, status_report, template,
-    template_version,
+    agreement, audit_entry, contact,
+    id::MemberId,
+    invoice,
+    kind::{Form, SubjectKind},
+    member, organisation, status_report, template, template_version,
 };
 use audit_entry::{Column, Entity};
 use chrono::{DateTime, Utc};
@@ -83,7 +86,7 @@ pub enum Told {
 }
 
 /// Every deed of the trail, and who is told of it.
-pub const DEEDS: [(&str, Told); 50] = [
+pub const DEEDS: [(&str, Told); 52] = [
     ("activityClose", Told::Whoever),
     ("activityStart", Told::Whoever),
     ("activityUpdate", Told::Whoever),
@@ -134,6 +137,8 @@ pub const DEEDS: [(&str, Told); 50] = [
     ("templateVersionRetire", Told::Whoever),
     ("templatesLoad", Told::Drafts),
     ("tokenRevoke", Told::Nobody),
+    ("trailKeyReplace", Told::Nobody),
+    ("trailMigrate", Told::Nobody),
 ];
 
 /// The deeds by which something is paid of an invoice, or no longer is.
@@ -157,7 +162,7 @@ fn kind_of(subject: SubjectKind, action: &str) -> Option<Kind> {
         SubjectKind::Invoice if PAYMENTS.contains(&action) => Kind::Payment,
         SubjectKind::Invoice => Kind::Invoice,
         SubjectKind::BankPayment => Kind::Payment,
-        SubjectKind::Token | SubjectKind::ContactReads | SubjectKind::Clock => return None,
+        SubjectKind::Token | SubjectKind::ContactReads | SubjectKind::AuditTrail | SubjectKind::Clock => return None,
     })
 }
 
@@ -202,7 +207,7 @@ fn seen(db: &Database, viewer: &Viewer, kind: SubjectKind) -> Condition {
         SubjectKind::Invoice => about(invoice::Entity, invoice::Column::Id, invoices::visible(viewer)),
         // One that is not matched is nobody's.
         SubjectKind::BankPayment if viewer.sees(Realm::Invoices).all => Condition::all(),
-        SubjectKind::BankPayment | SubjectKind::Token | SubjectKind::ContactReads | SubjectKind::Clock => none(),
+        SubjectKind::BankPayment | SubjectKind::Token | SubjectKind::ContactReads | SubjectKind::AuditTrail | SubjectKind::Clock => none(),
     }
 }
 
@@ -318,6 +323,13 @@ fn select(db: &Database, viewer: &Viewer, kinds: &[Kind], after: i64, upto: i64)
         .from(Entity)
         .and_where(Column::Revision.gt(after))
         .and_where(Column::Revision.lte(upto))
+        // Digests of documents come with what they are of.
+        .and_where(Expr::cust(format!(
+            "COALESCE(form, '') NOT IN ('{}', '{}', '{}')",
+            Form::InvoiceContent,
+            Form::InvoiceXml,
+            Form::AgreementHtml
+        )))
         .cond_where(matching(db, viewer, kinds))
         .order_by((Entity, Column::Revision), sea_orm::Order::Asc)
         .limit(PAGE.0)

@@ -3,7 +3,6 @@
 use ::entity::{
     agreement,
     id::OrganisationId,
-    kind::SubjectKind,
     number::OrgNumber,
     organisation::{Column, Entity, Model},
 };
@@ -114,7 +113,7 @@ pub async fn add(
     audit::insert(&change, row.clone())
         .await
         .map_err(|error| error.on_constraint("organisation__org_number", taken(row.org_number.as_ref())))?;
-    change.record(SubjectKind::Organisation, row.id, None::<&()>, Some(&row))?;
+    change.record(None, Some(&row))?;
     change.commit_with(row.id).await?;
     Ok(row.id)
 }
@@ -152,7 +151,7 @@ pub async fn update(
         audit::replace(&change, after.clone())
             .await
             .map_err(|error| error.on_constraint("organisation__org_number", taken(after.org_number.as_ref())))?;
-        change.record(SubjectKind::Organisation, id, Some(&before), Some(&after))?;
+        change.record(Some(&before), Some(&after))?;
     }
     change.commit_with(id).await
 }

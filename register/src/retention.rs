@@ -124,7 +124,7 @@ impl Kind {
             Self::BankPayments => &["bank_payment", "bank_payment_part"],
             Self::Costs => &["cost"],
             Self::Grants => &["activity_grant"],
-            Self::AuditTrail => &["audit_entry"],
+            Self::AuditTrail => &["audit_entry", "person_key", "sealed_entry"],
             Self::Members => &[
                 "member",
                 "member_billing",

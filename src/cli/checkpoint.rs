@@ -1,15 +1,16 @@
-//! `samregister checkpoint`: where the audit trail ends, to be kept elsewhere and held against it later.
+//! `samregister checkpoint`: where the audit trail ends, to be kept elsewhere and compared with it later.
 
 use clap::Args;
 
-use super::{Outcome, Result, open, put, settings};
-use crate::audit;
+use super::{Outcome, Result, open, put, say, settings};
+use crate::audit::{self, timestamp};
 
-/// Print where the audit trail ends, to be held against it later
+/// Print where the audit trail ends, to be compared with it later
 ///
-/// One line with the time, the last revision and its hash. The chain of the trail shows that nothing within it was changed; that its end was
-/// cut off, or that all of it was written anew, shows only by what somebody else has kept. So send the line where those who keep the register
-/// can't reach, as to the auditor; `samregister verify --checkpoints FILE` holds a file of such lines against the trail.
+/// One line with the time, the last revision, its hash and a signature by the trail's key. The chain of the trail shows that nothing within it was
+/// changed; that its end was cut off, or that somebody who has the key rewrote all of it, shows only by what somebody else has kept. So send the
+/// line where those who run the register can't reach, such as to the auditor; `samregister verify --checkpoints FILE` compares a file of such
+/// lines with the trail. With SAMREGISTER_TIMESTAMP_URL, lines that begin with + follow: a timestamp (RFC 3161) of that service.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
@@ -20,11 +21,18 @@ pub struct Options {}
 /// Prints a checkpoint.
 ///
 /// # Errors
-/// When the register can't be opened or read, or stdout can't be written to.
+/// When the register can't be opened or read, the timestamp service gives no timestamp, or stdout can't be written to.
 pub async fn run(_: Options) -> Result {
-    let db = open(&settings()?).await?;
-    let checkpoint = audit::checkpoint(&db).await?;
+    let settings = settings()?;
+    let db = open(&settings).await?;
+    let mut checkpoint = audit::checkpoint(&db).await?;
     db.close().await?;
+    if checkpoint.signature.is_none() {
+        say(&format!("the checkpoint is not signed: there is no key in {}", settings.trail_key_file().display()));
+    }
+    if let Some(url) = &settings.trail.timestamp_url {
+        checkpoint.timestamp = Some(timestamp::request(url, &checkpoint.line()).await?);
+    }
     put(format!("{checkpoint}\n"))?;
     Ok(Outcome::Done)
 }

@@ -1,6 +1,6 @@
 //! The register of `samregister serve --demo`: example data in a throw-away file, and a token for each role.
 
-use std::{fs, net::SocketAddr, path::Path};
+use std::{fs, net::SocketAddr, path::Path, sync::Arc};
 
 use chrono::{Datelike, Days, NaiveDate};
 use entity::{id::MemberId, term::add_months};
@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 use super::{Failure, Result, token};
 use crate::{
+    audit::TrailKey,
     auth::{
         token::Keys,
         viewer::{Role, Viewer},
@@ -118,7 +119,9 @@ impl Demo {
         let path = folder.path().join("register.db").display().to_string();
         // What would end the path in an address.
         let path = path.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
-        let db = Database::connect(&format!("sqlite://{path}?mode=rwc"), Clock::system(), None).await?;
+        let db = Database::connect(&format!("sqlite://{path}?mode=rwc"), Clock::system(), None)
+            .await?
+            .with_trail_key(Arc::new(TrailKey::generate()));
         db.migrate().await?;
         let data = folder.path().join("csv");
         write_files(&data, db.clock.today())?;

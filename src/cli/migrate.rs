@@ -4,7 +4,7 @@ use chrono::DateTime;
 use clap::Args;
 use serde::Serialize;
 
-use super::{Format, Outcome, Result, connect, count, json, put, say, settings, table};
+use super::{Format, Outcome, Result, connect, count, json, make, put, say, settings, table};
 use crate::{
     config::Settings,
     database::{Plan, StepStatus},
@@ -51,7 +51,7 @@ pub async fn run(options: Options) -> Result {
     if options.status || options.dry_run {
         return list(&settings, &options).await;
     }
-    let db = connect(settings.database_url.expose(), true).await?;
+    let db = make(&settings).await?;
     let applied = db.migrate().await?;
     db.close().await?;
     match applied.len() {

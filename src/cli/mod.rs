@@ -26,6 +26,7 @@ pub mod serve;
 pub mod sie;
 pub mod templates;
 pub mod token;
+pub mod trail_key;
 pub mod verify;
 
 use std::{
@@ -33,6 +34,7 @@ use std::{
     io::{self, ErrorKind, IsTerminal, Write},
     path::Path,
     process::ExitCode,
+    sync::Arc,
 };
 
 use chrono::{Datelike, NaiveDate};
@@ -41,6 +43,7 @@ use terminal_size::{Width, terminal_size};
 use tracing_subscriber::EnvFilter;
 
 use crate::{
+    audit::{self, TrailKey},
     clock::Clock,
     config::{LogFormat, Settings},
     database::Database,
@@ -100,6 +103,7 @@ enum Command {
     Verify(verify::Options),
     Checkpoint(checkpoint::Options),
     Clock(clock::Options),
+    TrailKey(trail_key::Options),
     Contact(contact::Options),
     Retention(retention::Options),
     Schema(schema::Options),
@@ -219,6 +223,7 @@ impl Command {
             Self::Verify(options) => verify::run(options).await,
             Self::Checkpoint(options) => checkpoint::run(options).await,
             Self::Clock(options) => clock::run(options).await,
+            Self::TrailKey(options) => trail_key::run(options).await,
             Self::Contact(options) => contact::run(options).await,
             Self::Retention(options) => retention::run(options).await,
             Self::Schema(options) => schema::run(options),
@@ -289,9 +294,47 @@ fn is_missing(url: &str) -> bool {
     file_of(url).is_some_and(|file| !file.contains('%') && !Path::new(file).exists())
 }
 
+/// Connects to the register to bring it up to date and to write to it: the key that signs its trail is made when there is none and nothing
+/// was signed yet.
+async fn make(settings: &Settings) -> Result<Database> {
+    let db = connect(settings.database_url.expose(), true).await?;
+    let key = match TrailKey::of_settings(settings)? {
+        Some(key) => key,
+        None => new_key(settings, &db).await?,
+    };
+    Ok(db.with_trail_key(Arc::new(key)))
+}
+
+/// Makes the key that signs the trail.
+async fn new_key(settings: &Settings, db: &Database) -> Result<TrailKey> {
+    let file = settings.trail_key_file();
+    let place = file.display();
+    if let Some(name) = audit::last_key(db).await {
+        return Err(Failure::new(format!(
+            "the audit trail was signed with the key {name}, but there is none in {place}; put its file there, or name it in SAMREGISTER_TRAIL_KEY"
+        )));
+    }
+    let key = TrailKey::generate();
+    let written = key.to_pem().and_then(|text| audit::write_private(&file, &text));
+    match written {
+        Ok(()) => {
+            tracing::info!("made the key {} that signs the audit trail, in {place}; keep a copy of it elsewhere", key.id());
+            Ok(key)
+        }
+        // Another program was faster.
+        Err(cause) if cause.kind() == ErrorKind::AlreadyExists => Ok(TrailKey::read("SAMREGISTER_TRAIL_KEY", &file)?),
+        Err(cause) => Err(Failure::new(format!(
+            "cannot write the key that signs the audit trail to {place}: {cause}; name another file in SAMREGISTER_TRAIL_KEY"
+        ))),
+    }
+}
+
 /// Opens the register, which must be there and up to date.
 async fn open(settings: &Settings) -> Result<Database> {
-    let db = connect(settings.database_url.expose(), false).await?;
+    let mut db = connect(settings.database_url.expose(), false).await?;
+    if let Some(key) = TrailKey::of_settings(settings)? {
+        db = db.with_trail_key(Arc::new(key));
+    }
     match db.check().await {
         Ok(()) => Ok(db),
         // It says what to do.

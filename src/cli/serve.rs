@@ -5,7 +5,7 @@ use std::{io::ErrorKind, net::SocketAddr};
 use clap::Args;
 use tokio::net::TcpListener;
 
-use super::{Failure, Outcome, Result, connect, demo, open, open_files, put, say, start_log};
+use super::{Failure, Outcome, Result, demo, make, open, open_files, put, say, start_log};
 use crate::{
     auth::token::Keys,
     config::{Exposure, LogFormat, Settings},
@@ -65,7 +65,7 @@ pub async fn run(options: Options) -> Result {
         return serve_demo(&settings).await;
     }
     let keys = Keys::from_settings(&settings)?;
-    let db = if options.no_migrate { open(&settings).await? } else { connect(settings.database_url.expose(), true).await? };
+    let db = if options.no_migrate { open(&settings).await? } else { make(&settings).await? };
     let listener = listen(settings.bind).await?;
     if !options.no_migrate {
         db.migrate().await?;

@@ -2,13 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
+use chrono::{SecondsFormat, TimeDelta};
 use clap::Args;
 use sea_orm::DbBackend;
 
-use super::{Failure, Outcome, Result, count, open, put, settings};
+use super::{Failure, Outcome, Result, count, open, put, say, settings};
 use crate::{
     agreements,
-    audit::{self, Checkpoint},
+    audit::{self, Checkpoint, TrailKey, TrustedKeys, timestamp},
+    config::Settings,
     error::Faults,
     files, revenue, search,
 };
@@ -42,19 +44,30 @@ pub async fn run(options: Options) -> Result {
     let settings = settings()?;
     let checkpoints = options.checkpoints.as_deref().map(read).transpose()?;
     let db = open(&settings).await?;
+    let trusted = trusted(&settings)?;
     let mut checks = vec![
-        audit::breaches(&db).await?,
+        audit::violations(&db.snapshot().await?, trusted.as_ref(), 0).await?,
         revenue::breaches(&db).await?,
         agreements::breaches::breaches(&db).await?,
         search::breaches(&db).await?,
     ];
     if let Some(checkpoints) = checkpoints {
-        checks.push(audit::departures(&db, &checkpoints).await?);
+        checks.push(audit::departures(db.read(), &checkpoints, trusted.as_ref()).await?);
+        checks.push(undated(&settings, &checkpoints)?);
     }
     if db.backend() == DbBackend::Sqlite {
         checks.push(db.breaches().await?);
     }
     db.close().await?;
+    if trusted.is_none() {
+        let place = settings.trail_key_file();
+        let reason = format!("not authenticated: there is no key in {}, and SAMREGISTER_TRAIL_PUBLIC_KEYS names none", place.display());
+        if settings.trail.must_authenticate {
+            checks.push(vec![format!("audit trail: {reason}")]);
+        } else {
+            say(&format!("the audit trail was {reason}"));
+        }
+    }
     let breaches: Vec<_> = checks.iter().flatten().collect();
     let lines: String = breaches.iter().map(|breach| format!("{breach}\n")).collect();
     let found = match breaches.len() {
@@ -69,17 +82,38 @@ pub async fn run(options: Options) -> Result {
 /// The largest file of checkpoints, in bytes.
 const LARGEST_FILE: u64 = 256 << 20;
 
+/// The public keys that the settings trust; `None` when they name none.
+fn trusted(settings: &Settings) -> Result<Option<TrustedKeys>> {
+    let key = TrailKey::of_settings(settings)?;
+    Ok(match key {
+        Some(key) => Some(key.trusted().clone()),
+        None => TrustedKeys::of_settings(settings)?,
+    })
+}
+
+/// What is wrong with the timestamps of checkpoints, when the certificates of a timestamp service are trusted.
+fn undated(settings: &Settings, checkpoints: &[Checkpoint]) -> Result<Vec<String>> {
+    let Some(file) = &settings.trail.timestamp_certificates else { return Ok(Vec::new()) };
+    let certificates = timestamp::certificates("SAMREGISTER_TIMESTAMP_CERTIFICATES", file)?;
+    let wrong = |checkpoint: &Checkpoint| {
+        let reason = match timestamp::verify(checkpoint.timestamp.as_ref()?, &checkpoint.line(), &certificates) {
+            Err(reason) => reason,
+            // Clocks differ by a little.
+            Ok(at) if (at - checkpoint.at).abs() > TimeDelta::hours(1) => format!("its timestamp is of {at}"),
+            Ok(_) => return None,
+        };
+        Some(format!("audit trail: the checkpoint of {} does not hold: {reason}", checkpoint.at.to_rfc3339_opts(SecondsFormat::Secs, true)))
+    };
+    Ok(checkpoints.iter().filter_map(wrong).collect())
+}
+
 /// The checkpoints of a file.
 fn read(file: &Path) -> Result<Vec<Checkpoint>> {
     let name = file.display();
     let text = files::read_text(file, LARGEST_FILE).map_err(|cause| Failure::new(format!("cannot read {name}: {cause}")))?;
-    let (mut checkpoints, mut faults) = (Vec::new(), Faults::default());
-    for (place, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#')) {
-        match line.parse() {
-            Ok(checkpoint) => checkpoints.push(checkpoint),
-            Err(reason) => faults.add(format!("{name}:{}", place + 1), reason),
-        }
-    }
-    faults.finish()?;
-    Ok(checkpoints)
+    Checkpoint::read_all(&text).map_err(|bad| {
+        let mut faults = Faults::default();
+        bad.into_iter().for_each(|(line, reason)| faults.add(format!("{name}:{line}"), reason));
+        faults.finish().err().map_or_else(|| Failure::new(format!("cannot read {name}")), Failure::from)
+    })
 }

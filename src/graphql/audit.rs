@@ -42,6 +42,7 @@ pub fn noun(kind: SubjectKind) -> &'static str {
         SubjectKind::Token => "token",
         SubjectKind::ContactReads => "contact_reads",
         SubjectKind::Clock => "clock",
+        SubjectKind::AuditTrail => "audit_trail",
     }
 }
 
@@ -88,8 +89,8 @@ impl AuditEntry {
         &self.0.version
     }
 
-    /// The revision that erased the person of whom this entry told: `before` and `after` then have a pseudonym in the place of the name,
-    /// and neither e-mail nor phone. Null when nothing was erased of it.
+    /// The revision that erased a person whom this entry names: the person's fields in `before` and `after` are then null, or a pseudonym in
+    /// entries from before the trail was signed. Null when nobody was erased.
     async fn erased_in(&self) -> Option<String> {
         self.0.erased_in.map(|revision| revision.to_string())
     }
@@ -135,7 +136,8 @@ impl Noun for AuditEntry {
             "after" => &[C::After, C::SubjectKind],
             "hash" => &[C::Hash],
             "version" => &[C::Version],
-            "erasedIn" => &[C::ErasedIn],
+            // The revision that erased a person stands with the entry whose key it was; what names one must be read to know.
+            "erasedIn" => &[C::ErasedIn, C::Before, C::After],
             _ => &[],
         }
     }

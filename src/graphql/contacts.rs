@@ -316,7 +316,7 @@ impl ContactMutation {
         mutation.perform(contacts::update(mutation.db(), viewer(ctx), id, changes, faults), |()| changed(ctx, id)).await
     }
 
-    /// Erases a person: name, e-mail and phone give way to a pseudonym (GDPR art. 17), also in what the audit trail tells of the person.
+    /// Erases a person (GDPR art. 17): a pseudonym replaces the name, e-mail and phone are gone, and the audit trail no longer shows them.
     /// Issued documents keep what they say (art. 17.3 b).
     async fn contact_erase(&self, ctx: &Context<'_>, #[graphql(desc = "What to do")] input: ContactEraseInput) -> Result<Contact> {
         let mut faults = Faults::default();

@@ -287,7 +287,7 @@ pub(crate) async fn fill(app: &App) -> Register {
     writer.agreement("withdrawn", withdrawn).await;
     writer.agreement("ended", taking_part("2023-0001", goteborg, bip, "2023-01-01", Some("2024-12-31"))).await;
 
-    writer.change.record(SubjectKind::Agreement, open, None::<&()>, Some(&"test")).unwrap();
+    writer.change.record(None, Some(&::entity::contact_area::Model::default())).unwrap();
     writer.change.commit().await.unwrap();
     writer.register
 }

@@ -14,7 +14,7 @@
 use std::{
     ops::Index,
     process::Command,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, LazyLock, Mutex, PoisonError},
 };
 
 use axum::{
@@ -24,6 +24,7 @@ use axum::{
 };
 use chrono::{DateTime, Utc};
 use samregister::{
+    audit::{TrailKey, write_private},
     auth::{
         token::Keys,
         viewer::{Role, Viewer},
@@ -144,7 +145,7 @@ impl App {
         let heard = Arc::clone(&statements);
         let listener: samregister::database::Listener =
             Arc::new(move |sql: &str| heard.lock().unwrap_or_else(PoisonError::into_inner).push(sql.to_owned()));
-        let db = Database::connect(url, Clock::fixed(instant(NOW)), Some(listener)).await.unwrap();
+        let db = Database::connect(url, Clock::fixed(instant(NOW)), Some(listener)).await.unwrap().with_trail_key(trail_key());
         let settings = settings(&[]);
         let keys = Keys::from_settings(&settings).unwrap();
         let explorer = explorer::Settings::default();
@@ -159,7 +160,7 @@ impl App {
 
     /// The same register by another way to its database.
     pub async fn by(&self, url: &str) -> Self {
-        Self { db: Database::connect(url, self.db.clock, None).await.unwrap(), ..self.clone() }.renewed()
+        Self { db: Database::connect(url, self.db.clock, None).await.unwrap().with_trail_key(trail_key()), ..self.clone() }.renewed()
     }
 
     /// The same register at another instant: `app.at("2027-01-01T09:00:00Z")`.
@@ -508,7 +509,24 @@ pub fn program() -> Command {
             program.env_remove(name);
         }
     }
+    program.env("SAMREGISTER_TRAIL_KEY", trail_key_file());
     program
+}
+
+/// The file of the key that signs the trails of all registers of the run.
+pub fn trail_key_file() -> &'static std::path::Path {
+    static FILE: LazyLock<(TempDir, std::path::PathBuf)> = LazyLock::new(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("trail-key.pem");
+        write_private(&file, &TrailKey::generate().to_pem().unwrap()).unwrap();
+        (folder, file)
+    });
+    &FILE.1
+}
+
+/// The key that signs the trails of all registers of the run.
+pub fn trail_key() -> Arc<TrailKey> {
+    Arc::new(TrailKey::read("SAMREGISTER_TRAIL_KEY", trail_key_file()).unwrap())
 }
 
 /// An instant from its text.

@@ -40,7 +40,7 @@ impl Server {
     async fn with(changed: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}?mode=rwc", folder.path().join("register.db").display());
-        let db = Database::connect(&url, Clock::system(), None).await.unwrap();
+        let db = Database::connect(&url, Clock::system(), None).await.unwrap().with_trail_key(crate::app::trail_key());
         db.migrate().await.unwrap();
         let env = [("SAMREGISTER_JWT_SECRET", SECRET)].into_iter().chain(changed.iter().copied());
         let settings = Settings::load(env.map(|(name, value)| (name.to_owned(), value.to_owned())), None).unwrap();

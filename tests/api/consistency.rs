@@ -55,7 +55,7 @@ async fn fill(app: &App) {
 
 /// Writes the parameters of agreements, which no file of the exchange has.
 async fn fill_in(app: &App, parameters: &[(&str, &str)]) {
-    use ::entity::{agreement_parameters, kind::SubjectKind};
+    use ::entity::agreement_parameters;
     use samregister::{agreements, audit, auth::viewer::Viewer};
     let mut change = audit::begin(&app.db, &Viewer::operator("test"), "fill").await.unwrap();
     for (number, parameters) in parameters {
@@ -63,19 +63,19 @@ async fn fill_in(app: &App, parameters: &[(&str, &str)]) {
         let found = agreements::by_number(&app.db, &Viewer::operator("test"), number, &columns).await.unwrap().unwrap();
         let row = agreement_parameters::Model { agreement_id: found.id, parameters: (*parameters).to_owned() };
         audit::insert(&change, row).await.unwrap();
-        change.record(SubjectKind::Agreement, found.id, None::<&()>, Some(&"test")).unwrap();
+        change.record(None, Some(&::entity::contact_area::Model::default())).unwrap();
     }
     change.commit().await.unwrap();
 }
 
 /// Writes the parameters of one agreement, in the place of all that there are.
 async fn refill(app: &App, number: &str, parameters: &str) {
-    use ::entity::{agreement_parameters as row, kind::SubjectKind};
+    use ::entity::agreement_parameters as row;
     use samregister::{audit, auth::viewer::Viewer};
     use sea_orm::EntityTrait;
     let mut change = audit::begin(&app.db, &Viewer::operator("test"), "empty").await.unwrap();
     row::Entity::delete_many().exec(change.tx()).await.unwrap();
-    change.record(SubjectKind::Agreement, uuid::Uuid::nil(), None::<&()>, Some(&"test")).unwrap();
+    change.record(None, Some(&::entity::contact_area::Model::default())).unwrap();
     change.commit().await.unwrap();
     fill_in(app, &[(number, parameters)]).await;
 }

@@ -98,6 +98,8 @@ mod template_library;
 mod template_texts;
 mod templates;
 mod terms;
+mod timestamps;
+mod trail;
 mod upgrade;
 mod verify;
 mod walk;

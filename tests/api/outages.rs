@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use crate::{
-    app::{App, on_both},
+    app::{App, on_both, trail_key},
     invoicing_samples::{course, drafted, fill, issue, member},
 };
 
@@ -59,7 +59,7 @@ on_both!(changes_that_wait_for_another_program_keep_nobody_from_reading, |app| a
     let id = drafted(&app.finance(), course(&member(&app, 1).await, "100.00")).await;
     issue(&app.finance(), &id, "id").await.data();
     let (members, before) = (app.office().query(READ).await["members"]["totalCount"].clone(), app.revision().await);
-    let other = Database::connect(&app.url(), app.db.clock, None).await.unwrap();
+    let other = Database::connect(&app.url(), app.db.clock, None).await.unwrap().with_trail_key(trail_key());
     let import = audit::begin(&other, &Viewer::operator("import"), "import").await.unwrap();
     // A new file has to be kept before it is served, and waits for longer than changes do.
     let (path, began) = (format!("/files/invoices/{id}.pdf"), Instant::now());

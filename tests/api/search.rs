@@ -255,7 +255,7 @@ on_both!(verify_finds_what_the_search_has_wrong, |app| async move {
 
     // The next change, whatever it is about, makes anew what was noted as stale; triggers noted it though the program did not write it.
     let mut change = audit::begin(&app.db, &Viewer::operator("test"), "test").await.unwrap();
-    change.record(::entity::kind::SubjectKind::Member, uuid::Uuid::nil(), None::<&()>, Some(&"x")).unwrap();
+    change.record(None, Some(&::entity::contact_area::Model::default())).unwrap();
     change.commit().await.unwrap();
     assert_eq!(members(&app, "omdöpt").await, ["Omdöpt"]);
     assert_eq!(search::breaches(&app.db).await.unwrap().len(), 1);

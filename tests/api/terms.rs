@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use ::entity::{
     activity, agreement,
     id::{ActivityId, AgreementId, MemberId},
-    kind::{AgreementKind, Direction, SubjectKind},
+    kind::{AgreementKind, Direction},
     member,
     term::{Status, Term, add_months},
 };
@@ -164,7 +164,7 @@ async fn fill(db: &Database, facts: &mut Facts) -> Vec<agreement::Model> {
         let rows = rows.iter().cloned().map(IntoActiveModel::into_active_model);
         agreement::Entity::insert_many(rows).exec_without_returning(change.tx()).await.unwrap();
     }
-    change.record(SubjectKind::Agreement, agreements[0].id, None::<&()>, Some(&agreements.len())).unwrap();
+    change.record(None, Some(&::entity::contact_area::Model::default())).unwrap();
     change.commit().await.unwrap();
     agreements
 }
@@ -305,7 +305,7 @@ async fn fill_nothing(db: &Database) -> (MemberId, ActivityId) {
         ..activity::Model::default()
     };
     audit::insert(&change, row).await.unwrap();
-    change.record(SubjectKind::Member, member, None::<&()>, Some(&1)).unwrap();
+    change.record(None, Some(&::entity::contact_area::Model::default())).unwrap();
     change.commit().await.unwrap();
     (member, activity)
 }

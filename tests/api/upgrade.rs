@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Tables that a conversion writes with random values or the time: of these only the number of rows is compared.
-const CONVERTED: &[&str] = &[];
+const CONVERTED: &[&str] = &["audit_entry", "person_key", "sealed_entry"];
 
 /// Tables that hold rows only while a change is made.
 const TRANSIENT: &[&str] = &["agreement_in_force_later", "search_stale"];
@@ -86,7 +86,9 @@ on_both!(a_register_of_each_release_is_migrated, |app| async move {
         // A released migration that was changed gives a new register another schema than an old one.
         assert_eq!(after.schema, fresh.schema, "{}", release.display());
         for (table, rows) in &before.rows {
-            let now = after.rows.get(table).map(Vec::len);
+            // The trail's migration is an entry of it.
+            let added = usize::from(table == "audit_entry");
+            let now = after.rows.get(table).map(|rows| rows.len() - added);
             assert!(
                 table == "seaql_migrations" || now == Some(rows.len()),
                 "{}: {table} had {} rows: {now:?}",

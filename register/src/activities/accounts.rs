@@ -3,7 +3,6 @@
 use ::entity::{
     cost, grant,
     id::{ActivityId, CostId, GrantId},
-    kind::SubjectKind,
     money::Money,
 };
 use chrono::NaiveDate;
@@ -63,7 +62,7 @@ pub async fn record_cost(db: &Database, viewer: &Viewer, new: NewBooking, mut fa
         occurrence: next(like_it),
     };
     audit::insert(&change, row.clone()).await?;
-    change.record(SubjectKind::Activity, new.activity, None::<&()>, Some(&row))?;
+    change.record(None, Some(&row))?;
     change.commit_with(Outcome::of(row.id).with(row.activity_id)).await
 }
 
@@ -92,7 +91,7 @@ pub async fn record_grant(db: &Database, viewer: &Viewer, new: NewBooking, mut f
         occurrence: next(like_it),
     };
     audit::insert(&change, row.clone()).await?;
-    change.record(SubjectKind::Activity, new.activity, None::<&()>, Some(&row))?;
+    change.record(None, Some(&row))?;
     change.commit_with(Outcome::of(row.id).with(row.activity_id)).await
 }
 

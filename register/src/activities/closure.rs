@@ -4,7 +4,6 @@ use ::entity::{
     activity,
     agreement::{Column, Entity},
     id::ActivityId,
-    kind::SubjectKind,
 };
 use chrono::NaiveDate;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
@@ -59,6 +58,6 @@ pub async fn close(db: &Database, viewer: &Viewer, id: ActivityId, ends_on: Naiv
     expect_no_agreements_after(&change, &before.row, ends_on).await?;
     audit::replace(&change, activity::Model { ends_on: Some(ends_on), ..before.row.clone() }).await?;
     let after = snapshot(change.tx(), id).await?;
-    change.record(SubjectKind::Activity, id, Some(&before), Some(&after))?;
+    change.record(Some(&before), Some(&after))?;
     change.commit_with(id).await
 }

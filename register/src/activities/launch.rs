@@ -1,21 +1,22 @@
 //! Launch: how an activity begins, and how what is known of it is kept right.
 
 use ::entity::{
-    activity, activity_funding, activity_text, contact, decision,
+    activity, activity_funding, activity_text, contact,
     id::{ActivityId, ContactId},
-    kind::{FundingKind, SubjectKind},
+    kind::FundingKind,
 };
 use chrono::NaiveDate;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
-use serde::Serialize;
 
 use super::{
     closure,
     decisions::{self, NewDecision},
-    funding_of, texts_of,
 };
 use crate::{
-    audit::{self, Change},
+    audit::{
+        self, Change,
+        forms::{Activity, activities},
+    },
     auth::viewer::{Deed, Viewer},
     database::Database,
     error::{Error, Faults, LINE, Result, TEXT},
@@ -73,41 +74,21 @@ pub struct ActivityChanges {
     pub decision: Option<Option<NewDecision>>,
 }
 
-/// An activity with all that its audit entries tell.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Snapshot {
-    /// The row.
-    #[serde(flatten)]
-    pub row: activity::Model,
-    /// What it is for and is to reach.
-    #[serde(flatten)]
-    pub texts: activity_text::Model,
-    /// How it is paid for.
-    pub funding: Vec<FundingKind>,
-    /// Who decided it; null: nobody said.
-    pub decision: Option<decision::Model>,
-}
-
 /// An activity as it stands, for the audit trail.
 ///
 /// # Errors
 /// NOT_FOUND when there is none.
-pub async fn snapshot(db: &impl ConnectionTrait, id: ActivityId) -> Result<Snapshot> {
+pub async fn snapshot(db: &impl ConnectionTrait, id: ActivityId) -> Result<Activity> {
     let row = find(db, id).await?;
-    let texts = texts_of(db, &[id]).await?.remove(&id).unwrap_or_default();
-    let funding = funding_of(db, &[id]).await?.remove(&id).unwrap_or_default();
-    let decision = match row.decision_id {
-        Some(id) => decisions::by_ids(db, &[id]).await?.remove(&id),
-        None => None,
-    };
-    Ok(Snapshot { row, texts: activity_text::Model { activity_id: id, ..texts }, funding, decision })
+    let alone = Activity { row: row.clone(), ..Activity::default() };
+    Ok(activities(db, vec![row]).await?.pop().unwrap_or(alone))
 }
 
 /// The same for a change whose input may be bad: when there is no such activity, what is wrong with the input is said first, for that may be the id.
 ///
 /// # Errors
 /// INVALID when there are faults, NOT_FOUND when there is no such activity.
-pub(super) async fn snapshot_or_faults(change: &Change, id: ActivityId, faults: &mut Faults) -> Result<Snapshot> {
+pub(super) async fn snapshot_or_faults(change: &Change, id: ActivityId, faults: &mut Faults) -> Result<Activity> {
     let found = snapshot(change.tx(), id).await;
     if found.is_err() {
         std::mem::take(faults).finish()?;
@@ -142,7 +123,7 @@ fn check(row: &mut activity::Model, texts: &mut activity_text::Model, faults: &m
 
 impl NewActivity {
     /// The activity as it will be, but for its decision, which may be there already.
-    fn check(&self, faults: &mut Faults) -> Snapshot {
+    fn check(&self, faults: &mut Faults) -> Activity {
         let slug = faults.text("input.slug", &self.slug, SLUG);
         faults.expect(
             is_slug(&slug),
@@ -162,7 +143,7 @@ impl NewActivity {
         let mut texts = activity_text::Model { activity_id: row.id, purpose: self.purpose.clone(), goal: self.goal.clone() };
         check(&mut row, &mut texts, faults);
         let decision = self.decision.as_ref().map(|decision| decision.check("input.decision", faults));
-        Snapshot { row, texts, funding: distinct(&self.funding), decision }
+        Activity { row, texts, funding: distinct(&self.funding), decision }
     }
 }
 
@@ -201,7 +182,7 @@ async fn expect_contacts(change: &Change, contacts: [Option<ContactId>; 2]) -> R
 /// FORBIDDEN unless the viewer keeps the register, INVALID naming every bad field, NOT_FOUND for a contact, CONFLICT `SLUG_TAKEN`.
 pub async fn start(db: &Database, viewer: &Viewer, new: NewActivity, mut faults: Faults) -> Result<ActivityId> {
     viewer.require(Deed::KeepRegister)?;
-    let Snapshot { mut row, texts, funding, decision } = new.check(&mut faults);
+    let Activity { mut row, texts, funding, decision } = new.check(&mut faults);
     faults.finish()?;
 
     let mut change = audit::begin(db, viewer, "activityStart").await?;
@@ -215,7 +196,7 @@ pub async fn start(db: &Database, viewer: &Viewer, new: NewActivity, mut faults:
     write_texts(&change, texts).await?;
     write_funding(&change, id, &funding).await?;
     let after = snapshot(change.tx(), id).await?;
-    change.record(SubjectKind::Activity, id, None::<&()>, Some(&after))?;
+    change.record(None, Some(&after))?;
     change.commit_with(id).await?;
     Ok(id)
 }
@@ -257,7 +238,7 @@ pub async fn update(db: &Database, viewer: &Viewer, id: ActivityId, changes: Act
     }
     let after = snapshot(change.tx(), id).await?;
     if after != before {
-        change.record(SubjectKind::Activity, id, Some(&before), Some(&after))?;
+        change.record(Some(&before), Some(&after))?;
     }
     change.commit_with(id).await
 }

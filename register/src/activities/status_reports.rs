@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use ::entity::{
     id::{ActivityId, StatusReportId},
-    kind::{Health, SubjectKind},
+    kind::Health,
     status_report::{Column, Entity, Model},
     status_report_text,
 };
@@ -12,7 +12,6 @@ use sea_orm::{
     ConnectionTrait, DbBackend, EntityTrait, QueryFilter,
     sea_query::{Expr, Query, SelectStatement, SimpleExpr},
 };
-use serde::Serialize;
 use uuid::Uuid;
 
 use super::{launch::find, of_visible_activity};
@@ -26,15 +25,7 @@ use crate::{
 };
 
 /// A report with its texts, as its audit entries show it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Whole {
-    /// Its row.
-    #[serde(flatten)]
-    pub row: Model,
-    /// What it tells.
-    #[serde(flatten)]
-    pub texts: status_report_text::Model,
-}
+pub use crate::audit::forms::StatusReport as Whole;
 
 fn column(column: Column) -> SimpleExpr {
     Expr::col((Entity, column))
@@ -155,7 +146,7 @@ pub async fn file(db: &Database, viewer: &Viewer, new: NewReport, mut faults: Fa
     audit::insert(&change, row.clone()).await?;
     audit::insert(&change, texts.clone()).await?;
     let whole = Whole { row, texts };
-    change.record(SubjectKind::StatusReport, whole.row.id, None::<&()>, Some(&whole))?;
+    change.record(None, Some(&whole))?;
     change.commit_with(Outcome::of(whole.row.id).with(whole.row.activity_id)).await?;
     Ok(whole.row.id)
 }

@@ -3,7 +3,7 @@
 use ::entity::{
     acknowledgement::{Column, Entity, Model},
     id::{AcknowledgementId, AgreementId},
-    kind::{DeadlineKind, SubjectKind},
+    kind::DeadlineKind,
 };
 use chrono::NaiveDate;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
@@ -43,7 +43,7 @@ pub(super) async fn take_away(change: &mut Change, agreement: AgreementId, today
     }
     // This rule leaves one at most, but an older register may hold several.
     for row in held.iter().skip(1) {
-        change.record(SubjectKind::Agreement, agreement, Some(row), None::<&()>)?;
+        change.record(Some(row), None)?;
     }
     Ok(held.into_iter().next())
 }
@@ -87,7 +87,10 @@ pub async fn acknowledge(db: &Database, viewer: &Viewer, new: NewAcknowledgement
         note,
     };
     audit::insert(&change, after.clone()).await?;
-    change.record(SubjectKind::Agreement, row.id, before.as_ref(), Some(&after))?;
+    if let Some(before) = before {
+        change.record(Some(&before), None)?;
+    }
+    change.record(None, Some(&after))?;
     change.commit_with(Outcome::of(row.id).with(after.id)).await
 }
 
@@ -104,6 +107,6 @@ pub async fn withdraw(db: &Database, viewer: &Viewer, id: AgreementId, faults: F
     let before = before.ok_or_else(|| {
         Error::conflict("NOT_ACKNOWLEDGED", format!("nobody has acknowledged the deadline of {} until today or later", name(&row)))
     })?;
-    change.record(SubjectKind::Agreement, id, Some(&before), None::<&()>)?;
+    change.record(Some(&before), None)?;
     change.commit_with(Outcome::of(id).deleting(before.id)).await
 }

@@ -4,7 +4,7 @@ use ::entity::{
     agreement::Model,
     agreement_parameters, decision, fee_schedule,
     id::{ActivityId, AgreementId, TemplateId, TemplateVersionId},
-    kind::{AgreementKind, Direction, FeeBasis, FundingKind, SubjectKind, TemplateState, VatRate},
+    kind::{AgreementKind, Direction, FeeBasis, FundingKind, TemplateState, VatRate},
     member,
     money::{Money, PerMille},
     organisation, template, template_version,
@@ -320,7 +320,7 @@ pub(super) async fn write(
     audit::insert(change, parameters).await?;
     let after = snapshot(change.tx(), row).await?;
     if before.as_ref() != Some(&after) {
-        change.record(SubjectKind::Agreement, id, before.as_ref(), Some(&after))?;
+        change.record(before.as_ref(), Some(&after))?;
     }
     Ok(id)
 }

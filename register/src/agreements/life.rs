@@ -4,17 +4,15 @@ use std::collections::BTreeSet;
 
 use ::entity::{
     agreement::{Entity, Model},
-    agreement_document, agreement_parameters, decision,
+    agreement_document,
     id::AgreementId,
     signature,
     term::Status,
 };
 use chrono::NaiveDate;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr};
-use serde::Serialize;
 
 use crate::{
-    activities::decisions,
     database::among,
     error::{Error, Result},
     terms,
@@ -104,30 +102,8 @@ pub(super) async fn find(db: &impl ConnectionTrait, id: AgreementId) -> Result<M
     found.ok_or_else(|| Error::NotFound("there is no such agreement".into()))
 }
 
-/// An agreement with all that its audit entries tell.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub(super) struct Snapshot {
-    #[serde(flatten)]
-    row: Model,
-    /// A JSON object; null: none were kept.
-    parameters: Option<String>,
-    decision: Option<decision::Model>,
-    /// Of the PDF that was offered; null: none is kept.
-    document_sha256: Option<String>,
-    signatures: Vec<signature::Model>,
-}
-
 /// The agreement as it stands, for the audit trail.
-pub(super) async fn snapshot(db: &impl ConnectionTrait, row: Model) -> Result<Snapshot> {
-    let parameters = agreement_parameters::Entity::find_by_id(row.id).one(db).await?.map(|found| found.parameters);
-    let decision = match row.decision_id {
-        Some(id) => decisions::by_ids(db, &[id]).await?.remove(&id),
-        None => None,
-    };
-    let document_sha256 = document_sha256(db, row.id).await?;
-    let signatures = signatures(db, row.id).await?;
-    Ok(Snapshot { row, parameters, decision, document_sha256, signatures })
-}
+pub(super) use crate::audit::forms::agreement as snapshot;
 
 /// The digest of the document that was offered; null when the register keeps none.
 pub(super) async fn document_sha256(db: &impl ConnectionTrait, id: AgreementId) -> Result<Option<String>> {

@@ -1,6 +1,6 @@
 //! Notice (uppsägning): how an agreement is ended, by its months of notice or sooner where the contract provides for it.
 
-use ::entity::{agreement::Model, id::AgreementId, kind::SubjectKind};
+use ::entity::{agreement::Model, id::AgreementId};
 use chrono::NaiveDate;
 
 use super::{
@@ -70,10 +70,10 @@ pub async fn give(db: &Database, viewer: &Viewer, new: NewNotice, mut faults: Fa
     let id = row.id;
     // It was of another deadline than the one that there is now, which must not pass unseen.
     if let Some(acknowledged) = take_away(&mut change, id, db.clock.today()).await? {
-        change.record(SubjectKind::Agreement, id, Some(&acknowledged), None::<&()>)?;
+        change.record(Some(&acknowledged), None)?;
     }
     let after = snapshot(change.tx(), row).await?;
-    change.record(SubjectKind::Agreement, id, Some(&before), Some(&after))?;
+    change.record(Some(&before), Some(&after))?;
     change.commit_with(id).await.map_err(overlaps::in_words)
 }
 
@@ -84,7 +84,7 @@ async fn let_go_on(change: &mut Change, replaced: AgreementId) -> Result<()> {
     let row = Model { replaced_from: None, ..row };
     audit::replace(change, row.clone()).await.map_err(overlaps::in_words)?;
     let after = snapshot(change.tx(), row).await?;
-    change.record(SubjectKind::Agreement, replaced, Some(&before), Some(&after))
+    change.record(Some(&before), Some(&after))
 }
 
 /// The last day in force after notice on a day; `early`: the one that somebody says.

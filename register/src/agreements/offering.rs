@@ -1,6 +1,6 @@
 //! Offering: how a draft gets its number and its text is frozen, in one transaction.
 
-use ::entity::{agreement::Model, agreement_document, id::AgreementId, kind::SubjectKind};
+use ::entity::{agreement::Model, agreement_document, id::AgreementId};
 use chrono::{DateTime, Datelike, Utc};
 use sea_orm::ConnectionTrait;
 use tokio::sync::Mutex;
@@ -11,12 +11,12 @@ use super::{
     numbers, overlaps, text,
 };
 use crate::{
-    audit,
+    audit::{self, forms::AgreementHtml},
     auth::viewer::{Deed, Viewer},
     clock::day_of,
     config::Network,
     database::Database,
-    documents::agreement as document,
+    documents::{agreement as document, sha256},
     error::{Error, Faults, Result},
     swedish,
     templates::layout,
@@ -48,10 +48,12 @@ pub async fn offer(db: &Database, viewer: &Viewer, network: &Network, id: Agreem
     let number = document.number.unwrap_or_default();
     let row = Model { number_key: swedish::number_key(&number), number: Some(number), offered_at: Some(change.at()), ..row };
     audit::replace(&change, row.clone()).await?;
+    let html = AgreementHtml { agreement_id: id, sha256: sha256(rendered.html.as_bytes()) };
     let kept = agreement_document::Model { agreement_id: id, sha256: rendered.sha256, html: rendered.html, pdf: Some(rendered.pdf) };
     audit::insert(&change, kept).await?;
     let after = snapshot(change.tx(), row).await?;
-    change.record(SubjectKind::Agreement, id, Some(&before), Some(&after))?;
+    change.record(Some(&before), Some(&after))?;
+    change.record(None, Some(&html))?;
     change.commit_with(id).await
 }
 

@@ -3,7 +3,7 @@
 use ::entity::{
     agreement::Model,
     id::{AgreementId, SignatureId},
-    kind::{SignatureMethod, SignatureParty, SubjectKind},
+    kind::{SignatureMethod, SignatureParty},
     signature,
 };
 use chrono::NaiveDate;
@@ -103,7 +103,7 @@ pub async fn sign(db: &Database, viewer: &Viewer, signatories: &[Signatory], new
         bring_into_force(&mut change, &after).await?;
     }
     let (id, after) = (after.id, snapshot(change.tx(), after).await?);
-    change.record(SubjectKind::Agreement, id, Some(&before), Some(&after))?;
+    change.record(Some(&before), Some(&after))?;
     change.commit_with(Outcome::of(id).with(signature.id)).await.map_err(overlaps::in_words)
 }
 
@@ -117,7 +117,7 @@ async fn bring_into_force(change: &mut Change, row: &Model) -> Result<()> {
         // First, since it makes room for its successor.
         audit::replace(change, after.clone()).await?;
         let after = snapshot(change.tx(), after).await?;
-        change.record(SubjectKind::Agreement, replaced, Some(&before), Some(&after))?;
+        change.record(Some(&before), Some(&after))?;
     }
     audit::replace(change, row.clone()).await.map_err(overlaps::in_words)
 }

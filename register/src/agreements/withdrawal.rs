@@ -1,6 +1,6 @@
 //! Withdrawal: how a draft or an offer is taken back.
 
-use ::entity::{agreement::Model, id::AgreementId, kind::SubjectKind};
+use ::entity::{agreement::Model, id::AgreementId};
 
 use super::life::{self, Move, snapshot};
 use crate::{
@@ -28,6 +28,6 @@ pub async fn withdraw(db: &Database, viewer: &Viewer, id: AgreementId, reason: O
     let row = Model { withdrawn_on: Some(today), termination_reason: reason, replaces_id: None, ..row };
     audit::replace(&change, row.clone()).await?;
     let after = snapshot(change.tx(), row).await?;
-    change.record(SubjectKind::Agreement, id, Some(&before), Some(&after))?;
+    change.record(Some(&before), Some(&after))?;
     change.commit_with(id).await
 }

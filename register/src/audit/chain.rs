@@ -1,56 +1,272 @@
-//! The chain of the trail: each entry's hash covers the entry and the hash before it, so that nothing can be changed unnoticed.
+//! The chain of the trail: each entry's hash covers the entry and the hash before it, and each commit is signed, so that nothing can be
+//! changed, added or slipped in unnoticed by those who have the database alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use ::entity::audit_entry::{self, Column, Entity};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use ::entity::{
+    audit_entry::{self, Column, Entity},
+    kind::Form,
+};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use serde::Deserialize;
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
-use super::erasure::{self, Rewritten};
+use super::{
+    person_keys, sealing,
+    signature::{TrustedKeys, head},
+};
 use crate::{database::Database, error::Result};
 
-/// What is broken in the chain: gaps between revisions, hashes that don't follow from the entry and the one before, and texts of erased
-/// persons that are not what their erasure made of them.
+/// Entries that are read together.
+const CHUNK: u64 = 1000;
+
+/// What is broken in the trail of this register, by the key that it was opened with.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
 pub async fn breaches(db: &Database) -> Result<Vec<String>> {
-    // One moment of it, since an erasure is a new entry and a change of old ones at once.
-    let tx = db.snapshot().await?;
-    let (mut breaches, mut last) = (Vec::new(), (0, String::new()));
-    // What entries so far say was erased of them, by the revision that they name.
-    let mut erased: BTreeMap<i64, Vec<Rewritten>> = BTreeMap::new();
+    violations(&db.snapshot().await?, db.trail_key().map(super::TrailKey::trusted), 0).await
+}
+
+/// What is broken in the trail: gaps between revisions, hashes that don't follow from the entry and the one before, entries that none of the
+/// trusted keys signed for, and persons whose key is gone although no entry erased them. Without keys, nothing is said of signatures. Looks at
+/// the entries after the revision `after`, the last of a commit, which is taken as it stands; all of them when it is 0.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn violations(db: &impl ConnectionTrait, trusted: Option<&TrustedKeys>, after: i64) -> Result<Vec<String>> {
+    let mut check = Check { trusted: trusted.cloned(), ..Check::default() };
+    if after > 0 {
+        check.start(db, after).await?;
+    }
     loop {
-        let entries = Entity::find().filter(Column::Revision.gt(last.0)).order_by_asc(Column::Revision).limit(1000).all(&tx).await?;
+        let entries = Entity::find().filter(Column::Revision.gt(check.last)).order_by_asc(Column::Revision).limit(CHUNK).all(db).await?;
         if entries.is_empty() {
             break;
         }
-        for entry in entries {
-            let revision = entry.revision;
-            if revision != last.0 + 1 {
-                breaches.push(format!("audit trail: revision {revision} follows {}", last.0));
+        entries.iter().for_each(|entry| check.entry(entry));
+    }
+    check.end(person_keys::all_ids(db).await?);
+    Ok(check.violations)
+}
+
+/// A check of the trail, entry by entry.
+#[derive(Default)]
+struct Check {
+    /// Whose signatures are taken; null: none are looked at.
+    trusted: Option<TrustedKeys>,
+    violations: Vec<String>,
+    /// The revision that it began after.
+    from: i64,
+    last: i64,
+    hash: String,
+    /// The hash that the last entry had before the trail's migration.
+    former_hash: String,
+    /// The last revision that was signed for.
+    signed: i64,
+    /// Keys that may sign no longer.
+    replaced: HashSet<String>,
+    /// The revisions with fields that were sealed with a key.
+    sealed: HashMap<Uuid, Vec<i64>>,
+    /// Keys that were erased, with the revision that did it and those that it names.
+    erased: BTreeMap<Uuid, (i64, Vec<i64>)>,
+}
+
+#[derive(Deserialize)]
+struct Erasure {
+    revisions: Vec<i64>,
+}
+
+#[derive(Deserialize)]
+struct Migration {
+    old_head: String,
+    new_head: String,
+    broken: Vec<i64>,
+}
+
+#[derive(Deserialize)]
+struct Appointment {
+    key_id: String,
+    public_key: String,
+    replaces: String,
+}
+
+impl Check {
+    fn found(&mut self, violation: String) {
+        self.violations.push(format!("audit trail: {violation}"));
+    }
+
+    /// Begins after a revision, with the keys that were appointed until then.
+    async fn start(&mut self, db: &impl ConnectionTrait, after: i64) -> Result<()> {
+        let Some(entry) = Entity::find_by_id(after).one(db).await? else { return Ok(()) };
+        let appointments = Entity::find()
+            .filter(Column::RecordId.eq(Uuid::nil()))
+            .filter(Column::Form.eq(Form::TrailKey))
+            .filter(Column::Revision.lte(after))
+            .order_by_asc(Column::Revision);
+        for appointment in appointments.all(db).await? {
+            let signer = appointment.key_id.clone().unwrap_or_default();
+            self.appoint(&appointment, &signer);
+        }
+        (self.from, self.last, self.signed) = (after, after, after);
+        (self.hash, self.former_hash) = (entry.hash, entry.former_hash.unwrap_or_default());
+        Ok(())
+    }
+
+    fn entry(&mut self, entry: &audit_entry::Model) {
+        let revision = entry.revision;
+        if revision != self.last + 1 {
+            self.found(format!("revision {revision} follows {}", self.last));
+        }
+        if entry.hash != hash(entry, &self.hash) {
+            self.found(format!("the hash of revision {revision} does not follow from it and the one before"));
+        }
+        if entry.form.is_none() {
+            self.found(format!("revision {revision} has no form; `samregister migrate` brings an old trail up to date"));
+        }
+        if let Some(former) = &entry.former_hash {
+            if *former != former_hash(entry, &self.former_hash) {
+                self.found(format!("the former hash of revision {revision} does not follow from it and the one before"));
             }
-            if keeps_a_stray_digest(&entry) || entry.hash != hash(&entry, &last.1) {
-                breaches.push(format!("audit trail: the hash of revision {revision} does not follow from it and the one before"));
+            self.former_hash.clone_from(former);
+        }
+        // What an event says counts when the entry is read, whoever signed it; who did is found out as well.
+        self.event(entry);
+        self.signature(entry);
+        for key in [&entry.before, &entry.after].into_iter().flatten().flat_map(|text| sealing::key_ids(text)) {
+            let revisions = self.sealed.entry(key).or_default();
+            if revisions.last() != Some(&revision) {
+                revisions.push(revision);
             }
-            if erasure::told(&entry) != erased.remove(&revision).unwrap_or_default() {
-                breaches.push(format!("audit trail: what was erased in revision {revision} is not what it says"));
-            }
-            if let Some(by) = entry.erased_in {
-                erased.entry(by).or_default().push(Rewritten::of(&entry));
-            }
-            last = (revision, entry.hash);
+        }
+        self.last = revision;
+        self.hash.clone_from(&entry.hash);
+    }
+
+    /// What the entry says of the trail itself.
+    fn event(&mut self, entry: &audit_entry::Model) {
+        let (revision, text) = (entry.revision, entry.after.as_deref().unwrap_or_default());
+        let unreadable = format!("revision {revision} can't be read");
+        match entry.form {
+            Some(Form::Erasure) => match serde_json::from_str::<Erasure>(text) {
+                Ok(erasure) => {
+                    let named = erasure.revisions.into_iter().filter(|named| *named > self.from).collect();
+                    self.erased.insert(entry.record_id.unwrap_or_default(), (revision, named));
+                }
+                Err(_) => self.found(unreadable),
+            },
+            Some(Form::TrailMigration) => match serde_json::from_str::<Migration>(text) {
+                Ok(migration) => {
+                    if (&migration.old_head, &migration.new_head) != (&self.former_hash, &self.hash) {
+                        self.found(format!("the entries before revision {revision} are not those that it migrated"));
+                    }
+                    for broken in migration.broken {
+                        self.found(format!("revision {broken} did not follow from the one before when the trail was migrated"));
+                    }
+                }
+                Err(_) => self.found(unreadable),
+            },
+            _ => {}
         }
     }
-    breaches.extend(erased.keys().map(|by| format!("audit trail: revision {by} did not erase what is said to be erased in it")));
-    Ok(breaches)
+
+    fn signature(&mut self, entry: &audit_entry::Model) {
+        let (Some(signature), Some(name)) = (&entry.signature, &entry.key_id) else { return };
+        let Some(trusted) = &self.trusted else { return };
+        let (revision, first) = (entry.revision, self.signed + 1);
+        // What is wrong is said once: the commits after it are looked at for themselves.
+        self.signed = revision;
+        if !trusted.contains(name) {
+            return self.found(format!("revision {revision} was signed with the key {name}, which is none of those that are trusted"));
+        }
+        if !trusted.holds(name, &head(first, revision, &entry.hash), signature) || entry.signed_from != Some(first) {
+            return self.found(format!("the signature of revision {revision} does not hold for revisions {first} to {revision}"));
+        }
+        if self.replaced.contains(name) {
+            return self.found(format!("revision {revision} was signed with the key {name}, which was replaced before"));
+        }
+        if entry.form == Some(Form::TrailKey) {
+            self.appoint(entry, name);
+        }
+    }
+
+    /// Takes a key that the signer of this entry appoints in its own place.
+    fn appoint(&mut self, entry: &audit_entry::Model, signer: &str) {
+        let appointed = entry.after.as_deref().and_then(|text| serde_json::from_str::<Appointment>(text).ok());
+        let Some((appointed, trusted)) = appointed.zip(self.trusted.as_mut()) else { return };
+        if appointed.replaces == signer && trusted.add_hex(&appointed.public_key) {
+            self.replaced.insert(appointed.replaces);
+        } else {
+            self.found(format!("revision {} appoints the key {}, which it can't", entry.revision, appointed.key_id));
+        }
+    }
+
+    /// What is wrong with the trail as a whole, and with the keys of its persons.
+    fn end(&mut self, (there, forged): (HashSet<Uuid>, Vec<Uuid>)) {
+        if self.trusted.is_some() && self.signed < self.last {
+            let (first, last) = (self.signed + 1, self.last);
+            self.found(format!("nobody signed for revisions {first} to {last}: this program did not write them"));
+        }
+        for id in forged {
+            self.found(format!("the key {} of a person is not the one that it was", id.simple()));
+        }
+        let mut sealed: Vec<_> = std::mem::take(&mut self.sealed).into_iter().collect();
+        sealed.sort_by(|one, other| (&one.1, one.0).cmp(&(&other.1, other.0)));
+        for (key, revisions) in sealed {
+            let first = revisions.first().copied().unwrap_or_default();
+            match self.erased.remove(&key) {
+                None if !there.contains(&key) => {
+                    self.found(format!("the key of a person in revision {first} is gone, and no entry erased it"));
+                }
+                None => {}
+                Some((by, named)) if named != revisions => self.found(format!("revision {by} does not name the entries that it erased")),
+                Some((by, _)) if there.contains(&key) => self.found(format!("the key that revision {by} erased is there again")),
+                Some(_) => {}
+            }
+        }
+        for (by, named) in std::mem::take(&mut self.erased).into_values() {
+            if !named.is_empty() {
+                self.found(format!("revision {by} does not name the entries that it erased"));
+            }
+        }
+    }
 }
 
 /// SHA-256 over the entry and the hash before it. What was before and after counts by its own digest, so that a text can be
-/// proved without being shown, and erased without breaking the chain.
+/// proved without being shown.
 #[must_use]
 pub fn hash(entry: &audit_entry::Model, before: &str) -> String {
-    let [digest_before, digest_after] = digests(entry).map(|digest| digest.unwrap_or_else(|| "-".to_owned()));
+    let text = |text: &Option<String>| text.as_ref().map_or_else(|| "-".to_owned(), |text| sha256(&[], text));
+    let former = [
+        entry.former_hash.clone(),
+        entry.before_digest.clone(),
+        entry.after_digest.clone(),
+        entry.erased_in.map(|revision| revision.to_string()),
+    ];
+    let former = former.map(|word| word.unwrap_or_else(|| "-".to_owned())).join(" ");
+    let parts = [
+        "samregister trail 2".to_owned(),
+        before.to_owned(),
+        entry.revision.to_string(),
+        entry.at.timestamp_micros().to_string(),
+        entry.actor.replace('\\', "\\\\").replace('\n', "\\n"),
+        entry.action.clone(),
+        entry.subject_kind.to_string(),
+        entry.subject_id.simple().to_string(),
+        format!("{} {}", entry.form.map_or("-", Form::word), entry.form_version),
+        entry.record_id.map_or_else(|| "-".to_owned(), |id| id.simple().to_string()),
+        entry.version.clone(),
+        text(&entry.before),
+        text(&entry.after),
+        former,
+    ];
+    sha256(&[], &parts.join("\n"))
+}
+
+/// The hash that the entry had before the trail's migration, by the digests that it had then.
+#[must_use]
+pub fn former_hash(entry: &audit_entry::Model, before: &str) -> String {
     let parts = [
         before.to_owned(),
         entry.revision.to_string(),
@@ -60,26 +276,10 @@ pub fn hash(entry: &audit_entry::Model, before: &str) -> String {
         entry.subject_kind.to_string(),
         entry.subject_id.simple().to_string(),
         entry.version.clone(),
-        digest_before,
-        digest_after,
+        entry.before_digest.clone().unwrap_or_else(|| "-".to_owned()),
+        entry.after_digest.clone().unwrap_or_else(|| "-".to_owned()),
     ];
     sha256(&[], &parts.join("\n"))
-}
-
-/// The digests of what was before and after: those of the texts with the salt before them, or those that were kept when the entry was erased.
-pub(super) fn digests(entry: &audit_entry::Model) -> [Option<String>; 2] {
-    if entry.erased_in.is_some() {
-        return [entry.before_digest.clone(), entry.after_digest.clone()];
-    }
-    let salt = entry.salt.as_deref().unwrap_or_default();
-    [&entry.before, &entry.after].map(|text| text.as_ref().map(|text| sha256(salt, text)))
-}
-
-/// Whether the entry has a digest that does not count, since its texts do, or lacks one that does.
-fn keeps_a_stray_digest(entry: &audit_entry::Model) -> bool {
-    let is_erased = entry.erased_in.is_some();
-    let is_due = |text: &Option<String>| is_erased && text.is_some();
-    entry.before_digest.is_some() != is_due(&entry.before) || entry.after_digest.is_some() != is_due(&entry.after)
 }
 
 /// SHA-256 of the salt and the text, in hexadecimal.

@@ -1,11 +1,10 @@
 //! The clock against the trail: entries follow each other in time, and a clock that was set back is accepted by an operator alone.
 
-use ::entity::kind::SubjectKind;
+use ::entity::kind::{Form, SubjectKind};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use serde::Serialize;
 use uuid::Uuid;
 
-use super::{last_entry, start};
+use super::{fields, last_entry, recorded::Recorded, start};
 use crate::{
     auth::viewer::{Deed, Viewer},
     clock::Clock,
@@ -42,9 +41,23 @@ impl ClockOrder {
 }
 
 /// The clock set back: the times before and after it was accepted.
-#[derive(Serialize)]
+#[derive(Debug)]
 struct Accepted {
     at: DateTime<Utc>,
+}
+
+fields!(Accepted { at });
+
+impl Recorded for Accepted {
+    const FORM: Form = Form::ClockAcceptance;
+
+    fn subject(&self) -> (SubjectKind, Uuid) {
+        (SubjectKind::Clock, Uuid::nil())
+    }
+
+    fn record_id(&self) -> Uuid {
+        Uuid::nil()
+    }
 }
 
 /// Compares the clock with the last entry of the trail.
@@ -69,7 +82,7 @@ pub async fn accept(db: &Database, viewer: &Viewer) -> Result<bool> {
     }
     let mut change = start(db, viewer, ACCEPT, |_, _, _| Ok(())).await?;
     let (before, after) = (Accepted { at: order.last_at }, Accepted { at: change.at() });
-    change.record(SubjectKind::Clock, Uuid::nil(), Some(&before), Some(&after))?;
+    change.record(Some(&before), Some(&after))?;
     change.commit().await?;
     Ok(true)
 }

@@ -14,7 +14,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::reads;
+use super::{reads, sealing};
 use crate::{
     auth::viewer::{Realm, Viewer},
     database::{Database, among, rows},
@@ -70,6 +70,15 @@ fn note<'e>(db: &Database, viewer: &Viewer, entries: impl IntoIterator<Item = &'
     reads::note(db, viewer, entries.into_iter().filter(shown).map(|entry| entry.subject_id.into()))
 }
 
+/// Opens the texts of entries that stand apart.
+async fn open_in_place<'e>(db: &Database, entries: impl Iterator<Item = &'e mut audit_entry::Model>) -> Result<()> {
+    let mut entries: Vec<_> = entries.collect();
+    let mut opened: Vec<_> = entries.iter_mut().map(|entry| std::mem::take(*entry)).collect();
+    sealing::open_all(db.read(), &mut opened).await?;
+    entries.into_iter().zip(opened).for_each(|(entry, opened)| *entry = opened);
+    Ok(())
+}
+
 /// A page of the trail; empty for those who may not read it.
 ///
 /// # Errors
@@ -85,9 +94,19 @@ pub async fn list(
     let order = order();
     let page = page::Page::check(args, &order, &mut faults);
     faults.finish()?;
-    let slice = page::fetch(db.read(), matching(viewer, filter), columns, &order, &page).await?;
+    let mut slice = page::fetch(db.read(), matching(viewer, filter), columns, &order, &page).await?;
+    open_in_place(db, slice.rows.iter_mut().map(|(_, entry)| entry)).await?;
     note(db, viewer, slice.rows.iter().map(|(_, entry)| entry))?;
     Ok(slice)
+}
+
+/// Entries with their texts opened, for the person that they name.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub(crate) async fn opened(db: &impl ConnectionTrait, mut entries: Vec<audit_entry::Model>) -> Result<Vec<audit_entry::Model>> {
+    sealing::open_all(db, &mut entries).await?;
+    Ok(entries)
 }
 
 /// How many entries there are.
@@ -116,7 +135,8 @@ pub async fn by_revisions(db: &Database, viewer: &Viewer, revisions: &[i64]) -> 
     let columns = audit_entry::Model::every_column();
     let mut select = matching(viewer, &Filter::default());
     select.columns(columns.iter().map(|column| (Entity, *column))).and_where(Column::Revision.is_in(revisions.iter().copied()));
-    let found = rows(db.read(), &select, &columns).await?;
+    let mut found: Vec<audit_entry::Model> = rows(db.read(), &select, &columns).await?;
+    sealing::open_all(db.read(), &mut found).await?;
     note(db, viewer, &found)?;
     Ok(found)
 }
@@ -131,7 +151,8 @@ pub async fn about(db: &Database, viewer: &Viewer, subjects: &[Uuid], columns: &
         .columns(columns.iter().map(|column| (Entity, *column)))
         .and_where(among(db.backend(), Expr::col((Entity, Column::SubjectId)), subjects.iter().copied()))
         .order_by((Entity, Column::Revision), sea_orm::Order::Asc);
-    let found = rows(db.read(), &select, columns).await?;
+    let mut found: Vec<audit_entry::Model> = rows(db.read(), &select, columns).await?;
+    sealing::open_all(db.read(), &mut found).await?;
     note(db, viewer, &found)?;
     Ok(found)
 }

@@ -11,17 +11,14 @@ use std::{
 use ::entity::{
     contact_read::{Column, Entity, Model},
     id::{ContactId, ContactReadId},
-    kind::SubjectKind,
 };
 use chrono::{DateTime, NaiveDate, Utc};
 use sea_orm::{
     ColumnTrait, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter,
     sea_query::{Alias, Expr, OnConflict, Query, SelectStatement},
 };
-use serde::Serialize;
-use uuid::Uuid;
 
-use super::BATCH;
+use super::{BATCH, forms::ContactReadsRemoval};
 use crate::{
     audit,
     auth::viewer::{Deed, Realm, Viewer},
@@ -138,15 +135,6 @@ pub async fn keep_writing(db: Database) {
     }
 }
 
-/// What the trail tells of lines that were removed.
-#[derive(Serialize)]
-struct Forgotten {
-    /// They were of days before this one.
-    before: NaiveDate,
-    /// How many there were.
-    lines: u64,
-}
-
 /// Removes the lines of days before this one; how many there were. The trail tells that it was done, when there were any.
 ///
 /// # Errors
@@ -156,8 +144,7 @@ pub async fn forget_before(db: &Database, viewer: &Viewer, day: NaiveDate) -> Re
     let mut change = audit::begin(db, viewer, "contactReadsForget").await?;
     let lines = Entity::delete_many().filter(Column::Day.lt(day)).exec(change.tx()).await?.rows_affected;
     if lines > 0 {
-        // It is of the log as a whole, which has no id.
-        change.record(SubjectKind::ContactReads, Uuid::nil(), None::<&()>, Some(&Forgotten { before: day, lines }))?;
+        change.record(None, Some(&ContactReadsRemoval { before: day, lines }))?;
     }
     change.commit().await?;
     Ok(lines)

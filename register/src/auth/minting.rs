@@ -1,19 +1,28 @@
 //! Minting in the audit trail: that a token was made, for which rights and until when, with its subject as a digest.
 
-use ::entity::{id::MemberId, kind::SubjectKind};
+use ::entity::{
+    id::MemberId,
+    kind::{Form, PersonKind, SubjectKind},
+};
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use uuid::Uuid;
 
 use super::{
     revocations,
     token::Minted,
     viewer::{Deed, Viewer},
 };
-use crate::{audit, database::Database, error::Result};
+use crate::{
+    audit::{self, Person, Personal, Recorded, fields},
+    database::Database,
+    error::Result,
+};
 
 /// What the trail says of a token that was minted.
-#[derive(Serialize)]
+#[derive(Debug)]
 struct Record<'a> {
+    /// The same as an id.
+    id: Uuid,
     /// The token's id (`jti`), by which it can be revoked.
     token_id: String,
     /// SHA-256 of the subject in small letters, in hexadecimal, as in revocations.
@@ -25,6 +34,26 @@ struct Record<'a> {
     expires_at: DateTime<Utc>,
 }
 
+fields!(Record<'_> { token_id, subject_sha256, roles, member_id, activities, scopes, expires_at } skip { id });
+
+impl Recorded for Record<'_> {
+    const FORM: Form = Form::TokenMinting;
+
+    fn subject(&self) -> (SubjectKind, Uuid) {
+        (SubjectKind::Token, self.id)
+    }
+
+    fn record_id(&self) -> Uuid {
+        self.id
+    }
+
+    fn personal(&self) -> Vec<Personal> {
+        let digest = self.subject_sha256.get(..32).and_then(|digest| Uuid::try_parse(digest).ok());
+        let person = Person { kind: PersonKind::Subject, id: digest.unwrap_or(self.id) };
+        vec![Personal::of(person, &["/subject_sha256"])]
+    }
+}
+
 /// Records that a token was minted for `bearer`.
 ///
 /// # Errors
@@ -32,6 +61,7 @@ struct Record<'a> {
 pub async fn record(db: &Database, viewer: &Viewer, bearer: &Viewer, minted: &Minted) -> Result<()> {
     viewer.require(Deed::KeepKeys)?;
     let record = Record {
+        id: minted.id.into(),
         token_id: minted.id.to_string(),
         subject_sha256: revocations::address(&bearer.subject),
         roles: bearer.roles.iter().map(|role| role.word()).collect(),
@@ -41,6 +71,6 @@ pub async fn record(db: &Database, viewer: &Viewer, bearer: &Viewer, minted: &Mi
         expires_at: minted.expires_at,
     };
     let mut change = audit::begin(db, viewer, "tokenMint").await?;
-    change.record(SubjectKind::Token, minted.id, None::<&()>, Some(&record))?;
+    change.record(None, Some(&record))?;
     change.commit().await
 }

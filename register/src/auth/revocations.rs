@@ -83,7 +83,7 @@ pub async fn end(change: &mut Change, email: &str, member: MemberId) -> Result<(
 async fn note(change: &mut Change, row: Model) -> Result<()> {
     let row = Model { id: TokenRevocationId::new(), revoked_at: change.at(), ..row };
     audit::insert(change, row.clone()).await?;
-    change.record(SubjectKind::Token, row.id, None::<&()>, Some(&row))
+    change.record(None, Some(&row))
 }
 
 /// What a subject is known by here.

@@ -6,6 +6,7 @@ mod limits;
 mod network;
 mod secrets;
 mod sockets;
+mod trail;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -23,6 +24,8 @@ use self::network::SIGNATORIES;
 pub use self::network::{Accounts, Invoicing, Network, Retention, Signatory};
 pub use self::secrets::Secret;
 pub use self::sockets::Sockets;
+pub use self::trail::Trail;
+pub(crate) use self::trail::{TRAIL_KEY, TRAIL_PUBLIC_KEYS};
 use crate::error::{Faults, LINE, Result, unprintable};
 use crate::files;
 
@@ -81,6 +84,8 @@ pub struct Settings {
     pub sockets: Sockets,
     /// How much the server shows of itself.
     pub exposure: Exposure,
+    /// What signs the audit trail, and what verifies it.
+    pub trail: Trail,
     /// What the network itself is called.
     pub network: Network,
 }
@@ -153,6 +158,7 @@ impl Settings {
             exposure: given.exposure(),
             metrics: given.metrics(),
             sockets: given.sockets(),
+            trail: given.trail(),
             network: given.network(),
         };
         given.finish()?;

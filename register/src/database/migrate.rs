@@ -18,6 +18,7 @@ use super::{
     write::{WRITERS_LOCK, or_busy},
 };
 use crate::{
+    audit,
     error::{Error, Result},
     search,
 };
@@ -37,7 +38,8 @@ pub struct Conversion {
 }
 
 /// Every conversion of this program.
-const CONVERSIONS: &[Conversion] = &[];
+const CONVERSIONS: &[Conversion] =
+    &[Conversion { name: "m2026_11_30_21_trail_migration", run: |db, tx| Box::pin(audit::migration::convert(db, tx)) }];
 
 /// The table in which each step notes the oldest program that may run on its result. `seaql_migrations` has the shape that its library gives
 /// it, so this is one of its own.

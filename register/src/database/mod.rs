@@ -37,7 +37,7 @@ use self::{
 pub use self::{transaction::Transaction, write::BUSY};
 
 use crate::{
-    audit::reads::Reads,
+    audit::{TrailHead, TrailKey, reads::Reads},
     clock::Clock,
     error::{Error, Result},
     idempotency::MutationField,
@@ -74,6 +74,10 @@ pub struct Database {
     pub(crate) mutation: Option<MutationField>,
     /// Who read contacts, until it is written.
     pub(crate) reads: Arc<Reads>,
+    /// Signs what is written; nothing can be written without it.
+    trail_key: Option<Arc<TrailKey>>,
+    /// The end of the trail as this program last wrote or checked it.
+    pub(crate) trail_head: Arc<TrailHead>,
     /// What time it is for this register.
     pub clock: Clock,
 }
@@ -155,6 +159,8 @@ impl Database {
             changed: watch::Sender::new(0),
             mutation: None,
             reads: Arc::default(),
+            trail_key: None,
+            trail_head: Arc::default(),
             clock,
         })
     }
@@ -163,6 +169,18 @@ impl Database {
     #[must_use]
     pub fn for_mutation(&self, mutation: MutationField) -> Self {
         Self { mutation: Some(mutation), ..self.clone() }
+    }
+
+    /// The same register with the key that signs its trail, without which nothing can be written.
+    #[must_use]
+    pub fn with_trail_key(self, key: Arc<TrailKey>) -> Self {
+        Self { trail_key: Some(key), ..self }
+    }
+
+    /// The key that signs the trail; `None` for a program that only reads.
+    #[must_use]
+    pub fn trail_key(&self) -> Option<&TrailKey> {
+        self.trail_key.as_deref()
     }
 
     /// Brings up to date what the database knows of its tables' contents, by which it chooses among indexes; worth its time after

@@ -5,12 +5,10 @@ use std::collections::{BTreeSet, HashMap};
 use ::entity::{
     cost, grant,
     id::{ActivityId, CostId, GrantId},
-    kind::SubjectKind,
     money::Money,
 };
 use chrono::NaiveDate;
 use sea_orm::{ActiveModelBehavior, ActiveModelTrait, ConnectionTrait, EntityTrait, IntoActiveModel, sea_query::Expr};
-use serde::Serialize;
 
 use super::{
     File,
@@ -22,6 +20,7 @@ use super::{
     writing::Batch,
 };
 use crate::{
+    audit::Recorded,
     database::among_words,
     error::{LINE, Result},
 };
@@ -39,7 +38,7 @@ struct Draft {
 }
 
 /// A row of either table.
-trait Booking: Identified + PartialEq + Serialize + IntoActiveModel<Self::Active> {
+trait Booking: Identified + Clone + PartialEq + Recorded + IntoActiveModel<Self::Active> {
     /// What SeaORM writes it as.
     type Active: ActiveModelTrait<Entity = Self::Entity> + ActiveModelBehavior + Send;
     /// Its file.
@@ -172,7 +171,7 @@ where
         let Some(draft) = import.accept(M::FILE, |_| String::new(), line) else { continue };
         let Some(activity) = draft.activity_id else { continue };
         let before = existing.get(&(likeness(activity, draft.booked_on, &draft.text), draft.occurrence));
-        import.put(M::FILE, (SubjectKind::Activity, activity), before, M::of(before, activity, draft), &mut batch)?;
+        import.put(M::FILE, before, M::of(before, activity, draft), &mut batch)?;
     }
     batch.write::<M::Active>(import.tx()).await?;
     import.settle().await

@@ -5,13 +5,12 @@ use std::collections::{BTreeSet, HashMap};
 use ::entity::{
     activity, activity_funding, activity_text, contact,
     id::{ActivityId, ContactId, StatusReportId},
-    kind::{FundingKind, Health, SubjectKind},
+    kind::{FundingKind, Health},
     sparse::Sparse,
     status_report, status_report_text,
 };
 use chrono::{DateTime, NaiveDate, Utc};
 use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter, sea_query::Expr};
-use serde::Serialize;
 
 use super::{
     File,
@@ -23,6 +22,7 @@ use super::{
 };
 use crate::{
     activities::{status_reports, texts_of},
+    audit::forms::{self, Activity as Whole},
     database::among,
     error::{LINE, Result, TEXT},
     swedish,
@@ -40,16 +40,6 @@ struct Draft {
     ends_on: Option<NaiveDate>,
     board_contact: Option<Option<String>>,
     lead: Option<Option<String>>,
-}
-
-/// An activity with all that the file tells of it, as its audit entries show it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-struct Whole {
-    #[serde(flatten)]
-    row: activity::Model,
-    #[serde(flatten)]
-    texts: activity_text::Model,
-    funding: Vec<FundingKind>,
 }
 
 fn read(cells: &mut Cells<'_>) -> Option<Draft> {
@@ -132,22 +122,18 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
             decision_id: old.and_then(|old| old.decision_id),
         };
         let texts = activity_text::Model { activity_id: id, purpose: draft.purpose, goal: draft.goal };
-        import.put(File::Activities, (SubjectKind::Activity, id), before, Whole { row, texts, funding: draft.funding }, &mut batch)?;
+        let decision = before.and_then(|before| before.decision.clone());
+        import.put(File::Activities, before, Whole { row, texts, funding: draft.funding, decision }, &mut batch)?;
     }
     write(import.tx(), batch).await?;
     import.settle().await
 }
 
-/// The activities with their texts and ways of funding.
+/// The activities with what belongs to each.
 async fn whole(tx: &impl ConnectionTrait, rows: HashMap<String, activity::Model>) -> Result<HashMap<String, Whole>> {
-    let mut texts = texts_of(tx, &rows.values().map(|row| row.id).collect::<Vec<_>>()).await?;
-    let mut funding = funding_of(tx, rows.values().map(|row| row.id).collect()).await?;
-    let whole = |(key, row): (String, activity::Model)| {
-        let texts = activity_text::Model { activity_id: row.id, ..texts.remove(&row.id).unwrap_or_default() };
-        let funding = funding.remove(&row.id).unwrap_or_default();
-        (key, Whole { row, texts, funding })
-    };
-    Ok(rows.into_iter().map(whole).collect())
+    let keys: HashMap<ActivityId, String> = rows.iter().map(|(key, row)| (row.id, key.clone())).collect();
+    let wholes = forms::activities(tx, rows.into_values().collect()).await?;
+    Ok(wholes.into_iter().filter_map(|whole| Some((keys.get(&whole.row.id)?.clone(), whole))).collect())
 }
 
 async fn funding_of(tx: &impl ConnectionTrait, ids: BTreeSet<ActivityId>) -> Result<HashMap<ActivityId, Vec<FundingKind>>> {
@@ -264,7 +250,7 @@ async fn merge_reports(import: &mut Import<'_>, lines: Vec<Line<ReportDraft>>) -
             deviations: draft.deviations,
             next_steps: draft.next_steps,
         };
-        import.put(File::StatusReports, (SubjectKind::StatusReport, id), before, status_reports::Whole { row, texts }, &mut batch)?;
+        import.put(File::StatusReports, before, status_reports::Whole { row, texts }, &mut batch)?;
     }
     write_reports(import.tx(), batch).await?;
     import.settle().await

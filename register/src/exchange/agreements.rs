@@ -5,14 +5,13 @@ use std::collections::{BTreeSet, HashMap};
 use ::entity::{
     agreement, agreement_parameters,
     id::{ActivityId, AgreementId, TemplateVersionId},
-    kind::{AgreementKind, Direction, FeeBasis, SubjectKind, VatRate},
+    kind::{AgreementKind, Direction, FeeBasis, VatRate},
     money::{Money, PerMille},
     sparse::Sparse,
     template, template_version,
 };
 use chrono::{DateTime, NaiveDate, Utc};
 use sea_orm::{ActiveModelTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, Statement, sea_query::Expr};
-use serde::Serialize;
 
 use super::{
     File,
@@ -26,6 +25,7 @@ use super::{
 };
 use crate::{
     agreements::{life, overlaps},
+    audit::forms::{self, Agreement as Whole},
     clock::{day_of, start_of},
     database::{among, look_at},
     error::{Faults, Result, TEXT, unprintable},
@@ -65,15 +65,6 @@ struct Draft {
     parameters: Option<Option<String>>,
     fee_cap: Option<Option<Money>>,
     fee_minimum: Option<Option<Money>>,
-}
-
-/// An agreement with all that the file tells of it, as its audit entries show it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-struct Whole {
-    #[serde(flatten)]
-    row: agreement::Model,
-    /// A JSON object; null: none were kept.
-    parameters: Option<String>,
 }
 
 fn read(cells: &mut Cells<'_>) -> Option<Draft> {
@@ -260,13 +251,12 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>, is_last: bool, 
         if import.accept(File::Agreements, |draft| draft.key.clone(), line).is_none() {
             continue;
         }
-        let id = after.row.id;
         let relation = |whole: &Whole| (whole.row.replaces_id, whole.row.signed_on, whole.row.starts_on);
         if before.map(relation) != Some(relation(&after)) {
             predecessors.extend(before.and_then(|before| before.row.replaces_id));
             predecessors.extend(after.row.replaces_id);
         }
-        import.put(File::Agreements, (SubjectKind::Agreement, id), before, after, &mut batch)?;
+        import.put(File::Agreements, before, after, &mut batch)?;
     }
     *has_changed |= !batch.added.is_empty() || !batch.changed.is_empty();
     write(import.tx(), batch).await?;
@@ -345,7 +335,7 @@ fn build(line: &mut Line<Draft>, before: Option<&Whole>, known: &Known) -> Whole
         check_days(&row, &mut line.faults);
         (row.deadline_on, row.deadline_month) = terms::deadline_columns(&terms::of(&row));
     }
-    Whole { row, parameters }
+    Whole { row, parameters, ..before.cloned().unwrap_or_default() }
 }
 
 /// Whether two texts say the same; nothing is as good as no parameters.
@@ -356,12 +346,9 @@ fn is_same_json(one: Option<&str>, other: Option<&str>) -> bool {
 
 /// The agreements with their parameters.
 async fn whole(tx: &impl ConnectionTrait, rows: HashMap<String, agreement::Model>) -> Result<HashMap<String, Whole>> {
-    let mut parameters = parameters_of(tx, rows.values().map(|row| row.id).collect()).await?;
-    let whole = |(key, row): (String, agreement::Model)| {
-        let parameters = parameters.remove(&row.id);
-        (key, Whole { row, parameters })
-    };
-    Ok(rows.into_iter().map(whole).collect())
+    let keys: HashMap<AgreementId, String> = rows.iter().map(|(key, row)| (row.id, key.clone())).collect();
+    let wholes = forms::agreements(tx, rows.into_values().collect()).await?;
+    Ok(wholes.into_iter().filter_map(|whole| Some((keys.get(&whole.row.id)?.clone(), whole))).collect())
 }
 
 async fn parameters_of(tx: &impl ConnectionTrait, ids: BTreeSet<AgreementId>) -> Result<HashMap<AgreementId, String>> {
@@ -417,12 +404,12 @@ async fn tell_predecessors(import: &mut Import<'_>, predecessors: BTreeSet<Agree
         successors.into_iter().filter(|row| row.signed_on.is_some()).filter_map(|row| Some((row.replaces_id?, row.starts_on))).collect();
     let rows = keys::by_ids::<agreement::Model>(import.tx(), predecessors.into_iter().map(Into::into).collect()).await?;
     let mut changed = Vec::new();
-    for before in rows.into_values() {
-        let after = agreement::Model { replaced_from: replaced_from.get(&before.id).copied(), ..before.clone() };
-        if after != before {
-            import.change.record(SubjectKind::Agreement, after.id, Some(&before), Some(&after))?;
-            changed.push(after);
-        }
+    let is_due = |row: &agreement::Model| row.replaced_from != replaced_from.get(&row.id).copied();
+    for before in forms::agreements(import.tx(), rows.into_values().filter(is_due).collect()).await? {
+        let row = agreement::Model { replaced_from: replaced_from.get(&before.row.id).copied(), ..before.row.clone() };
+        let after = Whole { row, ..before.clone() };
+        import.change.record(Some(&before), Some(&after))?;
+        changed.push(after.row);
     }
     rewrite(import.tx(), changed).await
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use ::entity::{
     bank_payment::{Column, Model},
     id::BankPaymentId,
-    kind::{BankFinding, SubjectKind},
+    kind::BankFinding,
     money::Money,
 };
 use chrono::{DateTime, NaiveDate, Utc};
@@ -84,7 +84,7 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
             keep(&mut line, before, &after);
         }
         if import.accept(File::BankPayments, |draft| draft.bank_reference.clone(), line).is_some() {
-            import.put(File::BankPayments, (SubjectKind::BankPayment, after.id), before, after, &mut batch)?;
+            import.put(File::BankPayments, before, after, &mut batch)?;
         }
     }
     batch.write(import.tx()).await?;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use ::entity::{
     fee_schedule,
     id::{ActivityId, FeeScheduleId},
-    kind::{FeeBasis, SubjectKind, VatRate},
+    kind::{FeeBasis, VatRate},
     money::{Money, PerMille},
 };
 use chrono::NaiveDate;
@@ -21,6 +21,8 @@ use super::{
     writing::Batch,
 };
 use crate::{
+    activities::decisions,
+    audit::forms,
     database::among,
     error::{Faults, Result},
 };
@@ -115,6 +117,8 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>, touched: &mut B
     let activities = lines.iter().map(|line| line.draft.activity_id).collect();
     let existing: HashMap<String, fee_schedule::Model> =
         of(import, &activities).await?.into_iter().map(|row| (name_of(&row), row)).collect();
+    let decisions: Vec<_> = existing.values().filter_map(|row| row.decision_id).collect();
+    let decisions = decisions::by_ids(import.tx(), &decisions).await?;
     let mut batch = Batch::default();
     for line in lines {
         let Some(draft) = import.accept(File::FeeSchedules, |_| String::new(), line) else { continue };
@@ -133,11 +137,9 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>, touched: &mut B
             vat_rate: draft.vat_rate,
             decision_id: before.and_then(|before| before.decision_id),
         };
-        let subject = match after.activity_id {
-            Some(activity) => (SubjectKind::Activity, activity.0),
-            None => (SubjectKind::FeeSchedule, id.0),
-        };
-        import.put(File::FeeSchedules, subject, before, after, &mut batch)?;
+        let decision = after.decision_id.and_then(|id| decisions.get(&id).cloned());
+        let recorded = |row: &fee_schedule::Model| forms::FeeSchedule { row: row.clone(), decision: decision.clone() };
+        import.put_as(File::FeeSchedules, before, after, recorded, &mut batch)?;
     }
     touched.extend(batch.added.iter().chain(&batch.changed).map(|row| row.activity_id));
     batch.write(import.tx()).await?;

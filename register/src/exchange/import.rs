@@ -7,9 +7,6 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use ::entity::kind::SubjectKind;
-use serde::Serialize;
-use uuid::Uuid;
 
 use super::{
     File, Progress, Watcher, accounts, activities, agreements, bank_payments,
@@ -22,7 +19,7 @@ use super::{
     writing::Batch,
 };
 use crate::{
-    audit::{self, Change},
+    audit::{self, Change, Recorded},
     auth::viewer::{Deed, Viewer},
     config::Network,
     database::{Database, Transaction},
@@ -363,41 +360,40 @@ impl Import<'_> {
     }
 
     /// Records a row that is a thing of its own or a part of `subject`, and puts it where it belongs: nowhere when nothing changes.
-    pub fn put<M: PartialEq + Serialize>(
+    pub fn put<M: PartialEq + Clone + Recorded>(
         &mut self,
         file: File,
-        subject: (SubjectKind, impl Into<Uuid>),
         before: Option<&M>,
         after: M,
         batch: &mut Batch<M>,
     ) -> Result<(), Error> {
-        let fate = self.record(file, subject, before, &after)?;
+        self.put_as(file, before, after, M::clone, batch)
+    }
+
+    /// The same, for a row that is recorded as something larger.
+    pub fn put_as<M: PartialEq, R: Recorded>(
+        &mut self,
+        file: File,
+        before: Option<&M>,
+        after: M,
+        recorded: impl Fn(&M) -> R,
+        batch: &mut Batch<M>,
+    ) -> Result<(), Error> {
+        let fate = match before {
+            None => Fate::Added,
+            Some(before) if *before == after => Fate::Unchanged,
+            Some(_) => Fate::Changed,
+        };
+        if fate != Fate::Unchanged {
+            self.change.record(before.map(&recorded).as_ref(), Some(&recorded(&after)))?;
+        }
+        self.count(file, fate);
         match fate {
             Fate::Added => batch.added.push(after),
             Fate::Changed => batch.changed.push(after),
             Fate::Unchanged => {}
         }
         Ok(())
-    }
-
-    /// Compares, counts and records.
-    pub fn record<M: PartialEq + Serialize>(
-        &mut self,
-        file: File,
-        (kind, id): (SubjectKind, impl Into<Uuid>),
-        before: Option<&M>,
-        after: &M,
-    ) -> Result<Fate, Error> {
-        let fate = match before {
-            None => Fate::Added,
-            Some(before) if before == after => Fate::Unchanged,
-            Some(_) => Fate::Changed,
-        };
-        if fate != Fate::Unchanged {
-            self.change.record(kind, id, before, Some(after))?;
-        }
-        self.count(file, fate);
-        Ok(fate)
     }
 
     /// Notes that revenue changed on this day.

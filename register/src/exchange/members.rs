@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, hash_map::Entry};
 use ::entity::{
     allocation, contact_area,
     id::{AllocationId, ContactAreaId, MemberId},
-    kind::{AllocationBasis, SubjectKind},
+    kind::AllocationBasis,
     member, member_billing, member_former_name, member_municipality,
     money::Money,
     number::OrgNumber,
@@ -13,7 +13,6 @@ use ::entity::{
 };
 use chrono::NaiveDate;
 use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter, sea_query::Expr};
-use serde::Serialize;
 
 use super::{
     File,
@@ -24,6 +23,7 @@ use super::{
     writing::{Batch, insert, replace},
 };
 use crate::{
+    audit::forms,
     clock::day_of,
     database::{among, among_words},
     error::{Faults, LINE, Result},
@@ -51,13 +51,20 @@ struct Draft {
 }
 
 /// A member with all that the file tells of it, as its audit entries show it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 struct Whole {
-    #[serde(flatten)]
     row: member::Model,
     municipalities: Vec<String>,
     billing: member_billing::Model,
     former_names: BTreeMap<String, NaiveDate>,
+}
+
+impl Whole {
+    /// What its audit entries say.
+    fn recorded(&self) -> forms::Member {
+        let Self { row, municipalities, billing, former_names } = self.clone();
+        forms::Member { row, municipalities, billing: Some(billing), former_names }
+    }
 }
 
 fn read(cells: &mut Cells<'_>) -> Option<Draft> {
@@ -185,7 +192,7 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>, is_last: bool) 
             // A file that tells of former names knows better, when this one is among them.
             after.former_names.entry(before.row.name.clone()).or_insert_with(|| day_of(import.change.at()));
         }
-        import.put(File::Members, (SubjectKind::Member, id), before, after, &mut batch)?;
+        import.put_as(File::Members, before, after, Whole::recorded, &mut batch)?;
     }
     write(import, batch, &existing).await?;
     import.settle().await?;
@@ -293,7 +300,7 @@ pub(super) async fn contact_areas(import: &mut Import<'_>, names: BTreeSet<Strin
     for (key, name) in names {
         if let Entry::Vacant(place) = areas.entry(key) {
             let area = contact_area::Model { id: ContactAreaId::new(), name, name_key: place.key().clone() };
-            import.change.record(SubjectKind::ContactArea, area.id, None::<&()>, Some(&area))?;
+            import.change.record(None, Some(&area))?;
             place.insert(area.id);
             added.push(area);
         }
@@ -360,7 +367,7 @@ async fn merge_allocations(import: &mut Import<'_>, lines: Vec<Line<AllocationDr
         let before = existing.get(&(member_id, draft.year, draft.basis));
         let id = before.map_or_else(AllocationId::new, |before| before.id);
         let after = allocation::Model { id, member_id, year: draft.year, basis: draft.basis, amount: draft.amount, source: draft.source };
-        import.put(File::Allocations, (SubjectKind::Member, member_id), before, after, &mut batch)?;
+        import.put(File::Allocations, before, after, &mut batch)?;
     }
     batch.write(import.tx()).await?;
     import.settle().await

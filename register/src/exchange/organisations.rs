@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use ::entity::{
     contact,
     id::{ContactAreaId, ContactId, MemberId, OrganisationId},
-    kind::{ContactRole, SubjectKind},
+    kind::ContactRole,
     member,
     number::OrgNumber,
     organisation,
@@ -96,7 +96,7 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
         if let Some(billing) = &billing {
             organisations::set_billing(&mut after, billing);
         }
-        import.put(File::Organisations, (SubjectKind::Organisation, id), before, after, &mut batch)?;
+        import.put(File::Organisations, before, after, &mut batch)?;
     }
     batch.write(import.tx()).await?;
     import.settle().await
@@ -211,7 +211,7 @@ async fn merge_contacts(import: &mut Import<'_>, lines: Vec<Line<ContactDraft>>,
         }
         if import.accept(File::Contacts, |draft| draft.key.clone(), line).is_some() {
             ended.extend(before.and_then(|before| contacts::ended_before(today, before, &after)));
-            import.put(File::Contacts, (SubjectKind::Contact, id), before, after, &mut batch)?;
+            import.put(File::Contacts, before, after, &mut batch)?;
         }
     }
     batch.write(import.tx()).await?;

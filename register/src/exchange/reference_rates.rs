@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use ::entity::{
-    kind::SubjectKind,
     money::Money,
     reference_rate::{Column, Entity, Model},
 };
@@ -53,7 +52,7 @@ pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
             let Some(draft) = import.accept(File::ReferenceRates, |_| String::new(), line) else { continue };
             let after = rate(draft.valid_from, draft.rate.0, draft.source);
             let before = existing.get(&after.valid_from);
-            import.put(File::ReferenceRates, (SubjectKind::ReferenceRate, after.id), before, after, &mut batch)?;
+            import.put(File::ReferenceRates, before, after, &mut batch)?;
         }
         batch.write(import.tx()).await?;
         import.settle().await?;

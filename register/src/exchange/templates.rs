@@ -7,7 +7,7 @@ use std::{
 
 use ::entity::{
     id::{ActivityId, TemplateId, TemplateVersionId},
-    kind::{AgreementKind, SubjectKind, TemplateState},
+    kind::{AgreementKind, TemplateState},
     template, template_text, template_version,
 };
 use chrono::{DateTime, Utc};
@@ -168,7 +168,7 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
         }
         let is_new_title = old.as_ref() != Some(&stated);
         if is_new_title {
-            import.change.record(SubjectKind::Template, stated.id, old.as_ref(), Some(&stated))?;
+            import.change.record(old.as_ref(), Some(&stated))?;
             match old {
                 Some(_) => template_batch.changed.push(stated.clone()),
                 None => template_batch.added.push(stated.clone()),
@@ -179,7 +179,7 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
         if is_new_title && before == Some(&after) {
             import.count(File::Templates, Fate::Changed);
         } else {
-            import.put(File::Templates, (SubjectKind::Template, after.version.id), before, after, &mut batch)?;
+            import.put(File::Templates, before, after, &mut batch)?;
         }
     }
     staging::note_seen(import.tx(), File::Templates, new_firsts).await?;

@@ -4,7 +4,7 @@ use ::entity::{
     decision,
     fee_schedule::{Column, Entity, Model},
     id::{ActivityId, FeeScheduleId},
-    kind::{FeeBasis, SubjectKind, VatRate},
+    kind::{FeeBasis, VatRate},
     money::{Money, PerMille},
 };
 use chrono::NaiveDate;
@@ -12,15 +12,16 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter,
     sea_query::{Expr, Query, SelectStatement, SimpleExpr},
 };
-use serde::Serialize;
-use uuid::Uuid;
 
 use crate::{
     activities::{
         decisions::{self, NewDecision},
         launch,
     },
-    audit,
+    audit::{
+        self,
+        forms::{self, FeeSchedule},
+    },
     auth::viewer::{Deed, Viewer},
     database::{Database, among, rows},
     error::{Error, Faults, Result},
@@ -157,20 +158,10 @@ fn make_room(others: &[Model], new: &Model) -> Result<Option<Model>> {
     Ok(closed)
 }
 
-/// A fee schedule with all that its audit entries tell.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-struct Snapshot {
-    #[serde(flatten)]
-    row: Model,
-    decision: Option<decision::Model>,
-}
-
-async fn snapshot(db: &impl ConnectionTrait, row: Model) -> Result<Snapshot> {
-    let decision = match row.decision_id {
-        Some(id) => decisions::by_ids(db, &[id]).await?.remove(&id),
-        None => None,
-    };
-    Ok(Snapshot { row, decision })
+/// A fee schedule as it stands, for the audit trail.
+async fn snapshot(db: &impl ConnectionTrait, row: Model) -> Result<FeeSchedule> {
+    let alone = FeeSchedule { row: row.clone(), decision: None };
+    Ok(forms::fee_schedules(db, vec![row]).await?.pop().unwrap_or(alone))
 }
 
 /// Sets a price. It takes the place of one that begins on the same day with the same basis; an open-ended one that it begins in
@@ -199,9 +190,10 @@ pub async fn set(db: &Database, viewer: &Viewer, new: NewSchedule, mut faults: F
 
     if let Some(closed) = closed {
         let open = others.into_iter().find(|other| other.id == closed.id);
-        let (kind, subject) = subject(&closed);
         audit::replace(&change, closed.clone()).await?;
-        change.record(kind, subject, open.as_ref(), Some(&closed))?;
+        let after = snapshot(change.tx(), closed).await?;
+        let before = open.map(|row| FeeSchedule { row, ..after.clone() });
+        change.record(before.as_ref(), Some(&after))?;
     }
     let id = row.id;
     if before.as_ref().is_none_or(|before| before.row != row) {
@@ -210,17 +202,11 @@ pub async fn set(db: &Database, viewer: &Viewer, new: NewSchedule, mut faults: F
         } else {
             audit::insert(&change, row.clone()).await?;
         }
-        let (kind, subject) = subject(&row);
         let after = snapshot(change.tx(), row).await?;
-        change.record(kind, subject, before.as_ref(), Some(&after))?;
+        change.record(before.as_ref(), Some(&after))?;
     }
     change.commit_with(Outcome::of(id).with_all(new.activity)).await?;
     Ok(id)
-}
-
-/// What a fee schedule's audit entries are about: its activity, or itself when it is the network's own.
-fn subject(row: &Model) -> (SubjectKind, Uuid) {
-    row.activity_id.map_or((SubjectKind::FeeSchedule, row.id.0), |activity| (SubjectKind::Activity, activity.0))
 }
 
 /// These fee schedules, the latest first.

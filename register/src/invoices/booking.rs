@@ -5,13 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use ::entity::{
-    id::InvoiceId,
-    invoice,
-    kind::{InvoiceKind, SubjectKind},
-    money::Money,
-    payment,
-};
+use ::entity::{id::InvoiceId, invoice, kind::InvoiceKind, money::Money, payment};
 use chrono::NaiveDate;
 use sea_orm::{ActiveModelBehavior, ActiveModelTrait, ActiveValue::Set, EntityTrait, IntoActiveModel};
 
@@ -103,7 +97,7 @@ impl Booking {
             let is_new = |payment: &&payment::Model| before.payments.iter().all(|old| old.id != payment.id);
             added.extend(after.payments.iter().filter(is_new).cloned());
             booked.insert(*id);
-            change.record(SubjectKind::Invoice, *id, Some(before), Some(&after))?;
+            change.record(Some(before), Some(&after))?;
             settle(change, &after.row).await?;
         }
         insert(change, added).await?;

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use ::entity::{
     id::{InvoiceId, InvoiceLineId},
     invoice, invoice_line,
-    kind::{InvoiceKind, SubjectKind, VatRate},
+    kind::{InvoiceKind, VatRate},
     money::{Money, Quantity},
 };
 use chrono::NaiveDate;
@@ -104,7 +104,7 @@ pub async fn credit(db: &Database, viewer: &Viewer, network: &Network, new: NewC
     credits.push((issued_on, total));
     settled.settle(&credits);
     audit::replace(&change, settled.row.clone()).await?;
-    change.record(SubjectKind::Invoice, original.row.id, Some(&original), Some(&settled))?;
+    change.record(Some(&original), Some(&settled))?;
     // What was paid of the credited lines moves to those that have something left.
     attribution::renew(&change, &BTreeSet::from([original.row.id])).await?.write(&change).await?;
     change.commit_with(Outcome::of(id).with(original.row.id)).await?;

@@ -8,13 +8,12 @@ use ::entity::{
     invoice,
     invoice::Column,
     invoice_content, invoice_file,
-    kind::{FileFormat, SubjectKind},
+    kind::FileFormat,
 };
 use sea_orm::{
     ConnectionTrait, DbBackend, EntityTrait,
     sea_query::{Expr, Query},
 };
-use serde::Serialize;
 use tokio::{
     sync::Mutex,
     time::{Duration, Instant, timeout_at},
@@ -22,7 +21,7 @@ use tokio::{
 
 use super::{amounts, whole::Whole};
 use crate::{
-    audit,
+    audit::{self, Change, forms},
     auth::viewer::Viewer,
     database::{BUSY, Database, among, busy, rows},
     documents::{
@@ -176,12 +175,17 @@ pub struct File {
     pub bytes: Vec<u8>,
 }
 
-/// What the audit trail tells of a file that was kept.
-#[derive(Debug, Serialize)]
-struct Kept<'a> {
-    number: &'a str,
-    format: FileFormat,
-    sha256: &'a str,
+/// Records the digest of a document of an invoice: of a file, or of what the invoice says when there is no format.
+///
+/// # Errors
+/// INTERNAL when it can't be written as JSON.
+pub(crate) fn record(change: &mut Change, id: InvoiceId, number: Option<&str>, format: Option<FileFormat>, sha256: &str) -> Result<()> {
+    let (invoice_id, number, sha256) = (id, number.map(str::to_owned), sha256.to_owned());
+    match format {
+        None => change.record(None, Some(&forms::InvoiceContent { invoice_id, number, sha256 })),
+        Some(FileFormat::Pdf) => change.record(None, Some(&forms::InvoicePdf { invoice_id, number, sha256 })),
+        Some(FileFormat::Xml) => change.record(None, Some(&forms::InvoiceXml { invoice_id, number, sha256 })),
+    }
 }
 
 /// Those that set PDFs for the first time take turns, so that each is set once however many ask for it. Every invoice has one of these
@@ -225,8 +229,7 @@ pub async fn file(db: &Database, viewer: &Viewer, id: InvoiceId, format: FileFor
     }
     let row = invoice_file::Model { invoice_id: id, format, sha256: rendered.sha256, bytes: rendered.bytes };
     audit::insert(&change, row.clone()).await?;
-    let entry = Kept { number: &number, format, sha256: &row.sha256 };
-    change.record(SubjectKind::Invoice, id, None::<&()>, Some(&entry))?;
+    record(&mut change, id, Some(&number), Some(format), &row.sha256)?;
     change.commit().await?;
     Ok(Some(File { number, sha256: row.sha256, bytes: row.bytes }))
 }

@@ -6,7 +6,7 @@ use ::entity::{
     activity, agreement,
     id::{ActivityId, AgreementId, InvoiceId, InvoiceLineId},
     invoice, invoice_line,
-    kind::{InvoiceKind, SubjectKind, VatRate},
+    kind::{InvoiceKind, VatRate},
     money::{Money, Quantity},
 };
 use chrono::NaiveDate;
@@ -104,7 +104,7 @@ pub async fn draft(db: &Database, viewer: &Viewer, network: &Network, new: NewIn
     faults.finish()?;
     audit::insert(&change, after.row.clone()).await?;
     insert_lines(&change, &after.lines).await?;
-    change.record(SubjectKind::Invoice, after.row.id, None::<&()>, Some(&after))?;
+    change.record(None, Some(&after))?;
     change.commit_with(after.row.id).await?;
     Ok(after.row.id)
 }
@@ -158,7 +158,7 @@ pub async fn update(
             insert_lines(&change, &after.lines).await?;
         }
         audit::replace(&change, after.row.clone()).await?;
-        change.record(SubjectKind::Invoice, id, Some(&before), Some(&after))?;
+        change.record(Some(&before), Some(&after))?;
     }
     change.commit_with(id).await
 }
@@ -174,7 +174,7 @@ pub async fn discard(db: &Database, viewer: &Viewer, id: InvoiceId, faults: Faul
     let before = find_draft(change.tx(), id).await?;
     delete_lines(&change, id).await?;
     invoice::Entity::delete_by_id(id).exec(change.tx()).await?;
-    change.record(SubjectKind::Invoice, id, Some(&before), None::<&()>)?;
+    change.record(Some(&before), None)?;
     change.commit_with(Outcome::default().deleting(id).detailed(&before)?).await?;
     Ok(before)
 }

@@ -7,7 +7,7 @@ use ::entity::{
     id::InvoiceId,
     invoice::{self, Column},
     invoice_content, invoice_file,
-    kind::{FileFormat, InvoiceKind, SubjectKind, VatRate},
+    kind::{FileFormat, InvoiceKind, VatRate},
 };
 use chrono::{Datelike, Days, NaiveDate};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, Order, sea_query::Query};
@@ -72,8 +72,8 @@ pub async fn issue(
     faults.finish()?;
     let issued = press.issue(whole)?;
     audit::replace(&change, issued.whole.row.clone()).await.map_err(taken)?;
-    change.record(SubjectKind::Invoice, id, Some(&before), Some(&issued.whole))?;
-    keep(&change, vec![issued]).await?;
+    change.record(Some(&before), Some(&issued.whole))?;
+    keep(&mut change, vec![issued]).await?;
     change.commit_with(id).await
 }
 
@@ -241,13 +241,17 @@ pub(super) fn parties_of(network: &Network, buyers: &Buyers, whole: &Whole, lack
 }
 
 /// Keeps what issued documents say and their e-invoices, and adds them to the totals. Their rows and lines must be written.
-pub(super) async fn keep(change: &Change, issued: Vec<Issued>) -> Result<()> {
+pub(super) async fn keep(change: &mut Change, issued: Vec<Issued>) -> Result<()> {
     let mut growth = Growth::default();
     let (mut contents, mut files) = (Vec::new(), Vec::new());
     for Issued { whole, content, xml } in issued {
         growth.issue(whole.row.kind, whole.row.issued_on.unwrap_or_default(), &whole.lines);
+        let number = whole.row.number.as_deref();
+        let sha256 = crate::documents::sha256(content.as_bytes());
+        documents::record(change, whole.row.id, number, None, &sha256)?;
         contents.push(invoice_content::Model { invoice_id: whole.row.id, content });
         let sha256 = crate::documents::sha256(&xml);
+        documents::record(change, whole.row.id, number, Some(FileFormat::Xml), &sha256)?;
         files.push(invoice_file::Model { invoice_id: whole.row.id, format: FileFormat::Xml, sha256, bytes: xml });
     }
     let contents = contents.into_iter().map(IntoActiveModel::into_active_model);
@@ -264,7 +268,7 @@ pub(super) async fn write_new(change: &mut Change, issued: Vec<Issued>, charges:
     let lines: Vec<_> = issued.iter().flat_map(|issued| issued.whole.lines.iter().cloned()).collect();
     drafting::insert_lines(change, &lines).await?;
     for issued in &issued {
-        change.record(SubjectKind::Invoice, issued.whole.row.id, None::<&()>, Some(&issued.whole))?;
+        change.record(None, Some(&issued.whole))?;
     }
     change.flush().await?;
     keep(change, issued).await?;

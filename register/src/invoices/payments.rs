@@ -5,7 +5,6 @@ use std::collections::{BTreeSet, HashSet};
 use ::entity::{
     bank_payment_part,
     id::{InvoiceId, PaymentId},
-    kind::SubjectKind,
     money::Money,
     payment, reminder,
 };
@@ -178,7 +177,7 @@ async fn give_back(change: &mut Change, payment: &payment::Model, reversal: &pay
     let after = ::entity::bank_payment::Model { matched: before.matched + reversal.amount, ..before.clone() };
     audit::replace(change, after.clone()).await?;
     audit::insert(change, bank_payment_part::Model { payment_id: reversal.id, ..part }).await?;
-    change.record(SubjectKind::BankPayment, before.id, Some(&before), Some(&after))
+    change.record(Some(&before), Some(&after))
 }
 
 /// Those of an invoice's payments that count for when it was paid: one that was reversed never came in, whatever the day on which it was.

@@ -5,7 +5,6 @@ use std::{collections::BTreeMap, sync::LazyLock};
 
 use ::entity::{
     id::ReferenceRateId,
-    kind::SubjectKind,
     money::Money,
     reference_rate::{Column, Entity, Model},
 };
@@ -131,7 +130,7 @@ pub async fn set(
         } else {
             audit::insert(&change, after.clone()).await?;
         }
-        change.record(SubjectKind::ReferenceRate, after.id, before.as_ref(), Some(&after))?;
+        change.record(before.as_ref(), Some(&after))?;
     }
     change.commit_with(after.id).await?;
     Ok(after.id)

@@ -3,7 +3,7 @@
 use ::entity::{
     id::{InvoiceId, ReminderId},
     invoice,
-    kind::{InvoiceKind, SubjectKind},
+    kind::InvoiceKind,
     money::Money,
     reminder::{Column, Entity, Model},
 };
@@ -66,7 +66,7 @@ pub async fn remind(db: &Database, viewer: &Viewer, id: InvoiceId, sent_on: Opti
     let inserted = audit::insert(&change, reminder.clone()).await;
     let twice = || Error::conflict("ALREADY_REMINDED", format!("a reminder of {name} was sent on {day} already"));
     inserted.map_err(|error| error.on_constraint("reminder__invoice_id__sent_on", twice()))?;
-    change.record(SubjectKind::Invoice, id, None::<&()>, Some(&reminder))?;
+    change.record(None, Some(&reminder))?;
     change.commit_with(Outcome::of(id).with(reminder.id)).await
 }
 

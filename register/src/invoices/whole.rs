@@ -2,19 +2,28 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use ::entity::{id::InvoiceId, invoice, invoice_line, kind::InvoiceKind, money::Money, payment, sparse::Sparse};
+use ::entity::{
+    id::InvoiceId,
+    invoice, invoice_line,
+    kind::{Form, InvoiceKind, SubjectKind},
+    money::Money,
+    payment,
+    sparse::Sparse,
+};
 use chrono::NaiveDate;
 use sea_orm::{
     ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
     sea_query::{Expr, Query},
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, ser::SerializeMap};
+use uuid::Uuid;
 
 use super::{
     amounts::{self, Priced, Share},
     payments::{counted, order},
 };
 use crate::{
+    audit::{Fields, Recorded, parts},
     database::{among, rows},
     error::Result,
     idempotency::{FromOutcome, Outcome},
@@ -24,7 +33,6 @@ use crate::{
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Whole {
     /// Its row.
-    #[serde(flatten)]
     pub row: invoice::Model,
     /// Its lines, in order.
     pub lines: Vec<invoice_line::Model>,
@@ -36,6 +44,27 @@ pub struct Whole {
 impl FromOutcome for Whole {
     fn from_outcome(outcome: &Outcome) -> Option<Self> {
         serde_json::from_value(outcome.details.clone()).ok()
+    }
+}
+
+impl Fields for Whole {
+    fn write<M: SerializeMap>(&self, map: &mut M) -> std::result::Result<(), M::Error> {
+        let Self { row, lines, payments } = self;
+        row.write(map)?;
+        map.serialize_entry("lines", &parts(lines))?;
+        map.serialize_entry("payments", &parts(payments))
+    }
+}
+
+impl Recorded for Whole {
+    const FORM: Form = Form::Invoice;
+
+    fn subject(&self) -> (SubjectKind, Uuid) {
+        (SubjectKind::Invoice, self.row.id.0)
+    }
+
+    fn record_id(&self) -> Uuid {
+        self.row.id.0
     }
 }
 

@@ -3,17 +3,18 @@
 use ::entity::{
     contact_area,
     id::{ContactAreaId, MemberId},
-    kind::SubjectKind,
     member, member_billing, member_former_name, member_municipality,
     number::{OrgNumber, check_peppol_id},
 };
 use chrono::NaiveDate;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
-use serde::Serialize;
 
-use super::{in_order, municipalities_of};
+use super::in_order;
 use crate::{
-    audit::{self, Change},
+    audit::{
+        self, Change,
+        forms::{Member, members},
+    },
     auth::viewer::{Deed, Viewer},
     database::Database,
     error::{Error, Faults, LINE, Result},
@@ -123,28 +124,15 @@ pub struct MemberChanges {
     pub billing: Option<NewBilling>,
 }
 
-/// A member with all that its audit entries tell.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Snapshot {
-    /// The row.
-    #[serde(flatten)]
-    pub row: member::Model,
-    /// Its municipalities, in order.
-    pub municipalities: Vec<String>,
-    /// Where its invoices go; null: nothing known.
-    pub billing: Option<member_billing::Model>,
-}
-
 /// A member as it stands, for the audit trail.
 ///
 /// # Errors
 /// NOT_FOUND when there is none.
-pub async fn snapshot(db: &impl ConnectionTrait, id: MemberId) -> Result<Snapshot> {
+pub async fn snapshot(db: &impl ConnectionTrait, id: MemberId) -> Result<Member> {
     let row = member::Entity::find_by_id(id).one(db).await?;
     let row = row.ok_or_else(|| Error::NotFound("there is no such member".into()))?;
-    let municipalities = municipalities_of(db, &[id]).await?.remove(&id).unwrap_or_default();
-    let billing = member_billing::Entity::find_by_id(id).one(db).await?;
-    Ok(Snapshot { row, municipalities, billing })
+    let alone = Member { row: row.clone(), ..Member::default() };
+    Ok(members(db, vec![row]).await?.pop().unwrap_or(alone))
 }
 
 /// The contact area of this name, made when there is none.
@@ -158,7 +146,7 @@ pub async fn contact_area(change: &mut Change, name: &str) -> Result<ContactArea
     }
     let area = contact_area::Model { id: ContactAreaId::new(), name: name.to_owned(), name_key: key };
     audit::insert(change, area.clone()).await?;
-    change.record(SubjectKind::ContactArea, area.id, None::<&()>, Some(&area))?;
+    change.record(None, Some(&area))?;
     Ok(area.id)
 }
 
@@ -224,7 +212,7 @@ pub async fn admit(db: &Database, viewer: &Viewer, new: NewMember, mut faults: F
     write_municipalities(&change, id, &municipalities).await?;
     audit::insert(&change, billing).await?;
     let after = snapshot(change.tx(), id).await?;
-    change.record(SubjectKind::Member, id, None::<&()>, Some(&after))?;
+    change.record(None, Some(&after))?;
     change.commit_with(id).await?;
     Ok(id)
 }
@@ -238,7 +226,7 @@ pub async fn update(db: &Database, viewer: &Viewer, id: MemberId, changes: Membe
     let mut change = audit::begin(db, viewer, "memberUpdate").await?;
     let before = match snapshot(change.tx(), id).await {
         // The id itself was bad: the other fields are checked all the same, so that all faults are named.
-        Err(_) if !faults.is_empty() => Snapshot::default(),
+        Err(_) if !faults.is_empty() => Member::default(),
         found => found?,
     };
     let mut row = before.row.clone();
@@ -287,7 +275,7 @@ pub async fn update(db: &Database, viewer: &Viewer, id: MemberId, changes: Membe
     }
     let after = snapshot(change.tx(), id).await?;
     if after != before {
-        change.record(SubjectKind::Member, id, Some(&before), Some(&after))?;
+        change.record(Some(&before), Some(&after))?;
     }
     change.commit_with(id).await
 }

@@ -3,7 +3,7 @@
 use ::entity::{
     allocation::{Column, Entity, Model},
     id::{AllocationId, MemberId},
-    kind::{AllocationBasis, SubjectKind},
+    kind::AllocationBasis,
     money::Money,
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, sea_query::Expr};
@@ -62,7 +62,7 @@ pub async fn set(db: &Database, viewer: &Viewer, new: NewAllocation, mut faults:
 
     let mut change = audit::begin(db, viewer, "allocationSet").await?;
     let member = ::entity::member::Entity::find_by_id(new.member).one(change.tx()).await?;
-    let member = member.ok_or_else(|| Error::NotFound("there is no such member".into()))?;
+    member.ok_or_else(|| Error::NotFound("there is no such member".into()))?;
     let before = Entity::find()
         .filter(Column::MemberId.eq(new.member))
         .filter(Column::Year.eq(new.year))
@@ -79,6 +79,6 @@ pub async fn set(db: &Database, viewer: &Viewer, new: NewAllocation, mut faults:
     } else {
         audit::insert(&change, after.clone()).await?;
     }
-    change.record(SubjectKind::Member, member.id, before.as_ref(), Some(&after))?;
+    change.record(before.as_ref(), Some(&after))?;
     change.commit_with(Outcome::of(member.id).with(id)).await
 }

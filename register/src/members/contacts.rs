@@ -1,20 +1,22 @@
 //! Contacts: people at work for a member, an organisation or a contact area; personal data.
 
+use std::collections::BTreeSet;
+
 use ::entity::{
+    audit_entry,
     contact::{Column, Entity, Model},
     id::{ContactAreaId, ContactId, MemberId, OrganisationId},
-    kind::{ContactRole, SubjectKind},
+    kind::{ContactRole, Form, SubjectKind},
 };
 use chrono::NaiveDate;
 use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, ExprTrait, QueryFilter, QuerySelect,
+    ColumnTrait, Condition, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter, QuerySelect,
     sea_query::{Expr, Query, SelectStatement, SimpleExpr},
 };
-use serde_json::{Map, Value};
 
 use super::{admission::is_email, of_visible_member};
 use crate::{
-    audit::{self, Change, reads},
+    audit::{self, Change, Person, reads},
     auth::{
         revocations,
         viewer::{Deed, Realm, Viewer},
@@ -168,7 +170,7 @@ pub async fn add(db: &Database, viewer: &Viewer, new: NewContact, mut faults: Fa
         return Err(Error::NotFound("there is nothing with the id that the contact should belong to".into()));
     }
     audit::insert(&change, row.clone()).await?;
-    change.record(SubjectKind::Contact, row.id, None::<&()>, Some(&row))?;
+    change.record(None, Some(&row))?;
     change.commit_with(row.id).await?;
     Ok(row.id)
 }
@@ -226,7 +228,7 @@ pub async fn update(db: &Database, viewer: &Viewer, id: ContactId, changes: Cont
     faults.finish()?;
     if after != before {
         audit::replace(&change, after.clone()).await?;
-        change.record(SubjectKind::Contact, id, Some(&before), Some(&after))?;
+        change.record(Some(&before), Some(&after))?;
         let today = db.clock.today();
         if let Some((email, member)) = ended_before(today, &before, &after) {
             call_back(&mut change, today, &email, member).await?;
@@ -245,25 +247,43 @@ pub async fn erase(db: &Database, viewer: &Viewer, id: ContactId) -> Result<()> 
     viewer.require(Deed::KeepRegister)?;
     let mut change = audit::begin(db, viewer, "contactErase").await?;
     let before = find(&change, id).await?;
-    let earlier = change.telling_of(id).await?;
-    if before.erased_at.is_some() && earlier.is_empty() {
-        return change.commit_with(id).await;
-    }
+    let persons = persons(&change, &before).await?;
+    let is_first = before.erased_at.is_none();
     let name = format!("Raderad kontakt {}", &id.0.simple().to_string()[24..]);
-    let name_key = swedish::key(&name);
-    let erased_at = before.erased_at.or(Some(change.at()));
-    let address = before.email.clone().zip(before.member_id);
-    let after = Model { name_key: name_key.clone(), name: name.clone(), email: None, phone: None, erased_at, ..before };
-    audit::replace(&change, after.clone()).await?;
-    let pseudonymise = |told: &mut Map<String, Value>| {
-        let becomes =
-            [("name", name.as_str().into()), ("name_key", name_key.as_str().into()), ("email", Value::Null), ("phone", Value::Null)];
-        told.extend(becomes.map(|(field, value)| (field.to_owned(), value)));
-    };
-    change.record_erasure(id, &after, earlier, pseudonymise).await?;
-    if let Some((email, member)) = address {
-        revocations::end(&mut change, &email, member).await?;
+    if is_first {
+        let address = before.email.clone().zip(before.member_id);
+        let after = Model { name_key: swedish::key(&name), name, email: None, phone: None, erased_at: Some(change.at()), ..before.clone() };
+        audit::replace(&change, after.clone()).await?;
+        change.record(Some(&before), Some(&after))?;
+        if let Some((email, member)) = address {
+            revocations::end(&mut change, &email, member).await?;
+        }
     }
+    change.erase(&persons, (SubjectKind::Contact, id.0)).await?;
     change.commit_with(id).await?;
     db.forget().await
+}
+
+/// Who a contact is in the trail: itself, and the subjects of tokens that had one of its e-mail addresses, unless another contact has it too.
+async fn persons(change: &Change, row: &Model) -> Result<BTreeSet<Person>> {
+    let entries = audit_entry::Entity::find()
+        .filter(audit_entry::Column::RecordId.eq(row.id.0))
+        .filter(audit_entry::Column::Form.eq(Form::Contact))
+        .all(change.tx())
+        .await?;
+    let mut emails: BTreeSet<String> = row.email.iter().cloned().collect();
+    for entry in audit::opened(change.tx(), entries).await? {
+        for text in [entry.before, entry.after].into_iter().flatten() {
+            let text: serde_json::Value = serde_json::from_str(&text).map_err(Error::internal)?;
+            emails.extend(text["email"].as_str().map(str::to_owned));
+        }
+    }
+    let mut persons = BTreeSet::from([Person::contact(row.id)]);
+    for email in emails {
+        let others = Entity::find().filter(Column::Email.eq(email.as_str())).filter(Column::Id.ne(row.id)).count(change.tx()).await?;
+        if others == 0 {
+            persons.insert(Person::subject(&email));
+        }
+    }
+    Ok(persons)
 }

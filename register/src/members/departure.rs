@@ -1,13 +1,12 @@
 //! Departure: how a member leaves, alone or into another one.
 
-use ::entity::{agreement, id::MemberId, kind::SubjectKind, member};
+use ::entity::{agreement, id::MemberId, member};
 use chrono::NaiveDate;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
-use serde::Serialize;
 
-use super::admission::{Snapshot, snapshot};
+use super::admission::snapshot;
 use crate::{
-    audit::{self, Change},
+    audit::{self, Change, forms},
     auth::viewer::{Deed, Viewer},
     clock,
     database::Database,
@@ -89,11 +88,12 @@ async fn depart(
     let id = row.id;
     audit::replace(change, member::Model { left_on: Some(left_on), leaving_reason: reason, successor_id: successor, ..row }).await?;
     let after = snapshot(change.tx(), id).await?;
-    change.record(SubjectKind::Member, id, Some(&before), Some(&after))
+    change.record(Some(&before), Some(&after))
 }
 
 /// Ends an agreement with its member's membership: as by notice, or by withdrawal when it would begin only after that.
 async fn end_agreement(change: &mut Change, before: agreement::Model, on: NaiveDate, reason: Option<&str>) -> Result<()> {
+    let with = forms::agreement(change.tx(), before.clone()).await?;
     let mut after = before.clone();
     let decided_on = clock::day_of(change.at()).min(on);
     if after.starts_on > on {
@@ -107,7 +107,8 @@ async fn end_agreement(change: &mut Change, before: agreement::Model, on: NaiveD
     after.termination_reason = Some(reason.unwrap_or("membership ended").to_owned());
     (after.deadline_on, after.deadline_month) = terms::deadline_columns(&terms::of(&after));
     audit::replace(change, after.clone()).await?;
-    change.record(SubjectKind::Agreement, after.id, Some(&before), Some(&after))
+    let [before, after] = [forms::Agreement { row: before, ..with.clone() }, forms::Agreement { row: after, ..with }];
+    change.record(Some(&before), Some(&after))
 }
 
 /// Two or more members that become one, or one that is taken over.
@@ -154,29 +155,22 @@ pub async fn merge(db: &Database, viewer: &Viewer, merger: Merger, mut faults: F
             format!("{} does not go on, it has left itself; merge into one that stays", into.name),
         ));
     }
-    let before = heir(&change, into.id).await?;
+    let before = predecessors(&change, into.id).await?;
     for row in leaving {
         depart(&mut change, row, merger.left_on, reason.clone(), Some(into.id), merger.end_agreements).await?;
     }
-    let after = heir(&change, into.id).await?;
-    change.record(SubjectKind::Member, into.id, Some(&before), Some(&after))?;
+    let after = predecessors(&change, into.id).await?;
+    change.record(Some(&before), Some(&after))?;
     change.commit_with(Outcome::of(into.id).with_all(merger.from)).await
 }
 
-/// A member with those that it goes on for, as the audit entries of mergers tell of it.
-#[derive(Serialize)]
-struct Heir {
-    #[serde(flatten)]
-    member: Snapshot,
-    predecessors: Vec<MemberId>,
-}
-
-async fn heir(change: &Change, id: MemberId) -> Result<Heir> {
+/// The members that were merged into this one so far.
+async fn predecessors(change: &Change, id: MemberId) -> Result<forms::Merger> {
     let predecessors = member::Entity::find()
         .filter(member::Column::SuccessorId.eq(id))
         .order_by_asc(member::Column::NameKey)
         .order_by_asc(member::Column::Id)
         .all(change.tx())
         .await?;
-    Ok(Heir { member: snapshot(change.tx(), id).await?, predecessors: predecessors.into_iter().map(|row| row.id).collect() })
+    Ok(forms::Merger { member_id: id, predecessors: predecessors.into_iter().map(|row| row.id).collect() })
 }

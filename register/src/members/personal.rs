@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
-    audit::reads,
+    audit::{self, reads},
     auth::viewer::{Deed, Viewer},
     database::Database,
     error::{Error, Result},
@@ -84,6 +84,7 @@ async fn activities(db: &impl ConnectionTrait, id: ContactId) -> Result<Vec<Valu
 async fn trail(db: &impl ConnectionTrait, id: ContactId) -> Result<Vec<Value>> {
     use audit_entry::Column;
     let found = audit_entry::Entity::find().filter(Column::SubjectId.eq(id)).order_by_asc(Column::Revision).all(db).await?;
+    let found = audit::opened(db, found).await?;
     let stored = |text: Option<String>| text.and_then(|text| serde_json::from_str::<Value>(&text).ok());
     let told = |row: audit_entry::Model| {
         json!({

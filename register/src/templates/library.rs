@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use ::entity::{
     activity,
     id::{ActivityId, TemplateId},
-    kind::{AgreementKind, SubjectKind, TemplateState},
+    kind::{AgreementKind, TemplateState},
     template,
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
@@ -183,7 +183,7 @@ async fn assign_activity(change: &mut Change, before: template::Model, activity:
     }
     let after = template::Model { activity_id: activity, ..before.clone() };
     audit::replace(change, after.clone()).await?;
-    change.record(SubjectKind::Template, after.id, Some(&before), Some(&after))?;
+    change.record(Some(&before), Some(&after))?;
     Ok(Fate::Changed)
 }
 

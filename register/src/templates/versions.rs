@@ -5,16 +5,17 @@
 
 use ::entity::{
     id::{ActivityId, TemplateId, TemplateVersionId},
-    kind::{AgreementKind, SubjectKind, TemplateState},
+    kind::{AgreementKind, Form, SubjectKind, TemplateState},
     template, template_text, template_version,
 };
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
-use serde::Serialize;
+use serde::ser::SerializeMap;
+use uuid::Uuid;
 
 use super::{Parameter, parameters, rendering};
 use crate::{
     activities::launch,
-    audit::{self, Change},
+    audit::{self, Change, Fields, Recorded},
     auth::viewer::{Deed, Viewer},
     database::Database,
     error::{Error, Faults, LINE, Result},
@@ -58,15 +59,35 @@ pub struct NewVersion {
 }
 
 /// A version with its text, as its audit entries show it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Snapshot {
     /// The row.
-    #[serde(flatten)]
     pub version: template_version::Model,
     /// Markdown with placeholders.
     pub body: String,
     /// The declared parameters, as stored.
     pub parameters: String,
+}
+
+impl Fields for Snapshot {
+    fn write<M: SerializeMap>(&self, map: &mut M) -> std::result::Result<(), M::Error> {
+        let Self { version, body, parameters } = self;
+        version.write(map)?;
+        map.serialize_entry("body", body)?;
+        map.serialize_entry("parameters", parameters)
+    }
+}
+
+impl Recorded for Snapshot {
+    const FORM: Form = Form::TemplateVersion;
+
+    fn subject(&self) -> (SubjectKind, Uuid) {
+        (SubjectKind::Template, self.version.id.0)
+    }
+
+    fn record_id(&self) -> Uuid {
+        self.version.id.0
+    }
 }
 
 impl Snapshot {
@@ -121,7 +142,7 @@ pub(super) async fn add(
 ) -> Result<Snapshot> {
     let taken = Error::conflict("SLUG_TAKEN", format!("another template has the slug {}; choose another", row.slug));
     audit::insert(change, row.clone()).await.map_err(|error| error.on_constraint("agreement_template__slug", taken))?;
-    change.record(SubjectKind::Template, row.id, None::<&()>, Some(&row))?;
+    change.record(None, Some(&row))?;
     let version = template_version::Model {
         id: TemplateVersionId::new(),
         template_id: row.id,
@@ -308,7 +329,7 @@ async fn write(change: &mut Change, before: Option<&Snapshot>, after: &Snapshot)
             audit::insert(change, after.text()).await?;
         }
     }
-    change.record(SubjectKind::Template, after.version.id, before, Some(after))
+    change.record(before, Some(after))
 }
 
 fn stored(declared: &[Parameter]) -> Result<String> {

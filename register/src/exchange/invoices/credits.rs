@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use ::entity::{
     id::{InvoiceId, InvoiceLineId},
     invoice, invoice_line,
-    kind::{InvoiceKind, SubjectKind},
+    kind::InvoiceKind,
     money::Money,
 };
 use chrono::NaiveDate;
@@ -186,7 +186,7 @@ impl Credits {
             let mut after = before.clone();
             after.settle(notes.get(&id).map(Vec::as_slice).unwrap_or_default());
             if after != before {
-                import.change.record(SubjectKind::Invoice, id, Some(&before), Some(&after))?;
+                import.change.record(Some(&before), Some(&after))?;
                 changed.push(after.row);
             }
         }

@@ -7,16 +7,11 @@ use std::{
     str::FromStr,
 };
 
-use ::entity::{
-    id::InvoiceId,
-    invoice, invoice_content, invoice_file,
-    kind::{FileFormat, SubjectKind},
-};
+use ::entity::{id::InvoiceId, invoice, invoice_content, invoice_file, kind::FileFormat};
 use sea_orm::{
     ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
     sea_query::{Expr, Query},
 };
-use serde::Serialize;
 
 use super::super::{
     File, beside,
@@ -30,7 +25,7 @@ use crate::{
     database::among,
     documents::sha256,
     error::{LINE, Result},
-    invoices::kept,
+    invoices::{documents, kept},
 };
 
 /// Rows that are read together, and invoices that are written together: each brings its files along.
@@ -97,14 +92,6 @@ fn read(folder: &Path, cells: &mut Cells<'_>) -> Option<Draft> {
     Some(draft)
 }
 
-/// What the audit trail tells of a document that came in.
-#[derive(Serialize)]
-struct Entry<'a> {
-    number: Option<&'a str>,
-    format: String,
-    sha256: &'a str,
-}
-
 /// Reads invoice_documents.csv: a document is known by its invoice and format. One that is kept never changes.
 pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
     let Some(mut table) = import.open(File::InvoiceDocuments)? else { return Ok(()) };
@@ -141,8 +128,8 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
             import.count(File::InvoiceDocuments, Fate::Unchanged);
             continue;
         }
-        let entry = Entry { number: row.number.as_deref(), format: draft.document.to_string(), sha256: &draft.sha256 };
-        import.change.record(SubjectKind::Invoice, row.id, None::<&()>, Some(&entry))?;
+        let format = if let Document::File(format) = draft.document { Some(format) } else { None };
+        documents::record(&mut import.change, row.id, row.number.as_deref(), format, &draft.sha256)?;
         import.count(File::InvoiceDocuments, Fate::Added);
         match draft.document {
             Document::Content => {

@@ -6,7 +6,6 @@ use ::entity::{
     bank_payment::{Column, Model},
     bank_payment_part,
     id::{BankPaymentId, PaymentId},
-    kind::SubjectKind,
     money::Money,
     payment,
     sparse::Sparse,
@@ -183,7 +182,7 @@ impl Matches {
         for (before, after) in touched.iter().filter_map(|id| self.before.get(id).zip(self.after.get(id))) {
             // A reversal may have given back what its payment took.
             if before != after {
-                import.change.record(SubjectKind::BankPayment, before.id, Some(before), Some(after))?;
+                import.change.record(Some(before), Some(after))?;
                 changed.push(after.clone());
             }
         }

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use ::entity::{
     id::{InvoiceId, InvoiceLineId},
     invoice, invoice_line,
-    kind::{InvoiceKind, SubjectKind},
+    kind::InvoiceKind,
     money::Money,
     number, payment,
     sparse::Sparse,
@@ -372,7 +372,7 @@ fn write(
     if before.as_ref() == Some(&after) {
         return Ok(());
     }
-    import.change.record(SubjectKind::Invoice, after.row.id, before.as_ref(), Some(&after))?;
+    import.change.record(before.as_ref(), Some(&after))?;
     let is_new = before.is_none();
     let before = before.unwrap_or_default();
     if let Some(issued_on) = after.row.issued_on.filter(|_| !before.is_issued()) {

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use ::entity::{
     id::{InvoiceId, ReminderId},
     invoice,
-    kind::{InvoiceKind, SubjectKind},
+    kind::InvoiceKind,
     money::Money,
     reminder::{Column, Entity, Model},
 };
@@ -73,7 +73,7 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
         if before.is_none() {
             sent.push(after.clone());
         }
-        import.put(File::Reminders, (SubjectKind::Invoice, row.id), before.as_ref(), after, &mut batch)?;
+        import.put(File::Reminders, before.as_ref(), after, &mut batch)?;
     }
     batch.write(import.tx()).await?;
     import.settle().await

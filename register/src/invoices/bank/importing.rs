@@ -5,7 +5,6 @@ use std::collections::{BTreeSet, HashMap};
 use ::entity::{
     bank_payment::{Column, Entity, Model},
     id::{BankPaymentId, InvoiceId},
-    kind::SubjectKind,
     money::Money,
     sparse::Sparse,
 };
@@ -110,7 +109,7 @@ pub async fn take(change: &mut Change, source: &Source, chunk: &[Incoming], faul
     booking.close(change).await?;
     insert(change, parts).await?;
     for row in &rows {
-        change.record(SubjectKind::BankPayment, row.id, None::<&Model>, Some(row))?;
+        change.record(None, Some(row))?;
     }
     change.flush().await?;
     let outcome = |(place, incoming): (usize, &Incoming)| {

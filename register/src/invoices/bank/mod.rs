@@ -14,7 +14,6 @@ use ::entity::{
     bank_payment::{Column, Entity, Model},
     bank_payment_part,
     id::{BankPaymentId, InvoiceId, PaymentId},
-    kind::SubjectKind,
     money::Money,
     payment,
     sparse::Sparse,
@@ -221,7 +220,7 @@ pub async fn match_with(db: &Database, viewer: &Viewer, new: Match, mut faults: 
     audit::replace(&change, after.clone()).await?;
     let outcome = Outcome::of(before.id).with(part.payment_id).with(new.invoice);
     audit::insert(&change, part).await?;
-    change.record(SubjectKind::BankPayment, before.id, Some(&before), Some(&after))?;
+    change.record(Some(&before), Some(&after))?;
     change.commit_with(outcome).await
 }
 
@@ -295,6 +294,6 @@ pub async fn take_up(db: &Database, viewer: &Viewer, id: BankPaymentId, faults: 
 
 async fn replace(mut change: Change, before: &Model, after: Model) -> Result<()> {
     audit::replace(&change, after.clone()).await?;
-    change.record(SubjectKind::BankPayment, before.id, Some(before), Some(&after))?;
+    change.record(Some(before), Some(&after))?;
     change.commit_with(before.id).await
 }

@@ -1,0 +1,21 @@
+//! Which entries of the audit trail have fields that are sealed with a key, so that erasing a person can name them.
+
+use sea_orm::entity::prelude::*;
+
+/// An entry of the audit trail with fields that are sealed with a key.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "sealed_entry")]
+pub struct Model {
+    /// The key.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub key_id: Uuid,
+    /// The entry.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub revision: i64,
+}
+
+/// No relations are declared: rules join by what the caller asked for.
+#[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

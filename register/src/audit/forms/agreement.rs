@@ -1,0 +1,137 @@
+//! The form of an agreement, with what belongs to it.
+
+use std::collections::HashMap;
+
+use ::entity::{
+    agreement, agreement_document, agreement_parameters, decision,
+    id::AgreementId,
+    kind::{Form, SubjectKind},
+    signature,
+};
+use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr};
+use serde::ser::SerializeMap;
+use uuid::Uuid;
+
+use super::{
+    super::{
+        fields,
+        recorded::{Fields, Person, Personal, Recorded, Written, parts},
+    },
+    activity::{decided, decisions},
+};
+use crate::{database::among, error::Result};
+
+/// An agreement with its parameters, decision, document's digest and signatures.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Agreement {
+    /// The row.
+    pub row: agreement::Model,
+    /// A JSON object; null: none are stored.
+    pub parameters: Option<String>,
+    /// Who decided it; null: nobody said.
+    pub decision: Option<decision::Model>,
+    /// SHA-256 of the PDF that was offered; null: none is stored.
+    pub document_sha256: Option<String>,
+    /// Who has signed it, the first first.
+    pub signatures: Vec<signature::Model>,
+}
+
+impl Fields for Agreement {
+    fn write<M: SerializeMap>(&self, map: &mut M) -> std::result::Result<(), M::Error> {
+        let Self { row, parameters, decision, document_sha256, signatures } = self;
+        row.write(map)?;
+        map.serialize_entry("parameters", parameters)?;
+        map.serialize_entry("decision", &decision.as_ref().map(Written))?;
+        map.serialize_entry("document_sha256", document_sha256)?;
+        map.serialize_entry("signatures", &parts(signatures))
+    }
+}
+
+impl Recorded for Agreement {
+    const FORM: Form = Form::Agreement;
+
+    fn subject(&self) -> (SubjectKind, Uuid) {
+        (SubjectKind::Agreement, self.row.id.0)
+    }
+
+    fn record_id(&self) -> Uuid {
+        self.row.id.0
+    }
+
+    fn personal(&self) -> Vec<Personal> {
+        let signed = self.signatures.iter().enumerate().map(|(index, signature)| {
+            Personal::within(Person::signatory(signature.id), &format!("/signatures/{index}"), &["/name", "/title"])
+        });
+        signed.chain(decided(self.decision.as_ref())).collect()
+    }
+}
+
+/// The digest of the HTML that an agreement was offered with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AgreementHtml {
+    /// The agreement.
+    pub agreement_id: AgreementId,
+    /// SHA-256 of the text, in hexadecimal.
+    pub sha256: String,
+}
+
+fields!(AgreementHtml { agreement_id, sha256 });
+
+impl Recorded for AgreementHtml {
+    const FORM: Form = Form::AgreementHtml;
+
+    fn subject(&self) -> (SubjectKind, Uuid) {
+        (SubjectKind::Agreement, self.agreement_id.0)
+    }
+
+    fn record_id(&self) -> Uuid {
+        self.agreement_id.0
+    }
+}
+
+/// Agreements with what belongs to each.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn agreements(db: &impl ConnectionTrait, rows: Vec<agreement::Model>) -> Result<Vec<Agreement>> {
+    let backend = db.get_database_backend();
+    let ids = || rows.iter().map(|row| row.id);
+    let theirs = among(backend, Expr::col(agreement_parameters::Column::AgreementId), ids());
+    let found = agreement_parameters::Entity::find().filter(theirs).all(db).await?;
+    let mut parameters: HashMap<AgreementId, String> = found.into_iter().map(|row| (row.agreement_id, row.parameters)).collect();
+    let theirs = among(backend, Expr::col(agreement_document::Column::AgreementId), ids());
+    let digests = agreement_document::Entity::find()
+        .select_only()
+        .columns([agreement_document::Column::AgreementId, agreement_document::Column::Sha256])
+        .filter(theirs);
+    let digests: Vec<(AgreementId, String)> = digests.into_tuple().all(db).await?;
+    let mut digests: HashMap<_, _> = digests.into_iter().collect();
+    let theirs = among(backend, Expr::col(signature::Column::AgreementId), ids());
+    let found = signature::Entity::find().filter(theirs);
+    let found = found.order_by_asc(signature::Column::SignedOn).order_by_asc(signature::Column::Id).all(db).await?;
+    let mut signatures: HashMap<AgreementId, Vec<signature::Model>> = HashMap::new();
+    for row in found {
+        signatures.entry(row.agreement_id).or_default().push(row);
+    }
+    let decisions = decisions(db, rows.iter().filter_map(|row| row.decision_id)).await?;
+    let whole = |row: agreement::Model| {
+        let id = row.id;
+        Agreement {
+            parameters: parameters.remove(&id),
+            decision: row.decision_id.and_then(|id| decisions.get(&id).cloned()),
+            document_sha256: digests.remove(&id),
+            signatures: signatures.remove(&id).unwrap_or_default(),
+            row,
+        }
+    };
+    Ok(rows.into_iter().map(whole).collect())
+}
+
+/// An agreement with what belongs to it.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn agreement(db: &impl ConnectionTrait, row: agreement::Model) -> Result<Agreement> {
+    let alone = Agreement { row: row.clone(), ..Agreement::default() };
+    Ok(agreements(db, vec![row]).await?.pop().unwrap_or(alone))
+}

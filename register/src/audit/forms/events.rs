@@ -1,0 +1,175 @@
+//! The forms of what happened without a row of its own: digests of documents, mergers, removals, erasures, and the trail's own keys.
+
+use ::entity::{
+    id::{InvoiceId, MemberId},
+    kind::{Form, PersonKind, SubjectKind},
+};
+use chrono::NaiveDate;
+use uuid::Uuid;
+
+use super::super::{fields, recorded::Recorded};
+
+/// Declares the form of a document of an invoice: one record an invoice and kind of document, known by the invoice.
+macro_rules! document {
+    ($($(#[$doc:meta])* $name:ident as $form:ident),+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        pub struct $name {
+            /// The invoice.
+            pub invoice_id: InvoiceId,
+            /// Its number; null for one that was imported without.
+            pub number: Option<String>,
+            /// SHA-256 of the document's bytes, in hexadecimal.
+            pub sha256: String,
+        }
+
+        fields!($name { invoice_id, number, sha256 });
+
+        impl Recorded for $name {
+            const FORM: Form = Form::$form;
+
+            fn subject(&self) -> (SubjectKind, Uuid) {
+                (SubjectKind::Invoice, self.invoice_id.0)
+            }
+
+            fn record_id(&self) -> Uuid {
+                self.invoice_id.0
+            }
+        }
+    )+};
+}
+
+document! {
+    /// The digest of what an issued invoice says as a document.
+    InvoiceContent as InvoiceContent,
+    /// The digest of an invoice's PDF.
+    InvoicePdf as InvoicePdf,
+    /// The digest of an invoice's XML.
+    InvoiceXml as InvoiceXml
+}
+
+/// The predecessors of a member, as a merger finds and leaves them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Merger {
+    /// The member that continues.
+    pub member_id: MemberId,
+    /// Those that were merged into it, by name.
+    pub predecessors: Vec<MemberId>,
+}
+
+fields!(Merger { member_id as "id", predecessors });
+
+impl Recorded for Merger {
+    const FORM: Form = Form::Merger;
+
+    fn subject(&self) -> (SubjectKind, Uuid) {
+        (SubjectKind::Member, self.member_id.0)
+    }
+
+    fn record_id(&self) -> Uuid {
+        self.member_id.0
+    }
+}
+
+/// Lines that were removed from the log of who read contacts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContactReadsRemoval {
+    /// They were of days before this one.
+    pub before: NaiveDate,
+    /// How many there were.
+    pub lines: u64,
+}
+
+fields!(ContactReadsRemoval { before, lines });
+
+impl Recorded for ContactReadsRemoval {
+    const FORM: Form = Form::ContactReadsRemoval;
+
+    /// The log as a whole, which has no id.
+    fn subject(&self) -> (SubjectKind, Uuid) {
+        (SubjectKind::ContactReads, Uuid::nil())
+    }
+
+    fn record_id(&self) -> Uuid {
+        Uuid::nil()
+    }
+}
+
+/// The deletion of a person's key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Erasure {
+    /// The key.
+    pub key_id: Uuid,
+    /// What made somebody a person.
+    pub person: PersonKind,
+    /// The revisions whose fields can no longer be read, in order.
+    pub revisions: Vec<i64>,
+    /// The object that was erased.
+    pub of: (SubjectKind, Uuid),
+}
+
+fields!(Erasure { key_id, person, revisions } skip { of });
+
+impl Recorded for Erasure {
+    const FORM: Form = Form::Erasure;
+
+    fn subject(&self) -> (SubjectKind, Uuid) {
+        self.of
+    }
+
+    fn record_id(&self) -> Uuid {
+        self.key_id
+    }
+}
+
+/// The one-time migration of a trail whose entries were neither signed nor sealed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrailMigration {
+    /// The last revision that was migrated.
+    pub revision: i64,
+    /// Its hash before, to which the former hashes lead.
+    pub old_head: String,
+    /// Its hash after.
+    pub new_head: String,
+    /// Revisions that did not follow from the one before when they were migrated, in order; none in a trail that held.
+    pub broken: Vec<i64>,
+}
+
+fields!(TrailMigration { revision, old_head, new_head, broken });
+
+impl Recorded for TrailMigration {
+    const FORM: Form = Form::TrailMigration;
+
+    fn subject(&self) -> (SubjectKind, Uuid) {
+        (SubjectKind::AuditTrail, Uuid::nil())
+    }
+
+    fn record_id(&self) -> Uuid {
+        Uuid::nil()
+    }
+}
+
+/// The appointment of another key that signs the trail, signed by the key before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrailKey {
+    /// The new key's id.
+    pub key_id: String,
+    /// The new key: 32 bytes in hexadecimal.
+    pub public_key: String,
+    /// The id of the key that signs no longer.
+    pub replaces: String,
+}
+
+fields!(TrailKey { key_id, public_key, replaces });
+
+impl Recorded for TrailKey {
+    const FORM: Form = Form::TrailKey;
+
+    fn subject(&self) -> (SubjectKind, Uuid) {
+        (SubjectKind::AuditTrail, Uuid::nil())
+    }
+
+    fn record_id(&self) -> Uuid {
+        Uuid::nil()
+    }
+}

@@ -1,0 +1,92 @@
+//! The names of the forms' fields, which stay.
+
+use ::entity::{
+    acknowledgement, allocation, bank_payment, contact, contact_area, cost, decision, grant, invoice_line, member_billing, organisation,
+    payment, reference_rate, reminder, signature, template, token_revocation,
+};
+
+use super::{
+    super::recorded::{Fields, to_value},
+    Activity, Agreement, AgreementHtml, FeeSchedule, InvoiceContent, InvoicePdf, InvoiceXml, Member, StatusReport,
+};
+
+fn names(record: &impl Fields) -> Vec<String> {
+    let value = to_value(record).unwrap_or_default();
+    value.as_object().map(|fields| fields.keys().cloned().collect()).unwrap_or_default()
+}
+
+/// A column that is renamed keeps its name here (`fields!` takes `column as "name"`). Whoever renames, moves or removes a field of a form raises its
+/// version and adds a step to `STEPS`; one that is added is added here too.
+#[test]
+fn the_fields_of_forms_keep_their_names() {
+    let forms = [
+        (names(&acknowledgement::Model::default()), "id agreement_id acknowledged_by acknowledged_at until note"),
+        (names(&allocation::Model::default()), "id member_id year basis amount source"),
+        (
+            names(&bank_payment::Model::default()),
+            "id bank_reference file_name file_sha256 imported_at account booked_on amount reference message payer_name \
+             payer_org_number finding matched set_aside_on set_aside_reason",
+        ),
+        (
+            names(&contact::Model::default()),
+            "id import_key member_id organisation_id contact_area_id role name name_key email phone valid_from valid_to erased_at",
+        ),
+        (names(&contact_area::Model::default()), "id name name_key"),
+        (names(&cost::Model::default()), "id activity_id booked_on amount description occurrence"),
+        (names(&decision::Model::default()), "id body decided_on paragraph document"),
+        (names(&grant::Model::default()), "id activity_id booked_on amount funder occurrence"),
+        (
+            names(&invoice_line::Model::default()),
+            "id invoice_id position description activity_id agreement_id credits_line_id period_from period_to quantity unit_price \
+             vat_rate net vat account",
+        ),
+        (names(&member_billing::Model::default()), "member_id email peppol_id buyer_reference address_line postal_code city"),
+        (
+            names(&organisation::Model::default()),
+            "id import_key name name_key org_number billing_email peppol_id buyer_reference address_line postal_code city",
+        ),
+        (names(&payment::Model::default()), "id invoice_id received_on amount reference reverses_id reason"),
+        (names(&reference_rate::Model::default()), "id valid_from hundredths source"),
+        (names(&reminder::Model::default()), "id invoice_id sent_on fee"),
+        (names(&signature::Model::default()), "id agreement_id party name title signed_on method document_sha256"),
+        (names(&template::Model::default()), "id slug title title_key kind activity_id"),
+        (names(&token_revocation::Model::default()), "id subject_sha256 token_id revoked_at reason"),
+        (
+            names(&Activity::default()),
+            "id import_key slug name name_key starts_on ends_on board_contact_id lead_contact_id decision_id purpose goal funding \
+             decision",
+        ),
+        (
+            names(&Agreement::default()),
+            "id import_key number number_key kind direction activity_id member_id organisation_id template_version_id starts_on \
+             ends_on notice_months renewal_months offered_at signed_on withdrawn_on notice_given_on termination_reason replaces_id \
+             replaced_from deadline_on deadline_month fee_basis fee_amount fee_per_mille fee_cap fee_minimum vat_rate decision_id \
+             parameters decision document_sha256 signatures",
+        ),
+        (
+            names(&FeeSchedule::default()),
+            "id activity_id valid_from valid_to basis amount per_mille cap minimum vat_rate decision_id decision",
+        ),
+        (
+            names(&Member::default()),
+            "id import_key name name_key org_number county contact_area_id joined_on left_on leaving_reason successor_id \
+             municipalities billing former_names",
+        ),
+        (names(&StatusReport::default()), "id activity_id period health reported_by reported_at summary deviations next_steps"),
+        (names(&AgreementHtml::default()), "agreement_id sha256"),
+        (names(&InvoiceContent::default()), "invoice_id number sha256"),
+        (names(&InvoicePdf::default()), "invoice_id number sha256"),
+        (names(&InvoiceXml::default()), "invoice_id number sha256"),
+        (
+            names(&crate::invoices::whole::Whole::default()),
+            "id import_key kind number number_key ocr member_id organisation_id credits_id corrects_id reason due_in_days \
+             line_count issued_on due_on net vat rounding total paid credited first_paid_on settled_on credited_on lines payments",
+        ),
+        (names(&crate::templates::versions::Snapshot::default()), "id template_id version state language published_at body parameters"),
+    ];
+    for (found, expected) in forms {
+        let mut expected: Vec<&str> = expected.split_whitespace().collect();
+        expected.sort_unstable();
+        assert_eq!(found, expected);
+    }
+}

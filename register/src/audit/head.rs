@@ -1,0 +1,99 @@
+//! The end of the trail: nothing is written after an entry that no program with the trail's key wrote, so that none is covered by a later
+//! signature.
+
+use std::{
+    io,
+    sync::{Mutex, PoisonError},
+};
+
+use ::entity::audit_entry::{Column, Entity, Model};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+
+use super::{
+    forms,
+    signature::{TrailKey, head},
+};
+use crate::{
+    audit,
+    auth::viewer::{Deed, Viewer},
+    database::Database,
+    error::{Error, Result},
+};
+
+/// The end of the trail as this program last wrote or checked it.
+#[derive(Debug, Default)]
+pub struct TrailHead(Mutex<(i64, String)>);
+
+impl TrailHead {
+    fn get(&self) -> (i64, String) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Notes where the trail ends.
+    pub(crate) fn set(&self, revision: i64, hash: String) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = (revision, hash);
+    }
+}
+
+/// Signs the last entry of a commit.
+pub(super) fn sign(entry: &mut Model, first: i64, key: &TrailKey) {
+    entry.signature = Some(key.sign(&head(first, entry.revision, &entry.hash)));
+    entry.signed_from = Some(first);
+    entry.key_id = Some(key.id().to_owned());
+}
+
+/// The last revision and its hash; 0 and empty when there is none.
+pub(super) async fn last_entry(db: &impl ConnectionTrait) -> Result<(i64, String)> {
+    let select = Entity::find().select_only().columns([Column::Revision, Column::Hash]).order_by_desc(Column::Revision);
+    Ok(select.into_tuple().one(db).await?.unwrap_or_default())
+}
+
+/// The same, when the entry was written by a program with the trail's key.
+pub(super) async fn trusted(db: &Database, tx: &impl ConnectionTrait) -> Result<(i64, String)> {
+    let known = db.trail_head.get();
+    let (revision, hash) = last_entry(tx).await?;
+    if (revision, &hash) == (known.0, &known.1) {
+        return Ok((revision, hash));
+    }
+    if revision < known.0 {
+        let reason = format!("the audit trail ends at revision {revision}, but revision {} was committed before", known.0);
+        return Err(refused(&reason));
+    }
+    let last = Entity::find_by_id(revision).one(tx).await?;
+    let Some((last, key)) = last.zip(db.trail_key()) else { return Ok((revision, hash)) };
+    let name = last.key_id.unwrap_or_default();
+    let (signature, first) = last.signature.zip(last.signed_from).unwrap_or_default();
+    if !key.trusted().holds(&name, &head(first, revision, &hash), &signature) {
+        let reason = match name.as_str() {
+            "" => format!("revision {revision} of the audit trail has no signature"),
+            name if key.trusted().contains(name) => format!("the signature of revision {revision} of the audit trail does not hold"),
+            name => format!("revision {revision} of the audit trail was signed with the key {name}, but this program has {}", key.id()),
+        };
+        return Err(refused(&reason));
+    }
+    db.trail_head.set(revision, hash.clone());
+    Ok((revision, hash))
+}
+
+/// The id of the key that the trail was last signed with; `None` when nothing was signed, or there is no trail that can be read.
+pub async fn last_key(db: &Database) -> Option<String> {
+    let select = Entity::find().select_only().column(Column::KeyId).filter(Column::Signature.is_not_null());
+    select.order_by_desc(Column::Revision).into_tuple().one(db.read()).await.ok().flatten()
+}
+
+/// Appoints another key that signs the trail from the next commit on; the present key signs for it.
+///
+/// # Errors
+/// FORBIDDEN unless it is done at the machine, and the errors of [`audit::begin`].
+pub async fn replace_key(db: &Database, viewer: &Viewer, new: &TrailKey) -> Result<()> {
+    viewer.require(Deed::KeepKeys)?;
+    let mut change = audit::begin(db, viewer, "trailKeyReplace").await?;
+    let replaces = db.trail_key().map(|key| key.id().to_owned()).unwrap_or_default();
+    let appointed = forms::TrailKey { key_id: new.id().to_owned(), public_key: new.public_hex(), replaces };
+    change.record(None, Some(&appointed))?;
+    change.commit().await
+}
+
+fn refused(reason: &str) -> Error {
+    Error::internal(io::Error::other(format!("nothing is written: {reason}; `samregister verify` tells more")))
+}

@@ -1,0 +1,186 @@
+//! The keys that personal data in the trail is sealed with, one a person: deleting a key erases its person from every entry, and no entry
+//! changes.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use ::entity::{
+    person_key::{Column, Entity, Model},
+    sealed_entry,
+};
+use chacha20poly1305::{
+    KeyInit, XChaCha20Poly1305, XNonce,
+    aead::{Aead, Payload},
+};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::{
+    BATCH,
+    recorded::{Person, first_half},
+};
+use crate::{
+    database::among,
+    error::{Error, Result},
+};
+
+/// Bytes of a nonce of XChaCha20-Poly1305, long enough to be drawn at random.
+const NONCE: usize = 24;
+
+/// A person's key.
+#[derive(Clone)]
+pub(super) struct PersonKey {
+    pub id: Uuid,
+    cipher: XChaCha20Poly1305,
+}
+
+impl PersonKey {
+    fn of(row: &Model) -> Result<Self> {
+        let cipher = XChaCha20Poly1305::new_from_slice(&row.key).map_err(|_| broken(row.id))?;
+        Ok(Self { id: row.id, cipher })
+    }
+
+    /// The nonce and the ciphertext of a plaintext that belongs to `context`.
+    pub fn seal(&self, plaintext: &[u8], context: &str) -> Result<Vec<u8>> {
+        let nonce = rand::random::<[u8; NONCE]>();
+        let payload = Payload { msg: plaintext, aad: context.as_bytes() };
+        let ciphertext = self.cipher.encrypt(&XNonce::from(nonce), payload).map_err(|_| broken(self.id))?;
+        Ok([nonce.as_slice(), &ciphertext].concat())
+    }
+
+    /// The plaintext of what [`PersonKey::seal`] made in this context; `None` for anything else.
+    pub fn open(&self, sealed: &[u8], context: &str) -> Option<Vec<u8>> {
+        let (nonce, ciphertext) = sealed.split_first_chunk::<NONCE>()?;
+        self.cipher.decrypt(&XNonce::from(*nonce), Payload { msg: ciphertext, aad: context.as_bytes() }).ok()
+    }
+}
+
+fn broken(id: Uuid) -> Error {
+    Error::internal(std::io::Error::other(format!("the key {id} of a person is broken")))
+}
+
+/// The id of a key: it follows from the key, so that no other key can take its place.
+fn id_of(key: &[u8]) -> Uuid {
+    first_half(&Sha256::digest(key))
+}
+
+/// The keys of these persons; those who have none get one.
+pub(super) async fn of_persons(tx: &impl ConnectionTrait, persons: &BTreeSet<Person>) -> Result<HashMap<Person, PersonKey>> {
+    let mut keys = HashMap::new();
+    if persons.is_empty() {
+        return Ok(keys);
+    }
+    for row in rows_of(tx, persons).await? {
+        keys.insert(Person { kind: row.kind, id: row.person_id }, PersonKey::of(&row)?);
+    }
+    let mut added = Vec::new();
+    for person in persons {
+        if !keys.contains_key(person) {
+            let key = rand::random::<[u8; 32]>().to_vec();
+            let row = Model { id: id_of(&key), kind: person.kind, person_id: person.id, key };
+            keys.insert(*person, PersonKey::of(&row)?);
+            added.push(row);
+        }
+    }
+    for batch in added.chunks(BATCH) {
+        let rows = batch.iter().cloned().map(IntoActiveModel::into_active_model);
+        Entity::insert_many(rows).exec_without_returning(tx).await?;
+    }
+    Ok(keys)
+}
+
+async fn rows_of(tx: &impl ConnectionTrait, persons: &BTreeSet<Person>) -> Result<Vec<Model>> {
+    let theirs = among(tx.get_database_backend(), Expr::col(Column::PersonId), persons.iter().map(|person| person.id));
+    let rows = Entity::find().filter(theirs).all(tx).await?;
+    // One id may be of two kinds.
+    Ok(rows.into_iter().filter(|row| persons.contains(&Person { kind: row.kind, id: row.person_id })).collect())
+}
+
+/// The ids of the keys that these persons have, each with its person.
+pub(super) async fn ids_of(tx: &impl ConnectionTrait, persons: &BTreeSet<Person>) -> Result<Vec<(Person, Uuid)>> {
+    if persons.is_empty() {
+        return Ok(Vec::new());
+    }
+    let person = |row: Model| (Person { kind: row.kind, id: row.person_id }, row.id);
+    Ok(rows_of(tx, persons).await?.into_iter().map(person).collect())
+}
+
+/// The keys with these ids, as far as they are there.
+pub(super) async fn by_ids(db: &impl ConnectionTrait, ids: &HashSet<Uuid>) -> Result<HashMap<Uuid, PersonKey>> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let theirs = among(db.get_database_backend(), Expr::col(Column::Id), ids.iter().copied());
+    let rows = Entity::find().filter(theirs).all(db).await?;
+    // A key that is not the one it is said to be opens nothing.
+    rows.iter().filter(|row| id_of(&row.key) == row.id).map(|row| Ok((row.id, PersonKey::of(row)?))).collect()
+}
+
+/// Notes which entries have fields that are sealed with which keys.
+pub(super) async fn note_use(tx: &impl ConnectionTrait, used: BTreeSet<(Uuid, i64)>) -> Result<()> {
+    let rows: Vec<_> = used.into_iter().map(|(key_id, revision)| sealed_entry::Model { key_id, revision }).collect();
+    for batch in rows.chunks(BATCH) {
+        let rows = batch.iter().cloned().map(IntoActiveModel::into_active_model);
+        sealed_entry::Entity::insert_many(rows).exec_without_returning(tx).await?;
+    }
+    Ok(())
+}
+
+/// The revisions with fields that are sealed with a key, in order.
+pub(super) async fn revisions_of(tx: &impl ConnectionTrait, key: Uuid) -> Result<Vec<i64>> {
+    use sealed_entry::Column;
+    let select = sealed_entry::Entity::find().select_only().column(Column::Revision).filter(Column::KeyId.eq(key));
+    Ok(select.order_by_asc(Column::Revision).into_tuple().all(tx).await?)
+}
+
+/// Deletes keys. The database lets it happen only after the entries that say so.
+pub(super) async fn delete(tx: &impl ConnectionTrait, ids: &[Uuid]) -> Result<()> {
+    if !ids.is_empty() {
+        let theirs = among(tx.get_database_backend(), Expr::col(Column::Id), ids.iter().copied());
+        Entity::delete_many().filter(theirs).exec(tx).await?;
+    }
+    Ok(())
+}
+
+/// The ids of all keys, and of those among them that do not follow from their key.
+pub(super) async fn all_ids(db: &impl ConnectionTrait) -> Result<(HashSet<Uuid>, Vec<Uuid>)> {
+    let (mut ids, mut forged, mut last) = (HashSet::new(), Vec::new(), Uuid::nil());
+    loop {
+        let select = Entity::find().select_only().columns([Column::Id, Column::Key]);
+        let rows: Vec<(Uuid, Vec<u8>)> =
+            select.filter(Column::Id.gt(last)).order_by_asc(Column::Id).limit(10_000).into_tuple().all(db).await?;
+        let Some((id, _)) = rows.last() else { return Ok((ids, forged)) };
+        last = *id;
+        for (id, key) in rows {
+            ids.insert(id);
+            if id_of(&key) != id {
+                forged.push(id);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(byte: u8) -> PersonKey {
+        let key = vec![byte; 32];
+        let row = Model { id: id_of(&key), kind: Default::default(), person_id: Uuid::nil(), key };
+        PersonKey::of(&row).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    #[test]
+    fn only_the_same_key_opens_in_the_same_context() {
+        let sealed = key(1).seal(b"Anna", "1 /name").unwrap_or_default();
+        assert_eq!(key(1).open(&sealed, "1 /name").as_deref(), Some(&b"Anna"[..]));
+        assert_eq!(key(1).open(&sealed, "2 /name"), None);
+        assert_eq!(key(2).open(&sealed, "1 /name"), None);
+        assert_eq!(key(1).open(&sealed[..20], "1 /name"), None);
+        let mut changed = sealed.clone();
+        changed[30] ^= 1;
+        assert_eq!(key(1).open(&changed, "1 /name"), None);
+        // The same text sealed twice is not the same ciphertext, so that nobody can compare two persons.
+        assert_ne!(key(1).seal(b"Anna", "1 /name").unwrap_or_default(), sealed);
+    }
+}

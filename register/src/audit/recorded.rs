@@ -1,0 +1,157 @@
+//! What an entry of the trail records: one record in a form of its own, with named fields that stay when a table's columns do not.
+
+use std::borrow::Cow;
+
+use ::entity::{
+    id::{BankPaymentId, ContactId, DecisionId, SignatureId},
+    kind::{Form, PersonKind, SubjectKind},
+};
+use serde::{Serialize, Serializer, ser::SerializeMap};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+/// The fields of a record, or of a part of one, as they stand in an entry.
+pub trait Fields {
+    /// Writes every field under its name in the form.
+    ///
+    /// # Errors
+    /// Those of the serializer.
+    fn write<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error>;
+}
+
+/// A record that entries of the trail are about. `form` and `record_id` together name one row.
+pub trait Recorded: Fields {
+    /// The form that it is written in.
+    const FORM: Form;
+    /// The form's version; raised when a field is renamed, moved or removed, with a converter in `forms::convert`. A field that is added needs none.
+    const VERSION: i32 = 1;
+
+    /// The object whose history the entry belongs to, as the member of an allocation.
+    fn subject(&self) -> (SubjectKind, Uuid);
+
+    /// The record's own id.
+    fn record_id(&self) -> Uuid;
+
+    /// The fields that name a person, each person with its fields.
+    fn personal(&self) -> Vec<Personal> {
+        Vec::new()
+    }
+}
+
+/// Somebody whose data in the trail has a key of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Person {
+    /// What makes somebody a person.
+    pub kind: PersonKind,
+    /// Who it is, among those of the kind.
+    pub id: Uuid,
+}
+
+impl Person {
+    /// A contact.
+    #[must_use]
+    pub fn contact(id: ContactId) -> Self {
+        Self { kind: PersonKind::Contact, id: id.0 }
+    }
+
+    /// Who signed an agreement.
+    #[must_use]
+    pub fn signatory(id: SignatureId) -> Self {
+        Self { kind: PersonKind::Signatory, id: id.0 }
+    }
+
+    /// Who paid.
+    #[must_use]
+    pub fn payer(id: BankPaymentId) -> Self {
+        Self { kind: PersonKind::Payer, id: id.0 }
+    }
+
+    /// Who is named in a decision.
+    #[must_use]
+    pub fn decision(id: DecisionId) -> Self {
+        Self { kind: PersonKind::Decision, id: id.0 }
+    }
+
+    /// Who is named in the billing details of a member or an organisation.
+    #[must_use]
+    pub fn buyer(id: impl Into<Uuid>) -> Self {
+        Self { kind: PersonKind::Buyer, id: id.into() }
+    }
+
+    /// The subject of a token, whatever its capitals.
+    #[must_use]
+    pub fn subject(subject: &str) -> Self {
+        Self { kind: PersonKind::Subject, id: first_half(&Sha256::digest(subject.to_lowercase())) }
+    }
+}
+
+/// The first 16 bytes of a digest.
+pub(super) fn first_half(digest: &[u8]) -> Uuid {
+    digest.first_chunk().map(|bytes| Uuid::from_bytes(*bytes)).unwrap_or_default()
+}
+
+/// The fields of a record that name one person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Personal {
+    /// The person.
+    pub person: Person,
+    /// JSON pointers (RFC 6901), as `/name`.
+    pub fields: Vec<Cow<'static, str>>,
+}
+
+impl Personal {
+    /// Fields of the record itself.
+    #[must_use]
+    pub fn of(person: Person, fields: &[&'static str]) -> Self {
+        Self { person, fields: fields.iter().map(|field| Cow::Borrowed(*field)).collect() }
+    }
+
+    /// Fields of a part of the record that stands at `path`.
+    #[must_use]
+    pub fn within(person: Person, path: &str, fields: &[&str]) -> Self {
+        Self { person, fields: fields.iter().map(|field| Cow::Owned(format!("{path}{field}"))).collect() }
+    }
+}
+
+/// Serializes a record, or a part of one, by its form.
+#[derive(Debug)]
+pub struct Written<'r, R>(pub &'r R);
+
+impl<R: Fields> Serialize for Written<'_, R> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        self.0.write(&mut map)?;
+        map.end()
+    }
+}
+
+/// The parts of a record, in order.
+pub fn parts<R: Fields>(parts: &[R]) -> Vec<Written<'_, R>> {
+    parts.iter().map(Written).collect()
+}
+
+/// The record as JSON with all of its data in clear, to be compared with what an entry says.
+///
+/// # Errors
+/// A field that JSON can't hold.
+pub fn to_value<R: Fields>(record: &R) -> serde_json::Result<Value> {
+    serde_json::to_value(Written(record))
+}
+
+/// Implements [`Fields`] for a row: each field under its name in the form, which is the column's unless it says another. It names every
+/// column, so that a new one does not compile until its form has it; what follows `skip` stands in no entry.
+macro_rules! fields {
+    ($row:ty { $($field:ident $(as $name:literal)?),* $(,)? } $(skip { $($skipped:ident),* })?) => {
+        impl $crate::audit::Fields for $row {
+            fn write<M: serde::ser::SerializeMap>(&self, map: &mut M) -> std::result::Result<(), M::Error> {
+                let Self { $($field,)* $($($skipped: _),*)? } = self;
+                $(map.serialize_entry($crate::audit::fields!(@name $field $($name)?), $field)?;)*
+                Ok(())
+            }
+        }
+    };
+    (@name $field:ident) => { stringify!($field) };
+    (@name $field:ident $name:literal) => { $name };
+}
+pub(crate) use fields;

@@ -1,0 +1,293 @@
+//! The key that signs the trail: who has the database alone can't write an entry that this program takes for its own.
+
+use std::{collections::BTreeMap, fmt, fs, io, path::Path};
+
+use ed25519_dalek::{
+    Signature, Signer, SigningKey, VerifyingKey,
+    pkcs8::{DecodePrivateKey, DecodePublicKey, EncodePublicKey, KeypairBytes, spki::der::pem::LineEnding},
+};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    config::{Settings, TRAIL_KEY, TRAIL_PUBLIC_KEYS},
+    error::{Error, Result},
+};
+
+/// Ends the label line of a private key in PEM.
+const PRIVATE: &str = "-----BEGIN PRIVATE KEY-----";
+/// Ends the label line of a public key in PEM.
+const PUBLIC: &str = "-----BEGIN PUBLIC KEY-----";
+
+/// Public keys whose signatures are taken.
+#[derive(Clone, Debug, Default)]
+pub struct TrustedKeys {
+    by_id: BTreeMap<String, VerifyingKey>,
+}
+
+/// The id of a key: the first 16 digits of its SHA-256, in hexadecimal.
+fn id_of(key: &VerifyingKey) -> String {
+    Sha256::digest(key.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl TrustedKeys {
+    /// The public keys of a text in PEM.
+    ///
+    /// # Errors
+    /// What is wrong with the text.
+    pub fn from_pem(text: &str) -> Result<Self, String> {
+        let mut keys = Self::default();
+        for block in blocks(text).filter(|block| block.starts_with(PUBLIC)) {
+            let key = VerifyingKey::from_public_key_pem(block).map_err(|_| "holds a public key that is not Ed25519".to_owned())?;
+            keys.add(key)?;
+        }
+        if keys.is_empty() { Err("holds no public key in PEM".to_owned()) } else { Ok(keys) }
+    }
+
+    /// The public keys of the file that the settings name; `None` when they name none.
+    ///
+    /// # Errors
+    /// INVALID naming the setting and what is wrong with its file.
+    pub fn of_settings(settings: &Settings) -> Result<Option<Self>> {
+        let Some(file) = &settings.trail.public_keys else { return Ok(None) };
+        let place = file.display();
+        let bad = |reason: String| Error::invalid(TRAIL_PUBLIC_KEYS, format!("names {place}, which {reason}"));
+        let text = fs::read_to_string(file).map_err(|error| bad(format!("can't be read: {error}")))?;
+        Self::from_pem(&text).map(Some).map_err(bad)
+    }
+
+    fn add(&mut self, key: VerifyingKey) -> Result<(), String> {
+        // Its signatures would hold for more than one text.
+        if key.is_weak() {
+            return Err("holds a public key of small order".to_owned());
+        }
+        self.by_id.insert(id_of(&key), key);
+        Ok(())
+    }
+
+    /// Adds the keys of another set.
+    #[must_use]
+    pub fn with(mut self, others: &Self) -> Self {
+        self.by_id.extend(others.by_id.iter().map(|(id, key)| (id.clone(), *key)));
+        self
+    }
+
+    /// Adds a key that another key of the set vouches for, in hexadecimal. Answers `false` for what is no key.
+    pub(super) fn add_hex(&mut self, text: &str) -> bool {
+        let bytes: Option<Vec<u8>> = (0..32).map(|place| u8::from_str_radix(text.get(2 * place..2 * place + 2)?, 16).ok()).collect();
+        let key = bytes.and_then(|bytes| VerifyingKey::try_from(bytes.as_slice()).ok());
+        text.len() == 64 && key.is_some_and(|key| self.add(key).is_ok())
+    }
+
+    /// `true` if there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.by_id.is_empty()
+    }
+
+    /// `true` if one of them has this id.
+    #[must_use]
+    pub fn contains(&self, id: &str) -> bool {
+        self.by_id.contains_key(id)
+    }
+
+    /// `true` if the key with this id signed the message.
+    #[must_use]
+    pub fn holds(&self, id: &str, message: &str, signature: &[u8]) -> bool {
+        let signature = Signature::from_slice(signature).ok();
+        let key = self.by_id.get(id);
+        key.zip(signature).is_some_and(|(key, signature)| key.verify_strict(message.as_bytes(), &signature).is_ok())
+    }
+}
+
+/// The key that signs the trail, with the public keys of those before it.
+#[derive(Clone)]
+pub struct TrailKey {
+    signing: SigningKey,
+    id: String,
+    trusted: TrustedKeys,
+}
+
+impl fmt::Debug for TrailKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TrailKey").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl TrailKey {
+    /// A new key.
+    #[must_use]
+    pub fn generate() -> Self {
+        Self::of(SigningKey::from_bytes(&rand::random()))
+    }
+
+    fn of(signing: SigningKey) -> Self {
+        let public = signing.verifying_key();
+        let id = id_of(&public);
+        Self { signing, trusted: TrustedKeys { by_id: BTreeMap::from([(id.clone(), public)]) }, id }
+    }
+
+    /// The private key of a text in PEM, with the public keys that stand in it too: those of former keys.
+    ///
+    /// # Errors
+    /// What is wrong with the text.
+    pub fn from_pem(text: &str) -> Result<Self, String> {
+        let mut private = blocks(text).filter(|block| block.starts_with(PRIVATE));
+        let block = match (private.next(), private.next()) {
+            (Some(block), None) => block,
+            (None, _) => return Err("holds no private key in PEM (PKCS #8)".to_owned()),
+            _ => return Err("holds more than one private key".to_owned()),
+        };
+        let signing = SigningKey::from_pkcs8_pem(block).map_err(|_| "holds a private key that is not Ed25519".to_owned())?;
+        let mut key = Self::of(signing);
+        if text.contains(PUBLIC) {
+            key.trusted = key.trusted.with(&TrustedKeys::from_pem(text)?);
+        }
+        Ok(key)
+    }
+
+    /// Reads the key of a file.
+    ///
+    /// # Errors
+    /// INVALID naming the setting and what is wrong with the file.
+    pub fn read(setting: &str, file: &Path) -> Result<Self> {
+        let place = file.display();
+        let text =
+            fs::read_to_string(file).map_err(|error| Error::invalid(setting, format!("names {place}, which can't be read: {error}")))?;
+        Self::from_pem(&text).map_err(|reason| Error::invalid(setting, format!("names {place}, which {reason}")))
+    }
+
+    /// The key that the settings name; `None` when they name none and there is none in its usual place.
+    ///
+    /// # Errors
+    /// INVALID naming the setting and what is wrong with its file.
+    pub fn of_settings(settings: &Settings) -> Result<Option<Self>> {
+        let file = settings.trail_key_file();
+        if settings.trail.key.is_none() && !file.exists() {
+            return Ok(None);
+        }
+        let mut key = Self::read(TRAIL_KEY, &file)?;
+        if let Some(others) = TrustedKeys::of_settings(settings)? {
+            key.trusted = key.trusted.with(&others);
+        }
+        Ok(Some(key))
+    }
+
+    /// The private key in PEM (PKCS #8), which `openssl pkey` reads.
+    ///
+    /// # Errors
+    /// When it can't be encoded.
+    pub fn to_pem(&self) -> io::Result<String> {
+        use ed25519_dalek::pkcs8::EncodePrivateKey;
+        // Without the public key, which older versions of OpenSSL refuse to see there.
+        let bytes = KeypairBytes { secret_key: self.signing.to_bytes(), public_key: None };
+        Ok(bytes.to_pkcs8_pem(LineEnding::LF).map_err(io::Error::other)?.to_string())
+    }
+
+    /// The public keys that are trusted with it, its own first, in PEM.
+    ///
+    /// # Errors
+    /// When one can't be encoded.
+    pub fn trusted_pem(&self) -> io::Result<String> {
+        let others = self.trusted.by_id.iter().filter(|(id, _)| **id != self.id).map(|(_, key)| key);
+        let keys = std::iter::once(&self.signing.verifying_key()).chain(others).map(pem_of).collect::<io::Result<Vec<_>>>();
+        Ok(keys?.concat())
+    }
+
+    /// The public key in PEM.
+    ///
+    /// # Errors
+    /// When it can't be encoded.
+    pub fn public_pem(&self) -> io::Result<String> {
+        pem_of(&self.signing.verifying_key())
+    }
+
+    /// The public key in hexadecimal.
+    #[must_use]
+    pub fn public_hex(&self) -> String {
+        self.signing.verifying_key().as_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// What entries and checkpoints name the key by.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The key itself and those before it, to verify with.
+    #[must_use]
+    pub fn trusted(&self) -> &TrustedKeys {
+        &self.trusted
+    }
+
+    /// Signs a message.
+    #[must_use]
+    pub fn sign(&self, message: &str) -> Vec<u8> {
+        self.signing.sign(message.as_bytes()).to_bytes().to_vec()
+    }
+}
+
+/// Writes a file that is not there yet and that its owner alone may read (0600), whole or not at all.
+///
+/// # Errors
+/// [`io::ErrorKind::AlreadyExists`] when it is there, or when it can't be written.
+pub fn write_private(file: &Path, text: &str) -> io::Result<()> {
+    use std::io::Write;
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut written = tempfile::NamedTempFile::new_in(folder)?;
+    written.write_all(text.as_bytes())?;
+    written.as_file().sync_all()?;
+    written.persist_noclobber(file).map(drop).map_err(|error| error.error)
+}
+
+fn pem_of(key: &VerifyingKey) -> io::Result<String> {
+    key.to_public_key_pem(LineEnding::LF).map_err(io::Error::other)
+}
+
+/// The blocks of a text in PEM, each with its labels.
+fn blocks(text: &str) -> impl Iterator<Item = &str> {
+    text.match_indices("-----BEGIN ").filter_map(|(start, _)| {
+        let block = text.get(start..)?;
+        let end = block.find("-----END ")?;
+        let label = block.get(end..)?.find('\n').unwrap_or(block.len() - end);
+        block.get(..end + label)
+    })
+}
+
+/// What is signed of a commit: its first and last revision, and the hash of the last, which covers all before it. An entry that was slipped in
+/// between two commits is of neither.
+pub(super) fn head(first: i64, last: i64, hash: &str) -> String {
+    format!("samregister trail head\n{first}\n{last}\n{hash}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_reads_what_it_writes_with_its_predecessors() {
+        let (old, new) = (TrailKey::generate(), TrailKey::generate());
+        let text = format!("{}{}", new.to_pem().unwrap_or_default(), old.public_pem().unwrap_or_default());
+        let read = TrailKey::from_pem(&text).unwrap_or_else(|reason| panic!("{reason}"));
+        assert_eq!(read.id(), new.id());
+        for key in [&old, &new] {
+            assert!(read.trusted().holds(key.id(), "text", &key.sign("text")));
+            assert!(!read.trusted().holds(key.id(), "other", &key.sign("text")));
+        }
+        assert!(!read.trusted().holds(old.id(), "text", &new.sign("text")), "each key signs for itself");
+        assert!(!TrailKey::generate().trusted().contains(old.id()));
+        let mut trusted = TrustedKeys::default();
+        assert!(trusted.add_hex(&new.public_hex()) && trusted.contains(new.id()) && !trusted.add_hex("00"));
+    }
+
+    #[test]
+    fn what_is_no_key_is_said() {
+        let key = TrailKey::generate().to_pem().unwrap_or_default();
+        for (text, reason) in [
+            ("", "holds no private key in PEM (PKCS #8)".to_owned()),
+            (&format!("{key}{key}"), "holds more than one private key".to_owned()),
+            (&key.replace('M', "N"), "holds a private key that is not Ed25519".to_owned()),
+        ] {
+            assert_eq!(TrailKey::from_pem(text).map(|key| key.id().to_owned()), Err(reason));
+        }
+    }
+}
