@@ -427,7 +427,7 @@ on_both!(an_auditor_follows_the_chain_without_the_program, |app| async move {
     for (word, other, revision) in [("office@", "ingen@", 1), ("contactErase", "contactUpdate", 6)] {
         assert_eq!(follow(csv.replacen(word, other, 1).as_bytes(), &public).trim(), format!("revision {revision} does not hold"), "{word}");
     }
-    let other = samregister::audit::TrailKey::generate().public_pem().unwrap();
+    let other = audit::TrailKey::generate().public_pem().unwrap();
     assert_eq!(follow(csv.as_bytes(), &other).trim(), "revision 3 was not signed with one of the keys");
     // What nobody signed for at the end shows too.
     let cut: String = csv.lines().take(csv.lines().count() - 1).map(|line| format!("{line}\n")).collect();

@@ -355,6 +355,9 @@ on_both!(the_key_is_replaced_by_one_that_it_appoints, |app| async move {
     let new = TrailKey::from_pem(&std::fs::read_to_string(&file).unwrap()).unwrap();
     assert!(new.id() != trail_key().id() && told.contains(new.id()), "{told}");
     assert_eq!(app.revision().await, entries(app.db.read()).await.len() as i64);
+    // The old key signs no longer, from the very entry on.
+    let admission = json!({ "name": "Dan", "joinedOn": "2015-01-01" });
+    assert_eq!(app.office().does("memberAdmit", "id", admission.clone()).await.code(), "INTERNAL");
     // The new key continues the trail, and verifies all of it.
     let (told, code) = run(&app, &["token", "revoke", "--subject", "anna@example.se"], &settings);
     assert_eq!(code, Some(0), "{told}");
@@ -362,8 +365,8 @@ on_both!(the_key_is_replaced_by_one_that_it_appoints, |app| async move {
     assert!(code == Some(0) && told.contains("no breach"), "{told}");
     // Who has the first public key follows: each key is appointed by the one before.
     assert_eq!(found(&app).await, Vec::<String>::new());
-    // The old key signs no longer: a server that still has it is refused, and what it had signed would be found.
-    assert_eq!(app.office().does("memberAdmit", "id", json!({ "name": "Dan", "joinedOn": "2015-01-01" })).await.code(), "INTERNAL");
+    // A server that still has the old key is refused, and what it had signed would be found.
+    assert_eq!(app.office().does("memberAdmit", "id", admission).await.code(), "INTERNAL");
     let all = entries(app.db.read()).await;
     let mut forged = next(&all, Form::Cost, (SubjectKind::Activity, uuid::Uuid::now_v7()), &json!({}));
     let last = forged.revision;

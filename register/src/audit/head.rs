@@ -6,7 +6,10 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use ::entity::audit_entry::{Column, Entity, Model};
+use ::entity::{
+    audit_entry::{Column, Entity, Model},
+    kind::Form,
+};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::{
@@ -71,8 +74,17 @@ pub(super) async fn trusted(db: &Database, tx: &impl ConnectionTrait) -> Result<
         };
         return Err(refused(&reason));
     }
+    if let Some(appointed) = appointed(last.form, last.after.as_deref()).filter(|appointed| appointed != key.id()) {
+        return Err(refused(&format!("the key {} was replaced by {appointed}, which this program does not have", key.id())));
+    }
     db.trail_head.set(revision, hash.clone());
     Ok((revision, hash))
+}
+
+/// The key that an entry appoints; `None` for any other entry.
+fn appointed(form: Option<Form>, after: Option<&str>) -> Option<String> {
+    let text: serde_json::Value = serde_json::from_str(after.filter(|_| form == Some(Form::TrailKey))?).ok()?;
+    Some(text.get("key_id")?.as_str()?.to_owned())
 }
 
 /// The id of the key that the trail was last signed with; `None` when nothing was signed, or there is no trail that can be read.

@@ -94,7 +94,9 @@ async fn start(
     check: impl Fn(&Clock, i64, DateTime<Utc>) -> Result<()>,
 ) -> Result<Change> {
     if db.trail_key().is_none() {
-        return Err(Error::internal(std::io::Error::other("nothing can be written without the key that signs the audit trail")));
+        return Err(Error::internal(std::io::Error::other(
+            "nothing can be written without the key that signs the audit trail; name its file in SAMREGISTER_TRAIL_KEY",
+        )));
     }
     let tx = db.write().await?;
     let (last, hash) = head::trusted(db, &tx).await?;
