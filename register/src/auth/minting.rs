@@ -61,7 +61,7 @@ impl Recorded for Record<'_> {
 pub async fn record(db: &Database, viewer: &Viewer, bearer: &Viewer, minted: &Minted) -> Result<()> {
     viewer.require(Deed::KeepKeys)?;
     let record = Record {
-        id: minted.id.into(),
+        id: minted.id,
         token_id: minted.id.to_string(),
         subject_sha256: revocations::address(&bearer.subject),
         roles: bearer.roles.iter().map(|role| role.word()).collect(),
