@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// That a run has invoiced a year's fee, and by which line; the same fee has one such row at most, unless it was credited.
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "fee_charge")]
 pub struct Model {
     /// The line.

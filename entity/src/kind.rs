@@ -308,6 +308,8 @@ kind! {
         Acknowledgement = "ACKNOWLEDGEMENT",
         /// An invoice with its lines and payments.
         Invoice = "INVOICE",
+        /// A fee that a run invoiced with a line.
+        FeeCharge = "FEE_CHARGE",
         /// A reminder of an invoice.
         Reminder = "REMINDER",
         /// The digest of what an issued invoice says.
@@ -318,6 +320,8 @@ kind! {
         InvoiceXml = "INVOICE_XML",
         /// A payment as a file of the bank states it.
         BankPayment = "BANK_PAYMENT",
+        /// A payment of an invoice as part of one of the bank.
+        BankPaymentPart = "BANK_PAYMENT_PART",
         /// A reference rate.
         ReferenceRate = "REFERENCE_RATE",
         /// A revocation of tokens.

@@ -43,6 +43,7 @@ mod m2026_11_30_40_idempotent_outcomes;
 mod m2026_11_30_51_revocations_of_members;
 mod m2026_11_30_61_write_probe;
 mod m2026_11_30_20_trail_forms;
+mod m2026_11_30_31_credited;
 
 /// Every change, in order.
 #[derive(Debug)]
@@ -81,6 +82,7 @@ impl MigratorTrait for Migrator {
             Box::new(m2026_11_30_51_revocations_of_members::Migration),
             Box::new(m2026_11_30_61_write_probe::Migration),
             Box::new(m2026_11_30_20_trail_forms::Migration),
+            Box::new(m2026_11_30_31_credited::Migration),
         ]
     }
 }

@@ -323,12 +323,14 @@ fn select(db: &Database, viewer: &Viewer, kinds: &[Kind], after: i64, upto: i64)
         .from(Entity)
         .and_where(Column::Revision.gt(after))
         .and_where(Column::Revision.lte(upto))
-        // Digests of documents come with what they are of.
+        // Digests of documents and parts come with what they are of.
         .and_where(Expr::cust(format!(
-            "COALESCE(form, '') NOT IN ('{}', '{}', '{}')",
+            "COALESCE(form, '') NOT IN ('{}', '{}', '{}', '{}', '{}')",
             Form::InvoiceContent,
             Form::InvoiceXml,
-            Form::AgreementHtml
+            Form::AgreementHtml,
+            Form::FeeCharge,
+            Form::BankPaymentPart
         )))
         .cond_where(matching(db, viewer, kinds))
         .order_by((Entity, Column::Revision), sea_orm::Order::Asc)

@@ -10,6 +10,7 @@ pub mod config;
 pub mod error;
 pub mod files;
 pub mod swedish;
+pub mod findings;
 pub mod database;
 pub mod page;
 pub mod search;
@@ -34,6 +35,7 @@ pub mod revenue;
 pub mod changes;
 pub mod exchange;
 pub mod retention;
+pub mod integrity;
 
 // What leaves as a file
 pub mod documents;

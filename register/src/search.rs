@@ -247,8 +247,16 @@ async fn write(db: &impl ConnectionTrait, ids: &[Uuid], documents: BTreeMap<Uuid
 /// # Errors
 /// INTERNAL when the database fails.
 pub async fn breaches(db: &Database) -> Result<Vec<String>> {
+    violations(&db.snapshot().await?).await
+}
+
+/// The same in a snapshot.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn violations(db: &impl ConnectionTrait) -> Result<Vec<String>> {
     let (mut breaches, mut held) = (Vec::new(), 0_i64);
-    let (backend, id) = (db.backend(), Expr::col(Alias::new("id")));
+    let id = Expr::col(Alias::new("id"));
     for noun in Noun::ALL {
         let mut last = Uuid::nil();
         loop {
@@ -259,34 +267,62 @@ pub async fn breaches(db: &Database) -> Result<Vec<String>> {
                 .order_by_expr(id.clone(), sea_orm::Order::Asc)
                 .limit(CHUNK as u64)
                 .take();
-            let found = db.read().query_all(&select).await?;
+            let found = db.query_all(&select).await?;
             let ids: Vec<Uuid> = found.iter().map(|row| row.try_get_by_index(0)).collect::<std::result::Result<_, _>>()?;
             let Some(end) = ids.last() else { break };
             last = *end;
-            let documents = documents(db.read(), noun, &ids).await?;
-            let subject = Expr::col(Alias::new("subject_id"));
-            let select = Query::select()
-                .expr(subject.clone())
-                .expr(Expr::col(Alias::new("words")))
-                .from(Alias::new("search_document"))
-                .and_where(among(backend, subject, ids.iter().copied()))
-                .take();
-            let mut stored: HashMap<Uuid, String> = HashMap::new();
-            for row in &db.read().query_all(&select).await? {
-                stored.insert(row.try_get_by_index(0)?, row.try_get_by_index(1)?);
-            }
-            held += i64::try_from(stored.len()).unwrap_or(i64::MAX);
-            for id in ids.iter().filter(|id| stored.get(id) != documents.get(id)) {
-                breaches.push(format!("{} {} is searched for by other words than it has", noun.word().to_lowercase(), id.simple()));
-            }
+            held += compare(db, noun, &ids, &mut breaches).await?;
         }
     }
     let count = Query::select().expr(Expr::cust("COUNT(*)")).from(Alias::new("search_document")).take();
-    let all: i64 = db.read().query_one(&count).await?.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or_default();
+    let all: i64 = db.query_one(&count).await?.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or_default();
     if all > held {
         breaches.push(format!("the search finds {} things that are not there", all - held));
     }
     Ok(breaches)
+}
+
+/// The same of these things alone.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn violations_of(db: &impl ConnectionTrait, noun: Noun, ids: &[Uuid]) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for ids in ids.chunks(CHUNK) {
+        compare(db, noun, ids, &mut found).await?;
+    }
+    Ok(found)
+}
+
+/// Returns those of these ids that are things of this noun.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn things(db: &impl ConnectionTrait, noun: Noun, ids: impl IntoIterator<Item = Uuid>) -> Result<Vec<Uuid>> {
+    let id = Expr::col(Alias::new("id"));
+    let select =
+        Query::select().expr(id.clone()).from(Alias::new(noun.table())).and_where(among(db.get_database_backend(), id, ids)).take();
+    db.query_all(&select).await?.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
+}
+
+/// Compares the words of these things with those that their rows give, and returns how many things have words.
+async fn compare(db: &impl ConnectionTrait, noun: Noun, ids: &[Uuid], found: &mut Vec<String>) -> Result<i64> {
+    let documents = documents(db, noun, ids).await?;
+    let subject = Expr::col(Alias::new("subject_id"));
+    let select = Query::select()
+        .expr(subject.clone())
+        .expr(Expr::col(Alias::new("words")))
+        .from(Alias::new("search_document"))
+        .and_where(among(db.get_database_backend(), subject, ids.iter().copied()))
+        .take();
+    let mut stored: HashMap<Uuid, String> = HashMap::new();
+    for row in &db.query_all(&select).await? {
+        stored.insert(row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+    }
+    for id in ids.iter().filter(|id| stored.get(id) != documents.get(id)) {
+        found.push(format!("{} {} is searched for by other words than it has", noun.word().to_lowercase(), id.simple()));
+    }
+    Ok(i64::try_from(stored.len()).unwrap_or(i64::MAX))
 }
 
 #[cfg(test)]

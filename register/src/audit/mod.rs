@@ -5,6 +5,7 @@ mod checkpoints;
 pub mod clock_order;
 pub mod date_order;
 pub mod forms;
+mod gaps;
 mod head;
 pub(crate) mod migration;
 mod person_keys;
@@ -29,8 +30,9 @@ use self::sealing::Text;
 pub use self::{
     chain::{breaches, hash, violations},
     checkpoints::{Checkpoint, checkpoint, departures},
+    gaps::{Gaps, imported},
     head::{TrailHead, last_key, replace_key},
-    reading::{Filter, about, by_revisions, count, last_action, list, order, revision, tally},
+    reading::{Filter, about, by_revisions, count, last_action, list, order, revision, revision_in, tally},
     recorded::{Fields, Person, Personal, Recorded, Written, parts, to_value},
     sealing::{Keyring, Opened},
     signature::{TrailKey, TrustedKeys, write_private},

@@ -122,8 +122,16 @@ pub async fn count(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<i6
 /// # Errors
 /// INTERNAL when the database fails.
 pub async fn revision(db: &Database) -> Result<i64> {
+    revision_in(db.read()).await
+}
+
+/// The last revision that a transaction sees; 0 when there is none.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn revision_in(db: &impl ConnectionTrait) -> Result<i64> {
     let select = Query::select().from(Entity).expr(Expr::col(Column::Revision).max()).take();
-    let row = db.read().query_one(&select).await?;
+    let row = db.query_one(&select).await?;
     Ok(row.map(|row| row.try_get_by_index::<Option<i64>>(0)).transpose()?.flatten().unwrap_or_default())
 }
 

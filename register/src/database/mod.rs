@@ -15,7 +15,7 @@ use std::{
 
 use ::entity::sparse::{Column, Sparse};
 use sea_orm::{
-    AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel, QueryResult, RuntimeErr,
+    AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel, RuntimeErr,
     Statement, TransactionTrait, Value,
     sea_query::{ArrayType, Expr, ExprTrait, Func, PgFunc, SelectStatement, SimpleExpr},
     sqlx::{
@@ -284,34 +284,6 @@ impl Database {
         let level = (self.backend() == DbBackend::Postgres).then_some(IsolationLevel::RepeatableRead);
         let access = level.map(|_| AccessMode::ReadOnly);
         Ok(self.reader.begin_with_config(level, access).await?)
-    }
-
-    /// What is broken in a register on SQLite: rows that refer to others that are not there, and the file itself. PostgreSQL never lets it
-    /// come to that, and has none.
-    ///
-    /// # Errors
-    /// INTERNAL when the database fails.
-    pub async fn breaches(&self) -> Result<Vec<String>> {
-        if self.backend() == DbBackend::Postgres {
-            return Ok(Vec::new());
-        }
-        let mut found = Vec::new();
-        for row in self.pragma("PRAGMA foreign_key_check").await? {
-            let (table, parent): (String, String) = (row.try_get_by_index(0)?, row.try_get_by_index(2)?);
-            let id = row.try_get_by_index::<Option<i64>>(1)?.map_or_else(|| "?".to_owned(), |id| id.to_string());
-            found.push(format!("table {table}: row {id} refers to a row of {parent} that is not there"));
-        }
-        for row in self.pragma("PRAGMA integrity_check").await? {
-            let text: String = row.try_get_by_index(0)?;
-            if text != "ok" {
-                found.push(format!("database file: {text}"));
-            }
-        }
-        Ok(found)
-    }
-
-    async fn pragma(&self, text: &str) -> Result<Vec<QueryResult>> {
-        Ok(self.reader.query_all_raw(Statement::from_string(DbBackend::Sqlite, text)).await?)
     }
 
     /// The last revision that is known to be committed, and every later one when it is. What comes before it can be read.

@@ -21,6 +21,7 @@ use ::entity::{
     invoice_line,
     money::Money,
     payment,
+    sparse::Sparse,
 };
 use chrono::NaiveDate;
 use sea_orm::{
@@ -35,7 +36,11 @@ use super::{
     months::Growth,
     whole::{self, Whole},
 };
-use crate::{audit::Change, database::among, error::Result};
+use crate::{
+    audit::Change,
+    database::{among, rows},
+    error::Result,
+};
 
 /// Invoices that are looked at together.
 const CHUNK: usize = 500;
@@ -205,8 +210,10 @@ pub async fn renew(change: &Change, invoices: &BTreeSet<InvoiceId>) -> Result<Gr
 /// INTERNAL when the database fails.
 pub async fn stored(db: &impl ConnectionTrait, invoices: impl IntoIterator<Item = InvoiceId>) -> Result<HashMap<InvoiceId, Moves>> {
     let mut stored: HashMap<InvoiceId, Moves> = HashMap::new();
+    let columns = Model::every_column();
     let theirs = among(db.get_database_backend(), Expr::col(Column::InvoiceId), invoices);
-    for row in Entity::find().filter(theirs).all(db).await? {
+    let select = Query::select().columns(columns.iter().copied()).from(Entity).and_where(theirs).take();
+    for row in rows::<Model>(db, &select, &columns).await? {
         stored.entry(row.invoice_id).or_default().insert((row.counted_on, row.position), Share { net: row.net, vat: row.vat });
     }
     Ok(stored)

@@ -15,7 +15,7 @@ use ::entity::{
     sparse::Sparse,
 };
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, Order, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, ConnectionTrait, ExprTrait, Order,
     sea_query::{Expr, Query},
 };
 
@@ -28,9 +28,10 @@ use super::{
     whole::Whole,
 };
 use crate::{
-    audit::date_order::sort_out,
+    audit::{Gaps, date_order::sort_out},
     database::{among, rows},
     error::Result,
+    findings::Findings,
 };
 
 /// Invoices that are looked at together, so that a register of any size needs little memory.
@@ -41,30 +42,85 @@ const CHUNK: u64 = 500;
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn breaches(db: &impl ConnectionTrait) -> Result<Vec<String>> {
+pub async fn findings(db: &impl ConnectionTrait) -> Result<Findings> {
+    let mut found = Findings::from(sums(db, None, None).await?);
+    found.extend(series(db).await?);
+    found.violations.extend(kept::breaches(db).await?);
+    found.violations.extend(bank::breaches::breaches(db).await?);
+    Ok(found)
+}
+
+/// What does not follow from the lines, payments and credit notes of the invoices with an id after `after` and up to `last`: a sentence each.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn sums(db: &impl ConnectionTrait, mut after: Option<InvoiceId>, last: Option<InvoiceId>) -> Result<Vec<String>> {
     let mut found = Vec::new();
-    let mut last: Option<InvoiceId> = None;
+    let columns = Model::every_column();
     loop {
-        let mut find = Entity::find().order_by_asc(Column::Id).limit(CHUNK);
-        if let Some(last) = last {
-            find = find.filter(Column::Id.gt(last));
-        }
-        let invoices = find.all(db).await?;
-        let Some(end) = invoices.last() else { break };
-        last = Some(end.id);
-        let parts = Parts::of(db, &invoices).await?;
-        for invoice in &invoices {
-            let name = name(invoice);
-            found.extend(parts.look_at(invoice).into_iter().map(|breach| format!("{name} {breach}")));
-        }
+        let select = Query::select()
+            .columns(columns.iter().copied())
+            .from(Entity)
+            .and_where_option(after.map(|after| Column::Id.gt(after)))
+            .and_where_option(last.map(|last| Column::Id.lte(last)))
+            .order_by(Column::Id, Order::Asc)
+            .limit(CHUNK)
+            .take();
+        let invoices = rows::<Model>(db, &select, &columns).await?;
+        let Some(end) = invoices.last() else { return Ok(found) };
+        after = Some(end.id);
+        look_at(db, &invoices, &mut found).await?;
     }
+}
+
+/// The same of these invoices.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn sums_of(db: &impl ConnectionTrait, invoices: &BTreeSet<InvoiceId>) -> Result<Vec<String>> {
+    let (mut found, columns) = (Vec::new(), Model::every_column());
+    let ids: Vec<InvoiceId> = invoices.iter().copied().collect();
+    for ids in ids.chunks(usize::try_from(CHUNK).unwrap_or(usize::MAX)) {
+        let theirs = among(db.get_database_backend(), Expr::col(Column::Id), ids.iter().copied());
+        let select = Query::select().columns(columns.iter().copied()).from(Entity).and_where(theirs).take();
+        look_at(db, &rows::<Model>(db, &select, &columns).await?, &mut found).await?;
+    }
+    Ok(found)
+}
+
+/// The invoice in the middle of all, so that two halves can be checked beside each other; null when there are none.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn middle(db: &impl ConnectionTrait) -> Result<Option<InvoiceId>> {
+    let half = Query::select().expr(Expr::cust("COUNT(*) / 2")).from(Entity).take();
+    let half: i64 = db.query_one(&half).await?.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or_default();
+    let select = Query::select().column(Column::Id).from(Entity).order_by(Column::Id, Order::Asc).limit(1).offset(half.unsigned_abs()).take();
+    Ok(db.query_one(&select).await?.map(|row| row.try_get_by_index(0)).transpose()?)
+}
+
+async fn look_at(db: &impl ConnectionTrait, invoices: &[Model], found: &mut Vec<String>) -> Result<()> {
+    let parts = Parts::of(db, invoices).await?;
+    for invoice in invoices {
+        let name = name(invoice);
+        found.extend(parts.look_at(invoice).into_iter().map(|breach| format!("{name} {breach}")));
+    }
+    Ok(())
+}
+
+/// The numbers that are missing in the series of invoices and of credit notes, and days that don't follow the numbers: violations, or notes
+/// where it is so of imported history.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn series(db: &impl ConnectionTrait) -> Result<Findings> {
+    let mut gaps = Gaps::default();
     for kind in [InvoiceKind::Invoice, InvoiceKind::CreditNote] {
-        series(db, kind, &mut found).await?;
+        gaps_of(db, kind, &mut gaps).await?;
     }
-    let (violations, _) = sort_out(db, date_order::inversions(db).await?).await?;
-    found.extend(violations);
-    found.extend(kept::breaches(db).await?);
-    found.extend(bank::breaches::breaches(db).await?);
+    let mut found = gaps.sort_out(db).await?;
+    let (violations, notes) = sort_out(db, date_order::inversions(db).await?).await?;
+    found.extend(Findings { violations, notes });
     Ok(found)
 }
 
@@ -104,7 +160,12 @@ impl Parts {
         for line in rows::<invoice_line::Model>(db, &lines, &invoice_line::Model::every_column()).await? {
             parts.lines.entry(line.invoice_id).or_default().push(line);
         }
-        let mut found = payment::Entity::find().filter(among(backend, Expr::col(payment::Column::InvoiceId), ids())).all(db).await?;
+        let payments = Query::select()
+            .columns(payment::Model::every_column())
+            .from(payment::Entity)
+            .and_where(among(backend, Expr::col(payment::Column::InvoiceId), ids()))
+            .take();
+        let mut found = rows::<payment::Model>(db, &payments, &payment::Model::every_column()).await?;
         parts.stored = attribution::stored(db, ids()).await?;
         found.sort_by(|one, other| payments::order(one).cmp(&payments::order(other)));
         for payment in found {
@@ -210,8 +271,8 @@ fn add_up(invoice: &Model, lines: &[invoice_line::Model], found: &mut Vec<String
     }
 }
 
-/// Notes the numbers that are missing in the series of a kind.
-async fn series(db: &impl ConnectionTrait, kind: InvoiceKind, found: &mut Vec<String>) -> Result<()> {
+/// Collects the numbers that are missing in the series of a kind.
+async fn gaps_of(db: &impl ConnectionTrait, kind: InvoiceKind, gaps: &mut Gaps) -> Result<()> {
     let of = match kind {
         InvoiceKind::Invoice => "invoice",
         InvoiceKind::CreditNote => "credit note",
@@ -235,7 +296,7 @@ async fn series(db: &impl ConnectionTrait, kind: InvoiceKind, found: &mut Vec<St
         let columns = [Column::NumberKey, Column::Id, Column::Number];
         for row in rows::<Model>(db, &select, &columns).await? {
             if let Some(missing) = row.number.as_deref().and_then(|number| series.next(number)) {
-                found.push(format!("the {of} series lacks {missing}"));
+                gaps.add(row.id, format!("the {of} series lacks {missing}"));
             }
             last = Some((row.number_key, row.id));
         }

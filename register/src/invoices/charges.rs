@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use ::entity::{
     agreement,
     fee_charge::{Column, Entity, Model},
-    id::{ActivityId, AgreementId, InvoiceLineId, MemberId},
+    id::{ActivityId, AgreementId, InvoiceId, InvoiceLineId, MemberId},
     invoice, invoice_line,
     kind::{ChargeKind, InvoiceKind},
     member,
@@ -24,7 +24,7 @@ use uuid::Uuid;
 
 use super::whole::Whole;
 use crate::{
-    audit::Change,
+    audit::{Change, forms::FeeCharge},
     auth::viewer::Viewer,
     database::{Database, among, rows, sum},
     error::Result,
@@ -286,7 +286,11 @@ async fn fees_of(db: &Database, kind: ChargeKind, year: i32, whose: &BTreeMap<Uu
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub(super) async fn write(change: &Change, charges: Vec<Model>) -> Result<()> {
+pub(super) async fn write(change: &mut Change, charges: Vec<Model>, invoices: &HashMap<InvoiceLineId, InvoiceId>) -> Result<()> {
+    for row in &charges {
+        let invoice_id = invoices.get(&row.line_id).copied().unwrap_or_default();
+        change.record(None, Some(&FeeCharge { row: row.clone(), invoice_id }))?;
+    }
     for block in charges.chunks(500) {
         Entity::insert_many(block.iter().cloned().map(IntoActiveModel::into_active_model)).exec_without_returning(change.tx()).await?;
     }

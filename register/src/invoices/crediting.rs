@@ -9,7 +9,7 @@ use ::entity::{
     money::{Money, Quantity},
 };
 use chrono::NaiveDate;
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, sea_query::Expr};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, sea_query::Expr};
 
 use super::{
     amounts::{RateSum, by_rate},
@@ -119,8 +119,9 @@ fn beyond(original: &Whole, left: Money) -> Error {
 pub(super) async fn notes_of(db: &impl ConnectionTrait, invoices: BTreeSet<InvoiceId>) -> Result<HashMap<InvoiceId, Vec<Whole>>> {
     use invoice::Column;
     let theirs = among(db.get_database_backend(), Expr::col(Column::CreditsId), invoices);
-    let find = invoice::Entity::find().filter(theirs).filter(Column::IssuedOn.is_not_null());
-    let rows = find.order_by_asc(Column::NumberKey).order_by_asc(Column::Id).all(db).await?;
+    // Sorted here: SQLite would rather go through every invoice in this order than look these up.
+    let mut rows = invoice::Entity::find().filter(theirs).filter(Column::IssuedOn.is_not_null()).all(db).await?;
+    rows.sort_by(|one, other| (&one.number_key, one.id).cmp(&(&other.number_key, other.id)));
     let mut parts = whole::parts_of(db, rows.iter().map(|row| row.id).collect()).await?;
     let mut notes: HashMap<InvoiceId, Vec<Whole>> = HashMap::new();
     for row in rows {

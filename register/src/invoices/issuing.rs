@@ -272,5 +272,6 @@ pub(super) async fn write_new(change: &mut Change, issued: Vec<Issued>, charges:
     }
     change.flush().await?;
     keep(change, issued).await?;
-    charges::write(change, charges).await
+    let invoices = lines.iter().map(|line| (line.id, line.invoice_id)).collect();
+    charges::write(change, charges, &invoices).await
 }

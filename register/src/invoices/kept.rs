@@ -10,7 +10,7 @@ use ::entity::{
 };
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, Order, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{Expr, Query},
+    sea_query::{Alias, Expr, Query},
 };
 
 use super::breaches::name;
@@ -20,8 +20,8 @@ use crate::{
     error::Result,
 };
 
-/// Files that are looked at together; some are long.
-const FILES: u64 = 20;
+/// Files that are looked at together; a PDF has some 100 kB.
+const FILES: u64 = 100;
 /// What so many invoices say is looked at together.
 const CONTENTS: u64 = 200;
 
@@ -32,32 +32,58 @@ const WITHOUT_XML: &str = "has a document but no e-invoice";
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub(super) async fn breaches(db: &impl ConnectionTrait) -> Result<Vec<String>> {
+pub async fn breaches(db: &impl ConnectionTrait) -> Result<Vec<String>> {
     let mut found = of_contents(db).await?;
     found.extend(of_files(db).await?);
     Ok(found)
 }
 
-async fn of_contents(db: &impl ConnectionTrait) -> Result<Vec<String>> {
+/// The same of these invoices alone.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn breaches_of(db: &impl ConnectionTrait, invoices: &BTreeSet<InvoiceId>) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    let ids: Vec<InvoiceId> = invoices.iter().copied().collect();
+    for ids in ids.chunks(usize::try_from(FILES / 2).unwrap_or(1)) {
+        let theirs = |column| among(db.get_database_backend(), Expr::col(column), ids.iter().copied());
+        let contents = invoice_content::Entity::find().filter(theirs(Alias::new("invoice_id"))).all(db).await?;
+        look_at_contents(db, &contents, &mut found).await?;
+        let files = invoice_file::Entity::find().filter(theirs(Alias::new("invoice_id"))).all(db).await?;
+        look_at_files(db, &files, &mut found).await?;
+    }
+    Ok(found)
+}
+
+/// Documents that can't be read, are of another invoice, say another total or are without an e-invoice: a sentence each.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn of_contents(db: &impl ConnectionTrait) -> Result<Vec<String>> {
     use invoice_content::Column::InvoiceId as Id;
     let (mut found, mut last) = (Vec::new(), InvoiceId::default());
     loop {
         let contents = invoice_content::Entity::find().filter(Id.gt(last)).order_by_asc(Id).limit(CONTENTS).all(db).await?;
         let Some(end) = contents.last() else { return Ok(found) };
         last = end.invoice_id;
-        let ids: BTreeSet<InvoiceId> = contents.iter().map(|content| content.invoice_id).collect();
-        let invoices = invoices(db, ids.clone()).await?;
-        let with_xml = with_xml(db, ids).await?;
-        for content in &contents {
-            let Some(row) = invoices.get(&content.invoice_id) else { continue };
-            if let Some(breach) = of_content(row, &content.content) {
-                found.push(format!("{} {breach}", name(row)));
-            }
-            if !with_xml.contains(&row.id) {
-                found.push(format!("{} {WITHOUT_XML}", name(row)));
-            }
+        look_at_contents(db, &contents, &mut found).await?;
+    }
+}
+
+async fn look_at_contents(db: &impl ConnectionTrait, contents: &[invoice_content::Model], found: &mut Vec<String>) -> Result<()> {
+    let ids: BTreeSet<InvoiceId> = contents.iter().map(|content| content.invoice_id).collect();
+    let invoices = invoices(db, ids.clone()).await?;
+    let with_xml = with_xml(db, ids).await?;
+    for content in contents {
+        let Some(row) = invoices.get(&content.invoice_id) else { continue };
+        if let Some(breach) = of_content(row, &content.content) {
+            found.push(format!("{} {breach}", name(row)));
+        }
+        if !with_xml.contains(&row.id) {
+            found.push(format!("{} {WITHOUT_XML}", name(row)));
         }
     }
+    Ok(())
 }
 
 /// What is wrong with what an invoice says as a document.
@@ -98,7 +124,11 @@ pub async fn without_xml(db: &impl ConnectionTrait) -> Result<Vec<String>> {
     Ok(invoices(db, ids).await?.values().map(|row| format!("{} {WITHOUT_XML}", name(row))).collect())
 }
 
-async fn of_files(db: &impl ConnectionTrait) -> Result<Vec<String>> {
+/// Files whose bytes are not what their SHA-256 says: a sentence each.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn of_files(db: &impl ConnectionTrait) -> Result<Vec<String>> {
     use invoice_file::Column::{Format, InvoiceId as Id};
     let (mut found, mut last) = (Vec::new(), None);
     loop {
@@ -110,14 +140,19 @@ async fn of_files(db: &impl ConnectionTrait) -> Result<Vec<String>> {
         let files = find.all(db).await?;
         let Some(end) = files.last() else { return Ok(found) };
         last = Some((end.invoice_id, end.format));
-        let broken: Vec<_> = files.iter().filter(|file| sha256(&file.bytes) != file.sha256).collect();
-        let invoices = invoices(db, broken.iter().map(|file| file.invoice_id).collect()).await?;
-        let sentence = |file: &&invoice_file::Model| {
-            let row = invoices.get(&file.invoice_id)?;
-            Some(format!("{} has other bytes in its {} than the SHA-256 says: {}", name(row), file.format, file.sha256))
-        };
-        found.extend(broken.iter().filter_map(sentence));
+        look_at_files(db, &files, &mut found).await?;
     }
+}
+
+async fn look_at_files(db: &impl ConnectionTrait, files: &[invoice_file::Model], found: &mut Vec<String>) -> Result<()> {
+    let broken: Vec<_> = files.iter().filter(|file| sha256(&file.bytes) != file.sha256).collect();
+    let invoices = invoices(db, broken.iter().map(|file| file.invoice_id).collect()).await?;
+    let sentence = |file: &&invoice_file::Model| {
+        let row = invoices.get(&file.invoice_id)?;
+        Some(format!("{} has other bytes in its {} than the SHA-256 says: {}", name(row), file.format, file.sha256))
+    };
+    found.extend(broken.iter().filter_map(sentence));
+    Ok(())
 }
 
 /// As much of these invoices as their documents are held against.

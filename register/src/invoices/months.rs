@@ -167,13 +167,13 @@ pub async fn rebuild(change: &Change, months: Months) -> Result<()> {
     Ok(())
 }
 
-/// Every row as it must be, reckoned afresh, by month and activity; what is stored must equal it.
+/// Every row of these months as it must be, reckoned afresh, by month and activity; what is stored must equal it.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn expected(db: &impl ConnectionTrait) -> Result<Vec<Model>> {
+pub async fn expected(db: &impl ConnectionTrait, months: Months) -> Result<Vec<Model>> {
     let backend = db.get_database_backend();
-    let sql = format!("{} ORDER BY month, activity_id", select(backend, Months::All));
+    let sql = format!("{} ORDER BY month, activity_id", select(backend, months));
     let found = db.query_all_raw(Statement::from_string(backend, sql)).await?;
     let columns = Model::every_column();
     Ok(found.iter().map(|row| Model::read(row, &columns)).collect::<std::result::Result<_, _>>()?)

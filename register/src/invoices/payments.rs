@@ -176,7 +176,9 @@ async fn give_back(change: &mut Change, payment: &payment::Model, reversal: &pay
     let before = bank::find(change.tx(), part.bank_payment_id).await?;
     let after = ::entity::bank_payment::Model { matched: before.matched + reversal.amount, ..before.clone() };
     audit::replace(change, after.clone()).await?;
-    audit::insert(change, bank_payment_part::Model { payment_id: reversal.id, ..part }).await?;
+    let part = bank_payment_part::Model { payment_id: reversal.id, ..part };
+    change.record(None, Some(&part))?;
+    audit::insert(change, part).await?;
     change.record(Some(&before), Some(&after))
 }
 

@@ -12,7 +12,7 @@ use ::entity::{
 };
 use chrono::NaiveDate;
 use sea_orm::{
-    ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
+    ConnectionTrait, ExprTrait, Order,
     sea_query::{Expr, Query},
 };
 use serde::{Deserialize, Serialize, ser::SerializeMap};
@@ -160,13 +160,22 @@ pub async fn parts_of(db: &impl ConnectionTrait, ids: BTreeSet<InvoiceId>) -> Re
     if ids.is_empty() {
         return Ok(parts);
     }
+    let columns = invoice_line::Model::every_column();
     let theirs = among(db.get_database_backend(), Expr::col(invoice_line::Column::InvoiceId), ids.iter().copied());
-    let find = invoice_line::Entity::find().filter(theirs);
-    for line in find.order_by_asc(invoice_line::Column::InvoiceId).order_by_asc(invoice_line::Column::Position).all(db).await? {
+    let select = Query::select()
+        .columns(columns.iter().copied())
+        .from(invoice_line::Entity)
+        .and_where(theirs)
+        .order_by(invoice_line::Column::InvoiceId, Order::Asc)
+        .order_by(invoice_line::Column::Position, Order::Asc)
+        .take();
+    for line in rows::<invoice_line::Model>(db, &select, &columns).await? {
         parts.entry(line.invoice_id).or_default().0.push(line);
     }
+    let columns = payment::Model::every_column();
     let theirs = among(db.get_database_backend(), Expr::col(payment::Column::InvoiceId), ids);
-    let mut payments = payment::Entity::find().filter(theirs).order_by_asc(payment::Column::InvoiceId).all(db).await?;
+    let select = Query::select().columns(columns.iter().copied()).from(payment::Entity).and_where(theirs).take();
+    let mut payments = rows::<payment::Model>(db, &select, &columns).await?;
     payments.sort_by(|one, other| order(one).cmp(&order(other)));
     for payment in payments {
         parts.entry(payment.invoice_id).or_default().1.push(payment);

@@ -20,7 +20,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 pub use self::{
-    breaches::breaches,
+    breaches::{breaches, findings, of_months, of_months_with},
     break_even::{BreakEven, ByFee, break_even_of},
     forecast::{Forecast, forecast},
     results::{ActivityResult, result_of},

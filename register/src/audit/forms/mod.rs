@@ -7,6 +7,7 @@ mod former;
 mod member;
 #[cfg(test)]
 mod names;
+mod parts;
 mod rows;
 
 use ::entity::kind::Form;
@@ -18,6 +19,7 @@ pub use self::{
     events::{ContactReadsRemoval, Erasure, InvoiceContent, InvoicePdf, InvoiceXml, Merger, TrailKey, TrailMigration},
     former::of_before,
     member::{Member, members},
+    parts::FeeCharge,
 };
 use super::recorded::{Recorded, to_value};
 

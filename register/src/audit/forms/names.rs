@@ -1,13 +1,13 @@
 //! The names of the forms' fields, which stay.
 
 use ::entity::{
-    acknowledgement, allocation, bank_payment, contact, contact_area, cost, decision, grant, invoice_line, member_billing, organisation,
+    acknowledgement, allocation, bank_payment, bank_payment_part, contact, contact_area, cost, decision, grant, invoice_line, member_billing, organisation,
     payment, reference_rate, reminder, signature, template, token_revocation,
 };
 
 use super::{
     super::recorded::{Fields, to_value},
-    Activity, Agreement, AgreementHtml, FeeSchedule, InvoiceContent, InvoicePdf, InvoiceXml, Member, StatusReport,
+    Activity, Agreement, AgreementHtml, FeeCharge, FeeSchedule, InvoiceContent, InvoicePdf, InvoiceXml, Member, StatusReport,
 };
 
 fn names(record: &impl Fields) -> Vec<String> {
@@ -48,6 +48,8 @@ fn the_fields_of_forms_keep_their_names() {
         (names(&payment::Model::default()), "id invoice_id received_on amount reference reverses_id reason"),
         (names(&reference_rate::Model::default()), "id valid_from hundredths source"),
         (names(&reminder::Model::default()), "id invoice_id sent_on fee"),
+        (names(&bank_payment_part::Model::default()), "payment_id bank_payment_id"),
+        (names(&FeeCharge::default()), "line_id kind year round agreement_id member_id"),
         (names(&signature::Model::default()), "id agreement_id party name title signed_on method document_sha256"),
         (names(&template::Model::default()), "id slug title title_key kind activity_id"),
         (names(&token_revocation::Model::default()), "id subject_sha256 token_id revoked_at reason"),

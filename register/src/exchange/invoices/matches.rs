@@ -177,6 +177,9 @@ impl Matches {
             return Ok(());
         }
         let touched: BTreeSet<BankPaymentId> = self.new.iter().map(|part| part.bank_payment_id).collect();
+        for part in &self.new {
+            import.change.record(None, Some(part))?;
+        }
         insert(import.tx(), self.new).await?;
         let mut changed = Vec::new();
         for (before, after) in touched.iter().filter_map(|id| self.before.get(id).zip(self.after.get(id))) {

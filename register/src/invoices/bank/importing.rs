@@ -107,6 +107,9 @@ pub async fn take(change: &mut Change, source: &Source, chunk: &[Incoming], faul
     let rows: Vec<Model> = news.iter().filter_map(|incoming| known_rows.get(&incoming.bank_reference).cloned()).collect();
     insert(change, rows.clone()).await?;
     booking.close(change).await?;
+    for part in &parts {
+        change.record(None, Some(part))?;
+    }
     insert(change, parts).await?;
     for row in &rows {
         change.record(None, Some(row))?;

@@ -219,6 +219,7 @@ pub async fn match_with(db: &Database, viewer: &Viewer, new: Match, mut faults: 
     let after = Model { matched: before.matched + amount, ..before.clone() };
     audit::replace(&change, after.clone()).await?;
     let outcome = Outcome::of(before.id).with(part.payment_id).with(new.invoice);
+    change.record(None, Some(&part))?;
     audit::insert(&change, part).await?;
     change.record(Some(&before), Some(&after))?;
     change.commit_with(outcome).await

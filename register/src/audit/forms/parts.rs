@@ -1,0 +1,56 @@
+//! The forms of rows that belong to a larger record and are written once, with an entry of their own.
+
+use ::entity::{
+    bank_payment_part, fee_charge,
+    id::InvoiceId,
+    kind::{Form, SubjectKind},
+};
+use serde::ser::SerializeMap;
+use uuid::Uuid;
+
+use super::super::{
+    fields,
+    recorded::{Fields, Recorded},
+};
+
+fields!(bank_payment_part::Model { payment_id, bank_payment_id });
+fields!(fee_charge::Model { line_id, kind, year, round, agreement_id, member_id });
+
+impl Recorded for bank_payment_part::Model {
+    const FORM: Form = Form::BankPaymentPart;
+
+    fn subject(&self) -> (SubjectKind, Uuid) {
+        (SubjectKind::BankPayment, self.bank_payment_id.0)
+    }
+
+    fn record_id(&self) -> Uuid {
+        self.payment_id.0
+    }
+}
+
+/// A fee that a run invoiced, with the invoice of its line.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FeeCharge {
+    /// The row.
+    pub row: fee_charge::Model,
+    /// The invoice that the line is of.
+    pub invoice_id: InvoiceId,
+}
+
+impl Fields for FeeCharge {
+    fn write<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+        self.row.write(map)
+    }
+}
+
+impl Recorded for FeeCharge {
+    const FORM: Form = Form::FeeCharge;
+
+    fn subject(&self) -> (SubjectKind, Uuid) {
+        (SubjectKind::Invoice, self.invoice_id.0)
+    }
+
+    fn record_id(&self) -> Uuid {
+        self.row.line_id.0
+    }
+}

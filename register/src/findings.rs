@@ -1,0 +1,34 @@
+//! What a check of the register finds: violations of what must hold, and notes about what is worth knowing and breaks nothing.
+
+/// The result of a check, a sentence each.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// What must hold and does not.
+    pub violations: Vec<String>,
+    /// What looks wrong and has a harmless cause, as a gap in numbers that came with imported history.
+    pub notes: Vec<String>,
+}
+
+impl Findings {
+    /// Adds what another check found.
+    pub fn extend(&mut self, other: Self) {
+        self.violations.extend(other.violations);
+        self.notes.extend(other.notes);
+    }
+
+    /// Adds a violation.
+    pub fn violate(&mut self, sentence: impl Into<String>) {
+        self.violations.push(sentence.into());
+    }
+
+    /// Adds a note.
+    pub fn note(&mut self, sentence: impl Into<String>) {
+        self.notes.push(sentence.into());
+    }
+}
+
+impl From<Vec<String>> for Findings {
+    fn from(violations: Vec<String>) -> Self {
+        Self { violations, notes: Vec::new() }
+    }
+}

@@ -1,0 +1,199 @@
+//! The schema of the register as the database has it: whether every table, column, constraint, index, trigger and function that the
+//! migrations make is there, unchanged and switched on.
+//!
+//! What they make is found out by making it: on SQLite in memory, on PostgreSQL in a schema of its own, in a transaction that is rolled back.
+//! So it is always that of this program, as this version of the database system prints it.
+
+use std::collections::BTreeMap;
+
+use migration::{Migrator, MigratorTrait};
+use sea_orm::{ConnectOptions, ConnectionTrait, DbBackend, Statement, TransactionTrait};
+
+use crate::{
+    database::Database,
+    error::{Error, Result},
+};
+
+/// Objects of SQLite's schema. Without those that SQLite makes itself for a search index, and the migrations' own history.
+const ON_SQLITE: &str = "SELECT type || ' ' || name || CASE WHEN type = 'table' THEN '' ELSE ' of ' || tbl_name END, sql FROM sqlite_master \
+     WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name NOT LIKE 'search\\_index\\_%' ESCAPE '\\' \
+     AND tbl_name <> 'seaql_migrations'";
+
+/// Objects of PostgreSQL's schema, each with its definition: tables with their columns, views, constraints, indexes that no constraint
+/// makes, triggers, rules, functions and policies.
+const ON_POSTGRES: &str = "
+WITH own AS (
+    SELECT c.oid, c.relname, c.relkind, c.relrowsecurity FROM pg_class c
+    WHERE c.relnamespace = current_schema()::regnamespace AND c.relname <> 'seaql_migrations'
+)
+SELECT 'table ' || relname AS name, CASE WHEN relrowsecurity THEN 'row level security' ELSE '' END AS definition FROM own WHERE relkind = 'r'
+UNION ALL
+SELECT 'column ' || own.relname || '.' || a.attname,
+    format_type(a.atttypid, a.atttypmod) || CASE WHEN a.attnotnull THEN ' not null' ELSE '' END
+    || CASE WHEN a.attgenerated <> '' THEN ' generated ' ELSE ' default ' END || COALESCE(pg_get_expr(d.adbin, d.adrelid), 'none')
+    || CASE WHEN a.attcollation <> t.typcollation THEN ' collate ' || co.collname ELSE '' END
+FROM own JOIN pg_attribute a ON a.attrelid = own.oid AND a.attnum > 0 AND NOT a.attisdropped
+JOIN pg_type t ON t.oid = a.atttypid
+LEFT JOIN pg_collation co ON co.oid = a.attcollation
+LEFT JOIN pg_attrdef d ON d.adrelid = own.oid AND d.adnum = a.attnum WHERE own.relkind = 'r'
+UNION ALL
+SELECT 'view ' || relname, pg_get_viewdef(oid) FROM own WHERE relkind IN ('v', 'm')
+UNION ALL
+SELECT 'constraint ' || k.conname || ' of ' || own.relname,
+    pg_get_constraintdef(k.oid) || CASE WHEN k.convalidated THEN '' ELSE ' not valid' END
+FROM own JOIN pg_constraint k ON k.conrelid = own.oid WHERE k.contype <> 'n'
+UNION ALL
+SELECT 'index ' || i.relname || ' of ' || own.relname, pg_get_indexdef(x.indexrelid) || CASE WHEN x.indisvalid THEN '' ELSE ' invalid' END
+FROM own JOIN pg_index x ON x.indrelid = own.oid JOIN own i ON i.oid = x.indexrelid
+UNION ALL
+SELECT 'trigger ' || t.tgname || ' of ' || own.relname,
+    pg_get_triggerdef(t.oid) || CASE WHEN t.tgenabled = 'O' THEN '' ELSE ' switched off' END
+FROM own JOIN pg_trigger t ON t.tgrelid = own.oid WHERE NOT t.tgisinternal
+UNION ALL
+SELECT 'rule ' || r.rulename || ' of ' || own.relname, pg_get_ruledef(r.oid)
+FROM own JOIN pg_rewrite r ON r.ev_class = own.oid WHERE own.relkind = 'r'
+UNION ALL
+SELECT 'policy ' || p.polname || ' of ' || own.relname, p.polcmd::text FROM own JOIN pg_policy p ON p.polrelid = own.oid
+UNION ALL
+SELECT 'function ' || p.proname || '(' || pg_get_function_identity_arguments(p.oid) || ')',
+    pg_get_function_result(p.oid) || ' ' || p.provolatile::text || ' ' || COALESCE(array_to_string(p.proconfig, ','), '') || ' ' || p.prosrc
+FROM pg_proc p WHERE p.pronamespace = current_schema()::regnamespace
+    AND NOT EXISTS (SELECT 1 FROM pg_depend e WHERE e.objid = p.oid AND e.deptype = 'e')";
+
+/// What keeps PostgreSQL's triggers and foreign keys from being looked at without changing any of them: checks of foreign keys that are
+/// switched off one by one, and a setting of the database or of a role that switches all of them off.
+const SWITCHED_OFF: &str = "
+SELECT 'a foreign key of table ' || c.relname || ' is switched off' FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+WHERE c.relnamespace = current_schema()::regnamespace AND t.tgisinternal AND t.tgenabled <> 'O'
+UNION
+SELECT 'a setting switches all triggers off: ' || setting || COALESCE(' for the role ' || rolname, '')
+FROM pg_db_role_setting s CROSS JOIN unnest(s.setconfig) AS setting LEFT JOIN pg_roles r ON r.oid = s.setrole
+WHERE setting LIKE 'session\\_replication\\_role=%' AND setting NOT LIKE '%=origin'
+    AND (s.setdatabase = 0 OR s.setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database()))
+UNION
+SELECT 'all triggers are switched off by session_replication_role' WHERE current_setting('session_replication_role') <> 'origin'
+ORDER BY 1";
+
+/// Kinds of objects that do something when rows are written, and so are violations also when the schema does not have them.
+const ACTIVE: [&str; 3] = ["trigger ", "rule ", "policy "];
+
+/// The objects of a schema with their definitions, by kind and name.
+type Objects = BTreeMap<String, String>;
+
+/// The definition with one blank for each run of them, whatever schema its objects are in.
+fn plain(definition: &str, schema: &str) -> String {
+    let words = definition.split_whitespace().collect::<Vec<_>>().join(" ");
+    if schema.is_empty() { words } else { words.replace(&format!("{schema}."), "") }
+}
+
+/// Reads the schema of the register that `db` is connected to.
+async fn objects(db: &impl ConnectionTrait) -> Result<Objects> {
+    let backend = db.get_database_backend();
+    let (select, schema) = if backend == DbBackend::Postgres {
+        let schema = db.query_one_raw(Statement::from_string(backend, "SELECT current_schema()::text")).await?;
+        (ON_POSTGRES, schema.map(|row| row.try_get_by_index::<Option<String>>(0)).transpose()?.flatten().unwrap_or_default())
+    } else {
+        (ON_SQLITE, String::new())
+    };
+    let rows = db.query_all_raw(Statement::from_string(backend, select)).await?;
+    rows.iter().map(|row| Ok((row.try_get_by_index(0)?, plain(&row.try_get_by_index::<String>(1)?, &schema)))).collect()
+}
+
+/// The schema of PostgreSQL in which the migrations run, and which is never committed.
+const SCRATCH: &str = "samregister_verify";
+
+/// What the migrations make.
+async fn expected(db: &Database) -> Result<Objects> {
+    if db.backend() == DbBackend::Sqlite {
+        let mut options = ConnectOptions::new("sqlite::memory:");
+        options.max_connections(1).sqlx_logging(false);
+        let memory = sea_orm::Database::connect(options).await?;
+        Migrator::up(&memory, None).await?;
+        let made = objects(&memory).await?;
+        memory.close().await?;
+        return Ok(made);
+    }
+    let tx = db.read().begin().await?;
+    tx.execute_unprepared(&format!("CREATE SCHEMA {SCRATCH}; SET LOCAL search_path TO {SCRATCH}")).await?;
+    Migrator::up(&tx, None).await?;
+    let made = objects(&tx).await?;
+    tx.rollback().await?;
+    Ok(made)
+}
+
+/// The names of the register's tables, in order.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn tables(db: &impl ConnectionTrait) -> Result<Vec<String>> {
+    Ok(objects(db).await?.keys().filter_map(|name| name.strip_prefix("table ").map(str::to_owned)).collect())
+}
+
+/// Finds what the register lacks of its schema, what is not as the migrations make it, and triggers that they do not make. `tx` reads the register.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub(super) async fn violations(db: &Database, tx: &impl ConnectionTrait) -> Result<Vec<String>> {
+    let expected = match expected(db).await {
+        Ok(expected) => expected,
+        Err(Error::Internal(cause)) => {
+            let reason = "schema: it can't be checked, since the migrations can't be run beside it; may this user create a schema in the database \
+                          (GRANT CREATE ON DATABASE …)?";
+            return Ok(vec![format!("{reason} {cause}")]);
+        }
+        Err(other) => return Err(other),
+    };
+    let mut found = compare(&expected, objects(tx).await?);
+    if db.backend() == DbBackend::Postgres {
+        for row in tx.query_all_raw(Statement::from_string(DbBackend::Postgres, SWITCHED_OFF)).await? {
+            found.push(format!("schema: {}", row.try_get_by_index::<String>(0)?));
+        }
+    }
+    Ok(found)
+}
+
+fn compare(expected: &Objects, mut objects: Objects) -> Vec<String> {
+    let mut found = Vec::new();
+    for (name, definition) in expected {
+        match objects.remove(name) {
+            None => found.push(format!("schema: the {name} is missing")),
+            Some(other) if other == format!("{definition} switched off") => found.push(format!("schema: the {name} is switched off")),
+            Some(other) if other != *definition => found.push(format!("schema: the {name} is not what the migrations make")),
+            Some(_) => {}
+        }
+    }
+    let strange = objects.keys().filter(|name| ACTIVE.iter().any(|kind| name.starts_with(kind)));
+    found.extend(strange.map(|name| format!("schema: the {name} is none of the register's")));
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(objects: &[(&str, &str)]) -> Objects {
+        objects.iter().map(|(name, definition)| ((*name).to_owned(), plain(definition, "s"))).collect()
+    }
+
+    #[test]
+    fn what_differs_is_named() {
+        let made = [("table t", "CREATE TABLE s.t (\n b text )"), ("index a of t", "CREATE INDEX a ON s.t (b)"), ("trigger k of t", "X")];
+        let found = |objects: &[(&str, &str)]| compare(&of(&made), of(objects));
+        let good =
+            [("table t", "CREATE TABLE t ( b text )"), ("index a of t", "CREATE INDEX a ON t (b)"), ("trigger k of t", "X"), ("index z of t", "")];
+        assert_eq!(found(&good), [""; 0]);
+        assert_eq!(found(&good[1..]), ["schema: the table t is missing"]);
+        let mut bad = good;
+        bad[0].1 = "CREATE TABLE t (b text, c text)";
+        bad[2].1 = "X switched off";
+        bad[3].0 = "trigger z of t";
+        assert_eq!(
+            found(&bad),
+            [
+                "schema: the table t is not what the migrations make",
+                "schema: the trigger k of t is switched off",
+                "schema: the trigger z of t is none of the register's",
+            ]
+        );
+    }
+}

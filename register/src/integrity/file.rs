@@ -1,0 +1,30 @@
+//! SQLite's own look at its file: rows that refer to others that are not there, and pages that do not fit together. PostgreSQL never lets
+//! it come to that, and has none.
+
+use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement};
+
+use crate::error::Result;
+
+/// Finds what is broken in a register on SQLite.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub(super) async fn violations(db: &impl ConnectionTrait) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for row in pragma(db, "PRAGMA foreign_key_check").await? {
+        let (table, parent): (String, String) = (row.try_get_by_index(0)?, row.try_get_by_index(2)?);
+        let id = row.try_get_by_index::<Option<i64>>(1)?.map_or_else(|| "?".to_owned(), |id| id.to_string());
+        found.push(format!("table {table}: row {id} refers to a row of {parent} that is not there"));
+    }
+    for row in pragma(db, "PRAGMA integrity_check").await? {
+        let text: String = row.try_get_by_index(0)?;
+        if text != "ok" {
+            found.push(format!("database file: {text}"));
+        }
+    }
+    Ok(found)
+}
+
+async fn pragma(db: &impl ConnectionTrait, text: &str) -> Result<Vec<QueryResult>> {
+    Ok(db.query_all_raw(Statement::from_string(DbBackend::Sqlite, text)).await?)
+}

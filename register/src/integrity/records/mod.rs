@@ -1,0 +1,274 @@
+//! The register against its trail: every row equals what the last entry about it says, has an entry, and every entry has its row.
+
+mod compare;
+mod load;
+
+use std::collections::{BTreeMap, HashMap};
+
+use ::entity::{
+    audit_entry::{Column, Entity, Model},
+    kind::Form,
+};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, Order, QueryFilter, QueryOrder, Statement,
+    sea_query::{Expr, Query},
+};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use self::compare::differences;
+use crate::{
+    audit::{Keyring, Opened, forms},
+    database::{among, among_words},
+    error::{Error, Result},
+    findings::Findings,
+};
+
+/// Records that are compared together, so that a register of any size needs little memory.
+const CHUNK: u64 = 500;
+/// Rows without an entry that are named, of each table.
+const NAMED: u64 = 100;
+
+/// The forms of records with the tables that each is made of: first the one that has a row for each record, by the column of its id.
+pub const FORMS: &[(Form, &str, &[&str])] = &[
+    (Form::Member, "id", &["member", "member_municipality", "member_billing", "member_former_name"]),
+    (Form::Allocation, "id", &["allocation"]),
+    (Form::ContactArea, "id", &["contact_area"]),
+    (Form::Contact, "id", &["contact"]),
+    (Form::Organisation, "id", &["organisation"]),
+    (Form::Activity, "id", &["activity", "activity_text", "activity_funding", "decision"]),
+    (Form::Cost, "id", &["cost"]),
+    (Form::Grant, "id", &["activity_grant"]),
+    (Form::FeeSchedule, "id", &["fee_schedule", "decision"]),
+    (Form::StatusReport, "id", &["status_report", "status_report_text"]),
+    (Form::Template, "id", &["agreement_template"]),
+    (Form::TemplateVersion, "id", &["agreement_template_version", "agreement_template_text"]),
+    (Form::Agreement, "id", &["agreement", "agreement_parameters", "agreement_document", "agreement_signature", "decision"]),
+    (Form::AgreementHtml, "agreement_id", &["agreement_document"]),
+    (Form::Acknowledgement, "id", &["deadline_acknowledgement"]),
+    (Form::Invoice, "id", &["invoice", "invoice_line", "payment"]),
+    (Form::FeeCharge, "line_id", &["fee_charge"]),
+    (Form::Reminder, "id", &["reminder"]),
+    (Form::InvoiceContent, "invoice_id", &["invoice_content"]),
+    (Form::InvoicePdf, "invoice_id", &["invoice_file"]),
+    (Form::InvoiceXml, "invoice_id", &["invoice_file"]),
+    (Form::BankPayment, "id", &["bank_payment"]),
+    (Form::BankPaymentPart, "payment_id", &["bank_payment_part"]),
+    (Form::ReferenceRate, "id", &["reference_rate"]),
+    (Form::TokenRevocation, "id", &["token_revocation"]),
+];
+
+/// Forms of which nothing was recorded before there were forms, each with the entries of then that its row `t` may be from.
+const LATER: [(Form, &str); 6] = [
+    (Form::AgreementHtml, "e.record_id = t.agreement_id"),
+    (Form::InvoiceContent, "e.record_id = t.invoice_id"),
+    (Form::InvoicePdf, "e.record_id = t.invoice_id"),
+    (Form::InvoiceXml, "e.record_id = t.invoice_id"),
+    (Form::FeeCharge, "e.record_id = (SELECT invoice_id FROM invoice_line l WHERE l.id = t.line_id)"),
+    (Form::BankPaymentPart, "e.record_id = t.bank_payment_id"),
+];
+
+/// The last entry about a record.
+struct Head {
+    record: Uuid,
+    form: Form,
+    revision: i64,
+}
+
+/// What the trail says that a record is.
+#[derive(Default)]
+struct Recorded {
+    is_former: bool,
+    /// Null: it is gone.
+    text: Option<Opened>,
+}
+
+/// Which records are checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// Those with an id after the first and up to the second; null: from the beginning, to the end.
+    Between(Option<Uuid>, Option<Uuid>),
+    /// Those that an entry after this revision is about.
+    Since(i64),
+}
+
+/// Finds records that differ from what their last entry says, and records whose row is gone or should be: a sentence each.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub(super) async fn differing(db: &impl ConnectionTrait, scope: Scope) -> Result<Vec<String>> {
+    let (mut found, mut last) = (Vec::new(), None);
+    loop {
+        let heads = heads(db, scope, last).await?;
+        let Some(end) = heads.last() else { return Ok(found) };
+        last = Some((end.record, end.form));
+        let mut of_form: BTreeMap<&str, (Form, Vec<Head>)> = BTreeMap::new();
+        for head in heads {
+            of_form.entry(head.form.word()).or_insert_with(|| (head.form, Vec::new())).1.push(head);
+        }
+        for (form, heads) in of_form.into_values() {
+            check(db, form, &heads, &mut found).await?;
+        }
+    }
+}
+
+/// The next records in the order of their ids, each with its last revision.
+async fn heads(db: &impl ConnectionTrait, scope: Scope, after: Option<(Uuid, Form)>) -> Result<Vec<Head>> {
+    let forms = FORMS.iter().map(|(form, ..)| form.word());
+    let mut select = Query::select();
+    select
+        .column(Column::RecordId)
+        .column(Column::Form)
+        .expr(Expr::col(Column::Revision).max())
+        .from(Entity)
+        .and_where(among_words(db.get_database_backend(), Expr::col(Column::Form), forms));
+    match scope {
+        Scope::Since(revision) => _ = select.and_where(Column::Revision.gt(revision)),
+        Scope::Between(first, last) => {
+            let id = Expr::col(Column::RecordId);
+            select.and_where_option(first.map(|first| id.clone().gt(first))).and_where_option(last.map(|last| id.lte(last)));
+        }
+    }
+    if let Some((record, form)) = after {
+        let position = Expr::tuple([Expr::col(Column::RecordId), Expr::col(Column::Form)]);
+        select.and_where(position.gt(Expr::tuple([Expr::val(record), Expr::val(form.word())])));
+    }
+    select.group_by_columns([Column::RecordId, Column::Form]);
+    select.order_by(Column::RecordId, Order::Asc).order_by(Column::Form, Order::Asc).limit(CHUNK);
+    let head = |row: &sea_orm::QueryResult| {
+        Ok(Head { record: row.try_get_by_index(0)?, form: row.try_get_by_index(1)?, revision: row.try_get_by_index(2)? })
+    };
+    db.query_all(&select).await?.iter().map(head).collect()
+}
+
+async fn check(db: &impl ConnectionTrait, form: Form, heads: &[Head], found: &mut Vec<String>) -> Result<()> {
+    let recorded = recorded(db, form, heads).await?;
+    let stored = load::records(db, form, &heads.iter().map(|head| head.record).collect::<Vec<_>>()).await?;
+    for head in heads {
+        let (Some(recorded), stored) = (recorded.get(&head.record), stored.get(&head.record)) else { continue };
+        let text = recorded.text.as_ref().map(|text| &text.value);
+        let name = name(form, head.record, text.or(stored));
+        match (&recorded.text, stored) {
+            (None, None) => {}
+            (Some(_), None) => found.push(format!("{name} is gone, but revision {} of the audit trail says that it is there", head.revision)),
+            (None, Some(_)) => found.push(format!("{name} is there, but revision {} of the audit trail says that it is gone", head.revision)),
+            (Some(text), Some(stored)) => {
+                let fields = differences(&text.value, stored, &text.erased, recorded.is_former);
+                if !fields.is_empty() {
+                    found.push(format!("{name} is not what revision {} of the audit trail says: {}", head.revision, fields.join(", ")));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What the trail says of these records. Entries from before there were forms say only some fields each, so that all of a record's count.
+async fn recorded(db: &impl ConnectionTrait, form: Form, heads: &[Head]) -> Result<HashMap<Uuid, Recorded>> {
+    let last = Entity::find().filter(Column::Revision.is_in(heads.iter().map(|head| head.revision))).all(db).await?;
+    let (former, newer): (Vec<_>, Vec<_>) = last.into_iter().partition(|entry| entry.form_version == forms::FORMER && entry.after.is_some());
+    let mut entries = newer;
+    if !former.is_empty() {
+        let theirs = among(db.get_database_backend(), Expr::col(Column::RecordId), former.iter().filter_map(|entry| entry.record_id));
+        entries.extend(Entity::find().filter(theirs).filter(Column::Form.eq(form)).order_by_asc(Column::Revision).all(db).await?);
+    }
+    let keyring = Keyring::of(db, &entries).await?;
+    let mut recorded: HashMap<Uuid, Recorded> = HashMap::new();
+    for entry in &entries {
+        let Some(record) = entry.record_id else { continue };
+        let whole = recorded.entry(record).or_default();
+        whole.add(form, entry, opened(&keyring, entry)?)?;
+    }
+    Ok(recorded)
+}
+
+fn opened(keyring: &Keyring, entry: &Model) -> Result<Option<Opened>> {
+    let Some(text) = &entry.after else { return Ok(None) };
+    keyring.open(entry.revision, text).map(Some).map_err(Error::internal)
+}
+
+impl Recorded {
+    /// Adds what a later entry says.
+    fn add(&mut self, form: Form, entry: &Model, text: Option<Opened>) -> Result<()> {
+        self.is_former = entry.form_version == forms::FORMER;
+        let Some(mut text) = text else {
+            self.text = None;
+            return Ok(());
+        };
+        text.value = load::current(form, entry.form_version, text.value).map_err(Error::internal)?;
+        match (&mut self.text, self.is_former) {
+            (Some(before), true) => before.add(text),
+            (before, _) => *before = Some(text),
+        }
+        Ok(())
+    }
+}
+
+/// Joins what entries from before there were forms say.
+trait Add {
+    fn add(&mut self, later: Self);
+}
+
+impl Add for Opened {
+    fn add(&mut self, later: Self) {
+        if let (Value::Object(fields), Value::Object(new)) = (&mut self.value, later.value) {
+            forget_what_changed(fields, &new);
+            fields.extend(new);
+        }
+        self.erased.extend(later.erased);
+    }
+}
+
+/// A member that got another name kept its former one in a table of which entries said nothing then.
+fn forget_what_changed(fields: &mut Map<String, Value>, new: &Map<String, Value>) {
+    if fields.get("name") != new.get("name") {
+        fields.remove("former_names");
+    }
+}
+
+/// A record as people find it.
+fn name(form: Form, record: Uuid, text: Option<&Value>) -> String {
+    let noun = form.word().to_lowercase().replace('_', " ");
+    let number = text.and_then(|text| text.get("number")).and_then(Value::as_str);
+    match number {
+        Some(number) => format!("{noun} {number}"),
+        None => format!("{noun} {}", record.simple()),
+    }
+}
+
+/// Finds rows that no entry of the trail is about: a sentence each, the first hundred of each form.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub(super) async fn without_entry(db: &impl ConnectionTrait) -> Result<Findings> {
+    let mut found = Findings::default();
+    for (form, key, tables) in FORMS {
+        let which = match form {
+            Form::InvoicePdf => " AND t.format = 'PDF'",
+            Form::InvoiceXml => " AND t.format = 'XML'",
+            _ => "",
+        };
+        let mut from = format!(
+            "FROM {} t WHERE NOT EXISTS (SELECT 1 FROM audit_entry e WHERE e.record_id = t.{key} AND e.form = '{form}'){which}",
+            tables[0]
+        );
+        if let Some((_, entries)) = LATER.iter().find(|(later, _)| later == form) {
+            let is_former = format!("EXISTS (SELECT 1 FROM audit_entry e WHERE {entries} AND e.form_version = {})", forms::FORMER);
+            let count = Statement::from_string(db.get_database_backend(), format!("SELECT COUNT(*) {from} AND {is_former}"));
+            let count: i64 = db.query_one_raw(count).await?.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or_default();
+            if count > 0 {
+                found.note(format!("{count} rows of {} are from before the audit trail told of them, and are not checked against it", tables[0]));
+            }
+            from.push_str(&format!(" AND NOT {is_former}"));
+        }
+        for id in ids(db, &format!("SELECT t.{key} {from} ORDER BY t.{key} LIMIT {NAMED}")).await? {
+            found.violate(format!("{} has no entry in the audit trail", name(*form, id, None)));
+        }
+    }
+    Ok(found)
+}
+
+async fn ids(db: &impl ConnectionTrait, sql: &str) -> Result<Vec<Uuid>> {
+    let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await?;
+    rows.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
+}
