@@ -39,11 +39,11 @@ mod m2026_11_23_03_token_revocation;
 mod m2026_11_23_04_idempotency;
 mod m2026_11_23_05_contact_email;
 mod m2026_11_24_01_texts;
+mod m2026_11_30_20_trail_forms;
+mod m2026_11_30_31_credited;
 mod m2026_11_30_40_idempotent_outcomes;
 mod m2026_11_30_51_revocations_of_members;
 mod m2026_11_30_61_write_probe;
-mod m2026_11_30_20_trail_forms;
-mod m2026_11_30_31_credited;
 
 /// Every change, in order.
 #[derive(Debug)]
@@ -78,11 +78,11 @@ impl MigratorTrait for Migrator {
             Box::new(m2026_11_23_04_idempotency::Migration),
             Box::new(m2026_11_23_05_contact_email::Migration),
             Box::new(m2026_11_24_01_texts::Migration),
+            Box::new(m2026_11_30_20_trail_forms::Migration),
+            Box::new(m2026_11_30_31_credited::Migration),
             Box::new(m2026_11_30_40_idempotent_outcomes::Migration),
             Box::new(m2026_11_30_51_revocations_of_members::Migration),
             Box::new(m2026_11_30_61_write_probe::Migration),
-            Box::new(m2026_11_30_20_trail_forms::Migration),
-            Box::new(m2026_11_30_31_credited::Migration),
         ]
     }
 }

@@ -71,10 +71,24 @@ pub async fn run(options: Options) -> Result {
             say(&format!("the audit trail was {reason}"));
         }
     }
-    let lines: String = violations.iter().map(|violation| format!("{violation}
-")).collect();
-    let remarks: String = notes.iter().map(|note| format!("note: {note}
-")).collect();
+    let lines: String = violations
+        .iter()
+        .map(|violation| {
+            format!(
+                "{violation}
+"
+            )
+        })
+        .collect();
+    let remarks: String = notes
+        .iter()
+        .map(|note| {
+            format!(
+                "note: {note}
+"
+            )
+        })
+        .collect();
     let found = match violations.len() {
         0 => "no breach".to_owned(),
         1 => "1 breach".to_owned(),

@@ -78,7 +78,7 @@ on_both!(a_change_of_what_an_agreement_stands_on_is_found, |app| async move {
     draft["decision"] = json!({ "body": "BOARD", "on": "2025-12-01", "paragraph": "§ 7" });
     let agreement = agreed(&app, draft).await;
     deed(&office, "deadlineAcknowledge", json!({ "agreement": agreement, "until": "2026-11-30", "note": "Sett" }), "id").await.data();
-    let revoked = app.program().args(["token", "--revoke", "ada@example.se", "--reason", "Slutat"]).output().unwrap();
+    let revoked = app.program().args(["token", "revoke", "--subject", "ada@example.se", "--reason", "Slutat"]).output().unwrap();
     assert!(revoked.status.success(), "{}", String::from_utf8_lossy(&revoked.stderr));
     assert_eq!(found(&app).await, [""; 0]);
 
@@ -86,20 +86,30 @@ on_both!(a_change_of_what_an_agreement_stands_on_is_found, |app| async move {
     for case in [
         ("member", "UPDATE member SET county = 'Annat län' WHERE name = 'Förbund 02'", "member ", "county"),
         ("member_billing", "UPDATE member_billing SET email = 'x@evil.example' WHERE city = 'Ort 5'", "member ", "billing/email"),
-        ("member_municipality", "UPDATE member_municipality SET municipality = 'Bräcke' WHERE municipality = 'Berg'", "member ", "municipalities/"),
+        (
+            "member_municipality",
+            "UPDATE member_municipality SET municipality = 'Bräcke' WHERE municipality = 'Berg'",
+            "member ",
+            "municipalities/",
+        ),
         ("member_former_name", "UPDATE member_former_name SET until = '2020-01-01'", "member ", "former_names/"),
         ("allocation", "UPDATE allocation SET amount = amount * 10", "allocation ", "amount"),
         ("contact_area", "UPDATE contact_area SET name = 'Söder'", "contact area ", "name"),
         ("contact", "UPDATE contact SET email = 'x@evil.example'", "contact ", "email"),
-        ("organisation", "UPDATE organisation SET billing_email = 'x@evil.example' WHERE import_key = 'konsult'", "organisation ", "billing_email"),
-        ("activity", "UPDATE activity SET starts_on = '2014-01-01' WHERE slug = 'natverk'", "activity ", "starts_on"),
-        ("activity_text", "UPDATE activity_text SET goal = 'Annat' WHERE activity_id = (SELECT id FROM activity WHERE slug = 'bip')", "activity ", "goal"),
         (
-            "activity_funding",
-            "DELETE FROM activity_funding WHERE kind = 'COURSE_INCOME'",
-            "activity ",
-            "funding",
+            "organisation",
+            "UPDATE organisation SET billing_email = 'x@evil.example' WHERE import_key = 'konsult'",
+            "organisation ",
+            "billing_email",
         ),
+        ("activity", "UPDATE activity SET starts_on = '2014-01-01' WHERE slug = 'natverk'", "activity ", "starts_on"),
+        (
+            "activity_text",
+            "UPDATE activity_text SET goal = 'Annat' WHERE activity_id = (SELECT id FROM activity WHERE slug = 'bip')",
+            "activity ",
+            "goal",
+        ),
+        ("activity_funding", "DELETE FROM activity_funding WHERE kind = 'COURSE_INCOME'", "activity ", "funding"),
         ("decision", "UPDATE decision SET paragraph = '§ 8'", "agreement 2026-0001", "decision/paragraph"),
         ("cost", "DELETE FROM cost WHERE description = 'Fika'", "cost ", "is gone"),
         ("cost", "UPDATE cost SET amount = 1", "cost ", "amount"),
@@ -124,8 +134,14 @@ on_both!(a_change_of_what_an_agreement_stands_on_is_found, |app| async move {
     let bytes = if app.db.backend() == DbBackend::Postgres { "'\\x00'::bytea" } else { "x'00'" };
     let replaced = format!("UPDATE agreement_document SET pdf = {bytes}, sha256 = '{OF_ONE_BYTE}'");
     tamper(&app, ("agreement_document", &replaced, "agreement 2026-0001", "document_sha256")).await;
-    let new = if app.db.backend() == DbBackend::Postgres { "'00000000-0000-7000-8000-000000000001'" } else { "x'00000000000070008000000000000001'" };
-    let forged = format!("INSERT INTO cost (id, activity_id, booked_on, amount, description, occurrence) SELECT {new}, id, '2026-02-01', 5, 'Lur', 1 FROM activity WHERE slug = 'bip'");
+    let new = if app.db.backend() == DbBackend::Postgres {
+        "'00000000-0000-7000-8000-000000000001'"
+    } else {
+        "x'00000000000070008000000000000001'"
+    };
+    let forged = format!(
+        "INSERT INTO cost (id, activity_id, booked_on, amount, description, occurrence) SELECT {new}, id, '2026-02-01', 5, 'Lur', 1 FROM activity WHERE slug = 'bip'"
+    );
     tamper(&app, ("cost", &forged, "cost 00000000000070008000000000000001 has no entry in the audit trail", "")).await;
     assert!(found(&app).await.iter().any(|found| found.contains(of)));
 });
@@ -142,14 +158,29 @@ on_both!(a_change_of_what_an_invoice_stands_on_is_found, |app| async move {
     };
     for (table, statement, begins, names) in [
         ("invoice", "UPDATE invoice SET due_on = '2030-01-01' WHERE number = '20260001'".to_owned(), "invoice 20260001", "due_on"),
-        ("invoice_line", format!("UPDATE invoice_line SET description = 'X' {}", of("20260001")), "invoice 20260001", "lines/0/description"),
+        (
+            "invoice_line",
+            format!("UPDATE invoice_line SET description = 'X' {}", of("20260001")),
+            "invoice 20260001",
+            "lines/0/description",
+        ),
         ("payment", "UPDATE payment SET reference = 'X' WHERE reference = 'RESTEN'".to_owned(), "invoice 2026", "payments/"),
         ("reminder", "UPDATE reminder SET fee = 1".to_owned(), "reminder ", "fee"),
-        ("invoice_content", format!("UPDATE invoice_content SET content = REPLACE(content, 'Kurs', 'Resa') {}", of("20260001")), "invoice content 20260001", "sha256"),
+        (
+            "invoice_content",
+            format!("UPDATE invoice_content SET content = REPLACE(content, 'Kurs', 'Resa') {}", of("20260001")),
+            "invoice content 20260001",
+            "sha256",
+        ),
         ("invoice_file", file("20260001", "PDF"), "invoice pdf 20260001", "sha256"),
         ("invoice_file", file("20260002", "XML"), "invoice xml 20260002", "sha256"),
         ("bank_payment", "UPDATE bank_payment SET payer_name = 'X' WHERE payer_name = 'Okänd'".to_owned(), "bank payment ", "payer_name"),
-        ("bank_payment_part", "UPDATE bank_payment_part SET bank_payment_id = (SELECT id FROM bank_payment WHERE matched = 0 LIMIT 1)".to_owned(), "bank payment part ", "bank_payment_id"),
+        (
+            "bank_payment_part",
+            "UPDATE bank_payment_part SET bank_payment_id = (SELECT id FROM bank_payment WHERE matched = 0 LIMIT 1)".to_owned(),
+            "bank payment part ",
+            "bank_payment_id",
+        ),
         ("fee_charge", "UPDATE fee_charge SET year = 2030".to_owned(), "fee charge ", "year"),
         ("fee_charge", "DELETE FROM fee_charge".to_owned(), "fee charge ", "is gone"),
         ("attribution", "UPDATE attribution SET net = net + 1".to_owned(), "invoice ", "attributed to"),

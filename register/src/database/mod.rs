@@ -15,8 +15,8 @@ use std::{
 
 use ::entity::sparse::{Column, Sparse};
 use sea_orm::{
-    AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel, RuntimeErr,
-    Statement, TransactionTrait, Value,
+    AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel, RuntimeErr, Statement,
+    TransactionTrait, Value,
     sea_query::{ArrayType, Expr, ExprTrait, Func, PgFunc, SelectStatement, SimpleExpr},
     sqlx::{
         self, ConnectOptions as _, Connection,

@@ -7,7 +7,6 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-
 use super::{
     File, Progress, Watcher, accounts, activities, agreements, bank_payments,
     cells::{Cells, Line},

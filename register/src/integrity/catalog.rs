@@ -179,8 +179,12 @@ mod tests {
     fn what_differs_is_named() {
         let made = [("table t", "CREATE TABLE s.t (\n b text )"), ("index a of t", "CREATE INDEX a ON s.t (b)"), ("trigger k of t", "X")];
         let found = |objects: &[(&str, &str)]| compare(&of(&made), of(objects));
-        let good =
-            [("table t", "CREATE TABLE t ( b text )"), ("index a of t", "CREATE INDEX a ON t (b)"), ("trigger k of t", "X"), ("index z of t", "")];
+        let good = [
+            ("table t", "CREATE TABLE t ( b text )"),
+            ("index a of t", "CREATE INDEX a ON t (b)"),
+            ("trigger k of t", "X"),
+            ("index z of t", ""),
+        ];
         assert_eq!(found(&good), [""; 0]);
         assert_eq!(found(&good[1..]), ["schema: the table t is missing"]);
         let mut bad = good;

@@ -84,7 +84,10 @@ impl Concerned {
 }
 
 /// The invoices that these credit, and the days on which these were issued and paid.
-async fn credited_and_days(db: &impl ConnectionTrait, invoices: &BTreeSet<InvoiceId>) -> Result<(BTreeSet<InvoiceId>, BTreeSet<NaiveDate>)> {
+async fn credited_and_days(
+    db: &impl ConnectionTrait,
+    invoices: &BTreeSet<InvoiceId>,
+) -> Result<(BTreeSet<InvoiceId>, BTreeSet<NaiveDate>)> {
     let (mut credited, mut days) = (BTreeSet::new(), BTreeSet::new());
     let ids: Vec<InvoiceId> = invoices.iter().copied().collect();
     let columns = [Column::CreditsId, Column::IssuedOn];

@@ -92,10 +92,8 @@ async fn since(db: &Database, revision: i64, request: Request) -> Result<Vec<Par
     Ok(vec![
         tokio::spawn(of_trail(trail, request)),
         tokio::spawn(async move {
-            let mut checked = vec![
-                catalog::violations(&db, &rest).await?.into(),
-                records::differing(&rest, Scope::Since(revision)).await?.into(),
-            ];
+            let mut checked =
+                vec![catalog::violations(&db, &rest).await?.into(), records::differing(&rest, Scope::Since(revision)).await?.into()];
             checked.extend(Concerned::since(&rest, revision).await?.agreements(&rest).await?);
             rest.rollback().await?;
             Ok(checked)

@@ -95,7 +95,8 @@ pub async fn sums_of(db: &impl ConnectionTrait, invoices: &BTreeSet<InvoiceId>) 
 pub async fn middle(db: &impl ConnectionTrait) -> Result<Option<InvoiceId>> {
     let half = Query::select().expr(Expr::cust("COUNT(*) / 2")).from(Entity).take();
     let half: i64 = db.query_one(&half).await?.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or_default();
-    let select = Query::select().column(Column::Id).from(Entity).order_by(Column::Id, Order::Asc).limit(1).offset(half.unsigned_abs()).take();
+    let select =
+        Query::select().column(Column::Id).from(Entity).order_by(Column::Id, Order::Asc).limit(1).offset(half.unsigned_abs()).take();
     Ok(db.query_one(&select).await?.map(|row| row.try_get_by_index(0)).transpose()?)
 }
 

@@ -1,8 +1,8 @@
 //! The names of the forms' fields, which stay.
 
 use ::entity::{
-    acknowledgement, allocation, bank_payment, bank_payment_part, contact, contact_area, cost, decision, grant, invoice_line, member_billing, organisation,
-    payment, reference_rate, reminder, signature, template, token_revocation,
+    acknowledgement, allocation, bank_payment, bank_payment_part, contact, contact_area, cost, decision, grant, invoice_line,
+    member_billing, organisation, payment, reference_rate, reminder, signature, template, token_revocation,
 };
 
 use super::{

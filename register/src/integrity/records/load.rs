@@ -20,7 +20,9 @@ use uuid::Uuid;
 use crate::{
     audit::{
         Recorded,
-        forms::{self, Activity, Agreement, AgreementHtml, FeeCharge, FeeSchedule, InvoiceContent, InvoicePdf, InvoiceXml, Member, StatusReport},
+        forms::{
+            self, Activity, Agreement, AgreementHtml, FeeCharge, FeeSchedule, InvoiceContent, InvoicePdf, InvoiceXml, Member, StatusReport,
+        },
         to_value,
     },
     database::among,
@@ -184,7 +186,8 @@ async fn digests(db: &impl ConnectionTrait, ids: &[Uuid], format: FileFormat) ->
         .and_where(Format.eq(format))
         .take();
     let found = db.query_all(&select).await?;
-    let found = found.iter().map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?))).collect::<Result<Vec<(InvoiceId, String)>>>()?;
+    let found =
+        found.iter().map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?))).collect::<Result<Vec<(InvoiceId, String)>>>()?;
     let mut numbers = numbers(db, found.iter().map(|(invoice, _)| *invoice).collect()).await?;
     Ok(found.into_iter().map(|(invoice, sha256)| (invoice, numbers.remove(&invoice).flatten(), sha256)).collect())
 }

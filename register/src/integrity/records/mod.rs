@@ -116,12 +116,11 @@ pub(super) async fn differing(db: &impl ConnectionTrait, scope: Scope) -> Result
 async fn heads(db: &impl ConnectionTrait, scope: Scope, after: Option<(Uuid, Form)>) -> Result<Vec<Head>> {
     let forms = FORMS.iter().map(|(form, ..)| form.word());
     let mut select = Query::select();
-    select
-        .column(Column::RecordId)
-        .column(Column::Form)
-        .expr(Expr::col(Column::Revision).max())
-        .from(Entity)
-        .and_where(among_words(db.get_database_backend(), Expr::col(Column::Form), forms));
+    select.column(Column::RecordId).column(Column::Form).expr(Expr::col(Column::Revision).max()).from(Entity).and_where(among_words(
+        db.get_database_backend(),
+        Expr::col(Column::Form),
+        forms,
+    ));
     match scope {
         Scope::Since(revision) => _ = select.and_where(Column::Revision.gt(revision)),
         Scope::Between(first, last) => {
@@ -150,8 +149,12 @@ async fn check(db: &impl ConnectionTrait, form: Form, heads: &[Head], found: &mu
         let name = name(form, head.record, text.or(stored));
         match (&recorded.text, stored) {
             (None, None) => {}
-            (Some(_), None) => found.push(format!("{name} is gone, but revision {} of the audit trail says that it is there", head.revision)),
-            (None, Some(_)) => found.push(format!("{name} is there, but revision {} of the audit trail says that it is gone", head.revision)),
+            (Some(_), None) => {
+                found.push(format!("{name} is gone, but revision {} of the audit trail says that it is there", head.revision))
+            }
+            (None, Some(_)) => {
+                found.push(format!("{name} is there, but revision {} of the audit trail says that it is gone", head.revision))
+            }
             (Some(text), Some(stored)) => {
                 let fields = differences(&text.value, stored, &text.erased, recorded.is_former);
                 if !fields.is_empty() {
@@ -166,7 +169,8 @@ async fn check(db: &impl ConnectionTrait, form: Form, heads: &[Head], found: &mu
 /// What the trail says of these records. Entries from before there were forms say only some fields each, so that all of a record's count.
 async fn recorded(db: &impl ConnectionTrait, form: Form, heads: &[Head]) -> Result<HashMap<Uuid, Recorded>> {
     let last = Entity::find().filter(Column::Revision.is_in(heads.iter().map(|head| head.revision))).all(db).await?;
-    let (former, newer): (Vec<_>, Vec<_>) = last.into_iter().partition(|entry| entry.form_version == forms::FORMER && entry.after.is_some());
+    let (former, newer): (Vec<_>, Vec<_>) =
+        last.into_iter().partition(|entry| entry.form_version == forms::FORMER && entry.after.is_some());
     let mut entries = newer;
     if !former.is_empty() {
         let theirs = among(db.get_database_backend(), Expr::col(Column::RecordId), former.iter().filter_map(|entry| entry.record_id));
@@ -257,7 +261,10 @@ pub(super) async fn without_entry(db: &impl ConnectionTrait) -> Result<Findings>
             let count = Statement::from_string(db.get_database_backend(), format!("SELECT COUNT(*) {from} AND {is_former}"));
             let count: i64 = db.query_one_raw(count).await?.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or_default();
             if count > 0 {
-                found.note(format!("{count} rows of {} are from before the audit trail told of them, and are not checked against it", tables[0]));
+                found.note(format!(
+                    "{count} rows of {} are from before the audit trail told of them, and are not checked against it",
+                    tables[0]
+                ));
             }
             from.push_str(&format!(" AND NOT {is_former}"));
         }
