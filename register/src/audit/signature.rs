@@ -1,6 +1,6 @@
 //! The key that signs the trail: who has the database alone can't write an entry that this program takes for its own.
 
-use std::{collections::BTreeMap, fmt, fs, io, path::Path};
+use std::{collections::BTreeMap, fmt, io, path::Path};
 
 use ed25519_dalek::{
     Signature, Signer, SigningKey, VerifyingKey,
@@ -11,8 +11,11 @@ use sha2::{Digest, Sha256};
 use crate::{
     config::{Settings, TRAIL_KEY, TRAIL_PUBLIC_KEYS},
     error::{Error, Result},
+    files,
 };
 
+/// The largest file of keys, in bytes.
+const LARGEST_FILE: u64 = 1 << 20;
 /// Ends the label line of a private key in PEM.
 const PRIVATE: &str = "-----BEGIN PRIVATE KEY-----";
 /// Ends the label line of a public key in PEM.
@@ -51,7 +54,7 @@ impl TrustedKeys {
         let Some(file) = &settings.trail.public_keys else { return Ok(None) };
         let place = file.display();
         let bad = |reason: String| Error::invalid(TRAIL_PUBLIC_KEYS, format!("names {place}, which {reason}"));
-        let text = fs::read_to_string(file).map_err(|error| bad(format!("can't be read: {error}")))?;
+        let text = files::read_text(file, LARGEST_FILE).map_err(|error| bad(format!("can't be read: {error}")))?;
         Self::from_pem(&text).map(Some).map_err(bad)
     }
 
@@ -151,8 +154,8 @@ impl TrailKey {
     /// INVALID naming the setting and what is wrong with the file.
     pub fn read(setting: &str, file: &Path) -> Result<Self> {
         let place = file.display();
-        let text =
-            fs::read_to_string(file).map_err(|error| Error::invalid(setting, format!("names {place}, which can't be read: {error}")))?;
+        let text = files::read_text(file, LARGEST_FILE)
+            .map_err(|error| Error::invalid(setting, format!("names {place}, which can't be read: {error}")))?;
         Self::from_pem(&text).map_err(|reason| Error::invalid(setting, format!("names {place}, which {reason}")))
     }
 

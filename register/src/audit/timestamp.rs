@@ -1,6 +1,6 @@
 //! Timestamps (RFC 3161): a service that nobody here runs states when it saw the digest of a checkpoint.
 
-use std::{fs, path::Path, time::Duration};
+use std::{path::Path, time::Duration};
 
 use chrono::{DateTime, Utc};
 use cms::signed_data::{SignedData, SignerInfo};
@@ -13,7 +13,13 @@ use sha2::{Digest, Sha256, Sha384, Sha512};
 use x509_cert::{Certificate, spki::AlgorithmIdentifierOwned};
 use x509_tsp::{MessageImprint, TimeStampReq, TimeStampResp, TspVersion, TstInfo};
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    files,
+};
+
+/// The largest file of certificates, in bytes.
+const LARGEST_FILE: u64 = 1 << 20;
 
 /// How long a service may take.
 const ANSWER: Duration = Duration::from_secs(20);
@@ -95,7 +101,7 @@ fn read(token: &[u8]) -> Result<(SignedData, TstInfo), String> {
 /// INVALID naming the setting and what is wrong with the file.
 pub fn certificates(setting: &str, file: &Path) -> Result<Vec<Certificate>> {
     let bad = |reason: String| Error::invalid(setting, format!("names {}, which {reason}", file.display()));
-    let text = fs::read(file).map_err(|error| bad(format!("can't be read: {error}")))?;
+    let text = files::read(file, LARGEST_FILE).map_err(|error| bad(format!("can't be read: {error}")))?;
     let found = Certificate::load_pem_chain(&text).map_err(|_| bad("holds no certificates in PEM".to_owned()))?;
     if found.is_empty() { Err(bad("holds no certificates in PEM".to_owned())) } else { Ok(found) }
 }
