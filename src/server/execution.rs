@@ -23,7 +23,7 @@ use super::{
     answers::Written,
     lanes::DEAR,
     limits::{self, Exceeded, Figures, Limits},
-    panic_message,
+    panic_message, stopped,
     turns::{TOO_MANY, Turn},
 };
 use crate::{
@@ -161,9 +161,7 @@ pub(super) fn measure(mut document: Document, most: &Limits) -> Result<Ready> {
         let (name, type_name) = (&definition.name.node, &definition.var_type.node);
         let path = format!("variables.{name}");
         match document.variables.get(name) {
-            Some(Value::Null) if !type_name.nullable => {
-                faults.add(path, format!("must not be null, being of the type {type_name}"))
-            }
+            Some(Value::Null) if !type_name.nullable => faults.add(path, format!("must not be null, being of the type {type_name}")),
             None if !type_name.nullable && definition.default_value.is_none() => {
                 faults.add(path, format!("is missing; it must be of the type {type_name}"))
             }
@@ -287,7 +285,21 @@ async fn run(app: &App, execution: Execution, request_id: &str) -> Written {
         done = &mut execution => done.unwrap_or_else(failed),
         cause = lost => refuse(cause),
         () = tokio::time::sleep_until(allowance.deadline) => late("ask for less"),
+        () = cut_off(app) => refuse(Error::limit("LIMIT_TIME", "query", "was cut off, since the server stops; retry when it has started")),
     }
+}
+
+/// How long a server that stops goes on with what only reads.
+const STOP_GRACE: Duration = Duration::from_secs(3);
+
+/// Ready when the server has been stopping for [`STOP_GRACE`]. What only reads can be asked again, so the end of the server does not wait for
+/// documents that are yet to be made.
+pub(super) async fn cut_off(app: &App) {
+    let mut stopping = app.stopping.subscribe();
+    stopped(&mut stopping).await;
+    // Not counted any more among those that have something to finish.
+    drop(stopping);
+    tokio::time::sleep(STOP_GRACE).await;
 }
 
 /// Resolves the fields of a document, and makes of whatever happens an answer.

@@ -9,7 +9,10 @@ use axum::{
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Deserialize;
 
-use super::{App, execution::Caller};
+use super::{
+    App,
+    execution::{self, Caller},
+};
 use crate::{
     agreements::contents::{self, Pdf},
     auth::viewer::Viewer,
@@ -82,11 +85,14 @@ async fn template_pdf(app: &App, viewer: &Viewer, file: &str, parameters: &str) 
 /// Makes a file within the time that a request has. What waits for its turn is dropped when the time is over.
 ///
 /// # Errors
-/// INVALID with the reason `LIMIT_TIME` when it takes longer.
+/// INVALID with the reason `LIMIT_TIME` when it takes longer, or the server stops meanwhile.
 pub(super) async fn in_time<T>(app: &App, made: impl Future<Output = Result<T>>) -> Result<T> {
     let seconds = app.request_time.as_secs();
     let late = |_| Error::limit("LIMIT_TIME", "file", format!("took longer than {seconds} seconds; retry when the server has less to do"));
-    tokio::time::timeout(app.request_time, made).await.map_err(late)?
+    tokio::select! {
+        made = tokio::time::timeout(app.request_time, made) => made.map_err(late)?,
+        () = execution::cut_off(app) => Err(Error::limit("LIMIT_TIME", "file", "was cut off, since the server stops; retry when it has started")),
+    }
 }
 
 fn read(parameters: &str) -> Option<serde_json::Value> {
