@@ -515,7 +515,7 @@ pub fn program() -> Command {
 
 /// The file of the key that signs the trails of all registers of the run.
 pub fn trail_key_file() -> &'static std::path::Path {
-    static FILE: LazyLock<(TempDir, std::path::PathBuf)> = LazyLock::new(|| {
+    static FILE: LazyLock<(tempfile::TempDir, std::path::PathBuf)> = LazyLock::new(|| {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("trail-key.pem");
         write_private(&file, &TrailKey::generate().to_pem().unwrap()).unwrap();
