@@ -37,9 +37,11 @@ pub struct Conversion {
     pub run: for<'a> fn(&'a Database, &'a DatabaseTransaction) -> BoxFuture<'a, Result<()>>,
 }
 
+/// Signs for the entries of an older audit trail and seals what they say of persons.
+const TRAIL_MIGRATION: &str = "m2026_11_30_21_trail_migration";
+
 /// Every conversion of this program.
-const CONVERSIONS: &[Conversion] =
-    &[Conversion { name: "m2026_11_30_21_trail_migration", run: |db, tx| Box::pin(audit::migration::convert(db, tx)) }];
+const CONVERSIONS: &[Conversion] = &[Conversion { name: TRAIL_MIGRATION, run: |db, tx| Box::pin(audit::migration::convert(db, tx)) }];
 
 /// The table in which each step notes the oldest program that may run on its result. `seaql_migrations` has the shape that its library gives
 /// it, so this is one of its own.
@@ -182,8 +184,14 @@ impl Database {
     /// INTERNAL if a step fails. A step that failed changed nothing; those before it stay.
     pub async fn migrate(&self) -> Result<Vec<String>> {
         let applied = self.apply(&Plan::current()).await?;
-        // PostgreSQL does both by itself, in time.
+        // PostgreSQL does all of it by itself, in time.
         if self.backend() == DbBackend::Sqlite {
+            if applied.iter().any(|name| name == TRAIL_MIGRATION)
+                && let Err(error) = self.writer.execute_unprepared("VACUUM").await
+            {
+                // What was sealed must not stay in clear between the rows of the file.
+                tracing::warn!(%error, "what the old audit trail said of persons may still be in the free space of the file: run VACUUM on it");
+            }
             self.analyze().await?;
             if !applied.is_empty() {
                 // The former versions of rows that a step rewrote leave the disk as well.
