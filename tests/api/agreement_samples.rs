@@ -287,7 +287,8 @@ pub(crate) async fn fill(app: &App) -> Register {
     writer.agreement("withdrawn", withdrawn).await;
     writer.agreement("ended", taking_part("2023-0001", goteborg, bip, "2023-01-01", Some("2024-12-31"))).await;
 
-    writer.change.record(None, Some(&::entity::contact_area::Model::default())).unwrap();
+    let html = audit::forms::AgreementHtml { agreement_id: open, sha256: "00ff".into() };
+    writer.change.record(None, Some(&html)).unwrap();
     writer.change.commit().await.unwrap();
     writer.register
 }

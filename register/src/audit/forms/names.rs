@@ -1,8 +1,8 @@
 //! The names of the forms' fields, which stay.
 
 use ::entity::{
-    acknowledgement, allocation, bank_payment, bank_payment_part, contact, contact_area, cost, decision, grant, invoice_line,
-    member_billing, organisation, payment, reference_rate, reminder, signature, template, token_revocation,
+    acknowledgement, allocation, bank_payment, bank_payment_part, contact, contact_area, cost, decision, grant, invoice, invoice_line,
+    member_billing, organisation, payment, reference_rate, reminder, signature, template, template_version, token_revocation,
 };
 
 use super::{
@@ -80,11 +80,11 @@ fn the_fields_of_forms_keep_their_names() {
         (names(&InvoicePdf::default()), "invoice_id number sha256"),
         (names(&InvoiceXml::default()), "invoice_id number sha256"),
         (
-            names(&crate::invoices::whole::Whole::default()),
+            names(&invoice::Model::default()),
             "id import_key kind number number_key ocr member_id organisation_id credits_id corrects_id reason due_in_days \
-             line_count issued_on due_on net vat rounding total paid credited first_paid_on settled_on credited_on lines payments",
+             line_count issued_on due_on net vat rounding total paid credited first_paid_on settled_on credited_on",
         ),
-        (names(&crate::templates::versions::Snapshot::default()), "id template_id version state language published_at body parameters"),
+        (names(&template_version::Model::default()), "id template_id version state language published_at"),
     ];
     for (found, expected) in forms {
         let mut expected: Vec<&str> = expected.split_whitespace().collect();
