@@ -259,10 +259,12 @@ on_both!(an_erased_person_leaves_a_pseudonym, |app| async move {
     // What referred to the person refers to the pseudonym.
     let lead = app.office().query("{ activity(by: { slug: \"bip\" }) { lead { name } } }").await;
     assert_eq!(lead["activity"], json!({ "lead": { "name": pseudonym } }));
-    // The entry of the erasure does not tell what was erased, nor does the one that the person's tokens are called back.
+    // The entry of the change does not tell what was erased, nor does the one that the person's tokens are revoked; two more say whose keys went.
     let trail = app.trail(before).await;
-    assert_eq!((trail.len(), &trail[0]["action"], &trail[0]["before"]), (2, &json!("contactErase"), &Value::Null));
-    assert_eq!((&trail[1]["action"], &trail[1]["after"]["reason"]), (&json!("contactErase"), &json!("the contact has ended")));
+    assert!(trail.len() == 4 && trail.iter().all(|entry| entry["action"] == "contactErase"), "{trail:?}");
+    let told = ["name", "email", "phone"].map(|field| &trail[0]["before"][field]);
+    assert_eq!((told, &trail[1]["after"]["subject_sha256"]), ([&Value::Null; 3], &Value::Null));
+    assert_eq!([2, 3].map(|place| trail[place]["after"]["key_id"].is_string()), [true; 2]);
     assert!(!json!(trail).to_string().contains("anna@"), "{trail:?}");
     assert_eq!((&trail[0]["after"]["name"], &trail[0]["after"]["erased_at"]), (&json!(pseudonym), &json!("2026-11-21T09:00:00Z")));
 
@@ -270,5 +272,5 @@ on_both!(an_erased_person_leaves_a_pseudonym, |app| async move {
     app.at("2026-11-22T09:00:00Z").office().does("contactErase", "id", json!({ "contact": id })).await.data();
     let back = app.office().does("contactUpdate", "id", json!({ "contact": id, "name": "Anna" })).await;
     assert_eq!((back.reason(), &back.error()["message"]), ("ERASED", &json!("the contact is erased; add a new one")));
-    assert_eq!(app.revision().await, before + 2);
+    assert_eq!(app.revision().await, before + 4);
 });

@@ -52,7 +52,8 @@ on_both!(an_acknowledged_deadline_is_quiet_until_its_day, |app| async move {
     let history = told["history"].as_array().unwrap();
     let untils: Vec<_> = history.iter().map(|entry| (&entry["action"], &entry["before"]["until"], &entry["after"]["until"])).collect();
     let done = json!("deadlineAcknowledge");
-    assert_eq!(untils, [(&done, &Value::Null, &json!("2026-12-01")), (&done, &json!("2026-12-01"), &json!("2026-11-21"))]);
+    let (first, none, second) = (json!("2026-12-01"), Value::Null, json!("2026-11-21"));
+    assert_eq!(untils, [(&done, &none, &first), (&done, &first, &none), (&done, &none, &second)]);
 
     // A notice deadline may be quiet until it passes, not longer.
     acknowledge(app.office(), renewing, "2026-11-30", None).await.data();

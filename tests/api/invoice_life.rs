@@ -85,11 +85,13 @@ on_both!(an_invoice_lives_from_draft_to_credit, |app| async move {
     assert_eq!(app.finance().query(revenue).await["revenue"]["total"], json!({ "net": "0.00", "credited": "6949.85", "invoices": 3 }));
     assert_eq!(breaches(&app).await, [""; 0]);
     let trail = app.auditor().query("{ auditLog { nodes { action } } }").await;
-    let actions: Vec<_> = trail["auditLog"]["nodes"].as_array().unwrap().iter().map(|entry| entry["action"].as_str().unwrap()).collect();
-    assert_eq!(
-        actions[..7],
-        ["invoiceCredit", "invoiceCredit", "invoiceCredit", "invoiceCredit", "invoiceIssue", "invoiceDraftUpdate", "invoiceDraft"]
-    );
+    let mut actions: Vec<_> =
+        trail["auditLog"]["nodes"].as_array().unwrap().iter().map(|entry| entry["action"].as_str().unwrap()).collect();
+    // Each credit note with its documents and the credited invoice, twice; the invoice with its documents.
+    let counts = ["invoiceCredit", "invoiceIssue"].map(|action| actions.iter().filter(|found| **found == action).count());
+    assert_eq!(counts, [8, 3]);
+    actions.dedup();
+    assert_eq!(actions[..4], ["invoiceCredit", "invoiceIssue", "invoiceDraftUpdate", "invoiceDraft"]);
 });
 
 on_both!(its_files_are_kept_as_they_were_issued_and_served_to_those_who_see_it, |app| async move {
