@@ -105,13 +105,15 @@ on_both!(an_agreement_lives_from_draft_to_end, |app| async move {
             "agreementDraft",
             "agreementDraftUpdate",
             "agreementDraftUpdate",
+            // The offer, and the digest of its text.
+            "agreementOffer",
             "agreementOffer",
             "agreementSign",
             "agreementSign",
             "agreementGiveNotice"
         ]
     );
-    assert_eq!(end["history"][5]["after"]["signatures"].as_array().unwrap().len(), 2);
+    assert_eq!(end["history"][6]["after"]["signatures"].as_array().unwrap().len(), 2);
     assert_eq!(end["history"][3]["after"]["document_sha256"], sha256);
 });
 
