@@ -139,7 +139,7 @@ impl View {
 /// a link that is too long.
 #[must_use]
 pub fn problem(body: &str) -> Option<String> {
-    prose::problem(body).or_else(|| Size::of(&prose::parse(body)).excess())
+    prose::problem(body).or_else(|| Size::of(&prose::parse(body)).excess_of_text())
 }
 
 impl Party {

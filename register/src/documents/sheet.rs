@@ -69,7 +69,7 @@ pub fn xlsx(grid: &Grid, about: &About, chart: Option<&Chart>, more: Option<(&st
 }
 
 /// The most rows of a workbook, so that it is made in two seconds; as CSV a report may have more.
-pub const MAX_ROWS: usize = 50_000;
+pub const MAX_ROWS: usize = 20_000;
 /// The widest that a column of text is made, in characters.
 const WIDEST: usize = 60;
 

@@ -27,6 +27,10 @@ mod cost {
 
 /// The most that a document may take, in microseconds: some thirty pages of prose.
 const MAX_COST: u64 = 1_500_000;
+/// The most that its text may take by itself. The rest is for parties and terms, so that a text that is allowed can be offered.
+const MAX_TEXT_COST: u64 = MAX_COST / 10 * 9;
+/// The most text of a document, in bytes.
+const MAX_BYTES: usize = 100_000;
 /// The shortest word that the layout sets by itself, in characters.
 const LONG_WORD: usize = 13;
 
@@ -59,11 +63,23 @@ impl Size {
         self.add(cost::LONG_WORD, long_words);
     }
 
-    /// Says that there is more than can be set, if that is so, after the document's name.
+    /// Says that a document has more than can be set, if that is so, after its name.
     pub fn excess(&self) -> Option<String> {
+        self.excess_over(MAX_COST)
+    }
+
+    /// Says that a text has more than can be set with what stands around it, if that is so, after its name.
+    pub fn excess_of_text(&self) -> Option<String> {
+        self.excess_over(MAX_TEXT_COST)
+    }
+
+    fn excess_over(&self, max_cost: u64) -> Option<String> {
         let Self { cost, bytes, blocks, links, cells } = *self;
-        (cost > MAX_COST).then(|| {
-            let percent = cost.saturating_mul(100) / MAX_COST;
+        if bytes > MAX_BYTES {
+            return Some(format!("has {bytes} bytes of text and can have {MAX_BYTES}"));
+        }
+        (cost > max_cost).then(|| {
+            let percent = cost.saturating_mul(100) / max_cost;
             format!(
                 "would take {percent} % of the time that setting a document may take: it has {bytes} bytes of text, {blocks} headings, \
                  paragraphs and list items, {cells} table cells and {links} links"
