@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Given, Settings, checked, limits::yes_or_no, pem_file};
+use super::{Given, Settings, checked, pem_file, yes_or_no};
 
 /// Names the file of the key that signs the trail.
 pub(crate) const TRAIL_KEY: &str = "SAMREGISTER_TRAIL_KEY";

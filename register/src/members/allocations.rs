@@ -62,7 +62,7 @@ pub async fn set(db: &Database, viewer: &Viewer, new: NewAllocation, mut faults:
 
     let mut change = audit::begin(db, viewer, "allocationSet").await?;
     let member = ::entity::member::Entity::find_by_id(new.member).one(change.tx()).await?;
-    member.ok_or_else(|| Error::NotFound("there is no such member".into()))?;
+    let member = member.ok_or_else(|| Error::NotFound("there is no such member".into()))?;
     let before = Entity::find()
         .filter(Column::MemberId.eq(new.member))
         .filter(Column::Year.eq(new.year))
