@@ -17,6 +17,7 @@ use crate::{
     error::{Error, Faults, Result},
     fees::schedules,
     graphql::{
+        cost::cost,
         decisions::DecisionInput,
         fees::{FeeBasis, VatRate},
         mutation::mutation,
@@ -310,6 +311,7 @@ impl AgreementMutation {
     /// when the member leaves or the activity ends before the term does, ACTIVITY_NOT_STARTED, and DOES_NOT_FIT when the fee or the
     /// direction no longer fits what the activity is paid for by. FACTS_MISSING when the text shows what the register does not know, and
     /// DOCUMENT_TOO_LONG when it has more text, table cells or links than can be set in two seconds.
+    #[graphql(directive = cost::apply("8000".into()))]
     async fn agreement_offer(&self, ctx: &Context<'_>, #[graphql(desc = "What to do")] input: AgreementOfferInput) -> Result<Agreement> {
         let mut faults = Faults::default();
         let id = row_id(&input.agreement, "agreement", "input.agreement", &mut faults);

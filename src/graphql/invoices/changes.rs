@@ -7,6 +7,7 @@ use super::{Invoice, node, run};
 use crate::{
     error::{Error, Faults, Result},
     graphql::{
+        cost::cost,
         agreements::counterparty,
         fees::VatRate,
         mutation::mutation,
@@ -230,6 +231,7 @@ impl InvoiceMutation {
     /// Invoices a year's special fees of every agreement of an activity, or a year's fee of every member, all at once; running it again
     /// issues only what is new. When somebody can't be invoiced it issues nothing and says whom and why, unless `skipProblems`.
     /// CONFLICT with reason NO_FEE_RULE when members' fees have no rule for the year. It may take seconds, in which nobody else writes.
+    #[graphql(directive = cost::apply("20000".into()))]
     async fn invoice_run(&self, ctx: &Context<'_>, #[graphql(desc = "What to do")] input: run::InvoiceRunInput) -> Result<run::InvoiceRun> {
         run::run(ctx, input).await
     }
