@@ -20,7 +20,7 @@ use super::{
     asking::{Asked, Body},
     denials::Denials,
     execution::{Allowance, Caller, Execution, Ready, execute, measure, refused, status_of},
-    freshness, limits, repeats,
+    freshness, lanes, limits, repeats,
 };
 use crate::{
     auth::viewer::Viewer,
@@ -87,7 +87,7 @@ async fn post_answer(app: &App, caller: &Caller, request: Request) -> Result<Res
     let viewer = caller.admit(app).await?;
     let key = repeats::key_of(request.headers())?;
     let body = read(app, request).await?;
-    match (Body::read(&body, app.batch)?, key) {
+    match (lanes::on_text(body.len(), || Body::read(&body, app.batch))?, key) {
         (Body::One(asked), key) => {
             let ready = ready(app, asked, &viewer.subject)?;
             let cost = Caller::charge(app, &viewer.subject, ready.figures.complexity, ready.reports_cost)?;
@@ -163,7 +163,8 @@ pub(super) fn prepare(app: &App, asked: Asked, subject: &str) -> Result<Ready> {
     let reports_cost = asked.extensions.get("cost") == Some(&serde_json::Value::Bool(true));
     let mut document = Document::new(query).variables(asked.variables);
     document.operation_name = asked.operation_name;
-    let ready = Ready { reports_cost, ..measure(document, &app.limits)? };
+    let ready = lanes::on_text(document.query.len(), || measure(document, &app.limits))?;
+    let ready = Ready { reports_cost, ..ready };
     if let Some(digest) = digest.filter(|_| ready.operation != OperationType::Subscription) {
         app.documents.store(subject, digest, &ready.document.query);
     }

@@ -13,7 +13,7 @@ use std::{
 };
 
 use tokio::{
-    runtime::{Builder, Handle},
+    runtime::{Builder, Handle, RuntimeFlavor},
     sync::{OwnedSemaphorePermit, Semaphore, oneshot},
     task::{JoinError, JoinHandle},
 };
@@ -109,6 +109,15 @@ impl<T> Drop for Running<T> {
         self.0.abort();
     }
 }
+
+/// Does work that takes some milliseconds on a text of so many bytes. When that is long, the tasks of this thread go on elsewhere meanwhile.
+pub(super) fn on_text<T>(bytes: usize, work: impl FnOnce() -> T) -> T {
+    let may_block = Handle::try_current().is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread);
+    if bytes >= LONG && may_block { tokio::task::block_in_place(work) } else { work() }
+}
+
+/// The bytes of a text from which on it is long.
+const LONG: usize = 16 << 10;
 
 impl Slots {
     /// Those of one subject.
