@@ -289,6 +289,8 @@ fn failure_of(error: &dyn DatabaseError) -> Failure {
         // Constraints, what triggers raise, and lock_not_available.
         Some("23" | "P0") => Failure::Refused,
         _ if code == "55P03" => Failure::Refused,
+        // A server that takes no changes, as a standby.
+        _ if code == "25006" => Failure::Fault,
         // Data, transactions, syntax, programs' limits and prerequisites.
         Some("21" | "22" | "25" | "40" | "42" | "54" | "55") => Failure::Statement,
         _ => Failure::Fault,
