@@ -106,7 +106,9 @@ impl Costs {
 
     /// Every field with its type's name.
     pub fn fields(&self) -> impl Iterator<Item = (&str, &str, &FieldCost)> {
-        self.types.iter().flat_map(|(type_name, fields)| fields.iter().map(move |(field, declared)| (type_name.as_str(), field.as_str(), declared)))
+        self.types
+            .iter()
+            .flat_map(|(type_name, fields)| fields.iter().map(move |(field, declared)| (type_name.as_str(), field.as_str(), declared)))
     }
 }
 

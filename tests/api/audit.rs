@@ -431,5 +431,5 @@ on_both!(an_auditor_follows_the_chain_without_the_program, |app| async move {
     assert_eq!(follow(csv.as_bytes(), &other).trim(), "revision 3 was not signed with one of the keys");
     // What nobody signed for at the end shows too.
     let cut: String = csv.lines().take(csv.lines().count() - 1).map(|line| format!("{line}\n")).collect();
-    assert_eq!(follow(cut.as_bytes(), &public).trim(), "nobody signed for what follows revision 5");
+    assert_eq!(follow(cut.as_bytes(), &public).trim(), "no signature covers what follows revision 5");
 });

@@ -104,7 +104,7 @@ on_both!(an_entry_that_was_forged_is_found_and_nothing_is_written_after_it, |app
         format!("UPDATE audit_entry SET after = '{{}}', after_digest = 'x', erased_in = {} WHERE revision = {revision}", last + 1);
     let refused = intruder.execute_unprepared(&changed).await.unwrap_err().to_string();
     assert!(refused.contains(CHANGED), "{refused}");
-    let nobody = format!("audit trail: nobody signed for revisions {0} to {0}: this program did not write them", last + 1);
+    let nobody = format!("audit trail: no signature covers revisions {0} to {0}: this program did not write them", last + 1);
     assert_eq!(found(&app).await, [nobody.clone()]);
     // No later signature covers it, of this program or another.
     for app in [app.clone(), app.by(&app.url()).await] {
@@ -128,7 +128,7 @@ on_both!(a_signature_holds_for_one_end_of_one_trail, |app| async move {
     let commits = all.iter().filter(|entry| entry.signature.is_some()).count();
     assert!(commits < all.len() && all.last().unwrap().signature.is_some(), "one signature a commit");
     let nobody =
-        |first: i64, last: i64| format!("audit trail: nobody signed for revisions {first} to {last}: this program did not write them");
+        |first: i64, last: i64| format!("audit trail: no signature covers revisions {first} to {last}: this program did not write them");
 
     // Everything rewritten, with hashes that fit: each commit's signature is of another hash.
     let mut rewritten = all.clone();
@@ -218,7 +218,10 @@ on_both!(keys_of_persons_do_not_change_and_go_with_an_entry_alone, |app| async m
     Entity::insert(forged.into_active_model()).exec_without_returning(&intruder).await.unwrap();
     intruder.execute_unprepared(&format!("DELETE FROM person_key WHERE id = {one}")).await.unwrap();
     let last = all.len() + 1;
-    assert_eq!(found(&app).await, [format!("audit trail: nobody signed for revisions {last} to {last}: this program did not write them")]);
+    assert_eq!(
+        found(&app).await,
+        [format!("audit trail: no signature covers revisions {last} to {last}: this program did not write them")]
+    );
 
     // Without the guards: one person's key for another's, and a key that is gone.
     let owner = owner(&app).await;

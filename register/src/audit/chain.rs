@@ -206,7 +206,7 @@ impl Check {
     fn end(&mut self, (there, forged): (HashSet<Uuid>, Vec<Uuid>)) {
         if self.trusted.is_some() && self.signed < self.last {
             let (first, last) = (self.signed + 1, self.last);
-            self.found(format!("nobody signed for revisions {first} to {last}: this program did not write them"));
+            self.found(format!("no signature covers revisions {first} to {last}: this program did not write them"));
         }
         for id in forged {
             self.found(format!("the key {} of a person is not the one that it was", id.simple()));

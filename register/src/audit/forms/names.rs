@@ -15,8 +15,8 @@ fn names(record: &impl Fields) -> Vec<String> {
     value.as_object().map(|fields| fields.keys().cloned().collect()).unwrap_or_default()
 }
 
-/// A column that is renamed keeps its name here (`fields!` takes `column as "name"`). Whoever renames, moves or removes a field of a form raises its
-/// version and adds a step to `STEPS`; one that is added is added here too.
+/// A column that is renamed keeps its name here (`fields!` takes `column as "name"`). Renaming, moving or removing a field raises the version of its
+/// form and takes a step in `STEPS`; a field that is added is added here too.
 #[test]
 fn the_fields_of_forms_keep_their_names() {
     let forms = [
