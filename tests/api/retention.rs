@@ -138,6 +138,7 @@ async fn the_report_is_about_every_table() {
         "idempotent_request",
         "idempotent_outcome",
         "token_revocation",
+        "write_probe",
     ];
     let tables = "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'public' AND table_type = 'BASE TABLE'";
     let rows = app.db.read().query_all_raw(Statement::from_string(app.db.backend(), tables)).await.unwrap();

@@ -132,7 +132,7 @@ fn is_hex(text: &str) -> bool {
 /// # Errors
 /// INTERNAL when the database fails.
 pub async fn checkpoint(db: &Database) -> Result<Checkpoint> {
-    let (revision, hash) = last_entry(db.read()).await?;
+    let (revision, hash, _) = last_entry(db.read()).await?;
     let hash = if revision == 0 { "-".to_owned() } else { hash };
     let mut checkpoint = Checkpoint { at: db.clock.now(), revision, hash, signature: None, timestamp: None };
     checkpoint.signature = db.trail_key().map(|key| Signature { key_id: key.id().to_owned(), bytes: key.sign(&checkpoint.statement()) });

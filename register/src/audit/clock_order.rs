@@ -4,7 +4,7 @@ use ::entity::kind::{Form, SubjectKind};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use uuid::Uuid;
 
-use super::{fields, last_entry, recorded::Recorded, start};
+use super::{fields, head::last_entry, recorded::Recorded, start};
 use crate::{
     auth::viewer::{Deed, Viewer},
     clock::Clock,

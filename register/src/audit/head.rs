@@ -10,6 +10,7 @@ use ::entity::{
     audit_entry::{Column, Entity, Model},
     kind::Form,
 };
+use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::{
@@ -45,25 +46,25 @@ pub(super) fn sign(entry: &mut Model, first: i64, key: &TrailKey) {
     entry.key_id = Some(key.id().to_owned());
 }
 
-/// The last revision and its hash; 0 and empty when there is none.
-pub(super) async fn last_entry(db: &impl ConnectionTrait) -> Result<(i64, String)> {
-    let select = Entity::find().select_only().columns([Column::Revision, Column::Hash]).order_by_desc(Column::Revision);
+/// The last revision, its hash and its time; 0, empty and the beginning of 1970 when there is none.
+pub(super) async fn last_entry(db: &impl ConnectionTrait) -> Result<(i64, String, DateTime<Utc>)> {
+    let select = Entity::find().select_only().columns([Column::Revision, Column::Hash, Column::At]).order_by_desc(Column::Revision);
     Ok(select.into_tuple().one(db).await?.unwrap_or_default())
 }
 
 /// The same, when the entry was written by a program with the trail's key.
-pub(super) async fn trusted(db: &Database, tx: &impl ConnectionTrait) -> Result<(i64, String)> {
+pub(super) async fn trusted(db: &Database, tx: &impl ConnectionTrait) -> Result<(i64, String, DateTime<Utc>)> {
     let known = db.trail_head.get();
-    let (revision, hash) = last_entry(tx).await?;
+    let (revision, hash, at) = last_entry(tx).await?;
     if (revision, &hash) == (known.0, &known.1) {
-        return Ok((revision, hash));
+        return Ok((revision, hash, at));
     }
     if revision < known.0 {
         let reason = format!("the audit trail ends at revision {revision}, but revision {} was committed before", known.0);
         return Err(refused(&reason));
     }
     let last = Entity::find_by_id(revision).one(tx).await?;
-    let Some((last, key)) = last.zip(db.trail_key()) else { return Ok((revision, hash)) };
+    let Some((last, key)) = last.zip(db.trail_key()) else { return Ok((revision, hash, at)) };
     let name = last.key_id.unwrap_or_default();
     let (signature, first) = last.signature.zip(last.signed_from).unwrap_or_default();
     if !key.trusted().holds(&name, &head(first, revision, &hash), &signature) {
@@ -78,7 +79,7 @@ pub(super) async fn trusted(db: &Database, tx: &impl ConnectionTrait) -> Result<
         return Err(refused(&format!("the key {} was replaced by {appointed}, which this program does not have", key.id())));
     }
     db.trail_head.set(revision, hash.clone());
-    Ok((revision, hash))
+    Ok((revision, hash, at))
 }
 
 /// The key that an entry appoints; `None` for any other entry.

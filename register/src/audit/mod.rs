@@ -19,11 +19,11 @@ pub mod timestamp;
 use std::collections::BTreeSet;
 
 use ::entity::{
-    audit_entry::{self, Column, Entity},
+    audit_entry::{self, Entity},
     kind::SubjectKind,
 };
 use chrono::{DateTime, Utc};
-use sea_orm::{ActiveModelTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryOrder, QuerySelect};
+use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel};
 use uuid::Uuid;
 
 use self::sealing::Text;
@@ -101,8 +101,7 @@ async fn start(
         )));
     }
     let tx = db.write().await?;
-    let (last, hash) = head::trusted(db, &tx).await?;
-    let (_, _, last_at) = last_entry(&tx).await?;
+    let (last, hash, last_at) = head::trusted(db, &tx).await?;
     check(&db.clock, last, last_at)?;
     let (db, actor, at) = (db.clone(), viewer.subject.clone(), db.clock.now());
     let mutation = db.mutation.clone().filter(|mutation| mutation.is_by(&actor));
@@ -327,11 +326,4 @@ where
 {
     A::Entity::update(row.into_active_model().reset_all()).validate()?.exec(change.tx()).await?;
     Ok(())
-}
-
-/// The revision, hash and time of the last entry; zero, nothing and the beginning of time when there is none.
-async fn last_entry(db: &impl ConnectionTrait) -> Result<(i64, String, DateTime<Utc>)> {
-    let columns = [Column::Revision, Column::Hash, Column::At];
-    let last = Entity::find().select_only().columns(columns).order_by_desc(Column::Revision).into_tuple().one(db).await?;
-    Ok(last.unwrap_or_default())
 }
