@@ -38,6 +38,13 @@ fn waits_for(condition: impl Fn() -> bool) {
     panic!("waited in vain");
 }
 
+/// Uses up most of the log's files that PostgreSQL has made in advance.
+async fn use_up_log(cluster: &Cluster) {
+    for _ in 0..6 {
+        cluster.execute("SELECT pg_logical_emit_message(false, 'x', repeat('x', 1000000))").await;
+    }
+}
+
 /// Writes until a change is refused, which must happen soon.
 fn write_until_refused(site: &Site) {
     for _ in 0..3000 {
@@ -77,6 +84,7 @@ async fn each_fault_alone_loses_no_answered_change() {
             assert_eq!(site.write(), Outcome::Answered);
             // Without room for its log the server itself gives up.
             log.fill();
+            runtime.block_on(use_up_log(&cluster));
             write_until_refused(&site);
             log.free();
             cluster.run();
@@ -104,6 +112,7 @@ async fn strike(cluster: &Cluster, proxy: &Proxy, site: &Site, kind: usize) {
         }
         (15, Some((_, log))) => {
             log.fill();
+            use_up_log(cluster).await;
             pause(600);
             log.free();
             thread::sleep(Duration::from_millis(200));
