@@ -68,13 +68,15 @@ impl WriterState {
     pub(super) fn guard_sqlite(
         self: &Arc<Self>,
         pool: SqlitePoolOptions,
-        check: impl Fn() -> io::Result<()> + Send + Sync + 'static,
+        check: impl Fn() -> io::Result<()> + Clone + Send + Sync + 'static,
     ) -> SqlitePoolOptions {
         let (new, used) = (Arc::clone(self), Arc::clone(self));
         pool.after_connect(move |connection, _| {
-            let (state, checked) = (Arc::clone(&new), check());
+            let (state, check) = (Arc::clone(&new), check.clone());
             Box::pin(async move {
-                checked?;
+                // Opens the log: as long as a connection has it open, another program that closes the register leaves it in its place.
+                sqlx::query("PRAGMA schema_version").fetch_optional(&mut *connection).await?;
+                check()?;
                 state.renew();
                 connection.lock_handle().await?.set_commit_hook(move || state.begin_commit());
                 Ok(())
