@@ -464,16 +464,17 @@ impl<'a> Measure<'a> {
         let own = declared.map_or(1, |declared| declared.weight).saturating_add(key).saturating_add(arguments.points);
         let sliced_by = declared.map_or(&[] as &[String], |declared| declared.sliced_by.as_slice());
         let asked = rows(&arguments.values, sliced_by);
+        // What doesn't stand below them (`totalCount`, `pageInfo`) is there once.
+        let is_page = matches!(name, "edges" | "nodes") && (declared.is_none() || on.ends_with("Connection"));
         figures.complexity = match figures.paged {
             Some(paged) => figures.complexity.saturating_add(paged.saturating_mul(asked.unwrap_or(PAGES.0))),
+            None if is_page || below.ends_with("Connection") => figures.complexity,
             None => {
                 let usual = declared.map_or(1, |declared| declared.rows.unwrap_or(if declared.is_list { LIST } else { 1 }));
                 figures.complexity.saturating_mul(asked.unwrap_or(usual))
             }
         };
         figures.complexity = figures.complexity.saturating_add(own);
-        // What doesn't stand below them (`totalCount`, `pageInfo`) is there once.
-        let is_page = matches!(name, "edges" | "nodes") && (declared.is_none() || on.ends_with("Connection"));
         (figures.complexity, figures.paged) = if is_page { (0, Some(figures.complexity)) } else { (figures.complexity, None) };
         figures
     }

@@ -269,13 +269,14 @@ on_both!(what_others_write_is_heard, |app| async move {
 
 on_both!(a_commit_is_read_once_for_all_who_see_alike, |app| async move {
     let server = Served::start(&app).await;
+    let kinds = "kinds: [ORGANISATION, ACTIVITY]";
     let mut followers = Vec::new();
     for place in 0..30 {
         let viewer = Viewer { subject: format!("board{place}@example.se"), roles: vec![Role::Board], ..Viewer::default() };
-        followers.push(follow(&server, &app.viewer(viewer), "").await);
+        followers.push(follow(&server, &app.viewer(viewer), kinds).await);
     }
     // Who sees something else is not told what they are.
-    let mut member = follow(&server, &app.member("member_00000000000000000000000000000000"), "").await;
+    let mut member = follow(&server, &app.member("member_00000000000000000000000000000000"), kinds).await;
     let mut settled = follow(&server, &app.board(), "after: \"0\"").await;
     app.office().does("organisationAdd", "id", json!({ "name": "Första" })).await.data();
     event(&mut settled).await;

@@ -38,7 +38,7 @@ async fn a_postgresql_server_that_has_no_connection_left_says_so_itself() {
 fn with_open_files(soft: &str, hard: &str) -> (std::process::Child, std::sync::mpsc::Receiver<String>) {
     let program = app::program();
     let mut shell = Command::new("sh");
-    let line = format!("ulimit -Hn {hard} && ulimit -Sn {soft} && exec \"$0\" serve --demo --bind 127.0.0.1:0");
+    let line = format!("ulimit -Sn {soft} && ulimit -Hn {hard} && exec \"$0\" serve --demo --bind 127.0.0.1:0");
     shell.args(["-c", &line]).arg(program.get_program()).envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
     let mut child = shell.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let (say, said) = std::sync::mpsc::channel();
