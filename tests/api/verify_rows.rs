@@ -197,6 +197,8 @@ const NOT_OF_THE_REGISTER: &[(&str, &str)] = &[
     ("person_key", "the keys that the trail's personal data is sealed with: checked with the trail"),
     ("contact_read", "the log of who read contacts, written beside the trail"),
     ("idempotent_request", "answers to be given again, kept for a day"),
+    ("sealed_entry", "which entries a person's key sealed fields of: checked with the trail"),
+    ("agreement_in_force_later", "empty after each change"),
     ("idempotent_outcome", "what mutations made, for answers to be given again, kept for a day"),
     ("migration_requirement", "which programs may run on the schema"),
     ("write_probe", "written to find out whether writes succeed"),

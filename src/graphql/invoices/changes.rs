@@ -7,8 +7,8 @@ use super::{Invoice, node, run};
 use crate::{
     error::{Error, Faults, Result},
     graphql::{
-        cost::cost,
         agreements::counterparty,
+        cost::cost,
         fees::VatRate,
         mutation::mutation,
         network,
