@@ -149,6 +149,7 @@ async fn check(db: &impl ConnectionTrait, form: Form, heads: &[Head], found: &mu
         let name = name(form, head.record, text.or(stored));
         match (&recorded.text, stored) {
             (None, None) => {}
+            (Some(_), None) if recorded.is_former && form == Form::Acknowledgement && was_replaced(db, head.record).await? => {}
             (Some(_), None) => {
                 found.push(format!("{name} is gone, but revision {} of the audit trail says that it is there", head.revision))
             }
@@ -164,6 +165,13 @@ async fn check(db: &impl ConnectionTrait, form: Form, heads: &[Head], found: &mu
         }
     }
     Ok(())
+}
+
+/// Answers whether an entry from before there were forms says that another acknowledgement replaced this one: it was one entry about both.
+async fn was_replaced(db: &impl ConnectionTrait, acknowledgement: Uuid) -> Result<bool> {
+    let entries = Entity::find().filter(Column::Form.eq(Form::Acknowledgement)).filter(Column::FormVersion.eq(forms::FORMER));
+    let with = entries.filter(Column::Before.contains(acknowledgement.hyphenated().to_string()));
+    Ok(with.one(db).await?.is_some())
 }
 
 /// What the trail says of these records. Entries from before there were forms say only some fields each, so that all of a record's count.
