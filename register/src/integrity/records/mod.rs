@@ -147,9 +147,11 @@ async fn check(db: &impl ConnectionTrait, form: Form, heads: &[Head], found: &mu
         let (Some(recorded), stored) = (recorded.get(&head.record), stored.get(&head.record)) else { continue };
         let text = recorded.text.as_ref().map(|text| &text.value);
         let name = name(form, head.record, text.or(stored));
+        let is_gone = recorded.text.is_some() && stored.is_none();
+        let is_replaced = is_gone && recorded.is_former && form == Form::Acknowledgement && was_replaced(db, head.record).await?;
         match (&recorded.text, stored) {
             (None, None) => {}
-            (Some(_), None) if recorded.is_former && form == Form::Acknowledgement && was_replaced(db, head.record).await? => {}
+            (Some(_), None) if is_replaced => {}
             (Some(_), None) => {
                 found.push(format!("{name} is gone, but revision {} of the audit trail says that it is there", head.revision))
             }
