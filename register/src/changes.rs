@@ -22,7 +22,7 @@ use sea_orm::{
     ColumnTrait, Condition, DbBackend, EntityTrait, ExprTrait, Iterable,
     sea_query::{Expr, Query, SelectStatement, SimpleExpr},
 };
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OnceCell, Semaphore, watch};
 use uuid::Uuid;
 
 use crate::{
@@ -371,8 +371,11 @@ pub struct Followers(Mutex<HashMap<String, Weak<Group>>>);
 struct Group {
     /// The last parts that were read, by the revision that they begin after and the last one that was committed then. After another commit
     /// something may be hidden that was seen.
-    pages: tokio::sync::Mutex<VecDeque<((i64, i64), Arc<Page>)>>,
+    pages: Mutex<VecDeque<Part>>,
 }
+
+/// A part of the trail, or the place of one that is being read.
+type Part = ((i64, i64), Arc<OnceCell<Arc<Page>>>);
 
 /// The events of a part of the trail, and the revision that it reaches.
 type Page = (Vec<Event>, i64);
@@ -399,17 +402,26 @@ impl Followers {
 impl Group {
     /// The next events after a revision: as the first of the group has read them, or read now.
     async fn after(&self, db: &Database, viewer: &Viewer, kinds: &[Kind], after: i64, upto: i64) -> Result<Arc<Page>> {
-        let mut pages = self.pages.lock().await;
-        if let Some((_, page)) = pages.iter().find(|(part, _)| *part == (after, upto)) {
-            return Ok(Arc::clone(page));
-        }
-        let _turn = READERS.acquire().await.map_err(Error::internal)?;
-        let page = Arc::new(between(db, viewer, kinds, after, upto).await?);
-        if pages.len() == REMEMBERED {
-            pages.pop_front();
-        }
-        pages.push_back(((after, upto), Arc::clone(&page)));
-        Ok(page)
+        let cell = {
+            let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
+            match pages.iter().find(|(part, _)| *part == (after, upto)) {
+                Some((_, known)) => Arc::clone(known),
+                None => {
+                    if pages.len() == REMEMBERED {
+                        pages.pop_front();
+                    }
+                    let cell = Arc::default();
+                    pages.push_back(((after, upto), Arc::clone(&cell)));
+                    cell
+                }
+            }
+        };
+        // Those who wait for the first go on together, and not one after the other.
+        let page = cell.get_or_try_init(|| async {
+            let _turn = READERS.acquire().await.map_err(Error::internal)?;
+            Ok::<_, Error>(Arc::new(between(db, viewer, kinds, after, upto).await?))
+        });
+        page.await.cloned()
     }
 }
 

@@ -219,15 +219,16 @@ impl Subscription {
                 Ok(events) => events.boxed(),
                 Err(error) => stream::iter([Err(error)]).boxed(),
             };
+            // It holds its place among the subject's as long as it is followed.
+            let shared = Arc::new((app, viewer, own));
             events.then(move |event| {
-                let (app, viewer, group, cost) = (app.clone(), viewer.clone(), Arc::clone(&group), cost.take());
-                // It holds its place as long as it is followed.
-                let _own = &own;
+                let (shared, group, cost) = (Arc::clone(&shared), Arc::clone(&group), cost.take());
                 async move {
+                    let (app, viewer, _) = &*shared;
                     match event {
                         Ok(event) => {
                             app.budget.wait(&viewer.subject, points).await;
-                            group.said(&app, &viewer, event, points, cost).await
+                            group.said(app, viewer, event, points, cost).await
                         }
                         Err(error) => Said::Refused(errors::refused(error, &Uuid::now_v7().to_string())),
                     }
