@@ -162,7 +162,7 @@ impl Activity {
 
     /// How many agreements at today's fee carry what it cost in a year. Null when it has no fixed yearly fee today, and where you may not
     /// see its costs.
-    #[graphql(directive = cost::apply("200".into()))]
+    #[graphql(directive = cost::apply("20".into()))]
     async fn break_even(&self, ctx: &Context<'_>, #[graphql(desc = "Calendar year.")] year: i32) -> Option<Result<BreakEven>> {
         BreakEvens::of(ctx, &self.0, year).await.map(|all| BreakEven::of(&all, self.0.id)).transpose()
     }

@@ -106,7 +106,7 @@ impl MatrixActivity {
     }
 
     /// Who has come and gone since `comparedTo`; null unless it is given.
-    #[graphql(directive = cost::apply("200".into()))]
+    #[graphql(directive = cost::apply("30".into()))]
     async fn trend(&self, ctx: &Context<'_>) -> Option<Result<MatrixTrend>> {
         let from = self.compared_to?;
         let wants_members = ["joined", "left"].iter().any(|field| ctx.look_ahead().field(field).exists());
@@ -250,7 +250,7 @@ pub struct MatrixQuery;
 #[Object]
 impl MatrixQuery {
     /// Which members take part in which activities, as of a day, and who has come and gone since an earlier one.
-    #[graphql(directive = cost::apply("200".into()))]
+    #[graphql(directive = cost::apply("100".into()))]
     async fn activity_matrix(
         &self,
         ctx: &Context<'_>,

@@ -446,7 +446,7 @@ pub struct RevenueQuery;
 impl RevenueQuery {
     /// Revenue, and for self-funded activities cost and result, over a period. A MEMBER sees what it was invoiced itself, without costs
     /// and grants; an ACTIVITY_LEAD its activities.
-    #[graphql(directive = cost::apply("500".into()))]
+    #[graphql(directive = cost::apply("300".into()))]
     async fn revenue(&self, ctx: &Context<'_>, #[graphql(desc = "What it is to be about.")] input: RevenueInput) -> Result<RevenueReport> {
         let look_ahead = ctx.look_ahead();
         let counts = (look_ahead.field("rows").field("invoices").exists(), look_ahead.field("total").field("invoices").exists());
@@ -461,7 +461,7 @@ impl RevenueQuery {
     /// today; a year that one covers only in part is prorated by whole months. A fee per mille of an allocation that is not known
     /// yet is of the latest one that is; a fee per participant counts zero, since nobody knows yet how many there will be. An activity with a
     /// fee per mille of an allocation that you may not see is in no row and no sum, but in `withheld`. `assumptions` says all that it rests on.
-    #[graphql(directive = cost::apply("500".into()))]
+    #[graphql(directive = cost::apply("200".into()))]
     async fn revenue_forecast(&self, ctx: &Context<'_>, #[graphql(desc = "Calendar year")] year: i32) -> Result<RevenueReport> {
         let Forecast { days, report, withheld, assumptions } = revenue::forecast(database(ctx), viewer(ctx), year).await?;
         let report = RevenueReport::new(days, RevenueBasis::Invoiced, report, &format!("forecast={year}"), assumptions);
