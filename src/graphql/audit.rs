@@ -7,6 +7,7 @@ use async_graphql::{Context, Description, ID, InputObject, Object};
 use uuid::Uuid;
 
 use super::{
+    cost::cost,
     database,
     loaders::{Handle, grouped, take_rows},
     nodes::{self, Node},
@@ -96,11 +97,13 @@ impl AuditEntry {
     }
 
     /// The thing before, as it was stored; null when it was not there.
+    #[graphql(directive = cost::apply("3".into()))]
     async fn before(&self, ctx: &Context<'_>) -> Option<Result<Json>> {
         stored(ctx, self.0.before.as_deref())
     }
 
     /// The thing after, as it was stored; null when it is gone.
+    #[graphql(directive = cost::apply("3".into()))]
     async fn after(&self, ctx: &Context<'_>) -> Option<Result<Json>> {
         stored(ctx, self.0.after.as_deref())
     }
