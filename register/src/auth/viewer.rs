@@ -123,9 +123,10 @@ pub struct Viewer {
 pub(super) const OPERATOR: &str = "samregister ";
 /// The operators: what the program does of its own accord or as a command at the machine, and what such subjects are called elsewhere. No
 /// token may have a subject like one of these.
-pub(super) const OPERATORS: [&str; 24] = [
+pub(super) const OPERATORS: [&str; 26] = [
     "break-even",
     "checkpoint",
+    "clock",
     "contact export",
     "demo",
     "documents",
@@ -147,6 +148,7 @@ pub(super) const OPERATORS: [&str; 24] = [
     "system",
     "templates load",
     "token",
+    "trail-key",
     "verify",
 ];
 

@@ -52,7 +52,7 @@ fn the_fields_of_forms_keep_their_names() {
         (names(&FeeCharge::default()), "line_id kind year round agreement_id member_id"),
         (names(&signature::Model::default()), "id agreement_id party name title signed_on method document_sha256"),
         (names(&template::Model::default()), "id slug title title_key kind activity_id"),
-        (names(&token_revocation::Model::default()), "id subject_sha256 token_id revoked_at reason"),
+        (names(&token_revocation::Model::default()), "id subject_sha256 token_id revoked_at reason member_id"),
         (
             names(&Activity::default()),
             "id import_key slug name name_key starts_on ends_on board_contact_id lead_contact_id decision_id purpose goal funding \
