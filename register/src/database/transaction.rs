@@ -279,6 +279,10 @@ fn failure_of(error: &dyn DatabaseError) -> Failure {
     let code = error.code().unwrap_or_default();
     if error.try_downcast_ref::<SqliteError>().is_some() {
         // The lowest byte is the kind; the others say more of it.
+        // SQLITE_CONSTRAINT_COMMITHOOK: a statement would have committed by itself, since SQLite had rolled back before.
+        if code == "531" {
+            return Failure::Fault;
+        }
         return match code.parse::<u32>().map(|code| code & 0xff) {
             // SQLITE_BUSY and SQLITE_CONSTRAINT.
             Ok(5 | 19) => Failure::Refused,
