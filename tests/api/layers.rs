@@ -311,15 +311,18 @@ fn every_module_is_known_to_these_tests() {
         "database",
         "documents",
         "error",
+        "files",
         "findings",
         "graphql",
         "idempotency",
         "lib",
         "main",
+        "output",
         "page",
         "search",
         "server",
         "swedish",
+        "worker_pool",
     ];
     let sources = sources();
     let strange =
@@ -339,7 +342,11 @@ fn only_the_audit_trail_writes() {
     holds(nobody_names(
         &["TransactionTrait", "begin_with_config", "begin_with_options", ".begin()", ".transaction(", ".transaction::<"],
         "begin a change with audit::begin, which leaves its entry",
-        |source| source.within().is_some() && !source.is_in("register/src/audit/") && !source.is_in("register/src/database/"),
+        |source| {
+            // On PostgreSQL, verify makes the schema once more in a transaction that it never commits, to compare with it.
+            let is_scratch = source.path == "register/src/integrity/catalog.rs";
+            source.within().is_some() && !source.is_in("register/src/audit/") && !source.is_in("register/src/database/") && !is_scratch
+        },
     ));
     holds(nobody_names(&[".write()"], "the writer is for src/audit alone", |source| {
         source.within().is_some() && !source.is_in("register/src/audit/") && source.module() != "database"
