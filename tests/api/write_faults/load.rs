@@ -165,8 +165,16 @@ impl Site {
 
     /// Runs `work` while so many write.
     pub fn under_writers(&self, writers: usize, work: impl FnOnce()) {
+        /// Ends the writers also when the work fails.
+        struct Stop<'a>(&'a AtomicBool);
+        impl Drop for Stop<'_> {
+            fn drop(&mut self) {
+                self.0.store(true, SeqCst);
+            }
+        }
         let stop = AtomicBool::new(false);
         thread::scope(|scope| {
+            let _stop = Stop(&stop);
             for _ in 0..writers {
                 scope.spawn(|| {
                     while !stop.load(SeqCst) {
@@ -177,7 +185,6 @@ impl Site {
                 });
             }
             work();
-            stop.store(true, SeqCst);
         });
     }
 

@@ -60,7 +60,7 @@ fn write_until_refused(site: &Site) {
 async fn each_fault_alone_loses_no_answered_change() {
     let (cluster, proxy, site) = begin().await;
     let runtime = tokio::runtime::Handle::current();
-    let (cluster, site) = tokio::task::spawn_blocking(move || {
+    let (cluster, proxy, site) = tokio::task::spawn_blocking(move || {
         // What became of the COMMIT is found out: the change is answered as made when it was, and only then.
         for (cut, outcome) in
             [(Cut::After, Outcome::Answered), (Cut::Before, Outcome::Refused("INTERNAL".to_owned())), (Cut::After, Outcome::Answered)]
@@ -91,12 +91,12 @@ async fn each_fault_alone_loses_no_answered_change() {
             site.wait_until_ready();
             waits_for(|| site.write() == Outcome::Answered);
         }
-        (cluster, site)
+        (cluster, proxy, site)
     })
     .await
     .unwrap();
     site.check(7).await;
-    drop(cluster);
+    drop((cluster, proxy));
 }
 
 /// One fault of the series.

@@ -74,9 +74,10 @@ async fn cross(near: TcpStream, server: String, next: Arc<AtomicU8>) -> std::io:
         tokio::select! {
             biased;
             _ = &mut is_cut => {}
-            _ = copy(&mut from_server, &mut to_client) => {}
+            // What the server ends ends for the client too.
+            _ = copy(&mut from_server, &mut to_client) => drop(to_client.shutdown().await),
         }
-        // The client's side is closed at the end, after the server's answer has come.
+        // After a cut the client's side is closed when the server's answer has come.
         (from_server, to_client)
     });
     let mut bytes = vec![0; 1 << 16];
