@@ -131,7 +131,7 @@ impl Activity {
     }
 
     /// How many members have joined it by a participation agreement in force: "40 of 70". Reckoned over the members and agreements that you may see.
-    #[graphql(directive = cost::apply("20".into()))]
+    #[graphql(directive = cost::apply("5".into()))]
     async fn coverage(
         &self,
         ctx: &Context<'_>,
@@ -169,6 +169,7 @@ impl Activity {
 
     /// How many must take part to carry what it cost in a year: a row for each of its fees that are in force today. Empty without any,
     /// and where you may not see its costs; the row of a fee per mille is left out where you may not see the allocations of all members.
+    #[graphql(directive = cost::apply("20".into()), directive = list_size::apply(Some(5), None))]
     async fn break_even_by_fee(&self, ctx: &Context<'_>, #[graphql(desc = "Calendar year.")] year: i32) -> Result<Vec<BreakEvenByFee>> {
         let all = BreakEvens::of(ctx, &self.0, year).await?;
         let rows = BreakEvenByFee::each(&all, self.0.id);
@@ -288,7 +289,7 @@ pub struct ActivityFilter {
     active_on: Option<Given<Date>>,
     /// With all of these words in its name and slug. A word may be the beginning of one; capitals and accents don't count, but å, ä
     /// and ö are letters of their own.
-    #[graphql(directive = cost::apply("100".into()))]
+    #[graphql(directive = cost::apply("60".into()))]
     search: Option<String>,
 }
 

@@ -100,7 +100,7 @@ impl MatrixActivity {
     }
 
     /// How many members take part on the day, and which do not.
-    #[graphql(directive = cost::apply("20".into()))]
+    #[graphql(directive = cost::apply("5".into()))]
     async fn coverage(&self, ctx: &Context<'_>) -> Result<Coverage> {
         coverage_on(ctx, &self.row, self.as_of).await
     }

@@ -180,7 +180,7 @@ impl<N: Noun> Connection<N> {
     }
 
     /// How many rows the whole list has; counted only when asked for.
-    #[graphql(directive = cost::apply("50".into()))]
+    #[graphql(directive = cost::apply("20".into()))]
     async fn total_count(&self, ctx: &Context<'_>) -> Result<i64> {
         (self.count)(ctx).await
     }

@@ -122,6 +122,7 @@ pub struct RevenueReport {
     /// workbook they are the second sheet, and as CSV they are a file of their own: `csvUrl` with `&sheet=assumptions`.
     assumptions: Vec<String>,
     /// Activities in no row and no sum of a forecast, since they have fees per mille of allocations that you may not see.
+    #[graphql(directive = list_size::apply(Some(20), None))]
     withheld: Vec<Activity>,
 }
 

@@ -52,7 +52,7 @@ pub struct AgreementFilter {
     template_version: Option<ID>,
     /// With all of these words in its number, its counterparty's name (now or before), its activity and its parameters. A word may
     /// be the beginning of one; capitals and accents don't count, but å, ä and ö are letters of their own.
-    #[graphql(directive = cost::apply("100".into()))]
+    #[graphql(directive = cost::apply("60".into()))]
     search: Option<String>,
     /// False leaves out those whose deadline somebody has acknowledged until `asOf` or later; when left out they are there, except among those that expire.
     include_acknowledged: Option<bool>,

@@ -396,7 +396,7 @@ pub struct MemberFilter {
     county: Option<String>,
     /// With all of these words in its names (now or before), its organisation number and its municipalities. A word may be the
     /// beginning of one; capitals and accents don't count, but å, ä and ö are letters of their own.
-    #[graphql(directive = cost::apply("100".into()))]
+    #[graphql(directive = cost::apply("60".into()))]
     search: Option<String>,
     /// Slugs: members with a participation agreement in force in each of these, among the agreements that you may see.
     in_activity: Option<Vec<String>>,

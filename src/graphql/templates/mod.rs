@@ -386,7 +386,7 @@ pub struct TemplateFilter {
     activity: Option<String>,
     /// With all of these words in its title, its slug and its activity's name. A word may be the beginning of one; capitals and
     /// accents don't count, but å, ä and ö are letters of their own.
-    #[graphql(directive = cost::apply("100".into()))]
+    #[graphql(directive = cost::apply("60".into()))]
     search: Option<String>,
 }
 
