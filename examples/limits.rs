@@ -3,6 +3,7 @@
 //! Each kind of document has as much of one thing as the limits allow. A figure is the CPU time of the whole process, so run it alone.
 
 #[path = "../tests/api/invoice_samples.rs"]
+#[expect(dead_code, reason = "the tests use the rest")]
 mod invoices;
 #[path = "../benches/documents/sample.rs"]
 mod sample;

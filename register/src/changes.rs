@@ -86,7 +86,7 @@ pub enum Told {
 }
 
 /// Every deed of the trail, and who is told of it.
-pub const DEEDS: [(&str, Told); 52] = [
+pub const DEEDS: [(&str, Told); 53] = [
     ("activityClose", Told::Whoever),
     ("activityStart", Told::Whoever),
     ("activityUpdate", Told::Whoever),
@@ -136,6 +136,7 @@ pub const DEEDS: [(&str, Told); 52] = [
     ("templateVersionPublish", Told::Whoever),
     ("templateVersionRetire", Told::Whoever),
     ("templatesLoad", Told::Drafts),
+    ("tokenMint", Told::Nobody),
     ("tokenRevoke", Told::Nobody),
     ("trailKeyReplace", Told::Nobody),
     ("trailMigrate", Told::Nobody),
