@@ -447,7 +447,7 @@ on_both!(the_command_says_what_was_matched, |app| async move {
     assert_eq!((code, &document["known"], &document["matched"], &document["layout"]), (Some(0), &json!(6), &json!(0), &json!("BgMax")));
     assert_eq!((&document["payments"][0]["fate"], &document["accounts"]), (&json!("KNOWN"), &json!(["50501055"])));
     assert!(run(&app, &[folder.path().join("none").to_str().unwrap()]).2.contains("cannot read"));
-    assert!(run(&app, &[Path::new(folder.path()).to_str().unwrap()]).2.contains("not a file"));
+    assert!(run(&app, &[Path::new(folder.path()).to_str().unwrap()]).2.contains("not a regular file"));
     adds_up(&app).await;
 });
 

@@ -160,7 +160,7 @@ on_both!(fees_that_a_run_cant_tell_are_counted_or_named, |app| async move {
     let header = "key,number,kind,direction,activity,counterparty,template,template_version,starts_on,ends_on,notice_months,renewal_months,offered_at,signed_on,notice_given_on,fee_basis,fee_amount,fee_per_mille,vat_rate";
     let large = |n: usize| {
         format!(
-            "x{n},2025-100{n},PARTICIPATION,INCOME,bip,m{n},,,2026-01-01,,3,,2025-11-01T08:00:00Z,2025-12-01,,FIXED_PER_YEAR,72057594037927.93,,STANDARD_25"
+            "x{n},2025-100{n},PARTICIPATION,INCOME,bip,m{n},,,2026-01-01,,3,,2025-11-01T08:00:00Z,2025-12-01,,FIXED_PER_YEAR,7205759403.93,,STANDARD_25"
         )
     };
     let course =

@@ -41,7 +41,7 @@ done
 SAMREGISTER_URL=$(sed -n 's|^API *\(http://[^ ]*\)/graphql$|\1|p' "$folder/server.out")
 token_of() { sed -n "/^$1/{n;s/ //gp;}" "$folder/server.out"; }
 export SAMREGISTER_URL NO_PROXY=127.0.0.1 no_proxy=127.0.0.1
-export SCHEMATHESIS_HOOKS=hooks PYTHONPATH=$PWD/tests/long/schemathesis
+export SCHEMATHESIS_HOOKS=hooks PYTHONPATH=$PWD/tests/long/schemathesis HYPOTHESIS_STORAGE_DIRECTORY=$folder/hypothesis
 
 failed=0
 for role in OFFICE FINANCE MEMBER ACTIVITY_LEAD AUDITOR; do
