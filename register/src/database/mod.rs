@@ -357,6 +357,9 @@ impl Database {
     /// # Errors
     /// INTERNAL when a connection fails to close.
     pub async fn close(self) -> Result<()> {
+        if let Some(file) = &self.file {
+            file.close();
+        }
         self.reader.close().await?;
         self.dear_reader.close().await?;
         self.writer.close().await?;

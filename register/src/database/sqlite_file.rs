@@ -4,7 +4,10 @@
 use std::{
     io,
     path::{Path, PathBuf},
-    sync::OnceLock,
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
 };
 
 use sea_orm::sqlx::sqlite::SqliteConnectOptions;
@@ -18,6 +21,8 @@ pub(super) struct SqliteFile {
     main: OnceLock<Identity>,
     wal: Companion,
     index: Companion,
+    /// `true` when every connection of this program is closed: SQLite removes its log then.
+    is_closed: AtomicBool,
 }
 
 /// A file beside the register's that SQLite makes, and that stays as long as a connection is open.
@@ -45,7 +50,7 @@ impl SqliteFile {
                 path.push(suffix);
                 Companion { path: path.into(), identity: OnceLock::new() }
             };
-            Self { wal: companion("-wal"), index: companion("-shm"), main: OnceLock::new(), path }
+            Self { wal: companion("-wal"), index: companion("-shm"), main: OnceLock::new(), path, is_closed: AtomicBool::new(false) }
         })
     }
 
@@ -80,8 +85,16 @@ impl SqliteFile {
                 return Err(io::Error::other(format!("the register's file {} is gone: {trouble}", self.path.display())));
             }
         }
+        if self.is_closed.load(SeqCst) {
+            return Ok(());
+        }
         self.wal.check()?;
         self.index.check()
+    }
+
+    /// Notes that every connection is about to be closed.
+    pub(super) fn close(&self) {
+        self.is_closed.store(true, SeqCst);
     }
 
     /// `true` when the log was removed, and no other program can have written to another in its place.
