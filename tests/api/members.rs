@@ -59,7 +59,7 @@ on_both!(a_member_is_admitted, |app| async move {
                 "after": {
                     "id": uuid(&id), "import_key": null, "name": "Finsam Gotland", "name_key": "finsam gotland", "org_number": "222000-1834",
                     "county": "Gotlands län", "contact_area_id": area_id, "joined_on": "2015-01-01", "left_on": null, "leaving_reason": null,
-                    "successor_id": null, "municipalities": ["Ala", "Visby", "visby", "Åminne"],
+                    "successor_id": null, "former_names": {}, "municipalities": ["Ala", "Visby", "visby", "Åminne"],
                     "billing": { "member_id": uuid(&id), "email": "faktura@example.se", "peppol_id": "0007:2220001834", "buyer_reference": "REF 7",
                         "address_line": "Box 1", "postal_code": "621 00", "city": null },
                 },

@@ -232,7 +232,8 @@ on_both!(members_merge_into_a_new_one, |app| async move {
         [
             json!(["Dal", "Dal", "2026-12-31", uuid(&new), null, null]),
             json!(["Cea", "Cea", "2026-12-31", uuid(&new), null, null]),
-            json!(["Nya", "Nya", null, null, [], [uuid(&cea), uuid(&dal)]]),
+            // The successor's own row stays as it was.
+            json!([null, null, null, null, [], [uuid(&cea), uuid(&dal)]]),
         ]
     );
 
