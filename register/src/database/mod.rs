@@ -201,8 +201,24 @@ impl Database {
     /// # Errors
     /// INTERNAL when the database fails.
     pub async fn forget(&self) -> Result<()> {
+        if let Err(error) = self.forget_samples().await {
+            tracing::warn!(%error, "the database's statistics may still hold the name of somebody who was erased; run ANALYZE on it");
+        }
         if self.backend() == DbBackend::Sqlite {
             self.writer.execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)").await?;
+        }
+        Ok(())
+    }
+
+    /// Removes the samples of contacts that the database chooses among indexes by: they hold names and e-mail addresses.
+    async fn forget_samples(&self) -> Result<()> {
+        if self.backend() == DbBackend::Postgres {
+            self.writer.execute_unprepared("ANALYZE contact").await?;
+            return Ok(());
+        }
+        let samples = Statement::from_string(DbBackend::Sqlite, "SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_stat4'");
+        if self.writer.query_one_raw(samples).await?.is_some() {
+            self.writer.execute_unprepared("DELETE FROM sqlite_stat4 WHERE tbl = 'contact'").await?;
         }
         Ok(())
     }
