@@ -240,6 +240,8 @@ async fn a_thousand_who_wait_cost_less_than_50_mb() {
     let mut program = app::program();
     let mut server = program
         .args(["serve", "--demo", "--bind", "127.0.0.1:0"])
+        // One subject has fewer by default.
+        .envs(["SAMREGISTER_SOCKETS_PER_SUBJECT", "SAMREGISTER_SUBSCRIPTIONS_PER_SUBJECT"].map(|name| (name, "2000")))
         .stdout(std::process::Stdio::piped())
         .stderr(std::process::Stdio::piped())
         .spawn()
