@@ -543,10 +543,6 @@ on_both!(what_does_not_add_up_is_found, |app| async move {
         ),
         ("UPDATE invoice SET paid = paid - 100 WHERE number = '1002'".into(), "invoice 1002 says that 6779.00 is paid"),
         (format!("UPDATE invoice SET settled_on = {} WHERE number = '1004'", date("2026-11-02")), "invoice 1004 has days"),
-        (
-            "UPDATE invoice SET number = '1006', number_key = '000000001006' WHERE number = '1004'".into(),
-            "the invoice series lacks 1004 to 1005",
-        ),
         ("UPDATE revenue_month SET paid_net = paid_net + 1".into(), "the revenue of 2026-"),
         ("DELETE FROM revenue_month".into(), "is stored as 0.00 invoiced"),
     ] {
@@ -554,6 +550,11 @@ on_both!(what_does_not_add_up_is_found, |app| async move {
         let found = revenue::breaches(&app.db).await.unwrap();
         assert!(found.iter().any(|breach| breach.contains(sentence)), "{harm}: {found:#?}");
     }
+    // Below a number that came with an import a gap is a note; that the number is another one, the trail says.
+    let harm = "UPDATE invoice SET number = '1006', number_key = '000000001006' WHERE number = '1004'";
+    raw.execute_unprepared(harm).await.unwrap();
+    let notes = revenue::findings(&app.db.snapshot().await.unwrap()).await.unwrap().notes;
+    assert!(notes.contains(&"the invoice series lacks 1004 to 1005 from imported history".to_owned()), "{notes:#?}");
     raw.close().await.unwrap();
 });
 
