@@ -238,7 +238,10 @@ fn memory(process: u32) -> u64 {
 async fn a_thousand_who_wait_cost_less_than_50_mb() {
     use std::io::{BufRead, BufReader};
     let mut program = app::program();
+    // All of them are of one subject.
     let mut server = program
+        .env("SAMREGISTER_SOCKETS_PER_SUBJECT", "2000")
+        .env("SAMREGISTER_SUBSCRIPTIONS_PER_SUBJECT", "2000")
         .args(["serve", "--demo", "--bind", "127.0.0.1:0"])
         // One subject has fewer by default.
         .envs(["SAMREGISTER_SOCKETS_PER_SUBJECT", "SAMREGISTER_SUBSCRIPTIONS_PER_SUBJECT"].map(|name| (name, "2000")))
