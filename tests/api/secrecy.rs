@@ -182,7 +182,14 @@ impl Trial {
             }
         }
         // What is asked is wide, and the machine may be slow; whoever may issue invoices can.
-        let limits = [("MAX_DEPTH", 30), ("MAX_COMPLEXITY", 1_000_000_000), ("MAX_ALIASES", 10_000), ("REQUEST_SECONDS", 600)];
+        // What is left of a budget depends on the time.
+        let limits = [
+            ("MAX_DEPTH", 30),
+            ("MAX_COMPLEXITY", 1_000_000_000),
+            ("MAX_COST_PER_MINUTE", 0),
+            ("MAX_ALIASES", 10_000),
+            ("REQUEST_SECONDS", 600),
+        ];
         let limits: String = limits.iter().map(|(name, most)| format!("SAMREGISTER_{name} = {most}\n")).collect();
         let settings = format!("{limits}{NETWORK}[network.invoicing]\nreminder_fee = '60.00'\n");
         let worlds: Vec<App> = worlds.iter().map(|world| with_network(world, &settings).0).collect();

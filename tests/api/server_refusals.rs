@@ -39,7 +39,13 @@ fn with_open_files(soft: &str, hard: &str) -> (std::process::Child, std::sync::m
     let program = app::program();
     let mut shell = Command::new("sh");
     let line = format!("ulimit -Sn {soft} && ulimit -Hn {hard} && exec \"$0\" serve --demo --bind 127.0.0.1:0");
-    shell.args(["-c", &line]).arg(program.get_program()).envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    shell.args(["-c", &line]).arg(program.get_program());
+    for (name, value) in program.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
     let mut child = shell.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let (say, said) = std::sync::mpsc::channel();
     let errors = BufReader::new(child.stderr.take().unwrap());
