@@ -243,8 +243,6 @@ async fn a_thousand_who_wait_cost_less_than_50_mb() {
         .env("SAMREGISTER_SOCKETS_PER_SUBJECT", "2000")
         .env("SAMREGISTER_SUBSCRIPTIONS_PER_SUBJECT", "2000")
         .args(["serve", "--demo", "--bind", "127.0.0.1:0"])
-        // One subject has fewer by default.
-        .envs(["SAMREGISTER_SOCKETS_PER_SUBJECT", "SAMREGISTER_SUBSCRIPTIONS_PER_SUBJECT"].map(|name| (name, "2000")))
         .stdout(std::process::Stdio::piped())
         .stderr(std::process::Stdio::piped())
         .spawn()
