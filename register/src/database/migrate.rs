@@ -96,7 +96,10 @@ impl Plan {
         let step = |name: &str, work| Step { name: name.to_owned(), oldest_program: releases::oldest_program(name).to_owned(), work };
         let mut steps: Vec<_> = Migrator::migrations()
             .into_iter()
-            .map(|migration| step(&migration.name().to_owned(), Work::Schema(migration)))
+            .map(|migration| {
+                let name = migration.name().to_owned();
+                step(&name, Work::Schema(migration))
+            })
             .chain(CONVERSIONS.iter().map(|conversion| step(conversion.name, Work::Conversion(*conversion))))
             .collect();
         steps.sort_by(|one, other| one.name.cmp(&other.name));

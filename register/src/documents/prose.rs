@@ -122,10 +122,8 @@ pub fn problem(markdown: &str) -> Option<String> {
                     heading.push_str(&text);
                 }
             }
-            Event::End(TagEnd::Heading(_)) => {
-                if heading.take().is_some_and(|text| !text.is_empty() && typesetting::shows_nothing(&text)) {
-                    return Some("has a heading that shows nothing: its characters are invisible".to_owned());
-                }
+            Event::End(TagEnd::Heading(_)) if heading.take().is_some_and(|text| !text.is_empty() && typesetting::shows_nothing(&text)) => {
+                return Some("has a heading that shows nothing: its characters are invisible".to_owned());
             }
             Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) if dest_url.len() > MAX_ADDRESS => {
                 let begins: String = dest_url.chars().take(60).collect();
