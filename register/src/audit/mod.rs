@@ -294,7 +294,8 @@ fn text<R: Recorded>(record: Option<&R>) -> Result<Text> {
     let Some(record) = record else { return Ok(Text::None) };
     let personal = record.personal();
     Ok(if personal.is_empty() {
-        Text::Plain(serde_json::to_string(&Written(record)).map_err(Error::internal)?)
+        // In the order of a sealed text: SQLite compares texts, and their order would show whether a field was sealed.
+        Text::Plain(to_value(record).map_err(Error::internal)?.to_string())
     } else {
         Text::Clear(to_value(record).map_err(Error::internal)?, personal)
     })
