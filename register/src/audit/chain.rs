@@ -131,7 +131,7 @@ impl Check {
             }
             self.former_hash.clone_from(former);
         }
-        // What an event says counts when the entry is read, whoever signed it; who did is found out as well.
+        // The event counts when its entry is read; the signature is checked separately.
         self.event(entry);
         self.signature(entry);
         for key in [&entry.before, &entry.after].into_iter().flatten().flat_map(|text| sealing::key_ids(text)) {
