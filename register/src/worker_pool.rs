@@ -240,7 +240,11 @@ mod tests {
         for (number, subject) in ["a", "a", "a", "b", "b", "c"].into_iter().enumerate() {
             let (counted, noted) = (Arc::clone(&pool), Arc::clone(&order));
             let pool = Arc::clone(&pool);
-            jobs.push(tokio::spawn(async move { pool.run(subject, move || Ok(noted.lock().unwrap().push((subject, number)))).await }));
+            let note = move || {
+                noted.lock().unwrap().push((subject, number));
+                Ok(())
+            };
+            jobs.push(tokio::spawn(async move { pool.run(subject, note).await }));
             until(|| waiting(&counted) == number + 1).await;
         }
         drop(blocker);
@@ -256,7 +260,10 @@ mod tests {
         let pool = Pool::start(1, 10);
         let blocker = block(&pool);
         let (sender, receiver) = mpsc::channel();
-        let waits = pool.run("a", move || Ok(sender.send(()).unwrap()));
+        let waits = pool.run("a", move || {
+            sender.send(()).unwrap();
+            Ok(())
+        });
         assert!(tokio::time::timeout(Duration::from_millis(20), waits).await.is_err());
         assert!(pool.lock().by_subject.is_empty() && pool.lock().order.is_empty());
         drop(blocker);
