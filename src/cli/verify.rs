@@ -30,7 +30,7 @@ Example:
   Whether the trail is what the auditor has kept of it:
     samregister verify --checkpoints checkpoints.txt
   What was written since yesterday, each hour; all of it each night:
-    samregister verify --since \"$(tail -n 1 checkpoints.txt)\"
+    samregister verify --since \"$(grep -v '^[+#]' checkpoints.txt | tail -n 1)\"
 
 Exit codes: 0 nothing found but notes; 3 something is broken, each breach on a line.")]
 pub struct Options {
@@ -71,24 +71,8 @@ pub async fn run(options: Options) -> Result {
             say(&format!("the audit trail was {reason}"));
         }
     }
-    let lines: String = violations
-        .iter()
-        .map(|violation| {
-            format!(
-                "{violation}
-"
-            )
-        })
-        .collect();
-    let remarks: String = notes
-        .iter()
-        .map(|note| {
-            format!(
-                "note: {note}
-"
-            )
-        })
-        .collect();
+    let lines: String = violations.iter().map(|violation| format!("{violation}\n")).collect();
+    let remarks: String = notes.iter().map(|note| format!("note: {note}\n")).collect();
     let found = match violations.len() {
         0 => "no breach".to_owned(),
         1 => "1 breach".to_owned(),

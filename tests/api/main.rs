@@ -105,5 +105,6 @@ mod upgrade;
 mod verify;
 mod verify_live;
 mod verify_rows;
+mod verify_since;
 mod walk;
 mod write_faults;

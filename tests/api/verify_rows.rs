@@ -16,7 +16,7 @@ async fn found(app: &App) -> Vec<String> {
 }
 
 /// Runs a statement on a table whose triggers are away for it, and answers how many rows it wrote.
-async fn past_triggers(app: &App, table: &str, statement: &str) -> u64 {
+pub async fn past_triggers(app: &App, table: &str, statement: &str) -> u64 {
     let db = connection(app).await;
     let run = async |sql: &str| db.execute_unprepared(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}")).rows_affected();
     let written = if app.db.backend() == DbBackend::Postgres {
