@@ -206,7 +206,7 @@ impl Change {
             let names = move |draft: &&Draft| draft.texts.iter().flat_map(Text::persons).any(|named| named == person);
             self.waiting.iter().filter(names).map(|draft| draft.entry.revision).collect::<Vec<_>>()
         };
-        // Whoever is named for the first time gets a key, which then goes.
+        // A person named for the first time gets a key, which then goes.
         let named: BTreeSet<Person> = persons.iter().copied().filter(|person| !waiting(*person).is_empty()).collect();
         person_keys::of_persons(&self.tx, &named).await?;
         let keys = person_keys::ids_of(&self.tx, persons).await?;

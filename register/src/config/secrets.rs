@@ -51,7 +51,7 @@ impl Given {
         if self.values.get(name).is_some_and(|(_, text)| text.as_deref().is_none_or(|text| !text.trim().is_empty())) {
             return self.faults.add(place, format!("and {name} are both set; remove one of them"));
         }
-        // Somebody may have put the secret itself here, so that the path is not shown.
+        // A user may have put the secret itself here, so the path is not shown.
         match files::read_text(Path::new(path.trim()), LARGEST_FILE) {
             Ok(text) => {
                 let text = text.strip_suffix('\n').unwrap_or(&text);
