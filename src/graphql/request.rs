@@ -1,4 +1,4 @@
-//! What the fields of one request share: the size of the answer so far, and the objects that several of them ask for.
+//! State that the fields of one request share: the size of the answer so far, and the objects that several of them ask for.
 
 use std::{
     any::Any,
