@@ -40,7 +40,7 @@ pub struct Documents {
     trusted: watch::Sender<Trusted>,
     /// Whether no others are answered.
     only: bool,
-    /// What each subject sent, so that nobody evicts another's or learns of it; the latest used last.
+    /// Documents that each subject sent, so that none evicts another's or learns of it; the latest used last.
     sent: Mutex<IndexMap<String, Sent>>,
 }
 
@@ -51,7 +51,7 @@ struct Trusted {
     digest: String,
 }
 
-/// What one subject sent before, by its digest, the latest used last.
+/// Documents that one subject sent before, by their digests, the latest used last.
 #[derive(Debug, Default)]
 struct Sent {
     texts: IndexMap<String, String>,

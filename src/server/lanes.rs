@@ -1,7 +1,7 @@
 //! The threads that execute documents, apart from those that accept connections, keep time limits and answer health checks.
 //!
 //! There are two lanes, each a runtime with threads of its own: one for small documents and one for dear ones, so that a small question never
-//! waits in a queue behind dear ones, whoever asks them; the machine shares its cores among the threads. In the lane for dear documents a
+//! waits in a queue behind dear ones, of any subject; the machine shares its cores among the threads. In the lane for dear documents a
 //! subject executes a few at a time, in the order that they came, so that a second subject's needn't wait for all of the first one's.
 
 use std::{
@@ -25,7 +25,7 @@ pub(super) const DEAR: u64 = 2_000;
 /// build and several megabytes without optimisation. Only what is used takes memory.
 pub(crate) const STACK: usize = 16 << 20;
 
-/// Where documents are executed.
+/// The runtimes in which documents are executed.
 #[derive(Clone, Debug, Default)]
 pub struct Lanes {
     /// `None`: both lanes are the runtime of the caller, as in tests and commands.
@@ -62,7 +62,7 @@ impl Lanes {
         Running(self.spawn_detached(subject, cost, execution))
     }
 
-    /// Does work on an answer that is made already, with the dear documents and in nobody's turn.
+    /// Does work on an answer that is already made, among the dear documents and without a subject's slot.
     pub(super) fn spawn_background(&self, work: impl Future<Output = ()> + Send + 'static) {
         match &self.threads {
             Some(threads) => drop(threads.dear.spawn(work)),
@@ -70,7 +70,7 @@ impl Lanes {
         }
     }
 
-    /// Executes what goes on to its end whether anybody waits for it or not.
+    /// Executes something to its end, whether or not its caller still waits for it.
     pub(super) fn spawn_detached<F>(&self, subject: &str, cost: u64, execution: F) -> JoinHandle<F::Output>
     where
         F: Future<Output: Send> + Send + 'static,
@@ -110,7 +110,8 @@ impl<T> Drop for Running<T> {
     }
 }
 
-/// Does work that takes some milliseconds on a text of so many bytes. When that is long, the tasks of this thread go on elsewhere meanwhile.
+/// Does work that takes some milliseconds on a text of so many bytes. When that is long, other threads take over the tasks of this one
+/// meanwhile.
 pub(super) fn on_text<T>(bytes: usize, work: impl FnOnce() -> T) -> T {
     let may_block = Handle::try_current().is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread);
     if bytes >= LONG && may_block { tokio::task::block_in_place(work) } else { work() }
@@ -120,7 +121,7 @@ pub(super) fn on_text<T>(bytes: usize, work: impl FnOnce() -> T) -> T {
 const LONG: usize = 16 << 10;
 
 impl Slots {
-    /// Those of one subject.
+    /// Returns the slots of one subject.
     fn of(&self, subject: &str) -> Arc<Semaphore> {
         let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(own) = slots.get(subject).and_then(Weak::upgrade) {
@@ -180,7 +181,7 @@ mod tests {
         let began = std::time::Instant::now();
         assert!(lanes.spawn("other", 1, async { true }).await.is_ok_and(|done| done));
         assert!(began.elapsed() < Duration::from_millis(400), "{:?}", began.elapsed());
-        // What nobody waits for any more is not begun.
+        // What no one waits for any more is not begun.
         drop(dear);
         drop(lanes);
     }

@@ -1,4 +1,4 @@
-//! Who is at the other end of a connection: its address, and the client's behind proxies that are trusted.
+//! The peer at the other end of a connection: its address, and the client's behind trusted proxies.
 
 use std::net::{IpAddr, SocketAddr};
 
