@@ -1,5 +1,4 @@
-//! What is promised of requests that are refused for who asked: they stand in the log with subject, address, operation and reason, and are
-//! counted.
+//! Requests that are refused for their sender's lack of rights: they are logged with subject, address, operation and reason, and counted.
 
 use std::{
     io::{BufRead, BufReader},

@@ -19,7 +19,7 @@ pub struct Place {
     home: Home,
 }
 
-/// Where a register is kept.
+/// The location of a register.
 pub enum Home {
     /// A folder with its file.
     Sqlite(TempDir),
