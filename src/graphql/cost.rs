@@ -1,6 +1,6 @@
 //! Costs of fields, declared on the fields themselves with the directives of the GraphQL cost specification, and read from the schema.
 //!
-//! One point is [`POINT`] of one core: measured with `examples/load.rs` on a release build and a register of 1 000 members. A field without
+//! One point is [`POINT`] of one core: measured with `examples/load` on a release build and a register of 1 000 members. A field without
 //! a declaration costs one point, a field of `Query` or `Mutation` what its root costs.
 
 use std::{collections::HashMap, time::Duration};
