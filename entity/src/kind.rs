@@ -267,7 +267,7 @@ kind! {
         Token = "TOKEN",
         /// The log of who read contacts.
         ContactReads = "CONTACT_READS",
-        /// The clock that the register is kept by.
+        /// The register's clock.
         Clock = "CLOCK",
         /// The audit trail itself: its keys and its migration.
         AuditTrail = "AUDIT_TRAIL",

@@ -118,7 +118,7 @@ fn main() -> ExitCode {
 
 /// Prints the dearest requests of each role, by processor time.
 fn costs(path: &str, _: &mut Vec<String>) -> Result<(), Failure> {
-    // What is measured is what a document costs, not how many may be asked.
+    // This measures what a document costs, not how many may be sent.
     let program = Program::start(path, &[("SAMREGISTER_MAX_COST_PER_MINUTE", "0")])?;
     println!("role           request                                   points   CPU-ms  µs/point       bytes  seconds  answer");
     let roles: Vec<String> = program.tokens.iter().map(|(role, _)| role.clone()).collect();

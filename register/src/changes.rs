@@ -375,7 +375,7 @@ struct Group {
     pages: Mutex<VecDeque<Part>>,
 }
 
-/// A part of the trail, or the place of one that is being read.
+/// A part of the trail, or the cell of one that is being read.
 type Part = ((i64, i64), Arc<OnceCell<Arc<Page>>>);
 
 /// The events of a part of the trail, and the revision that it reaches.

@@ -77,7 +77,7 @@ impl Error {
         Self::Limit { reason, fault: Fault { path: path.to_owned(), message: message.into() }, exceeded: Vec::new() }
     }
 
-    /// Something that is answered when it is asked again after a while.
+    /// Returns the error for a request that succeeds when it is sent again after a while.
     pub fn throttled(reason: &'static str, message: impl Into<String>, retry_after: Duration) -> Self {
         Self::Throttled { reason, message: message.into(), retry_after }
     }

@@ -1,4 +1,4 @@
-//! Writes files for people and other programs: whole or not at all, and never over the register itself.
+//! Writes files for people and other programs: atomically, and never over the register itself.
 
 use std::{
     ffi::OsString,

@@ -1,4 +1,4 @@
-//! `samregister checkpoint`: where the audit trail ends, to be kept elsewhere and compared with it later.
+//! `samregister checkpoint`: where the audit trail ends, to be stored elsewhere and compared with it later.
 
 use clap::Args;
 

@@ -64,7 +64,7 @@ pub(super) struct Rendering {
 }
 
 impl AgreementPreview {
-    /// Returns the preview that `name` stands for in this request; `make` gives its document when it is asked for first.
+    /// Returns the preview that `name` stands for in this request; `make` gives its document on first use.
     pub(super) async fn of<F>(ctx: &Context<'_>, name: String, pdf_url: String, make: impl FnOnce() -> F) -> Result<Self>
     where
         F: Future<Output = Result<document::Agreement>>,

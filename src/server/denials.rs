@@ -1,4 +1,4 @@
-//! Denials: requests that were refused for who asked, in the log with subject, address, operation and reason, and counted.
+//! Denials: requests that were refused for lack of rights, in the log with subject, address, operation and reason, and counted.
 
 use async_graphql::{PathSegment, ServerError, Value};
 use axum::{

@@ -1,4 +1,4 @@
-//! Documents that the server has, which clients name in the place of their text: those of a trusted file, by its ids, and those that the
+//! Documents that the server has, which clients name instead of sending their text: those of a trusted file, by its ids, and those that the
 //! same subject sent before, by their SHA-256 (automatic persisted queries).
 
 use std::{
@@ -145,7 +145,7 @@ impl Documents {
         latest(&mut own.texts, digest).cloned()
     }
 
-    /// Stores a document that passed the limits for its subject under its digest, in the place of the one that was not used for longest.
+    /// Stores a document that passed the limits for its subject under its digest. When there are too many, the least recently used goes.
     pub fn store(&self, subject: &str, digest: String, text: &str) {
         let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
         if latest(&mut sent, subject).is_none() {

@@ -1,8 +1,9 @@
 //! The threads that execute documents, apart from those that accept connections, keep time limits and answer health checks.
 //!
-//! There are two lanes, each a runtime with threads of its own: one for small documents and one for dear ones, so that a small question never
-//! waits in a queue behind dear ones, of any subject; the machine shares its cores among the threads. In the lane for dear documents a
-//! subject executes a few at a time, in the order that they came, so that a second subject's needn't wait for all of the first one's.
+//! There are two lanes, each a runtime with threads of its own: one for small documents and one for expensive ones, so that a small one
+//! never waits in a queue behind expensive ones, of any subject; the machine shares its cores among the threads. In the lane for expensive
+//! documents a subject executes a few at a time, in the order that they came, so that a second subject's needn't wait for all of the first
+//! one's.
 
 use std::{
     collections::HashMap,
@@ -19,7 +20,7 @@ use tokio::{
 };
 use tracing::Instrument;
 
-/// The points of cost from which on a document is dear: some tens of milliseconds.
+/// The points of cost from which on a document is expensive: some tens of milliseconds.
 pub(super) const DEAR: u64 = 2_000;
 /// The stack of a thread that executes documents, in bytes: the deepest document within the limits needs a few hundred kilobytes in a release
 /// build and several megabytes without optimisation. Only what is used takes memory.
@@ -41,7 +42,7 @@ struct Threads {
     _stop: [oneshot::Sender<()>; 2],
 }
 
-/// The slots of each subject that executes dear documents.
+/// The slots of each subject that executes expensive documents.
 #[derive(Debug, Default)]
 struct Slots(Mutex<HashMap<String, Weak<Semaphore>>>);
 
@@ -62,7 +63,7 @@ impl Lanes {
         Running(self.spawn_detached(subject, cost, execution))
     }
 
-    /// Does work on an answer that is already made, among the dear documents and without a subject's slot.
+    /// Does work on an answer that is already made, among the expensive documents and without a subject's slot.
     pub(super) fn spawn_background(&self, work: impl Future<Output = ()> + Send + 'static) {
         match &self.threads {
             Some(threads) => drop(threads.dear.spawn(work)),
@@ -166,7 +167,7 @@ mod tests {
     async fn a_small_document_does_not_wait_for_dear_ones() {
         let lanes = Lanes::start().unwrap_or_else(|error| panic!("{error}"));
         let (say, mut said) = tokio::sync::mpsc::unbounded_channel();
-        // Dear documents that never give their thread back by themselves.
+        // Expensive documents that never yield their thread.
         let dear: Vec<_> = (0..32)
             .map(|place| {
                 let say = say.clone();

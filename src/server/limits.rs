@@ -333,7 +333,7 @@ struct Variable {
     weight: u64,
     /// Cost of its input fields.
     points: u64,
-    /// In place of its value what can be read from it: a number, null, or a list's length.
+    /// A stand-in for its value with what can be read from it: a number, null, or a list's length.
     readable: Value,
 }
 

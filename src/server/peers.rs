@@ -8,7 +8,7 @@ use axum::{
 };
 use ipnet::IpNet;
 
-/// The address at the other end of a connection, kept with each request that comes on it.
+/// The address at the other end of a connection, attached to each request that comes on it.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub SocketAddr);
 

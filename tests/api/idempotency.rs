@@ -32,7 +32,7 @@ fn admission(name: &str) -> Value {
     json!({ "query": format!("mutation {{ memberAdmit(input: {{ name: \"{name}\", joinedOn: \"2026-01-01\" }}) {{ id name }} }}") })
 }
 
-/// A mutation with this input, which is asked for this.
+/// Returns a mutation with this input and this selection.
 fn mutation(name: &str, selection: &str, input: &Value) -> Value {
     let type_name = format!("{}{}Input", name[..1].to_uppercase(), &name[1..]);
     let query = format!("mutation($input: {type_name}!) {{ {name}(input: $input) {{ {selection} }} }}");
@@ -221,7 +221,7 @@ on_both!(every_mutation_is_rebuilt_from_its_outcome, |app| async move {
         let before = app.revision().await;
         let first = post(&app, &app.office(), name, &body).await;
         let done = app.revision().await;
-        // Its answer was thrown away; another server is asked.
+        // Its answer was thrown away; the retry goes to another server.
         let again = post(&other, &other.office(), name, &body).await;
         let is_whole = first.errors().is_empty() && first.json["data"][name].is_object() && done > before;
         let is_same = (first.text(), "rebuilt") == (again.text(), again.header("idempotency-replayed"));
@@ -241,7 +241,7 @@ on_both!(an_invoice_run_is_rebuilt_with_its_problems, |app| async move {
             "count net total alreadyInvoiced invoicedByHand invoices { id number total } problems { counterparty { __typename } reason }";
         mutation("invoiceRun", selection, &json!({ "activity": activity, "year": 2026, "skipProblems": skip }))
     };
-    // Nothing was issued: that is a refusal, and not kept.
+    // Nothing was issued: that is a refusal, and not stored.
     let held = post(&app, &app.finance(), "run", &body(false)).await;
     assert_eq!(held["invoiceRun"]["count"], 0);
     assert!(!held["invoiceRun"]["problems"].as_array().unwrap().is_empty());

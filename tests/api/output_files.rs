@@ -1,4 +1,4 @@
-//! Files that commands write: never over the register, and whole or not at all.
+//! Files that commands write: never over the register, and atomically.
 
 use std::{
     fs,

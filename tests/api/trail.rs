@@ -60,7 +60,7 @@ async fn owner(app: &App) -> DatabaseConnection {
     db
 }
 
-/// Puts these entries in the place of all that there are.
+/// Replaces all entries by these.
 async fn replace(db: &DatabaseConnection, entries: &[Model]) {
     db.execute_unprepared("DELETE FROM audit_entry").await.unwrap();
     let rows = entries.iter().cloned().map(IntoActiveModel::into_active_model);

@@ -235,7 +235,7 @@ impl Change {
     /// nothing, and is undone.
     ///
     /// # Errors
-    /// INTERNAL when the database fails. Then nothing has happened, unless the database could not be asked what became of its COMMIT.
+    /// INTERNAL when the database fails. Then nothing has happened, unless the outcome of its COMMIT could not be looked up.
     pub async fn commit_with(self, outcome: impl Into<Outcome>) -> Result<()> {
         self.finish(outcome.into()).await
     }

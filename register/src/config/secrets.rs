@@ -33,7 +33,7 @@ const MOST_SECRETS: usize = 10;
 const LEAST_BYTES: usize = 32;
 
 impl Given {
-    /// Puts what files hold in the place of the settings that can be given in either way.
+    /// Replaces settings that name a file by the content of the file.
     pub(super) fn take_files(&mut self) {
         for (name, name_of_file) in IN_FILES {
             self.take_file(name, name_of_file);

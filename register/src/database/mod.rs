@@ -91,7 +91,7 @@ impl std::fmt::Debug for Database {
 /// Connections that read beside the one that writes, on SQLite and on PostgreSQL.
 const READERS: (u32, u32) = (8, 16);
 
-/// Connections that read for dear documents, on SQLite and on PostgreSQL; opened when they are needed.
+/// Connections that read for expensive documents, on SQLite and on PostgreSQL; opened when they are needed.
 const DEAR_READERS: (u32, u32) = (4, 8);
 
 /// How long a question waits for one of them: much longer than its request may take by default, so that under load that limit decides.

@@ -200,7 +200,7 @@ impl Transaction {
     /// Rolls back.
     pub(crate) async fn rollback(self) -> Result<(), DbErr> {
         let Self { watch, tx, turn: _turn } = self;
-        // After a fault there may be nothing to roll back; the connection is closed.
+        // After a failure there may be nothing to roll back; the connection is closed.
         if watch.worst.load(SeqCst) >= Failure::Statement as u8 { Ok(()) } else { watch.observe(tx.rollback()).await }
     }
 }

@@ -144,7 +144,7 @@ pub async fn open(State(app): State<App>, upgrade: Result<WebSocketUpgrade, WebS
     })
 }
 
-/// The place that a socket takes among those that may be open.
+/// The permit of a socket among those that may be open.
 #[expect(dead_code, reason = "places are only held, until they are dropped")]
 enum Place {
     /// Of a client that has not said who it is.

@@ -220,7 +220,7 @@ impl Subscription {
                 Ok(events) => events.boxed(),
                 Err(error) => stream::iter([Err(error)]).boxed(),
             };
-            // It holds its place among the subject's as long as it is followed.
+            // It counts among the subject's subscriptions as long as it is followed.
             let shared = Arc::new((app, viewer, own));
             events.then(move |event| {
                 let (shared, group, cost) = (Arc::clone(&shared), Arc::clone(&group), cost.take());
@@ -307,7 +307,7 @@ impl SharedAnswers {
     }
 }
 
-/// An answer, or the place of one that is being made.
+/// An answer, or the cell of one that is being made.
 type Resolved = ((i64, i64), Arc<OnceCell<EventAnswer>>);
 
 /// The JSON of an answer to an event, and its errors.

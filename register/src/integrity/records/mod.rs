@@ -234,7 +234,7 @@ impl Add for Opened {
     }
 }
 
-/// A member that got another name kept its former one in a table of which entries said nothing then.
+/// A member that got another name has its former one in a table that entries did not cover then.
 fn forget_what_changed(fields: &mut Map<String, Value>, new: &Map<String, Value>) {
     if fields.get("name") != new.get("name") {
         fields.remove("former_names");
