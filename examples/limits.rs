@@ -23,7 +23,7 @@ use samregister::documents::{
 
 type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
 
-/// How often a part is repeated, and the part.
+/// The name of a kind of content, and a text with so many of it.
 type Kind = (&'static str, fn(usize) -> String);
 
 /// Documents of one kind each, by how many of it they have.

@@ -17,7 +17,7 @@ pub struct Model {
     pub response_key: String,
     /// Last revision of the audit trail when the mutation was committed.
     pub revision: i64,
-    /// What its payload is built from, in JSON: ids, deleted ids, warnings and what no object holds.
+    /// Source of its payload, in JSON: ids, deleted ids, warnings and details that no object holds.
     pub outcome: String,
 }
 

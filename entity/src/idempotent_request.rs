@@ -16,7 +16,7 @@ pub struct Model {
     pub digest: String,
     /// First revision of a request that a version of before 2026-11-30 did, which stored no outcomes; null for all others.
     pub revision: Option<i64>,
-    /// When its first mutation was committed.
+    /// Time at which its first mutation was committed.
     pub at: DateTimeUtc,
 }
 

@@ -267,7 +267,7 @@ kind! {
         Token = "TOKEN",
         /// The log of who read contacts.
         ContactReads = "CONTACT_READS",
-        /// The clock that the register is kept by.
+        /// The register's clock.
         Clock = "CLOCK",
         /// The audit trail itself: its keys and its migration.
         AuditTrail = "AUDIT_TRAIL",
@@ -342,20 +342,20 @@ kind! {
         TrailKey = "TRAIL_KEY",
     }
 
-    /// What makes somebody a person in the audit trail, each with a key of their own.
+    /// Kinds of persons in the audit trail. Each person has a key of their own.
     PersonKind {
         /// A contact.
         #[default]
         Contact = "CONTACT",
-        /// Who signed an agreement, by the signature.
+        /// The signatory of an agreement, by the signature.
         Signatory = "SIGNATORY",
-        /// Who paid, by the payment of the bank's file.
+        /// The payer, by the payment of the bank's file.
         Payer = "PAYER",
         /// The subject of a token, by its digest.
         Subject = "SUBJECT",
-        /// Who is named in a decision, by the decision.
+        /// The person named in a decision, by the decision.
         Decision = "DECISION",
-        /// Who is named in the billing details of a member or an organisation, by its id.
+        /// The person named in the billing details of a member or an organisation, by its id.
         Buyer = "BUYER",
     }
 

@@ -11,9 +11,9 @@ pub struct Model {
     /// The first 16 bytes of the key's SHA-256, by which sealed fields name it: no other key can take its place.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    /// What makes somebody a person.
+    /// Kind of the person.
     pub kind: PersonKind,
-    /// Who it is, among those of the kind.
+    /// Id of the person, among those of the kind.
     pub person_id: Uuid,
     /// 32 bytes.
     pub key: Vec<u8>,

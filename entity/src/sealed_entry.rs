@@ -1,4 +1,4 @@
-//! Which entries of the audit trail have fields that are sealed with a key, so that erasing a person can name them.
+//! Entries of the audit trail with fields sealed with a person's key, so that an erasure can name them.
 
 use sea_orm::entity::prelude::*;
 

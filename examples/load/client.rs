@@ -1,4 +1,4 @@
-//! A small client over HTTP/1.1 and graphql-transport-ws, on blocking sockets: it should cost little beside what it measures.
+//! A small client over HTTP/1.1 and graphql-transport-ws, on blocking sockets: it should cost little next to what it measures.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},

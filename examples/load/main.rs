@@ -2,8 +2,8 @@
 //! `cargo run --release --example load -- target/release/samregister [costs|hostile|followers]…`.
 //!
 //! It starts the program with its demo, so that it can be run against any build. `costs` prints the dearest requests that each role may make,
-//! `hostile` the latency of `/healthz` and others beside 32 of them, `followers` what a commit costs with 1 000 of those. It ends with 1 when
-//! a goal is missed: `.ci/long` runs it.
+//! `hostile` the latency of `/healthz` and others next to 32 of them, `followers` what a commit costs with 1 000 of those. It ends with 1
+//! when a goal is missed: `.ci/long` runs it.
 
 mod client;
 mod questions;
@@ -118,7 +118,7 @@ fn main() -> ExitCode {
 
 /// Prints the dearest requests of each role, by processor time.
 fn costs(path: &str, _: &mut Vec<String>) -> Result<(), Failure> {
-    // What is measured is what a document costs, not how many may be asked.
+    // This measures what a document costs, not how many may be sent.
     let program = Program::start(path, &[("SAMREGISTER_MAX_COST_PER_MINUTE", "0")])?;
     println!("role           request                                   points   CPU-ms  µs/point       bytes  seconds  answer");
     let roles: Vec<String> = program.tokens.iter().map(|(role, _)| role.clone()).collect();
@@ -148,7 +148,7 @@ fn costs(path: &str, _: &mut Vec<String>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Prints latencies beside 32 hostile requests that go on and on.
+/// Prints latencies next to 32 hostile requests that never stop.
 fn hostile(path: &str, missed: &mut Vec<String>) -> Result<(), Failure> {
     let program = Arc::new(Program::start(path, &[("SAMREGISTER_MAX_COST_PER_MINUTE", "0")])?);
     let questions = questions::dear(&mut program.client("MEMBER"))?;
@@ -257,7 +257,7 @@ fn followers(path: &str, missed: &mut Vec<String>) -> Result<(), Failure> {
 }
 
 impl Reply {
-    /// What the document costs, when the program says so.
+    /// Returns the cost of the document, if the server reported it.
     fn points(&self) -> Option<u64> {
         self.json.get("extensions")?.get("cost")?.get("requested")?.as_u64()
     }

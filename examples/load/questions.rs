@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Client, Failure};
 
-/// What is asked beside hostile requests: name, role and path or document.
+/// Requests sent next to hostile ones: name, role and path or document.
 pub const PROBES: [(&str, &str, &str); 5] = [
     ("/healthz", "OFFICE", "/healthz"),
     ("/readyz", "OFFICE", "/readyz"),

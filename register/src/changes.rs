@@ -363,7 +363,7 @@ pub async fn between(db: &Database, viewer: &Viewer, kinds: &[Kind], after: i64,
     Ok((events.collect(), reached))
 }
 
-/// Those who follow the trail in one program, by what decides what they see of it.
+/// The followers of the trail in one program, by the rights and kinds that decide which events they see.
 #[derive(Debug, Default)]
 pub struct Followers(Mutex<HashMap<String, Weak<Group>>>);
 
@@ -375,7 +375,7 @@ struct Group {
     pages: Mutex<VecDeque<Part>>,
 }
 
-/// A part of the trail, or the place of one that is being read.
+/// A part of the trail, or the cell of one that is being read.
 type Part = ((i64, i64), Arc<OnceCell<Arc<Page>>>);
 
 /// The events of a part of the trail, and the revision that it reaches.
@@ -417,7 +417,7 @@ impl Group {
                 }
             }
         };
-        // Those who wait for the first go on together, and not one after the other.
+        // Those who wait for the first continue together, and not one after the other.
         let page = cell.get_or_try_init(|| async {
             let _turn = READERS.acquire().await.map_err(Error::internal)?;
             Ok::<_, Error>(Arc::new(between(db, viewer, kinds, after, upto).await?))

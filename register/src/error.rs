@@ -34,13 +34,13 @@ pub enum Error {
         /// The rule in words for people.
         message: String,
     },
-    /// The sender asks too often or too much in a short time; to clients it is CONFLICT, with the reason and when to retry beside it.
+    /// The sender asks too often or too much in a short time; clients get CONFLICT with the reason and `retryAfterSeconds`.
     Throttled {
         /// A stable word for programs.
         reason: &'static str,
         /// The limit in words for people.
         message: String,
-        /// When the same request will be answered.
+        /// Time after which the same request will be accepted.
         retry_after: Duration,
     },
     /// Something of ours failed; the cause is for the log and never leaves the server.
@@ -77,7 +77,7 @@ impl Error {
         Self::Limit { reason, fault: Fault { path: path.to_owned(), message: message.into() }, exceeded: Vec::new() }
     }
 
-    /// Something that is answered when it is asked again after a while.
+    /// Returns the error for a request that succeeds when it is sent again after a while.
     pub fn throttled(reason: &'static str, message: impl Into<String>, retry_after: Duration) -> Self {
         Self::Throttled { reason, message: message.into(), retry_after }
     }
@@ -104,7 +104,7 @@ impl Error {
     #[must_use]
     pub fn retry_after_seconds(&self) -> Option<u32> {
         match self {
-            // As long as whoever writes waits for those before it.
+            // As long as a writer waits for those before it.
             Self::Conflict { reason: "BUSY", .. } => Some(5),
             Self::Conflict { reason: "TOO_MANY_REQUESTS", .. } => Some(1),
             Self::Throttled { retry_after, .. } => Some(u32::try_from(retry_after.as_secs()).unwrap_or(u32::MAX).saturating_add(1)),

@@ -53,7 +53,7 @@ pub fn read_text(path: &Path, most: u64) -> io::Result<String> {
 /// Creates an empty file that its owner alone may read and write, unless there is one already.
 ///
 /// # Errors
-/// When it can't be created.
+/// Fails if it can't be created.
 pub fn create_unless_there(path: &Path) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);

@@ -1,11 +1,11 @@
-//! What a check of the register finds: violations of what must hold, and notes about what is worth knowing and breaks nothing.
+//! Findings of a check of the register: violations of invariants, and notes about what is worth knowing and breaks nothing.
 
 /// The result of a check, a sentence each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Findings {
-    /// What must hold and does not.
+    /// Violated invariants.
     pub violations: Vec<String>,
-    /// What looks wrong and has a harmless cause, as a gap in numbers that came with imported history.
+    /// Oddities with a harmless cause, such as a gap in numbers that came with imported history.
     pub notes: Vec<String>,
 }
 

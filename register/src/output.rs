@@ -1,4 +1,4 @@
-//! Writes files for people and other programs: whole or not at all, and never over the register itself.
+//! Writes files for people and other programs: atomically, and never over the register itself.
 
 use std::{
     ffi::OsString,
@@ -9,10 +9,10 @@ use std::{
 
 use crate::error::{Error, Result};
 
-/// What SQLite writes beside a database, by the ending of its name.
+/// Files that SQLite writes next to a database, by the suffix of their names.
 const BESIDE_DATABASE: [&str; 4] = ["", "-wal", "-shm", "-journal"];
 
-/// Refuses a path that names the database file of the register, or a file that SQLite keeps beside it, by whatever name.
+/// Refuses a path that names the database file of the register, or a file that SQLite stores next to it, by whatever name.
 ///
 /// # Errors
 /// CONFLICT `FILE`, naming the path.
@@ -30,7 +30,7 @@ pub fn refuse_database(path: &Path, database: Option<&Path>) -> Result<()> {
     Ok(())
 }
 
-/// Writes a file that is either the old one or the new one, whatever happens meanwhile: the bytes go to a temporary file beside it, reach
+/// Writes a file that is either the old one or the new one, whatever happens meanwhile: the bytes go to a temporary file next to it, reach
 /// the disk, and take its name. Only the owner may read it. A device or a pipe is written to as it is.
 ///
 /// # Errors
@@ -60,7 +60,7 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// Moves files that are complete into another folder, where each replaces the one of its name.
 ///
 /// # Errors
-/// When a file can't be moved; those moved before stay moved.
+/// Fails if a file can't be moved; those moved before stay moved.
 pub(crate) fn move_files(from: &Path, to: &Path) -> io::Result<()> {
     for entry in fs::read_dir(from)? {
         let entry = entry?;

@@ -29,7 +29,7 @@ static LONG: LazyLock<Arc<Pool>> = LazyLock::new(|| Pool::start(1, MAX_WAITING))
 /// Runs `work` on a worker thread when it is this subject's turn.
 ///
 /// Subjects take turns, so that one with many jobs waiting delays another by one job. A job that waits is dropped with the future. One that
-/// runs goes on to its end, which `work` must bound: every caller here ends within two seconds. No thread is waited for when the process
+/// runs continues to its end, which `work` must bound: every caller here ends within two seconds. No thread is waited for when the process
 /// ends.
 ///
 /// # Errors
@@ -156,7 +156,7 @@ impl Pool {
             }
             let done = span.in_scope(|| catch_unwind(AssertUnwindSafe(work)));
             let panicked = |_| Err(Error::internal(io::Error::other("a job of the worker pool panicked")));
-            // Nobody waits any more when the request is gone.
+            // No one waits any more when the request is gone.
             drop(sender.send(done.unwrap_or_else(panicked)));
         };
         let _ticket = self.enqueue(subject, Box::new(work))?;

@@ -31,7 +31,7 @@ pub struct Options {
 /// Compares the clock with the trail.
 ///
 /// # Errors
-/// When the register can't be opened, read or written to, or stdout can't be written to.
+/// Fails if the register can't be opened, read or written to, or stdout can't be written to.
 pub async fn run(options: Options) -> Result {
     let db = open(&settings()?).await?;
     let order = clock_order::compare(&db).await?;

@@ -14,8 +14,8 @@ use crate::{
 /// Bring the database up to date
 ///
 /// Makes the tables of a new register, or changes those of an older version. A SQLite file that isn't there is made. Each migration is one
-/// transaction: interrupted at any point, the command goes on from there when it is run again. Programs that migrate at the same time wait
-/// for each other. `serve` does the same at its start, unless it is told --no-migrate.
+/// transaction: interrupted at any point, the command continues from there when it is run again. Programs that migrate at the same time
+/// wait for each other. `serve` does the same at its start, unless --no-migrate is given.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -34,7 +34,7 @@ pub struct Options {
     /// List the migrations that would be applied, in their order, and change nothing
     #[arg(long, group = "listing")]
     dry_run: bool,
-    /// How to write the list of --status or --dry-run
+    /// Format of the list of --status or --dry-run
     #[arg(long, value_enum, default_value_t = Format::Table, requires = "listing")]
     format: Format,
     /// With --status or --dry-run: exit with 3 when there is something to migrate
@@ -45,7 +45,7 @@ pub struct Options {
 /// Brings the database up to date, or lists what that takes.
 ///
 /// # Errors
-/// When it can't be reached, a newer program has migrated it, or a migration fails.
+/// Fails if it can't be reached, a newer program has migrated it, or a migration fails.
 pub async fn run(options: Options) -> Result {
     let settings = settings()?;
     if options.status || options.dry_run {

@@ -2,7 +2,7 @@
 
 use crate::config::Settings;
 
-/// What the server opens besides connections: the database's, the log, settings, a few more.
+/// Files that the server opens in addition to connections: the database's, the log, settings, a few more.
 const OTHERS: u64 = 100;
 
 /// Raises the soft limit of open files to the hard one, and warns when that is lower than the settings need.

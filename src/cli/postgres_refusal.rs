@@ -1,15 +1,15 @@
-//! Why a PostgreSQL server that is there does not let a command in, in the server's own words.
+//! The reason, in the server's own words, why a running PostgreSQL server refuses a command's connection.
 
 use std::time::Duration;
 
 use sea_orm::sqlx::{ConnectOptions, Connection, Error, postgres::PgConnectOptions};
 
-/// How long the server may take to say so.
+/// Time limit for the server's response.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Asks the server of this address for one connection. `None` if nobody answers there, or the connection was given now.
+/// Asks the server of this address for one connection. `None` if no server responds, or it accepts the connection now.
 ///
-/// The pool tries again and again when a server has no connection left or is starting, and tells in the end only that it waited too long.
+/// The pool retries when a server has no connection left or is starting, and reports in the end only that it waited too long.
 pub(super) async fn refusal(url: &str) -> Option<String> {
     let options: PgConnectOptions = url.parse().ok()?;
     match tokio::time::timeout(PATIENCE, options.connect()).await.ok()? {

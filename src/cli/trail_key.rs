@@ -45,7 +45,7 @@ enum Command {
 /// Shows, makes or replaces the key.
 ///
 /// # Errors
-/// When there is no key, or one where none may be; when a file can't be written or the register can't be opened.
+/// Fails if there is no key, or one where none may be; if a file can't be written or the register can't be opened.
 pub async fn run(options: Options) -> Result {
     let settings = settings()?;
     match options.command {

@@ -95,7 +95,7 @@ fn trusted(settings: &Settings) -> Result<Option<TrustedKeys>> {
     })
 }
 
-/// What is wrong with the timestamps of checkpoints, when the certificates of a timestamp service are trusted.
+/// Returns what is wrong with the timestamps of checkpoints, if the certificates of a timestamp service are trusted.
 fn undated(settings: &Settings, checkpoints: &[Checkpoint]) -> Result<Vec<String>> {
     let Some(file) = &settings.trail.timestamp_certificates else { return Ok(Vec::new()) };
     let certificates = timestamp::certificates("SAMREGISTER_TIMESTAMP_CERTIFICATES", file)?;

@@ -91,7 +91,7 @@ impl AuditEntry {
     }
 
     /// The revision that erased a person whom this entry names: the person's fields in `before` and `after` are then null, or a pseudonym in
-    /// entries from before the trail was signed. Null when nobody was erased.
+    /// entries from before the trail was signed. Null when no one was erased.
     async fn erased_in(&self) -> Option<String> {
         self.0.erased_in.map(|revision| revision.to_string())
     }
@@ -114,7 +114,7 @@ impl AuditEntry {
     }
 }
 
-/// What an entry has stored, which counts by its length before it is read.
+/// Returns a stored text of an entry. Its length counts towards the size of the answer before it is read.
 fn stored(ctx: &Context<'_>, text: Option<&str>) -> Option<Result<Json>> {
     text.map(|text| take_bytes(ctx, text.len()).map(|()| Json::stored(text)))
 }

@@ -79,7 +79,7 @@ impl Change {
     }
 }
 
-/// Where the events of one execution of `changes` come from, when the server follows the trail for many subscriptions at once; without it,
+/// The source of the events of one execution of `changes`, when the server follows the trail for many subscriptions at once; without it,
 /// they come from the trail.
 pub enum Source {
     /// From nowhere: the arguments are checked and noted.
@@ -88,7 +88,7 @@ pub enum Source {
     Event(Event),
 }
 
-/// What one subscription follows.
+/// The changes that one subscription follows.
 #[derive(Clone)]
 pub struct Plan {
     /// The kinds of changes; none for all.
@@ -121,7 +121,7 @@ impl Subscription {
             Some(Source::Event(event)) => return Ok(stream::iter([Ok(Change(event.clone()))]).boxed()),
             Some(Source::Plan(plan)) => {
                 changes::check_after(database(ctx), after).await?;
-                // Nobody else notes anything there.
+                // No one else notes anything there.
                 plan.set(Plan { kinds, after }).ok();
                 return Ok(stream::empty().boxed());
             }

@@ -1,6 +1,6 @@
-//! What fields cost, declared on the fields themselves with the directives of the GraphQL cost specification, and read from the schema.
+//! Costs of fields, declared on the fields themselves with the directives of the GraphQL cost specification, and read from the schema.
 //!
-//! One point is [`POINT`] of one core: measured with `examples/load.rs` on a release build and a register of 1 000 members. A field without
+//! One point is [`POINT`] of one core: measured with `examples/load` on a release build and a register of 1 000 members. A field without
 //! a declaration costs one point, a field of `Query` or `Mutation` what its root costs.
 
 use std::{collections::HashMap, time::Duration};
@@ -25,7 +25,7 @@ const MUTATION: u64 = 200;
 #[TypeDirective(location = "FieldDefinition", location = "InputFieldDefinition")]
 pub fn cost(weight: String) {}
 
-/// How many rows a list that is no connection counts for: `assumedSize`, or as many as the values of the `slicingArguments` are long.
+/// Number of rows that a list other than a connection counts for: `assumedSize`, or the length of the values of the `slicingArguments`.
 #[TypeDirective(name = "listSize", location = "FieldDefinition")]
 pub fn list_size(assumed_size: Option<u32>, slicing_arguments: Option<Vec<String>>) {}
 

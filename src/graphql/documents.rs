@@ -42,13 +42,13 @@ impl AgreementDocument {
         LongText(&self.row.html)
     }
 
-    /// Where the PDF is, below the API's own address; it takes the same token as the API.
+    /// Path of the PDF, relative to the API's address; it takes the same token as the API.
     async fn pdf_url(&self) -> &str {
         &self.pdf_url
     }
 }
 
-/// A text that nobody has been offered, rendered when it is asked for.
+/// The text of an agreement or a template version before any offer, rendered on request.
 #[derive(Description)]
 pub struct AgreementPreview {
     rendering: Arc<Rendering>,
@@ -64,7 +64,7 @@ pub(super) struct Rendering {
 }
 
 impl AgreementPreview {
-    /// Returns the preview that `name` stands for in this request; `make` gives its document when it is asked for first.
+    /// Returns the preview that `name` stands for in this request; `make` gives its document on first use.
     pub(super) async fn of<F>(ctx: &Context<'_>, name: String, pdf_url: String, make: impl FnOnce() -> F) -> Result<Self>
     where
         F: Future<Output = Result<document::Agreement>>,
@@ -96,7 +96,7 @@ impl AgreementPreview {
         self.rendering.html.get_or_init(render).await.clone().map(LongText)
     }
 
-    /// Where the PDF is, below the API's own address; it takes the same token as the API.
+    /// Path of the PDF, relative to the API's address; it takes the same token as the API.
     async fn pdf_url(&self) -> &str {
         &self.pdf_url
     }

@@ -1,4 +1,4 @@
-//! What the fields of one request share: the size of the answer so far, and the objects that several of them ask for.
+//! State that the fields of one request share: the size of the answer so far, and the objects that several of them ask for.
 
 use std::{
     any::Any,
@@ -111,7 +111,7 @@ struct Objects {
 }
 
 impl RequestCache {
-    /// Returns the nodes with these ids, those that were not asked for before as `load` gives them.
+    /// Returns the nodes with these ids; `load` gives those that were not loaded before.
     pub async fn nodes<F>(&self, ids: &[NodeId], load: impl FnOnce(Vec<NodeId>) -> F) -> Result<HashMap<NodeId, Node>>
     where
         F: Future<Output = Result<HashMap<NodeId, Node>>>,

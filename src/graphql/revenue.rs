@@ -460,7 +460,7 @@ impl RevenueQuery {
 
     /// What active agreements will bring in a coming year, by activity: those that bring money, are signed, and have not ended as known
     /// today; a year that one covers only in part is prorated by whole months. A fee per mille of an allocation that is not known
-    /// yet is of the latest one that is; a fee per participant counts zero, since nobody knows yet how many there will be. An activity with a
+    /// yet is of the latest one that is; a fee per participant counts zero, since their number is not known yet. An activity with a
     /// fee per mille of an allocation that you may not see is in no row and no sum, but in `withheld`. `assumptions` says all that it rests on.
     #[graphql(directive = cost::apply("200".into()))]
     async fn revenue_forecast(&self, ctx: &Context<'_>, #[graphql(desc = "Calendar year")] year: i32) -> Result<RevenueReport> {

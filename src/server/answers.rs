@@ -72,7 +72,7 @@ impl io::Write for Bounded {
     }
 }
 
-/// The answer in the place of one that is too large. Of mutations it says what was committed, with the ids of what they changed.
+/// Returns the replacement of an answer that is too large. For mutations it says what was committed, with the ids of what they changed.
 fn too_large(answer: Answer, mutations: &Mutations, size: &AnswerSize) -> Answer {
     let request_id = uuid::Uuid::now_v7().to_string();
     let committed = mutations.committed_outcomes();
@@ -111,7 +111,7 @@ const LARGE: usize = 64 << 10;
 #[derive(Clone, Copy)]
 struct IsLarge;
 
-/// Has the bodies of large answers compressed with the dear documents, so that the threads that answer others have nothing to do with it.
+/// Compresses the bodies of large answers in the lane of expensive documents, so that the threads of small ones stay free.
 pub async fn compress_elsewhere(State(app): State<App>, request: Request, next: Next) -> Response {
     let response = next.run(request).await;
     if response.extensions().get::<IsLarge>().is_none() || !response.headers().contains_key(header::CONTENT_ENCODING) {
@@ -186,7 +186,7 @@ pub(super) fn never_began(answer: &Answer) -> bool {
     answer.is_err() && answer.data == Value::Null && answer.errors.iter().all(|error| error.path.is_empty())
 }
 
-/// Returns the status of an answer without data: of the server's faults before those of the request.
+/// Returns the status of an answer without data: of the server's errors before those of the request.
 fn status_without_data(answer: &Answer) -> StatusCode {
     let has = |name: &str, word: &str| answer.errors.iter().any(|error| extension(error, name) == Some(&word.into()));
     if has("code", "INTERNAL") {

@@ -103,7 +103,7 @@ async fn post_answer(app: &App, caller: &Caller, request: Request) -> Result<Res
     }
 }
 
-/// Answers each by itself, one after the other; together they may cost, take and return what one may.
+/// Answers each separately, one after the other; together they may cost, take and return what one may.
 async fn several(app: &App, caller: &Caller, viewer: &Viewer, batch: Vec<Asked>) -> Result<Response, Refused> {
     let batch: Vec<Result<Ready, Refused>> = batch.into_iter().map(|asked| ready(app, asked, &viewer.subject)).collect();
     let figures = batch.iter().flatten().map(|ready| ready.figures);

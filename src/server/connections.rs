@@ -66,10 +66,10 @@ impl Connections {
     }
 }
 
-/// What the machine says when it, or the program, has as many files open as may be.
+/// Error codes of the operating system when it, or the program, has too many files open.
 const ENFILE: i32 = 23;
 const EMFILE: i32 = 24;
-/// How long it is waited before it is tried again to accept a connection.
+/// Time to wait before trying again to accept a connection.
 const RETRY: Duration = Duration::from_secs(1);
 
 impl Listener for Connections {

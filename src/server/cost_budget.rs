@@ -1,6 +1,6 @@
 //! The points of cost that one subject may use in a minute: a rate limit for each.
 //!
-//! What a document costs is known before it is executed, from its text and variables alone: a budget tells nobody what the register holds.
+//! The cost of a document is known before it is executed, from its text and variables alone: a budget reveals nothing of the register.
 
 use std::{num::NonZeroU32, time::Duration};
 

@@ -1,4 +1,4 @@
-//! Denials: requests that were refused for who asked, in the log with subject, address, operation and reason, and counted.
+//! Denials: requests that were refused for lack of rights, in the log with subject, address, operation and reason, and counted.
 
 use async_graphql::{PathSegment, ServerError, Value};
 use axum::{
@@ -12,7 +12,7 @@ use prometheus_client::encoding::EncodeLabelSet;
 use super::{App, peers};
 use crate::error::Error;
 
-/// What a denial is counted by.
+/// Labels by which a denial is counted.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct Denied {
     code: &'static str,
@@ -21,7 +21,7 @@ pub struct Denied {
 
 /// The codes of errors that deny something.
 const CODES: [&str; 2] = ["UNAUTHENTICATED", "FORBIDDEN"];
-/// The most denials of one answer that are logged, so that nobody fills the log with one request.
+/// The most denials of one answer that are logged, so that no client fills the log with one request.
 const MOST: usize = 5;
 
 /// A denial of one field or of the whole request.
@@ -33,7 +33,7 @@ struct Denial {
     reason: String,
 }
 
-/// What an answer denies, and to whom; it goes with the response to [`watch`].
+/// The denials of an answer and the subject they concern; they go with the response to [`watch`].
 #[derive(Clone, Debug, Default)]
 pub(super) struct Denials {
     /// The subject of the token; null when it is not known.

@@ -1,4 +1,4 @@
-//! Documents that the server has, which clients name in the place of their text: those of a trusted file, by its ids, and those that the
+//! Documents that the server has, which clients name instead of sending their text: those of a trusted file, by its ids, and those that the
 //! same subject sent before, by their SHA-256 (automatic persisted queries).
 
 use std::{
@@ -40,7 +40,7 @@ pub struct Documents {
     trusted: watch::Sender<Trusted>,
     /// Whether no others are answered.
     only: bool,
-    /// What each subject sent, so that nobody evicts another's or learns of it; the latest used last.
+    /// Documents that each subject sent, so that none evicts another's or learns of it; the latest used last.
     sent: Mutex<IndexMap<String, Sent>>,
 }
 
@@ -51,7 +51,7 @@ struct Trusted {
     digest: String,
 }
 
-/// What one subject sent before, by its digest, the latest used last.
+/// Documents that one subject sent before, by their digests, the latest used last.
 #[derive(Debug, Default)]
 struct Sent {
     texts: IndexMap<String, String>,
@@ -145,7 +145,7 @@ impl Documents {
         latest(&mut own.texts, digest).cloned()
     }
 
-    /// Stores a document that passed the limits for its subject under its digest, in the place of the one that was not used for longest.
+    /// Stores a document that passed the limits for its subject under its digest. When there are too many, the least recently used goes.
     pub fn store(&self, subject: &str, digest: String, text: &str) {
         let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
         if latest(&mut sent, subject).is_none() {

@@ -60,7 +60,7 @@ impl Caller {
         Self { request_id: request_id.to_owned(), token: bearer(request.headers()), media, turn: OnceLock::new(), subject: OnceLock::new() }
     }
 
-    /// Who asks.
+    /// Verifies the token and returns its viewer.
     ///
     /// # Errors
     /// UNAUTHENTICATED without a good token.
@@ -101,7 +101,8 @@ impl Caller {
     }
 }
 
-/// What a document costs and what it may, as `extensions.cost`: it depends on nothing but the document and what its sender asked before.
+/// Returns the cost of a document and its limits, as `extensions.cost`: it depends on nothing but the document and what its sender asked
+/// before.
 fn cost_extension(app: &App, points: u64, left: Option<u32>) -> Value {
     let mut cost =
         IndexMap::from([(Name::new("requested"), Value::from(points)), (Name::new("limit"), Value::from(app.limits.complexity))]);
@@ -142,9 +143,9 @@ pub(super) struct Ready {
     pub(super) document: Document,
     /// What the chosen operation is.
     pub(super) operation: OperationType,
-    /// What it adds up to.
+    /// Its measured figures.
     pub(super) figures: Figures,
-    /// Whether the sender wants to know what it costs.
+    /// `true` if the sender wants to know what it costs.
     pub(super) reports_cost: bool,
 }
 
@@ -186,17 +187,17 @@ pub(super) fn refused(exceeded: Exceeded) -> Error {
     }
 }
 
-/// What the documents of one request share.
+/// Limits that the documents of one request share.
 #[derive(Clone)]
 pub(super) struct Allowance {
-    /// When the last of them must be answered.
+    /// Time by which the last of them must be answered.
     deadline: Instant,
     /// The size of their answers.
     size: AnswerSize,
 }
 
 impl Allowance {
-    /// What one request gets.
+    /// Returns the limits of one request.
     pub(super) fn of(app: &App) -> Self {
         Self { deadline: Instant::now() + app.request_time, size: AnswerSize::new(app.answer_bytes) }
     }
@@ -206,12 +207,12 @@ impl Allowance {
 pub(super) struct Execution {
     /// It, measured, with the viewer in its data.
     pub(super) ready: Ready,
-    /// Who asks.
+    /// Subject of the sender's token.
     pub(super) subject: String,
     /// The answer's `extensions.cost`, when it was asked for.
     pub(super) cost: Option<Value>,
     pub(super) allowance: Allowance,
-    /// Those of its mutations that are known to be committed.
+    /// Its mutations that are known to be committed.
     pub(super) mutations: Arc<Mutations>,
 }
 
@@ -264,7 +265,7 @@ async fn run(app: &App, execution: Execution, request_id: &str) -> Written {
     };
     let failed = |failed: JoinError| refuse(Error::internal(failed));
     if operation == OperationType::Mutation {
-        // A mutation goes on to its end when its client goes away, so that nobody's impatience decides what is done.
+        // A mutation runs to its end even if its client disconnects, so that no client's impatience decides what is done.
         let execution = app.lanes.spawn_detached(&subject, points, execution);
         return match tokio::time::timeout_at(allowance.deadline, execution).await {
             Ok(done) => done.unwrap_or_else(failed),
@@ -289,7 +290,7 @@ async fn run(app: &App, execution: Execution, request_id: &str) -> Written {
     }
 }
 
-/// How long a server that stops goes on with what only reads.
+/// Time for which a server that stops continues with queries.
 const STOP_GRACE: Duration = Duration::from_secs(3);
 
 /// Ready when the server has been stopping for [`STOP_GRACE`]. What only reads can be asked again, so the end of the server does not wait for
@@ -317,7 +318,7 @@ fn resolve(
     let (id, asked, hides) = (request_id.to_owned(), document.query.clone(), !app.suggestions);
     async move {
         match AssertUnwindSafe(schema.execute(document)).catch_unwind().await {
-            // Each list that came too late says so, which is one error and no answer; but of a mutation, what was done is told.
+            // Each list that came too late says so, which is one error and no answer; but of a mutation, what was done is reported.
             Ok(_) if operation == OperationType::Query && size.is_exceeded() => errors::refused(size.exceeded(), &id),
             Ok(mut answer) => match rows.check() {
                 Err(error) if operation == OperationType::Query => errors::refused(error, &id),

@@ -1,8 +1,9 @@
 //! The threads that execute documents, apart from those that accept connections, keep time limits and answer health checks.
 //!
-//! There are two lanes, each a runtime with threads of its own: one for small documents and one for dear ones, so that a small question never
-//! waits in a queue behind dear ones, whoever asks them; the machine shares its cores among the threads. In the lane for dear documents a
-//! subject executes a few at a time, in the order that they came, so that a second subject's needn't wait for all of the first one's.
+//! There are two lanes, each a runtime with threads of its own: one for small documents and one for expensive ones, so that a small one
+//! never waits in a queue behind expensive ones, of any subject; the machine shares its cores among the threads. In the lane for expensive
+//! documents a subject executes a few at a time, in the order that they came, so that a second subject's needn't wait for all of the first
+//! one's.
 
 use std::{
     collections::HashMap,
@@ -19,13 +20,13 @@ use tokio::{
 };
 use tracing::Instrument;
 
-/// The points of cost from which on a document is dear: some tens of milliseconds.
+/// The points of cost from which on a document is expensive: some tens of milliseconds.
 pub(super) const DEAR: u64 = 2_000;
 /// The stack of a thread that executes documents, in bytes: the deepest document within the limits needs a few hundred kilobytes in a release
 /// build and several megabytes without optimisation. Only what is used takes memory.
 pub(crate) const STACK: usize = 16 << 20;
 
-/// Where documents are executed.
+/// The runtimes in which documents are executed.
 #[derive(Clone, Debug, Default)]
 pub struct Lanes {
     /// `None`: both lanes are the runtime of the caller, as in tests and commands.
@@ -41,7 +42,7 @@ struct Threads {
     _stop: [oneshot::Sender<()>; 2],
 }
 
-/// The slots of each subject that executes dear documents.
+/// The slots of each subject that executes expensive documents.
 #[derive(Debug, Default)]
 struct Slots(Mutex<HashMap<String, Weak<Semaphore>>>);
 
@@ -62,7 +63,7 @@ impl Lanes {
         Running(self.spawn_detached(subject, cost, execution))
     }
 
-    /// Does work on an answer that is made already, with the dear documents and in nobody's turn.
+    /// Does work on an answer that is already made, among the expensive documents and without a subject's slot.
     pub(super) fn spawn_background(&self, work: impl Future<Output = ()> + Send + 'static) {
         match &self.threads {
             Some(threads) => drop(threads.dear.spawn(work)),
@@ -70,7 +71,7 @@ impl Lanes {
         }
     }
 
-    /// Executes what goes on to its end whether anybody waits for it or not.
+    /// Executes something to its end, whether or not its caller still waits for it.
     pub(super) fn spawn_detached<F>(&self, subject: &str, cost: u64, execution: F) -> JoinHandle<F::Output>
     where
         F: Future<Output: Send> + Send + 'static,
@@ -110,7 +111,8 @@ impl<T> Drop for Running<T> {
     }
 }
 
-/// Does work that takes some milliseconds on a text of so many bytes. When that is long, the tasks of this thread go on elsewhere meanwhile.
+/// Does work that takes some milliseconds on a text of so many bytes. When that is long, other threads take over the tasks of this one
+/// meanwhile.
 pub(super) fn on_text<T>(bytes: usize, work: impl FnOnce() -> T) -> T {
     let may_block = Handle::try_current().is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread);
     if bytes >= LONG && may_block { tokio::task::block_in_place(work) } else { work() }
@@ -120,7 +122,7 @@ pub(super) fn on_text<T>(bytes: usize, work: impl FnOnce() -> T) -> T {
 const LONG: usize = 16 << 10;
 
 impl Slots {
-    /// Those of one subject.
+    /// Returns the slots of one subject.
     fn of(&self, subject: &str) -> Arc<Semaphore> {
         let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(own) = slots.get(subject).and_then(Weak::upgrade) {
@@ -165,7 +167,7 @@ mod tests {
     async fn a_small_document_does_not_wait_for_dear_ones() {
         let lanes = Lanes::start().unwrap_or_else(|error| panic!("{error}"));
         let (say, mut said) = tokio::sync::mpsc::unbounded_channel();
-        // Dear documents that never give their thread back by themselves.
+        // Expensive documents that never yield their thread.
         let dear: Vec<_> = (0..32)
             .map(|place| {
                 let say = say.clone();
@@ -180,7 +182,7 @@ mod tests {
         let began = std::time::Instant::now();
         assert!(lanes.spawn("other", 1, async { true }).await.is_ok_and(|done| done));
         assert!(began.elapsed() < Duration::from_millis(400), "{:?}", began.elapsed());
-        // What nobody waits for any more is not begun.
+        // What no one waits for any more is not begun.
         drop(dear);
         drop(lanes);
     }

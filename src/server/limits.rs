@@ -42,7 +42,7 @@ pub struct Limits {
     pub introspection_depth: usize,
     /// Cost of what is asked about the schema, in fields, by the usual length of each of its lists.
     pub introspection_complexity: u64,
-    /// What the schema declares of each field.
+    /// Costs that the schema declares for each field.
     pub costs: Costs,
     /// Whether the schema may be asked about at all.
     pub introspection: bool,
@@ -94,7 +94,8 @@ pub struct Figures {
     pub introspection_complexity: u64,
     /// Depth and cost when it stands within `__schema` or `__type`; a fragment may stand on both sides.
     inside: (u64, u64),
-    /// What of the cost counts once for each row of the connection that it stands in; `None` if it selects neither `edges` nor `nodes`.
+    /// The part of the cost that counts once for each row of the connection that it stands in; `None` if it selects neither `edges` nor
+    /// `nodes`.
     paged: Option<u64>,
 }
 
@@ -183,7 +184,7 @@ pub fn measure(document: &str, variables: &Variables, operation: Option<&str>, l
     Ok(Measured { operation: chosen.ty, figures, visited, document })
 }
 
-/// Holds the figures of several documents against the limits, which they share.
+/// Checks the figures of several documents against the limits, which they share.
 ///
 /// # Errors
 /// Every limit that they exceed together.
@@ -325,14 +326,14 @@ impl Figures {
     }
 }
 
-/// What is known of a variable.
+/// A variable, as far as it is known.
 #[derive(Clone, Default)]
 struct Variable {
-    /// What it counts for `expansion`.
+    /// Its size for `expansion`.
     weight: u64,
-    /// What its input fields cost.
+    /// Cost of its input fields.
     points: u64,
-    /// In place of its value what can be read from it: a number, null, or a list's length.
+    /// A stand-in for its value with what can be read from it: a number, null, or a list's length.
     readable: Value,
 }
 
@@ -340,9 +341,9 @@ struct Variable {
 #[derive(Default)]
 struct Arguments {
     values: Vec<(Name, Value)>,
-    /// What they count for `expansion`.
+    /// Their size for `expansion`.
     weight: u64,
-    /// What their input fields cost.
+    /// Cost of their input fields.
     points: u64,
 }
 
@@ -506,7 +507,7 @@ impl<'a> Measure<'a> {
         read
     }
 
-    /// What the input fields within a value cost.
+    /// Returns the cost of the input fields within a value.
     fn points(&self, value: &Value) -> u64 {
         match value {
             Value::List(values) => values.iter().map(|value| self.points(value)).sum(),

@@ -90,7 +90,7 @@ pub struct Metrics {
     pub(super) denied: Family<Denied, Counter>,
     database_up: Gauge<i64, std::sync::atomic::AtomicI64>,
     failed_writes: Counter<u64, AtomicU64>,
-    /// When the register was asked last, and whether it answered.
+    /// Time of the last probe of the database, and whether it succeeded.
     asked_at: Mutex<Option<(Instant, bool)>>,
 }
 
@@ -146,7 +146,7 @@ impl Default for Metrics {
     }
 }
 
-/// Why a connection is not accepted: the program or the machine has as many files open as may be, or something else.
+/// Reasons why a connection is not accepted: the program or the machine has too many files open, or something else.
 const ACCEPT_FAILURES: [&str; 2] = ["open_files", "other"];
 
 impl Metrics {

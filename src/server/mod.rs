@@ -83,7 +83,7 @@ pub struct App {
     pub running_keys: Arc<repeats::RunningKeys>,
     /// The points of cost that each subject may still use.
     pub budget: Arc<cost_budget::CostBudget>,
-    /// Where documents are executed: [`serve`] gives them threads of their own.
+    /// The runtimes in which documents are executed: [`serve`] gives them threads of their own.
     pub lanes: lanes::Lanes,
     /// The most bytes of an answer.
     pub answer_bytes: usize,

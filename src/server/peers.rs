@@ -1,4 +1,4 @@
-//! Who is at the other end of a connection: its address, and the client's behind proxies that are trusted.
+//! The peer at the other end of a connection: its address, and the client's behind trusted proxies.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -8,7 +8,7 @@ use axum::{
 };
 use ipnet::IpNet;
 
-/// The address at the other end of a connection, kept with each request that comes on it.
+/// The address at the other end of a connection, attached to each request that comes on it.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub SocketAddr);
 

@@ -54,7 +54,7 @@ pub(super) async fn once(
     key: String,
     body: &[u8],
 ) -> Result<Response, Refused> {
-    // Whoever may see more or less than the first time may not have what the first request made.
+    // A sender who may see more or less than the first time may not have what the first request made.
     let digest = Sha256::new().chain_update(Sha256::digest(body)).chain_update(format!("{viewer:?}")).finalize();
     let name = (viewer.subject.clone(), key.clone());
     let Ok(lock) = timeout(app.request_time, app.running_keys.lock(name)).await else {
@@ -99,7 +99,7 @@ impl RunningKeys {
     /// Waits until no other request with the key runs here.
     async fn lock(self: &Arc<Self>, name: Name) -> KeyLock {
         let lock = Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(name.clone()).or_default());
-        // Made before the wait, so that whoever stops waiting leaves nothing behind.
+        // Made before the wait, so that a caller who stops waiting leaves nothing behind.
         let mut own = KeyLock { running: Arc::clone(self), name, guard: None };
         own.guard = Some(lock.lock_owned().await);
         own

@@ -1,4 +1,4 @@
-//! Request ids: each request gets one of ours, by which the log finds it; what a client calls it stands beside that.
+//! Request ids: each request gets one of ours, by which the log finds it; the client's own id is logged next to it.
 
 use axum::{
     extract::Request,
@@ -12,12 +12,12 @@ use super::REQUEST_ID;
 /// The longest name that a client may give a request, in bytes.
 const LONGEST: usize = 100;
 
-/// What the client calls the request.
+/// The client's own id of the request.
 #[derive(Clone, Debug)]
 struct ClientRequestId(String);
 
-/// Puts the client's name for a request aside, so that the request gets an id of ours, which no client can choose: two requests never have
-/// the same one, and nobody hides behind another's.
+/// Sets the client's own id aside, so that the request gets an id of ours, which no client can choose: two requests never have the same
+/// one, and no client hides behind another's.
 pub async fn take(mut request: Request, next: Next) -> Response {
     let named = name(request.headers(), &REQUEST_ID);
     request.headers_mut().remove(REQUEST_ID);

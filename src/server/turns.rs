@@ -1,4 +1,4 @@
-//! How many requests, sockets or subscriptions of one subject there are at the same time, so that nobody keeps the server from the others.
+//! Limits on the concurrent requests, sockets or subscriptions of one subject, so that no subject keeps the server from the others.
 
 use std::{
     collections::HashMap,
@@ -7,10 +7,10 @@ use std::{
 
 use crate::error::{Error, Result};
 
-/// The reason of the error for whoever has too many requests.
+/// Reason of the conflict when a subject has too many requests.
 pub const TOO_MANY: &str = "TOO_MANY_REQUESTS";
 
-/// What runs, by subject.
+/// Number of those that run, by subject.
 #[derive(Debug)]
 pub struct Turns {
     most: usize,

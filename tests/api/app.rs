@@ -534,7 +534,7 @@ pub fn instant(text: &str) -> DateTime<Utc> {
     text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
-/// What a server shows of itself to the tests, and not by default.
+/// Settings by which a server shows the tests more of itself than it does by default.
 const OPEN: [(&str, &str); 4] = [
     ("SAMREGISTER_INTROSPECTION", "true"),
     ("SAMREGISTER_SUGGESTIONS", "true"),

@@ -423,13 +423,13 @@ on_both!(an_auditor_follows_the_chain_without_the_program, |app| async move {
     let key = crate::app::trail_key();
     let public = key.public_pem().unwrap();
     assert_eq!(follow(csv.as_bytes(), &public), format!("{} {}\n", last.revision, last.hash));
-    // A word that is changed shows, and so does a signature of somebody else.
+    // A changed word is found, and so is a signature by another key.
     for (word, other, revision) in [("office@", "ingen@", 1), ("contactErase", "contactUpdate", 6)] {
         assert_eq!(follow(csv.replacen(word, other, 1).as_bytes(), &public).trim(), format!("revision {revision} does not hold"), "{word}");
     }
     let other = audit::TrailKey::generate().public_pem().unwrap();
     assert_eq!(follow(csv.as_bytes(), &other).trim(), "revision 3 was not signed with one of the keys");
-    // What nobody signed for at the end shows too.
+    // Unsigned entries at the end are found too.
     let cut: String = csv.lines().take(csv.lines().count() - 1).map(|line| format!("{line}\n")).collect();
     assert_eq!(follow(cut.as_bytes(), &public).trim(), "no signature covers what follows revision 5");
 });

@@ -275,7 +275,7 @@ on_both!(a_commit_is_read_once_for_all_who_see_alike, |app| async move {
         let viewer = Viewer { subject: format!("board{place}@example.se"), roles: vec![Role::Board], ..Viewer::default() };
         followers.push(follow(&server, &app.viewer(viewer), kinds).await);
     }
-    // Who sees something else is not told what they are.
+    // A viewer who sees something else does not learn what they are.
     let mut member = follow(&server, &app.member("member_00000000000000000000000000000000"), kinds).await;
     let mut settled = follow(&server, &app.board(), "after: \"0\"").await;
     app.office().does("organisationAdd", "id", json!({ "name": "Första" })).await.data();

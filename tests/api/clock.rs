@@ -1,4 +1,4 @@
-//! A clock that was wrong: numbers follow days, and changes follow the trail, unless somebody who knows says otherwise.
+//! A clock that was wrong: numbers follow days, and changes follow the trail, unless a user overrides them explicitly.
 
 use samregister::{
     audit::{clock_order, date_order},
@@ -16,7 +16,7 @@ use crate::{
 const AHEAD: &str = "2027-01-09T09:00:00Z";
 const ADMISSION: &str = "mutation { memberAdmit(input: { name: \"Nya\", joinedOn: \"2026-01-01\" }) { name } }";
 
-/// A register whose invoices go on from imported history, of which one has an earlier day than the one before.
+/// A register whose invoices continue from imported history, of which one has an earlier day than the one before.
 async fn with_history(app: &App) -> (App, tempfile::TempDir) {
     let (app, folder) = fill(app, 3).await;
     let heads = "key,number,kind,buyer,issued_on,due_on,credits\na,1001,INVOICE,m1,2026-03-02,2026-04-01,\nb,1002,INVOICE,m1,2026-03-01,2026-03-31,\n";
@@ -58,14 +58,14 @@ on_both!(no_document_is_dated_by_a_clock_behind_the_latest_of_its_series, |app| 
     assert!(credited.error()["message"].as_str().unwrap().contains("2027-01-09"), "a credit note isn't older than its invoice");
     assert_eq!(app.revision().await, revision);
 
-    // Whoever gives a day knows.
+    // A given day overrides the check.
     let given = json!({ "invoice": second, "issuedOn": "2026-11-20" });
     let given = deed(&app.finance(), "invoiceIssue", given, "number issuedOn").await;
     assert_eq!((&given["invoiceIssue"]["number"], &given["invoiceIssue"]["issuedOn"]), (&json!("1004"), &json!("2026-11-20")));
     let earlier = json!({ "invoice": draft().await, "issuedOn": "2026-11-19" });
     let earlier = deed(&app.finance(), "invoiceIssue", earlier, "number").await;
     assert!(earlier.error()["message"].as_str().unwrap().contains("2026-11-20"), "{}", earlier.text());
-    // Nobody said that the clock was set back.
+    // No one has recorded that the clock was set back.
     let violations = vec!["invoice 1004 of 2026-11-20 follows invoice 1003 of 2027-01-09".to_owned()];
     assert_eq!(order_of_days(&app).await, (violations, vec![HISTORY.to_owned()]));
     // When the clock has come so far, all is as before.

@@ -259,7 +259,7 @@ on_both!(an_erased_person_leaves_a_pseudonym, |app| async move {
     // What referred to the person refers to the pseudonym.
     let lead = app.office().query("{ activity(by: { slug: \"bip\" }) { lead { name } } }").await;
     assert_eq!(lead["activity"], json!({ "lead": { "name": pseudonym } }));
-    // The entry of the change does not tell what was erased, nor does the one that the person's tokens are revoked; two more say whose keys went.
+    // Neither the entry of the change nor the one about the revoked tokens shows the erased data; two more name the deleted keys.
     let trail = app.trail(before).await;
     assert!(trail.len() == 4 && trail.iter().all(|entry| entry["action"] == "contactErase"), "{trail:?}");
     let told = ["name", "email", "phone"].map(|field| &trail[0]["before"][field]);

@@ -15,7 +15,7 @@ pub struct Content {
     pub rows: BTreeMap<String, Vec<String>>,
 }
 
-/// What PostgreSQL says of a schema.
+/// Query for the parts of a schema of PostgreSQL.
 const POSTGRES: &str = "
     SELECT 'column ' || table_name || '.' || column_name || ' ' || udt_name || ' ' || is_nullable || ' ' || COALESCE(column_default, '-')
         || ' ' || COALESCE(collation_name, '-') || ' ' || COALESCE(generation_expression, '-')

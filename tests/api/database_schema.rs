@@ -1,11 +1,11 @@
-//! What `verify` finds of a schema that is not what the migrations make.
+//! Findings of `verify` about a schema that is not what the migrations make.
 
 use samregister::integrity;
 use sea_orm::{ConnectionTrait, DbBackend};
 
 use crate::app::{App, on_both};
 
-/// What `verify` finds.
+/// Returns the violations that `verify` finds.
 async fn found(app: &App) -> Vec<String> {
     integrity::verify(&app.db, integrity::Request::default()).await.unwrap().findings.violations
 }

@@ -1,5 +1,4 @@
-//! What is promised of requests that are refused for who asked: they stand in the log with subject, address, operation and reason, and are
-//! counted.
+//! Requests that are refused for their sender's lack of rights: they are logged with subject, address, operation and reason, and counted.
 
 use std::{
     io::{BufRead, BufReader},
@@ -97,7 +96,7 @@ async fn a_denial_is_logged_with_who_where_what_and_why() {
     client.subscribe("1", "{ asked: contactExport(contact: \"contact_0190b5a41f2e7c3d8a9b0c1d2e3f4a5b\") }").await;
     client.hear().await;
     server.line(&["FORBIDDEN", "socket@example.se", "operation=\"asked\""]);
-    // And what is measured is kept from whom a proxy forwards.
+    // And clients that a proxy forwards get no metrics.
     assert!(get_with(at, "/metrics", None, forwarded).await.starts_with("HTTP/1.1 401"));
     server.line(&["GET /metrics", "203.0.113.7"]);
     let measured = get_with(at, "/metrics", None, "").await;

@@ -1,4 +1,4 @@
-//! What can't be set is refused where it enters, and what can be set delays nobody.
+//! Texts that can't be set are refused where they enter, and texts that can be set delay no one.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use crate::{
 
 const PREVIEW: &str = "query($id: ID!, $parameters: JSON!) { node(id: $id) { ... on AgreementTemplateVersion { preview(parameters: $parameters) { html sha256 } } } }";
 
-/// What takes a shaper minutes, in 30 kB.
+/// Returns a text of 30 kB that takes a shaper minutes.
 fn stack() -> String {
     format!("a{}", "\u{301}".repeat(15_000))
 }
@@ -184,7 +184,7 @@ on_both!(files_have_a_time_limit, |app| async move {
     let (_, version) = published(&app).await;
     let hurried = app.with(&[("SAMREGISTER_REQUEST_SECONDS", "1")]);
     let office = hurried.office();
-    // Somebody's many documents wait before this one.
+    // Another subject's many documents wait before this one.
     let text = "Medlemmen betalar avgiften. ".repeat(700);
     let given = URL_SAFE_NO_PAD.encode(json!({ "text": text }).to_string());
     let path = format!("/files/templates/{version}.pdf?parameters={given}");

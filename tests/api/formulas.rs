@@ -1,4 +1,4 @@
-//! What is promised of reports for people: no text that others wrote is a formula in a spreadsheet; the export stays as it is.
+//! Reports for people: no text that others wrote is a formula in a spreadsheet; the export stays as it is.
 
 use crate::{
     app::{App, Caller, on_both},
@@ -6,7 +6,7 @@ use crate::{
     judges,
 };
 
-/// What a spreadsheet would run, as the names of things.
+/// Import files whose names and texts a spreadsheet would run as formulas.
 const FILES: [(&str, &str); 6] = [
     (
         "members.csv",
@@ -33,7 +33,7 @@ const FILES: [(&str, &str); 6] = [
     ("costs.csv", "activity,booked_on,amount,description\nbip,2026-01-15,150.00,Lokal\n"),
 ];
 
-/// A deposit with two payments that nobody knows, by payers who write formulas.
+/// A deposit with two unmatched payments, by payers who write formulas.
 const BANK: &str = "\
 01BGMAX               0120261129173035010331P                                   
 050050501055          SEK                                                       

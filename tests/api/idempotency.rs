@@ -32,7 +32,7 @@ fn admission(name: &str) -> Value {
     json!({ "query": format!("mutation {{ memberAdmit(input: {{ name: \"{name}\", joinedOn: \"2026-01-01\" }}) {{ id name }} }}") })
 }
 
-/// A mutation with this input, which is asked for this.
+/// Returns a mutation with this input and this selection.
 fn mutation(name: &str, selection: &str, input: &Value) -> Value {
     let type_name = format!("{}{}Input", name[..1].to_uppercase(), &name[1..]);
     let query = format!("mutation($input: {type_name}!) {{ {name}(input: $input) {{ {selection} }} }}");
@@ -180,7 +180,7 @@ on_both!(fields_that_are_merged_are_one_mutation, |app| async move {
     let answer = app.office().query(query).await;
     assert_eq!(answer["memberAdmit"], json!({ "name": "Ale", "joinedOn": "2026-01-01" }));
     assert_eq!(app.revision().await, 1);
-    // Nobody waits for a key here, but a client learns all the same what was done.
+    // No one waits for a key here, but a client learns all the same what was done.
     let query = "mutation { one: memberAdmit(input: { name: \"Boden\", joinedOn: \"2026-01-01\" }) { name }
                  two: memberAdmit(input: { name: \"\", joinedOn: \"2026-01-01\" }) { name } }";
     let refused = app.office().query(query).await;
@@ -221,7 +221,7 @@ on_both!(every_mutation_is_rebuilt_from_its_outcome, |app| async move {
         let before = app.revision().await;
         let first = post(&app, &app.office(), name, &body).await;
         let done = app.revision().await;
-        // Its answer was thrown away; another server is asked.
+        // Its answer was thrown away; the retry goes to another server.
         let again = post(&other, &other.office(), name, &body).await;
         let is_whole = first.errors().is_empty() && first.json["data"][name].is_object() && done > before;
         let is_same = (first.text(), "rebuilt") == (again.text(), again.header("idempotency-replayed"));
@@ -241,7 +241,7 @@ on_both!(an_invoice_run_is_rebuilt_with_its_problems, |app| async move {
             "count net total alreadyInvoiced invoicedByHand invoices { id number total } problems { counterparty { __typename } reason }";
         mutation("invoiceRun", selection, &json!({ "activity": activity, "year": 2026, "skipProblems": skip }))
     };
-    // Nothing was issued: that is a refusal, and not kept.
+    // Nothing was issued: that is a refusal, and not stored.
     let held = post(&app, &app.finance(), "run", &body(false)).await;
     assert_eq!(held["invoiceRun"]["count"], 0);
     assert!(!held["invoiceRun"]["problems"].as_array().unwrap().is_empty());
@@ -283,7 +283,7 @@ on_both!(an_answer_is_lost_when_what_it_shows_is_gone_and_nothing_is_done_again,
     assert!(lost.error()["message"].as_str().unwrap().contains(&format!("with revision {revision} ")), "{}", lost.text());
     assert_eq!(lost.error()["extensions"]["done"], json!(["invoiceDraft"]));
     assert_eq!(app.revision().await, revision + 1);
-    // What a version of before outcomes did is not done again either, and nobody waits for its answer.
+    // What a version from before outcomes did is not done again either, and no one waits for its answer.
     past_the_program(&app, "DELETE FROM idempotent_outcome").await;
     past_the_program(&app, "UPDATE idempotent_request SET revision = 1").await;
     let began = Instant::now();
@@ -315,7 +315,7 @@ on_both!(a_mutation_that_outlasts_its_request_is_waited_for_and_done_once, |app|
     let app = app.with(&[("SAMREGISTER_REQUEST_SECONDS", "1")]);
     let other = app.by(&app.url()).await;
     let import = audit::begin(&other.db, &Viewer::operator("import"), "import").await.unwrap();
-    // It goes on although nobody waits for it any more, and so its key is in use.
+    // It continues although no one waits for it any more, and so its key is in use.
     let late = post(&app, &app.office(), "k", &admission("Ale")).await;
     assert_eq!(late.error()["extensions"]["reason"], "LIMIT_TIME", "{}", late.text());
     let began = Instant::now();
@@ -421,7 +421,7 @@ async fn kill_and_ask_again(app: &App, kills: usize) {
             }
         }
         assert_eq!(rebuilt, if is_again { keys.len() } else { done_before });
-        // Nobody waits for what a killed server cannot give: a retry of those that were done once took 20 seconds each.
+        // No one waits for what a killed server cannot give: a retry of those that were done once took 20 seconds each.
         let most = Duration::from_secs(10) + Duration::from_millis(500) * u32::try_from(keys.len()).unwrap();
         assert!(began.elapsed() < most, "{} retries took {:?}", keys.len(), began.elapsed());
     }

@@ -27,7 +27,7 @@ pub fn migrate(place: &Place) -> Duration {
     start.elapsed()
 }
 
-/// Starts `migrate`, kills it after `delay`, and so on with half the delay until it ends by itself; returns how many were killed.
+/// Starts `migrate`, kills it after `delay`, and so on with half the delay until it ends of its own accord; returns how many were killed.
 pub fn migrate_killed(place: &Place, delay: Duration) -> usize {
     let mut killed = 0;
     let mut delay = delay;

@@ -145,7 +145,7 @@ async fn the_program_mints_for_a_key_of_its_set() {
     assert_eq!(status(address, ASK, Some(&format!("Bearer {}", token.trim()))).await, 200);
 }
 
-/// Listens at this address, as soon as nobody else does.
+/// Listens at this address, as soon as it is free.
 async fn listening(at: SocketAddr) -> TcpListener {
     loop {
         match TcpListener::bind(at).await {
@@ -155,7 +155,7 @@ async fn listening(at: SocketAddr) -> TcpListener {
     }
 }
 
-/// Who issues tokens: answers whoever asks over TLS with this status and its keys, and counts.
+/// Runs an issuer of tokens: it answers every request over TLS with this status and its keys, and counts them.
 fn issuer(
     listener: TcpListener,
     certified: &rcgen::CertifiedKey<rcgen::KeyPair>,
@@ -210,7 +210,7 @@ async fn an_issuer_may_be_down_and_a_flood_of_unknown_keys_does_not_reach_it() {
     // It starts without its issuer, says that it is not ready, and believes nobody.
     assert_eq!((status(address, "/readyz", None).await, status(address, ASK, Some(&by(0, "first"))).await), (503, 401));
     let asked = Arc::new(AtomicUsize::new(0));
-    // What stands in the body of a redirect is nobody's word.
+    // The body of a redirect is not trusted.
     let redirects = issuer(listening(at).await, &certified, "302 Found", set(&[(0, "first")]), Arc::clone(&asked));
     while asked.load(Ordering::Relaxed) == 0 {
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;

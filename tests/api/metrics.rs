@@ -105,7 +105,7 @@ on_both!(results_are_counted_by_operation_and_error, |app| async move {
     ] {
         assert!(has(&text, &line), "{line} in {text}");
     }
-    // In a list each counts by itself.
+    // In a list each counts separately.
     let asked = |query: String| serde_json::json!({ "query": query });
     let list =
         serde_json::json!([asked("{ viewer { subject } }".into()), asked(format!("mutation {{ {} }}", admission(""))), asked("}".into())]);
@@ -121,7 +121,7 @@ async fn they_are_for_peers_on_the_same_machine_and_for_a_token_of_their_own() {
     const TOKEN: &str = "a-token-for-prometheus-of-32-bytes";
     let open = App::sqlite().await;
     let app = open.with(&[("SAMREGISTER_METRICS_OPEN", "false"), ("SAMREGISTER_METRICS_TOKEN", TOKEN)]);
-    // Nobody knows where a request in process is from; no role opens.
+    // The origin of a request in process is unknown; no role opens.
     for caller in [app.office(), app.auditor(), app.service("audit:read"), app.nobody(), app.bearer("x"), app.bearer("")] {
         let answer = caller.get("/metrics").await;
         assert_eq!((answer.status.as_u16(), answer.code(), answer.header("www-authenticate")), (401, "UNAUTHENTICATED", "Bearer"));

@@ -6,7 +6,7 @@ use migration::{Migrator, MigratorTrait, releases};
 use samregister::database::Plan;
 use sha2::{Digest, Sha256};
 
-/// The pair that got one number before anybody looked. Names of applied migrations stay.
+/// The pair that got one number before there was a check. Names of applied migrations stay.
 const TWINS: [&str; 2] = ["m2026_11_22_09_bank_deductions", "m2026_11_22_09_invoice_kept"];
 
 fn folder() -> std::path::PathBuf {

@@ -1,4 +1,4 @@
-//! Files that commands write: never over the register, and whole or not at all.
+//! Files that commands write: never over the register, and atomically.
 
 use std::{
     fs,
@@ -68,7 +68,7 @@ async fn a_report_that_cannot_be_written_leaves_the_old_one_whole() {
     let report = folder.path().join("report");
     let run = |format: &str, is_limited: bool| {
         let program = app.program();
-        // No file may grow beyond one kilobyte, as on a disk that is full.
+        // No file may grow larger than one kilobyte, as on a disk that is full.
         let mut command = Command::new("bash");
         let limit = if is_limited { "ulimit -f 1; trap '' XFSZ; exec \"$0\" \"$@\"" } else { "exec \"$0\" \"$@\"" };
         command.args(["-c", limit]).arg(program.get_program()).args(PERIOD).args(["--group-by", "month", "--format", format]);

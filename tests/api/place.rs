@@ -19,7 +19,7 @@ pub struct Place {
     home: Home,
 }
 
-/// Where a register is kept.
+/// The location of a register.
 pub enum Home {
     /// A folder with its file.
     Sqlite(TempDir),
@@ -111,7 +111,7 @@ impl Drop for Home {
     fn drop(&mut self) {
         let Self::Postgres(name) = self else { return };
         let name = std::mem::take(name);
-        // A runtime of its own, since this one can't be waited for from within; and whatever goes wrong is no fault of the test.
+        // A runtime of its own, since this one can't be waited for from within; and a failure here must not fail the test.
         let dropped = thread::spawn(move || {
             tokio::runtime::Builder::new_current_thread()
                 .enable_all()

@@ -1,4 +1,5 @@
-//! What is promised of files: what the program writes is its owner's alone, and what is no regular file neither hangs it nor its end.
+//! Files: those that the program writes are readable for their owner alone, and one that is not a regular file blocks neither the program
+//! nor its end.
 #![cfg(unix)]
 
 use std::{

@@ -1,4 +1,4 @@
-//! What a request may cost: its cost when it is asked for, the budget of a minute, the size of an answer, and lists of documents.
+//! Costs of requests: the cost when it is asked for, the budget of a minute, the size of an answer, and lists of documents.
 
 use std::time::{Duration, Instant};
 
@@ -33,7 +33,7 @@ on_both!(a_request_says_what_it_costs_when_it_is_asked, |app| async move {
     assert_eq!(first, json!({ "requested": requested, "limit": 50_000, "budgetPerMinute": 10_000, "budgetRemaining": 10_000 - requested }));
     let second = cost(&app.office()).await;
     assert!(second["budgetRemaining"].as_u64().unwrap() < first["budgetRemaining"].as_u64().unwrap(), "{second}");
-    // Whoever sees nothing pays the same, so that the cost tells nothing of what there is.
+    // A viewer who sees nothing pays the same, so that the cost reveals nothing of the register.
     for caller in [app.board(), app.service("audit:read"), app.member("member_00000000000000000000000000000000")] {
         assert_eq!(cost(&caller).await["requested"], requested);
     }
@@ -139,7 +139,7 @@ async fn documents_of_a_list_share_every_limit() {
 
 on_both!(a_request_is_answered_in_time_whatever_goes_on, |app| async move {
     let app = app.with(&[("SAMREGISTER_MAX_BATCH", "3"), ("SAMREGISTER_REQUEST_SECONDS", "1")]);
-    // Somebody writes, so that the mutations of others wait.
+    // Another transaction writes, so that mutations wait.
     let writing = audit::begin(&app.db, &Viewer::operator("test"), "test").await.unwrap();
     let began = Instant::now();
     let late = app.office().query(&admission("Ale", "id")).await;
@@ -154,7 +154,7 @@ on_both!(a_request_is_answered_in_time_whatever_goes_on, |app| async move {
     assert!(answers.json[1]["errors"][0]["message"].as_str().unwrap().contains("was not executed"), "{}", answers.text());
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     writing.undo().await.unwrap();
-    // Nobody's impatience decides what is done.
+    // No client's impatience decides what is done.
     let done = async {
         while app.office().query("{ members { totalCount } }").await["members"]["totalCount"] != 2 {
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -171,6 +171,6 @@ async fn a_persisted_document_is_known_to_the_subject_that_sent_it() {
     app.office().post(json!({ "query": QUESTION, "extensions": persisted }).to_string()).await.data();
     let named = json!({ "extensions": persisted }).to_string();
     assert_eq!(app.office().post(named.clone()).await["viewer"]["subject"], "office@example.se");
-    // Another subject can't find out that somebody asked it.
+    // Another subject can't find out that it was asked before.
     assert_eq!(app.board().post(named).await.code(), "NOT_FOUND");
 }

@@ -121,7 +121,7 @@ fn member_id(id: &str) -> Option<MemberId> {
     Some(MemberId(uuid::Uuid::try_parse(id.strip_prefix("member_")?).unwrap()))
 }
 
-/// Whoever has a token of this member with this name's address, issued now.
+/// Returns the bearer of a token of this member with this name's address, issued now.
 fn of_member<'a>(app: &'a App, member: &str, name: &str) -> Caller<'a> {
     let member = member_id(member);
     app.viewer(Viewer { subject: format!("{name}@example.se"), roles: vec![Role::Member], member, ..Viewer::default() })
@@ -156,7 +156,7 @@ on_both!(tokens_of_a_contact_that_has_ended_are_refused, |app| async move {
     }
 });
 
-// Whoever may write contacts could else lock out whom they like.
+// Otherwise a user who may write contacts could lock out anyone.
 on_both!(the_end_of_a_contact_locks_out_nobody_with_another_role, |app| async move {
     let [alfa, beta] = members(&app).await;
     let server = Served::start(&app).await;
@@ -288,8 +288,8 @@ on_both!(a_socket_is_closed_when_its_contact_s_last_day_is_over, |app| async mov
     assert_eq!(other.hear().await["type"], "pong");
 });
 
-/// What is read with a token: its own agreements, invoices, allocations and revenue, each by whether anything is there; or the status of
-/// its refusal.
+/// Returns whether a token reads its own agreements, invoices, allocations and revenue, `true` if there are any; or the status of its
+/// refusal.
 async fn reads(app: &App, caller: &Caller<'_>) -> Result<[bool; 4], u16> {
     let (server, settings) = app.server();
     server.start().await.unwrap();

@@ -142,7 +142,7 @@ fn text_of(row: &str, answer: &Answer) -> String {
 
 /// Fetches in one column, and says what is wrong with the answer.
 async fn try_cell(app: &App, samples: &Samples, row: &str, fetched: &Fetched, column: &str, is_there: Option<bool>) -> Vec<String> {
-    // The tests' server lets everybody read what is measured; the table is of one that nobody opened.
+    // The tests' server lets everyone read the metrics; the table is of a server with the default settings.
     let closed = (row == "/metrics").then(|| app.with(&[("SAMREGISTER_METRICS_OPEN", "false")]));
     let app = closed.as_ref().unwrap_or(app);
     let answer = caller(app, samples.id("alfa"), column).get(&fetched.path).await;

@@ -1,4 +1,4 @@
-//! What a command or server says when the machine or PostgreSQL lets it have no more: connections, open files.
+//! Messages of a command or server that gets no more connections or open files from the machine or PostgreSQL.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},

@@ -329,7 +329,7 @@ async fn a_silent_client_takes_no_place_of_those_who_said_who_they_are() {
     assert_eq!(refused.status(), 503, "{refused:?}");
     known.subscribe("1", VIEWER).await;
     known.data("1").await;
-    // One that says who it is gives its place to another that has not.
+    // A socket that sends its token frees a permit for another that has not.
     let [mut second, third] = silent;
     second.introduce(&app.office()).await;
     let mut fourth = server.connect().await;
@@ -344,7 +344,7 @@ async fn a_silent_client_takes_no_place_of_those_who_said_who_they_are() {
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     };
-    // All are taken: whoever comes now is told at once.
+    // All are taken: a new connection is refused at once.
     assert_eq!(server.upgrade(&[PROTOCOL]).await.err().unwrap().status(), 503);
     drop(other);
 }

@@ -61,7 +61,7 @@ fn service(folder: &Path) -> (String, PathBuf) {
     (address, folder.join("cert.pem"))
 }
 
-/// What the command writes, and its exit code.
+/// Runs a command; returns its output and its exit code.
 fn run(app: &App, arguments: &[&str], settings: &[(&str, &str)]) -> (String, Option<i32>) {
     let output = app.program().args(arguments).envs(settings.iter().copied()).output().unwrap();
     (String::from_utf8(output.stdout).unwrap() + &String::from_utf8_lossy(&output.stderr), output.status.code())

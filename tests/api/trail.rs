@@ -1,4 +1,4 @@
-//! Forging the trail: what somebody tries who has the database but not the key that signs it is refused, or found by `verify`.
+//! Forging the trail: changes by an attacker who has the database, but not the key that signs it, are refused, or found by `verify`.
 
 use ::entity::{
     audit_entry::{Column, Entity, Model},
@@ -36,7 +36,7 @@ async fn found(app: &App) -> Vec<String> {
     audit::breaches(&app.db).await.unwrap()
 }
 
-/// Makes every hash follow from its entry and the one before, as somebody would who rewrites the chain.
+/// Makes every hash follow from its entry and the one before, as an attacker would who rewrites the chain.
 fn rechain(entries: &mut [Model]) {
     let mut before = String::new();
     for entry in entries {
@@ -45,7 +45,7 @@ fn rechain(entries: &mut [Model]) {
     }
 }
 
-/// Somebody at the database who has removed every guard of the trail, as its owner can.
+/// An attacker at the database who has removed every guard of the trail, as its owner can.
 async fn owner(app: &App) -> DatabaseConnection {
     let db = intruder(app).await;
     let is_sqlite = app.db.backend() == DbBackend::Sqlite;
@@ -60,7 +60,7 @@ async fn owner(app: &App) -> DatabaseConnection {
     db
 }
 
-/// Puts these entries in the place of all that there are.
+/// Replaces all entries by these.
 async fn replace(db: &DatabaseConnection, entries: &[Model]) {
     db.execute_unprepared("DELETE FROM audit_entry").await.unwrap();
     let rows = entries.iter().cloned().map(IntoActiveModel::into_active_model);
@@ -315,7 +315,7 @@ on_both!(what_did_not_hold_before_the_migration_is_stated_by_it, |app| async mov
     );
 });
 
-/// What the command writes, and its exit code.
+/// Runs a command; returns its output and its exit code.
 fn run(app: &App, arguments: &[&str], settings: &[(&str, &str)]) -> (String, Option<i32>) {
     let output = app.program().args(arguments).envs(settings.iter().copied()).output().unwrap();
     (String::from_utf8(output.stdout).unwrap() + &String::from_utf8_lossy(&output.stderr), output.status.code())
@@ -327,7 +327,7 @@ on_both!(without_a_key_the_trail_is_not_authenticated, |app| async move {
     let file = |name: &str| folder.path().join(name).display().to_string();
     let output = |settings: &[(&str, &str)]| {
         let mut program = app.program();
-        // Its usual place would be beside the file, or in the working directory.
+        // Its usual place would be next to the file, or in the working directory.
         program.env_remove("SAMREGISTER_TRAIL_KEY").current_dir(folder.path()).envs(settings.iter().copied());
         let output = program.arg("verify").output().unwrap();
         (String::from_utf8(output.stdout).unwrap() + &String::from_utf8_lossy(&output.stderr), output.status.code())

@@ -1,4 +1,4 @@
-//! What `verify` says of a register that others write to, and of numbers that came with imported history.
+//! Findings of `verify` in a register that others write to, and about numbers that came with imported history.
 
 use std::sync::{
     Arc,
@@ -17,7 +17,7 @@ use crate::{
     life_samples::{Register, deed, raw},
 };
 
-/// What `verify` finds.
+/// Returns the findings of `verify`.
 async fn verified(app: &App) -> Findings {
     integrity::verify(&app.db, Request::default()).await.unwrap().findings
 }

@@ -1,4 +1,4 @@
-//! What `verify` finds of rows that somebody wrote past the program: each table with a change that no entry of the trail knows of.
+//! Findings of `verify` about rows written past the program: each table with a change that no entry of the trail records.
 
 use samregister::integrity::{self, Request};
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
@@ -10,7 +10,7 @@ use crate::{
     round_trip::lived,
 };
 
-/// What `verify` finds.
+/// Returns the violations that `verify` finds.
 async fn found(app: &App) -> Vec<String> {
     integrity::verify(&app.db, Request::default()).await.unwrap().findings.violations
 }
@@ -191,7 +191,7 @@ on_both!(a_change_of_what_an_invoice_stands_on_is_found, |app| async move {
     }
 });
 
-/// Tables that hold nothing of the register, with the reason why no entry tells of their rows.
+/// Tables that hold nothing of the register, with the reason why no entry is about their rows.
 const NOT_OF_THE_REGISTER: &[(&str, &str)] = &[
     ("audit_entry", "the trail itself: its chain and its signatures are checked"),
     ("person_key", "the keys that the trail's personal data is sealed with: checked with the trail"),

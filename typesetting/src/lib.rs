@@ -40,7 +40,7 @@ pub struct Document<'a> {
     pub dated: NaiveDate,
     /// What it carries.
     pub attachments: &'a [Attachment],
-    /// How long setting it may take; `None`: without limit.
+    /// Time limit for setting it; `None`: no limit.
     pub time_limit: Option<Duration>,
 }
 
@@ -84,12 +84,12 @@ impl Relationship {
     }
 }
 
-/// Why a document could not be set.
+/// The reason why a document could not be set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
     /// The layout is faulty, or does not fit the data.
     Layout {
-        /// What Typst says, each with its file and line.
+        /// Messages of Typst, each with its file and line.
         messages: Vec<String>,
     },
     /// Setting it took longer than its time limit.
@@ -110,7 +110,7 @@ impl std::error::Error for Error {}
 /// The document as a PDF. It takes some tens of milliseconds of one core: call it where that disturbs nobody.
 ///
 /// Typst can't be cancelled. But it asks for a font each time that it shapes text, and a document that is out of time is unwound there, so
-/// the time limit holds unless one step takes long by itself: callers also bound the size of what they set.
+/// the time limit holds unless a single step takes long: callers also bound the size of what they set.
 ///
 /// # Errors
 /// [`Error::Layout`] when the layout is faulty or doesn't fit the data, [`Error::TimedOut`] when it takes too long.

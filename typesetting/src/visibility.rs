@@ -1,4 +1,4 @@
-//! Tells which characters show nothing, and which texts stack more combining marks than a line can hold.
+//! Finds characters that show nothing, and texts that stack more combining marks than a line can hold.
 
 use unicode_normalization::{
     UnicodeNormalization,

@@ -43,7 +43,7 @@ impl Desk {
         }
     }
 
-    /// Unwinds to whoever began the document when its time is over. It is no failure, so no panic hook runs.
+    /// Unwinds to the caller that began the document when its time is over. It is no failure, so no panic hook runs.
     pub fn check_deadline(&self) {
         if self.deadline.is_some_and(|deadline| Instant::now() > deadline) {
             resume_unwind(Box::new(OutOfTime));

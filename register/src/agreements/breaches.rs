@@ -50,7 +50,7 @@ pub async fn findings(db: &impl ConnectionTrait) -> Result<Findings> {
     Ok(found)
 }
 
-/// What all agreements store of their dates and numbers, and the texts of these agreements alone, in a snapshot.
+/// Checks the stored dates and numbers of all agreements, and the texts of these agreements only, in a snapshot.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
@@ -66,7 +66,7 @@ pub async fn findings_of(db: &impl ConnectionTrait, agreements: &BTreeSet<Agreem
     Ok(found)
 }
 
-/// What the deadline, number and successor of every agreement are checked by.
+/// Returns the columns that the deadline, number and successor of every agreement are checked by.
 fn columns() -> Vec<Column> {
     let mut columns = terms::COLUMNS.to_vec();
     columns.extend([Column::Id, Column::Number, Column::NumberKey, Column::ReplacesId, Column::DeadlineOn, Column::DeadlineMonth]);

@@ -1,4 +1,4 @@
-//! Whether numbers follow days: among the agreements of a year a later number was not offered earlier.
+//! Order of numbers and days: among the agreements of a year, a later number was not offered earlier.
 
 use ::entity::{
     agreement::{Column, Entity, Model},

@@ -21,7 +21,7 @@ use crate::{database::Database, error::Result};
 /// Entries that are read together.
 const CHUNK: u64 = 1000;
 
-/// What is broken in the trail of this register, by the key that it was opened with.
+/// Returns the violations of this register's trail, by the key that it was opened with.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
@@ -29,9 +29,9 @@ pub async fn breaches(db: &Database) -> Result<Vec<String>> {
     violations(&db.snapshot().await?, db.trail_key().map(super::TrailKey::trusted), 0).await
 }
 
-/// What is broken in the trail: gaps between revisions, hashes that don't follow from the entry and the one before, entries that none of the
-/// trusted keys signed for, and persons whose key is gone although no entry erased them. Without keys, nothing is said of signatures. Looks at
-/// the entries after the revision `after`, the last of a commit, which is taken as it stands; all of them when it is 0.
+/// Returns the violations of the trail: gaps between revisions, hashes that don't follow from the entry and the one before, entries that
+/// none of the trusted keys signed, and persons whose key is gone although no entry erased them. Without keys, signatures are not checked.
+/// Checks the entries after the revision `after`, the last of a commit, which is trusted; all of them when it is 0.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
@@ -54,7 +54,7 @@ pub async fn violations(db: &impl ConnectionTrait, trusted: Option<&TrustedKeys>
 /// A check of the trail, entry by entry.
 #[derive(Default)]
 struct Check {
-    /// Whose signatures are taken; null: none are looked at.
+    /// Keys whose signatures are accepted; null: signatures are not checked.
     trusted: Option<TrustedKeys>,
     violations: Vec<String>,
     /// The revision that it began after.
@@ -144,7 +144,7 @@ impl Check {
         self.hash.clone_from(&entry.hash);
     }
 
-    /// What the entry says of the trail itself.
+    /// Checks an entry about the trail itself: an erasure, a migration or a change of keys.
     fn event(&mut self, entry: &audit_entry::Model) {
         let (revision, text) = (entry.revision, entry.after.as_deref().unwrap_or_default());
         let unreadable = format!("revision {revision} can't be read");
@@ -202,7 +202,7 @@ impl Check {
         }
     }
 
-    /// What is wrong with the trail as a whole, and with the keys of its persons.
+    /// Checks the trail as a whole, and the keys of its persons.
     fn end(&mut self, (there, forged): (HashSet<Uuid>, Vec<Uuid>)) {
         if self.trusted.is_some() && self.signed < self.last {
             let (first, last) = (self.signed + 1, self.last);

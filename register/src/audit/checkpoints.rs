@@ -14,7 +14,7 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelec
 use super::{head::last_entry, signature::TrustedKeys};
 use crate::{database::Database, error::Result};
 
-/// Where the trail ended at an instant, written as `2026-11-21T09:00:00Z 4711 9f86d0… 1f0c…:kK3b…`.
+/// The end of the trail at an instant, written as `2026-11-21T09:00:00Z 4711 9f86d0… 1f0c…:kK3b…`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
     /// When it was noted.
@@ -23,7 +23,7 @@ pub struct Checkpoint {
     pub revision: i64,
     /// The hash of that revision, in hexadecimal; `-` when there was none.
     pub hash: String,
-    /// Who signed it; null: nobody, as before checkpoints were signed.
+    /// The signature; null for a checkpoint from before checkpoints were signed.
     pub signature: Option<Signature>,
     /// The timestamp token (RFC 3161, DER) of the line; null: no service dated it.
     pub timestamp: Option<Vec<u8>>,
@@ -38,9 +38,9 @@ pub struct Signature {
     pub bytes: Vec<u8>,
 }
 
-/// What begins a line that continues the timestamp of the checkpoint before it.
+/// Prefix of a line that continues the timestamp of the checkpoint before it.
 const CONTINUED: char = '+';
-/// How long such a line is: mail would break a longer one.
+/// Length of such a line: mail would break a longer one.
 const WIDTH: usize = 76;
 
 impl Checkpoint {
@@ -48,7 +48,7 @@ impl Checkpoint {
         self.at.to_rfc3339_opts(SecondsFormat::Secs, true)
     }
 
-    /// What is signed.
+    /// Returns the text that is signed.
     fn statement(&self) -> String {
         format!("samregister checkpoint\n{}\n{}\n{}", self.time(), self.revision, self.hash)
     }
@@ -127,7 +127,7 @@ fn is_hex(text: &str) -> bool {
     text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// Where the trail ends now, signed when there is a key.
+/// Returns the present end of the trail, signed if there is a key.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
@@ -142,8 +142,8 @@ pub async fn checkpoint(db: &Database) -> Result<Checkpoint> {
 /// Checkpoints that are looked up together.
 const BATCH: usize = 500;
 
-/// Where the trail has departed from what it was at these checkpoints: their revision is not there any more, or has another hash. One from
-/// before the trail's migration is held against the former hash. Of those that are signed, the signatures are checked when keys are trusted.
+/// Returns the checkpoints that the trail no longer agrees with: their revision is gone, or has another hash. A checkpoint from before the
+/// trail's migration is checked against the former hash. With trusted keys, signatures are checked too.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
@@ -179,7 +179,7 @@ pub async fn departures(db: &impl ConnectionTrait, checkpoints: &[Checkpoint], t
     Ok(departures)
 }
 
-/// What is wrong with a checkpoint's signature. One of a trail from before its migration, or of an empty one, needs none.
+/// Returns what is wrong with a checkpoint's signature. A checkpoint from before the trail's migration, or of an empty trail, needs none.
 fn unsigned(checkpoint: &Checkpoint, trusted: &TrustedKeys, is_former: bool) -> Option<String> {
     match &checkpoint.signature {
         None if is_former || checkpoint.revision == 0 => None,

@@ -12,16 +12,16 @@ use crate::{
     error::{Error, Result},
 };
 
-/// Why a change was not begun: the clock is behind the last entry of the trail.
+/// Reason of the conflict when the clock is behind the last entry of the trail.
 pub const CLOCK_BEHIND: &str = "CLOCK_BEHIND";
 
 /// The action of the entry by which an operator accepts the clock.
 pub const ACCEPT: &str = "clockAccept";
 
-/// How far the clock may be behind the last entry: the clocks of two servers differ a little.
+/// Greatest allowed lag of the clock behind the last entry: the clocks of two servers differ a little.
 const TOLERANCE: TimeDelta = TimeDelta::minutes(1);
 
-/// Where the clock stands beside the trail.
+/// The clock compared with the last entry of the trail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClockOrder {
     /// The time by the clock.

@@ -34,8 +34,8 @@ const IMPORT: &str = "import";
 /// Inversions whose entries are read together.
 const CHUNK: usize = 200;
 
-/// Tells violations from notes, in this order. Imported history is as it was, and a clock that an operator accepted between the two explains
-/// the order as well.
+/// Separates violations from notes, and returns them in this order. Imported history is as it was, and a clock that an operator accepted
+/// between the two explains the order as well.
 ///
 /// # Errors
 /// INTERNAL when the database fails.

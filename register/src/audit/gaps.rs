@@ -28,12 +28,12 @@ impl Gaps {
         self.0.push((above.into(), sentence));
     }
 
-    /// What they are.
+    /// Returns a sentence for each gap.
     pub fn sentences(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|(_, sentence)| sentence.as_str())
     }
 
-    /// Tells violations from notes: below a number that came with an import numbers may be missing, since the history that it is of had
+    /// Separates violations from notes: below a number that came with an import numbers may be missing, since the history that it is of had
     /// none; below one that this program gave something was removed.
     ///
     /// # Errors

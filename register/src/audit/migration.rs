@@ -83,7 +83,7 @@ struct Run {
     hash: String,
     former_hash: String,
     broken: BTreeSet<i64>,
-    /// What was erased of earlier entries, by the revision that they say did it.
+    /// Erased texts of earlier entries, by the revision that they name as the erasure.
     erased: BTreeMap<i64, Vec<Rewritten>>,
 }
 
@@ -184,7 +184,7 @@ fn texts(entry: &Model) -> (Form, Option<uuid::Uuid>, [Text; 2]) {
     let (form, record, _) = of_before(subject, after.as_ref().or(before.as_ref()).unwrap_or(&empty));
     let text = |stored: &Option<String>, fields: Option<Map<String, Value>>| {
         let personal = |fields: &Map<String, Value>| -> Vec<Personal> {
-            // What was erased has a pseudonym, which is nobody's.
+            // Erased persons have a pseudonym, which names no one.
             if entry.erased_in.is_some() { Vec::new() } else { of_before(subject, fields).2 }
         };
         match (stored, fields) {

@@ -206,7 +206,7 @@ impl Change {
             let names = move |draft: &&Draft| draft.texts.iter().flat_map(Text::persons).any(|named| named == person);
             self.waiting.iter().filter(names).map(|draft| draft.entry.revision).collect::<Vec<_>>()
         };
-        // Whoever is named for the first time gets a key, which then goes.
+        // A person named for the first time gets a key, which then goes.
         let named: BTreeSet<Person> = persons.iter().copied().filter(|person| !waiting(*person).is_empty()).collect();
         person_keys::of_persons(&self.tx, &named).await?;
         let keys = person_keys::ids_of(&self.tx, persons).await?;
@@ -235,7 +235,7 @@ impl Change {
     /// nothing, and is undone.
     ///
     /// # Errors
-    /// INTERNAL when the database fails. Then nothing has happened, unless the database could not be asked what became of its COMMIT.
+    /// INTERNAL when the database fails. Then nothing has happened, unless the outcome of its COMMIT could not be looked up.
     pub async fn commit_with(self, outcome: impl Into<Outcome>) -> Result<()> {
         self.finish(outcome.into()).await
     }

@@ -180,7 +180,7 @@ mod tests {
         let mut changed = sealed.clone();
         changed[30] ^= 1;
         assert_eq!(key(1).open(&changed, "1 /name"), None);
-        // The same text sealed twice is not the same ciphertext, so that nobody can compare two persons.
+        // The same text sealed twice is not the same ciphertext, so that no one can compare two persons.
         assert_ne!(key(1).seal(b"Anna", "1 /name").unwrap_or_default(), sealed);
     }
 }

@@ -1,4 +1,4 @@
-//! What an entry of the trail records: one record in a form of its own, with named fields that stay when a table's columns do not.
+//! The content of an audit entry: one record in a form of its own, with named fields that stay when a table's columns do not.
 
 use std::borrow::Cow;
 
@@ -16,7 +16,7 @@ pub trait Fields {
     /// Writes every field under its name in the form.
     ///
     /// # Errors
-    /// Those of the serializer.
+    /// The errors of the serializer.
     fn write<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error>;
 }
 
@@ -39,12 +39,12 @@ pub trait Recorded: Fields {
     }
 }
 
-/// Somebody whose data in the trail has a key of its own.
+/// A person whose data in the trail has a key of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Person {
-    /// What makes somebody a person.
+    /// Kind of the person.
     pub kind: PersonKind,
-    /// Who it is, among those of the kind.
+    /// Id of the person, among those of the kind.
     pub id: Uuid,
 }
 
@@ -55,25 +55,25 @@ impl Person {
         Self { kind: PersonKind::Contact, id: id.0 }
     }
 
-    /// Who signed an agreement.
+    /// Returns the signatory of an agreement.
     #[must_use]
     pub fn signatory(id: SignatureId) -> Self {
         Self { kind: PersonKind::Signatory, id: id.0 }
     }
 
-    /// Who paid.
+    /// Returns the payer of a payment.
     #[must_use]
     pub fn payer(id: BankPaymentId) -> Self {
         Self { kind: PersonKind::Payer, id: id.0 }
     }
 
-    /// Who is named in a decision.
+    /// Returns the person named in a decision.
     #[must_use]
     pub fn decision(id: DecisionId) -> Self {
         Self { kind: PersonKind::Decision, id: id.0 }
     }
 
-    /// Who is named in the billing details of a member or an organisation.
+    /// Returns the person named in the billing details of a member or an organisation.
     #[must_use]
     pub fn buyer(id: impl Into<Uuid>) -> Self {
         Self { kind: PersonKind::Buyer, id: id.into() }

@@ -23,7 +23,7 @@ use crate::{
     error::{Error, Result},
 };
 
-/// What begins a sealed field. It can't stand within a text of JSON, whose quotes are escaped.
+/// Prefix of a sealed field. It can't stand within a JSON string, whose quotes are escaped.
 const SEALED: &str = "{\"sealed\":\"";
 
 /// A text of an entry that waits to be written.
@@ -101,7 +101,7 @@ pub struct Opened {
     pub erased: BTreeSet<String>,
     /// JSON pointers to fields that do not open: their key is missing and no entry erased it, or they were sealed for another place.
     pub broken: BTreeSet<String>,
-    /// The last revision that erased somebody whom the text names.
+    /// The last revision that erased a person whom the text names.
     pub erased_in: Option<i64>,
 }
 

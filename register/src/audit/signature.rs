@@ -36,7 +36,7 @@ impl TrustedKeys {
     /// The public keys of a text in PEM.
     ///
     /// # Errors
-    /// What is wrong with the text.
+    /// A description of what is wrong with the text.
     pub fn from_pem(text: &str) -> Result<Self, String> {
         let mut keys = Self::default();
         for block in blocks(text).filter(|block| block.starts_with(PUBLIC)) {
@@ -132,7 +132,7 @@ impl TrailKey {
     /// The private key of a text in PEM, with the public keys that stand in it too: those of former keys.
     ///
     /// # Errors
-    /// What is wrong with the text.
+    /// A description of what is wrong with the text.
     pub fn from_pem(text: &str) -> Result<Self, String> {
         let mut private = blocks(text).filter(|block| block.starts_with(PRIVATE));
         let block = match (private.next(), private.next()) {
@@ -178,7 +178,7 @@ impl TrailKey {
     /// The private key in PEM (PKCS #8), which `openssl pkey` reads.
     ///
     /// # Errors
-    /// When it can't be encoded.
+    /// Fails if it can't be encoded.
     pub fn to_pem(&self) -> io::Result<String> {
         use ed25519_dalek::pkcs8::EncodePrivateKey;
         // Without the public key, which older versions of OpenSSL refuse to see there.
@@ -189,7 +189,7 @@ impl TrailKey {
     /// The public keys that are trusted with it, its own first, in PEM.
     ///
     /// # Errors
-    /// When one can't be encoded.
+    /// Fails if one can't be encoded.
     pub fn trusted_pem(&self) -> io::Result<String> {
         let others = self.trusted.by_id.iter().filter(|(id, _)| **id != self.id).map(|(_, key)| key);
         let keys = std::iter::once(&self.signing.verifying_key()).chain(others).map(pem_of).collect::<io::Result<Vec<_>>>();
@@ -199,7 +199,7 @@ impl TrailKey {
     /// The public key in PEM.
     ///
     /// # Errors
-    /// When it can't be encoded.
+    /// Fails if it can't be encoded.
     pub fn public_pem(&self) -> io::Result<String> {
         pem_of(&self.signing.verifying_key())
     }
@@ -210,7 +210,7 @@ impl TrailKey {
         self.signing.verifying_key().as_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// What entries and checkpoints name the key by.
+    /// Returns the id by which entries and checkpoints name the key.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
@@ -256,8 +256,8 @@ fn blocks(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// What is signed of a commit: its first and last revision, and the hash of the last, which covers all before it. An entry that was slipped in
-/// between two commits is of neither.
+/// Returns the text that is signed for a commit: its first and last revision, and the hash of the last, which covers all before it. An
+/// entry that was slipped in between two commits is of neither.
 pub(super) fn head(first: i64, last: i64, hash: &str) -> String {
     format!("samregister trail head\n{first}\n{last}\n{hash}")
 }

@@ -1,4 +1,4 @@
-//! Timestamps (RFC 3161): a service that nobody here runs states when it saw the digest of a checkpoint.
+//! Timestamps (RFC 3161): an independent service states when it saw the digest of a checkpoint.
 
 use std::{path::Path, time::Duration};
 
@@ -21,7 +21,7 @@ use crate::{
 /// The largest file of certificates, in bytes.
 const LARGEST_FILE: u64 = 1 << 20;
 
-/// How long a service may take.
+/// Time limit for the service's response.
 const ANSWER: Duration = Duration::from_secs(20);
 /// Bytes of an answer at most.
 const LARGEST: u64 = 1 << 16;
@@ -106,10 +106,10 @@ pub fn certificates(setting: &str, file: &Path) -> Result<Vec<Certificate>> {
     if found.is_empty() { Err(bad("holds no certificates in PEM".to_owned())) } else { Ok(found) }
 }
 
-/// When a text was dated, by a token that one of these certificates' keys signed.
+/// Returns the time at which a text was dated, by a token that one of these certificates' keys signed.
 ///
 /// # Errors
-/// Why the token does not hold for the text.
+/// The reason why the token does not hold for the text.
 pub fn verify(token: &[u8], text: &str, certificates: &[Certificate]) -> Result<DateTime<Utc>, String> {
     let (signed, info) = read(token)?;
     let imprint = &info.message_imprint;

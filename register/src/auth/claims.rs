@@ -1,4 +1,4 @@
-//! What a token must say of itself before it says who its bearer is: that it is an access token, of one issuer, and from when to when.
+//! Claims that a token needs before its subject counts: that it is an access token, of one issuer, and valid from when to when.
 
 use std::fmt;
 
@@ -7,13 +7,13 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 
-/// How far the clock of whoever signs may be from ours when a token begins and ends, in seconds.
+/// Allowed difference between the issuer's clock and ours at a token's beginning and end, in seconds.
 pub(super) const LEEWAY: f64 = 30.0;
-/// How far its time of issue may lie ahead of our clock, in seconds.
+/// Greatest allowed lead of its time of issue over our clock, in seconds.
 const ISSUE_LEEWAY: f64 = 60.0;
 /// The types that the header of an access token may name (RFC 7519, 5.1; RFC 9068, 2.1), without `application/` before them.
 const TYPES: [&str; 2] = ["jwt", "at+jwt"];
-/// What the claims `typ` and `token_use` say of tokens that are not for an API, in small letters without punctuation: ID tokens, by which a
+/// Values of the claims `typ` and `token_use` in tokens that are not for an API, in lower case without punctuation: ID tokens, by which a
 /// client learns who logged in, and refresh tokens, which are for the issuer alone.
 const OTHER_USES: [&str; 7] = ["id", "idtoken", "refresh", "refreshtoken", "offline", "offlineaccess", "logout"];
 

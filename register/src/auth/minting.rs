@@ -18,7 +18,7 @@ use crate::{
     error::Result,
 };
 
-/// What the trail says of a token that was minted.
+/// The audit entry of a minted token.
 #[derive(Debug)]
 struct Record<'a> {
     /// The same as an id.

@@ -1,4 +1,4 @@
-//! Tokens that no longer hold before they expire: those that were called back, those of members that have left, and those of members'
+//! Tokens that no longer hold before they expire: those that were revoked, those of members that have left, and those of members'
 //! contacts that have ended.
 //!
 //! Every request is held against what the server knows of them, and asks the database nothing: it reads them when it starts, and again
@@ -34,7 +34,7 @@ use crate::{
     error::{Error, Faults, LINE, Result},
 };
 
-/// What the trail calls it that tokens are called back by command.
+/// The action in the audit trail when tokens are revoked by command.
 const REVOKE: &str = "tokenRevoke";
 
 /// Which tokens are called back.
@@ -65,7 +65,7 @@ pub async fn revoke(db: &Database, viewer: &Viewer, which: &Which, reason: Optio
     change.commit().await
 }
 
-/// Why tokens of a contact that has ended are revoked.
+/// Reason recorded when the tokens of a contact that has ended are revoked.
 const CONTACT_ENDED: &str = "the contact has ended";
 
 /// Revokes the tokens of an association's contact, whose subject is the e-mail address, within the change that ends it: those too that were
@@ -126,9 +126,9 @@ type Bearer = (String, Option<MemberId>);
 /// What was called back, and who has ended.
 #[derive(Debug, Default)]
 struct Known {
-    /// The last second in which a token that is called back was issued.
+    /// The last second in which a revoked token was issued.
     subjects: HashMap<Bearer, i64>,
-    /// Subjects whose tokens are called back until a second when MEMBER is their only role: rows of before the association stood there.
+    /// Subjects whose tokens are revoked until a second when MEMBER is their only role: rows of before the association stood there.
     members_alone: HashMap<String, i64>,
     /// Ids of tokens.
     tokens: HashSet<String>,
@@ -151,7 +151,7 @@ impl Known {
         if let Some(end) = left.map(|end| if viewer.is_former_member { *end + former_days } else { *end }).filter(|end| *end < until.0) {
             until = (end, Reason::Left);
         }
-        // Most of the time there is nobody to be compared with, and so nothing to be calculated.
+        // Most of the time there is nothing to compare with, and so nothing to calculate.
         if self.subjects.is_empty() && self.members_alone.is_empty() && self.ended.is_empty() {
             return until;
         }
@@ -190,7 +190,7 @@ impl Known {
 #[derive(Clone, Debug, Default)]
 pub struct Revocations {
     known: watch::Sender<Arc<Known>>,
-    /// How long a member that has left reads its own agreements and invoices.
+    /// Time for which a member that has left may read its own agreements and invoices.
     former_days: TimeDelta,
 }
 
@@ -223,7 +223,7 @@ impl Revocations {
         Changes(self.known.subscribe())
     }
 
-    /// Reads all that was called back, who has ended, and which members have left.
+    /// Reads all revocations, the contacts that have ended, and the members that have left.
     ///
     /// # Errors
     /// INTERNAL when the database fails.
@@ -272,7 +272,8 @@ impl Revocations {
     }
 }
 
-/// Those of these revocations that somebody made by command, as the trail says. Those of contacts that have ended were once of every token.
+/// Returns which of these revocations were made by command, by their audit entries. Those of contacts that have ended used to cover every
+/// token.
 async fn revoked_manually(db: &Database, ids: impl Iterator<Item = TokenRevocationId>) -> Result<HashSet<TokenRevocationId>> {
     use audit_entry::Column;
     let ids: Vec<TokenRevocationId> = ids.collect();

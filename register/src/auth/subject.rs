@@ -1,7 +1,7 @@
-//! Subjects of tokens (`sub`): names in the audit trail that a reader takes for nobody else's, nor for the program's own.
+//! Subjects of tokens (`sub`): names in the audit trail that a reader can't take for another person's or the program's own.
 //!
-//! Names that look alike are told apart by UTS 39 (Unicode Security Mechanisms): which characters identifiers are made of, which scripts go
-//! together, and which characters look like others.
+//! Names that look alike are distinguished by UTS 39 (Unicode Security Mechanisms): which characters identifiers are made of, which
+//! scripts go together, and which characters look like others.
 
 use std::{collections::HashSet, sync::LazyLock};
 
@@ -15,7 +15,7 @@ use crate::error::LINE;
 /// subject in ASCII or like a name of the program itself.
 ///
 /// # Errors
-/// What is wrong, in words that follow "the token".
+/// A description of what is wrong, in words that follow "the token".
 pub(super) fn check(subject: &str) -> Result<(), String> {
     let length = subject.chars().count();
     if subject.trim().is_empty() || length > LINE {
@@ -60,7 +60,7 @@ fn is_plain(char: char) -> bool {
 fn is_latin(char: char) -> bool {
     let mut buffer = [0; 4];
     let text: &str = char.encode_utf8(&mut buffer);
-    // With a Latin letter beside it, a character of another script makes a mixture.
+    // With a Latin letter next to it, a character of another script makes a mixture.
     !is_mixed(&format!("a{text}"))
 }
 

@@ -52,9 +52,9 @@ pub struct Keys {
 pub struct Minted {
     /// The token itself.
     pub token: String,
-    /// What it is called (`jti`).
+    /// Id of the token (`jti`).
     pub id: Uuid,
-    /// When it expires.
+    /// Time at which it expires.
     pub expires_at: DateTime<Utc>,
 }
 

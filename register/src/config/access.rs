@@ -11,8 +11,8 @@ pub(crate) const MAX_TOKEN_DAYS: u32 = 400;
 pub(super) const METRICS_TOKEN: &str = "SAMREGISTER_METRICS_TOKEN";
 pub(super) const METRICS_TOKEN_FILE: &str = "SAMREGISTER_METRICS_TOKEN_FILE";
 
-/// Who may read what is measured, which counts the agreements of all members by activity. A peer on the same machine, which no proxy has
-/// forwarded, always may.
+/// Access to the metrics, which count the agreements of all members by activity. A peer on the same machine, which no proxy has forwarded,
+/// always has it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MetricsAccess {
     /// `true` if anybody may, without a token.

@@ -84,7 +84,7 @@ pub struct Settings {
     pub sockets: Sockets,
     /// How much the server shows of itself.
     pub exposure: Exposure,
-    /// What signs the audit trail, and what verifies it.
+    /// Keys that sign and verify the audit trail.
     pub trail: Trail,
     /// What the network itself is called.
     pub network: Network,

@@ -33,7 +33,7 @@ const MOST_SECRETS: usize = 10;
 const LEAST_BYTES: usize = 32;
 
 impl Given {
-    /// Puts what files hold in the place of the settings that can be given in either way.
+    /// Replaces settings that name a file by the content of the file.
     pub(super) fn take_files(&mut self) {
         for (name, name_of_file) in IN_FILES {
             self.take_file(name, name_of_file);
@@ -51,7 +51,7 @@ impl Given {
         if self.values.get(name).is_some_and(|(_, text)| text.as_deref().is_none_or(|text| !text.trim().is_empty())) {
             return self.faults.add(place, format!("and {name} are both set; remove one of them"));
         }
-        // Somebody may have put the secret itself here, so that the path is not shown.
+        // A user may have put the secret itself here, so the path is not shown.
         match files::read_text(Path::new(path.trim()), LARGEST_FILE) {
             Ok(text) => {
                 let text = text.strip_suffix('\n').unwrap_or(&text);

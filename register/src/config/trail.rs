@@ -9,16 +9,16 @@ pub(crate) const TRAIL_KEY: &str = "SAMREGISTER_TRAIL_KEY";
 /// Names the file of public keys that the trail's signatures are verified with.
 pub(crate) const TRAIL_PUBLIC_KEYS: &str = "SAMREGISTER_TRAIL_PUBLIC_KEYS";
 
-/// What signs the trail, what verifies it, and who dates its checkpoints.
+/// Keys that sign and verify the trail, and the service that dates its checkpoints.
 #[derive(Clone, Debug, Default)]
 pub struct Trail {
-    /// The PEM file with the private key that signs the trail; null: beside the register.
+    /// The PEM file with the private key that signs the trail; null: next to the register.
     pub key: Option<PathBuf>,
     /// A PEM file with public keys that are trusted besides: those of former keys, or all of them for a program that only verifies.
     pub public_keys: Option<PathBuf>,
-    /// Whether a trail that can't be authenticated, for want of a key, is a violation.
+    /// `true` if a trail that can't be authenticated, for want of a key, is a violation.
     pub must_authenticate: bool,
-    /// Where checkpoints are dated (RFC 3161); null: nowhere.
+    /// URL of the service that dates checkpoints (RFC 3161); null: they are not dated.
     pub timestamp_url: Option<String>,
     /// A PEM file with the certificates of timestamp services that are trusted.
     pub timestamp_certificates: Option<PathBuf>,
@@ -40,7 +40,7 @@ impl Given {
 }
 
 impl Settings {
-    /// The file of the key that signs the trail: the one that is set, or else one beside the register's file, or in the working directory
+    /// The file of the key that signs the trail: the one that is set, or else one next to the register's file, or in the working directory
     /// for a register on PostgreSQL.
     #[must_use]
     pub fn trail_key_file(&self) -> PathBuf {

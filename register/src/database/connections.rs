@@ -1,4 +1,4 @@
-//! How each connection is opened: the one that writes, those that read, and the one that asks whether the database is there.
+//! Opening of connections: the one that writes, those that read, and the one that probes whether the database responds.
 
 use std::{
     sync::Arc,
@@ -43,7 +43,7 @@ pub(super) fn options(url: &str, connections: u32, patience: Duration) -> Connec
     options
 }
 
-/// What a connection to SQLite is for.
+/// The purpose of a connection to SQLite.
 pub(super) enum Access<'a> {
     Read,
     Write(&'a Arc<WriterState>),
@@ -63,14 +63,14 @@ pub(super) fn sqlite(
     options.map_sqlx_sqlite_opts(move |sqlite| {
         let sqlite = sqlite
             .journal_mode(SqliteJournalMode::Wal)
-            // NORMAL would leave the last commits to the system's memory, and a power cut takes back what was answered as done. An import
-            // is one commit, and so none the slower.
+            // NORMAL would leave the last commits to the system's memory, and a power cut would lose changes that were reported as done.
+            // An import is one commit, and so none the slower.
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(PATIENCE)
             .statement_cache_capacity(200);
         if is_writer {
-            // What is deleted or written anew is overwritten in the file, since it may be what somebody asked us to erase.
+            // Deleted or replaced rows are overwritten in the file, since they may be data that a person asked us to erase.
             sqlite.pragma("secure_delete", "ON").pragma("journal_size_limit", LOG_SIZE.to_string())
         } else {
             sqlite.pragma("query_only", "ON")

@@ -55,13 +55,13 @@ const REQUIREMENTS: &str = "CREATE TABLE migration_requirement (
 const HISTORY: &str = "SELECT m.version, m.applied_at, r.oldest_program, r.applied_by
     FROM seaql_migrations m LEFT JOIN migration_requirement r ON r.name = m.version ORDER BY m.version";
 
-/// How long a step waits at a time for other programs that write or migrate; on SQLite the writer's own timeout is as long.
+/// Time for which one attempt of a step waits for other programs that write or migrate; on SQLite the writer's own timeout is as long.
 const STEP_LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long the migration waits altogether for other programs before it gives up.
+/// Total time for which the migration waits for other programs before it gives up.
 const MIGRATION_TIMEOUT: Duration = Duration::from_secs(600);
 
-/// Why a program refuses a register: a newer program migrated it.
+/// Reason of the conflict when a newer program has migrated the register.
 pub const PROGRAM_TOO_OLD: &str = "PROGRAM_TOO_OLD";
 
 /// The steps of a schema's history, in order of their names.
@@ -158,7 +158,7 @@ impl Plan {
 pub struct Applied {
     /// Its name.
     pub name: String,
-    /// When it was applied, in seconds since 1970.
+    /// Time at which it was applied, in seconds since 1970.
     pub applied_at: i64,
     /// The oldest program that may run on its result; `None` if a program applied it that did not record this.
     pub oldest_program: Option<String>,
@@ -187,7 +187,7 @@ impl Database {
     /// INTERNAL if a step fails. A step that failed changed nothing; those before it stay.
     pub async fn migrate(&self) -> Result<Vec<String>> {
         let applied = self.apply(&Plan::current()).await?;
-        // PostgreSQL does all of it by itself, in time.
+        // PostgreSQL does all of it automatically, in time.
         if self.backend() == DbBackend::Sqlite {
             if applied.iter().any(|name| name == TRAIL_MIGRATION)
                 && let Err(error) = self.writer.execute_unprepared("VACUUM").await
@@ -207,7 +207,7 @@ impl Database {
     /// Applies the pending steps of a plan, each in one transaction with its row in the history.
     ///
     /// The transaction takes the lock of writers first and then reads the history, so programs that migrate at the same time apply each step
-    /// once. Interrupted at any point, it goes on from the first step that is not in the history.
+    /// once. Interrupted at any point, it continues from the first step that is not in the history.
     ///
     /// # Errors
     /// As [`Database::migrate`].
@@ -400,7 +400,7 @@ async fn require(tx: &DatabaseTransaction, name: &str, oldest_program: &str, app
     Ok(())
 }
 
-/// Fails if one of these versions is later than this program's. One that can't be read is of a program that nobody has made yet.
+/// Fails if one of these versions is later than this program's. One that can't be read is of a future program.
 fn ensure_supported<'a>(required: impl IntoIterator<Item = &'a str>) -> Result<()> {
     let own = env!("CARGO_PKG_VERSION");
     let is_supported = |version: &Version| Version::parse(own).is_ok_and(|own| *version <= own);

@@ -60,9 +60,9 @@ pub struct Database {
     /// Who writes takes it, in the order of coming: there is one connection to wait for, and a wait for that can't be told from a
     /// database that is away.
     turn: Arc<Semaphore>,
-    /// Whether the connection that writes is fit to be used.
+    /// State of the connection that writes: fit to be used or not.
     writer_state: Arc<WriterState>,
-    /// What became of the last changes.
+    /// Outcome of the last changes.
     health: Arc<WriteHealth>,
     /// Where a register on SQLite is; none on PostgreSQL.
     file: Option<Arc<SqliteFile>>,
@@ -91,7 +91,7 @@ impl std::fmt::Debug for Database {
 /// Connections that read beside the one that writes, on SQLite and on PostgreSQL.
 const READERS: (u32, u32) = (8, 16);
 
-/// Connections that read for dear documents, on SQLite and on PostgreSQL; opened when they are needed.
+/// Connections that read for expensive documents, on SQLite and on PostgreSQL; opened when they are needed.
 const DEAR_READERS: (u32, u32) = (4, 8);
 
 /// How long a question waits for one of them: much longer than its request may take by default, so that under load that limit decides.
@@ -223,7 +223,8 @@ impl Database {
         Ok(())
     }
 
-    /// Whether the database answers, has every change of the schema and none that needs a newer program, however many wait for a connection.
+    /// Checks that the database responds, has every migration and none that needs a newer program. Doesn't wait for a connection of the
+    /// pool.
     ///
     /// # Errors
     /// CONFLICT with the reason `PROGRAM_TOO_OLD` when a newer program migrated it, INTERNAL when it is not ready for another reason.
@@ -337,7 +338,7 @@ impl Database {
     async fn hear(&self) -> std::result::Result<std::convert::Infallible, DbErr> {
         let Some(server) = &self.server else {
             loop {
-                // Noticed soon, as long as nobody else can have begun another log.
+                // Noticed soon, as long as no other program can have begun another log.
                 if self.find().is_err() {
                     self.save_log().await;
                 }

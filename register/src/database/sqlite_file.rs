@@ -1,5 +1,5 @@
 //! The files of a register on SQLite, known by more than their names: one that was moved, removed or replaced under the running program
-//! would still be read and written by the connections that have it open, and nobody would find again what they write.
+//! would still be read and written by the connections that have it open, and what they write would be lost.
 
 use std::{
     io,
@@ -25,14 +25,14 @@ pub(super) struct SqliteFile {
     is_closed: AtomicBool,
 }
 
-/// A file beside the register's that SQLite makes, and that stays as long as a connection is open.
+/// A file next to the register's that SQLite makes, and that stays as long as a connection is open.
 #[derive(Debug)]
 struct Companion {
     path: PathBuf,
     identity: OnceLock<Identity>,
 }
 
-/// What no other file of the machine has: its device and its number there.
+/// Identity of a file on the machine: its device and its inode number.
 #[cfg(unix)]
 type Identity = (u64, u64);
 #[cfg(not(unix))]
@@ -54,7 +54,7 @@ impl SqliteFile {
         })
     }
 
-    /// Where it is.
+    /// Returns the path of the file.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }

@@ -24,13 +24,13 @@ use super::write_health::WriteHealth;
 
 /// State that the pool of the writing connection shares with the transactions on it.
 ///
-/// On a full disk or an I/O error SQLite rolls a transaction back by itself. The driver doesn't notice: it still counts the transaction, and
-/// would make every later one a savepoint within it that nothing ever commits.
+/// On a full disk or an I/O error SQLite rolls a transaction back automatically. The driver doesn't notice: it still counts the
+/// transaction, and would make every later one a savepoint within it that nothing ever commits.
 #[derive(Debug, Default)]
 pub(super) struct WriterState {
     /// `true` when something happened to the connection that makes it unfit for another transaction.
     is_suspect: AtomicBool,
-    /// `true` from BEGIN until COMMIT is sent: SQLite then refuses to commit, so that no statement commits by itself after a rollback.
+    /// `true` from BEGIN until COMMIT is sent: SQLite then refuses to commit, so that no statement commits automatically after a rollback.
     refuses_commits: AtomicBool,
     /// Number of commits that SQLite began on the connection.
     commits: AtomicU64,
@@ -130,7 +130,7 @@ pub struct Transaction {
     turn: OwnedSemaphorePermit,
 }
 
-/// What became of the statements of one transaction.
+/// Outcome of the statements of one transaction.
 #[derive(Debug)]
 struct Watch {
     state: Arc<WriterState>,
@@ -141,7 +141,7 @@ struct Watch {
     worst: AtomicU8,
 }
 
-/// How a statement failed, the mildest first.
+/// Kinds of failed statements, the mildest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub(super) enum Failure {
@@ -153,7 +153,7 @@ pub(super) enum Failure {
     Fault = 3,
 }
 
-/// Why a transaction was not committed.
+/// The reason why a transaction was not committed.
 #[derive(Debug)]
 pub(super) enum Uncommitted {
     /// It was rolled back.
@@ -200,7 +200,7 @@ impl Transaction {
     /// Rolls back.
     pub(crate) async fn rollback(self) -> Result<(), DbErr> {
         let Self { watch, tx, turn: _turn } = self;
-        // After a fault there may be nothing to roll back; the connection is closed.
+        // After a failure there may be nothing to roll back; the connection is closed.
         if watch.worst.load(SeqCst) >= Failure::Statement as u8 { Ok(()) } else { watch.observe(tx.rollback()).await }
     }
 }
@@ -279,7 +279,7 @@ fn failure_of(error: &dyn DatabaseError) -> Failure {
     let code = error.code().unwrap_or_default();
     if error.try_downcast_ref::<SqliteError>().is_some() {
         // The lowest byte is the kind; the others say more of it.
-        // SQLITE_CONSTRAINT_COMMITHOOK: a statement would have committed by itself, since SQLite had rolled back before.
+        // SQLITE_CONSTRAINT_COMMITHOOK: a statement would have committed automatically, since SQLite had rolled back before.
         if code == "531" {
             return Failure::Fault;
         }

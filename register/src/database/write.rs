@@ -14,13 +14,13 @@ use super::{
 };
 use crate::error::{Error, Result};
 
-/// How long the outcome of a COMMIT that was not answered is looked for.
+/// Time for which the outcome of a COMMIT without a response is looked up.
 const OUTCOME_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Names the lock that writers on PostgreSQL take in turn, so that revisions and numbers have no gaps; SQLite has one writer anyway.
 pub(super) const WRITERS_LOCK: i64 = 0x5341_4d52_4547;
 
-/// Why a change was not begun: others write for too long.
+/// Reason of the conflict when others write for too long.
 pub const BUSY: &str = "BUSY";
 
 /// The error of what was not begun since others write for too long.

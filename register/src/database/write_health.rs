@@ -1,4 +1,4 @@
-//! Whether changes can be written: readiness and metrics follow what became of the last ones.
+//! Health of writes: readiness and metrics follow the outcome of the last changes.
 
 use std::{
     fmt,
@@ -20,7 +20,7 @@ pub(super) struct WriteHealth {
     probed_at: Mutex<Option<Instant>>,
 }
 
-/// How often at most a change is tried while changes fail.
+/// Shortest time between trial changes while changes fail.
 const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Bytes that a trial change writes: a full disk refuses them, where a page that was already allocated would have had room.

@@ -11,7 +11,7 @@ pub(super) fn neutralized(text: &str) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     let mut safe = String::with_capacity(text.len() + 4);
-    // What stands before a formula and is passed over: the apostrophe of the first cell goes before it, so that the whole cell is text.
+    // Characters that a spreadsheet skips before a formula. The apostrophe goes before them, so that the whole cell is text.
     let begins = text.trim_start_matches(is_passed_over).starts_with(begins_formula);
     if begins || text.starts_with(is_break) {
         safe.push('\'');

@@ -151,7 +151,7 @@ impl Grid {
     }
 }
 
-/// How long setting one document may take. Wall-clock time, for a worker that shares its core: the largest document allowed takes half of it.
+/// Time limit for setting one document. Wall-clock time, for a worker that shares its core: the largest document allowed takes half of it.
 /// Without optimization everything takes several times as long.
 pub const TIME_LIMIT: Duration = Duration::from_secs(if cfg!(debug_assertions) { 20 } else { 2 });
 

@@ -248,14 +248,14 @@ impl<'t> Reader<'t> {
     }
 }
 
-/// Adds a link with its words. Its address stands beside them unless they are the address and nothing else: on paper an address that isn't
+/// Adds a link with its words. Its address stands next to them unless they are the address and nothing else: on paper an address that isn't
 /// written is lost, and words that are another address, or hold this one, must not hide where the link leads.
 fn link(kind: LinkType, url: &str, words: Vec<Inline>, parts: &mut Vec<Inline>) {
     let shown = url.strip_prefix("mailto:").unwrap_or(url);
     let text = plain(&words);
     let is_shown = shown.is_empty() || text == shown || text == url;
     match address(kind, url) {
-        // Words that nobody sees can't be followed.
+        // Invisible words can't be followed.
         Some(to) if !typesetting::shows_nothing(&text) => parts.push(Inline::Link { to, parts: words }),
         _ => append(parts, words),
     }
@@ -390,7 +390,7 @@ mod tests {
         };
         for (markdown, text) in [
             ("[https://nnsfinsam.se](https://evil.example)", "https://nnsfinsam.se (https://evil.example)"),
-            // The words hold the address as a part of another one, or beside it.
+            // The words hold the address as a part of another one, or next to it.
             ("[https://evil.example.nnsfinsam.se](https://evil.example)", "https://evil.example.nnsfinsam.se (https://evil.example)"),
             ("[nnsfinsam.se?https://evil.example](https://evil.example)", "nnsfinsam.se?https://evil.example (https://evil.example)"),
             ("[a@nnsfinsam.se](mailto:a@nnsfinsam.se.evil.example)", "a@nnsfinsam.se (a@nnsfinsam.se.evil.example)"),

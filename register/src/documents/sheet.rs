@@ -55,7 +55,7 @@ pub struct Chart {
 }
 
 /// The grid as a workbook: the header stays in sight, amounts are numbers, and sums are formulas over the rows. A chart comes second, and
-/// last what else is to be told, another grid under the name of its sheet. A server makes it in its worker pool.
+/// last an optional further grid under the name of its sheet. A server makes it in its worker pool.
 ///
 /// # Errors
 /// CONFLICT `DOCUMENT_TOO_LONG` when it has more than [`MAX_ROWS`].

@@ -2,18 +2,18 @@
 
 use super::prose::{Block, Inline};
 
-/// What setting takes, in microseconds of a server's core: measured with `examples/limits.rs`, one kind of content after the other. The times
-/// add up, whatever stands within what.
+/// Costs of setting, in microseconds of a server's core: measured with `examples/limits.rs`, one kind of content after the other. The times
+/// add up, however the content is nested.
 mod cost {
     /// Of a byte of text.
     pub const BYTE: u64 = 5;
     /// Of a combining mark.
     pub const MARK: u64 = 90;
-    /// Of a word that may be hyphenated, which the layout sets by itself.
+    /// Of a word that may be hyphenated, which the layout sets separately.
     pub const LONG_WORD: u64 = 600;
     /// Of a heading, paragraph, quote, list or rule.
     pub const BLOCK: u64 = 300;
-    /// Of an item of a list, beside what stands in it.
+    /// Of an item of a list, in addition to its content.
     pub const ITEM: u64 = 200;
     /// Of emphasis.
     pub const EMPHASIS: u64 = 300;
@@ -21,20 +21,20 @@ mod cost {
     pub const BREAK: u64 = 130;
     /// Of a link.
     pub const LINK: u64 = 750;
-    /// Of a table's cell, beside what stands in it.
+    /// Of a table's cell, in addition to its content.
     pub const CELL: u64 = 330;
 }
 
 /// The most that a document may take, in microseconds: some thirty pages of prose.
 const MAX_COST: u64 = 1_500_000;
-/// The most that its text may take by itself. The rest is for parties and terms, so that a text that is allowed can be offered.
+/// The most that its text alone may take. The rest is for parties and terms, so that a text that is allowed can be offered.
 const MAX_TEXT_COST: u64 = MAX_COST / 10 * 9;
 /// The most text of a document, in bytes.
 const MAX_BYTES: usize = 100_000;
-/// The shortest word that the layout sets by itself, in characters.
+/// The shortest word that the layout sets separately, in characters.
 const LONG_WORD: usize = 13;
 
-/// What a document holds, and what it takes to set it.
+/// The content of a document in numbers, and the cost of setting it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Size {
     cost: u64,

@@ -60,7 +60,7 @@ struct Whole {
 }
 
 impl Whole {
-    /// What its audit entries say.
+    /// Returns the form of its audit entries.
     fn recorded(&self) -> forms::Member {
         let Self { row, municipalities, billing, former_names } = self.clone();
         forms::Member { row, municipalities, billing: Some(billing), former_names }

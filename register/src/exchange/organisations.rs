@@ -154,7 +154,7 @@ pub(super) async fn import_contacts(import: &mut Import<'_>) -> Result<()> {
     import.settle().await
 }
 
-/// Merges rows; the e-mail addresses and associations of contacts that have ended before today, as is told only now, are added to `ended`.
+/// Merges rows. Adds to `ended` the e-mail addresses and associations of contacts that have ended before today, as is recorded only now.
 async fn merge_contacts(import: &mut Import<'_>, lines: Vec<Line<ContactDraft>>, ended: &mut BTreeSet<(String, MemberId)>) -> Result<()> {
     let today = day_of(import.change.at());
     let own = keys::given(lines.iter().map(|line| Some(line.draft.key.as_str())));

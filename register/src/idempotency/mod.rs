@@ -24,7 +24,7 @@ use crate::{
     error::{Error, Result},
 };
 
-/// How long a request with a key is remembered.
+/// Time for which a request with a key is stored.
 const RETENTION: TimeDelta = TimeDelta::hours(24);
 /// The field that a reused key is reported under.
 const HEADER: &str = "idempotency-key";
@@ -55,7 +55,8 @@ struct Committed {
 }
 
 impl Mutations {
-    /// Returns those of a request that `subject` names `key`. `digest` tells the request from others and covers the sender's rights.
+    /// Returns those of a request that `subject` names `key`. `digest` distinguishes the request from others and covers the sender's
+    /// rights.
     #[must_use]
     pub fn with_key(subject: String, key: String, digest: String) -> Self {
         Self { key: Some(Key { subject, key, digest }), ..Self::default() }
@@ -132,7 +133,7 @@ impl Key {
     }
 }
 
-/// How a rule's result came about.
+/// The result of a rule, applied now or earlier.
 #[derive(Debug)]
 pub enum Performed<R> {
     /// The rule was applied now.

@@ -27,7 +27,7 @@ pub struct Outcome {
     /// The warnings of the payload.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
-    /// What else the payload shows and no object holds, as the problems of an invoice run.
+    /// Other parts of the payload that no object holds, such as the problems of an invoice run.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub details: Value,
 }
@@ -177,7 +177,7 @@ identifiers! {
     TemplateVersionId = "template_version",
 }
 
-/// What a rule returns, restored from its stored outcome.
+/// The return value of a rule, restored from its stored outcome.
 pub trait FromOutcome: Sized {
     /// Restores it; `None` when the outcome lacks what it is made of.
     fn from_outcome(outcome: &Outcome) -> Option<Self>;

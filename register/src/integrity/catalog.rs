@@ -1,8 +1,8 @@
 //! The schema of the register as the database has it: whether every table, column, constraint, index, trigger and function that the
 //! migrations make is there, unchanged and switched on.
 //!
-//! What they make is found out by making it: on SQLite in memory, on PostgreSQL in a schema of its own, in a transaction that is rolled back.
-//! So it is always that of this program, as this version of the database system prints it.
+//! The expected schema comes from running the migrations: on SQLite in memory, on PostgreSQL in a schema of its own, in a transaction that
+//! is rolled back. So it is always that of this program, as this version of the database system prints it.
 
 use std::collections::BTreeMap;
 
@@ -60,8 +60,8 @@ SELECT 'function ' || p.proname || '(' || pg_get_function_identity_arguments(p.o
 FROM pg_proc p WHERE p.pronamespace = current_schema()::regnamespace
     AND NOT EXISTS (SELECT 1 FROM pg_depend e WHERE e.objid = p.oid AND e.deptype = 'e')";
 
-/// What keeps PostgreSQL's triggers and foreign keys from being looked at without changing any of them: checks of foreign keys that are
-/// switched off one by one, and a setting of the database or of a role that switches all of them off.
+/// Query for triggers and foreign keys of PostgreSQL that are switched off although they are unchanged: foreign keys one by one, or all of
+/// them by a setting of the database or of a role.
 const SWITCHED_OFF: &str = "
 SELECT 'a foreign key of table ' || c.relname || ' is switched off' FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
 WHERE c.relnamespace = current_schema()::regnamespace AND t.tgisinternal AND t.tgenabled <> 'O'
@@ -102,7 +102,7 @@ async fn objects(db: &impl ConnectionTrait) -> Result<Objects> {
 /// The schema of PostgreSQL in which the migrations run, and which is never committed.
 const SCRATCH: &str = "samregister_verify";
 
-/// What the migrations make.
+/// Returns the objects that the migrations make.
 async fn expected(db: &Database) -> Result<Objects> {
     if db.backend() == DbBackend::Sqlite {
         let mut options = ConnectOptions::new("sqlite::memory:");

@@ -1,4 +1,4 @@
-//! What the entries after a checkpoint concern, and the checks of just that.
+//! The objects that the entries after a checkpoint concern, and the checks of just those.
 
 use std::collections::{BTreeSet, HashMap};
 

@@ -16,8 +16,8 @@ pub(super) async fn violations(db: &impl ConnectionTrait) -> Result<Vec<String>>
         let id = row.try_get_by_index::<Option<i64>>(1)?.map_or_else(|| "?".to_owned(), |id| id.to_string());
         found.push(format!("table {table}: row {id} refers to a row of {parent} that is not there"));
     }
-    // A connection that has searched before holds on to what it knew of the index then, and finds it damaged when somebody has written since;
-    // a search makes it look again.
+    // A connection that has searched before caches what it read of the index then, and finds it damaged after another connection has
+    // written since; a search makes it read the index again.
     pragma(db, "SELECT rowid FROM search_index WHERE search_index MATCH '\"x\"' LIMIT 1").await?;
     for row in pragma(db, "PRAGMA integrity_check").await? {
         let text: String = row.try_get_by_index(0)?;

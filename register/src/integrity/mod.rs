@@ -1,4 +1,4 @@
-//! The check of the whole register that `samregister verify` runs: all of it in one state, in parts that run beside each other.
+//! The check of the whole register that `samregister verify` runs: all of it in one state, in parts that run concurrently.
 
 mod catalog;
 mod concerned;
@@ -21,12 +21,12 @@ use crate::{
     invoices, revenue, search,
 };
 
-/// What to check.
+/// The scope of a check, and what to check the trail against.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
-    /// Whose signatures of the trail are taken; null: none are looked at.
+    /// Keys whose signatures of the trail are accepted; null: signatures are not checked.
     pub trusted: Option<TrustedKeys>,
-    /// Where the trail ended on some days, to be checked against it; null: none are given.
+    /// Earlier ends of the trail, to be checked against it; null: none are given.
     pub checkpoints: Option<Vec<Checkpoint>>,
     /// Checks only the entries after this checkpoint and what they concern; null: everything.
     pub since: Option<Checkpoint>,
@@ -35,9 +35,9 @@ pub struct Request {
 /// The result of a check of the register.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
-    /// How many checks there were.
+    /// Number of checks.
     pub checks: usize,
-    /// What they found.
+    /// Findings of all checks.
     pub findings: Findings,
 }
 
@@ -129,7 +129,7 @@ async fn of_trail(tx: DatabaseTransaction, request: Request) -> Result<Checked> 
     Ok(checked)
 }
 
-/// What takes little time.
+/// Runs the checks that take little time.
 async fn of_rest(db: Database, tx: DatabaseTransaction) -> Result<Checked> {
     let mut of_invoices = invoices::breaches::series(&tx).await?;
     of_invoices.violations.extend(invoices::bank::breaches::breaches(&tx).await?);

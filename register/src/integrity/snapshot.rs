@@ -1,4 +1,4 @@
-//! Transactions for reading that see the same state of the register, so that checks run beside each other and fit together.
+//! Transactions for reading that see the same state of the register, so that checks can run concurrently and fit together.
 
 use sea_orm::DatabaseTransaction;
 
@@ -8,13 +8,13 @@ use crate::{
     error::{Error, Result},
 };
 
-/// How often transactions are begun again that turned out to see different states.
+/// Greatest number of attempts to begin transactions that see the same state.
 const ATTEMPTS: usize = 1000;
 
 /// Begins transactions for reading that see the same state of the register, and returns its last revision.
 ///
-/// Every change of the register adds an entry to the trail, so two transactions that see the same last revision see the same rows. One that
-/// was begun while somebody committed is begun again.
+/// Every change of the register adds an entry to the trail, so two transactions that see the same last revision see the same rows. If a
+/// commit comes between them, they are begun again.
 ///
 /// # Errors
 /// INTERNAL when the database fails, or commits follow each other so fast that no two transactions see the same state.

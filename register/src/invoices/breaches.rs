@@ -50,7 +50,8 @@ pub async fn findings(db: &impl ConnectionTrait) -> Result<Findings> {
     Ok(found)
 }
 
-/// What does not follow from the lines, payments and credit notes of the invoices with an id after `after` and up to `last`: a sentence each.
+/// Checks that the sums of the invoices with an id after `after` and up to `last` follow from their lines, payments and credit notes.
+/// Returns a sentence for each that does not.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
@@ -88,7 +89,7 @@ pub async fn sums_of(db: &impl ConnectionTrait, invoices: &BTreeSet<InvoiceId>) 
     Ok(found)
 }
 
-/// The invoice in the middle of all, so that two halves can be checked beside each other; null when there are none.
+/// The invoice in the middle of all, so that two halves can be checked concurrently; null when there are none.
 ///
 /// # Errors
 /// INTERNAL when the database fails.

@@ -1,4 +1,4 @@
-//! Whether numbers follow days: in each series a later number has no earlier day of issue.
+//! Order of numbers and days: in each series, a later number has no earlier day of issue.
 
 use std::collections::HashMap;
 

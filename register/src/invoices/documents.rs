@@ -161,7 +161,7 @@ pub async fn with_content(db: &Database, invoices: &[InvoiceId]) -> Result<BTree
     db.read().query_all(&select).await?.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
 }
 
-/// How long setting an invoice may take. One of a thousand lines takes six seconds of a core, once: its PDF is stored.
+/// Time limit for setting an invoice. One of a thousand lines takes six seconds of a core, once: its PDF is stored.
 const PDF_TIME_LIMIT: Duration = Duration::from_secs(5 * TIME_LIMIT.as_secs());
 
 /// A file of an invoice.

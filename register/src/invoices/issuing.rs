@@ -140,7 +140,7 @@ pub(super) async fn check_day(
         .from(invoice::Entity)
         .and_where(Column::Kind.eq(kind))
         .and_where(Column::IssuedOn.gt(day))
-        // One that is dated after today is wrong itself, and holds up nobody who gives a day.
+        // A document dated after today is itself wrong, and must not stop a caller who gives a day.
         .and_where(Column::IssuedOn.lte(today))
         .order_by(Column::IssuedOn, Order::Desc)
         .limit(1)

@@ -167,7 +167,7 @@ pub async fn rebuild(change: &Change, months: Months) -> Result<()> {
     Ok(())
 }
 
-/// Every row of these months as it must be, reckoned afresh, by month and activity; what is stored must equal it.
+/// Recalculates every row of these months, by month and activity; the stored rows must equal the result.
 ///
 /// # Errors
 /// INTERNAL when the database fails.

@@ -187,7 +187,7 @@ pub(crate) fn ended_before(today: NaiveDate, before: &Model, after: &Model) -> O
 }
 
 /// Revokes the tokens of an association's contact that has ended, by its e-mail address, unless another contact of the association with
-/// that address goes on.
+/// that address remains.
 pub(crate) async fn call_back(change: &mut Change, today: NaiveDate, email: &str, member: MemberId) -> Result<()> {
     let goes_on = Condition::any().add(Column::ValidTo.is_null()).add(Column::ValidTo.gte(today));
     let other = Entity::find()
@@ -238,7 +238,7 @@ pub async fn update(db: &Database, viewer: &Viewer, id: ContactId, changes: Cont
 }
 
 /// Erases a person (GDPR art. 17): the row stays, so that what refers to it holds, with a pseudonym in the place of the name; so do the
-/// entries of the trail that told of the person. Agreements and invoices stay as they were issued (GDPR art. 17.3 b, e). Its association's
+/// entries of the trail about the person. Agreements and invoices stay as they were issued (GDPR art. 17.3 b, e). Its association's
 /// tokens for the e-mail address are revoked.
 ///
 /// # Errors
@@ -264,7 +264,8 @@ pub async fn erase(db: &Database, viewer: &Viewer, id: ContactId) -> Result<()> 
     db.forget().await
 }
 
-/// Who a contact is in the trail: itself, and the subjects of tokens that had one of its e-mail addresses, unless another contact has it too.
+/// Returns the persons that a contact is in the trail: itself, and the subjects of tokens that had one of its e-mail addresses, unless
+/// another contact has it too.
 async fn persons(change: &Change, row: &Model) -> Result<BTreeSet<Person>> {
     let entries = audit_entry::Entity::find()
         .filter(audit_entry::Column::RecordId.eq(row.id.0))

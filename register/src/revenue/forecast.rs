@@ -57,7 +57,7 @@ struct Assumed {
     unknown: usize,
     /// Agreements with a fee per participant.
     per_participant: usize,
-    /// What is withheld, by activity; null: what belongs to none.
+    /// Activities whose forecast is withheld; null: what belongs to no activity.
     withheld: BTreeSet<Option<ActivityId>>,
 }
 

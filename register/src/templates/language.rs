@@ -46,13 +46,13 @@ impl std::fmt::Display for Finding {
     }
 }
 
-/// The most findings that are listed. A text of 200 kB has room for tens of thousands, which nobody would read.
+/// The most findings that are listed. A text of 200 kB has room for tens of thousands, which no one would read.
 const MAX_FINDINGS: usize = 100;
 
 /// What a look at a text brings to light.
 #[derive(Debug, Default)]
 pub struct Reading {
-    /// What is wrong, in order of lines, 100 at most. One more, of line 0, says that there are others.
+    /// Errors of the text in order of lines, 100 at most. One more, of line 0, says that there are others.
     pub findings: Vec<Finding>,
     /// The declared parameters that it uses.
     pub used: BTreeSet<String>,

@@ -179,7 +179,7 @@ fn fields_cost_what_they_declare() {
     assert_eq!(cost(searched, json!({ "s": null })), Ok(both));
 }
 
-/// The fields that are dear although their names and types don't show it; another one is found by the load program's table.
+/// The fields that are expensive although their names and types don't show it; another one is found by the load program's table.
 const DEAR: [(&str, &str); 10] = [
     ("Agreement", "preview"),
     ("Agreement", "document"),

@@ -38,7 +38,7 @@ impl Incoming {
     }
 }
 
-/// What an operation asks, as over HTTP; `None` when the payload is none of a request.
+/// Returns the request in an operation's payload, as over HTTP; `None` if the payload is not a request.
 pub(super) fn asked(payload: Map<String, Value>) -> Option<Asked> {
     Asked::of_payload(payload).ok()
 }

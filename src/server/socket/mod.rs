@@ -68,13 +68,13 @@ pub struct Sockets {
     longest: usize,
     /// One for each whose client may have said who it is.
     free: Arc<Semaphore>,
-    /// One for each whose client has not, so that nobody without a token takes the place of somebody with one.
+    /// One for each whose client has not, so that clients without a token never displace clients with one.
     pending: Arc<Semaphore>,
     /// The sockets of each subject.
     by_subject: Arc<Turns>,
     /// The subscriptions of each subject, on all its sockets.
     subscriptions: Arc<Turns>,
-    /// Those who follow the trail.
+    /// The followers of the trail.
     followers: changes::Followers,
     /// The answers to events, shared by those who see alike.
     answers: SharedAnswers,
@@ -144,7 +144,7 @@ pub async fn open(State(app): State<App>, upgrade: Result<WebSocketUpgrade, WebS
     })
 }
 
-/// The place that a socket takes among those that may be open.
+/// The permit of a socket among those that may be open.
 #[expect(dead_code, reason = "places are only held, until they are dropped")]
 enum Place {
     /// Of a client that has not said who it is.
@@ -363,7 +363,7 @@ impl Session {
     }
 }
 
-/// What a denial on a socket is logged and counted under.
+/// Method and route under which a denial on a socket is logged and counted.
 const METHOD: &str = "WS";
 const ROUTE: &str = "/graphql/ws";
 

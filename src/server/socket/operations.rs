@@ -1,8 +1,9 @@
-//! What the operations of a socket say: queries and mutations as over HTTP, and subscriptions, whose answers those who see alike share.
+//! The operations of a socket: queries and mutations as over HTTP, and subscriptions, whose answers are shared by viewers with the same
+//! rights.
 //!
 //! An event is resolved once for all sockets on which the same document is asked with the same variables by viewers with the same rights,
-//! and its JSON is sent to each. What a document may only tell one subject, or is noted of whoever reads it, is shared by that subject's
-//! sockets alone.
+//! and its JSON is sent to each. Documents with fields that are for one subject only, or whose readers are recorded, are shared by that
+//! subject's sockets alone.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -89,11 +90,11 @@ pub(super) fn steps(app: &App, id: Arc<str>, asked: Asked, viewer: &Viewer, addr
     steps.boxed()
 }
 
-/// What an operation says next.
+/// The next message of an operation.
 enum Said {
     /// The JSON of an answer, and what it denies.
     Answer(Arc<RawValue>, Arc<[ServerError]>),
-    /// Why it is not executed, or goes no further.
+    /// The errors for which it is not executed, or ends.
     Refused(Answer),
     /// There is no more.
     Nothing,
@@ -120,7 +121,7 @@ impl Said {
         }
     }
 
-    /// What was made of an answer's JSON.
+    /// Returns the message for a written answer.
     fn written(written: Written) -> Self {
         if is_refused(&written.answer, 0) {
             return Self::Refused(written.answer);
@@ -168,7 +169,7 @@ struct Subscription {
     viewer: Viewer,
     plan: Plan,
     group: Arc<Group>,
-    /// What one event costs.
+    /// Cost of one event.
     points: u64,
     cost: Option<Value>,
 }
@@ -219,7 +220,7 @@ impl Subscription {
                 Ok(events) => events.boxed(),
                 Err(error) => stream::iter([Err(error)]).boxed(),
             };
-            // It holds its place among the subject's as long as it is followed.
+            // It counts among the subject's subscriptions as long as it is followed.
             let shared = Arc::new((app, viewer, own));
             events.then(move |event| {
                 let (shared, group, cost) = (Arc::clone(&shared), Arc::clone(&group), cost.take());
@@ -248,7 +249,7 @@ struct Template {
     variables: async_graphql::Variables,
 }
 
-/// The fields that tell everybody who sees an event the same, and nobody is noted for reading.
+/// The fields that are the same for everyone who sees an event, and whose readers are not recorded.
 const SHARED_FIELDS: [&str; 8] = ["changes", "revision", "kind", "action", "at", "node", "id", "__typename"];
 
 impl Template {
@@ -277,7 +278,7 @@ fn has_only_shared_fields(set: &SelectionSet) -> bool {
             SHARED_FIELDS.contains(&field.node.name.node.as_str()) && has_only_shared_fields(&field.node.selection_set.node)
         }
         Selection::InlineFragment(fragment) => has_only_shared_fields(&fragment.node.selection_set.node),
-        // Every fragment is looked at by itself.
+        // Every fragment is checked separately.
         Selection::FragmentSpread(_) => true,
     })
 }
@@ -306,7 +307,7 @@ impl SharedAnswers {
     }
 }
 
-/// An answer, or the place of one that is being made.
+/// An answer, or the cell of one that is being made.
 type Resolved = ((i64, i64), Arc<OnceCell<EventAnswer>>);
 
 /// The JSON of an answer to an event, and its errors.
@@ -315,15 +316,15 @@ type EventAnswer = (Arc<RawValue>, Arc<[ServerError]>);
 /// The subscriptions whose answers are the same.
 struct Group {
     template: Template,
-    /// The answers to the last events, by their revision and the last one that was committed when they were resolved: they tell of things as
-    /// they were then, to those who saw them then.
+    /// The answers to the last events, by their revision and the last one that was committed when they were resolved: they describe things
+    /// as they were then, to those who saw them then.
     answers: Mutex<VecDeque<Resolved>>,
 }
 
 impl Group {
     /// The answer to an event: the first of the group that comes to it resolves it for all.
     async fn said(&self, app: &App, viewer: &Viewer, event: Event, points: u64, cost: Option<Value>) -> Said {
-        // Whoever wants to know its cost gets an answer of its own.
+        // A subscription that wants to know its cost gets an answer of its own.
         if cost.is_some() {
             let resolved = self.resolve(app, viewer, event, points, cost).await;
             return resolved.map_or_else(|said| said, |(json, errors)| Said::Answer(json, errors));

@@ -30,7 +30,7 @@ pub struct Site {
     tally: Tally,
 }
 
-/// What became of the changes.
+/// Outcomes of the changes.
 #[derive(Default)]
 struct Tally {
     /// Descriptions of the costs that were answered as recorded.
@@ -40,7 +40,7 @@ struct Tally {
     sent: AtomicU64,
 }
 
-/// What a change came to.
+/// The outcome of a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     Answered,
@@ -70,7 +70,7 @@ impl Site {
     }
 
     fn program(&self) -> Command {
-        // A process whose files may not grow is told by a signal, which ends it unless it is ignored.
+        // A process whose files may not grow gets a signal, which ends it unless it is ignored.
         let mut shell = Command::new("sh");
         shell.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_samregister")]);
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SAMREGISTER_")) {
@@ -197,7 +197,7 @@ impl Site {
         }
     }
 
-    /// Stops the server, if it runs, and holds every answer against the register. Says how many there were.
+    /// Stops the server, if it runs, and checks every answer against the register. Prints how many there were.
     pub async fn check(&self, faults: usize) {
         if self.server.lock().unwrap().is_some() {
             self.stop();

@@ -7,5 +7,5 @@ mod proxy;
 mod sqlite;
 mod volume;
 
-/// How many write at the same time.
+/// Number of concurrent writers.
 const WRITERS: usize = 16;

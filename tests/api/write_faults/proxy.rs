@@ -11,14 +11,14 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// Where the next COMMIT's connection is cut.
+/// The point at which the connection of the next COMMIT is cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Cut {
     Nowhere = 0,
     /// The server never hears of it.
     Before = 1,
-    /// The server has it; nobody waits for the answer.
+    /// The server has it; no one waits for the answer.
     At = 2,
     /// The server has answered, and the answer is lost.
     After = 3,
@@ -26,7 +26,7 @@ pub enum Cut {
 
 /// A proxy in front of a server of PostgreSQL.
 pub struct Proxy {
-    /// Where it listens, at 127.0.0.1.
+    /// The port at which it listens, at 127.0.0.1.
     pub port: u16,
     next: Arc<AtomicU8>,
     running: JoinHandle<()>,

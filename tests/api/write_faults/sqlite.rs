@@ -58,7 +58,7 @@ impl Place {
     }
 }
 
-/// Lets the server's files grow to this size alone: what is written beyond is an I/O error.
+/// Lets the server's files grow to this size only: a longer write is an I/O error.
 fn limit(site: &Site, size: &str) {
     let done = Command::new("prlimit").arg("--pid").arg(site.process().to_string()).arg(format!("--fsize={size}:unlimited")).status();
     assert!(done.unwrap().success(), "prlimit of util-linux is needed");
@@ -83,7 +83,7 @@ fn beside(file: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// The server refuses changes while the fault lasts and says so, and makes them again by itself afterwards.
+/// The server refuses changes while the fault lasts and says so, and makes them again automatically afterwards.
 async fn outlive(site: &Site, url: &str, begin: impl AsyncFnOnce(), end: impl FnOnce()) {
     for _ in 0..2 {
         assert_eq!(site.write(), Outcome::Answered);
@@ -165,7 +165,7 @@ async fn a_log_that_was_removed_stops_the_server_and_loses_no_answered_change() 
 async fn a_large_change_leaves_no_large_log() {
     let place = Place { volume: None, folder: tempfile::tempdir().unwrap() };
     let site = Site::start(place.url());
-    // Another program writes much at once, as an import does beside the server.
+    // Another program writes much at once, as an import does next to the server.
     let import = other(&place.url()).await;
     import.execute_unprepared("INSERT OR REPLACE INTO write_probe VALUES (1, randomblob(40000000))").await.unwrap();
     import.close().await.unwrap();
@@ -244,7 +244,7 @@ async fn no_later_statement_commits_by_itself_after_a_fault() {
     change.record(None, Some(&entity::contact_area::Model::default())).unwrap();
     let insert = |id: u8| format!("INSERT INTO write_probe VALUES ({id}, x'00')");
     change.tx().execute_unprepared(&insert(1)).await.unwrap();
-    // What SQLite does by itself on a full disk, an I/O error or too little memory.
+    // What SQLite does automatically on a full disk, an I/O error or too little memory.
     change.tx().execute_unprepared("ROLLBACK").await.unwrap();
     change.tx().execute_unprepared(&insert(1)).await.unwrap_err();
     change.tx().execute_unprepared(&insert(1)).await.unwrap_err();

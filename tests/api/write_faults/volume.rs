@@ -20,7 +20,7 @@ impl Volume {
         mounted.is_ok_and(|done| done.status.success()).then(|| Self(folder))
     }
 
-    /// Where it is.
+    /// Returns its path.
     pub fn path(&self) -> &Path {
         self.0.path()
     }

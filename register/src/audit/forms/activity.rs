@@ -22,9 +22,9 @@ pub struct Activity {
     pub row: activity::Model,
     /// Its purpose and goal.
     pub texts: activity_text::Model,
-    /// How it is paid for, in order.
+    /// Kinds of funding, in order.
     pub funding: Vec<FundingKind>,
-    /// Who decided it; null: nobody said.
+    /// The decision; null: none was given.
     pub decision: Option<decision::Model>,
 }
 
@@ -65,7 +65,7 @@ pub(super) fn decided(decision: Option<&decision::Model>) -> Vec<Personal> {
 pub struct FeeSchedule {
     /// The row.
     pub row: fee_schedule::Model,
-    /// Who decided it; null: nobody said.
+    /// The decision; null: none was given.
     pub decision: Option<decision::Model>,
 }
 
@@ -99,7 +99,7 @@ impl Recorded for FeeSchedule {
 pub struct StatusReport {
     /// The row.
     pub row: status_report::Model,
-    /// What it says.
+    /// Texts of the report.
     pub texts: status_report_text::Model,
 }
 

@@ -28,11 +28,11 @@ pub struct Agreement {
     pub row: agreement::Model,
     /// A JSON object; null: none are stored.
     pub parameters: Option<String>,
-    /// Who decided it; null: nobody said.
+    /// The decision; null: none was given.
     pub decision: Option<decision::Model>,
     /// SHA-256 of the PDF that was offered; null: none is stored.
     pub document_sha256: Option<String>,
-    /// Who has signed it, the first first.
+    /// Signatures, the earliest first.
     pub signatures: Vec<signature::Model>,
 }
 

@@ -53,7 +53,7 @@ document! {
 pub struct Merger {
     /// The member that continues.
     pub member_id: MemberId,
-    /// Those that were merged into it, by name.
+    /// Members that were merged into it, by name.
     pub predecessors: Vec<MemberId>,
 }
 
@@ -76,7 +76,7 @@ impl Recorded for Merger {
 pub struct ContactReadsRemoval {
     /// They were of days before this one.
     pub before: NaiveDate,
-    /// How many there were.
+    /// Number of removed lines.
     pub lines: u64,
 }
 
@@ -100,7 +100,7 @@ impl Recorded for ContactReadsRemoval {
 pub struct Erasure {
     /// The key.
     pub key_id: Uuid,
-    /// What made somebody a person.
+    /// Kind of the person.
     pub person: PersonKind,
     /// The revisions whose fields can no longer be read, in order.
     pub revisions: Vec<i64>,

@@ -1,4 +1,4 @@
-//! Which form and record an entry from before the trail's migration is about, as its text shows.
+//! Form and record of an entry from before the trail's migration, read from its text.
 
 use ::entity::kind::{FileFormat, Form, PersonKind, SubjectKind};
 use serde_json::{Map, Value};

@@ -22,7 +22,7 @@ pub struct Member {
     pub row: member::Model,
     /// Its municipalities, in order.
     pub municipalities: Vec<String>,
-    /// Where its invoices go; null: nothing known.
+    /// Billing details; null: none are known.
     pub billing: Option<member_billing::Model>,
     /// The names that it had, each with the first day on which it no longer had it.
     pub former_names: BTreeMap<String, NaiveDate>,

@@ -56,7 +56,7 @@ recorded!(bank_payment::Model as BankPayment, of BankPayment |row| row.id.0, per
 recorded!(reference_rate::Model as ReferenceRate, of ReferenceRate |row| row.id.0);
 recorded!(token_revocation::Model as TokenRevocation, of Token |row| row.id.0, personal revocation_fields(row));
 
-/// A contact that was erased has a pseudonym, which is nobody's.
+/// An erased contact has a pseudonym, which names no one.
 fn contact_fields(row: &contact::Model) -> Vec<Personal> {
     let own = Personal::of(Person::contact(row.id), &["/name", "/name_key", "/email", "/phone"]);
     if row.erased_at.is_some() { Vec::new() } else { vec![own] }

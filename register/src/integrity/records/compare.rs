@@ -1,4 +1,4 @@
-//! How a record differs from what an entry of the trail says of it.
+//! Comparison of a record with the last audit entry about it.
 
 use std::collections::BTreeSet;
 

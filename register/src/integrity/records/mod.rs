@@ -75,7 +75,7 @@ struct Head {
     revision: i64,
 }
 
-/// What the trail says that a record is.
+/// A record as the trail has it.
 #[derive(Default)]
 struct Recorded {
     is_former: bool,
@@ -83,12 +83,12 @@ struct Recorded {
     text: Option<Opened>,
 }
 
-/// Which records are checked.
+/// The records to check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scope {
-    /// Those with an id after the first and up to the second; null: from the beginning, to the end.
+    /// Records with an id after the first and up to the second; null: from the beginning, to the end.
     Between(Option<Uuid>, Option<Uuid>),
-    /// Those that an entry after this revision is about.
+    /// Records that an entry after this revision is about.
     Since(i64),
 }
 
@@ -176,7 +176,8 @@ async fn was_replaced(db: &impl ConnectionTrait, acknowledgement: Uuid) -> Resul
     Ok(with.one(db).await?.is_some())
 }
 
-/// What the trail says of these records. Entries from before there were forms say only some fields each, so that all of a record's count.
+/// Reads these records from the trail. Entries from before there were forms have only some fields each, so all entries of such a record
+/// count.
 async fn recorded(db: &impl ConnectionTrait, form: Form, heads: &[Head]) -> Result<HashMap<Uuid, Recorded>> {
     let last = Entity::find().filter(Column::Revision.is_in(heads.iter().map(|head| head.revision))).all(db).await?;
     let (former, newer): (Vec<_>, Vec<_>) =
@@ -233,7 +234,7 @@ impl Add for Opened {
     }
 }
 
-/// A member that got another name kept its former one in a table of which entries said nothing then.
+/// A member that got another name has its former one in a table that entries did not cover then.
 fn forget_what_changed(fields: &mut Map<String, Value>, new: &Map<String, Value>) {
     if fields.get("name") != new.get("name") {
         fields.remove("former_names");
