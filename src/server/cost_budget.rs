@@ -31,7 +31,6 @@ pub struct CostBudget<C: Clock = DefaultClock> {
 struct Limited<C: Clock> {
     per_minute: NonZeroU32,
     limiter: Limiter<C>,
-    clock: C,
 }
 
 impl CostBudget {
@@ -42,11 +41,11 @@ impl CostBudget {
     }
 }
 
-impl<C: Clock + Clone> CostBudget<C> {
+impl<C: Clock> CostBudget<C> {
     fn with_clock(per_minute: u32, clock: C) -> Self {
         let limited = NonZeroU32::new(per_minute).map(|per_minute| {
-            let limiter = RateLimiter::new(Quota::per_minute(per_minute), DefaultKeyedStateStore::default(), clock.clone());
-            Limited { per_minute, limiter: limiter.with_middleware(), clock }
+            let limiter = RateLimiter::new(Quota::per_minute(per_minute), DefaultKeyedStateStore::default(), clock);
+            Limited { per_minute, limiter }
         });
         Self { limited }
     }
@@ -54,7 +53,7 @@ impl<C: Clock + Clone> CostBudget<C> {
     /// Takes points from the subject's budget and returns how many are left; `None` without a limit. Fails with `COST_BUDGET` if there are
     /// too few, and says when there will be enough.
     pub fn take(&self, subject: &str, points: u64) -> Result<Option<u32>> {
-        let Some(Limited { per_minute, limiter, clock }) = &self.limited else { return Ok(None) };
+        let Some(Limited { per_minute, limiter }) = &self.limited else { return Ok(None) };
         // A document that costs more than a whole minute's budget takes all of it, or it could never be executed.
         let points = u32::try_from(points).unwrap_or(u32::MAX).clamp(1, per_minute.get());
         let points = NonZeroU32::new(points).unwrap_or(NonZeroU32::MIN);
@@ -63,7 +62,7 @@ impl<C: Clock + Clone> CostBudget<C> {
         }
         let missing = match limiter.check_key_n(&subject.to_owned(), points) {
             Ok(Ok(taken)) => return Ok(Some(taken.remaining_burst_capacity())),
-            Ok(Err(refused)) => refused.wait_time_from(clock.now()),
+            Ok(Err(refused)) => refused.wait_time_from(limiter.clock().now()),
             Err(_) => Duration::from_secs(60),
         };
         let words = format!(
