@@ -162,7 +162,7 @@ on_both!(the_end_of_a_contact_locks_out_nobody_with_another_role, |app| async mo
     let server = Served::start(&app).await;
     let subject = "auditor@example.se".to_owned();
     let viewer = |roles: &[Role], member: Option<&str>| {
-        let member = member.and_then(|id| member_id(id));
+        let member = member.and_then(member_id);
         let scopes = if roles.contains(&Role::Service) { vec!["audit:read".to_owned()] } else { Vec::new() };
         app.viewer(Viewer { subject: subject.clone(), roles: roles.to_vec(), member, scopes, ..Viewer::default() })
     };

@@ -105,7 +105,7 @@ on_both!(an_entry_that_was_forged_is_found_and_nothing_is_written_after_it, |app
     let refused = intruder.execute_unprepared(&changed).await.unwrap_err().to_string();
     assert!(refused.contains(CHANGED), "{refused}");
     let nobody = format!("audit trail: no signature covers revisions {0} to {0}: this program did not write them", last + 1);
-    assert_eq!(found(&app).await, [nobody.clone()]);
+    assert_eq!(found(&app).await, std::slice::from_ref(&nobody));
     // No later signature covers it, of this program or another.
     for app in [app.clone(), app.by(&app.url()).await] {
         let refused = app.office().does("memberAdmit", "id", json!({ "name": "Dan", "joinedOn": "2015-01-01" })).await;

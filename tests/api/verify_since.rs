@@ -31,7 +31,7 @@ async fn drop_an_index(app: &App, table: &str) -> String {
         format!("SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = '{table}' AND sql LIKE 'CREATE INDEX%'")
     };
     let db = connection(app).await;
-    let row = db.query_one_raw(Statement::from_string(app.db.backend(), names)).await.unwrap().expect("the table has an index");
+    let row = db.query_one_raw(Statement::from_string(app.db.backend(), names)).await.unwrap().unwrap();
     let name: String = row.try_get_by_index(0).unwrap();
     db.execute_unprepared(&format!("DROP INDEX \"{name}\"")).await.unwrap();
     db.close().await.unwrap();
@@ -93,7 +93,7 @@ on_both!(the_checkpoint_itself_and_the_entries_after_it_are_checked, |app| async
 
     // A head that the register never had.
     let digits: Vec<&str> = line.split(' ').collect();
-    let head = digits.iter().position(|word| word.len() == 64).expect("a checkpoint has the hash of an entry");
+    let head = digits.iter().position(|word| word.len() == 64).unwrap();
     let turned = line.replace(digits[head], &digits[head].chars().rev().collect::<String>());
     let (found, code) = run(&app, &["verify", "--since", &turned]);
     assert_eq!(code, Some(3), "{found}");
