@@ -65,6 +65,21 @@ pub fn create_unless_there(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Returns the rights of a file if others than its owner have any.
+#[must_use]
+pub fn mode_for_others(path: &Path) -> Option<u32> {
+    #[cfg(unix)]
+    {
+        let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(path).ok()?.permissions()) & 0o777;
+        (mode & 0o077 != 0).then_some(mode)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        None
+    }
+}
+
 /// The rights of what the program writes: to read and write for the owner, none for others.
 #[cfg(unix)]
 const OWNER_ONLY: u32 = 0o600;

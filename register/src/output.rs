@@ -101,6 +101,14 @@ fn restrict(_: &File) -> io::Result<()> {
     Ok(())
 }
 
+/// Makes a new name of a file, or one that it has no longer, reach the disk.
+///
+/// # Errors
+/// Fails if its folder can't be opened or flushed.
+pub fn sync_folder_of(file: &Path) -> io::Result<()> {
+    sync_folder(&folder_of(file))
+}
+
 fn folder_of(path: &Path) -> PathBuf {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).map_or_else(|| PathBuf::from("."), Path::to_owned)
 }

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     config::{Settings, TRAIL_KEY, TRAIL_PUBLIC_KEYS},
     error::{Error, Result},
-    files,
+    files, output,
 };
 
 /// The largest file of keys, in bytes.
@@ -156,6 +156,11 @@ impl TrailKey {
         let place = file.display();
         let text = files::read_text(file, LARGEST_FILE)
             .map_err(|error| Error::invalid(setting, format!("names {place}, which can't be read: {error}")))?;
+        if let Some(mode) = files::mode_for_others(file) {
+            tracing::warn!(
+                "other users of this machine can read the private key in {place} (its mode is {mode:03o}); run `chmod 600` on it"
+            );
+        }
         Self::from_pem(&text).map_err(|reason| Error::invalid(setting, format!("names {place}, which {reason}")))
     }
 
@@ -229,7 +234,7 @@ impl TrailKey {
     }
 }
 
-/// Writes a file that is not there yet and that its owner alone may read (0600), whole or not at all.
+/// Writes a file that is not there yet and that its owner alone may read (0600), whole or not at all; it is on the disk afterwards.
 ///
 /// # Errors
 /// [`io::ErrorKind::AlreadyExists`] when it is there, or when it can't be written.
@@ -239,7 +244,8 @@ pub fn write_private(file: &Path, text: &str) -> io::Result<()> {
     let mut written = tempfile::NamedTempFile::new_in(folder)?;
     written.write_all(text.as_bytes())?;
     written.as_file().sync_all()?;
-    written.persist_noclobber(file).map(drop).map_err(|error| error.error)
+    written.persist_noclobber(file).map_err(|error| error.error)?;
+    output::sync_folder_of(file)
 }
 
 fn pem_of(key: &VerifyingKey) -> io::Result<String> {
