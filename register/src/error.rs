@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, fmt, sync::Arc, time::Duration};
 
-use sea_orm::{DbErr, SqlErr};
+use sea_orm::{DbErr, RuntimeErr, SqlErr, sqlx};
 
 /// What rules answer.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -109,6 +109,28 @@ impl Error {
             Self::Conflict { reason: "TOO_MANY_REQUESTS", .. } => Some(1),
             Self::Throttled { retry_after, .. } => Some(u32::try_from(retry_after.as_secs()).unwrap_or(u32::MAX).saturating_add(1)),
             _ => None,
+        }
+    }
+
+    /// `true` if a value that the database holds is none that this program writes: it was changed past the program.
+    #[must_use]
+    pub fn is_unreadable_value(&self) -> bool {
+        let Self::Internal(cause) = self else { return false };
+        match cause.downcast_ref::<DbErr>() {
+            Some(DbErr::Type(_) | DbErr::TryIntoErr { .. } | DbErr::Json(_)) => true,
+            Some(DbErr::Query(RuntimeErr::SqlxError(error))) => {
+                matches!(&**error, sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_))
+            }
+            _ => false,
+        }
+    }
+
+    /// What went wrong, with the cause of an internal error: for the log, and for commands at the machine.
+    #[must_use]
+    pub fn cause(&self) -> String {
+        match self {
+            Self::Internal(cause) => cause.to_string(),
+            other => other.to_string(),
         }
     }
 

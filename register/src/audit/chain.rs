@@ -7,47 +7,72 @@ use ::entity::{
     audit_entry::{self, Column, Entity},
     kind::Form,
 };
+use chrono::{DateTime, SecondsFormat, Utc};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::{
+    clock_order,
+    continuity::{Continuity, Digests, Link, digests},
+    entries::{self, Entry},
+    forms::FORMER,
+    key_owners::{self, KeyOwners},
     person_keys, sealing,
     signature::{TrustedKeys, head},
 };
 use crate::{database::Database, error::Result};
-
-/// Entries that are read together.
-const CHUNK: u64 = 1000;
 
 /// Returns the violations of this register's trail, by the key that it was opened with.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
 pub async fn breaches(db: &Database) -> Result<Vec<String>> {
-    violations(&db.snapshot().await?, db.trail_key().map(super::TrailKey::trusted), 0).await
+    let check =
+        TrailCheck { trusted: db.trail_key().map(super::TrailKey::trusted), is_ordered: db.clock.is_ordered(), ..TrailCheck::default() };
+    violations(&db.snapshot().await?, check, |_| {}).await
 }
 
-/// Returns the violations of the trail: gaps between revisions, hashes that don't follow from the entry and the one before, entries that
-/// none of the trusted keys signed, and persons whose key is gone although no entry erased them. Without keys, signatures are not checked.
-/// Checks the entries after the revision `after`, the last of a commit, which is trusted; all of them when it is 0.
+/// What a check of the trail goes by.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TrailCheck<'k> {
+    /// Keys whose signatures are accepted; null: signatures are not checked.
+    pub trusted: Option<&'k TrustedKeys>,
+    /// Only the entries after this revision, the last of a commit, which is trusted, are checked; 0: all of them.
+    pub after: i64,
+    /// `true` if entries must follow each other in time.
+    pub is_ordered: bool,
+}
+
+/// Returns the violations of the trail: gaps between revisions, entries that can't be read, hashes that don't follow from the entry and the
+/// one before, times that go back, entries that none of the trusted keys signed, and persons whose key is gone although no entry erased
+/// them, or is another person's. `links` receives the entries that may not continue from what the entry before left.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn violations(db: &impl ConnectionTrait, trusted: Option<&TrustedKeys>, after: i64) -> Result<Vec<String>> {
-    let mut check = Check { trusted: trusted.cloned(), ..Check::default() };
-    if after > 0 {
-        check.start(db, after).await?;
+pub async fn violations(db: &impl ConnectionTrait, by: TrailCheck<'_>, mut links: impl FnMut(Vec<Link>)) -> Result<Vec<String>> {
+    let mut check = Check { trusted: by.trusted.cloned(), is_ordered: by.is_ordered, ..Check::default() };
+    if by.after > 0 {
+        check.start(db, by.after).await?;
     }
     loop {
-        let entries = Entity::find().filter(Column::Revision.gt(check.last)).order_by_asc(Column::Revision).limit(CHUNK).all(db).await?;
+        let entries = entries::after(db, check.last).await?;
         if entries.is_empty() {
             break;
         }
-        entries.iter().for_each(|entry| check.entry(entry));
+        if check.from > 0 {
+            check.continuity.load(db, entries.iter().filter_map(Entry::whole), check.from).await?;
+        }
+        for entry in &entries {
+            match entry {
+                Entry::Whole(entry) => check.entry(entry),
+                Entry::Unreadable { revision, hash, cause } => check.unreadable(*revision, hash, cause),
+            }
+        }
+        links(check.continuity.take());
     }
-    check.end(person_keys::all_ids(db).await?);
+    check.keys(db).await?;
     Ok(check.violations)
 }
 
@@ -56,11 +81,14 @@ pub async fn violations(db: &impl ConnectionTrait, trusted: Option<&TrustedKeys>
 struct Check {
     /// Keys whose signatures are accepted; null: signatures are not checked.
     trusted: Option<TrustedKeys>,
+    is_ordered: bool,
     violations: Vec<String>,
     /// The revision that it began after.
     from: i64,
     last: i64,
     hash: String,
+    /// The time of the last entry; null for none, and for one from before the trail's migration.
+    last_at: Option<DateTime<Utc>>,
     /// The hash that the last entry had before the trail's migration.
     former_hash: String,
     /// The last revision that was signed for.
@@ -71,6 +99,8 @@ struct Check {
     sealed: HashMap<Uuid, Vec<i64>>,
     /// Keys that were erased, with the revision that did it and those that it names.
     erased: BTreeMap<Uuid, (i64, Vec<i64>)>,
+    continuity: Continuity,
+    owners: KeyOwners,
 }
 
 #[derive(Deserialize)]
@@ -106,12 +136,36 @@ impl Check {
             .filter(Column::Revision.lte(after))
             .order_by_asc(Column::Revision);
         for appointment in appointments.all(db).await? {
-            let signer = appointment.key_id.clone().unwrap_or_default();
-            self.appoint(&appointment, &signer);
+            self.appointed_before(db, &appointment).await?;
         }
         (self.from, self.last, self.signed) = (after, after, after);
+        self.last_at = (entry.form_version != FORMER).then_some(entry.at);
         (self.hash, self.former_hash) = (entry.hash, entry.former_hash.unwrap_or_default());
         Ok(())
+    }
+
+    /// Takes a key that was appointed before the entries that are checked, if the entry is what a key signed that was trusted then.
+    async fn appointed_before(&mut self, db: &impl ConnectionTrait, entry: &audit_entry::Model) -> Result<()> {
+        let Some(trusted) = &self.trusted else { return Ok(()) };
+        let before = Entity::find_by_id(entry.revision - 1).select_only().column(Column::Hash).into_tuple::<String>().one(db).await?;
+        let signer = entry.key_id.clone().unwrap_or_default();
+        let (signature, first) = entry.signature.as_deref().zip(entry.signed_from).unwrap_or_default();
+        let is_signed = entry.hash == hash(entry, &before.unwrap_or_default())
+            && !self.replaced.contains(&signer)
+            && trusted.holds(&signer, &head(first, entry.revision, &entry.hash), signature);
+        if is_signed {
+            self.appoint(entry, &signer);
+        } else {
+            self.found(format!("revision {} appoints a key, but is not what a trusted key signed; the key is not trusted", entry.revision));
+        }
+        Ok(())
+    }
+
+    /// Goes on after an entry of which some value is none that this program writes.
+    fn unreadable(&mut self, revision: i64, hash: &str, cause: &str) {
+        self.found(format!("revision {revision} can't be read: {cause}"));
+        (self.last, self.last_at) = (revision, None);
+        hash.clone_into(&mut self.hash);
     }
 
     fn entry(&mut self, entry: &audit_entry::Model) {
@@ -119,7 +173,8 @@ impl Check {
         if revision != self.last + 1 {
             self.found(format!("revision {revision} follows {}", self.last));
         }
-        if entry.hash != hash(entry, &self.hash) {
+        let digests = digests(entry);
+        if entry.hash != hash_of(entry, &digests, &self.hash) {
             self.found(format!("the hash of revision {revision} does not follow from it and the one before"));
         }
         if entry.form.is_none() {
@@ -131,17 +186,48 @@ impl Check {
             }
             self.former_hash.clone_from(former);
         }
+        self.time(entry);
+        self.texts(entry);
         // The event counts when its entry is read; the signature is checked separately.
         self.event(entry);
         self.signature(entry);
+        self.continuity.entry(entry, &digests);
         for key in [&entry.before, &entry.after].into_iter().flatten().flat_map(|text| sealing::key_ids(text)) {
             let revisions = self.sealed.entry(key).or_default();
+            if revisions.is_empty() {
+                self.owners.first_use(key, entry);
+            }
             if revisions.last() != Some(&revision) {
                 revisions.push(revision);
             }
         }
         self.last = revision;
         self.hash.clone_from(&entry.hash);
+    }
+
+    /// Checks that the clock did not go back, unless an operator accepted it.
+    fn time(&mut self, entry: &audit_entry::Model) {
+        let is_accepted = entry.form == Some(Form::ClockAcceptance);
+        if let Some(last) = self.last_at.filter(|last| self.is_ordered && !is_accepted && clock_order::is_behind(entry.at, *last)) {
+            let [at, last] = [entry.at, last].map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true));
+            self.found(format!(
+                "revision {} of {at} follows revision {} of {last}, and no entry accepts a clock that was set back",
+                entry.revision, self.last
+            ));
+        }
+        self.last_at = (entry.form_version != FORMER).then_some(entry.at);
+    }
+
+    /// Checks that the texts are JSON. With keys that is not needed: what they signed was written by this program, which writes nothing else,
+    /// and what they did not sign is found.
+    fn texts(&mut self, entry: &audit_entry::Model) {
+        if self.trusted.is_some() {
+            return;
+        }
+        let mut texts = [&entry.before, &entry.after].into_iter().flatten();
+        if texts.any(|text| serde_json::from_str::<IgnoredAny>(text).is_err()) {
+            self.found(format!("a text of revision {} is not JSON", entry.revision));
+        }
     }
 
     /// Checks an entry about the trail itself: an erasure, a migration or a change of keys.
@@ -174,7 +260,9 @@ impl Check {
     fn signature(&mut self, entry: &audit_entry::Model) {
         let (Some(signature), Some(name)) = (&entry.signature, &entry.key_id) else { return };
         let Some(trusted) = &self.trusted else { return };
-        let (revision, first) = (entry.revision, self.signed + 1);
+        // Entries from before the trail's migration are signed for by it, wherever a check began among them.
+        let is_of_all = entry.form == Some(Form::TrailMigration) && self.signed == self.from;
+        let (revision, first) = (entry.revision, if is_of_all { 1 } else { self.signed + 1 });
         // What is wrong is said once: the commits after it are looked at for themselves.
         self.signed = revision;
         if !trusted.contains(name) {
@@ -203,7 +291,21 @@ impl Check {
     }
 
     /// Checks the trail as a whole, and the keys of its persons.
-    fn end(&mut self, (there, forged): (HashSet<Uuid>, Vec<Uuid>)) {
+    async fn keys(&mut self, db: &impl ConnectionTrait) -> Result<()> {
+        let used = (self.from > 0).then(|| self.sealed.keys().chain(self.erased.keys()).copied().collect::<Vec<_>>());
+        let differing = key_owners::sealed_entries(db, &self.sealed, used.as_deref(), self.from).await?;
+        differing.into_iter().for_each(|sentence| self.found(sentence));
+        let mut there = person_keys::checked(db, used.as_deref()).await?;
+        let ids = there.owners.keys().copied().collect();
+        // What is no key of a person stands under nobody's name.
+        there.forged.iter().for_each(|id| _ = there.owners.remove(id));
+        let strangers = std::mem::take(&mut self.owners).violations(db, &there.owners).await?;
+        self.end(ids, there.forged);
+        strangers.into_iter().for_each(|sentence| self.found(sentence));
+        Ok(())
+    }
+
+    fn end(&mut self, there: HashSet<Uuid>, forged: Vec<Uuid>) {
         if self.trusted.is_some() && self.signed < self.last {
             let (first, last) = (self.signed + 1, self.last);
             self.found(format!("no signature covers revisions {first} to {last}: this program did not write them"));
@@ -237,7 +339,12 @@ impl Check {
 /// proved without being shown.
 #[must_use]
 pub fn hash(entry: &audit_entry::Model, before: &str) -> String {
-    let text = |text: &Option<String>| text.as_ref().map_or_else(|| "-".to_owned(), |text| sha256(&[], text));
+    hash_of(entry, &digests(entry), before)
+}
+
+fn hash_of(entry: &audit_entry::Model, texts: &Digests, before: &str) -> String {
+    let text = |digest: &Option<[u8; 32]>| digest.as_ref().map_or_else(|| "-".to_owned(), |digest| hexadecimal(digest));
+    let [text_before, text_after] = texts;
     let former = [
         entry.former_hash.clone(),
         entry.before_digest.clone(),
@@ -257,8 +364,8 @@ pub fn hash(entry: &audit_entry::Model, before: &str) -> String {
         format!("{} {}", entry.form.map_or("-", Form::word), entry.form_version),
         entry.record_id.map_or_else(|| "-".to_owned(), |id| id.simple().to_string()),
         entry.version.clone(),
-        text(&entry.before),
-        text(&entry.after),
+        text(text_before),
+        text(text_after),
         former,
     ];
     sha256(&[], &parts.join("\n"))
@@ -284,6 +391,13 @@ pub fn former_hash(entry: &audit_entry::Model, before: &str) -> String {
 
 /// SHA-256 of the salt and the text, in hexadecimal.
 pub(super) fn sha256(salt: &[u8], text: &str) -> String {
-    let digest = Sha256::new().chain_update(salt).chain_update(text).finalize();
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    hexadecimal(&Sha256::new().chain_update(salt).chain_update(text).finalize())
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        write!(text, "{byte:02x}").ok();
+        text
+    })
 }

@@ -36,8 +36,13 @@ impl ClockOrder {
     /// `true` while changes are refused.
     #[must_use]
     pub fn is_behind(&self) -> bool {
-        self.last_at - self.now > TOLERANCE
+        is_behind(self.now, self.last_at)
     }
+}
+
+/// `true` if a time is so much earlier than the one before that changes are refused.
+pub(super) fn is_behind(at: DateTime<Utc>, last_at: DateTime<Utc>) -> bool {
+    last_at - at > TOLERANCE
 }
 
 /// The clock set back: the times before and after it was accepted.

@@ -11,7 +11,8 @@ use ::entity::{
     kind::Form,
 };
 use chrono::{DateTime, Utc};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Statement};
+use uuid::Uuid;
 
 use super::{
     forms,
@@ -55,7 +56,7 @@ pub(super) async fn last_entry(db: &impl ConnectionTrait) -> Result<(i64, String
 /// The same, when the entry was written by a program with the trail's key.
 pub(super) async fn trusted(db: &Database, tx: &impl ConnectionTrait) -> Result<(i64, String, DateTime<Utc>)> {
     let known = db.trail_head.get();
-    let (revision, hash, at) = last_entry(tx).await?;
+    let (revision, hash, at) = last_entry(tx).await.map_err(|error| unreadable("the last entry", error))?;
     if (revision, &hash) == (known.0, &known.1) {
         return Ok((revision, hash, at));
     }
@@ -63,7 +64,7 @@ pub(super) async fn trusted(db: &Database, tx: &impl ConnectionTrait) -> Result<
         let reason = format!("the audit trail ends at revision {revision}, but revision {} was committed before", known.0);
         return Err(refused(&reason));
     }
-    let last = Entity::find_by_id(revision).one(tx).await?;
+    let last = Entity::find_by_id(revision).one(tx).await.map_err(|error| unreadable(&format!("revision {revision}"), error.into()))?;
     let Some((last, key)) = last.zip(db.trail_key()) else { return Ok((revision, hash, at)) };
     let name = last.key_id.unwrap_or_default();
     let (signature, first) = last.signature.zip(last.signed_from).unwrap_or_default();
@@ -88,10 +89,42 @@ fn appointed(form: Option<Form>, after: Option<&str>) -> Option<String> {
     Some(text.get("key_id")?.as_str()?.to_owned())
 }
 
-/// The id of the key that the trail was last signed with; `None` when nothing was signed, or there is no trail that can be read.
-pub async fn last_key(db: &Database) -> Option<String> {
+/// `true` if the last entry that appoints a key appoints this one, and was signed by one that it trusts.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn is_appointed(db: &Database, key: &TrailKey) -> Result<bool> {
+    let appointments = Entity::find().filter(Column::RecordId.eq(Uuid::nil())).filter(Column::Form.eq(Form::TrailKey));
+    let Some(last) = appointments.order_by_desc(Column::Revision).one(db.read()).await? else { return Ok(false) };
+    let name = last.key_id.unwrap_or_default();
+    let (signature, first) = last.signature.zip(last.signed_from).unwrap_or_default();
+    let is_signed = key.trusted().holds(&name, &head(first, last.revision, &last.hash), &signature);
+    Ok(is_signed && appointed(last.form, last.after.as_deref()).is_some_and(|appointed| appointed == key.id()))
+}
+
+/// The id of the key that the trail was last signed with; `None` when nothing was signed, or the register has no trail with signatures yet.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn last_key(db: &Database) -> Result<Option<String>> {
+    if !has_signatures(db).await? {
+        return Ok(None);
+    }
     let select = Entity::find().select_only().column(Column::KeyId).filter(Column::Signature.is_not_null());
-    select.order_by_desc(Column::Revision).into_tuple().one(db.read()).await.ok().flatten()
+    Ok(select.order_by_desc(Column::Revision).into_tuple::<Option<String>>().one(db.read()).await?.flatten())
+}
+
+/// `true` if the table of the trail has the columns of a signature: the migration that adds them may be one that is not applied yet.
+async fn has_signatures(db: &Database) -> Result<bool> {
+    let sql = match db.backend() {
+        DbBackend::Sqlite => "SELECT COUNT(*) FROM pragma_table_info('audit_entry') WHERE name = 'signature'",
+        _ => {
+            "SELECT COUNT(*) FROM information_schema.columns \
+             WHERE table_schema = current_schema() AND table_name = 'audit_entry' AND column_name = 'signature'"
+        }
+    };
+    let row = db.read().query_one_raw(Statement::from_string(db.backend(), sql)).await?;
+    Ok(row.map(|row| row.try_get_by_index::<i64>(0)).transpose()?.unwrap_or_default() > 0)
 }
 
 /// Appoints another key that signs the trail from the next commit on; the present key signs for it.
@@ -105,6 +138,11 @@ pub async fn replace_key(db: &Database, viewer: &Viewer, new: &TrailKey) -> Resu
     let appointed = forms::TrailKey { key_id: new.id().to_owned(), public_key: new.public_hex(), replaces };
     change.record(None, Some(&appointed))?;
     change.commit().await
+}
+
+/// What is said instead of an error about a value that this program does not write.
+fn unreadable(what: &str, error: Error) -> Error {
+    if error.is_unreadable_value() { refused(&format!("{what} of the audit trail can't be read: {}", error.cause())) } else { error }
 }
 
 fn refused(reason: &str) -> Error {

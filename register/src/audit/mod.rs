@@ -3,10 +3,13 @@
 mod chain;
 mod checkpoints;
 pub mod clock_order;
+mod continuity;
 pub mod date_order;
+mod entries;
 pub mod forms;
 mod gaps;
 mod head;
+mod key_owners;
 pub(crate) mod migration;
 mod person_keys;
 mod reading;
@@ -28,10 +31,12 @@ use uuid::Uuid;
 
 use self::sealing::Text;
 pub use self::{
-    chain::{breaches, hash, violations},
+    chain::{TrailCheck, breaches, hash, violations},
     checkpoints::{Checkpoint, checkpoint, departures},
+    continuity::Link,
+    entries::readable,
     gaps::{Gaps, imported},
-    head::{TrailHead, last_key, replace_key},
+    head::{TrailHead, is_appointed, last_key, replace_key},
     reading::{Filter, about, by_revisions, count, last_action, list, order, revision, revision_in, tally},
     recorded::{Fields, Person, Personal, Recorded, Written, parts, to_value},
     sealing::{Keyring, Opened},

@@ -142,19 +142,33 @@ pub(super) async fn delete(tx: &impl ConnectionTrait, ids: &[Uuid]) -> Result<()
     Ok(())
 }
 
-/// The ids of all keys, and of those among them that do not follow from their key.
-pub(super) async fn all_ids(db: &impl ConnectionTrait) -> Result<(HashSet<Uuid>, Vec<Uuid>)> {
-    let (mut ids, mut forged, mut last) = (HashSet::new(), Vec::new(), Uuid::nil());
+/// The keys that are there.
+#[derive(Debug, Default)]
+pub(super) struct Checked {
+    /// Their ids, each with its person.
+    pub owners: HashMap<Uuid, Person>,
+    /// The ids of those that do not follow from their key, in order.
+    pub forged: Vec<Uuid>,
+}
+
+/// Keys that are read together.
+const CHUNK: u64 = 10_000;
+
+/// Reads the keys with these ids, or all keys.
+pub(super) async fn checked(db: &impl ConnectionTrait, ids: Option<&[Uuid]>) -> Result<Checked> {
+    let (mut checked, mut last) = (Checked::default(), Uuid::nil());
     loop {
-        let select = Entity::find().select_only().columns([Column::Id, Column::Key]);
-        let rows: Vec<(Uuid, Vec<u8>)> =
-            select.filter(Column::Id.gt(last)).order_by_asc(Column::Id).limit(10_000).into_tuple().all(db).await?;
-        let Some((id, _)) = rows.last() else { return Ok((ids, forged)) };
-        last = *id;
-        for (id, key) in rows {
-            ids.insert(id);
-            if id_of(&key) != id {
-                forged.push(id);
+        let mut select = Entity::find().filter(Column::Id.gt(last)).order_by_asc(Column::Id).limit(CHUNK);
+        if let Some(ids) = ids {
+            select = select.filter(among(db.get_database_backend(), Expr::col(Column::Id), ids.iter().copied()));
+        }
+        let rows = select.all(db).await?;
+        let Some(row) = rows.last() else { return Ok(checked) };
+        last = row.id;
+        for row in rows {
+            checked.owners.insert(row.id, Person { kind: row.kind, id: row.person_id });
+            if id_of(&row.key) != row.id {
+                checked.forged.push(row.id);
             }
         }
     }

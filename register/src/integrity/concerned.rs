@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use ::entity::{
     audit_entry::{Column as Entry, Entity as Entries},
-    id::{AgreementId, InvoiceId},
+    id::{AgreementId, BankPaymentId, InvoiceId},
     invoice::{Column, Entity, Model},
     kind::SubjectKind,
     payment,
@@ -43,7 +43,10 @@ impl Concerned {
             .take();
         let mut concerned = Self::default();
         for row in db.query_all(&select).await? {
-            concerned.0.entry(row.try_get_by_index(0)?).or_default().insert(row.try_get_by_index(1)?);
+            // The check of the trail names an entry of which one of them can't be read.
+            if let (Ok(kind), Ok(id)) = (row.try_get_by_index(0), row.try_get_by_index(1)) {
+                concerned.0.entry(kind).or_default().insert(id);
+            }
         }
         Ok(concerned)
     }
@@ -52,9 +55,14 @@ impl Concerned {
         self.0.get(&kind).into_iter().flatten().copied()
     }
 
-    /// Checks the agreements, and what members, activities, agreements and templates are searched for by.
-    pub async fn agreements(&self, db: &impl ConnectionTrait) -> Result<Vec<Findings>> {
+    /// Checks the agreements, and the series of all.
+    pub async fn agreements(&self, db: &impl ConnectionTrait) -> Result<Findings> {
         let agreements: BTreeSet<AgreementId> = self.of(SubjectKind::Agreement).map(AgreementId).collect();
+        agreements::breaches::findings_of(db, &agreements).await
+    }
+
+    /// Checks what members, activities, agreements and templates are searched for by.
+    pub async fn search(&self, db: &impl ConnectionTrait) -> Result<Vec<String>> {
         let mut of_search = Vec::new();
         for (kind, noun) in [
             (SubjectKind::Activity, Noun::Activity),
@@ -66,20 +74,21 @@ impl Concerned {
             let ids: Vec<Uuid> = search::things(db, noun, self.of(kind)).await?;
             of_search.extend(search::violations_of(db, noun, &ids).await?);
         }
-        Ok(vec![agreements::breaches::findings_of(db, &agreements).await?, of_search.into()])
+        Ok(of_search)
     }
 
-    /// Checks the invoices with their documents, the series of all, and the totals of the months that they count in.
-    pub async fn invoices(&self, db: &impl ConnectionTrait) -> Result<Vec<Findings>> {
+    /// Checks the invoices with their documents, the series of all, the bank payments, and the totals of the months that they count in.
+    pub async fn invoices(&self, db: &impl ConnectionTrait) -> Result<Findings> {
         let mut invoices: BTreeSet<InvoiceId> = self.of(SubjectKind::Invoice).map(InvoiceId).collect();
         let (credited, days) = credited_and_days(db, &invoices).await?;
         invoices.extend(credited);
         let mut found = Findings::from(invoices::breaches::sums_of(db, &invoices).await?);
         found.extend(invoices::breaches::series(db).await?);
         found.violations.extend(invoices::kept::breaches_of(db, &invoices).await?);
-        found.violations.extend(invoices::bank::breaches::breaches(db).await?);
+        let payments: Vec<BankPaymentId> = self.of(SubjectKind::BankPayment).map(BankPaymentId).collect();
+        found.violations.extend(invoices::bank::breaches::breaches_of(db, &payments).await?);
         found.violations.extend(revenue::of_months_with(db, days).await?);
-        Ok(vec![found])
+        Ok(found)
     }
 }
 

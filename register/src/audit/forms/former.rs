@@ -64,8 +64,8 @@ fn document(text: &Fields) -> Form {
     }
 }
 
-/// The fields that name a person, as the form of today seals them.
-fn personal(form: Form, record: Uuid, text: &Fields) -> Vec<Personal> {
+/// The fields that name a person, as the form of today seals them, of a text in clear.
+pub fn personal(form: Form, record: Uuid, text: &Fields) -> Vec<Personal> {
     let word = |name: &str| text.get(name).and_then(Value::as_str);
     let person = |kind| Person { kind, id: record };
     let decision = || {
@@ -86,7 +86,7 @@ fn personal(form: Form, record: Uuid, text: &Fields) -> Vec<Personal> {
             word("acknowledged_by").map(|by| Personal::of(Person::subject(by), &["/acknowledged_by", "/note"])).into_iter().collect()
         }
         Form::StatusReport => word("reported_by").map(|by| Personal::of(Person::subject(by), &["/reported_by"])).into_iter().collect(),
-        Form::TokenRevocation => {
+        Form::TokenRevocation | Form::TokenMinting => {
             let digest = word("subject_sha256").and_then(|digest| Uuid::try_parse(digest.get(..32)?).ok());
             let person = Person { kind: PersonKind::Subject, id: digest.unwrap_or(record) };
             vec![Personal::of(person, &["/subject_sha256", "/token_id", "/reason"])]

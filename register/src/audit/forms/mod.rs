@@ -17,7 +17,7 @@ pub use self::{
     activity::{Activity, FeeSchedule, StatusReport, activities, fee_schedules, status_reports},
     agreement::{Agreement, AgreementHtml, agreement, agreements},
     events::{ContactReadsRemoval, Erasure, InvoiceContent, InvoicePdf, InvoiceXml, Merger, TrailKey, TrailMigration},
-    former::of_before,
+    former::{of_before, personal},
     member::{Member, members},
     parts::FeeCharge,
 };

@@ -1,6 +1,7 @@
 //! The register against its trail: every row equals what the last entry about it says, has an entry, and every entry has its row.
 
 mod compare;
+mod continuity;
 mod load;
 
 use std::collections::{BTreeMap, HashMap};
@@ -10,17 +11,18 @@ use ::entity::{
     kind::Form,
 };
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, Order, QueryFilter, QueryOrder, Statement,
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, Order, QueryFilter, QueryOrder, Statement,
     sea_query::{Expr, Query},
 };
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use self::compare::differences;
+pub(super) use self::continuity::violations as discontinuities;
 use crate::{
-    audit::{Keyring, Opened, forms},
+    audit::{self, Keyring, Opened, forms},
     database::{among, among_words},
-    error::{Error, Result},
+    error::Result,
     findings::Findings,
 };
 
@@ -79,6 +81,8 @@ struct Head {
 #[derive(Default)]
 struct Recorded {
     is_former: bool,
+    /// Why the entry can't be read; null: it can be.
+    unreadable: Option<String>,
     /// Null: it is gone.
     text: Option<Opened>,
 }
@@ -121,6 +125,11 @@ async fn heads(db: &impl ConnectionTrait, scope: Scope, after: Option<(Uuid, For
         Expr::col(Column::Form),
         forms,
     ));
+    select.and_where(Column::RecordId.is_not_null());
+    if db.get_database_backend() == DbBackend::Sqlite {
+        // Any other is no id; the check of the trail names its entry.
+        select.and_where(Expr::cust("length(record_id) = 16"));
+    }
     match scope {
         Scope::Since(revision) => _ = select.and_where(Column::Revision.gt(revision)),
         Scope::Between(first, last) => {
@@ -140,13 +149,43 @@ async fn heads(db: &impl ConnectionTrait, scope: Scope, after: Option<(Uuid, For
     db.query_all(&select).await?.iter().map(head).collect()
 }
 
+/// Checks these records together. If a value of one can't be read, checks each for itself, so that one does not hide the others.
 async fn check(db: &impl ConnectionTrait, form: Form, heads: &[Head], found: &mut Vec<String>) -> Result<()> {
+    match check_together(db, form, heads).await {
+        Ok(violations) => {
+            found.extend(violations);
+            return Ok(());
+        }
+        Err(error) if error.is_unreadable_value() => {}
+        Err(error) => return Err(error),
+    }
+    for head in heads {
+        match check_together(db, form, std::slice::from_ref(head)).await {
+            Ok(violations) => found.extend(violations),
+            Err(error) if error.is_unreadable_value() => found.push(format!(
+                "{}, last recorded by revision {} of the audit trail, can't be read: {}",
+                name(form, head.record, None),
+                head.revision,
+                error.cause()
+            )),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+async fn check_together(db: &impl ConnectionTrait, form: Form, heads: &[Head]) -> Result<Vec<String>> {
+    let mut found = Vec::new();
     let recorded = recorded(db, form, heads).await?;
     let stored = load::records(db, form, &heads.iter().map(|head| head.record).collect::<Vec<_>>()).await?;
     for head in heads {
         let (Some(recorded), stored) = (recorded.get(&head.record), stored.get(&head.record)) else { continue };
         let text = recorded.text.as_ref().map(|text| &text.value);
         let name = name(form, head.record, text.or(stored));
+        if let Some(cause) = &recorded.unreadable {
+            found.push(format!("{name}: what revision {} of the audit trail says can't be read: {cause}", head.revision));
+            continue;
+        }
         let is_gone = recorded.text.is_some() && stored.is_none();
         let is_replaced = is_gone && recorded.is_former && form == Form::Acknowledgement && was_replaced(db, head.record).await?;
         match (&recorded.text, stored) {
@@ -166,7 +205,7 @@ async fn check(db: &impl ConnectionTrait, form: Form, heads: &[Head], found: &mu
             }
         }
     }
-    Ok(())
+    Ok(found)
 }
 
 /// Answers whether an entry from before there were forms says that another acknowledgement replaced this one: it was one entry about both.
@@ -179,7 +218,7 @@ async fn was_replaced(db: &impl ConnectionTrait, acknowledgement: Uuid) -> Resul
 /// Reads these records from the trail. Entries from before there were forms have only some fields each, so all entries of such a record
 /// count.
 async fn recorded(db: &impl ConnectionTrait, form: Form, heads: &[Head]) -> Result<HashMap<Uuid, Recorded>> {
-    let last = Entity::find().filter(Column::Revision.is_in(heads.iter().map(|head| head.revision))).all(db).await?;
+    let last = audit::readable(db, &heads.iter().map(|head| head.revision).collect::<Vec<_>>()).await?;
     let (former, newer): (Vec<_>, Vec<_>) =
         last.into_iter().partition(|entry| entry.form_version == forms::FORMER && entry.after.is_some());
     let mut entries = newer;
@@ -192,25 +231,26 @@ async fn recorded(db: &impl ConnectionTrait, form: Form, heads: &[Head]) -> Resu
     for entry in &entries {
         let Some(record) = entry.record_id else { continue };
         let whole = recorded.entry(record).or_default();
-        whole.add(form, entry, opened(&keyring, entry)?)?;
+        if let Err(cause) = opened(&keyring, entry).and_then(|text| whole.add(form, entry, text)) {
+            whole.unreadable = Some(cause.to_string());
+        }
     }
     Ok(recorded)
 }
 
-fn opened(keyring: &Keyring, entry: &Model) -> Result<Option<Opened>> {
-    let Some(text) = &entry.after else { return Ok(None) };
-    keyring.open(entry.revision, text).map(Some).map_err(Error::internal)
+fn opened(keyring: &Keyring, entry: &Model) -> serde_json::Result<Option<Opened>> {
+    entry.after.as_deref().map(|text| keyring.open(entry.revision, text)).transpose()
 }
 
 impl Recorded {
     /// Adds what a later entry says.
-    fn add(&mut self, form: Form, entry: &Model, text: Option<Opened>) -> Result<()> {
+    fn add(&mut self, form: Form, entry: &Model, text: Option<Opened>) -> serde_json::Result<()> {
         self.is_former = entry.form_version == forms::FORMER;
         let Some(mut text) = text else {
             self.text = None;
             return Ok(());
         };
-        text.value = load::current(form, entry.form_version, text.value).map_err(Error::internal)?;
+        text.value = load::current(form, entry.form_version, text.value)?;
         match (&mut self.text, self.is_former) {
             (Some(before), true) => before.add(text),
             (before, _) => *before = Some(text),

@@ -22,35 +22,56 @@ use crate::{
 /// Bank payments that are looked at together.
 const CHUNK: u64 = 2000;
 
+/// The columns that bank payments are checked by.
+const COLUMNS: [Column; 4] = [Column::Id, Column::BankReference, Column::Amount, Column::Matched];
+
 /// Every bank payment of which more or less is matched than its payments, less their reversals, come to: a sentence each.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
 pub async fn breaches(db: &impl ConnectionTrait) -> Result<Vec<String>> {
     let (mut found, mut last) = (Vec::new(), None::<BankPaymentId>);
-    let columns = [Column::Id, Column::BankReference, Column::Amount, Column::Matched];
     loop {
         let select = Query::select()
-            .columns(columns)
+            .columns(COLUMNS)
             .from(Entity)
             .and_where_option(last.map(|last| Column::Id.gt(last)))
             .order_by(Column::Id, Order::Asc)
             .limit(CHUNK)
             .take();
-        let chunk: Vec<Model> = rows(db, &select, &columns).await?;
+        let chunk: Vec<Model> = rows(db, &select, &COLUMNS).await?;
         let Some(end) = chunk.last() else { return Ok(found) };
         last = Some(end.id);
-        let sums = sums(db, &chunk).await?;
-        for row in &chunk {
-            let sum = sums.get(&row.id).copied().unwrap_or_default();
-            if sum != row.matched {
-                found.push(format!(
-                    "bank payment {:?} says that {} of it is matched, but its payments come to {sum}",
-                    row.bank_reference, row.matched
-                ));
-            }
+        check(db, &chunk, &mut found).await?;
+    }
+}
+
+/// Checks these bank payments only.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn breaches_of(db: &impl ConnectionTrait, payments: &[BankPaymentId]) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for payments in payments.chunks(usize::try_from(CHUNK).unwrap_or(usize::MAX)) {
+        let theirs = among(db.get_database_backend(), Expr::col(Column::Id), payments.iter().copied());
+        let select = Query::select().columns(COLUMNS).from(Entity).and_where(theirs).order_by(Column::Id, Order::Asc).take();
+        check(db, &rows::<Model>(db, &select, &COLUMNS).await?, &mut found).await?;
+    }
+    Ok(found)
+}
+
+async fn check(db: &impl ConnectionTrait, chunk: &[Model], found: &mut Vec<String>) -> Result<()> {
+    let sums = sums(db, chunk).await?;
+    for row in chunk {
+        let sum = sums.get(&row.id).copied().unwrap_or_default();
+        if sum != row.matched {
+            found.push(format!(
+                "bank payment {:?} says that {} of it is matched, but its payments come to {sum}",
+                row.bank_reference, row.matched
+            ));
         }
     }
+    Ok(())
 }
 
 async fn sums(db: &impl ConnectionTrait, chunk: &[Model]) -> Result<HashMap<BankPaymentId, Money>> {
