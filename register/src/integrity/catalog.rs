@@ -14,10 +14,17 @@ use crate::{
     error::{Error, Result},
 };
 
-/// Objects of SQLite's schema. Without those that SQLite makes itself for a search index, and the migrations' own history.
-const ON_SQLITE: &str = "SELECT type || ' ' || name || CASE WHEN type = 'table' THEN '' ELSE ' of ' || tbl_name END, sql FROM sqlite_master \
-     WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name NOT LIKE 'search\\_index\\_%' ESCAPE '\\' \
-     AND tbl_name <> 'seaql_migrations'";
+/// Objects of SQLite's schema. Without the tables that SQLite makes itself for a search index, and the migrations' own history.
+const ON_SQLITE: &str = "
+SELECT type || ' ' || name || CASE WHEN type = 'table' THEN '' ELSE ' of ' || tbl_name END,
+    sql || CASE WHEN type = 'index'
+        AND (sql LIKE '% WHERE %' OR EXISTS (SELECT 1 FROM pragma_index_xinfo(sqlite_master.name) WHERE cid = -2))
+        THEN ' with an expression' ELSE '' END
+FROM sqlite_master
+WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
+    AND NOT (type = 'table' AND name IN ('search_index_data', 'search_index_idx', 'search_index_content', 'search_index_docsize',
+        'search_index_config'))
+    AND NOT (type IN ('table', 'index') AND tbl_name = 'seaql_migrations')";
 
 /// Objects of PostgreSQL's schema, each with its definition: tables with their columns, views, constraints, indexes that no constraint
 /// makes, triggers, rules, functions and policies.
@@ -44,11 +51,12 @@ SELECT 'constraint ' || k.conname || ' of ' || own.relname,
 FROM own JOIN pg_constraint k ON k.conrelid = own.oid WHERE k.contype <> 'n'
 UNION ALL
 SELECT 'index ' || i.relname || ' of ' || own.relname, pg_get_indexdef(x.indexrelid) || CASE WHEN x.indisvalid THEN '' ELSE ' invalid' END
+    || CASE WHEN x.indexprs IS NULL AND x.indpred IS NULL THEN '' ELSE ' with an expression' END
 FROM own JOIN pg_index x ON x.indrelid = own.oid JOIN own i ON i.oid = x.indexrelid
 UNION ALL
-SELECT 'trigger ' || t.tgname || ' of ' || own.relname,
+SELECT 'trigger ' || t.tgname || ' of ' || c.relname,
     pg_get_triggerdef(t.oid) || CASE WHEN t.tgenabled = 'O' THEN '' ELSE ' switched off' END
-FROM own JOIN pg_trigger t ON t.tgrelid = own.oid WHERE NOT t.tgisinternal
+FROM pg_class c JOIN pg_trigger t ON t.tgrelid = c.oid WHERE c.relnamespace = current_schema()::regnamespace AND NOT t.tgisinternal
 UNION ALL
 SELECT 'rule ' || r.rulename || ' of ' || own.relname, pg_get_ruledef(r.oid)
 FROM own JOIN pg_rewrite r ON r.ev_class = own.oid WHERE own.relkind = 'r'
@@ -76,6 +84,9 @@ ORDER BY 1";
 
 /// Kinds of objects that do something when rows are written, and so are violations also when the schema does not have them.
 const ACTIVE: [&str; 3] = ["trigger ", "rule ", "policy "];
+
+/// Kinds of objects of a table of the register that may have an expression, which the database runs when rows are written.
+const WITH_EXPRESSIONS: [&str; 3] = ["column ", "constraint ", "index "];
 
 /// The objects of a schema with their definitions, by kind and name.
 type Objects = BTreeMap<String, String>;
@@ -162,9 +173,24 @@ fn compare(expected: &Objects, mut objects: Objects) -> Vec<String> {
             Some(_) => {}
         }
     }
-    let strange = objects.keys().filter(|name| ACTIVE.iter().any(|kind| name.starts_with(kind)));
-    found.extend(strange.map(|name| format!("schema: the {name} is none of the register's")));
+    let strange = objects.iter().filter(|(name, definition)| is_active(name, definition, expected));
+    found.extend(strange.map(|(name, _)| format!("schema: the {name} is none of the register's")));
     found
+}
+
+/// `true` if an object that the migrations do not make does something when rows of the register are written.
+fn is_active(name: &str, definition: &str, expected: &Objects) -> bool {
+    if ACTIVE.iter().any(|kind| name.starts_with(kind)) {
+        return true;
+    }
+    let of = WITH_EXPRESSIONS.iter().find_map(|kind| name.strip_prefix(kind)).unwrap_or_default();
+    let table = of.rsplit_once(" of ").map(|(_, table)| table).or_else(|| of.split_once('.').map(|(table, _)| table));
+    let is_of_register = table.is_some_and(|table| expected.contains_key(&format!("table {table}")));
+    let has_expression = name.starts_with("column ")
+        || definition.starts_with("CHECK ")
+        || definition.starts_with("EXCLUDE ")
+        || definition.ends_with(" with an expression");
+    is_of_register && has_expression
 }
 
 #[cfg(test)]
@@ -184,6 +210,8 @@ mod tests {
             ("index a of t", "CREATE INDEX a ON t (b)"),
             ("trigger k of t", "X"),
             ("index z of t", ""),
+            ("index y of other", "CREATE INDEX y ON other (f(b)) with an expression"),
+            ("constraint u of t", "UNIQUE (b)"),
         ];
         assert_eq!(found(&good), [""; 0]);
         assert_eq!(found(&good[1..]), ["schema: the table t is missing"]);
@@ -191,11 +219,15 @@ mod tests {
         bad[0].1 = "CREATE TABLE t (b text, c text)";
         bad[2].1 = "X switched off";
         bad[3].0 = "trigger z of t";
+        bad[4].0 = "index y of t";
+        bad[5].1 = "CHECK (f(b))";
         assert_eq!(
             found(&bad),
             [
                 "schema: the table t is not what the migrations make",
                 "schema: the trigger k of t is switched off",
+                "schema: the constraint u of t is none of the register's",
+                "schema: the index y of t is none of the register's",
                 "schema: the trigger z of t is none of the register's",
             ]
         );
