@@ -309,7 +309,11 @@ async fn make(settings: &Settings) -> Result<Database> {
 async fn new_key(settings: &Settings, db: &Database) -> Result<TrailKey> {
     let file = settings.trail_key_file();
     let place = file.display();
-    if let Some(name) = audit::last_key(db).await {
+    if let Some(next) = trail_key::unfinished(settings) {
+        let reason = format!("there is no key in {place}, but {} of a replacement that was interrupted", next.display());
+        return Err(Failure::new(format!("{reason}; `samregister trail-key replace` finishes it")));
+    }
+    if let Some(name) = audit::last_key(db).await? {
         return Err(Failure::new(format!(
             "the audit trail was signed with the key {name}, but there is none in {place}; put its file there, or name it in SAMREGISTER_TRAIL_KEY"
         )));

@@ -2,17 +2,19 @@
 
 use std::{
     fs,
+    io::ErrorKind,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use clap::{Args, Subcommand};
 
-use super::{Failure, Outcome, Result, open, put, say, settings};
+use super::{Failure, Outcome, Result, connect, open, put, say, settings};
 use crate::{
     audit::{self, TrailKey},
     auth::viewer::Viewer,
     config::Settings,
+    output,
 };
 
 /// Show, make or replace the key that signs the audit trail
@@ -71,27 +73,96 @@ fn current(settings: &Settings) -> Result<TrailKey> {
     TrailKey::of_settings(settings)?.ok_or_else(missing)
 }
 
+/// The files of a replacement.
+struct Files {
+    /// The key that signs.
+    key: PathBuf,
+    /// The new key, until it signs.
+    next: PathBuf,
+}
+
+impl Files {
+    fn of(settings: &Settings) -> Self {
+        let key = settings.trail_key_file();
+        let next = PathBuf::from(format!("{}.next", key.display()));
+        Self { key, next }
+    }
+
+    /// The file that the key is saved to when another signs.
+    fn former(&self, id: &str) -> PathBuf {
+        PathBuf::from(format!("{}.former-{id}", self.key.display()))
+    }
+}
+
+/// The file of a new key that an interrupted replacement left, if there is one.
+pub(super) fn unfinished(settings: &Settings) -> Option<PathBuf> {
+    Some(Files::of(settings).next).filter(|next| next.exists())
+}
+
 async fn replace(settings: &Settings) -> Result<()> {
-    let (file, old, new) = (settings.trail_key_file(), current(settings)?, TrailKey::generate());
-    let with = |ending: &str| PathBuf::from(format!("{}.{ending}", file.display()));
-    let (next, former) = (with("next"), with(&format!("former-{}", old.id())));
+    let files = Files::of(settings);
+    if files.next.exists() {
+        return resume(settings, &files).await;
+    }
+    let (old, new) = (current(settings)?, TrailKey::generate());
     let text = format!("{}{}", new.to_pem().map_err(unwritable)?, old.trusted_pem().map_err(unwritable)?);
-    let unwritten = |file: &Path, cause: std::io::Error| Failure::new(format!("cannot write {}: {cause}", file.display()));
     // The new key is on disk before the trail says that it signs.
-    audit::write_private(&next, &text).map_err(|cause| unwritten(&next, cause))?;
+    audit::write_private(&files.next, &text).map_err(|cause| unwritten(&files.next, &cause))?;
+    appoint(settings, &files, old, &new).await
+}
+
+/// Finishes a replacement that was interrupted. The new key is never removed: if the trail appointed it, it is the only one that can sign.
+async fn resume(settings: &Settings, files: &Files) -> Result<()> {
+    let new = TrailKey::read("SAMREGISTER_TRAIL_KEY", &files.next).map_err(|error| {
+        Failure::new(format!("{error}; an earlier replacement wrote it, and the audit trail may have appointed it. Restore it from a copy"))
+    })?;
+    let db = connect(settings.database_url.expose(), false).await?;
+    let is_appointed = audit::is_appointed(&db, &new).await;
+    db.close().await.ok();
+    if is_appointed? {
+        return finish(files, new.id());
+    }
+    let old = current(settings)?;
+    if !new.trusted().contains(old.id()) {
+        let (next, key) = (files.next.display(), files.key.display());
+        return Err(Failure::new(format!("{next} was made to replace another key than the one in {key}; move it away")));
+    }
+    appoint(settings, files, old, &new).await
+}
+
+async fn appoint(settings: &Settings, files: &Files, old: TrailKey, new: &TrailKey) -> Result<()> {
     let db = open(settings).await?.with_trail_key(Arc::new(old));
-    let replaced = audit::replace_key(&db, &Viewer::operator("trail-key"), &new).await;
-    db.close().await?;
+    let replaced = audit::replace_key(&db, &Viewer::operator("trail-key"), new).await;
+    if let Err(error) = db.close().await {
+        tracing::warn!(?error, "the database was not closed");
+    }
     if let Err(error) = replaced {
-        fs::remove_file(&next).ok();
+        // The entry may be committed all the same, when the answer to COMMIT was lost.
+        say(&format!("{} stays; `samregister trail-key replace` tries again, or finishes", files.next.display()));
         return Err(error.into());
     }
-    fs::rename(&file, &former).map_err(|cause| unwritten(&former, cause))?;
-    fs::rename(&next, &file).map_err(|cause| unwritten(&file, cause))?;
-    say(&format!(
-        "the key {} signs the audit trail from now on; delete {} when a copy of the new key is saved",
-        new.id(),
-        former.display()
-    ));
+    finish(files, new.id())
+}
+
+/// Puts the new key, which the trail has appointed, in the place of the old one. There is a key in its place at any time.
+fn finish(files: &Files, new: &str) -> Result<()> {
+    let mut saved = None;
+    if files.key.exists() {
+        let old = TrailKey::read("SAMREGISTER_TRAIL_KEY", &files.key)?;
+        let former = files.former(old.id());
+        let text = fs::read_to_string(&files.key).map_err(|cause| unwritten(&former, &cause))?;
+        match audit::write_private(&former, &text) {
+            Err(cause) if cause.kind() != ErrorKind::AlreadyExists => return Err(unwritten(&former, &cause)),
+            _ => saved = Some(former),
+        }
+    }
+    let renamed = fs::rename(&files.next, &files.key).and_then(|()| output::sync_folder_of(&files.key));
+    renamed.map_err(|cause| unwritten(&files.key, &cause))?;
+    let saved = saved.map(|former| format!("; delete {} when a copy of the new key is saved", former.display()));
+    say(&format!("the key {new} signs the audit trail from now on{}", saved.unwrap_or_default()));
     Ok(())
+}
+
+fn unwritten(file: &Path, cause: &std::io::Error) -> Failure {
+    Failure::new(format!("cannot write {}: {cause}", file.display()))
 }

@@ -38,7 +38,7 @@ pub struct Options {
     #[arg(long, value_name = "FILE")]
     checkpoints: Option<PathBuf>,
     /// Check only the entries after this checkpoint, a line that `samregister checkpoint` wrote, every row and file that they concern, the
-    /// schema and the series of numbers
+    /// schema and the series of numbers; its timestamp, on other lines, is checked by --checkpoints alone
     #[arg(long, value_name = "CHECKPOINT")]
     since: Option<Checkpoint>,
 }
@@ -55,11 +55,16 @@ pub async fn run(options: Options) -> Result {
     let request = Request { trusted: trusted.clone(), checkpoints, since: options.since };
     let mut checkpoints: Vec<_> = request.checkpoints.iter().flatten().cloned().collect();
     checkpoints.extend(request.since.clone());
-    let Report { mut checks, findings: Findings { mut violations, notes } } = integrity::verify(&db, request).await?;
+    let without_timestamp = request.checkpoints.iter().flatten().filter(|checkpoint| checkpoint.timestamp.is_none()).count();
+    let Report { mut checks, findings: Findings { mut violations, mut notes } } = integrity::verify(&db, request).await?;
     db.close().await?;
     if !checkpoints.is_empty() {
         checks += 1;
         violations.extend(undated(&settings, &checkpoints)?);
+        if settings.trail.timestamp_certificates.is_some() && without_timestamp > 0 {
+            let number = count(without_timestamp, "checkpoint");
+            notes.push(format!("{number} without a timestamp: only their signatures show when they were noted"));
+        }
     }
     if trusted.is_none() {
         let place = settings.trail_key_file();
