@@ -103,6 +103,9 @@ on_both!(a_checkpoint_is_dated_by_a_service, |app| async move {
     let cut: String = first.lines().take(4).map(|line| format!("{line}\n")).collect();
     let (told, code) = verify(&cut, &certificate);
     assert!(code == Some(3) && told.contains("its timestamp can't be read"), "{told}");
+    // One that nobody dated is no violation, but counted.
+    let (told, code) = verify(&format!("{first}{line}\n"), &certificate);
+    assert!(code == Some(0) && told.contains("note: 1 checkpoint without a timestamp"), "{told}");
     let (told, code) = run(&app, &["checkpoint"], &[("SAMREGISTER_TIMESTAMP_URL", "http://127.0.0.1:1/tsr")]);
     assert!(code == Some(1) && told.contains("the timestamp service gave no timestamp"), "{told}");
 });

@@ -3,7 +3,7 @@
 use ::entity::{
     audit_entry::{Column, Entity, Model},
     kind::{Form, SubjectKind},
-    person_key,
+    person_key, sealed_entry,
 };
 use samregister::audit::{self, Keyring, TrailKey};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, EntityTrait, IntoActiveModel, QueryOrder};
@@ -49,10 +49,8 @@ fn rechain(entries: &mut [Model]) {
 async fn owner(app: &App) -> DatabaseConnection {
     let db = intruder(app).await;
     let is_sqlite = app.db.backend() == DbBackend::Sqlite;
-    for (table, guards) in
-        [("audit_entry", ["no_update", "no_delete", "no_replace"]), ("person_key", ["no_update", "no_delete", "no_replace"])]
-    {
-        for guard in guards.into_iter().filter(|guard| is_sqlite || *guard != "no_replace") {
+    for table in ["audit_entry", "person_key", "sealed_entry"] {
+        for guard in ["no_update", "no_delete", "no_replace"].into_iter().filter(|guard| is_sqlite || *guard != "no_replace") {
             let of = if is_sqlite { String::new() } else { format!(" ON {table}") };
             db.execute_unprepared(&format!("DROP TRIGGER {table}__{guard}{of}")).await.unwrap();
         }
@@ -60,9 +58,22 @@ async fn owner(app: &App) -> DatabaseConnection {
     db
 }
 
-/// Replaces all entries by these.
+/// Replaces all entries by these, and the table of those that have sealed fields.
 async fn replace(db: &DatabaseConnection, entries: &[Model]) {
-    db.execute_unprepared("DELETE FROM audit_entry").await.unwrap();
+    db.execute_unprepared("DELETE FROM audit_entry; DELETE FROM sealed_entry").await.unwrap();
+    let mut sealed = std::collections::BTreeSet::new();
+    for entry in entries {
+        for text in [&entry.before, &entry.after].into_iter().flatten() {
+            for (at, prefix) in text.match_indices("{\"sealed\":\"") {
+                let key_id = uuid::Uuid::try_parse(&text[at + prefix.len()..][..32]).unwrap();
+                sealed.insert((key_id, entry.revision));
+            }
+        }
+    }
+    if !sealed.is_empty() {
+        let sealed = sealed.into_iter().map(|(key_id, revision)| sealed_entry::Model { key_id, revision }.into_active_model());
+        sealed_entry::Entity::insert_many(sealed).exec_without_returning(db).await.unwrap();
+    }
     let rows = entries.iter().cloned().map(IntoActiveModel::into_active_model);
     Entity::insert_many(rows).exec_without_returning(db).await.unwrap();
 }

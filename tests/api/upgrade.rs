@@ -62,6 +62,16 @@ fn verify(place: &Place, checkpoint: &Path) {
     assert!(output.status.success(), "{said}");
 }
 
+/// Checks what was written since the checkpoint of the release, which includes the trail's migration.
+#[track_caller]
+fn verify_since(place: &Place, checkpoint: &Path) {
+    let text = fs::read_to_string(checkpoint).unwrap();
+    let line = text.lines().rfind(|line| !line.starts_with('#') && !line.starts_with('+')).unwrap();
+    let output = place.program().args(["verify", "--since", line]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+}
+
 /// The content without the values of [`CONVERTED`].
 fn comparable(mut content: Content) -> Content {
     for table in CONVERTED {
@@ -97,6 +107,7 @@ on_both!(a_register_of_each_release_is_migrated, |app| async move {
             );
         }
         verify(&place, &checkpoint);
+        verify_since(&place, &checkpoint);
         migrate(&place);
         assert_eq!(Content::of(&place).await, after, "{}: migrated again", release.display());
     }
