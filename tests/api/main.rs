@@ -77,6 +77,7 @@ mod peppol;
 mod personal_data;
 mod persisted_documents;
 mod private_files;
+mod probes;
 mod protocol;
 mod query_cost;
 mod reminders;
