@@ -100,6 +100,7 @@ mod template_library;
 mod template_texts;
 mod templates;
 mod terms;
+mod time_limits;
 mod timestamps;
 mod trail;
 mod upgrade;
