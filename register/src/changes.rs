@@ -17,12 +17,12 @@ use ::entity::{
 };
 use audit_entry::{Column, Entity};
 use chrono::{DateTime, Utc};
-use futures_util::{Stream, TryStreamExt, stream};
+use futures_util::{Stream, TryStreamExt, future::BoxFuture, stream};
 use sea_orm::{
     ColumnTrait, Condition, DbBackend, EntityTrait, ExprTrait, Iterable,
     sea_query::{Expr, Query, SelectStatement, SimpleExpr},
 };
-use tokio::sync::{OnceCell, Semaphore, watch};
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore, watch};
 use uuid::Uuid;
 
 use crate::{
@@ -148,8 +148,8 @@ const PAYMENTS: [&str; 4] = ["bankFileImport", "bankPaymentMatch", "paymentRecor
 /// Events that are read at once, and revisions that are looked through for them.
 const PAGE: (u64, i64) = (100, 10_000);
 
-/// Of all who follow the trail, so many read it at a time: a change wakes them together, and questions must not wait for them all.
-static READERS: Semaphore = Semaphore::const_new(4);
+/// The followers that read the trail at a time: a change wakes them together, and queries must not wait for them all.
+const MAX_READING: usize = 4;
 
 /// What an entry is about, as one chooses among events; null: nothing that anybody is told of.
 fn kind_of(subject: SubjectKind, action: &str) -> Option<Kind> {
@@ -363,9 +363,46 @@ pub async fn between(db: &Database, viewer: &Viewer, kinds: &[Kind], after: i64,
     Ok((events.collect(), reached))
 }
 
+/// Awaited before a part of the trail is read for one who follows from long ago, with the number of revisions that it is expected to look
+/// through.
+pub type Toll = Arc<dyn Fn(u64) -> BoxFuture<'static, ()> + Send + Sync>;
+
 /// The followers of the trail in one program, by the rights and kinds that decide which events they see.
 #[derive(Debug, Default)]
-pub struct Followers(Mutex<HashMap<String, Weak<Group>>>);
+pub struct Followers {
+    groups: Mutex<HashMap<String, Weak<Group>>>,
+    readers: Arc<Readers>,
+}
+
+/// Limits the followers that read the trail at a time: one of each subject, so that no subject's many keep another's one waiting.
+#[derive(Debug)]
+struct Readers {
+    all: Arc<Semaphore>,
+    by_subject: Mutex<HashMap<String, Weak<Semaphore>>>,
+}
+
+impl Default for Readers {
+    fn default() -> Self {
+        Self { all: Arc::new(Semaphore::new(MAX_READING)), by_subject: Mutex::default() }
+    }
+}
+
+impl Readers {
+    /// Waits until a follower of the subject may read.
+    async fn acquire(&self, subject: &str) -> Result<[OwnedSemaphorePermit; 2]> {
+        let own = {
+            let mut by_subject = self.by_subject.lock().unwrap_or_else(PoisonError::into_inner);
+            by_subject.get(subject).and_then(Weak::upgrade).unwrap_or_else(|| {
+                by_subject.retain(|_, own| own.strong_count() > 0);
+                let own = Arc::new(Semaphore::new(1));
+                by_subject.insert(subject.to_owned(), Arc::downgrade(&own));
+                own
+            })
+        };
+        let own = own.acquire_owned().await.map_err(Error::internal)?;
+        Ok([own, Arc::clone(&self.all).acquire_owned().await.map_err(Error::internal)?])
+    }
+}
 
 /// Followers with the same rights and the same kinds, for whom each part of the trail is read once.
 #[derive(Debug, Default)]
@@ -389,7 +426,7 @@ impl Followers {
     fn of(&self, viewer: &Viewer, kinds: &[Kind]) -> Arc<Group> {
         // Whatever else a viewer has decides what they see; who they are does not.
         let key = format!("{:?} {kinds:?}", Viewer { subject: String::new(), ..viewer.clone() });
-        let mut groups = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(group) = groups.get(&key).and_then(Weak::upgrade) {
             return group;
         }
@@ -401,6 +438,12 @@ impl Followers {
 }
 
 impl Group {
+    /// `true` if this part was read already.
+    fn knows(&self, after: i64, upto: i64) -> bool {
+        let pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
+        pages.iter().any(|(part, page)| *part == (after, upto) && page.initialized())
+    }
+
     /// The next events after a revision: as the first of the group has read them, or read now.
     async fn after(&self, db: &Database, viewer: &Viewer, kinds: &[Kind], after: i64, upto: i64) -> Result<Arc<Page>> {
         let cell = {
@@ -418,10 +461,7 @@ impl Group {
             }
         };
         // Those who wait for the first continue together, and not one after the other.
-        let page = cell.get_or_try_init(|| async {
-            let _turn = READERS.acquire().await.map_err(Error::internal)?;
-            Ok::<_, Error>(Arc::new(between(db, viewer, kinds, after, upto).await?))
-        });
+        let page = cell.get_or_try_init(|| async { Ok::<_, Error>(Arc::new(between(db, viewer, kinds, after, upto).await?)) });
         page.await.cloned()
     }
 }
@@ -432,6 +472,10 @@ struct Follower {
     viewer: Viewer,
     kinds: Vec<Kind>,
     group: Arc<Group>,
+    readers: Arc<Readers>,
+    toll: Toll,
+    /// The revisions that the last part looked through, or as many as one may: what the next one is expected to.
+    stride: u64,
     changed: watch::Receiver<i64>,
     after: i64,
 }
@@ -442,12 +486,28 @@ impl Follower {
         loop {
             let after = self.after;
             let upto = *self.changed.wait_for(|last| *last > after).await.map_err(Error::internal)?;
-            let page = self.group.after(&self.db, &self.viewer, &self.kinds, after, upto).await?;
+            let page = self.page(after, upto).await?;
             self.after = page.1;
+            self.stride = page.1.saturating_sub(after).unsigned_abs();
             if !page.0.is_empty() {
                 return Ok(page.0.clone());
             }
         }
+    }
+
+    /// The next events after a revision, and how far they reach.
+    async fn page(&self, after: i64, upto: i64) -> Result<Arc<Page>> {
+        let Self { db, viewer, kinds, group, .. } = self;
+        if group.knows(after, upto) {
+            return group.after(db, viewer, kinds, after, upto).await;
+        }
+        // Followers that are up to date are woken by those who write, not by what they ask for.
+        let revisions = upto.saturating_sub(after).clamp(0, PAGE.1).unsigned_abs();
+        if revisions > PAGE.0 {
+            (self.toll)(Ord::min(revisions, self.stride)).await;
+        }
+        let _reading = self.readers.acquire(&viewer.subject).await?;
+        group.after(db, viewer, kinds, after, upto).await
     }
 }
 
@@ -463,7 +523,7 @@ pub async fn check_after(db: &Database, after: Option<i64>) -> Result<i64> {
 }
 
 /// Every event that the viewer may know of after a revision, in their order, without an end; null: from now on. It is read together with the
-/// other followers who see alike.
+/// other followers who see alike; one who follows from long ago pays the toll for each part that is read.
 ///
 /// # Errors
 /// INVALID when the register has not come to that revision. A stream that fails has ended.
@@ -473,13 +533,44 @@ pub async fn follow(
     viewer: &Viewer,
     kinds: Vec<Kind>,
     after: Option<i64>,
+    toll: Toll,
 ) -> Result<impl Stream<Item = Result<Event>> + Send + use<>> {
     let last = check_after(db, after).await?;
     let (group, changed, after) = (followers.of(viewer, &kinds), db.changed(), after.unwrap_or(last));
-    let follower = Follower { db: db.clone(), viewer: viewer.clone(), kinds, group, changed, after };
+    let readers = Arc::clone(&followers.readers);
+    let (db, viewer, stride) = (db.clone(), viewer.clone(), PAGE.1.unsigned_abs());
+    let follower = Follower { db, viewer, kinds, group, readers, toll, stride, changed, after };
     let pages = stream::try_unfold(follower, |mut follower| async move {
         let events = follower.next().await?;
         Ok::<_, Error>(Some((stream::iter(events.into_iter().map(Ok)), follower)))
     });
     Ok(pages.try_flatten())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use futures_util::future::join_all;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn many_followers_of_one_subject_keep_no_other_waiting() {
+        let readers = Readers::default();
+        let reading = readers.acquire("a").await.unwrap_or_else(|error| panic!("{error}"));
+        let soon = Duration::from_millis(20);
+        let others = join_all((0..200).map(|_| tokio::time::timeout(soon, readers.acquire("a")))).await;
+        assert!(others.iter().all(Result::is_err), "a subject reads one part at a time");
+        let mut all: Vec<_> = (0..200).map(|_| Box::pin(readers.acquire("a"))).collect();
+        for one in &mut all {
+            assert!(tokio::time::timeout(Duration::ZERO, one).await.is_err());
+        }
+        assert!(tokio::time::timeout(soon, readers.acquire("b")).await.is_ok_and(|reading| reading.is_ok()));
+        drop(reading);
+        for one in all {
+            assert!(one.await.is_ok());
+        }
+        assert!(readers.by_subject.lock().is_ok_and(|by_subject| by_subject.values().all(|own| own.strong_count() == 0)));
+    }
 }

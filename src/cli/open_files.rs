@@ -1,6 +1,6 @@
 //! The limit of files that the program may have open: each connection is one.
 
-use crate::config::Settings;
+use crate::{config::Settings, server::connections::EXTRA};
 
 /// Files that the server opens in addition to connections: the database's, the log, settings, a few more.
 const OTHERS: u64 = 100;
@@ -32,5 +32,5 @@ pub(super) fn raise_limit(_: &Settings) {}
 /// The files that the settings may need.
 #[cfg(unix)]
 fn needed(settings: &Settings) -> u64 {
-    settings.limits.connections as u64 + OTHERS
+    (settings.limits.connections + EXTRA) as u64 + OTHERS
 }

@@ -4,12 +4,14 @@ use std::sync::{Arc, OnceLock};
 
 use async_graphql::{Context, Description, Enum, Object, Subscription as Subscriptions};
 use futures_util::{
-    StreamExt,
+    FutureExt, StreamExt,
     stream::{self, BoxStream},
 };
 
 use super::{
-    audit, database,
+    audit,
+    cost::shared,
+    database,
     loaders::Rows,
     nodes::{self, Node},
     scalars::{DateTime, NodeId},
@@ -50,21 +52,25 @@ pub struct Change(Event);
 impl Change {
     /// Its place in the register's history: a whole number, larger than that of every change before it. Keep that of the last change that came,
     /// and give it as `after` when you subscribe again. Numbers are missing where others changed what you may not see.
+    #[graphql(directive = shared::apply())]
     async fn revision(&self) -> String {
         self.0.revision.to_string()
     }
 
     /// What it is about.
+    #[graphql(directive = shared::apply())]
     async fn kind(&self) -> ChangeKind {
         self.0.kind.into()
     }
 
     /// What was done, as the mutation's name; `import` and the like for what was done at the machine.
+    #[graphql(directive = shared::apply())]
     async fn action(&self) -> &str {
         &self.0.action
     }
 
     /// What it was done to, as it is now; null when it is gone, or of a kind that has no node.
+    #[graphql(directive = shared::apply())]
     async fn node(&self, ctx: &Context<'_>) -> Option<Result<Node>> {
         let of = |noun: &str| NodeId { noun: noun.to_owned(), id: self.0.subject };
         let noun = audit::noun(self.0.subject_kind);
@@ -74,6 +80,7 @@ impl Change {
     }
 
     /// When it was committed.
+    #[graphql(directive = shared::apply())]
     async fn at(&self) -> DateTime {
         DateTime(self.0.at)
     }
@@ -107,6 +114,7 @@ pub struct Subscription;
 #[Subscriptions(use_type_description)]
 impl Subscription {
     /// One event for every committed change that you may see, in order; `after` resumes from a revision without a gap or a double.
+    #[graphql(directive = shared::apply())]
     async fn changes(
         &self,
         ctx: &Context<'_>,
@@ -127,7 +135,8 @@ impl Subscription {
             }
             None => {}
         }
-        let events = changes::follow(&changes::Followers::default(), database(ctx), viewer(ctx), kinds, after).await?;
+        let free: changes::Toll = Arc::new(|_| std::future::ready(()).boxed());
+        let events = changes::follow(&changes::Followers::default(), database(ctx), viewer(ctx), kinds, after, free).await?;
         let rows: Rows = ctx.data_unchecked::<Rows>().clone();
         // Each event is an answer by itself.
         Ok(events.inspect(move |_| rows.reset()).map(|event| event.map(Change)).boxed())

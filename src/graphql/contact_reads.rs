@@ -7,6 +7,7 @@ use async_graphql::{Context, Description, ID, InputObject, Object};
 
 use super::{
     contacts::{Contact, contact_of},
+    cost::unversioned,
     database,
     loaders::Handle,
     page::{self, CONNECTION, Column, Connection, Noun, asked},
@@ -113,6 +114,7 @@ pub struct ContactReadQuery;
 impl ContactReadQuery {
     /// Who read contacts, the latest day first; empty unless you may read the trail (OFFICE, AUDITOR). What was read in the last seconds
     /// may be missing, and what is older than the network keeps it is gone.
+    #[graphql(directive = unversioned::apply())]
     async fn contact_reads(
         &self,
         ctx: &Context<'_>,

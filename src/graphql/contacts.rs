@@ -9,7 +9,7 @@ use async_graphql::{Context, Description, Enum, ID, InputObject, MaybeUndefined,
 use chrono::NaiveDate;
 
 use super::{
-    cost::{cost, list_size},
+    cost::{cost, list_size, unversioned},
     database,
     loaders::{Handle, distinct, grouped, take_rows},
     members::{Member, member_of},
@@ -263,7 +263,7 @@ impl ContactQuery {
     /// to, `activities` those that name it, `trail` what the audit trail tells of it, `readBy` who read it and when, and
     /// `sameNameOrEmail` the rows of other tables with the same name or e-mail, perhaps another person's. Texts are not searched.
     /// FORBIDDEN to others; NOT_FOUND.
-    #[graphql(directive = cost::apply("500".into()))]
+    #[graphql(directive = cost::apply("500".into()), directive = unversioned::apply())]
     async fn contact_export(&self, ctx: &Context<'_>, #[graphql(desc = "Whose")] contact: ID) -> Option<Result<Json>> {
         Some(export(ctx, &contact).await)
     }

@@ -1,4 +1,5 @@
-//! Costs of fields, declared on the fields themselves with the directives of the GraphQL cost specification, and read from the schema.
+//! What the server must know of fields: their costs, declared on the fields themselves with the directives of the GraphQL cost
+//! specification, and what their values depend on.
 //!
 //! One point is [`POINT`] of one core: measured with `examples/load` on a release build and a register of 1 000 members. A field without
 //! a declaration costs one point, a field of `Query` or `Mutation` what its root costs.
@@ -11,7 +12,7 @@ use async_graphql::{
     registry::{MetaDirectiveInvocation, MetaField, MetaType, MetaTypeName, Registry},
 };
 
-use super::{Mutation, Query, changes::Subscription};
+use super::{Mutation, Query, changes::Subscription, nodes::Node};
 
 /// The processor time that one point of cost stands for.
 pub const POINT: Duration = Duration::from_micros(10);
@@ -28,6 +29,15 @@ pub fn cost(weight: String) {}
 /// Number of rows that a list other than a connection counts for: `assumedSize`, or the length of the values of the `slicingArguments`.
 #[TypeDirective(name = "listSize", location = "FieldDefinition")]
 pub fn list_size(assumed_size: Option<u32>, slicing_arguments: Option<Vec<String>>) {}
+
+/// The value may change without a new revision of the register, so an answer with it has no ETag.
+#[TypeDirective(location = "FieldDefinition")]
+pub fn unversioned() {}
+
+/// The value is the same for all who have the same rights, and no one's reading of it is recorded. An event of which only such fields are
+/// selected is resolved once for all of them. So is the `id` of every `Node`.
+#[TypeDirective(location = "FieldDefinition")]
+pub fn shared() {}
 
 /// The declarations of a whole schema.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,6 +62,10 @@ pub struct FieldCost {
     pub is_list: bool,
     /// The name of the type that it returns.
     pub type_name: String,
+    /// `true` if its value may change without a new revision.
+    pub is_unversioned: bool,
+    /// `true` if its value is the same for all who have the same rights, and its readers are not recorded.
+    pub is_shared: bool,
 }
 
 impl Costs {
@@ -63,7 +77,7 @@ impl Costs {
         Mutation::create_type_info(&mut registry);
         Subscription::create_type_info(&mut registry);
         let roots = [Query::type_name(), Mutation::type_name(), Subscription::type_name()].map(|name| name.into_owned());
-        let mut costs = Self { roots, ..Self::default() };
+        let (mut costs, mut of_nodes) = (Self { roots, ..Self::default() }, Vec::new());
         for (name, found) in &registry.types {
             let default = match name {
                 name if *name == costs.roots[0] => QUERY,
@@ -74,9 +88,22 @@ impl Costs {
                 let fields = fields.values().map(|field| (field.name.clone(), FieldCost::read(field, default, &registry)));
                 costs.types.insert(name.clone(), fields.collect());
             }
+            // What an interface promises of the objects that are nodes.
+            if let MetaType::Interface { possible_types, fields, .. } = found
+                && name.as_str() == Node::type_name()
+            {
+                of_nodes.extend(
+                    possible_types.iter().chain([name]).flat_map(|node| fields.keys().map(move |field| (node.clone(), field.clone()))),
+                );
+            }
             if let MetaType::InputObject { input_fields, .. } = found {
                 let weights = input_fields.values().filter_map(|field| Some((field.name.clone(), weight(&field.directive_invocations)?)));
                 costs.inputs.extend(weights);
+            }
+        }
+        for (node, field) in of_nodes {
+            if let Some(field) = costs.types.get_mut(&node).and_then(|fields| fields.get_mut(&field)) {
+                field.is_shared = true;
             }
         }
         costs
@@ -115,6 +142,7 @@ impl Costs {
 impl FieldCost {
     fn read(field: &MetaField, default: u64, registry: &Registry) -> Self {
         let declared = weight(&field.directive_invocations);
+        let is_declared = |name: &str| field.directive_invocations.iter().any(|directive| directive.name == name);
         let type_name = MetaTypeName::concrete_typename(&field.ty).to_owned();
         let is_composite = registry.types.get(&type_name).is_some_and(MetaType::is_composite);
         let size = field.directive_invocations.iter().find(|directive| directive.name == "listSize");
@@ -135,6 +163,8 @@ impl FieldCost {
             sliced_by,
             is_list: field.ty.starts_with('[') && is_composite,
             type_name,
+            is_unversioned: is_declared("unversioned"),
+            is_shared: is_declared("shared"),
         }
     }
 }

@@ -167,6 +167,13 @@ pub fn set_done(response: &mut Response, mutations: &Mutations) {
     response.extensions.insert("done".to_owned(), done);
 }
 
+/// Says in every error after how many seconds a retry is worth while.
+pub fn set_retry_after(response: &mut Response, seconds: u32) {
+    for error in &mut response.errors {
+        error.extensions.get_or_insert_default().set("retryAfterSeconds", seconds);
+    }
+}
+
 fn path(error: &ServerError) -> String {
     let segments = error.path.iter().map(|segment| match segment {
         PathSegment::Field(name) => name.clone(),

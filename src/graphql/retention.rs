@@ -4,7 +4,7 @@ use async_graphql::{Context, Enum, Object, SimpleObject};
 
 use super::{
     contacts::Contact,
-    cost::{cost, list_size},
+    cost::{cost, list_size, unversioned},
     database,
     loaders::Handle,
     network,
@@ -82,7 +82,7 @@ pub struct RetentionQuery;
 impl RetentionQuery {
     /// What the register holds, what of it may go, and what must stay until when by which law; for the OFFICE and AUDITORs, FORBIDDEN to
     /// others. `samregister retention --erase` erases what may go.
-    #[graphql(directive = cost::apply("500".into()))]
+    #[graphql(directive = cost::apply("500".into()), directive = unversioned::apply())]
     async fn retention(
         &self,
         ctx: &Context<'_>,

@@ -10,7 +10,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, future::BoxFuture, stream};
 use serde::Serialize;
 use tokio::sync::mpsc;
 
@@ -117,18 +117,21 @@ pub async fn compress_elsewhere(State(app): State<App>, request: Request, next: 
     if response.extensions().get::<IsLarge>().is_none() || !response.headers().contains_key(header::CONTENT_ENCODING) {
         return response;
     }
-    let (parts, body) = response.into_parts();
+    response.map(|body| made_by(body, |making| app.lanes.spawn_background(making)))
+}
+
+/// Makes a body wherever `spawn` runs what it is given, and not where it is sent.
+pub(super) fn made_by(body: Body, spawn: impl FnOnce(BoxFuture<'static, ()>)) -> Body {
     let (send, receive) = mpsc::channel(4);
-    app.lanes.spawn_background(async move {
+    spawn(Box::pin(async move {
         let mut chunks = body.into_data_stream();
         while let Some(chunk) = chunks.next().await {
             if send.send(chunk).await.is_err() {
                 break;
             }
         }
-    });
-    let chunks = stream::unfold(receive, |mut receive| async move { receive.recv().await.map(|chunk| (chunk, receive)) });
-    Response::from_parts(parts, Body::from_stream(chunks))
+    }));
+    Body::from_stream(stream::unfold(receive, |mut receive| async move { receive.recv().await.map(|chunk| (chunk, receive)) }))
 }
 
 impl Caller {
@@ -189,9 +192,12 @@ pub(super) fn never_began(answer: &Answer) -> bool {
 /// Returns the status of an answer without data: of the server's errors before those of the request.
 fn status_without_data(answer: &Answer) -> StatusCode {
     let has = |name: &str, word: &str| answer.errors.iter().any(|error| extension(error, name) == Some(&word.into()));
+    // A mutation that took too long may be committed yet: nothing is wrong with the request.
+    let is_late =
+        answer.errors.iter().any(|error| extension(error, "reason") == Some(&"LIMIT_TIME".into()) && retry_after(error).is_some());
     if has("code", "INTERNAL") {
         StatusCode::INTERNAL_SERVER_ERROR
-    } else if has("reason", BUSY) {
+    } else if is_late || has("reason", BUSY) {
         StatusCode::SERVICE_UNAVAILABLE
     } else if has("code", "CONFLICT") {
         StatusCode::CONFLICT
@@ -201,7 +207,7 @@ fn status_without_data(answer: &Answer) -> StatusCode {
 }
 
 /// Returns the number of seconds that the error says to wait before a retry.
-fn retry_after(error: &ServerError) -> Option<u64> {
+pub(super) fn retry_after(error: &ServerError) -> Option<u64> {
     match extension(error, "retryAfterSeconds") {
         Some(Value::Number(seconds)) => seconds.as_u64(),
         _ => None,

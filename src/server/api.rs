@@ -16,10 +16,10 @@ use axum::{
 use super::{
     App,
     accept::{Media, is_utf8},
-    answers::Written,
+    answers::{self, Written},
     asking::{Asked, Body},
     denials::Denials,
-    execution::{Allowance, Caller, Execution, Ready, execute, measure, refused, status_of},
+    execution::{Allowance, Caller, Execution, Ready, cut_off, execute, measure, refused, status_of},
     freshness, lanes, limits, repeats,
 };
 use crate::{
@@ -54,7 +54,8 @@ async fn get_answer(app: &App, caller: &Caller, request: &Parts) -> Result<Respo
     if ready.operation != OperationType::Query {
         return Err(Refused(StatusCode::METHOD_NOT_ALLOWED, Error::invalid("query", "must be a query; send mutations with POST")));
     }
-    let validator = freshness::validator(app, &viewer, &ready.document, media).await;
+    let allowance = Allowance::of(app);
+    let validator = allowance.within_reason(freshness::validator(app, &viewer, &ready, media)).await;
     let about = |validator: &str| {
         let validator = HeaderValue::from_str(validator).unwrap_or(HeaderValue::from_static("*"));
         // Kept by the one who asked, who asks each time whether it is still the same, and theirs.
@@ -65,7 +66,7 @@ async fn get_answer(app: &App, caller: &Caller, request: &Parts) -> Result<Respo
         return Ok((StatusCode::NOT_MODIFIED, about(known)).into_response());
     }
     let cost = Caller::charge(app, &viewer.subject, ready.figures.complexity, ready.reports_cost)?;
-    let written = execute(app, caller.execution(viewer, ready, cost, Allowance::of(app)), &caller.request_id).await;
+    let written = execute(app, caller.execution(viewer, ready, cost, allowance), &caller.request_id).await;
     let is_ok = written.answer.is_ok();
     let mut response = caller.respond_written(written);
     if let Some(validator) = validator.filter(|_| is_ok) {
@@ -87,29 +88,30 @@ async fn post_answer(app: &App, caller: &Caller, request: Request) -> Result<Res
     let viewer = caller.admit(app).await?;
     let key = repeats::key_of(request.headers())?;
     let body = read(app, request).await?;
-    match (lanes::on_text(body.len(), || Body::read(&body, app.batch))?, key) {
+    let allowance = Allowance::of(app);
+    let asked = lanes::on_text(body.len(), || Body::read(&body, app.batch));
+    match (asked.map_err(|error| charge_refused(app, &viewer.subject, body.len(), error))?, key) {
         (Body::One(asked), key) => {
             let ready = ready(app, asked, &viewer.subject)?;
             let cost = Caller::charge(app, &viewer.subject, ready.figures.complexity, ready.reports_cost)?;
             let is_mutation = ready.operation == OperationType::Mutation;
-            let execution = caller.execution(viewer.clone(), ready, cost, Allowance::of(app));
+            let execution = caller.execution(viewer.clone(), ready, cost, allowance);
             match key.filter(|_| is_mutation) {
                 Some(key) => repeats::once(app, caller, &viewer, execution, key, &body).await,
                 None => Ok(caller.respond_written(execute(app, execution, &caller.request_id).await)),
             }
         }
-        (Body::Batch(batch), None) => several(app, caller, &viewer, batch).await,
+        (Body::Batch(batch), None) => several(app, caller, &viewer, batch, allowance).await,
         (Body::Batch(_), Some(_)) => Err(Error::invalid("idempotency-key", "goes with one document, not with a list of them").into()),
     }
 }
 
 /// Answers each separately, one after the other; together they may cost, take and return what one may.
-async fn several(app: &App, caller: &Caller, viewer: &Viewer, batch: Vec<Asked>) -> Result<Response, Refused> {
+async fn several(app: &App, caller: &Caller, viewer: &Viewer, batch: Vec<Asked>, allowance: Allowance) -> Result<Response, Refused> {
     let batch: Vec<Result<Ready, Refused>> = batch.into_iter().map(|asked| ready(app, asked, &viewer.subject)).collect();
     let figures = batch.iter().flatten().map(|ready| ready.figures);
     limits::within_together(figures, &app.limits).map_err(|exceeded| of_all(refused(exceeded)))?;
-    let (mut answers, mut denied) = (Vec::with_capacity(batch.len()), Vec::new());
-    let allowance = Allowance::of(app);
+    let (mut written, mut failed) = (Vec::with_capacity(batch.len()), Vec::new());
     for asked in batch {
         let charged = asked.and_then(|ready| {
             let cost = Caller::charge(app, &viewer.subject, ready.figures.complexity, ready.reports_cost)?;
@@ -126,11 +128,15 @@ async fn several(app: &App, caller: &Caller, viewer: &Viewer, batch: Vec<Asked>)
                 Written::refused(answer)
             }
         };
-        answers.push(json);
-        denied.extend(answer.errors);
+        written.push(json);
+        failed.extend(answer.errors);
     }
-    let mut response = caller.write(StatusCode::OK, format!("[{}]", answers.join(",")));
-    if let Some(denials) = Denials::of(caller.subject(), &denied) {
+    let mut response = caller.write(StatusCode::OK, format!("[{}]", written.join(",")));
+    // Whoever retries the list waits until its last document is accepted.
+    if let Some(seconds) = failed.iter().filter_map(answers::retry_after).max() {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if let Some(denials) = Denials::of(caller.subject(), &failed) {
         response.extensions_mut().insert(denials);
     }
     Ok(response)
@@ -149,7 +155,10 @@ fn of_all(error: Error) -> Error {
 
 /// The document that is asked for, measured.
 fn ready(app: &App, asked: Asked, subject: &str) -> Result<Ready, Refused> {
-    let ready = prepare(app, asked, subject).map_err(|error| Refused(StatusCode::OK, error))?;
+    let ready = prepare(app, asked, subject).map_err(|error| match error {
+        Error::Throttled { .. } => error.into(),
+        error => Refused(StatusCode::OK, error),
+    })?;
     if ready.operation == OperationType::Subscription {
         return Err(Refused(StatusCode::OK, Error::invalid("query", "is a subscription; send it to /graphql/ws")));
     }
@@ -163,12 +172,21 @@ pub(super) fn prepare(app: &App, asked: Asked, subject: &str) -> Result<Ready> {
     let reports_cost = asked.extensions.get("cost") == Some(&serde_json::Value::Bool(true));
     let mut document = Document::new(query).variables(asked.variables);
     document.operation_name = asked.operation_name;
-    let ready = lanes::on_text(document.query.len(), || measure(document, &app.limits))?;
+    let bytes = document.query.len();
+    let ready = lanes::on_text(bytes, || measure(document, &app.limits)).map_err(|error| charge_refused(app, subject, bytes, error))?;
     let ready = Ready { reports_cost, ..ready };
     if let Some(digest) = digest.filter(|_| ready.operation != OperationType::Subscription) {
         app.documents.store(subject, digest, &ready.document.query);
     }
     Ok(ready)
+}
+
+/// The bytes of a refused document, or of a body that is no request, that cost a point: as long as it takes to read them.
+const BYTES_PER_POINT: usize = 64;
+
+/// Takes what reading a refused document cost from its sender's budget. Returns why it is refused, or that too little is left.
+fn charge_refused(app: &App, subject: &str, bytes: usize, error: Error) -> Error {
+    app.budget.take(subject, (bytes / BYTES_PER_POINT) as u64).err().unwrap_or(error)
 }
 
 /// # Errors
@@ -192,7 +210,15 @@ fn is_json(headers: &HeaderMap) -> Result<()> {
 }
 
 async fn read(app: &App, request: Request) -> Result<Bytes, Refused> {
-    let failed = match tokio::time::timeout(app.request_time, Bytes::from_request(request, &())).await {
+    let arriving = tokio::time::timeout(app.request_time, Bytes::from_request(request, &()));
+    let arrived = tokio::select! {
+        arrived = arriving => arrived,
+        () = cut_off(app) => {
+            let error = Error::limit("LIMIT_TIME", "body", "was cut off, since the server stops; retry when it has started");
+            return Err(Refused(StatusCode::REQUEST_TIMEOUT, error));
+        }
+    };
+    let failed = match arrived {
         Ok(Ok(body)) => return Ok(body),
         failed => failed,
     };

@@ -99,10 +99,9 @@ impl Asked {
     ///
     /// # Errors
     /// INVALID naming every part that is wrong.
-    pub fn of_payload(payload: Map<String, Value>) -> Result<Self> {
-        let text = Value::Object(payload).to_string();
+    pub fn of_payload(payload: &str) -> Result<Self> {
         let mut faults = Faults::default();
-        let asked = Self::read(&serde_json::from_str(&text).map_err(|error| unreadable(&error))?, "", &mut faults);
+        let asked = Self::read(&serde_json::from_str(payload).map_err(|error| unreadable(&error))?, "", &mut faults);
         faults.finish()?;
         Ok(asked)
     }

@@ -7,7 +7,11 @@ use axum::{
 };
 use entity::activity;
 
-use super::{App, execution::Caller};
+use super::{
+    App,
+    execution::Caller,
+    files::{self, points},
+};
 use crate::{
     activities,
     agreements::{
@@ -16,16 +20,15 @@ use crate::{
         expiring,
     },
     auth::viewer::Viewer,
-    error::{Error, Faults, LINE, Result},
+    error::{Faults, LINE, Result},
 };
 
 /// The deadlines that the token's holder sees. The parameters are the command's options: `within-days`, `from`, `activity` (several with
 /// commas, or given again), `include-acknowledged`. The token comes in the header alone: in an address it would end up in logs and histories.
 pub async fn expiring(State(app): State<App>, parameters: Query<Vec<(String, String)>>, request: Request) -> Response {
     let caller = Caller::of(&request);
-    let made = async { calendar(&app, &caller.admit(&app).await?, parameters.0).await };
-    let made = tokio::time::timeout(app.request_time, made).await;
-    match made.unwrap_or_else(|_| Err(Error::invalid("within-days", "took too long; ask for less"))) {
+    let made = files::make(&app, &caller, points::CALENDAR, move |app, viewer| async move { calendar(&app, &viewer, parameters.0).await });
+    match made.await {
         Ok(calendar) => {
             let kind = (header::CONTENT_TYPE, "text/calendar; charset=utf-8");
             ([kind, (header::CONTENT_DISPOSITION, "inline; filename=\"expiring.ics\"")], calendar).into_response()

@@ -1,10 +1,11 @@
-//! The connections that are open: at most so many, whatever becomes of them, and none that a client neither writes to nor reads from.
+//! The connections that are open: at most so many, and none that a client neither writes to nor reads from.
 //!
-//! Whoever comes when there are that many waits in the machine's queue until one of them ends. One that says nothing ends within the time
-//! for a request, and so does one whose client does not take its answer: whoever opens as many as there may be makes others wait their turn
-//! and keeps nobody out.
+//! A few more are accepted beyond the limit, for probes alone. Each takes the place of the oldest of these, so that clients who hold every
+//! connection keep no probe out. Others are refused there with 503 until a connection ends. A connection on which nothing is sent ends within the time for
+//! a request, and so does one whose client does not take its answer.
 
 use std::{
+    collections::VecDeque,
     io::{
         Error, ErrorKind,
         ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset},
@@ -17,35 +18,65 @@ use std::{
     time::Duration,
 };
 
-use axum::serve::Listener;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::{OwnedSemaphorePermit, Semaphore, oneshot},
     time::{Sleep, sleep},
 };
 
 use super::metrics::Metrics;
 
-/// Takes connections as long as there may be more.
+/// The connections beyond the limit that are open at a time.
+pub(crate) const EXTRA: usize = 64;
+
+/// Accepts connections.
 #[derive(Debug)]
 pub struct Connections {
     listener: TcpListener,
     /// One for each that may be opened.
     free: Arc<Semaphore>,
+    /// Those beyond the limit, the oldest first; each ends when its sender is dropped.
+    extra: VecDeque<oneshot::Sender<()>>,
     patience: Duration,
     metrics: Arc<Metrics>,
+}
+
+/// A connection that was accepted.
+#[derive(Debug)]
+pub struct Accepted {
+    /// Itself.
+    pub connection: Connection,
+    /// The address at its other end.
+    pub address: SocketAddr,
+    /// Of one beyond the limit: ready when a newer one takes its place.
+    pub replaced: Option<oneshot::Receiver<()>>,
 }
 
 impl Connections {
     /// At most so many at once, each of which ends when its client takes nothing of what is sent for as long as `patience`.
     #[must_use]
     pub fn new(listener: TcpListener, most: usize, patience: Duration, metrics: Arc<Metrics>) -> Self {
-        Self { listener, free: Arc::new(Semaphore::new(most)), patience, metrics }
+        Self { listener, free: Arc::new(Semaphore::new(most)), extra: VecDeque::new(), patience, metrics }
     }
-}
 
-impl Connections {
+    /// Accepts the next connection, which is one beyond the limit when as many are open as may be.
+    pub async fn accept(&mut self) -> Accepted {
+        let (stream, address) = self.accepted().await;
+        let permit = Arc::clone(&self.free).try_acquire_owned().ok();
+        let replaced = permit.is_none().then(|| {
+            self.extra.retain(|open| !open.is_closed());
+            if self.extra.len() >= EXTRA {
+                self.extra.pop_front();
+            }
+            let (open, replaced) = oneshot::channel();
+            self.extra.push_back(open);
+            replaced
+        });
+        let connection = Connection { stream, patience: self.patience, stalled: None, _permit: permit };
+        Accepted { connection, address, replaced }
+    }
+
     /// The next connection. When the machine refuses to open one more, it is tried again a while later: those that are open may end.
     async fn accepted(&self) -> (TcpStream, SocketAddr) {
         loop {
@@ -72,30 +103,15 @@ const EMFILE: i32 = 24;
 /// Time to wait before trying again to accept a connection.
 const RETRY: Duration = Duration::from_secs(1);
 
-impl Listener for Connections {
-    type Io = Connection;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        // Nobody closes it.
-        let Ok(place) = Arc::clone(&self.free).acquire_owned().await else { return std::future::pending().await };
-        let (stream, address) = self.accepted().await;
-        (Connection { stream, patience: self.patience, stalled: None, _place: place }, address)
-    }
-
-    fn local_addr(&self) -> Result<Self::Addr> {
-        self.listener.local_addr()
-    }
-}
-
-/// A connection, which takes its place among those that may be open until it is dropped, also as a socket's.
+/// A connection, which counts among those that may be open until it is dropped, also as a socket's.
 #[derive(Debug)]
 pub struct Connection {
     stream: TcpStream,
     patience: Duration,
     /// Ends when the client has taken nothing for too long; none when it takes what is sent.
     stalled: Option<Pin<Box<Sleep>>>,
-    _place: OwnedSemaphorePermit,
+    /// `None` for one beyond the limit.
+    _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Connection {

@@ -41,6 +41,9 @@ use crate::{
 /// How long a query takes before it is asked, again and again, whether the database is there at all.
 const DOUBT: Duration = Duration::from_secs(2);
 
+/// Seconds after which a mutation that took too long is worth a retry: as long as a writer waits for those before it.
+const LATE_RETRY: u32 = 5;
+
 /// What a request says of its sender.
 pub(super) struct Caller {
     pub(super) request_id: String,
@@ -191,7 +194,7 @@ pub(super) fn refused(exceeded: Exceeded) -> Error {
 #[derive(Clone)]
 pub(super) struct Allowance {
     /// Time by which the last of them must be answered.
-    deadline: Instant,
+    pub(super) deadline: Instant,
     /// The size of their answers.
     size: AnswerSize,
 }
@@ -200,6 +203,19 @@ impl Allowance {
     /// Returns the limits of one request.
     pub(super) fn of(app: &App) -> Self {
         Self { deadline: Instant::now() + app.request_time, size: AnswerSize::new(app.answer_bytes) }
+    }
+
+    /// Waits for what a request needs before it is executed, as long as it has time. Fails with `LIMIT_TIME`.
+    pub(super) async fn within<T>(&self, app: &App, needed: impl Future<Output = Result<T>>) -> Result<T> {
+        let words = || {
+            format!("took longer than {} seconds, and was not executed; retry when the server has less to do", app.request_time.as_secs())
+        };
+        tokio::time::timeout_at(self.deadline, needed).await.unwrap_or_else(|_| Err(Error::limit("LIMIT_TIME", "query", words())))
+    }
+
+    /// Waits for what an answer can do without, and no longer than it takes to doubt that the database is there.
+    pub(super) async fn within_reason<T>(&self, wanted: impl Future<Output = Option<T>>) -> Option<T> {
+        tokio::time::timeout_at(Ord::min(self.deadline, Instant::now() + DOUBT), wanted).await.ok().flatten()
     }
 }
 
@@ -240,11 +256,12 @@ async fn run(app: &App, execution: Execution, request_id: &str) -> Written {
         let mut late = errors::refused(Error::limit("LIMIT_TIME", "query", words), request_id);
         if operation == OperationType::Mutation {
             errors::set_done(&mut late, &mutations);
+            errors::set_retry_after(&mut late, LATE_RETRY);
         }
         Written::refused(late)
     };
     if Instant::now() >= allowance.deadline {
-        return late("the documents before this one took all of them, and it was not executed");
+        return late("nothing of them was left for this document, and it was not executed");
     }
     let (size, running) = (allowance.size, app.stopping.subscribe());
     let points = ready.figures.complexity;
@@ -291,7 +308,7 @@ async fn run(app: &App, execution: Execution, request_id: &str) -> Written {
 }
 
 /// Time for which a server that stops continues with queries.
-const STOP_GRACE: Duration = Duration::from_secs(3);
+pub(super) const STOP_GRACE: Duration = Duration::from_secs(3);
 
 /// Ready when the server has been stopping for [`STOP_GRACE`]. What only reads can be asked again, so the end of the server does not wait for
 /// documents that are yet to be made.

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use super::{
     App,
     execution::{self, Caller},
+    lanes::DEAR,
 };
 use crate::{
     agreements::contents::{self, Pdf},
@@ -23,15 +24,29 @@ use crate::{
     templates::{layout, preview},
 };
 
+/// What files cost, in points: as much as the fields of the schema that are made in the same way.
+pub(super) mod points {
+    /// One that is stored.
+    pub(in crate::server) const STORED: u64 = 300;
+    /// One that is set.
+    pub(in crate::server) const SET: u64 = 8_000;
+    /// The calendar of deadlines.
+    pub(in crate::server) const CALENDAR: u64 = 2_000;
+    /// A table of revenue, which may have a hundred thousand rows.
+    pub(in crate::server) const TABLE: u64 = 5_000;
+}
+
 /// The PDF of an agreement, `/files/agreements/{id}.pdf`: the bytes that it was offered with, or what a draft would be offered with today.
 pub async fn agreement(State(app): State<App>, Path(file): Path<String>, request: Request) -> Response {
     let caller = Caller::of(&request);
-    let made = async {
-        let viewer = caller.admit(&app).await?;
-        let found = contents::pdf_of(&app.db, &viewer, &app.network, id_of(&file, "pdf", "agreement")?.into()).await?;
-        found.ok_or_else(no_such_file)
-    };
-    match in_time(&app, made).await {
+    let made = make(&app, &caller, points::STORED, move |app, viewer| async move {
+        let id = id_of(&file, "pdf", "agreement")?.into();
+        if contents::is_draft(&app.db, &viewer, id).await? {
+            Caller::charge(&app, &viewer.subject, points::SET, false)?;
+        }
+        contents::pdf_of(&app.db, &viewer, &app.network, id).await?.ok_or_else(no_such_file)
+    });
+    match made.await {
         Ok(Pdf { number, sha256, bytes }) => pdf(bytes, number.as_deref().unwrap_or("UTKAST"), &sha256, request.headers()),
         Err(error) => caller.refuse(error),
     }
@@ -44,12 +59,11 @@ pub async fn invoice(State(app): State<App>, Path(file): Path<String>, request: 
         Some((_, "xml")) => ("xml", FileFormat::Xml, "application/xml"),
         _ => ("pdf", FileFormat::Pdf, "application/pdf"),
     };
-    let made = async {
-        let viewer = caller.admit(&app).await?;
+    let made = make(&app, &caller, points::STORED, move |app, viewer| async move {
         let found = documents::file(&app.db, &viewer, id_of(&file, ending, "invoice")?.into(), format, app.request_time).await?;
         found.ok_or_else(no_such_file)
-    };
-    match in_time(&app, made).await {
+    });
+    match made.await {
         Ok(File { number, sha256, bytes }) => kept(bytes, media_type, &number, ending, &sha256, request.headers()),
         Err(error) => caller.refuse(error),
     }
@@ -64,11 +78,10 @@ pub struct Parameters {
 /// The PDF of a template version's preview, `/files/templates/{id}.pdf?parameters=…`, with the parameters as base64url of a JSON object.
 pub async fn template(State(app): State<App>, Path(file): Path<String>, Query(query): Query<Parameters>, request: Request) -> Response {
     let caller = Caller::of(&request);
-    let made = async {
-        let viewer = caller.admit(&app).await?;
+    let made = make(&app, &caller, points::SET, move |app, viewer| async move {
         template_pdf(&app, &viewer, &file, query.parameters.as_deref().unwrap_or_default()).await
-    };
-    match in_time(&app, made).await {
+    });
+    match made.await {
         Ok(rendered) => pdf(rendered.pdf, "UTKAST", &rendered.sha256, request.headers()),
         Err(error) => caller.refuse(error),
     }
@@ -82,11 +95,23 @@ async fn template_pdf(app: &App, viewer: &Viewer, file: &str, parameters: &str) 
     layout::render(viewer, source.document(&app.db, viewer, &app.network, given).await?).await
 }
 
-/// Makes a file within the time that a request has. What waits for its turn is dropped when the time is over.
+/// Makes a file for the sender of a request as an expensive document: it takes so many points from their budget, one of their slots, and
+/// connections that no small document waits for. What waits is dropped when the time of a request is over.
 ///
 /// # Errors
-/// INVALID with the reason `LIMIT_TIME` when it takes longer, or the server stops meanwhile.
-pub(super) async fn in_time<T>(app: &App, made: impl Future<Output = Result<T>>) -> Result<T> {
+/// UNAUTHENTICATED without a good token, CONFLICT when the sender has too many requests or points, INVALID with the reason `LIMIT_TIME` when it
+/// takes too long, or the server stops meanwhile.
+pub(super) async fn make<T, F>(app: &App, caller: &Caller, points: u64, make: impl FnOnce(App, Viewer) -> F) -> Result<T>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T>> + Send + 'static,
+{
+    let made = async {
+        let viewer = caller.admit(app).await?;
+        Caller::charge(app, &viewer.subject, points, false)?;
+        let (subject, dear) = (viewer.subject.clone(), App { db: app.db.for_dear_document(), ..app.clone() });
+        app.lanes.spawn(&subject, points.max(DEAR), make(dear, viewer)).await.map_err(Error::internal)?
+    };
     let seconds = app.request_time.as_secs();
     let late = |_| Error::limit("LIMIT_TIME", "file", format!("took longer than {seconds} seconds; retry when the server has less to do"));
     tokio::select! {

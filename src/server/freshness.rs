@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use axum::http::{HeaderMap, header};
 use sha2::{Digest, Sha256};
 
-use super::{App, accept::Media, documents::hex};
+use super::{App, accept::Media, documents::hex, execution::Ready};
 use crate::{
     audit,
     auth::viewer::Viewer,
@@ -23,17 +23,15 @@ pub fn edition(schema: &Register, network: &Network) -> String {
     hex(&Sha256::digest(format!("{}\n{schema}\n{network:?}", env!("CARGO_PKG_VERSION"))))
 }
 
-/// Fields that tell of who read contacts, which no revision tells.
-const OF_READS: [&str; 3] = ["contactReads", "contactExport", "retention"];
-
-/// The validator of the answer to this question; null when it has none, as when what was read about persons is asked.
+/// The validator of the answer to this question; null when it has none, as when what may change without a revision is asked.
 ///
 /// It is made before the answer: what is written meanwhile makes the answer newer than its validator says, which costs one more answer and
 /// never shows an old one. It is weak (`W/`), since the same answer may come compressed or not.
-pub async fn validator(app: &App, viewer: &Viewer, question: &async_graphql::Request, media: Media) -> Option<String> {
-    if OF_READS.iter().any(|field| question.query.contains(field)) {
+pub(super) async fn validator(app: &App, viewer: &Viewer, ready: &Ready, media: Media) -> Option<String> {
+    if ready.figures.is_unversioned {
         return None;
     }
+    let question = &ready.document;
     let revision = audit::revision(&app.db).await.ok()?;
     let variables = serde_json::to_string(&question.variables).ok()?;
     let parts = [

@@ -1,9 +1,8 @@
 //! The threads that execute documents, apart from those that accept connections, keep time limits and answer health checks.
 //!
 //! There are two lanes, each a runtime with threads of its own: one for small documents and one for expensive ones, so that a small one
-//! never waits in a queue behind expensive ones, of any subject; the machine shares its cores among the threads. In the lane for expensive
-//! documents a subject executes a few at a time, in the order that they came, so that a second subject's needn't wait for all of the first
-//! one's.
+//! never waits in a queue behind expensive ones, of any subject; the machine shares its cores among the threads. In either a subject executes
+//! a few queries at a time, in the order that they came, so that a second subject's needn't wait for all of the first one's.
 
 use std::{
     collections::HashMap,
@@ -22,16 +21,26 @@ use tracing::Instrument;
 
 /// The points of cost from which on a document is expensive: some tens of milliseconds.
 pub(super) const DEAR: u64 = 2_000;
+/// The small queries that a subject executes at a time: half of the threads of their lane, and half of the connections that read on SQLite, of
+/// which PostgreSQL has more.
+const SMALL_SLOTS: usize = 4;
 /// The stack of a thread that executes documents, in bytes: the deepest document within the limits needs a few hundred kilobytes in a release
 /// build and several megabytes without optimisation. Only what is used takes memory.
 pub(crate) const STACK: usize = 16 << 20;
 
 /// The runtimes in which documents are executed.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Lanes {
     /// `None`: both lanes are the runtime of the caller, as in tests and commands.
     threads: Option<Arc<Threads>>,
-    slots: Arc<Slots>,
+    small: Arc<Slots>,
+    dear: Arc<Slots>,
+}
+
+impl Default for Lanes {
+    fn default() -> Self {
+        Self { threads: None, small: Arc::new(Slots::new(SMALL_SLOTS)), dear: Arc::new(Slots::new(cores())) }
+    }
 }
 
 /// The threads of both lanes, which end when this is dropped.
@@ -42,25 +51,30 @@ struct Threads {
     _stop: [oneshot::Sender<()>; 2],
 }
 
-/// The slots of each subject that executes expensive documents.
-#[derive(Debug, Default)]
-struct Slots(Mutex<HashMap<String, Weak<Semaphore>>>);
+/// The slots of each subject that executes documents.
+#[derive(Debug)]
+struct Slots {
+    /// How many each has.
+    most: usize,
+    by_subject: Mutex<HashMap<String, Weak<Semaphore>>>,
+}
 
 impl Lanes {
-    /// Starts both lanes, each with as many threads as the machine has cores.
+    /// Starts both lanes, each with at least as many threads as the machine has cores.
     pub fn start() -> std::io::Result<Self> {
-        let (small, stop_small) = start("small", cores())?;
+        let (small, stop_small) = start("small", cores().max(2 * SMALL_SLOTS))?;
         let (dear, stop_dear) = start("dear", cores())?;
         let threads = Arc::new(Threads { small, dear, _stop: [stop_small, stop_dear] });
         Ok(Self { threads: Some(threads), ..Self::default() })
     }
 
-    /// Executes something of the subject that costs so many points. It is ended when what this returns is dropped.
+    /// Executes something of the subject that only reads and costs so many points. It is ended when what this returns is dropped.
     pub(super) fn spawn<F>(&self, subject: &str, cost: u64, execution: F) -> Running<F::Output>
     where
         F: Future<Output: Send> + Send + 'static,
     {
-        Running(self.spawn_detached(subject, cost, execution))
+        let slots = if cost >= DEAR { &self.dear } else { &self.small };
+        Running(self.spawn_in_turn(cost, Some(slots.of(subject)), execution))
     }
 
     /// Does work on an answer that is already made, among the expensive documents and without a subject's slot.
@@ -71,12 +85,20 @@ impl Lanes {
         }
     }
 
-    /// Executes something to its end, whether or not its caller still waits for it.
+    /// Executes something to its end, whether or not its caller still waits for it. A small mutation needs no slot: it waits for its turn to
+    /// write, and must keep no query of its subject waiting meanwhile.
     pub(super) fn spawn_detached<F>(&self, subject: &str, cost: u64, execution: F) -> JoinHandle<F::Output>
     where
         F: Future<Output: Send> + Send + 'static,
     {
-        let slot = (cost >= DEAR).then(|| self.slots.of(subject));
+        let slot = (cost >= DEAR).then(|| self.dear.of(subject));
+        self.spawn_in_turn(cost, slot, execution)
+    }
+
+    fn spawn_in_turn<F>(&self, cost: u64, slot: Option<Arc<Semaphore>>, execution: F) -> JoinHandle<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
         let in_turn = async move {
             let _slot = match slot {
                 Some(slot) => slot.acquire_owned().await.ok(),
@@ -93,9 +115,9 @@ impl Lanes {
     }
 }
 
-/// Something that is executed, until it is dropped.
+/// Something that is executed, until this is dropped.
 #[derive(Debug)]
-pub(super) struct Running<T>(JoinHandle<T>);
+pub(super) struct Running<T>(pub(super) JoinHandle<T>);
 
 impl<T> Future for Running<T> {
     type Output = Result<T, JoinError>;
@@ -122,14 +144,18 @@ pub(super) fn on_text<T>(bytes: usize, work: impl FnOnce() -> T) -> T {
 const LONG: usize = 16 << 10;
 
 impl Slots {
+    fn new(most: usize) -> Self {
+        Self { most, by_subject: Mutex::default() }
+    }
+
     /// Returns the slots of one subject.
     fn of(&self, subject: &str) -> Arc<Semaphore> {
-        let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut slots = self.by_subject.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(own) = slots.get(subject).and_then(Weak::upgrade) {
             return own;
         }
         slots.retain(|_, slots| slots.strong_count() > 0);
-        let own = Arc::new(Semaphore::new(cores()));
+        let own = Arc::new(Semaphore::new(self.most));
         slots.insert(subject.to_owned(), Arc::downgrade(&own));
         own
     }
@@ -159,7 +185,7 @@ fn start(lane: &str, threads: usize) -> std::io::Result<(Handle, oneshot::Sender
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{sync::Condvar, time::Duration};
 
     use super::*;
 
@@ -185,6 +211,31 @@ mod tests {
         // What no one waits for any more is not begun.
         drop(dear);
         drop(lanes);
+    }
+
+    #[tokio::test]
+    async fn a_subject_leaves_threads_of_the_small_lane_to_others() {
+        let lanes = Lanes::start().unwrap_or_else(|error| panic!("{error}"));
+        let gate = Arc::new((Mutex::new(false), Condvar::new()));
+        // Documents that hold their thread until the other subject's is executed.
+        let hostile: Vec<_> = (0..32)
+            .map(|_| {
+                let gate = Arc::clone(&gate);
+                lanes.spawn("hostile", DEAR - 1, async move {
+                    let is_open = gate.0.lock().unwrap_or_else(PoisonError::into_inner);
+                    drop(gate.1.wait_while(is_open, |is_open| !*is_open));
+                })
+            })
+            .collect();
+        let other = tokio::time::timeout(Duration::from_secs(20), lanes.spawn("other", DEAR - 1, async { true })).await;
+        assert!(other.is_ok_and(|done| done.is_ok_and(|done| done)), "it waits for all of the first subject's");
+        let is_running = hostile.iter().any(|running| !running.0.is_finished());
+        *gate.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        gate.1.notify_all();
+        assert!(is_running);
+        for one in hostile {
+            assert!(one.await.is_ok());
+        }
     }
 
     #[tokio::test]

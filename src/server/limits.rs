@@ -92,6 +92,10 @@ pub struct Figures {
     pub expansion: u64,
     pub introspection_depth: u64,
     pub introspection_complexity: u64,
+    /// `true` if a field's value may change without a new revision.
+    pub is_unversioned: bool,
+    /// `true` if a field's value is not the same for all who have the same rights.
+    pub is_personal: bool,
     /// Depth and cost when it stands within `__schema` or `__type`; a fragment may stand on both sides.
     inside: (u64, u64),
     /// The part of the cost that counts once for each row of the connection that it stands in; `None` if it selects neither `edges` nor
@@ -314,6 +318,8 @@ impl Figures {
         self.expansion = self.expansion.saturating_add(other.expansion);
         self.introspection_depth = self.introspection_depth.max(other.introspection_depth);
         self.introspection_complexity = self.introspection_complexity.saturating_add(other.introspection_complexity);
+        self.is_unversioned |= other.is_unversioned;
+        self.is_personal |= other.is_personal;
         self.inside = (self.inside.0.max(other.inside.0), self.inside.1.saturating_add(other.inside.1));
         self.paged = match (self.paged, other.paged) {
             (Some(own), Some(other)) => Some(own.saturating_add(other)),
@@ -456,6 +462,8 @@ impl<'a> Measure<'a> {
         figures.aliases = figures.aliases.saturating_add(u64::from(field.alias.is_some()));
         figures.expansion = figures.expansion.saturating_add(arguments.weight);
         figures.inside = (figures.inside.0 + 1, figures.inside.1.saturating_mul(usual_length(name)).saturating_add(1 + key));
+        figures.is_unversioned |= declared.is_some_and(|declared| declared.is_unversioned);
+        figures.is_personal |= !name.starts_with("__") && !declared.is_some_and(|declared| declared.is_shared);
         if matches!(name, "__schema" | "__type") {
             (figures.depth, figures.complexity, figures.paged) = (0, 0, None);
             (figures.introspection_depth, figures.introspection_complexity) = figures.inside;

@@ -5,7 +5,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::atomic::AtomicU64,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
     time::{Duration, Instant},
 };
 
@@ -23,7 +23,6 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 use sha2::{Digest, Sha256};
-use tokio::sync::Mutex;
 
 use super::{
     App, answers,
@@ -43,6 +42,10 @@ use crate::{
 const WITHIN: [i64; 3] = [30, 60, 90];
 /// How long the register's figures are kept, so that many who look cost no more than one.
 const KEPT: Duration = Duration::from_secs(10);
+/// How long figures are shown when newer ones can't be read.
+const MAX_AGE: Duration = Duration::from_secs(300);
+/// How long a request waits for newer figures when there are older ones; the next one shows them.
+const GRACE: Duration = Duration::from_millis(50);
 /// Upper ends of the times of answers, in seconds.
 const SECONDS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
@@ -90,8 +93,17 @@ pub struct Metrics {
     pub(super) denied: Family<Denied, Counter>,
     database_up: Gauge<i64, std::sync::atomic::AtomicI64>,
     failed_writes: Counter<u64, AtomicU64>,
-    /// Time of the last probe of the database, and whether it succeeded.
-    asked_at: Mutex<Option<(Instant, bool)>>,
+    /// When the register's figures were last asked for, and last read.
+    figures: Mutex<Figures>,
+    /// Held by whoever reads them.
+    reading: tokio::sync::Mutex<()>,
+}
+
+/// The age of the register's figures.
+#[derive(Clone, Copy, Debug, Default)]
+struct Figures {
+    asked_at: Option<Instant>,
+    read_at: Option<Instant>,
 }
 
 impl Default for Metrics {
@@ -141,7 +153,8 @@ impl Default for Metrics {
             denied,
             database_up,
             failed_writes,
-            asked_at: Mutex::new(None),
+            figures: Mutex::default(),
+            reading: tokio::sync::Mutex::default(),
         }
     }
 }
@@ -178,31 +191,48 @@ impl Metrics {
         self.accept_failures.get_or_create(&Refusal { reason: if out_of_files { open_files } else { other } }).inc();
     }
 
-    /// Asks the register anew, when the last time is long enough ago. Without its database, the register's figures are missing and not old.
-    async fn look(&self, db: &Database) {
-        let mut asked_at = self.asked_at.lock().await;
-        let takes_changes = db.find().is_ok() && matches!(tokio::time::timeout(health::PATIENCE, db.check_writes()).await, Ok(Ok(())));
-        self.failed_writes.inc_by(db.failed_writes().saturating_sub(self.failed_writes.get()));
-        if let Some((_, answered)) = asked_at.filter(|(at, _)| at.elapsed() < KEPT) {
-            self.database_up.set(i64::from(answered && takes_changes));
+    /// Brings up to date what is measured of the register. Whether the database is up is found by the readiness check alone: figures that
+    /// take long to read say nothing of it. Without its database, the figures are missing and not old.
+    async fn look(self: &Arc<Self>, app: &App) {
+        let is_up = app.readiness.check(&app.db).await.is_none();
+        self.database_up.set(i64::from(is_up));
+        self.failed_writes.inc_by(app.db.failed_writes().saturating_sub(self.failed_writes.get()));
+        if !is_up {
+            *self.figures() = Figures::default();
+            self.expiring.clear();
             return;
         }
-        let found = tokio::time::timeout(health::PATIENCE, async {
-            db.check().await?;
-            expiring_now(db).await
-        });
-        let found = match found.await {
-            Ok(Ok(found)) => Some(found),
+        let has_figures = self.figures().read_at.is_some_and(|at| at.elapsed() < MAX_AGE);
+        let (own, db) = (Arc::clone(self), app.db.for_monitoring());
+        let reading = tokio::spawn(async move { own.read_figures(&db).await });
+        drop(tokio::time::timeout(if has_figures { GRACE } else { health::PATIENCE }, reading).await);
+    }
+
+    fn figures(&self) -> MutexGuard<'_, Figures> {
+        self.figures.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads the register's figures again, when the last time is long enough ago.
+    async fn read_figures(&self, db: &Database) {
+        let _reading = self.reading.lock().await;
+        if self.figures().asked_at.is_some_and(|at| at.elapsed() < KEPT) {
+            return;
+        }
+        self.figures().asked_at = Some(Instant::now());
+        match tokio::time::timeout(MAX_AGE, expiring_now(db)).await {
+            Ok(Ok(found)) => {
+                self.figures().read_at = Some(Instant::now());
+                self.expiring.clear();
+                for (labels, count) in found {
+                    self.expiring.get_or_create(&labels).set(count);
+                }
+            }
             failed => {
                 tracing::warn!(?failed, "the register could not be measured");
-                None
+                if self.figures().read_at.is_none_or(|at| at.elapsed() >= MAX_AGE) {
+                    self.expiring.clear();
+                }
             }
-        };
-        self.database_up.set(i64::from(found.is_some() && takes_changes));
-        *asked_at = Some((Instant::now(), found.is_some()));
-        self.expiring.clear();
-        for (labels, count) in found.into_iter().flatten() {
-            self.expiring.get_or_create(&labels).set(count);
         }
     }
 }
@@ -249,7 +279,7 @@ pub async fn page(State(app): State<App>, request: Request) -> Response {
     if let Err(error) = admit(&app, &request) {
         return Caller::of(&request).refuse(error);
     }
-    app.metrics.look(&app.db).await;
+    app.metrics.look(&app).await;
     let mut text = String::new();
     match encode(&mut text, &app.metrics.registry) {
         Ok(()) => ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response(),

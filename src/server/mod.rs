@@ -13,6 +13,7 @@ pub mod explorer;
 pub mod execution;
 pub mod files;
 pub mod freshness;
+mod front;
 pub mod headers;
 pub mod health;
 pub mod lanes;
@@ -25,7 +26,7 @@ pub mod revenue;
 pub mod socket;
 pub mod turns;
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -33,23 +34,16 @@ use axum::{
     http::{HeaderName, StatusCode},
     response::{IntoResponse, Response},
     routing::get,
-    serve::Listener,
-};
-use hyper::{body::Incoming, server::conn::http1};
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    service::TowerToHyperService,
 };
 use ipnet::IpNet;
 use tokio::sync::watch;
-use tower::ServiceExt as _;
 use tower_http::{
     catch_panic::CatchPanicLayer,
     request_id::{MakeRequestUuid, PropagateRequestIdLayer, RequestId, SetRequestIdLayer},
     trace::TraceLayer,
 };
 
-use self::{connections::Connections, peers::Peer};
+use self::front::Front;
 use crate::{
     audit::{self, reads},
     auth::{
@@ -99,7 +93,9 @@ pub struct App {
     pub explorer: Arc<explorer::Settings>,
     /// What is measured.
     pub metrics: Arc<metrics::Metrics>,
-    /// Who may read it.
+    /// The readiness checks that run.
+    pub readiness: Arc<health::Readiness>,
+    /// Who may read what is measured.
     pub metrics_access: Arc<MetricsAccess>,
     /// The proxies that are believed about whom they forward.
     pub trusted_proxies: Arc<[IpNet]>,
@@ -152,6 +148,7 @@ impl App {
             network: Arc::new(settings.network.clone()),
             explorer: Arc::new(explorer),
             metrics: Arc::default(),
+            readiness: Arc::default(),
             metrics_access: Arc::new(settings.metrics.clone()),
             trusted_proxies: settings.trusted_proxies.as_slice().into(),
             revocations: Revocations::new(settings.former_member_days),
@@ -217,18 +214,6 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Every route.
 pub fn router(app: App, settings: &Settings) -> Router {
-    let trace = TraceLayer::new_for_http()
-        .make_span_with(|request: &Request| {
-            let request_id = request.extensions().get::<RequestId>().and_then(|id| id.header_value().to_str().ok()).unwrap_or_default();
-            let client_request_id = request_ids::of_client(request);
-            let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str);
-            tracing::info_span!("request", request_id, client_request_id, method = %request.method(), route)
-        })
-        .on_request(())
-        .on_response(|response: &Response, took: Duration, _: &tracing::Span| {
-            tracing::info!(status = response.status().as_u16(), ms = took.as_secs_f64() * 1000.0, "answered");
-        })
-        .on_failure(());
     let mut routes = Router::new()
         .route("/graphql", get(api::get).post(api::post).fallback(api::other_method))
         .route("/graphql/ws", get(socket::open))
@@ -247,9 +232,24 @@ pub fn router(app: App, settings: &Settings) -> Router {
     if settings.exposure.explorer {
         routes = routes.route("/graphiql", get(explorer::page)).route("/graphiql/{file}", get(explorer::file));
     }
+    layered(routes.fallback(unknown).with_state(app.clone()), app, settings)
+}
+
+/// Puts around routes what every request goes through.
+fn layered(routes: Router, app: App, settings: &Settings) -> Router {
+    let trace = TraceLayer::new_for_http()
+        .make_span_with(|request: &Request| {
+            let request_id = request.extensions().get::<RequestId>().and_then(|id| id.header_value().to_str().ok()).unwrap_or_default();
+            let client_request_id = request_ids::of_client(request);
+            let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str);
+            tracing::info_span!("request", request_id, client_request_id, method = %request.method(), route)
+        })
+        .on_request(())
+        .on_response(|response: &Response, took: Duration, _: &tracing::Span| {
+            tracing::info!(status = response.status().as_u16(), ms = took.as_secs_f64() * 1000.0, "answered");
+        })
+        .on_failure(());
     routes
-        .fallback(unknown)
-        .with_state(app.clone())
         .layer(axum::extract::DefaultBodyLimit::max(settings.limits.body_bytes))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(headers::compression())
@@ -292,55 +292,25 @@ async fn stopped(stopping: &mut watch::Receiver<bool>) {
 /// Serves HTTP/1.1 and the API's sockets until `stop` is ready, then finishes what runs, for at most half a minute, and closes the database.
 ///
 /// # Errors
-/// INTERNAL when the database fails.
+/// INTERNAL when the database fails, or the thread that accepts connections ends.
 pub async fn serve(listener: tokio::net::TcpListener, app: App, settings: &Settings, stop: impl Future<Output = ()>) -> Result<()> {
     let app = App { lanes: lanes::Lanes::start().map_err(Error::internal)?, ..app };
     app.start().await?;
-    let metrics = Arc::clone(&app.metrics);
     let (db, stopping) = (app.db.clone(), app.stopping.clone());
-    let routes = router(app, settings);
-    let mut http = http1::Builder::new();
-    // Whoever connects and says nothing, or never comes to the end of a header, is not waited for.
-    http.timer(TokioTimer::new()).header_read_timeout(settings.limits.request_time);
-    // A socket's client has its own time to take what is sent, and is then told why it is closed.
-    let patience = settings.limits.request_time.max(settings.sockets.send_time + socket::GOODBYE);
-    let mut connections = Connections::new(listener, settings.limits.connections, patience, metrics);
+    let mut front = Front::start(listener, app, settings).await.map_err(Error::internal)?;
     let writing = tokio::spawn(reads::keep_writing(db.clone()));
-    let mut stop = pin!(stop);
-    loop {
-        tokio::select! {
-            (stream, address) = connections.accept() => {
-                let service = routes.clone().map_request(move |mut request: axum::http::Request<Incoming>| {
-                    request.extensions_mut().insert(Peer(address));
-                    request
-                });
-                let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service)).with_upgrades();
-                let mut stops = stopping.subscribe();
-                tokio::spawn(async move {
-                    let mut connection = pin!(connection);
-                    let ended = tokio::select! {
-                        ended = connection.as_mut() => ended,
-                        () = stopped(&mut stops) => {
-                            connection.as_mut().graceful_shutdown();
-                            connection.await
-                        }
-                    };
-                    if let Err(cause) = ended {
-                        tracing::debug!(%cause, "a connection ended early");
-                    }
-                });
-            }
-            () = &mut stop => break,
-        }
-    }
-    drop(connections);
+    let ended = tokio::select! {
+        () = stop => Ok(()),
+        () = front.ended() => Err(Error::internal(std::io::Error::other("the thread that accepts connections ended"))),
+    };
     tracing::info!("stopping: what runs is finished first");
     stopping.send_replace(true);
     if tokio::time::timeout(Duration::from_secs(30), stopping.closed()).await.is_err() {
         tracing::warn!("some requests took too long and were cut off");
     }
+    drop(front);
     // Who read contacts until the last moment.
     let written = reads::write(&db).await;
     writing.abort();
-    db.close().await.and(written)
+    db.close().await.and(written).and(ended)
 }

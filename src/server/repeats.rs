@@ -13,7 +13,7 @@ use axum::{
     response::Response,
 };
 use sha2::{Digest, Sha256};
-use tokio::{sync::OwnedMutexGuard, time::timeout};
+use tokio::{sync::OwnedMutexGuard, time::timeout_at};
 use tracing::Instrument;
 
 use super::{
@@ -57,12 +57,12 @@ pub(super) async fn once(
     // A sender who may see more or less than the first time may not have what the first request made.
     let digest = Sha256::new().chain_update(Sha256::digest(body)).chain_update(format!("{viewer:?}")).finalize();
     let name = (viewer.subject.clone(), key.clone());
-    let Ok(lock) = timeout(app.request_time, app.running_keys.lock(name)).await else {
+    let Ok(lock) = timeout_at(execution.allowance.deadline, app.running_keys.lock(name)).await else {
         let words = "the first request with this idempotency key is still running; send it again in a while";
         return Err(Refused(StatusCode::OK, Error::conflict(BUSY, words)));
     };
     let mutations = Arc::new(Mutations::with_key(viewer.subject.clone(), key, hex(&digest)));
-    mutations.load(&app.db).await.map_err(|error| match error {
+    execution.allowance.within(app, mutations.load(&app.db)).await.map_err(|error| match error {
         Error::Invalid(_) => Refused(StatusCode::UNPROCESSABLE_ENTITY, error),
         error => Refused(StatusCode::OK, error),
     })?;
@@ -118,6 +118,8 @@ impl Drop for KeyLock {
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::timeout;
+
     use super::*;
 
     #[tokio::test]

@@ -8,7 +8,11 @@ use axum::{
 use chrono::NaiveDate;
 use entity::id::MemberId;
 
-use super::{App, execution::Caller};
+use super::{
+    App,
+    execution::Caller,
+    files::{self, points},
+};
 use crate::{
     auth::viewer::Viewer,
     documents::{Grid, sheet},
@@ -48,8 +52,7 @@ enum Asked {
 }
 
 async fn answer(app: App, parameters: Vec<(String, String)>, caller: Caller, format: Format) -> Response {
-    let made = async {
-        let viewer = caller.admit(&app).await?;
+    let made = files::make(&app, &caller, points::TABLE, move |app, viewer| async move {
         app.db.find()?;
         let asked = asked(parameters, format)?;
         // A file of rows has no place for sentences (RFC 4180), so that they are a file of their own beside it.
@@ -60,9 +63,8 @@ async fn answer(app: App, parameters: Vec<(String, String)>, caller: Caller, for
             Asked::Revenue(_) | Asked::Assumptions(_) => None,
         };
         Ok((file(&app, &viewer, asked, format).await.map_err(renamed)?, beside))
-    };
-    let made = tokio::time::timeout(app.request_time, made).await;
-    match made.unwrap_or_else(|_| Err(Error::invalid("to", "took too long; ask for less"))) {
+    });
+    match made.await {
         Ok((bytes, beside)) => {
             let (kind, name) = match format {
                 Format::Csv => ("text/csv; charset=utf-8", "revenue.csv"),

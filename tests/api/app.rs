@@ -200,6 +200,12 @@ impl App {
         Self { router: server::router(app, &self.settings), ..self.clone() }
     }
 
+    /// The same register with threads of its own for documents, as the program has.
+    pub fn with_lanes(&self) -> Self {
+        let app = server::App { lanes: server::lanes::Lanes::start().unwrap(), ..self.server().0 };
+        Self { router: server::router(app, &self.settings), ..self.clone() }
+    }
+
     /// A server of the register, and its settings.
     pub fn server(&self) -> (server::App, Settings) {
         (server::App::new(self.db.clone(), self.keys.clone(), &self.settings, self.explorer.clone()), self.settings.clone())

@@ -327,3 +327,32 @@ async fn what_one_subject_reads_is_shared_with_no_other() {
     let export = app.office().ask(document, json!({ "id": added })).await.text();
     assert!(export.contains("anna@example.se") && export.contains("bo@example.se"), "{export}");
 }
+
+on_both!(following_from_long_ago_costs_its_subject_and_delays_no_other, |app| async move {
+    let names: String = (0..2_000).map(|n| format!("k{n},Organisation {n},\n")).collect();
+    app.import(&[("organisations.csv", &format!("key,name,org_number\n{names}"))]).await;
+    // What is looked through is paid for, whether or not the viewer sees anything of it.
+    let server = Served::start(&app.with(&[("SAMREGISTER_MAX_COST_PER_MINUTE", "1000")])).await;
+    let member = app.member("member_00000000000000000000000000000000");
+    let mut client = server.client(&member).await;
+    for (id, kind) in ["TEMPLATE", "AGREEMENT", "INVOICE"].into_iter().enumerate() {
+        client.subscribe(&id.to_string(), &format!("subscription {{ changes(after: \"0\", kinds: [{kind}]) {{ revision }} }}")).await;
+    }
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    // Less than half of a minute's points.
+    client.subscribe("q", "{ members(first: 200) { nodes { id name } } }").await;
+    let refused = client.hear().await;
+    assert_eq!(refused["payload"][0]["extensions"]["reason"], "COST_BUDGET", "{refused}");
+    // Without a budget, too, others hear what is new while all of the past is read.
+    let server = Served::start(&app.with(&[("SAMREGISTER_SOCKET_OPERATIONS", "200")])).await;
+    let mut office = follow(&server, &app.office(), "after: \"2000\"").await;
+    let mut client = server.client(&member).await;
+    for place in 0..200 {
+        client
+            .subscribe(&place.to_string(), &format!("subscription {{ changes(after: \"{place}\", kinds: [MEMBER]) {{ revision }} }}"))
+            .await;
+    }
+    app.office().does("organisationAdd", "id", json!({ "name": "Ny" })).await.data();
+    let heard = tokio::time::timeout(Duration::from_secs(30), event(&mut office)).await.unwrap();
+    assert_eq!(heard["action"], "organisationAdd", "{heard}");
+});

@@ -125,8 +125,23 @@ async fn a_request_that_never_comes_to_its_end_is_not_waited_for() {
 
 const ALIVE: &str = "GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
 
+/// The answer to a question by nobody, which is not one of the probes.
+async fn ask(server: &Server) -> String {
+    rest(server.send("GET /graphql HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await).await
+}
+
+/// Waits until a question is answered because another connection ended.
+async fn ask_until_there_is_room(server: &Server) {
+    let answered = async {
+        while !ask(server).await.starts_with("HTTP/1.1 401") {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), answered).await.unwrap_or_else(|_| panic!("there is never room"));
+}
+
 #[tokio::test]
-async fn beyond_so_many_connections_one_waits_until_another_ends() {
+async fn beyond_so_many_connections_probes_alone_are_answered_until_another_ends() {
     let most = ("SAMREGISTER_MAX_CONNECTIONS", "2");
     let server = Server::with(&[most, ("SAMREGISTER_REQUEST_SECONDS", "600"), ("SAMREGISTER_SOCKET_INIT_SECONDS", "600")]).await;
     // A socket is a connection, too.
@@ -141,27 +156,71 @@ async fn beyond_so_many_connections_one_waits_until_another_ends() {
     assert_eq!(&answer, b"HTTP/1.1 101");
     let (idle, mut open) = (server.send("").await, Vec::new());
     for (name, one) in [("an idle one", idle), ("a socket", socket)] {
-        let mut third = server.send(ALIVE).await;
-        let mut begins = [0; 12];
-        let waits = tokio::time::timeout(Duration::from_millis(300), third.read_exact(&mut begins)).await;
-        assert!(waits.is_err(), "there is room beside {name}: {}", String::from_utf8_lossy(&begins));
+        let refused = ask(&server).await;
+        assert!(
+            refused.starts_with("HTTP/1.1 503") && refused.contains("\r\nretry-after: 1\r\n"),
+            "there is room beside {name}: {refused}"
+        );
+        assert!(refused.contains("TOO_MANY_CONNECTIONS") && refused.contains("\r\nx-content-type-options: nosniff\r\n"), "{refused}");
+        assert!(rest(server.send(ALIVE).await).await.ends_with("alive\n"), "beside {name}");
         drop(one);
-        assert!(rest(third).await.ends_with("alive\n"), "{name} ended");
+        ask_until_there_is_room(&server).await;
         // In the place of the one that ended.
         open.push(server.send("").await);
     }
 }
 
 #[tokio::test]
+async fn clients_who_open_more_connections_than_there_may_be_keep_no_probe_out() {
+    let most = ("SAMREGISTER_MAX_CONNECTIONS", "1");
+    let server = Server::with(&[most, ("SAMREGISTER_REQUEST_SECONDS", "600")]).await;
+    let mut silent = Vec::new();
+    for round in 0..3 {
+        for _ in 0..100 {
+            silent.push(server.send("").await);
+        }
+        assert!(rest(server.send(ALIVE).await).await.ends_with("alive\n"), "round {round}");
+    }
+    // The oldest beyond the limit ended for a newer one; the one within it did not.
+    assert_eq!(rest(silent.remove(1)).await, "");
+    let first = tokio::time::timeout(Duration::from_millis(100), silent[0].read_u8()).await;
+    assert!(first.is_err(), "{first:?}");
+}
+
+#[tokio::test]
 async fn whoever_opens_all_connections_keeps_nobody_out() {
     let most = ("SAMREGISTER_MAX_CONNECTIONS", "1");
-    let server = Server::with(&[most, ("SAMREGISTER_REQUEST_SECONDS", "1"), ("SAMREGISTER_SOCKET_SEND_SECONDS", "1")]).await;
+    let server = Server::with(&[
+        most,
+        ("SAMREGISTER_REQUEST_SECONDS", "1"),
+        ("SAMREGISTER_SOCKET_SEND_SECONDS", "1"),
+        ("SAMREGISTER_EXPLORER", "true"),
+    ])
+    .await;
+    // One that says nothing.
     let _idle = server.send("").await;
-    assert!(rest(server.send(ALIVE).await).await.ends_with("alive\n"), "whoever says nothing");
+    ask_until_there_is_room(&server).await;
+    // One that takes nothing of what was asked for.
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4 << 10).unwrap();
     let mut greedy = socket.connect(server.address).await.unwrap();
     let much = "GET /graphiql/graphiql.min.js HTTP/1.1\r\nhost: x\r\n\r\n".repeat(20);
     greedy.write_all(much.as_bytes()).await.unwrap();
-    assert!(rest(server.send(ALIVE).await).await.ends_with("alive\n"), "whoever takes nothing of what was asked for");
+    assert!(ask(&server).await.starts_with("HTTP/1.1 503"));
+    ask_until_there_is_room(&server).await;
+}
+
+#[tokio::test]
+async fn a_server_that_is_stopped_waits_for_no_slow_client() {
+    let server = Server::start("60").await;
+    let (body, _) = server.ask_half().await;
+    let header = server.send("GET /healthz HTTP/1.1\r\nhost: x\r\nx-more: ").await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let start = Instant::now();
+    server.stop.send(()).unwrap();
+    let answer = rest(body).await;
+    assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("the server stops"), "{answer}");
+    assert_eq!(rest(header).await, "");
+    server.serving.await.unwrap().unwrap();
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
 }

@@ -156,6 +156,7 @@ on_both!(texts_that_show_nothing_are_refused_everywhere, |app| async move {
 });
 
 on_both!(one_who_asks_for_many_documents_delays_nobody_else, |app| async move {
+    let app = app.with_lanes();
     let register = Register::fill(&app).await;
     let (_, version) = published(&app).await;
     let draft = drafted(&app, register.draft(0, "bip", "2027-01-01")).await;

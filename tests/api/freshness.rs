@@ -5,6 +5,8 @@ use axum::{
     http::{Method, StatusCode, header},
 };
 
+use samregister::graphql::cost::Costs;
+
 use crate::app::{Answer, App, Caller, on_both};
 
 const MEMBERS: &str = "/graphql?query=%7Bmembers%7Bnodes%7Bname%7D%7D%7D";
@@ -76,7 +78,33 @@ async fn only_whole_answers_to_a_get_by_somebody_have_one() {
         let answer = app.office().get(&format!("/graphql?query=%7B{reads}%7D")).await;
         assert!(answer.header("etag").is_empty() && answer.errors().is_empty(), "{reads}: {}", answer.text());
     }
+    // Whatever it is called, and wherever it stands; and a word of it in another place is no field.
+    for (reads, has_tag) in [
+        ("a:contactReads%7BtotalCount%7D", false),
+        ("...F%7Dfragment%20F%20on%20Query%7Bretention%7Bon%7D", false),
+        ("members(filter:%7Bsearch:%22contactReads%20retention%22%7D)%7BtotalCount%7D", true),
+        ("retention:viewer%7Bsubject%7D", true),
+    ] {
+        let answer = app.office().get(&format!("/graphql?query=%7B{reads}%7D")).await;
+        assert!(answer.header("etag").is_empty() != has_tag && answer.errors().is_empty(), "{reads}: {}", answer.text());
+    }
     // Who may not ask is told so, and not that nothing has changed.
     assert_eq!(get_if_new(&app, &app.nobody(), MEMBERS, &tag).await.status, StatusCode::UNAUTHORIZED);
     assert_eq!(get_if_new(&app, &app.nobody(), MEMBERS, "*").await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[test]
+fn fields_say_what_their_values_depend_on() {
+    let costs = Costs::of_schema();
+    let mut unversioned: Vec<_> =
+        costs.fields().filter(|(.., field)| field.is_unversioned).map(|(of, name, _)| format!("{of}.{name}")).collect();
+    unversioned.sort_unstable();
+    assert_eq!(unversioned, ["Query.contactExport", "Query.contactReads", "Query.retention"]);
+    // What is read of a person is recorded, and what a viewer is or may do is its own: only what was looked at is resolved once for all.
+    let mut shared: Vec<_> =
+        costs.fields().filter(|(_, name, field)| field.is_shared && *name != "id").map(|(of, name, _)| format!("{of}.{name}")).collect();
+    shared.sort_unstable();
+    assert_eq!(shared, ["Change.action", "Change.at", "Change.kind", "Change.node", "Change.revision", "Subscription.changes"]);
+    let has_shared_id = |of: &str| costs.field(of, "id").is_some_and(|field| field.is_shared);
+    assert!(has_shared_id("Node") && has_shared_id("Member") && has_shared_id("Contact") && has_shared_id("BankPayment"));
 }

@@ -137,8 +137,21 @@ async fn documents_of_a_list_share_every_limit() {
     assert_eq!(answers.json[1]["errors"][0]["extensions"]["reason"], "ANSWER_TOO_LARGE");
 }
 
+#[tokio::test]
+async fn a_list_says_when_to_retry_what_was_refused_of_it() {
+    let app = App::sqlite().await.with(&[("SAMREGISTER_MAX_BATCH", "3"), ("SAMREGISTER_MAX_COST_PER_MINUTE", "1000")]);
+    let page = |rows: usize| json!({ "query": format!("{{ members(first: {rows}) {{ nodes {{ id }} }} }}") });
+    let all = app.office().post(json!([page(100), page(10)]).to_string()).await;
+    assert_eq!((all.status, all.header("retry-after")), (StatusCode::OK, ""), "{}", all.text());
+    app.office().post(json!([page(200), page(100)]).to_string()).await;
+    let some = app.office().post(json!([page(1), page(200), page(100)]).to_string()).await;
+    let seconds = |place: usize| some.json[place]["errors"][0]["extensions"]["retryAfterSeconds"].as_u64();
+    assert!(seconds(1) > seconds(2) && seconds(1).is_some(), "{}", some.text());
+    assert_eq!(Some(some.header("retry-after").parse().unwrap()), seconds(1), "{}", some.text());
+}
+
 on_both!(a_request_is_answered_in_time_whatever_goes_on, |app| async move {
-    let app = app.with(&[("SAMREGISTER_MAX_BATCH", "3"), ("SAMREGISTER_REQUEST_SECONDS", "1")]);
+    let app = app.with(&[("SAMREGISTER_MAX_BATCH", "3"), ("SAMREGISTER_REQUEST_SECONDS", "1")]).with_lanes();
     // Another transaction writes, so that mutations wait.
     let writing = audit::begin(&app.db, &Viewer::operator("test"), "test").await.unwrap();
     let began = Instant::now();

@@ -4,6 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use futures_util::{SinkExt, StreamExt};
 use samregister::{config::Settings, error::Result, server};
+use sea_orm::DatabaseTransaction;
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -64,6 +65,15 @@ impl Served {
         client.introduce(caller).await;
         client
     }
+}
+
+/// Takes every connection that reads for small documents, or every one for expensive ones, until what this returns is dropped.
+pub async fn take_readers(app: &App, are_dear: bool) -> Vec<DatabaseTransaction> {
+    let (db, mut taken) = (if are_dear { app.db.for_dear_document() } else { app.db.clone() }, Vec::new());
+    while let Ok(snapshot) = tokio::time::timeout(Duration::from_millis(500), db.snapshot()).await {
+        taken.push(snapshot.unwrap());
+    }
+    taken
 }
 
 /// A question that nothing but a token is needed for.

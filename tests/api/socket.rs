@@ -349,6 +349,84 @@ async fn a_silent_client_takes_no_place_of_those_who_said_who_they_are() {
     drop(other);
 }
 
+#[tokio::test]
+async fn silent_clients_keep_none_out_who_says_who_it_is() {
+    let app = App::sqlite().await;
+    let set = [("SAMREGISTER_MAX_PENDING_SOCKETS", "2"), ("SAMREGISTER_SOCKETS_PER_SUBJECT", "1")];
+    let server = Served::start(&app.with(&set)).await;
+    let _silent = [server.connect().await, server.connect().await];
+    let (office, board) = (app.office(), app.board());
+    let upgrade = async |authorization: &str| server.upgrade(&[PROTOCOL, ("authorization", authorization)]).await;
+    for bad in ["Bearer x", "Basic eDp5"] {
+        assert_eq!(upgrade(bad).await.err().unwrap().status(), 503, "{bad}");
+    }
+    let mut client = upgrade(office.authorization().unwrap()).await.unwrap_or_else(|answer| panic!("{answer:?}"));
+    // It counts as its subject's from then on, and once.
+    assert_eq!(upgrade(office.authorization().unwrap()).await.err().unwrap().status(), 503);
+    client.say(json!({ "type": "connection_init" })).await;
+    assert_eq!(client.hear().await, json!({ "type": "connection_ack" }));
+    client.subscribe("1", VIEWER).await;
+    assert_eq!(client.data("1").await, json!({ "viewer": { "subject": "office@example.se" } }));
+    // Whoever says something else then is counted as that.
+    let mut client = upgrade(board.authorization().unwrap()).await.unwrap_or_else(|answer| panic!("{answer:?}"));
+    client.say(init(&app)).await;
+    let end = client.end().await;
+    assert!(end.0 == 4429 && end.1.starts_with("Too many sockets: 1 of yours are open"), "{end:?}");
+}
+
+#[tokio::test]
+async fn silent_clients_of_one_address_leave_room_for_others() {
+    let app = App::sqlite().await;
+    let set = [("SAMREGISTER_MAX_PENDING_SOCKETS", "100"), ("SAMREGISTER_TRUSTED_PROXIES", "127.0.0.1/32")];
+    let server = Served::start(&app.with(&set)).await;
+    let upgrade = async |address: &str| server.upgrade(&[PROTOCOL, ("x-forwarded-for", address)]).await;
+    let mut silent = Vec::new();
+    for place in 0..20 {
+        // A client has a network of IPv6 to itself.
+        silent.push(upgrade(&format!("2001:db8::{place}")).await.unwrap_or_else(|answer| panic!("{answer:?}")));
+    }
+    assert_eq!(upgrade("2001:db8::ffff").await.err().unwrap().status(), 503);
+    for other in ["2001:db8:0:1::1", "203.0.113.7"] {
+        silent.push(upgrade(other).await.unwrap_or_else(|answer| panic!("{other}: {answer:?}")));
+    }
+}
+
+#[tokio::test]
+async fn what_is_refused_costs_what_it_took_to_read() {
+    let app = App::sqlite().await.with(&[("SAMREGISTER_MAX_COST_PER_MINUTE", "1000")]);
+    let long = format!("{{ {} ", "viewer { subject } ".repeat(8_000));
+    let server = Served::start(&app).await;
+    let mut client = server.client(&app.office()).await;
+    client.subscribe("1", &long).await;
+    let answer = client.hear().await;
+    assert_eq!((&answer["type"], &answer["payload"][0]["extensions"]["code"]), (&json!("error"), &json!("INVALID")), "{answer:.300}");
+    client.subscribe("2", VIEWER).await;
+    let answer = client.hear().await;
+    assert_eq!(answer["payload"][0]["extensions"]["reason"], "COST_BUDGET", "{answer}");
+    // As over HTTP, where a body may also be none.
+    for body in [json!({ "query": long }).to_string(), "x".repeat(100_000)] {
+        let app = app.with(&[("SAMREGISTER_MAX_COST_PER_MINUTE", "1000")]);
+        assert_eq!(app.office().post(body.clone()).await.code(), "INVALID");
+        let refused = app.office().query(VIEWER).await;
+        assert_eq!((refused.status.as_u16(), refused.reason()), (429, "COST_BUDGET"));
+        // Neither is it read for nothing.
+        assert_eq!(app.office().post(body).await.status.as_u16(), 429);
+    }
+}
+
+#[tokio::test]
+async fn a_large_answer_comes_as_over_http() {
+    let app = App::sqlite().await;
+    let server = Served::start(&app).await;
+    let document =
+        format!("{{ {} }}", (0..20).map(|place| format!("a{place}: __schema {{ types {{ name description }} }} ")).collect::<String>());
+    let over_http = app.office().query(&document).await;
+    assert!(over_http.bytes.len() > 200_000, "{}", over_http.bytes.len());
+    let mut client = server.client(&app.office()).await;
+    client.subscribe("\"1\"", &document).await;
+    assert_eq!(client.data("\"1\"").await, *over_http.data());
+}
+
 on_both!(operations_on_sockets_count_with_requests_over_http, |app| async move {
     let set = [("SAMREGISTER_MAX_CONCURRENT", "2"), ("SAMREGISTER_SUBSCRIPTIONS_PER_SUBJECT", "2")];
     let limited = app.with(&set);

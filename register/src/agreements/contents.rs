@@ -76,6 +76,16 @@ pub struct Pdf {
     pub bytes: Vec<u8>,
 }
 
+/// Returns `true` if the agreement is a draft that the viewer sees, whose PDF is set each time it is asked for.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn is_draft(db: &Database, viewer: &Viewer, id: AgreementId) -> Result<bool> {
+    use ::entity::agreement::Column;
+    let found = super::by_ids(db, viewer, &[id], &[Column::Id, Column::Number]).await?;
+    Ok(found.iter().any(|row| row.number.is_none()))
+}
+
 /// The PDF of an agreement that the viewer sees: the bytes that it was offered with, or what a draft would be offered with today.
 /// Null when the viewer sees no such agreement, or the register keeps no PDF of it.
 ///

@@ -324,7 +324,7 @@ impl Database {
     /// CONFLICT with the reason `PROGRAM_TOO_OLD` if a newer program migrated the register; INTERNAL if a step is pending or the database
     /// fails.
     pub(super) async fn check_schema(&self) -> Result<()> {
-        let history = history(&self.probe).await?;
+        let history = history(&self.monitor).await?;
         ensure_supported(history.iter().filter_map(|row| row.oldest_program.as_deref()))?;
         match Plan::current().pending(&history).next() {
             None => Ok(()),

@@ -53,8 +53,11 @@ pub struct Database {
     /// Reads for documents that cost much, so that those that cost little never wait for a connection behind them.
     dear_reader: DatabaseConnection,
     writer: DatabaseConnection,
-    /// Asks whether the database is ready, when every other connection is taken too.
+    /// Asks for the last revision, when every other connection is taken too, and keeps SQLite's log.
     probe: DatabaseConnection,
+    /// Reads for readiness checks and metrics alone, so that neither waits for requests. Opened by whoever checks first: a connection to
+    /// PostgreSQL is woken by the runtime that opened it.
+    monitor: DatabaseConnection,
     /// PostgreSQL's server, which one at a time asks whether it is there; none of a register on SQLite.
     server: Option<Arc<Mutex<PgConnectOptions>>>,
     /// Who writes takes it, in the order of coming: there is one connection to wait for, and a wait for that can't be told from a
@@ -94,6 +97,9 @@ const READERS: (u32, u32) = (8, 16);
 /// Connections that read for expensive documents, on SQLite and on PostgreSQL; opened when they are needed.
 const DEAR_READERS: (u32, u32) = (4, 8);
 
+/// Connections that read for readiness checks and metrics: one for each.
+const MONITORS: u32 = 2;
+
 /// How long a question waits for one of them: much longer than its request may take by default, so that under load that limit decides.
 const LOAD: Duration = Duration::from_secs(60);
 
@@ -118,15 +124,17 @@ impl Database {
     pub async fn connect(url: &str, clock: Clock, listener: Option<Listener>) -> Result<Self> {
         let (is_sqlite, writer_state) = (url.starts_with("sqlite:"), Arc::new(WriterState::default()));
         let file = if is_sqlite { SqliteFile::of(url).map(Arc::new) } else { None };
-        let (mut writer, reader, mut probe) = if is_sqlite {
+        let (mut writer, reader, mut probe, mut monitor) = if is_sqlite {
             let by = |connections, patience, access| sqlite(url, connections, patience, access, file.as_ref());
-            (by(1, PATIENCE, Access::Write(&writer_state)), by(READERS.0, LOAD, Access::Read), by(1, REACH, Access::Probe))
+            let (writer, reader) = (by(1, PATIENCE, Access::Write(&writer_state)), by(READERS.0, LOAD, Access::Read));
+            (writer, reader, by(1, REACH, Access::Probe), by(MONITORS, REACH, Access::Read))
         } else {
-            (options(url, 1, PATIENCE), options(url, READERS.1, LOAD), options(url, 1, REACH))
+            (options(url, 1, PATIENCE), options(url, READERS.1, LOAD), options(url, 1, REACH), options(url, MONITORS, REACH))
         };
         writer_state.guard(&mut writer);
         // What broke while nobody looked says nothing of what is there now.
         probe.test_before_acquire(true);
+        monitor.test_before_acquire(true).connect_lazy(true);
         sqlite_file::create_privately(url);
         // The writer comes first: it makes a file of SQLite's and sets its journal, which readers can't.
         let mut writer = open(writer).await?;
@@ -135,6 +143,7 @@ impl Database {
         let mut reader = open(reader).await?;
         let mut dear_reader = open(dear_reader).await?;
         let probe = open(probe).await?;
+        let monitor = open(monitor).await?;
         if let Some(listener) = listener {
             for connection in [&mut reader, &mut dear_reader, &mut writer] {
                 let listener = Arc::clone(&listener);
@@ -150,6 +159,7 @@ impl Database {
             dear_reader,
             writer,
             probe,
+            monitor,
             server,
             turn: Arc::new(Semaphore::new(1)),
             writer_state,
@@ -223,8 +233,8 @@ impl Database {
         Ok(())
     }
 
-    /// Checks that the database responds, has every migration and none that needs a newer program. Doesn't wait for a connection of the
-    /// pool.
+    /// Checks that the database responds, has every migration and none that needs a newer program. Waits for no connection that requests
+    /// use.
     ///
     /// # Errors
     /// CONFLICT with the reason `PROGRAM_TOO_OLD` when a newer program migrated it, INTERNAL when it is not ready for another reason.
@@ -284,6 +294,12 @@ impl Database {
     #[must_use]
     pub fn for_dear_document(&self) -> Self {
         Self { reader: self.dear_reader.clone(), ..self.clone() }
+    }
+
+    /// Returns the same register for what is measured of it: it reads by the connections of readiness checks.
+    #[must_use]
+    pub fn for_monitoring(&self) -> Self {
+        Self { reader: self.monitor.clone(), ..self.clone() }
     }
 
     /// A connection for reading.
@@ -380,6 +396,7 @@ impl Database {
         self.reader.close().await?;
         self.dear_reader.close().await?;
         self.writer.close().await?;
+        self.monitor.close().await?;
         // The last: it holds what a removed log of SQLite's had.
         Ok(self.probe.close().await?)
     }

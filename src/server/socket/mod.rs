@@ -35,7 +35,7 @@ use super::{
     App,
     denials::Denials,
     execution::{Caller, bearer},
-    peers, stopped,
+    lanes, peers, stopped,
     turns::{Turn, Turns},
 };
 use crate::{
@@ -55,6 +55,10 @@ const UNANSWERED: u32 = 2;
 pub(super) const GOODBYE: Duration = Duration::from_secs(5);
 /// The longest reason that a close frame has room for, in bytes (RFC 6455, 5.5).
 const REASON: usize = 123;
+/// A client's address has at most this part of the sockets whose client has not said who it is, and at least so many: proxies ask for many
+/// clients from one address.
+const PENDING_SHARE: usize = 5;
+const PENDING_LEAST: usize = 16;
 /// What is read at once, in bytes. The default would take thirty times as much of memory for each that says nothing.
 const READ: usize = 4 << 10;
 
@@ -70,6 +74,8 @@ pub struct Sockets {
     free: Arc<Semaphore>,
     /// One for each whose client has not, so that clients without a token never displace clients with one.
     pending: Arc<Semaphore>,
+    /// Those of each address whose client has not.
+    pending_by_client: Arc<Turns>,
     /// The sockets of each subject.
     by_subject: Arc<Turns>,
     /// The subscriptions of each subject, on all its sockets.
@@ -88,6 +94,7 @@ impl Sockets {
         Self {
             free: Arc::new(Semaphore::new(settings.most)),
             pending: Arc::new(Semaphore::new(settings.pending)),
+            pending_by_client: Arc::new(Turns::new((settings.pending / PENDING_SHARE).max(PENDING_LEAST))),
             by_subject: Arc::new(Turns::new(settings.per_subject)),
             subscriptions: Arc::new(Turns::new(settings.subscriptions)),
             followers: changes::Followers::default(),
@@ -127,30 +134,63 @@ pub async fn open(State(app): State<App>, upgrade: Result<WebSocketUpgrade, WebS
     if !app.sockets.welcomes(request.headers()) {
         return refuse(StatusCode::FORBIDDEN, Error::Forbidden("pages of this origin may not ask here".into()));
     }
-    let pending = Arc::clone(&app.sockets.pending).try_acquire_owned().ok().filter(|_| app.sockets.free.available_permits() > 0);
-    let Some(pending) = pending else {
+    let address = peers::client(request.extensions(), request.headers(), &app.trusted_proxies);
+    let known = match caller.viewer(&app).await {
+        Ok(viewer) => app.sockets.known(&viewer.subject).ok(),
+        // The client may yet say who it is, and is told then what is wrong.
+        Err(_) => None,
+    };
+    let Some(place) = known.or_else(|| app.sockets.pending(address)) else {
         let mut refused =
             refuse(StatusCode::SERVICE_UNAVAILABLE, Error::conflict("TOO_MANY_SOCKETS", "too many sockets are open; try again in a while"));
         refused.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("10"));
         return refused;
     };
     let (token, stopping) = (bearer(request.headers()), app.stopping.subscribe());
-    let address = peers::client(request.extensions(), request.headers(), &app.trusted_proxies);
     let longest = app.sockets.longest;
     let upgrade = upgrade.read_buffer_size(READ).write_buffer_size(0).max_message_size(longest).max_frame_size(longest);
     upgrade.on_upgrade(move |socket| async move {
         let (operations, running) = (HashMap::new(), SelectAll::new());
-        Session { app, socket, token, address, stopping, _place: Place::Pending(pending), verified: None, operations, running }.run().await;
+        Session { app, socket, token, address, stopping, place, verified: None, operations, running }.run().await;
     })
 }
 
 /// The permit of a socket among those that may be open.
-#[expect(dead_code, reason = "places are only held, until they are dropped")]
 enum Place {
-    /// Of a client that has not said who it is.
-    Pending(OwnedSemaphorePermit),
+    /// Of a client that has not said who it is, among all and among its address's.
+    Pending(#[expect(dead_code, reason = "permits are held until they are dropped")] (OwnedSemaphorePermit, Option<Turn>)),
     /// Of one that has, among all and among its subject's.
-    Known(OwnedSemaphorePermit, Turn),
+    Known(#[expect(dead_code, reason = "permits are held until they are dropped")] (OwnedSemaphorePermit, Turn), String),
+}
+
+impl Sockets {
+    /// Takes the permits of a client that has not said who it is; `None` if there is no room for it now or afterwards.
+    fn pending(&self, address: Option<IpAddr>) -> Option<Place> {
+        if self.free.available_permits() == 0 {
+            return None;
+        }
+        let own = address.map(|address| self.pending_by_client.try_take(&network_of(address)));
+        let own = own.map_or(Some(None), |own| own.map(Some))?;
+        Some(Place::Pending((Arc::clone(&self.pending).try_acquire_owned().ok()?, own)))
+    }
+
+    /// Takes the permits of a client of this subject, or says why the socket is closed.
+    fn known(&self, subject: &str) -> Result<Place, End> {
+        let free = Arc::clone(&self.free).try_acquire_owned();
+        let free = free.map_err(|_| close(1013, "Too many sockets are open; try again in a while"))?;
+        let most = self.by_subject.most();
+        let own = self.by_subject.try_take(subject);
+        let own = own.ok_or_else(|| close(4429, format!("Too many sockets: {most} of yours are open, which is the maximum")))?;
+        Ok(Place::Known((free, own), subject.to_owned()))
+    }
+}
+
+/// The network that one client has its addresses from: of IPv6, 64 bits.
+fn network_of(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => (address.to_bits() >> 64).to_string(),
+    }
 }
 
 /// Why a socket ends.
@@ -186,7 +226,7 @@ struct Session {
     /// The client's address, when it is known.
     address: Option<IpAddr>,
     stopping: watch::Receiver<bool>,
-    _place: Place,
+    place: Place,
     /// Who it is, when that is known.
     verified: Option<Verified>,
     /// The operations that run, each with its end.
@@ -289,7 +329,7 @@ impl Session {
     }
 
     async fn hear(&mut self, text: &str, deadline: &mut Pin<Box<Sleep>>) -> Result<(), End> {
-        let Some(message) = Incoming::read(text) else {
+        let Some(message) = lanes::on_text(text.len(), || Incoming::read(text)) else {
             return Err(close(4400, format!("Invalid message: not one that a client of {PROTOCOL} sends")));
         };
         match message {
@@ -311,26 +351,22 @@ impl Session {
                     self.deny(Denials::of_error(subject.as_deref(), &error));
                     close(4403, format!("Forbidden: {error}"))
                 })?;
-                let sockets = &self.app.sockets;
-                let free = Arc::clone(&sockets.free)
-                    .try_acquire_owned()
-                    .map_err(|_| close(1013, "Too many sockets are open; try again in a while"))?;
-                let own = sockets.by_subject.try_take(&verified.viewer.subject);
-                let most = sockets.by_subject.most();
-                let own = own.ok_or_else(|| close(4429, format!("Too many sockets: {most} of yours are open, which is the maximum")))?;
-                self._place = Place::Known(free, own);
+                // The token that came with the request has its permits already.
+                if !matches!(&self.place, Place::Known(_, subject) if *subject == verified.viewer.subject) {
+                    self.place = self.app.sockets.known(&verified.viewer.subject)?;
+                }
                 self.verified = Some(verified);
                 self.hold(deadline);
                 self.say(Outgoing::ConnectionAck.text()).await
             }
             Incoming::Ping { payload } => self.say(Outgoing::Pong { payload }.text()).await,
-            Incoming::Pong { .. } => Ok(()),
+            Incoming::Pong => Ok(()),
             Incoming::Subscribe { id, payload } => {
                 let Some(verified) = &self.verified else {
                     self.deny(Denials::of_error(None, &Error::Unauthenticated("connection_init must come first".into())));
                     return Err(close(4401, "Unauthorized"));
                 };
-                let Some(asked) = messages::asked(payload) else {
+                let Some(asked) = lanes::on_text(text.len(), || messages::asked(payload)) else {
                     return Err(close(
                         4400,
                         "Invalid message: the payload of subscribe must have a query or a documentId, and may have operationName and variables",

@@ -14,14 +14,17 @@ use std::{
 
 use async_graphql::{
     Request as Document, Response as Answer, ServerError, Value,
-    parser::types::{ExecutableDocument, OperationType, Selection, SelectionSet},
+    parser::types::{ExecutableDocument, OperationType},
 };
-use futures_util::{StreamExt, stream};
-use serde_json::value::RawValue;
+use futures_util::{FutureExt, StreamExt, stream};
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
-use super::{METHOD, ROUTE, Step, Steps, messages::Outgoing, root};
+use super::{
+    METHOD, ROUTE, Step, Steps,
+    messages::{self, Outgoing},
+    root,
+};
 use crate::{
     auth::viewer::Viewer,
     changes::{self, Event},
@@ -40,7 +43,8 @@ use crate::{
         asking::Asked,
         denials::Denials,
         execution::{Allowance, Caller, Execution, Ready, execute},
-        panic_message,
+        lanes, panic_message,
+        turns::Turn,
     },
 };
 
@@ -93,7 +97,7 @@ pub(super) fn steps(app: &App, id: Arc<str>, asked: Asked, viewer: &Viewer, addr
 /// The next message of an operation.
 enum Said {
     /// The JSON of an answer, and what it denies.
-    Answer(Arc<RawValue>, Arc<[ServerError]>),
+    Answer(Arc<String>, Arc<[ServerError]>),
     /// The errors for which it is not executed, or ends.
     Refused(Answer),
     /// There is no more.
@@ -103,7 +107,7 @@ enum Said {
 impl Said {
     fn step(&self, id: &str) -> Step {
         match self {
-            Self::Answer(payload, _) => Step::Next(Outgoing::Next { id, payload }.text()),
+            Self::Answer(json, _) => Step::Next(lanes::on_text(json.len(), || messages::next(id, json))),
             Self::Refused(answer) => Step::Last(Outgoing::Error { id, payload: &answer.errors }.text()),
             Self::Nothing => Step::Last(Outgoing::Complete { id }.text()),
         }
@@ -126,10 +130,7 @@ impl Said {
         if is_refused(&written.answer, 0) {
             return Self::Refused(written.answer);
         }
-        match RawValue::from_string(written.json) {
-            Ok(json) => Self::Answer(json.into(), written.answer.errors.into()),
-            Err(cause) => Self::Refused(errors::refused(Error::internal(cause), "")),
-        }
+        Self::Answer(Arc::new(written.json), written.answer.errors.into())
     }
 }
 
@@ -172,16 +173,24 @@ struct Subscription {
     /// Cost of one event.
     points: u64,
     cost: Option<Value>,
+    /// It counts among the subject's subscriptions as long as it is followed.
+    turn: Turn,
 }
 
 impl Subscription {
-    /// Validates the document and reads its arguments, as executing it without any event does.
+    /// Validates the document and reads its arguments, as executing it without any event does, within the time of a request.
     async fn begin(app: App, viewer: Viewer, ready: Ready, cost: Option<Value>, request_id: &str) -> Result<Self, Answer> {
+        let refuse = |error| errors::refused(error, request_id);
+        let turn = app.sockets.subscriptions.try_take(&viewer.subject).ok_or_else(|| {
+            let most = app.sockets.subscriptions.most();
+            let words = format!("you have {most} subscriptions on all your sockets, which is the maximum; complete one");
+            refuse(Error::conflict("LIMIT_SUBSCRIPTIONS", words))
+        })?;
         let Ready { mut document, figures, .. } = ready;
         let parsed = document.parsed_query().cloned();
-        let parsed = parsed.map_err(|error| errors::refused(Error::invalid("query", error.message), request_id))?;
+        let parsed = parsed.map_err(|error| refuse(Error::invalid("query", error.message)))?;
         let template = Template {
-            key: Template::key(&parsed, &document, &viewer),
+            key: Template::key(figures.is_personal, &document, &viewer),
             parsed,
             query: document.query.clone(),
             operation_name: document.operation_name.clone(),
@@ -189,39 +198,36 @@ impl Subscription {
         };
         let plan = Arc::new(OnceLock::new());
         let planning = document.data(viewer.clone()).data(Rows::default()).data(Source::Plan(Arc::clone(&plan)));
-        let mut answers = app.schema.execute_stream(planning);
+        let schema = app.schema.clone();
+        let planning = app.lanes.spawn(&viewer.subject, figures.complexity, async move { schema.execute_stream(planning).next().await });
+        let planned = tokio::time::timeout(app.request_time, planning).await;
+        let planned = planned.map_err(|_| refuse(late(&app, "to begin")))?.map_err(|failed| refuse(Error::internal(failed)))?;
         // Without an error, there is none.
-        if let Some(mut answer) = answers.next().await {
+        if let Some(mut answer) = planned {
             if !app.suggestions {
                 errors::hide_suggestions(&mut answer);
             }
             return Err(errors::finish(answer, &template.query, request_id));
         }
-        drop(answers);
         let Some(plan) = plan.get().cloned() else {
-            return Err(errors::refused(Error::internal(std::io::Error::other("a subscription has no plan")), request_id));
+            return Err(refuse(Error::internal(std::io::Error::other("a subscription has no plan"))));
         };
         let group = app.sockets.answers.group(template);
-        Ok(Self { app, viewer, plan, group, points: figures.complexity, cost })
+        Ok(Self { app, viewer, plan, group, points: figures.complexity, cost, turn })
     }
 
     /// Says an answer for each event, until there is one that can't be given.
     fn steps(self) -> stream::BoxStream<'static, Said> {
-        let Self { app, viewer, plan, group, points, mut cost } = self;
-        let own = app.sockets.subscriptions.try_take(&viewer.subject);
-        let Some(own) = own else {
-            let most = app.sockets.subscriptions.most();
-            let words = format!("you have {most} subscriptions on all your sockets, which is the maximum; complete one");
-            let refused = errors::refused(Error::conflict("LIMIT_SUBSCRIPTIONS", words), &Uuid::now_v7().to_string());
-            return stream::iter([Said::Refused(refused)]).boxed();
-        };
+        let Self { app, viewer, plan, group, points, mut cost, turn } = self;
         let following = async move {
-            let events = match changes::follow(&app.sockets.followers, &app.db, &viewer, plan.kinds, plan.after).await {
-                Ok(events) => events.boxed(),
-                Err(error) => stream::iter([Err(error)]).boxed(),
+            let toll = toll(&app, &viewer);
+            let following = changes::follow(&app.sockets.followers, &app.db, &viewer, plan.kinds, plan.after, toll);
+            let events = match tokio::time::timeout(app.request_time, following).await {
+                Ok(Ok(events)) => events.boxed(),
+                Ok(Err(error)) => stream::iter([Err(error)]).boxed(),
+                Err(_) => stream::iter([Err(late(&app, "to begin"))]).boxed(),
             };
-            // It counts among the subject's subscriptions as long as it is followed.
-            let shared = Arc::new((app, viewer, own));
+            let shared = Arc::new((app, viewer, turn));
             events.then(move |event| {
                 let (shared, group, cost) = (Arc::clone(&shared), Arc::clone(&group), cost.take());
                 async move {
@@ -240,6 +246,22 @@ impl Subscription {
     }
 }
 
+fn late(app: &App, what: &str) -> Error {
+    Error::limit("LIMIT_TIME", "query", format!("took longer than {} seconds {what}; ask for less", app.request_time.as_secs()))
+}
+
+/// The revisions that a follower looks through for a point, when it follows from long ago.
+const REVISIONS_PER_POINT: u64 = 5;
+
+/// Makes a follower wait until its subject's budget has what a part of the trail costs to read.
+fn toll(app: &App, viewer: &Viewer) -> changes::Toll {
+    let (budget, subject) = (Arc::clone(&app.budget), viewer.subject.clone());
+    Arc::new(move |revisions| {
+        let (budget, subject) = (Arc::clone(&budget), subject.clone());
+        async move { budget.wait(&subject, revisions / REVISIONS_PER_POINT).await }.boxed()
+    })
+}
+
 /// The document of a group, of which a request is made for each event.
 struct Template {
     key: String,
@@ -249,17 +271,11 @@ struct Template {
     variables: async_graphql::Variables,
 }
 
-/// The fields that are the same for everyone who sees an event, and whose readers are not recorded.
-const SHARED_FIELDS: [&str; 8] = ["changes", "revision", "kind", "action", "at", "node", "id", "__typename"];
-
 impl Template {
-    /// Names what the answers depend on: the document, its variables, and the viewer's rights; the subject too unless all fields are
-    /// [`SHARED_FIELDS`].
-    fn key(parsed: &ExecutableDocument, document: &Document, viewer: &Viewer) -> String {
-        let operations = parsed.operations.iter().map(|(_, operation)| &operation.node.selection_set.node);
-        let fragments = parsed.fragments.values().map(|fragment| &fragment.node.selection_set.node);
-        let is_shared = operations.chain(fragments).all(has_only_shared_fields);
-        let viewer = Viewer { subject: if is_shared { String::new() } else { viewer.subject.clone() }, ..viewer.clone() };
+    /// Names what the answers depend on: the document, its variables, and the viewer's rights; the subject too when a field is not the same
+    /// for all who have these rights.
+    fn key(is_personal: bool, document: &Document, viewer: &Viewer) -> String {
+        let viewer = Viewer { subject: if is_personal { viewer.subject.clone() } else { String::new() }, ..viewer.clone() };
         let variables = serde_json::to_string(&document.variables).unwrap_or_default();
         format!("{viewer:?}\n{:?}\n{variables}\n{}", document.operation_name, document.query)
     }
@@ -270,17 +286,6 @@ impl Template {
         document.set_parsed_query(self.parsed.clone());
         document
     }
-}
-
-fn has_only_shared_fields(set: &SelectionSet) -> bool {
-    set.items.iter().all(|selection| match &selection.node {
-        Selection::Field(field) => {
-            SHARED_FIELDS.contains(&field.node.name.node.as_str()) && has_only_shared_fields(&field.node.selection_set.node)
-        }
-        Selection::InlineFragment(fragment) => has_only_shared_fields(&fragment.node.selection_set.node),
-        // Every fragment is checked separately.
-        Selection::FragmentSpread(_) => true,
-    })
 }
 
 /// The groups of subscriptions whose answers are the same.
@@ -311,7 +316,7 @@ impl SharedAnswers {
 type Resolved = ((i64, i64), Arc<OnceCell<EventAnswer>>);
 
 /// The JSON of an answer to an event, and its errors.
-type EventAnswer = (Arc<RawValue>, Arc<[ServerError]>);
+type EventAnswer = (Arc<String>, Arc<[ServerError]>);
 
 /// The subscriptions whose answers are the same.
 struct Group {
@@ -375,10 +380,7 @@ impl Group {
         let written = match tokio::time::timeout(app.request_time, resolving).await {
             Ok(Ok(written)) => written,
             Ok(Err(failed)) => return Err(Said::Refused(errors::refused(Error::internal(failed), &request_id))),
-            Err(_) => {
-                let words = format!("took longer than {} seconds for an event; ask for less", app.request_time.as_secs());
-                return Err(Said::Refused(errors::refused(Error::limit("LIMIT_TIME", "query", words), &request_id)));
-            }
+            Err(_) => return Err(Said::Refused(errors::refused(late(app, "for an event"), &request_id))),
         };
         if is_refused(&written.answer, 1) {
             return Err(Said::Refused(written.answer));
