@@ -8,6 +8,7 @@ pub mod money;
 pub mod number;
 pub mod sparse;
 pub mod term;
+pub mod total;
 
 pub mod acknowledgement;
 pub mod activity;

@@ -20,11 +20,14 @@ pub struct Money(pub i64);
 impl Money {
     /// No money.
     pub const ZERO: Self = Self(0);
-    /// The largest amount of one booking, price, fee or document: ten billion kronor. Sums of up to nine million such amounts fit in 64 bits,
-    /// in the database and here, so that no report overflows, and those of thousands stay exact for clients that read numbers as doubles.
+    /// The largest amount of one booking, price, fee or document that is taken as input: ten billion kronor. Sums of thousands stay exact
+    /// for clients that read numbers as doubles. Rows of older registers hold up to 2^53 − 1 öre; sums over rows are [`Total`]s.
+    ///
+    /// [`Total`]: crate::total::Total
     pub const MAX: Self = Self(1_000_000_000_000);
 
-    /// `self × numerator ⁄ denominator`, rounded half up (away from zero) to whole öre, once. Null when the result leaves [`Money::MAX`] or the denominator is nought.
+    /// `self × numerator ⁄ denominator`, rounded half up (away from zero) to whole öre, once. `None` if the result does not fit in 64 bits or the
+    /// denominator is zero. It may be more than [`Money::MAX`]: rows of older registers are.
     #[must_use]
     pub fn times(self, numerator: i64, denominator: i64) -> Option<Self> {
         if denominator == 0 {
@@ -34,7 +37,7 @@ impl Money {
         let denominator = i128::from(denominator);
         let (product, denominator) = if denominator < 0 { (-product, -denominator) } else { (product, denominator) };
         let rounded = (product.abs() * 2 + denominator) / (denominator * 2);
-        i64::try_from(rounded * product.signum()).ok().map(Self).filter(|sum| sum.0.abs() <= Self::MAX.0)
+        i64::try_from(rounded * product.signum()).ok().map(Self)
     }
 
     /// Splits the amount over `weights` in proportion, each part rounded half up and what rounding leaves over given to the largest weight, so that the parts always add up to the amount.
@@ -115,30 +118,32 @@ fn decimal(text: &str, places: usize) -> Result<i64, NotDecimal> {
     Ok(if negative { -value } else { value })
 }
 
+/// Sums of a document or a fee. Panics in every build if one does not fit in 64 bits, and so fails the request instead of giving a wrong
+/// amount; sums over rows are [`Total`](crate::total::Total)s.
 impl Add for Money {
     type Output = Self;
     fn add(self, other: Self) -> Self {
-        Self(self.0 + other.0)
+        Self(self.0.strict_add(other.0))
     }
 }
 
 impl AddAssign for Money {
     fn add_assign(&mut self, other: Self) {
-        self.0 += other.0;
+        *self = *self + other;
     }
 }
 
 impl Sub for Money {
     type Output = Self;
     fn sub(self, other: Self) -> Self {
-        Self(self.0 - other.0)
+        Self(self.0.strict_sub(other.0))
     }
 }
 
 impl Neg for Money {
     type Output = Self;
     fn neg(self) -> Self {
-        Self(-self.0)
+        Self(self.0.strict_neg())
     }
 }
 
@@ -154,7 +159,7 @@ impl Sum for Money {
 pub struct PerMille(pub i64);
 
 impl PerMille {
-    /// The rate of an allocation, rounded half up to öre, once. Null when it leaves [`Money::MAX`].
+    /// The rate of an allocation, rounded half up to öre, once. `None` if it does not fit in 64 bits.
     #[must_use]
     pub fn of(self, allocation: Money) -> Option<Money> {
         allocation.times(self.0, 1_000_000)
@@ -203,7 +208,7 @@ impl Quantity {
     /// Quantity × unit price, rounded half up to öre, once. Null when it leaves [`Money::MAX`].
     #[must_use]
     pub fn at(self, unit_price: Money) -> Option<Money> {
-        unit_price.times(self.0, 1000)
+        unit_price.times(self.0, 1000).filter(|net| net.0.unsigned_abs() <= Money::MAX.0.unsigned_abs())
     }
 }
 
@@ -254,10 +259,18 @@ mod tests {
     }
 
     #[test]
+    #[should_panic(expected = "overflow")]
+    fn an_amount_never_wraps() {
+        let _ = Money(i64::MAX) + Money(1);
+    }
+
+    #[test]
     fn parts_always_add_up() {
         assert_eq!(Money(100).split(&[1, 1, 1]), [Money(34), Money(33), Money(33)]);
         assert_eq!(Money(-100).split(&[1, 2]).into_iter().sum::<Money>(), Money(-100));
         assert_eq!(Money(7).split(&[0, 0]), [Money(7), Money(0)]);
         assert!(Money(7).split(&[]).is_empty());
+        // Older registers hold amounts beyond what is taken today.
+        assert_eq!(Money(1 << 53).split(&[1, 3]), [Money(1 << 51), Money(3 << 51)]);
     }
 }

@@ -27,7 +27,8 @@ use uuid::Uuid;
 
 use crate::{
     activities::of_visible_activity,
-    agreements, audit,
+    agreements::{self, deadlines::is_no_acknowledgement},
+    audit,
     auth::viewer::{Realm, Viewer},
     database::{Database, rows},
     error::{Error, Result},
@@ -257,6 +258,8 @@ fn drafts_apart(db: &Database, viewer: &Viewer, kind: SubjectKind, day: &str) ->
         _ => format!("json_type(\"after\", '$.{day}') IS NOT 'null'"),
     };
     let apart = Condition::all().add(Column::Action.is_not_in(deeds)).add(Expr::cust(left));
+    // Notice takes an acknowledgement away too.
+    let apart = apart.add_option((kind == SubjectKind::Agreement).then(|| is_no_acknowledgement(db.backend())));
     Condition::any().add(drafts).add(apart)
 }
 

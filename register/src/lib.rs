@@ -16,6 +16,7 @@ pub mod page;
 pub mod search;
 pub mod idempotency;
 pub mod audit;
+mod date_order;
 pub mod output;
 pub mod worker_pool;
 

@@ -7,36 +7,79 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::error::{Error, Result};
+use crate::{
+    config::Settings,
+    database::Database,
+    error::{Error, Result},
+};
 
 /// Files that SQLite writes next to a database, by the suffix of their names.
 const BESIDE_DATABASE: [&str; 4] = ["", "-wal", "-shm", "-journal"];
 
-/// Refuses a path that names the database file of the register, or a file that SQLite stores next to it, by whatever name.
-///
-/// # Errors
-/// CONFLICT `FILE`, naming the path.
-pub fn refuse_database(path: &Path, database: Option<&Path>) -> Result<()> {
-    let Some(database) = database else { return Ok(()) };
-    let is_part = BESIDE_DATABASE.iter().any(|ending| {
-        let mut part = OsString::from(database);
-        part.push(ending);
-        is_same_file(path, Path::new(&part))
-    });
-    if is_part {
-        let message = format!("cannot write {}: it is the register's own database; choose another file", path.display());
-        return Err(Error::conflict("FILE", message));
+/// The files of the register itself, which no command writes over.
+#[derive(Clone, Debug, Default)]
+pub struct OwnFiles {
+    /// The file of a register on SQLite.
+    pub database: Option<PathBuf>,
+    /// The settings file and the files that settings name.
+    pub settings: Vec<PathBuf>,
+}
+
+impl OwnFiles {
+    /// Returns those of a register with these settings.
+    #[must_use]
+    pub fn new(db: &Database, settings: &Settings) -> Self {
+        Self { database: db.path(), settings: settings.own_files() }
     }
-    Ok(())
+
+    /// Refuses a path that names one of them, or a file that SQLite stores next to the database, by whatever name.
+    ///
+    /// # Errors
+    /// CONFLICT `FILE`, naming the path.
+    pub fn refuse(&self, path: &Path) -> Result<()> {
+        let refused =
+            |what: &str| Err(Error::conflict("FILE", format!("cannot write {}: it is {what}; choose another file", path.display())));
+        let is_part = |database: &PathBuf| {
+            BESIDE_DATABASE.iter().any(|ending| {
+                let mut part = OsString::from(database);
+                part.push(ending);
+                is_same_file(path, Path::new(&part))
+            })
+        };
+        if self.database.as_ref().is_some_and(is_part) {
+            return refused("the register's own database");
+        }
+        if self.settings.iter().any(|own| is_same_file(path, own)) {
+            return refused("the register's settings file, or a file of keys or secrets that its settings name");
+        }
+        Ok(())
+    }
+
+    /// Refuses each path in a folder that has the name of a file in another one, with all folders below.
+    ///
+    /// # Errors
+    /// As [`OwnFiles::refuse`]; INTERNAL when the folder can't be read.
+    pub(crate) fn refuse_files(&self, from: &Path, to: &Path) -> Result<()> {
+        for entry in fs::read_dir(from).map_err(Error::internal)? {
+            let entry = entry.map_err(Error::internal)?;
+            let target = to.join(entry.file_name());
+            if entry.file_type().map_err(Error::internal)?.is_dir() {
+                self.refuse_files(&entry.path(), &target)?
+            } else {
+                self.refuse(&target)?
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Writes a file that is either the old one or the new one, whatever happens meanwhile: the bytes go to a temporary file next to it, reach
 /// the disk, and take its name. Only the owner may read it. A device or a pipe is written to as it is.
 ///
 /// # Errors
-/// CONFLICT `FILE` when the path names the database, or can't be written.
-pub fn write(path: &Path, bytes: &[u8], database: Option<&Path>) -> Result<()> {
-    refuse_database(path, database)?;
+/// CONFLICT `FILE` when the path names a file of the register itself, or can't be written.
+pub fn write(path: &Path, bytes: &[u8], own: &OwnFiles) -> Result<()> {
+    own.refuse(path)?;
     replace(path, bytes).map_err(|cause| Error::conflict("FILE", format!("cannot write {}: {cause}", path.display())))
 }
 
@@ -151,25 +194,35 @@ mod tests {
         fs::create_dir(folder.path().join("reports")).unwrap();
         std::os::unix::fs::symlink(&database, folder.path().join("link.csv")).unwrap();
         fs::hard_link(&database, folder.path().join("other.csv")).unwrap();
+        let key = folder.path().join("key.pem");
+        let own = OwnFiles { database: Some(database.clone()), settings: vec![key.clone(), folder.path().join("samregister.toml")] };
         for name in ["c2.db", "./c2.db", "reports/../c2.db", "c2.db-wal", "c2.db-shm", "c2.db-journal", "link.csv", "other.csv"] {
-            let error = write(&folder.path().join(name), b"report", Some(&database)).unwrap_err();
+            let error = write(&folder.path().join(name), b"report", &own).unwrap_err();
             assert!(error.to_string().contains("the register's own database"), "{name}: {error}");
         }
         assert_eq!(fs::read_to_string(&database).unwrap(), "register");
-        write(&folder.path().join("c2.csv"), b"report", Some(&database)).unwrap();
-        write(&folder.path().join("c2.db"), b"report", None).unwrap();
+        // Whether they are there or not.
+        fs::write(&key, "key").unwrap();
+        fs::hard_link(&key, folder.path().join("key.csv")).unwrap();
+        for name in ["key.pem", "reports/../key.pem", "key.csv", "samregister.toml"] {
+            let error = write(&folder.path().join(name), b"report", &own).unwrap_err();
+            assert!(error.to_string().contains("a file of keys or secrets"), "{name}: {error}");
+        }
+        assert_eq!(fs::read_to_string(&key).unwrap(), "key");
+        write(&folder.path().join("c2.csv"), b"report", &own).unwrap();
+        write(&folder.path().join("c2.db"), b"report", &OwnFiles::default()).unwrap();
     }
 
     #[test]
     fn a_failed_write_leaves_the_old_file_and_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("report.csv");
-        write(&path, b"old", None).unwrap();
-        write(&path, b"new", None).unwrap();
+        write(&path, b"old", &OwnFiles::default()).unwrap();
+        write(&path, b"new", &OwnFiles::default()).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
-        let error = write(folder.path(), b"x", None).unwrap_err().to_string();
+        let error = write(folder.path(), b"x", &OwnFiles::default()).unwrap_err().to_string();
         assert!(error.ends_with("it is a folder"), "{error}");
-        assert!(write(&folder.path().join("none/report.csv"), b"x", None).is_err());
+        assert!(write(&folder.path().join("none/report.csv"), b"x", &OwnFiles::default()).is_err());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         #[cfg(unix)]
         {
@@ -178,9 +231,9 @@ mod tests {
             // A link stays a link, and a device a device.
             let link = folder.path().join("link.csv");
             std::os::unix::fs::symlink(&path, &link).unwrap();
-            write(&link, b"through", None).unwrap();
+            write(&link, b"through", &OwnFiles::default()).unwrap();
             assert!(fs::symlink_metadata(&link).unwrap().is_symlink() && fs::read(&path).unwrap() == b"through");
-            write(Path::new("/dev/null"), b"x", None).unwrap();
+            write(Path::new("/dev/null"), b"x", &OwnFiles::default()).unwrap();
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Swedish as people read it: the order of names, and days, kronor and numbers in tables and documents.
 
 use chrono::{Datelike, NaiveDate};
-use entity::money::Money;
+use entity::{money::Money, total::Total};
 
 /// Folds a name so that a plain byte order is Swedish dictionary order (å, ä, ö last, after z) and capitals and accents don't count.
 #[must_use]
@@ -58,10 +58,11 @@ pub fn date(day: NaiveDate) -> String {
 
 /// Kronor as people write them: `1 467 393,60`, with no-break spaces.
 #[must_use]
-pub fn kronor(amount: Money) -> String {
-    let plain = Money(amount.0.abs()).to_string();
-    let (whole, ore) = plain.split_once('.').unwrap_or((&plain, "00"));
-    let sign = if amount.0 < 0 { "\u{2212}" } else { "" };
+pub fn kronor(amount: impl Into<Total>) -> String {
+    let amount: Total = amount.into();
+    let plain = amount.to_string();
+    let (whole, ore) = plain.trim_start_matches('-').split_once('.').unwrap_or((&plain, "00"));
+    let sign = if amount < Total::ZERO { "\u{2212}" } else { "" };
     format!("{sign}{},{ore}", thousands(whole))
 }
 

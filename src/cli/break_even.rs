@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use clap::{Args, ValueEnum};
-use entity::{activity, id::MemberId, kind::FeeBasis, money::Money};
+use entity::{activity, id::MemberId, kind::FeeBasis};
 use serde::Serialize;
 
 use super::{Outcome, Result, expiring::check_activities, json, open, put, settings, table};
@@ -99,13 +99,13 @@ fn grid(found: &[Found], basis: fn(FeeBasis) -> String) -> Grid {
             Cell::Text(basis(by_fee.basis)),
             by_fee.fee.map_or(Cell::Empty, Cell::Money),
             Cell::text(by_fee.per_mille.map(|rate| rate.to_string())),
-            Cell::Money(own.cost),
-            Cell::Money(own.grants),
-            Cell::Money(by_fee.need),
+            Cell::Sum(own.cost),
+            Cell::Sum(own.grants),
+            Cell::Sum(by_fee.need),
             number(by_fee.count),
             number(by_fee.joined),
             number(by_fee.more),
-            Cell::Money(by_fee.shortfall),
+            Cell::Sum(by_fee.shortfall),
         ]
     };
     let rows = found.iter().flat_map(|found| found.0.by_fee.iter().map(move |by_fee| row(found, by_fee))).collect();
@@ -179,26 +179,25 @@ struct Missing {
 }
 
 fn for_programs(year: i32, found: &[Found], names: &Names) -> Result<String> {
-    let money = |sum: Money| Cell::Money(sum);
     let missing =
         |member: &MemberId| Missing { id: format!("member_{}", member.0.simple()), name: names.get(member).cloned().unwrap_or_default() };
     let line = |by_fee: &ByFee| Line {
         basis: by_fee.basis.word(),
-        fee: by_fee.fee.map(money),
+        fee: by_fee.fee.map(Cell::Money),
         per_mille: by_fee.per_mille.map(|rate| rate.to_string()),
-        need: money(by_fee.need),
+        need: Cell::Sum(by_fee.need),
         count: by_fee.count,
         joined: by_fee.joined,
         more: by_fee.more,
-        shortfall: money(by_fee.shortfall),
+        shortfall: Cell::Sum(by_fee.shortfall),
         missing: by_fee.missing.iter().map(missing).collect(),
         assumptions: by_fee.assumptions.clone(),
     };
     let entry = |(own, activity): &Found| Entry {
         slug: activity.slug.clone(),
         name: activity.name.clone(),
-        cost: money(own.cost),
-        grants: money(own.grants),
+        cost: Cell::Sum(own.cost),
+        grants: Cell::Sum(own.grants),
         joined: own.joined,
         by_fee: own.by_fee.iter().map(line).collect(),
     };

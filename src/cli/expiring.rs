@@ -84,7 +84,7 @@ pub async fn run(options: Options) -> Result {
     let filter = Filter { activities: options.activities, include_acknowledged: Some(options.include_acknowledged), ..Filter::default() };
     let found = expiring::all(&db, &viewer, window, &filter).await?;
     let calendar = match options.format {
-        Format::Ics => expiring::calendar(&db, &found).await?,
+        Format::Ics => expiring::calendar(&db, &viewer, &found).await?,
         _ => String::new(),
     };
     db.close().await?;

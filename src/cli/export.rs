@@ -9,6 +9,7 @@ use crate::{
     auth::viewer::Viewer,
     documents::{Cell, Column, Grid, Kind},
     exchange::export,
+    output::OwnFiles,
 };
 
 /// Write the register as CSV files
@@ -32,7 +33,10 @@ pub async fn run(options: Options) -> Result {
     let settings = settings()?;
     let db = open(&settings).await?;
     let mut meter = Meter::new();
-    let done = export::export(&db, &Viewer::operator("export"), &options.folder, &mut |progress| meter.show(progress)).await;
+    let done = export::export(&db, &Viewer::operator("export"), &OwnFiles::new(&db, &settings), &options.folder, &mut |progress| {
+        meter.show(progress)
+    })
+    .await;
     meter.finish();
     db.close().await?;
     let files = done?;

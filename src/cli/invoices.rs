@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 use clap::{Args, Subcommand};
-use entity::money::Money;
+use entity::total::Total;
 use serde::Serialize;
 
 use super::{Format, Outcome, Result, count, invoice_run, json, open, put, settings, table};
@@ -119,16 +119,16 @@ fn grid(found: &[Late]) -> Grid {
     Grid { columns, rows: rows.collect(), total: None }
 }
 
-fn outstanding(found: &[Late]) -> Money {
+fn outstanding(found: &[Late]) -> Total {
     found.iter().map(|late| late.figures.unpaid).sum()
 }
 
 /// What is known of all their interest.
-fn known_interest(found: &[Late]) -> Money {
+fn known_interest(found: &[Late]) -> Total {
     found.iter().filter_map(|late| late.figures.interest.known()).sum()
 }
 
-fn reminder_fees(found: &[Late]) -> Money {
+fn reminder_fees(found: &[Late]) -> Total {
     found.iter().map(|late| late.reminder_fees).sum()
 }
 
@@ -184,9 +184,9 @@ fn for_programs(found: &[Late], on: NaiveDate) -> Result<String> {
     json(&Document {
         on,
         count: found.len(),
-        outstanding: Cell::Money(outstanding(found)),
-        interest: Cell::Money(known_interest(found)),
-        reminder_fees: Cell::Money(reminder_fees(found)),
+        outstanding: Cell::Sum(outstanding(found)),
+        interest: Cell::Sum(known_interest(found)),
+        reminder_fees: Cell::Sum(reminder_fees(found)),
         unknown_rates: unknown_rates(found),
         invoices: grid(found).objects(),
     })

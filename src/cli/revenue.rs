@@ -15,7 +15,7 @@ use crate::{
     database::Database,
     documents::{Grid, sheet},
     error::{Error, Faults},
-    output,
+    output::{self, OwnFiles},
     revenue::{
         self, Ask, Period,
         grid::{self, Shown},
@@ -133,17 +133,17 @@ pub async fn run(options: Options) -> Result {
     let db = open(&settings).await?;
     let viewer = Viewer::operator("revenue");
     check_activities(&db, &viewer, &options.activities).await?;
-    let database = db.path();
+    let own = OwnFiles::new(&db, &settings);
     if let Some(path) = &options.output {
         // Before a report is made in vain.
-        output::refuse_database(path, database.as_deref())?;
+        own.refuse(path)?;
     }
     let document = options.document(&db, &viewer).await?;
     db.close().await?;
     match &options.output {
         None => put(document)?,
         Some(path) => {
-            output::write(path, &document, database.as_deref())?;
+            output::write(path, &document, &own)?;
             say(&format!("wrote {}", path.display()));
         }
     }

@@ -9,7 +9,13 @@ use chrono::NaiveDate;
 use clap::Args;
 
 use super::{Failure, Outcome, Result, count, open, put, say, settings};
-use crate::{auth::viewer::Viewer, documents::sie, error::Error, invoices::journal, output};
+use crate::{
+    auth::viewer::Viewer,
+    documents::sie,
+    error::Error,
+    invoices::journal,
+    output::{self, OwnFiles},
+};
 
 /// Write a bookkeeping file (SIE 4I)
 ///
@@ -40,9 +46,9 @@ pub async fn run(options: Options) -> Result {
     }
     let settings = settings()?;
     let db = open(&settings).await?;
-    let database = db.path();
+    let own = OwnFiles::new(&db, &settings);
     if let Some(path) = &options.output {
-        output::refuse_database(path, database.as_deref())?;
+        own.refuse(path)?;
     }
     let made = journal::journal(&db, &Viewer::operator("sie"), &settings.network, options.from, options.to).await;
     db.close().await?;
@@ -51,7 +57,7 @@ pub async fn run(options: Options) -> Result {
     match &options.output {
         None => put(file)?,
         Some(path) => {
-            output::write(path, &file, database.as_deref())?;
+            output::write(path, &file, &own)?;
             say(&format!("wrote {} to {}", count(journal.vouchers.len(), "voucher"), path.display()));
         }
     }

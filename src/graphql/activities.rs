@@ -14,7 +14,7 @@ use super::{
     database,
     decisions::DecisionInput,
     fees::FeeSchedule,
-    loaders::{Handle, distinct, grouped, take_rows},
+    loaders::{Handle, distinct, grouped, listed, take_rows},
     mutation::mutation,
     page::{self, CONNECTION, Column, Connection, DIRECT, Noun, and, asked, every},
     request::LongText,
@@ -151,7 +151,7 @@ impl Activity {
                 Ok(grouped(Handle::each(rows), |row| row.activity_id))
             })
             .await?;
-        Ok(rows.get(&Some(self.0.id)).into_iter().flatten().cloned().map(FeeSchedule).collect())
+        listed(ctx, rows.get(&Some(self.0.id)), FeeSchedule)
     }
 
     /// What was invoiced and paid in one year, what it cost and what is left; nought where you may not see revenue.

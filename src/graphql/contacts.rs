@@ -11,7 +11,7 @@ use chrono::NaiveDate;
 use super::{
     cost::{cost, list_size, unversioned},
     database,
-    loaders::{Handle, distinct, grouped, take_rows},
+    loaders::{Handle, distinct, grouped, listed, take_rows},
     members::{Member, member_of},
     mutation::mutation,
     page::{Column, DIRECT, Noun, and, asked, every},
@@ -156,7 +156,7 @@ impl ContactArea {
                 Ok(grouped(Handle::each(rows), |row| row.contact_area_id))
             })
             .await?;
-        Ok(rows.get(&Some(self.0.id)).into_iter().flatten().cloned().map(Contact).collect())
+        listed(ctx, rows.get(&Some(self.0.id)), Contact)
     }
 
     /// The members in the area, present and past, in order of name.

@@ -4,7 +4,7 @@
 //! One point is [`POINT`] of one core: measured with `examples/load` on a release build and a register of 1 000 members. A field without
 //! a declaration costs one point, a field of `Query` or `Mutation` what its root costs.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use async_graphql::{
     OutputType, SubscriptionType, TypeDirective, Value,
@@ -13,9 +13,30 @@ use async_graphql::{
 };
 
 use super::{Mutation, Query, changes::Subscription, nodes::Node};
+use crate::error::Result;
 
 /// The processor time that one point of cost stands for.
 pub const POINT: Duration = Duration::from_micros(10);
+/// Takes points from the budget of who asks, beyond those that the document's fields declare.
+#[derive(Clone)]
+pub struct CostMeter(Arc<dyn Fn(u64) -> Result<()> + Send + Sync>);
+
+impl CostMeter {
+    /// A meter of the budget that `take` takes from.
+    pub fn new(take: impl Fn(u64) -> Result<()> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(take))
+    }
+
+    /// Takes what so much processor time costs more than `declared`. Fails with `COST_BUDGET` if too little is left.
+    pub fn take_beyond(&self, declared: u64, time: Duration) -> Result<()> {
+        let points = u64::try_from(time.as_micros() / POINT.as_micros()).unwrap_or(u64::MAX);
+        match points.saturating_sub(declared) {
+            0 => Ok(()),
+            more => (self.0)(more),
+        }
+    }
+}
+
 /// The cost of a field of `Query` that declares none: one or two statements.
 const QUERY: u64 = 20;
 /// The cost of a field of `Mutation` that declares none: a transaction with its audit entry.

@@ -1,13 +1,13 @@
 //! Documents: the text of an agreement as people read it, as HTML and as a link to its PDF.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use ::entity::{agreement, agreement_document, id::AgreementId};
 use async_graphql::{Context, Description, Object};
 use tokio::sync::OnceCell;
 
 use super::{
-    cost::cost,
+    cost::{CostMeter, cost},
     database,
     loaders::Handle,
     network,
@@ -52,7 +52,7 @@ impl AgreementDocument {
 #[derive(Description)]
 pub struct AgreementPreview {
     rendering: Arc<Rendering>,
-    pdf_url: String,
+    pdf_url: Arc<str>,
 }
 
 /// A document with what was rendered of it, each part once for a whole query.
@@ -61,16 +61,19 @@ pub(super) struct Rendering {
     document: OnceCell<Result<Arc<document::Agreement>>>,
     html: OnceCell<Result<Arc<str>>>,
     pdf_sha256: OnceCell<Result<Arc<str>>>,
+    /// It has the parameters in it, which may be long.
+    pdf_url: OnceLock<Arc<str>>,
 }
 
 impl AgreementPreview {
-    /// Returns the preview that `name` stands for in this request; `make` gives its document on first use.
-    pub(super) async fn of<F>(ctx: &Context<'_>, name: String, pdf_url: String, make: impl FnOnce() -> F) -> Result<Self>
+    /// Returns the preview that `name` stands for in this request; `make` gives its document on first use, and `pdf_url` its address.
+    pub(super) async fn of<F>(ctx: &Context<'_>, name: String, pdf_url: impl FnOnce() -> String, make: impl FnOnce() -> F) -> Result<Self>
     where
         F: Future<Output = Result<document::Agreement>>,
     {
         let rendering = ctx.data_opt::<RequestCache>().map_or_else(Arc::default, |cache| cache.shared(name, Rendering::default));
         rendering.document.get_or_init(|| async { make().await.map(Arc::new) }).await.clone()?;
+        let pdf_url = Arc::clone(rendering.pdf_url.get_or_init(|| pdf_url().into()));
         Ok(Self { rendering, pdf_url })
     }
 
@@ -82,10 +85,13 @@ impl AgreementPreview {
 
 #[Object(use_type_description)]
 impl AgreementPreview {
-    /// SHA-256 of the PDF's bytes, in hexadecimal. Asking for it renders the PDF.
+    /// SHA-256 of the PDF's bytes, in hexadecimal. Asking for it renders the PDF. A PDF that takes longer than most uses more of your budget,
+    /// as it is estimated from the document: CONFLICT with reason COST_BUDGET when too little is left.
     #[graphql(directive = cost::apply("8000".into()))]
     async fn sha256(&self, ctx: &Context<'_>) -> Result<String> {
-        let render = || async { Ok(layout::render(viewer(ctx), self.document().await?).await?.sha256.into()) };
+        let meter = ctx.data_opt::<CostMeter>().cloned();
+        let allow = move |time| meter.map_or(Ok(()), |meter| meter.take_beyond(PDF_COST, time));
+        let render = || async { Ok(layout::render_if(viewer(ctx), self.document().await?, allow).await?.sha256.into()) };
         Ok(self.rendering.pdf_sha256.get_or_init(render).await.clone()?.to_string())
     }
 
@@ -97,10 +103,13 @@ impl AgreementPreview {
     }
 
     /// Path of the PDF, relative to the API's address; it takes the same token as the API.
-    async fn pdf_url(&self) -> &str {
-        &self.pdf_url
+    async fn pdf_url(&self) -> LongText<Arc<str>> {
+        LongText(Arc::clone(&self.pdf_url))
     }
 }
+
+/// The points that `AgreementPreview.sha256` declares.
+const PDF_COST: u64 = 8000;
 
 /// Where the PDF of an agreement is.
 fn pdf_url(id: AgreementId) -> String {
@@ -128,5 +137,5 @@ pub(super) async fn preview(ctx: &Context<'_>, agreement: &Handle<agreement::Mod
     // By one name, so that fields under other names have it too: it depends on nothing of theirs.
     let found = agreement.share("previews".to_owned(), text::previews(database(ctx), viewer(ctx), network(ctx), &drafts)).await?;
     let Some(document) = found.get(&agreement.id).cloned().transpose()? else { return Ok(None) };
-    AgreementPreview::of(ctx, format!("agreement {}", agreement.id.0), pdf_url(agreement.id), || async { Ok(document) }).await.map(Some)
+    AgreementPreview::of(ctx, format!("agreement {}", agreement.id.0), || pdf_url(agreement.id), || async { Ok(document) }).await.map(Some)
 }

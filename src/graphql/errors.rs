@@ -21,16 +21,42 @@ pub fn finish(mut response: Response, asked: &str, request_id: &str) -> Response
     if response.errors.iter().all(|error| error.path.is_empty()) {
         response.errors.truncate(MOST);
     }
+    // Before anything is made of them: each row of a long list may have one.
+    let order = |error: &ServerError| (error.locations.first().copied(), rows(error));
+    let omitted = response.errors.len().saturating_sub(MOST_OF_FIELDS);
+    if omitted > 0 {
+        response.errors.sort_by_cached_key(order);
+        log_causes(&response.errors[MOST_OF_FIELDS..], request_id);
+        response.errors.truncate(MOST_OF_FIELDS);
+        response.extensions.insert("omittedErrors".to_owned(), omitted.into());
+    }
     if response.errors.iter().any(|error| !error.path.is_empty())
         && let Ok(document) = parse_query(asked)
     {
         response.errors.iter_mut().for_each(|error| complete_path(error, &document));
     }
-    response.errors.sort_by_cached_key(|error| (error.locations.first().copied(), rows(error)));
+    response.errors.sort_by_cached_key(order);
     for error in &mut response.errors {
         describe(error, request_id);
     }
     response
+}
+
+/// Logs the first cause of what is ours among errors that are not told.
+fn log_causes(errors: &[ServerError], request_id: &str) {
+    let cause = |error: &ServerError| match own(error.source.as_ref()?) {
+        Some(Error::Internal(cause)) => Some(in_words(&**cause)),
+        _ => None,
+    };
+    let mut causes = errors.iter().filter_map(cause);
+    if let Some(cause) = causes.next() {
+        tracing::error!(request_id, cause, more = causes.count(), "a request failed in more places than its errors tell");
+    }
+}
+
+/// The register's own error behind one of the library's.
+fn own(source: &Arc<dyn std::any::Any + Send + Sync>) -> Option<&Error> {
+    source.downcast_ref::<Error>().or_else(|| source.downcast_ref::<Arc<Error>>().map(Arc::as_ref))
 }
 
 /// The places in lists on the way to an error.
@@ -75,8 +101,7 @@ fn find_below(document: &ExecutableDocument, selections: &SelectionSet, names: &
 
 fn describe(error: &mut ServerError, request_id: &str) {
     let source = error.source.take();
-    let own =
-        source.as_ref().and_then(|source| source.downcast_ref::<Error>().or_else(|| source.downcast_ref::<Arc<Error>>().map(Arc::as_ref)));
+    let own = source.as_ref().and_then(own);
     let mut extensions = error.extensions.take().unwrap_or_default();
     match own {
         Some(own) => {
@@ -143,6 +168,8 @@ fn object<const N: usize>(pairs: [(&str, Value); N]) -> Value {
 
 /// The faults of a document that are told, the first: each may be many times as long as what it is about.
 const MOST: usize = 50;
+/// The errors of fields that are told, the first in the order of the document and its rows.
+const MOST_OF_FIELDS: usize = 500;
 
 /// Takes the names that the library proposes out of its errors, for a server that does not tell its schema.
 pub fn hide_suggestions(response: &mut Response) {

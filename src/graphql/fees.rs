@@ -14,7 +14,7 @@ use super::{
     cost::list_size,
     database,
     decisions::{Decision, DecisionInput, decision_of, decision_row_of},
-    loaders::Handle,
+    loaders::{Handle, listed},
     mutation::mutation,
     page::{Column, DIRECT, Noun, asked, every},
     scalars::{Date, Given, Money, node_id, row_id, take},
@@ -238,7 +238,7 @@ impl FeeQuery {
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn network_fees(&self, ctx: &Context<'_>) -> Result<Vec<FeeSchedule>> {
         let found = schedules::of_network(database(ctx), &asked::<FeeSchedule>(ctx, DIRECT)).await?;
-        Ok(Handle::each(found).into_iter().map(FeeSchedule).collect())
+        listed(ctx, Some(&Handle::each(found)), FeeSchedule)
     }
 }
 

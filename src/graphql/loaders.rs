@@ -175,6 +175,16 @@ pub fn take_rows(ctx: &Context<'_>, rows: usize) -> Result<()> {
     taken.check()
 }
 
+/// The objects of a list that has no pages, which count among the rows of the answer.
+///
+/// # Errors
+/// INVALID when the answer has too many.
+pub fn listed<R: Clone, T>(ctx: &Context<'_>, rows: Option<&Vec<R>>, object: impl Fn(R) -> T) -> Result<Vec<T>> {
+    let rows = rows.map(Vec::as_slice).unwrap_or_default();
+    take_rows(ctx, rows.len())?;
+    Ok(rows.iter().cloned().map(object).collect())
+}
+
 /// Groups rows by what they belong to.
 pub fn grouped<K: std::hash::Hash + Eq, T>(rows: impl IntoIterator<Item = T>, of: impl Fn(&T) -> K) -> HashMap<K, Vec<T>> {
     let mut groups: HashMap<K, Vec<T>> = HashMap::new();

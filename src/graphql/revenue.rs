@@ -7,6 +7,7 @@ use ::entity::{
     id::{ActivityId, MemberId},
     kind, member,
     money::{Money as Ore, PerMille},
+    total::Total,
 };
 use async_graphql::{Context, Description, Enum, ID, InputObject, Object, SimpleObject};
 
@@ -17,7 +18,7 @@ use super::{
     fees::FeeBasis,
     loaders::{Handle, distinct, take_rows},
     members::{Member, member_of},
-    scalars::{Date, Given, Money, node_id, row_id},
+    scalars::{Date, Given, Money, Sum, node_id, row_id},
     viewer,
 };
 use crate::{
@@ -112,8 +113,8 @@ pub struct RevenueReport {
     /// By period, name of activity and name of member; those without an activity or a member last. Rows without any money are left out.
     #[graphql(directive = list_size::apply(Some(50), None))]
     rows: Vec<RevenueRow>,
-    /// The sum of the rows, to the öre.
-    total: RevenueRow,
+    /// The sum of the rows, to the öre; null if something is withheld from you, since a sum without it would not be true: see `withheld`.
+    total: Option<RevenueRow>,
     /// Where the rows are as CSV, below the API's own address; it takes the same token as the API.
     csv_url: String,
     /// Where they are as a workbook, with a chart by activity and year; it takes the same token as the API.
@@ -121,7 +122,7 @@ pub struct RevenueReport {
     /// What a forecast rests on, a sentence each, always in the same order and words; empty for a report of what has happened. In the
     /// workbook they are the second sheet, and as CSV they are a file of their own: `csvUrl` with `&sheet=assumptions`.
     assumptions: Vec<String>,
-    /// Activities in no row and no sum of a forecast, since they have fees per mille of allocations that you may not see.
+    /// Activities in no row of a forecast, which then has no total, since they have fees per mille of allocations that you may not see.
     #[graphql(directive = list_size::apply(Some(20), None))]
     withheld: Vec<Activity>,
 }
@@ -129,13 +130,13 @@ pub struct RevenueReport {
 impl RevenueReport {
     /// `parameters` ask the files for the same.
     fn new(range: Range, basis: RevenueBasis, report: Report, parameters: &str, assumptions: Vec<String>) -> Self {
-        let total = revenue::Row { sums: report.total, ..revenue::Row::default() };
+        let total = report.total.map(|sums| revenue::Row { sums, ..revenue::Row::default() });
         Self {
             from: Date(range.from),
             to: Date(range.to),
             basis,
             rows: Handle::each(report.rows).into_iter().map(RevenueRow).collect(),
-            total: RevenueRow(Handle::single(total)),
+            total: total.map(|total| RevenueRow(Handle::single(total))),
             csv_url: format!("/files/revenue.csv?{parameters}"),
             xlsx_url: format!("/files/revenue.xlsx?{parameters}"),
             assumptions,
@@ -192,43 +193,43 @@ impl RevenueRow {
     }
 
     /// Revenue without VAT, after credit notes.
-    async fn net(&self) -> Money {
+    async fn net(&self) -> Sum {
         self.0.sums.net.into()
     }
 
     /// VAT, after credit notes.
-    async fn vat(&self) -> Money {
+    async fn vat(&self) -> Sum {
         self.0.sums.vat.into()
     }
 
     /// Net and VAT.
-    async fn gross(&self) -> Money {
+    async fn gross(&self) -> Sum {
         self.0.sums.gross().into()
     }
 
     /// Net sum of the credit notes that are deducted in `net` already; nought by payment date.
-    async fn credited(&self) -> Money {
+    async fn credited(&self) -> Sum {
         self.0.sums.credited.into()
     }
 
     /// Costs booked in the period.
-    async fn cost(&self) -> Money {
+    async fn cost(&self) -> Sum {
         self.0.sums.cost.into()
     }
 
     /// Grants booked in the period.
-    async fn grants(&self) -> Money {
+    async fn grants(&self) -> Sum {
         self.0.sums.grants.into()
     }
 
     /// What is left: net and grants without cost.
-    async fn result(&self) -> Money {
+    async fn result(&self) -> Sum {
         self.0.sums.result().into()
     }
 
     /// By payment date, what came in and pays no line: overpayments, which are a debt to the payer, and the rounding to whole kronor. It is no
     /// revenue, belongs to no activity and is in no other sum: with `gross` it is all that came in.
-    async fn unattributed(&self) -> Money {
+    async fn unattributed(&self) -> Sum {
         self.0.sums.unattributed.into()
     }
 
@@ -261,33 +262,33 @@ impl ActivityResult {
     }
 
     /// Invoiced during the year, after credit notes.
-    async fn invoiced(&self) -> Money {
+    async fn invoiced(&self) -> Sum {
         self.sums.invoiced.into()
     }
 
     /// Came in by payments during the year, whenever it was invoiced.
-    async fn paid(&self) -> Money {
+    async fn paid(&self) -> Sum {
         self.sums.paid.into()
     }
 
     /// With VAT: what is still to be paid, as of now, of what was invoiced during the year. Below nought when deductions are more than the
     /// activity's other lines.
-    async fn outstanding(&self) -> Money {
+    async fn outstanding(&self) -> Sum {
         self.sums.outstanding.into()
     }
 
     /// Costs booked during the year.
-    async fn cost(&self) -> Money {
+    async fn cost(&self) -> Sum {
         self.sums.cost.into()
     }
 
     /// Grants booked during the year.
-    async fn grants(&self) -> Money {
+    async fn grants(&self) -> Sum {
         self.sums.grants.into()
     }
 
     /// What is left: invoiced and grants without cost.
-    async fn result(&self) -> Money {
+    async fn result(&self) -> Sum {
         self.sums.result.into()
     }
 }
@@ -316,8 +317,8 @@ impl BreakEvens {
 /// How many agreements at today's fee an activity needs to carry its cost.
 #[derive(Clone, Copy, Description)]
 pub struct BreakEven {
-    cost: Ore,
-    grants: Ore,
+    cost: Total,
+    grants: Total,
     joined: i64,
     agreements: i64,
     fee: Ore,
@@ -346,12 +347,12 @@ impl BreakEven {
     }
 
     /// Costs booked during the year.
-    async fn cost(&self) -> Money {
+    async fn cost(&self) -> Sum {
         self.cost.into()
     }
 
     /// Grants booked during the year.
-    async fn grants(&self) -> Money {
+    async fn grants(&self) -> Sum {
         self.grants.into()
     }
 
@@ -402,7 +403,7 @@ impl BreakEvenByFee {
     }
 
     /// What is to be covered: costs booked during the year less grants, never below nought.
-    async fn need(&self) -> Money {
+    async fn need(&self) -> Sum {
         self.found.need.into()
     }
 
@@ -424,7 +425,7 @@ impl BreakEvenByFee {
     }
 
     /// What is lacking when all pay together; nought when they cover it.
-    async fn shortfall(&self) -> Money {
+    async fn shortfall(&self) -> Sum {
         self.found.shortfall.into()
     }
 
@@ -461,7 +462,8 @@ impl RevenueQuery {
     /// What active agreements will bring in a coming year, by activity: those that bring money, are signed, and have not ended as known
     /// today; a year that one covers only in part is prorated by whole months. A fee per mille of an allocation that is not known
     /// yet is of the latest one that is; a fee per participant counts zero, since their number is not known yet. An activity with a
-    /// fee per mille of an allocation that you may not see is in no row and no sum, but in `withheld`. `assumptions` says all that it rests on.
+    /// fee per mille of an allocation that you may not see is in no row, but in `withheld`, and then there is no total. `assumptions` says
+    /// all that it rests on.
     #[graphql(directive = cost::apply("200".into()))]
     async fn revenue_forecast(&self, ctx: &Context<'_>, #[graphql(desc = "Calendar year")] year: i32) -> Result<RevenueReport> {
         let Forecast { days, report, withheld, assumptions } = revenue::forecast(database(ctx), viewer(ctx), year).await?;

@@ -2,9 +2,12 @@
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
-use async_graphql::{Description, InputType, InputValueError, InputValueResult, Scalar, ScalarType, Value, registry::Registry};
+use async_graphql::{
+    ContextSelectionSet, Description, InputType, InputValueError, InputValueResult, OutputType, Positioned, Scalar, ScalarType,
+    ServerResult, Value, parser::types::Field, registry::Registry,
+};
 use chrono::{Datelike, NaiveDate, SecondsFormat, Utc};
-use entity::{money, number};
+use entity::{money, number, total::Total};
 
 use crate::error::Faults;
 
@@ -86,6 +89,31 @@ impl ScalarType for Money {
 impl From<money::Money> for Money {
     fn from(amount: money::Money) -> Self {
         Self(amount)
+    }
+}
+
+/// A sum over rows, as [`Money`] in the schema; it may be larger than any amount that is taken as input.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sum(pub Total);
+
+#[async_graphql::async_trait::async_trait]
+impl OutputType for Sum {
+    fn type_name() -> Cow<'static, str> {
+        <Money as OutputType>::type_name()
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        <Money as OutputType>::create_type_info(registry)
+    }
+
+    async fn resolve(&self, _: &ContextSelectionSet<'_>, _: &Positioned<Field>) -> ServerResult<Value> {
+        Ok(Value::String(self.0.to_string()))
+    }
+}
+
+impl From<Total> for Sum {
+    fn from(sum: Total) -> Self {
+        Self(sum)
     }
 }
 

@@ -68,5 +68,5 @@ async fn calendar(app: &App, viewer: &Viewer, parameters: Vec<(String, String)>)
     }
     faults.finish()?;
     let found = expiring::all(&app.db, viewer, window, &filter).await?;
-    expiring::calendar(&app.db, &found).await
+    expiring::calendar(&app.db, viewer, &found).await
 }

@@ -31,6 +31,7 @@ use crate::{
     database::BUSY,
     error::{Error, Fault, Faults, Result},
     graphql::{
+        cost::CostMeter,
         errors,
         loaders::Rows,
         request::{AnswerSize, RequestCache},
@@ -265,7 +266,9 @@ async fn run(app: &App, execution: Execution, request_id: &str) -> Written {
     }
     let (size, running) = (allowance.size, app.stopping.subscribe());
     let points = ready.figures.complexity;
-    let document = ready.document.data(Arc::clone(&mutations));
+    let (metered, of_subject) = (app.clone(), subject.clone());
+    let meter = CostMeter::new(move |points| metered.budget.take(&of_subject, points).map(drop));
+    let document = ready.document.data(Arc::clone(&mutations)).data(meter);
     let is_dear = operation == OperationType::Query && points >= DEAR;
     let document = if is_dear { document.data(app.db.for_dear_document()) } else { document };
     let resolve = resolve(app, document, operation, size.clone(), request_id);

@@ -73,6 +73,25 @@ on_both!(no_document_is_dated_by_a_clock_behind_the_latest_of_its_series, |app| 
     assert_eq!((&later["invoiceIssue"]["number"], &later["invoiceIssue"]["issuedOn"]), (&json!("1005"), &json!("2027-01-09")));
 });
 
+on_both!(imported_history_of_another_series_that_is_dated_ahead_stops_nobody, |app| async move {
+    let (app, _folder) = with_history(&app).await;
+    let heads = "key,number,kind,buyer,issued_on,due_on,credits\nc,2027-0001,INVOICE,m1,2027-01-05,2027-02-04,\nd,Förskott 7,INVOICE,m1,2027-02-01,2027-03-03,\ne,20270001,INVOICE,m1,2027-01-07,2027-02-06,\n";
+    let lines = "invoice,description,activity,agreement,period_from,period_to,quantity,unit_price,vat_rate\nc,Kurs,,,,,1,100.00,STANDARD_25\nd,Kurs,,,,,1,100.00,STANDARD_25\ne,Kurs,,,,,1,100.00,STANDARD_25\n";
+    app.import(&[("invoices.csv", heads), ("invoice_lines.csv", lines)]).await;
+    let buyer = member(&app, 1).await;
+    let draft = async || drafted(&app.finance(), course(&buyer, "100.00")).await;
+    let issued = issue(&app.finance(), &draft().await, "number issuedOn").await;
+    assert_eq!(issued["invoiceIssue"], json!({ "number": "1003", "issuedOn": "2026-11-21" }));
+    // One of its own series does.
+    let heads = "key,number,kind,buyer,issued_on,due_on,credits\nf,1004,INVOICE,m1,2027-01-05,2027-02-04,\n";
+    let lines =
+        "invoice,description,activity,agreement,period_from,period_to,quantity,unit_price,vat_rate\nf,Kurs,,,,,1,100.00,STANDARD_25\n";
+    app.import(&[("invoices.csv", heads), ("invoice_lines.csv", lines)]).await;
+    let refused = issue(&app.finance(), &draft().await, "number").await;
+    assert_eq!(refused.reason(), "LATEST_IN_FUTURE");
+    assert!(refused.error()["message"].as_str().unwrap().contains("invoice 1004 is dated 2027-01-05"), "{}", refused.text());
+});
+
 on_both!(a_clock_behind_the_trail_refuses_changes_until_an_operator_accepts_it, |app| async move {
     let (app, _folder) = with_history(&app).await;
     let buyer = member(&app, 1).await;

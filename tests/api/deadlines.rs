@@ -85,6 +85,32 @@ on_both!(who_acknowledged_a_deadline_and_why_is_not_for_the_member, |app| async 
     }
 });
 
+on_both!(an_acknowledgement_changes_no_answer_to_the_member, |app| async move {
+    let samples = Samples::fill(&app).await;
+    let (alfa, agreement) = (samples.id("alfa"), samples.id("avtal alfa"));
+    let answers = async |caller: Caller<'_>| {
+        let document = "query($id: ID!) {
+            expiringAgreements { totalCount nodes { number } } narrow: expiringAgreements(filter: { includeAcknowledged: false }) { totalCount }
+            all: expiringAgreements(filter: { includeAcknowledged: true }) { totalCount nodes { number } }
+            agreements(filter: { includeAcknowledged: false }) { totalCount nodes { number } }
+            member(by: { id: $id }) { agreements(filter: { includeAcknowledged: false }) { totalCount } } }";
+        let mut found = vec![caller.ask(document, json!({ "id": alfa })).await.data().to_string()];
+        for parameters in ["", "?include-acknowledged"] {
+            found.push(caller.get(&format!("/files/expiring.ics{parameters}")).await.text());
+        }
+        found
+    };
+    let (member, elsewhere, lead) = (app.member(alfa), app.member_who_leads(alfa, &["indikatorer"]), app.member_who_leads(alfa, &["bip"]));
+    let before = [answers(member.clone()).await, answers(elsewhere.clone()).await, answers(lead.clone()).await];
+    assert!(before[0][0].contains("2026-7001") && before[0][1].contains("2026-7001"), "{before:?}");
+    for until in ["2026-11-21", "2026-12-01", "2026-12-02"] {
+        acknowledge(app.office(), agreement, until, None).await.data();
+        assert_eq!([answers(member.clone()).await, answers(elsewhere.clone()).await], before[..2], "{until}");
+        // Who sees the agreement otherwise sees the acknowledgement too.
+        assert_ne!(answers(lead.clone()).await, before[2]);
+    }
+});
+
 on_both!(what_cannot_be_acknowledged_changes_nothing, |app| async move {
     let register = fill(&app).await;
     let before = app.revision().await;

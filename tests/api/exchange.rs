@@ -11,6 +11,7 @@ use samregister::{
         export::export,
         import::{FileReport, ImportError, MOST_BAD_ROWS, Report, import},
     },
+    output::OwnFiles,
 };
 use serde_json::{Value, json};
 
@@ -59,7 +60,7 @@ async fn exported(app: &App) -> BTreeMap<String, String> {
         }
     }
     let folder = tempfile::tempdir().unwrap();
-    export(&app.db, &Viewer::operator("export"), folder.path(), &mut |_| {}).await.unwrap();
+    export(&app.db, &Viewer::operator("export"), &OwnFiles::default(), folder.path(), &mut |_| {}).await.unwrap();
     let mut files = BTreeMap::new();
     collect(folder.path(), "", &mut files);
     files

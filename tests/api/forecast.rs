@@ -101,14 +101,20 @@ on_both!(a_forecast_reveals_no_allocation_that_may_not_be_seen, |app| async move
     let asked = async |caller: &Caller<'_>| caller.query(document).await["revenueForecast"].clone();
     let all = asked(&app.finance()).await;
     assert_eq!((&all["total"], &all["withheld"]), (&json!({ "net": "16324.00", "invoices": 2 }), &json!([])));
-    let none = json!({ "net": "0.00", "invoices": 0 });
     for caller in [app.lead(&["bip"]), app.service("revenue:read"), app.member_who_leads(&member(1), &["bip"])] {
         let found = asked(&caller).await;
-        assert_eq!((&found["total"], &found["rows"], &found["withheld"]), (&none, &json!([]), &json!([{ "slug": "bip" }])));
+        // Not a sum without what is withheld.
+        assert_eq!((&found["total"], &found["rows"], &found["withheld"]), (&Value::Null, &json!([]), &json!([{ "slug": "bip" }])));
         let said = found["assumptions"].to_string();
-        assert!(said.contains("Left out: 1 activity with fees per mille of allocations that you may not see"), "{said}");
+        let sentence = "Left out: 1 activity with fees per mille of allocations that you may not see, so that no total can be given";
+        assert!(said.contains(sentence), "{said}");
         let file = caller.get("/files/revenue.csv?forecast=2026").await.text();
         assert!(!file.contains("4324") && !file.contains("16324"), "{file}");
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("forecast.xlsx");
+        std::fs::write(&file, caller.get("/files/revenue.xlsx?forecast=2026").await.bytes).unwrap();
+        let words = judges::part(&file, "xl/sharedStrings.xml");
+        assert!(words.contains(sentence) && words.contains("No total: activities are left out"), "{words}");
     }
     // Who may see every allocation that it rests on, sees the sum.
     for caller in [app.member_who_leads(&member(0), &["bip"]), app.service("revenue:read members:read")] {

@@ -187,3 +187,33 @@ async fn a_persisted_document_is_known_to_the_subject_that_sent_it() {
     // Another subject can't find out that it was asked before.
     assert_eq!(app.board().post(named).await.code(), "NOT_FOUND");
 }
+
+on_both!(a_pdf_uses_as_much_of_the_budget_as_it_takes_to_set, |app| async move {
+    let parameters = json!([{ "name": "text", "label": "Text", "type": "TEXT", "required": true }]);
+    let new = json!({ "slug": "prov", "title": "Prov", "kind": "PARTICIPATION", "body": "{{ text }}", "parameters": parameters });
+    let created = app.office().does("templateCreate", "versions { id }", new).await;
+    let version = created["templateCreate"]["versions"][0]["id"].clone();
+    let app = app.with(&[("SAMREGISTER_MAX_COST_PER_MINUTE", "100000")]);
+    // Long words take 0.6 ms each, which are 60 points: 300 of them take 18 000, and some for their bytes.
+    let text = |words: usize| "samordningsförbund ".repeat(words);
+    let preview = async |words: usize| {
+        let document =
+            "query($id: ID!, $p: JSON!) { node(id: $id) { ... on AgreementTemplateVersion { preview(parameters: $p) { sha256 } } } }";
+        let body = json!({ "query": document, "variables": { "id": version, "p": { "text": text(words).trim() } } });
+        app.office().post(body.to_string()).await
+    };
+    let left = async || ask(&app.office(), QUESTION).await.json["extensions"]["cost"]["budgetRemaining"].as_u64().unwrap();
+    let before = left().await;
+    preview(1).await.data();
+    let small = before - left().await;
+    assert!((8_000..8_500).contains(&small), "{small}");
+    let before = left().await;
+    preview(300).await.data();
+    let large = before - left().await;
+    assert!((18_000..25_000).contains(&large), "{large}");
+    // What would take more than is left is not set.
+    let began = Instant::now();
+    let refused = preview(2_000).await;
+    assert_eq!((refused.code(), &refused.error()["extensions"]["reason"]), ("CONFLICT", &json!("COST_BUDGET")), "{}", refused.text());
+    assert!(refused.error()["extensions"]["retryAfterSeconds"].is_u64() && began.elapsed() < Duration::from_secs(5));
+});

@@ -9,6 +9,7 @@ use ::entity::{
 use samregister::{
     auth::viewer::{Role, Viewer},
     exchange::export::export,
+    output::OwnFiles,
 };
 use sea_orm::{ConnectionTrait, EntityTrait, IntoActiveModel};
 use serde_json::json;
@@ -354,7 +355,7 @@ on_both!(a_membership_ends_on_its_day_and_reads_on_for_as_long_as_is_set, |app| 
     assert_eq!(reads(&own(&app), &app.bearer(&token)).await, Ok([true; 4]));
     // By import, for a day to come.
     let exported = tempfile::tempdir().unwrap();
-    export(&app.db, &Viewer::operator("export"), exported.path(), &mut |_| {}).await.unwrap();
+    export(&app.db, &Viewer::operator("export"), &OwnFiles::default(), exported.path(), &mut |_| {}).await.unwrap();
     let members = std::fs::read_to_string(exported.path().join("members.csv")).unwrap();
     let mut lines: Vec<String> = members.lines().map(str::to_owned).collect();
     let place = lines[0].split(',').position(|column| column == "left_on").unwrap();

@@ -11,6 +11,7 @@ use samregister::{
         import::{ImportError, Report, import},
     },
     invoices::journal::journal,
+    output::OwnFiles,
 };
 use sea_orm::DbBackend;
 use serde_json::{Value, json};
@@ -39,7 +40,7 @@ async fn exported(app: &App) -> Files {
         }
     }
     let folder = tempfile::tempdir().unwrap();
-    export(&app.db, &Viewer::operator("export"), folder.path(), &mut |_| {}).await.unwrap();
+    export(&app.db, &Viewer::operator("export"), &OwnFiles::default(), folder.path(), &mut |_| {}).await.unwrap();
     let mut files = Files::new();
     collect(folder.path(), "", &mut files);
     files

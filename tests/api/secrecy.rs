@@ -359,13 +359,16 @@ impl Trial {
     }
 }
 
-/// Acknowledges each deadline until the same day, by another officer in each register and for a reason that only the network knows.
+/// Acknowledges each deadline, by another officer in each register, until another day and for a reason that only the network knows; in the
+/// first register none, and in the last again and again.
 async fn snooze(app: &App, n: usize) {
-    let found = app.office().query("{ expiringAgreements(withinDays: 60) { nodes { id } } }").await;
+    let found = app.office().query("{ expiringAgreements(withinDays: 60) { nodes { id nextDeadline { on } } } }").await;
     let officer = Viewer { subject: format!("handlaggare{n}@example.se"), roles: vec![Role::Office], ..Viewer::default() };
     for agreement in found["expiringAgreements"]["nodes"].as_array().unwrap() {
-        let input = json!({ "agreement": agreement["id"], "until": "2026-11-21", "note": format!("Hemlig anledning {n}") });
-        app.viewer(officer.clone()).does("deadlineAcknowledge", "id", input).await.data();
+        for until in [json!("2026-11-21"), agreement["nextDeadline"]["on"].clone()].into_iter().take(n) {
+            let input = json!({ "agreement": agreement["id"], "until": until, "note": format!("Hemlig anledning {n}") });
+            app.viewer(officer.clone()).does("deadlineAcknowledge", "id", input).await.data();
+        }
     }
 }
 

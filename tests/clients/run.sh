@@ -13,6 +13,7 @@ exec </dev/null
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 script=tests/clients/run.sh
 . tests/debian.sh
+. tests/demo_server.sh
 
 clients=("$@")
 [ $# != 0 ] || clients=(apollo urql relay explorer python rust audit)
@@ -49,18 +50,6 @@ if command -v flock >/dev/null; then
     exec 9>"$folder/.lock"
     flock 9
 fi
-server=
-clean_up() {
-    local status=$?
-    trap - EXIT
-    [ -z "$server" ] || kill "$server" 2>/dev/null || say "the server had stopped"
-    exit "$status"
-}
-trap clean_up EXIT
-trap 'exit 129' HUP
-trap 'exit 130' INT
-trap 'exit 143' TERM
-
 # Installs what a list names, once for each state of it.
 once() {
     local list=$1 mark=$2
@@ -105,19 +94,10 @@ say "made what the clients need in $((SECONDS - began)) s"
 if [ -z "${SAMREGISTER_URL:-}" ]; then
     # The documents that relay-compiler wrote.
     ! wanted relay || export SAMREGISTER_DOCUMENTS=$folder/node/relay/persisted.json
-    "$program" serve --demo --bind 127.0.0.1:0 >"$folder/server.out" 2>"$folder/server.err" 9>&- &
-    server=$!
-    for _ in $(seq 300); do
-        grep -q 'Samregister listens' "$folder/server.err" && break
-        kill -0 "$server" 2>/dev/null || fail "the server did not start: $(cat "$folder/server.err")"
-        sleep 0.2
-    done
-    SAMREGISTER_URL=$(sed -n 's|^API *\(http://[^ ]*\)/graphql$|\1|p' "$folder/server.out")
-    SAMREGISTER_TOKEN=$(sed -n '/^OFFICE$/{n;s/ //gp;}' "$folder/server.out")
-    [ -n "$SAMREGISTER_URL" ] && [ -n "$SAMREGISTER_TOKEN" ] || fail "the server gave no address or no token: $(cat "$folder/server.out" "$folder/server.err")"
-    export SAMREGISTER_URL SAMREGISTER_TOKEN
+    serve_demo "$program" "$folder"
+    SAMREGISTER_TOKEN=$(token_of OFFICE "$folder")
+    export SAMREGISTER_TOKEN
 fi
-# The register is this machine's, whatever way leads out of it.
 export NO_PROXY=127.0.0.1,localhost no_proxy=127.0.0.1,localhost
 
 failed=0

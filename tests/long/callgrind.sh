@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Counts the instructions of the program's commands on a synthetic register, and prints them beside those of benches/callgrind.txt: unlike a
-# time, the number is nearly the same on every machine. UPDATE_CALLGRIND=1 writes the file anew, as before a tag.
+# Counts the instructions of the program's commands on a synthetic register, and fails when one needs more than ten per cent more than
+# benches/callgrind.txt has of it: unlike a time, the number is nearly the same on every machine. UPDATE_CALLGRIND=1 writes the file, as
+# before a tag.
 set -euo pipefail
 exec </dev/null
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -13,7 +14,8 @@ program=${PROGRAM:-$target/release/samregister}
 [ -x "$program" ] || fail "$program is not there; build it, as with: cargo build --release"
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-known=$PWD/benches/callgrind.txt
+root=$PWD
+known=$root/benches/callgrind.txt
 cp assets/demo/samregister.toml "$folder"
 mkdir "$folder/files"
 cargo run --quiet --release --locked --example synthetic -- "$folder/files" 70 200 1000
@@ -45,8 +47,10 @@ measure sie sie --from 2026-01-01 --to 2026-12-31
 measure export export "$folder/exported"
 measure verify verify
 
-[ -e "$known" ] || : >"$folder/none"
-awk 'NR == FNR { before[$1] = $2; next } { printf "%-12s %14d instructions, before %14s, ratio %s\n", $1, $2, ($1 in before ? before[$1] : "-"), ($1 in before && before[$1] > 0 ? sprintf("%.3f", $2 / before[$1]) : "-") }' \
-    "$([ -e "$known" ] && echo "$known" || echo "$folder/none")" "$folder/counts"
-[ "${UPDATE_CALLGRIND:-}" != 1 ] || cp "$folder/counts" "$known"
+if [ "${UPDATE_CALLGRIND:-}" = 1 ]; then
+    [ "$failed" = 0 ] || fail "benches/callgrind.txt stays as it is, since a command failed"
+    cp "$folder/counts" "$known"
+    say "wrote benches/callgrind.txt"
+fi
+"$root/tests/long/compare_counts.sh" "$known" "$folder/counts" || failed=1
 exit "$failed"

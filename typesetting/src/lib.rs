@@ -5,21 +5,25 @@
 
 mod fonts;
 mod legible;
+mod one_thread;
+mod time_limit;
 mod visibility;
 mod world;
 
 pub use legible::{MISSING, is_hidden};
+pub use time_limit::CLOCK_FACTOR;
 pub use visibility::{MAX_MARKS, count_marks, shows_nothing, stacks_marks};
 
 use std::{
     fmt,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::LazyLock,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use chrono::{Datelike, NaiveDate};
 use serde_json::{Value, json};
+use time_limit::TimeLimit;
 use typst::{WorldExt, diag::SourceDiagnostic};
 use typst_layout::PagedDocument;
 use typst_pdf::{PdfOptions, PdfStandard, PdfStandards};
@@ -40,7 +44,8 @@ pub struct Document<'a> {
     pub dated: NaiveDate,
     /// What it carries.
     pub attachments: &'a [Attachment],
-    /// Time limit for setting it; `None`: no limit.
+    /// Limit of processor time for setting it; `None`: no limit. Where that can't be measured it is time by the clock, of which the document
+    /// may otherwise take [`CLOCK_FACTOR`] times as much.
     pub time_limit: Option<Duration>,
 }
 
@@ -92,7 +97,7 @@ pub enum Error {
         /// Messages of Typst, each with its file and line.
         messages: Vec<String>,
     },
-    /// Setting it took longer than its time limit.
+    /// Setting it took more than its time limit.
     TimedOut,
 }
 
@@ -100,7 +105,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Layout { messages } => f.write_str(&messages.join("; ")),
-            Self::TimedOut => f.write_str("setting the document took longer than its time limit"),
+            Self::TimedOut => f.write_str("setting the document took more time than its limit"),
         }
     }
 }
@@ -109,6 +114,8 @@ impl std::error::Error for Error {}
 
 /// The document as a PDF. It takes some tens of milliseconds of one core: call it where that disturbs nobody.
 ///
+/// It runs on the calling thread alone, whose stack must be large: Typst lays out by recursion.
+///
 /// Typst can't be cancelled. But it asks for a font each time that it shapes text, and a document that is out of time is unwound there, so
 /// the time limit holds unless a single step takes long: callers also bound the size of what they set.
 ///
@@ -116,7 +123,8 @@ impl std::error::Error for Error {}
 /// [`Error::Layout`] when the layout is faulty or doesn't fit the data, [`Error::TimedOut`] when it takes too long.
 pub fn pdf(document: Document<'_>) -> Result<Vec<u8>, Error> {
     let Document { layout, mut data, title, language, dated, attachments, time_limit } = document;
-    let deadline = time_limit.map(|limit| Instant::now() + limit);
+    let limit = time_limit.map(TimeLimit::start);
+    one_thread::stay();
     legible::make(&mut data);
     let (language, region) = language.split_once('-').map_or((language, None), |(language, region)| (language, Some(region)));
     let mut about = json!({
@@ -128,10 +136,10 @@ pub fn pdf(document: Document<'_>) -> Result<Vec<u8>, Error> {
     legible::make(&mut about);
     // Names stay as they are: programs look for them.
     about["attachments"] = attachments.iter().map(described).collect();
-    let desk = Desk::new(layout, &about, &data, attachments, deadline);
+    let desk = Desk::new(layout, &about, &data, attachments, limit);
     let set = catch_unwind(AssertUnwindSafe(|| {
         let document = typst::compile::<PagedDocument>(&desk).output?;
-        desk.check_deadline();
+        desk.check_time();
         typst_pdf::pdf(&document, &OPTIONS)
     }));
     // What Typst remembers of a document is of no use for the next, and grows without end.

@@ -1,6 +1,6 @@
 //! What a layout sees of the world: itself, its data, its attachments and the fonts; neither files nor packages nor the day.
 
-use std::{panic::resume_unwind, sync::LazyLock, time::Instant};
+use std::{panic::resume_unwind, sync::LazyLock};
 
 use serde_json::Value;
 use typst::{
@@ -12,7 +12,7 @@ use typst::{
     utils::LazyHash,
 };
 
-use crate::{Attachment, fonts};
+use crate::{Attachment, fonts, time_limit::TimeLimit};
 
 /// Typst's functions, with those for tables that are read aloud: headers of rows. Made once, since that takes as long as setting a page.
 static LIBRARY: LazyLock<LazyHash<Library>> =
@@ -23,14 +23,14 @@ pub struct Desk {
     main: Source,
     layout: Source,
     files: Vec<(FileId, Bytes)>,
-    deadline: Option<Instant>,
+    limit: Option<TimeLimit>,
 }
 
 /// The payload of the panic that ends a document which is out of time.
 pub struct OutOfTime;
 
 impl Desk {
-    pub fn new(layout: &'static str, about: &Value, data: &Value, attachments: &[Attachment], deadline: Option<Instant>) -> Self {
+    pub fn new(layout: &'static str, about: &Value, data: &Value, attachments: &[Attachment], limit: Option<TimeLimit>) -> Self {
         let attached =
             attachments.iter().enumerate().map(|(place, file)| (file_id(&format!("attachments/{place}")), Bytes::new(file.bytes.clone())));
         let given =
@@ -39,13 +39,13 @@ impl Desk {
             main: Source::new(file_id("main.typ"), include_str!("main.typ").into()),
             layout: Source::new(file_id("layout.typ"), layout.into()),
             files: given.into_iter().chain(attached).collect(),
-            deadline,
+            limit,
         }
     }
 
     /// Unwinds to the caller that began the document when its time is over. It is no failure, so no panic hook runs.
-    pub fn check_deadline(&self) {
-        if self.deadline.is_some_and(|deadline| Instant::now() > deadline) {
+    pub fn check_time(&self) {
+        if self.limit.as_ref().is_some_and(TimeLimit::is_exceeded) {
             resume_unwind(Box::new(OutOfTime));
         }
     }
@@ -83,7 +83,7 @@ impl World for Desk {
     }
 
     fn font(&self, index: usize) -> Option<Font> {
-        self.check_deadline();
+        self.check_time();
         fonts::FACES.get(index).cloned()
     }
 

@@ -1,6 +1,11 @@
 //! What is promised of a PDF: the standards, the same bytes every time, and that data stays data.
 
-use std::time::{Duration, Instant};
+use std::{
+    fs,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
 
 use chrono::NaiveDate;
 use serde_json::{Value, json};
@@ -49,7 +54,7 @@ fn the_same_document_gives_the_same_bytes() {
     let first = set(&text).unwrap();
     let others: Vec<_> = (0..4)
         .map(|_| {
-            std::thread::spawn({
+            thread::spawn({
                 let text = text.clone();
                 move || set(&text)
             })
@@ -175,4 +180,48 @@ fn stacks_of_marks_take_no_longer_than_other_text() {
         set(&text).unwrap();
     }
     assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+}
+
+/// The processor time that this thread has used.
+fn processor_time() -> Duration {
+    let text = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanoseconds = text.split(' ').next().and_then(|first| first.parse().ok());
+    Duration::from_nanos(nanoseconds.unwrap_or_else(|| panic!("Linux tells no processor time: {text:?}")))
+}
+
+#[test]
+fn a_machine_with_much_to_do_fails_no_document() {
+    let words: Vec<String> = (0..2_000).map(|number| format!("ord {number}")).collect();
+    let of = |time_limit| Document { time_limit, ..document("#for word in json(\"data.json\") [#word *#word* ]", json!(words)) };
+    pdf(of(None)).unwrap();
+    let before = processor_time();
+    let alone = pdf(of(None)).unwrap();
+    let limit = (processor_time() - before) * 2;
+    // Each core has four others' work besides.
+    let is_over = AtomicBool::new(false);
+    let spin = || {
+        while !is_over.load(Ordering::Relaxed) {
+            std::hint::spin_loop();
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..4 * thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(spin);
+        }
+        let begun = Instant::now();
+        let beside_others = pdf(of(Some(limit)));
+        let elapsed = begun.elapsed();
+        is_over.store(true, Ordering::Relaxed);
+        assert!(beside_others.unwrap() == alone);
+        assert!(elapsed > limit, "the machine had too little to do: {elapsed:?} of {limit:?}");
+    });
+}
+
+#[test]
+fn a_document_is_set_on_the_thread_that_asks_for_it() {
+    let pages =
+        Document { time_limit: Some(Duration::from_secs(60)), ..document("#for page in range(40) [#page #pagebreak()]", Value::Null) };
+    pdf(pages).unwrap();
+    // A pool of the whole process would have been made, and could not be made again.
+    rayon::ThreadPoolBuilder::new().num_threads(1).build_global().unwrap();
 }

@@ -6,16 +6,16 @@ use ::entity::{
     acknowledgement,
     agreement::{Column, Entity, Model},
     id::AgreementId,
-    kind::DeadlineKind,
+    kind::{DeadlineKind, Form},
     term::Term,
 };
 use chrono::{Days, NaiveDate};
 use sea_orm::{
-    Condition, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
+    Condition, DbBackend, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
     sea_query::{Expr, Query, SelectStatement},
 };
 
-use super::{Filter, by_ids, column, matching};
+use super::{Filter, by_ids, column, matching, visible};
 use crate::{
     auth::viewer::{Realm, Viewer},
     database::{Database, among},
@@ -112,7 +112,7 @@ pub(super) fn expiring(db: &Database, viewer: &Viewer, window: Window, filter: &
     let mut select = matching(db, viewer, &own);
     select.cond_where(terms::deadline_within(db.backend(), window.from, window.to));
     if !filter.include_acknowledged.unwrap_or_default() {
-        select.cond_where(acknowledged(window.from).not());
+        select.cond_where(acknowledged(db, viewer, window.from).not());
     }
     select
 }
@@ -144,16 +144,35 @@ pub async fn count(db: &Database, viewer: &Viewer, window: Window, filter: &Filt
     page::count(db.read(), expiring(db, viewer, window, filter)).await
 }
 
-/// Somebody wants to hear no more of the agreement's deadline until `on` or later.
-pub(super) fn acknowledged(on: NaiveDate) -> Condition {
+/// The viewer without its membership: who sees an agreement as its member alone sees no acknowledgement of it.
+pub(super) fn without_member(viewer: &Viewer) -> Viewer {
+    Viewer { member: None, ..viewer.clone() }
+}
+
+/// The agreement's deadline is acknowledged until `on` or later, and the viewer may know it: for others the list is as if it were not, or
+/// it would show that the network was not ready to decide, and until when.
+pub(super) fn acknowledged(db: &Database, viewer: &Viewer, on: NaiveDate) -> Condition {
     let column = |column| Expr::col((acknowledgement::Entity, column));
     let seen = Query::select()
         .expr(Expr::cust("1"))
         .from(acknowledgement::Entity)
         .and_where(column(acknowledgement::Column::AgreementId).eq(Expr::col((Entity, Column::Id))))
         .and_where(column(acknowledgement::Column::Until).gte(on))
+        // Within the subquery, where a condition that is null hides nothing else.
+        .cond_where(visible(db.backend(), &without_member(viewer)))
         .take();
     Condition::all().add(Expr::exists(seen))
+}
+
+/// The entries of the audit trail that record no acknowledgement, which is the network's own matter.
+pub(crate) fn is_no_acknowledgement(backend: DbBackend) -> Condition {
+    // Entries from before the trail's migration say no form.
+    let part = match backend {
+        DbBackend::Postgres => "(COALESCE(\"after\", \"before\")::jsonb -> 'acknowledged_at') IS NULL",
+        _ => "json_type(COALESCE(\"after\", \"before\"), '$.acknowledged_at') IS NULL",
+    };
+    let form = format!("COALESCE(form, '') <> '{}'", Form::Acknowledgement);
+    Condition::all().add(Expr::cust(form)).add(Expr::cust(part))
 }
 
 /// The acknowledgements of these agreements that hold on `on`, the latest first; the viewer must be known to see the agreements. Those of
@@ -177,7 +196,7 @@ pub async fn acknowledgements_of(
         .all(db.read())
         .await?;
     if !rows.is_empty() && viewer.sees(Realm::Agreements).member.is_some() {
-        let viewer = Viewer { member: None, ..viewer.clone() };
+        let viewer = without_member(viewer);
         let ids: Vec<AgreementId> = rows.iter().map(|row| row.agreement_id).collect();
         let seen: HashSet<AgreementId> = by_ids(db, &viewer, &ids, &[super::Column::Id]).await?.into_iter().map(|row| row.id).collect();
         rows.retain(|row| seen.contains(&row.agreement_id));

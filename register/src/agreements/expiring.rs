@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use ::entity::{
     activity,
-    agreement::{Column, Model},
+    agreement::{self, Column, Model},
     audit_entry,
     id::AgreementId,
     kind::{AgreementKind, DeadlineKind},
@@ -12,17 +12,18 @@ use ::entity::{
 };
 use chrono::{DateTime, NaiveDate, Utc};
 use sea_orm::{
-    ConnectionTrait, DbBackend, ExprTrait,
+    Condition, ConnectionTrait, DbBackend, ExprTrait,
     sea_query::{CaseStatement, Expr, Query, SimpleExpr},
 };
 use uuid::Uuid;
 
 use super::{
     Filter, column,
-    deadlines::{self, Reason, Window, expiring},
+    deadlines::{self, Reason, Window, expiring, is_no_acknowledgement},
+    visible,
 };
 use crate::{
-    activities, audit,
+    activities,
     auth::viewer::Viewer,
     database::{Database, among},
     documents::calendar,
@@ -126,9 +127,8 @@ async fn name(db: &Database, viewer: &Viewer, window: Window, found: Vec<Model>)
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn calendar(db: &Database, found: &[Expiring]) -> Result<String> {
-    let ids: Vec<Uuid> = found.iter().map(|row| row.id.into()).collect();
-    let mut changes = audit::tally(db, &ids).await?;
+pub async fn calendar(db: &Database, viewer: &Viewer, found: &[Expiring]) -> Result<String> {
+    let mut changes = changes_of(db, viewer, found).await?;
     changes.extend(names_given(db, found.iter().flat_map(|row| &row.named).copied().collect()).await?);
     let day = |row: &Expiring| {
         let what = match row.deadline {
@@ -154,6 +154,27 @@ pub async fn calendar(db: &Database, found: &[Expiring]) -> Result<String> {
         }
     };
     Ok(calendar::render("Avtal som löper ut", &found.iter().map(day).collect::<Vec<_>>(), db.clock.now()))
+}
+
+/// How often each of these agreements was changed, and when last. Acknowledgements count for those who may see them.
+async fn changes_of(db: &Database, viewer: &Viewer, found: &[Expiring]) -> Result<HashMap<Uuid, (i64, DateTime<Utc>)>> {
+    use audit_entry::{Column, Entity};
+    let subject = Expr::col((Entity, Column::SubjectId));
+    let readable = visible(db.backend(), &deadlines::without_member(viewer));
+    let acknowledgements =
+        Query::select().column((agreement::Entity, agreement::Column::Id)).from(agreement::Entity).cond_where(readable).take();
+    let counts = Condition::any().add(is_no_acknowledgement(db.backend())).add(subject.clone().in_subquery(acknowledgements));
+    let select = Query::select()
+        .from(Entity)
+        .expr(subject.clone())
+        .expr(Expr::cust("COUNT(*)"))
+        .expr(Expr::col((Entity, Column::At)).max())
+        .and_where(among(db.backend(), subject.clone(), found.iter().map(|row| row.id)))
+        .cond_where(counts)
+        .add_group_by([subject])
+        .take();
+    let found = db.read().query_all(&select).await?;
+    found.iter().map(|row| Ok((row.try_get_by_index(0)?, (row.try_get_by_index(1)?, row.try_get_by_index(2)?)))).collect()
 }
 
 /// How often each of these was given a name, and when last. What else the trail has about them, as allocations, billing details and

@@ -83,7 +83,8 @@ pub struct Filter {
     pub template_version: Option<TemplateVersionId>,
     /// With all of these words, or their beginnings, in its number, its counterparty's names, its activity and its parameters: see [`search`].
     pub search: Option<String>,
-    /// False leaves out those that somebody has acknowledged until `as_of` or later. Null: false among those that expire, else true.
+    /// `false` leaves out those that are acknowledged until `as_of` or later, as far as the viewer may know it. `None`: `false` among those
+    /// that expire, else `true`.
     pub include_acknowledged: Option<bool>,
 }
 
@@ -148,7 +149,7 @@ fn select(db: &Database, viewer: &Viewer) -> SelectStatement {
     Query::select().from(Entity).cond_where(visible(db.backend(), viewer)).take()
 }
 
-fn narrow(db: &Database, mut select: SelectStatement, filter: &Filter) -> SelectStatement {
+fn narrow(db: &Database, viewer: &Viewer, mut select: SelectStatement, filter: &Filter) -> SelectStatement {
     let (backend, on) = (db.backend(), filter.as_of.unwrap_or_else(|| db.clock.today()));
     let statuses: Vec<_> = Status::ALL.into_iter().filter(|status| filter.statuses.contains(status)).collect();
     if !statuses.is_empty() {
@@ -186,7 +187,7 @@ fn narrow(db: &Database, mut select: SelectStatement, filter: &Filter) -> Select
         select.and_where(search::found(backend, Noun::Agreement, column(Column::Id), text));
     }
     if filter.include_acknowledged == Some(false) {
-        select.cond_where(deadlines::acknowledged(on).not());
+        select.cond_where(deadlines::acknowledged(db, viewer, on).not());
     }
     select
 }
@@ -209,7 +210,7 @@ fn members_there(filter: &Filter) -> SelectStatement {
 }
 
 fn matching(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement {
-    narrow(db, select(db, viewer), filter)
+    narrow(db, viewer, select(db, viewer), filter)
 }
 
 /// A page of the agreements that the viewer sees and the filter lets through. `faults` are those that reading the arguments has
@@ -294,7 +295,7 @@ impl Of {
     fn select(self, db: &Database, viewer: &Viewer, parents: &[Uuid], filter: &Filter) -> SelectStatement {
         let mut select = select(db, viewer);
         select.and_where(among(db.backend(), column(self.column()), parents.iter().copied()));
-        narrow(db, select, filter)
+        narrow(db, viewer, select, filter)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Offering: how a draft gets its number and its text is frozen, in one transaction.
 
 use ::entity::{agreement::Model, agreement_document, id::AgreementId};
-use chrono::{DateTime, Datelike, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use sea_orm::ConnectionTrait;
 use tokio::sync::Mutex;
 
@@ -11,15 +11,17 @@ use super::{
     numbers, overlaps, text,
 };
 use crate::{
-    audit::{self, forms::AgreementHtml},
+    audit::{self, Change, forms::AgreementHtml},
     auth::viewer::{Deed, Viewer},
     clock::day_of,
     config::Network,
-    database::Database,
-    documents::{agreement as document, sha256},
+    database::{Database, busy},
+    documents::{
+        agreement::{self as document, Rendered},
+        sha256,
+    },
     error::{Error, Faults, Result},
-    swedish,
-    templates::layout,
+    swedish, worker_pool,
 };
 
 /// Offers of this process are made one after the other, so that the number that each foresees is the one that it gets.
@@ -27,25 +29,37 @@ static TURN: Mutex<()> = Mutex::const_new(());
 
 /// Offers a draft: it gets the next number of the year, and its text is frozen.
 ///
-/// The document is set before the transaction, with the number that the offer will get, so that nobody waits for it. When something
-/// has changed meanwhile all the same, by another process, it is set again within.
+/// The document is set before the transaction, with the number that the offer will get, so that nobody waits for it. When what it says
+/// has changed meanwhile all the same, by another mutation or process, it is set again, before another transaction.
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the agreements, NOT_FOUND, CONFLICT `ALREADY_OFFERED`, `WITHDRAWN`, `NO_TEMPLATE`,
 /// `TEMPLATE_RETIRED`, `NOT_A_MEMBER`, `ACTIVITY_ENDED`, `ACTIVITY_NOT_STARTED`, `DOES_NOT_FIT` or `OVERLAPS`, and INVALID or CONFLICT
-/// for a text that can't be filled in.
+/// for a text that can't be filled in. CONFLICT `BUSY` when what it says changes again and again.
 pub async fn offer(db: &Database, viewer: &Viewer, network: &Network, id: AgreementId, faults: Faults) -> Result<()> {
     viewer.require(Deed::KeepAgreements)?;
     faults.finish()?;
     let _turn = TURN.lock().await;
-    let (_, foreseen) = prepare(db.read(), network, id, db.clock.now()).await?;
-    let rendered = layout::render(viewer, foreseen.clone()).await?;
+    for _ in 0..ATTEMPTS {
+        let foreseen = Facts::of(db.read(), id, db.clock.now()).await?;
+        let rendered = foreseen.clone().render(viewer, network).await?;
+        let change = audit::begin(db, viewer, "agreementOffer").await?;
+        let facts = Facts::of(change.tx(), id, change.at()).await?;
+        if facts == foreseen {
+            return freeze(change, facts, rendered).await;
+        }
+    }
+    Err(busy())
+}
 
-    let mut change = audit::begin(db, viewer, "agreementOffer").await?;
-    let (row, document) = prepare(change.tx(), network, id, change.at()).await?;
-    let rendered = if document == foreseen { rendered } else { layout::render(viewer, document.clone()).await? };
+/// How often a document is set again because what it says has changed meanwhile.
+const ATTEMPTS: usize = 5;
+
+/// Gives an agreement its number and stores the document that it was offered with.
+async fn freeze(mut change: Change, facts: Facts, rendered: Rendered) -> Result<()> {
+    let Facts { source, number, .. } = facts;
+    let (row, id) = (source.row.clone(), source.row.id);
     let before = snapshot(change.tx(), row.clone()).await?;
-    let number = document.number.unwrap_or_default();
     let row = Model { number_key: swedish::number_key(&number), number: Some(number), offered_at: Some(change.at()), ..row };
     audit::replace(&change, row.clone()).await?;
     let html = AgreementHtml { agreement_id: id, sha256: sha256(rendered.html.as_bytes()) };
@@ -57,15 +71,31 @@ pub async fn offer(db: &Database, viewer: &Viewer, network: &Network, id: Agreem
     change.commit_with(id).await
 }
 
-/// The draft with the document that it is offered with at this instant.
-async fn prepare(db: &impl ConnectionTrait, network: &Network, id: AgreementId, at: DateTime<Utc>) -> Result<(Model, document::Agreement)> {
-    let (row, today) = (life::find(db, id).await?, day_of(at));
-    life::allow(Move::Offer, &row, today)?;
-    fit::require(db, &row).await?;
-    overlaps::refuse(db, &row).await?;
-    let source = text::sources(db, vec![row.clone()]).await?.pop();
-    let source = source.ok_or_else(|| Error::conflict("NO_TEMPLATE", "the draft was made from no template; give it one first"))?;
-    source.require_published()?;
-    let number = numbers::next(db, today.year()).await?;
-    Ok((row, source.document(network, Some(&number), today, "agreement.parameters")?))
+/// All that the document of an offer depends on.
+#[derive(Clone, Debug, PartialEq)]
+struct Facts {
+    source: text::Source,
+    number: String,
+    dated: NaiveDate,
+}
+
+impl Facts {
+    /// Reads those of a draft that may be offered at this instant.
+    async fn of(db: &impl ConnectionTrait, id: AgreementId, at: DateTime<Utc>) -> Result<Self> {
+        let (row, dated) = (life::find(db, id).await?, day_of(at));
+        life::allow(Move::Offer, &row, dated)?;
+        fit::require(db, &row).await?;
+        overlaps::refuse(db, &row).await?;
+        let source = text::sources(db, vec![row]).await?.pop();
+        let source = source.ok_or_else(|| Error::conflict("NO_TEMPLATE", "the draft was made from no template; give it one first"))?;
+        source.require_published()?;
+        Ok(Self { number: numbers::next(db, dated.year()).await?, source, dated })
+    }
+
+    /// Sets the document when it is the viewer's turn in the worker pool.
+    async fn render(self, viewer: &Viewer, network: &Network) -> Result<Rendered> {
+        let network = network.clone();
+        let work = move || document::rendered(&self.source.document(&network, Some(&self.number), self.dated, "agreement.parameters")?);
+        worker_pool::run(&viewer.subject, work).await
+    }
 }

@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// Everything that an agreement's document is made of.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Source {
     /// The agreement.
     pub row: Model,

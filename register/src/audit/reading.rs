@@ -1,7 +1,5 @@
 //! What is asked of the trail: pages of it, and the entries about a thing.
 
-use std::collections::HashMap;
-
 use ::entity::{
     audit_entry::{self, Column, Entity},
     kind::SubjectKind,
@@ -163,25 +161,6 @@ pub async fn about(db: &Database, viewer: &Viewer, subjects: &[Uuid], columns: &
     sealing::open_all(db.read(), &mut found).await?;
     note(db, viewer, &found)?;
     Ok(found)
-}
-
-/// How many entries there are about each of these things, which the viewer must be known to see, and when the last was made; a thing
-/// without any is left out.
-///
-/// # Errors
-/// INTERNAL when the database fails.
-pub async fn tally(db: &Database, subjects: &[Uuid]) -> Result<HashMap<Uuid, (i64, DateTime<Utc>)>> {
-    let subject = Expr::col((Entity, Column::SubjectId));
-    let select = Query::select()
-        .from(Entity)
-        .expr(subject.clone())
-        .expr(Expr::cust("COUNT(*)"))
-        .expr(Expr::col((Entity, Column::At)).max())
-        .and_where(among(db.backend(), subject.clone(), subjects.iter().copied()))
-        .add_group_by([subject])
-        .take();
-    let found = db.read().query_all(&select).await?;
-    found.iter().map(|row| Ok((row.try_get_by_index(0)?, (row.try_get_by_index(1)?, row.try_get_by_index(2)?)))).collect()
 }
 
 /// The deed that a thing was last changed by, as far as the entries tell; null: by none.

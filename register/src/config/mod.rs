@@ -4,6 +4,7 @@ mod access;
 mod keys;
 mod limits;
 mod network;
+mod own_files;
 mod secrets;
 mod sockets;
 mod trail;
@@ -88,6 +89,8 @@ pub struct Settings {
     pub trail: Trail,
     /// What the network itself is called.
     pub network: Network,
+    /// The files that hold secrets and the database's address.
+    pub(crate) secret_files: Vec<PathBuf>,
 }
 
 /// How the log is written.
@@ -160,6 +163,7 @@ impl Settings {
             sockets: given.sockets(),
             trail: given.trail(),
             network: given.network(),
+            secret_files: std::mem::take(&mut given.secret_files),
         };
         given.finish()?;
         Ok(settings)
@@ -176,6 +180,8 @@ struct Given {
     signatories: usize,
     /// `true` for the settings of a demo.
     is_demo: bool,
+    /// The files that settings were read from.
+    secret_files: Vec<PathBuf>,
     faults: Faults,
 }
 

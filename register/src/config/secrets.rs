@@ -51,6 +51,7 @@ impl Given {
         if self.values.get(name).is_some_and(|(_, text)| text.as_deref().is_none_or(|text| !text.trim().is_empty())) {
             return self.faults.add(place, format!("and {name} are both set; remove one of them"));
         }
+        self.secret_files.push(path.trim().into());
         // A user may have put the secret itself here, so the path is not shown.
         match files::read_text(Path::new(path.trim()), LARGEST_FILE) {
             Ok(text) => {

@@ -423,10 +423,21 @@ pub async fn look_at(tx: &impl ConnectionTrait, table: &str) -> Result<()> {
     Ok(())
 }
 
-/// A sum of öre that is nought over no rows.
+/// A number of things or öre, added up; zero over no rows. For what is bounded: [`total`] is for sums of öre over any number of rows.
 pub fn sum(of: SimpleExpr) -> SimpleExpr {
     // PostgreSQL sums big integers to a decimal.
     Expr::from(Func::coalesce([Func::sum(of).into(), Expr::cust("0")])).cast_as("bigint")
+}
+
+/// A sum of öre over any number of rows, read as a [`Total`](::entity::total::Total); zero over no rows. A thousand amounts of 2^53 öre,
+/// which older registers hold, do not fit in 64 bits.
+pub fn total(backend: DbBackend, of: SimpleExpr) -> SimpleExpr {
+    match backend {
+        // PostgreSQL sums big integers to a decimal.
+        DbBackend::Postgres => Expr::cust_with_exprs("CAST(COALESCE(SUM($1), 0) AS text)", [of]),
+        // SQLite fails when a sum leaves 64 bits, so high and low parts are summed apart.
+        _ => Expr::cust_with_exprs("COALESCE(SUM((?) >> 32), 0) || ':' || COALESCE(SUM((?) & 4294967295), 0)", [of.clone(), of]),
+    }
 }
 
 /// `column` is one of `ids`, as one bound value: the statement's text stays the same however many there are, and so it is prepared once.

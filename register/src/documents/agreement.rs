@@ -1,6 +1,6 @@
 //! An agreement as people read it: a page of HTML, and the PDF that is offered, signed and kept.
 
-use std::sync::LazyLock;
+use std::{sync::LazyLock, time::Duration};
 
 use chrono::NaiveDate;
 use minijinja::{
@@ -75,10 +75,20 @@ pub fn html(document: &Agreement) -> Result<String> {
 /// # Errors
 /// CONFLICT `DOCUMENT_TOO_LONG` when it has more of something than can be set in that time; INTERNAL when the layout is faulty.
 pub fn rendered(document: &Agreement) -> Result<Rendered> {
+    rendered_if(document, |_| Ok(()))
+}
+
+/// Like [`rendered`], if `allow` lets it take the time of a server's core that it is estimated to take.
+///
+/// # Errors
+/// As [`rendered`], and what `allow` says.
+pub fn rendered_if(document: &Agreement, allow: impl FnOnce(Duration) -> Result<()>) -> Result<Rendered> {
     let view = View::of(document);
-    if let Some(excess) = view.excess() {
+    let size = view.size();
+    if let Some(excess) = size.excess() {
         return Err(Error::conflict("DOCUMENT_TOO_LONG", format!("the document {excess}: shorten the template or its values")));
     }
+    allow(size.time())?;
     let pdf = typesetting::pdf(typesetting::Document {
         layout: include_str!("../../../assets/documents/agreement.typ"),
         data: serde_json::to_value(&view).map_err(Error::internal)?,
@@ -125,13 +135,13 @@ impl View {
 }
 
 impl View {
-    /// Says what the document has too much of to be set, if there is.
-    fn excess(&self) -> Option<String> {
+    /// Measures all that is set.
+    fn size(&self) -> Size {
         let mut size = Size::of(&self.body);
         let parties = self.parties.iter().flat_map(|party| party.address.iter().chain([&party.name, &party.role]));
         let terms = self.terms.iter().flat_map(|(name, value)| [name, value]);
         parties.chain(terms).chain([&self.title]).for_each(|text| size.add_text(text));
-        size.excess()
+        size
     }
 }
 

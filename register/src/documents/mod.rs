@@ -15,7 +15,7 @@ pub mod table;
 use std::time::Duration;
 
 use chrono::NaiveDate;
-use entity::money::Money;
+use entity::{money::Money, total::Total};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
@@ -88,6 +88,8 @@ pub enum Cell {
     Number(i64),
     /// An amount.
     Money(Money),
+    /// A sum of amounts, which may be larger than any of them.
+    Sum(Total),
 }
 
 impl Cell {
@@ -106,6 +108,7 @@ impl Cell {
             Self::Day(day) => day.to_string(),
             Self::Number(number) => number.to_string(),
             Self::Money(amount) => amount.to_string(),
+            Self::Sum(sum) => sum.to_string(),
         }
     }
 }
@@ -118,7 +121,7 @@ impl Serialize for Cell {
             Self::Day(day) => serializer.collect_str(day),
             Self::Number(number) => serializer.serialize_i64(*number),
             // A number with its two decimals as they are, where a float would drop or change some.
-            Self::Money(amount) => RawValue::from_string(amount.to_string()).map_err(serde::ser::Error::custom)?.serialize(serializer),
+            Self::Money(_) | Self::Sum(_) => RawValue::from_string(self.plain()).map_err(serde::ser::Error::custom)?.serialize(serializer),
         }
     }
 }
@@ -151,8 +154,8 @@ impl Grid {
     }
 }
 
-/// Time limit for setting one document. Wall-clock time, for a worker that shares its core: the largest document allowed takes half of it.
-/// Without optimization everything takes several times as long.
+/// Limit of processor time for setting one document; the largest one that is allowed takes three quarters of it. Without optimization
+/// everything takes several times as long.
 pub const TIME_LIMIT: Duration = Duration::from_secs(if cfg!(debug_assertions) { 20 } else { 2 });
 
 /// The error for a document that could not be set.
@@ -161,8 +164,10 @@ fn unset(error: typesetting::Error) -> Error {
         typesetting::Error::TimedOut => Error::conflict(
             "DOCUMENT_TOO_LONG",
             format!(
-                "setting the document took longer than {} seconds; shorten it, or retry when the server has less to do",
-                TIME_LIMIT.as_secs()
+                "setting the document took more than {} seconds of processor time, or {} times that by the clock; shorten it, or retry when \
+                 the server has less to do",
+                TIME_LIMIT.as_secs(),
+                typesetting::CLOCK_FACTOR
             ),
         ),
         error @ typesetting::Error::Layout { .. } => Error::internal(error),
@@ -182,9 +187,14 @@ mod tests {
     #[test]
     fn json_keeps_every_ore() {
         let columns = vec![Column::new("name", "Name", Kind::Text), Column::new("net", "Net", Kind::Money)];
-        let rows = vec![vec![Cell::Text("Å \"b\"".into()), Cell::Money(Money::MAX)], vec![Cell::Empty, Cell::Money(Money(-5))]];
+        let rows = vec![
+            vec![Cell::Text("Å \"b\"".into()), Cell::Money(Money::MAX)],
+            vec![Cell::Empty, Cell::Money(Money(-5))],
+            vec![Cell::Empty, Cell::Sum(Total(1100 << 53))],
+        ];
         let grid = Grid { columns, rows, total: None };
         let json = serde_json::to_string(&grid.objects()).unwrap();
-        assert_eq!(json, r#"[{"name":"Å \"b\"","net":10000000000.00},{"name":null,"net":-0.05}]"#);
+        let sum = r#"{"name":null,"net":99079191802150912.00}"#;
+        assert_eq!(json, format!(r#"[{{"name":"Å \"b\"","net":10000000000.00}},{{"name":null,"net":-0.05}},{sum}]"#));
     }
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
-use entity::money::Money;
+use entity::total::Total;
 use rust_xlsxwriter::{
     Chart as Drawing, ChartType, ColNum, DocProperties, ExcelDateTime, Format, FormatAlign, FormatBorder, Formula, RowNum, Workbook,
     Worksheet, XlsxError,
@@ -51,7 +51,7 @@ pub struct Chart {
     /// What the columns of the table are called, each drawn in a colour of its own.
     pub series: Vec<String>,
     /// What stands along the chart's axis, with an amount for each of the series.
-    pub rows: Vec<(String, Vec<Money>)>,
+    pub rows: Vec<(String, Vec<Total>)>,
 }
 
 /// The grid as a workbook: the header stays in sight, amounts are numbers, and sums are formulas over the rows. A chart comes second, and
@@ -134,7 +134,7 @@ fn draw(sheet: &mut Worksheet, chart: &Chart) -> Result<(), XlsxError> {
     }
     sheet.write_string_with_format(last + 1, 0, TOTAL, &total())?;
     for column in 1..=sums {
-        let of_row = |amounts: &Vec<Money>| match amounts.get(usize::from(column) - 1) {
+        let of_row = |amounts: &Vec<Total>| match amounts.get(usize::from(column) - 1) {
             Some(amount) => *amount,
             None => amounts.iter().copied().sum(),
         };
@@ -157,7 +157,7 @@ fn draw(sheet: &mut Worksheet, chart: &Chart) -> Result<(), XlsxError> {
 const TOTAL: &str = "Total";
 
 /// The sum of these cells, with what it comes to for programs that don't reckon.
-fn sum((from_row, from): (RowNum, ColNum), (to_row, to): (RowNum, ColNum), result: Money) -> Formula {
+fn sum((from_row, from): (RowNum, ColNum), (to_row, to): (RowNum, ColNum), result: Total) -> Formula {
     let cell = rust_xlsxwriter::utility::row_col_to_cell;
     Formula::new(format!("=SUM({}:{})", cell(from_row, from), cell(to_row, to))).set_result(result.to_string())
 }
@@ -178,7 +178,8 @@ fn write(sheet: &mut Worksheet, row: RowNum, column: ColNum, cell: &Cell, format
         Cell::Text(text) => _ = sheet.write_string_with_format(row, column, text, format)?,
         Cell::Day(day) => _ = sheet.write_datetime_with_format(row, column, date(*day)?, format)?,
         Cell::Number(number) => _ = sheet.write_number_with_format(row, column, *number as f64, format)?,
-        Cell::Money(amount) => _ = sheet.write_number_with_format(row, column, kronor(*amount), format)?,
+        Cell::Money(amount) => _ = sheet.write_number_with_format(row, column, kronor((*amount).into()), format)?,
+        Cell::Sum(sum) => _ = sheet.write_number_with_format(row, column, kronor(*sum), format)?,
     }
     Ok(())
 }
@@ -189,7 +190,7 @@ fn write_total(sheet: &mut Worksheet, grid: &Grid, total: &[Cell]) -> Result<(),
         let format = format_of(column.kind).set_bold().set_border_top(FormatBorder::Thin);
         let can_be_added = matches!(column.kind, Kind::Number | Kind::Money) && last > 0;
         match cell {
-            Cell::Money(_) | Cell::Number(_) if can_be_added => {
+            Cell::Money(_) | Cell::Sum(_) | Cell::Number(_) if can_be_added => {
                 let letters = rust_xlsxwriter::utility::column_number_to_name(place);
                 let formula = Formula::new(format!("=SUM({letters}2:{letters}{})", last + 1)).set_result(cell.plain());
                 sheet.write_formula_with_format(last + 1, place, formula, &format)?;
@@ -207,14 +208,14 @@ fn date(day: NaiveDate) -> Result<ExcelDateTime, XlsxError> {
 }
 
 /// Spreadsheets know floats only; up to 2^46 kronor the nearest one shows the very öre.
-fn kronor(amount: Money) -> f64 {
+fn kronor(amount: Total) -> f64 {
     amount.0 as f64 / 100.0
 }
 
 fn width(grid: &Grid, place: usize) -> f64 {
     let cells = grid.rows.iter().chain(&grid.total).filter_map(|row| row.get(place)).map(|cell| match cell {
         // Room for the spaces between groups of three.
-        Cell::Money(_) | Cell::Number(_) => cell.plain().len() + cell.plain().len() / 3,
+        Cell::Money(_) | Cell::Sum(_) | Cell::Number(_) => cell.plain().len() + cell.plain().len() / 3,
         other => other.plain().chars().count(),
     });
     let title = grid.columns.get(place).map_or(0, |column| column.title.chars().count());
@@ -223,6 +224,8 @@ fn width(grid: &Grid, place: usize) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use entity::money::Money;
+
     use super::*;
     use crate::documents::Column;
 
@@ -247,7 +250,7 @@ mod tests {
     }
 
     fn chart() -> Chart {
-        let rows = vec![("BIP".into(), vec![Money(100), Money(250)]), ("Indikatorer".into(), vec![Money(0), Money(-50)])];
+        let rows = vec![("BIP".into(), vec![Total(100), Total(250)]), ("Indikatorer".into(), vec![Total(0), Total(-50)])];
         Chart { sheet: "By year".into(), title: "By year".into(), series: vec!["2025".into(), "2026".into()], rows }
     }
 

@@ -1,5 +1,7 @@
 //! Estimates how long a document takes to set, so that what would take longer than a worker may is refused before it begins.
 
+use std::time::Duration;
+
 use super::prose::{Block, Inline};
 
 /// Costs of setting, in microseconds of a server's core: measured with `examples/limits.rs`, one kind of content after the other. The times
@@ -23,6 +25,10 @@ mod cost {
     pub const LINK: u64 = 750;
     /// Of a table's cell, in addition to its content.
     pub const CELL: u64 = 330;
+    /// Of an invoice's line, in addition to its texts.
+    pub const INVOICE_LINE: u64 = 4_500;
+    /// Of an invoice without lines.
+    pub const INVOICE: u64 = 50_000;
 }
 
 /// The most that a document may take, in microseconds: some thirty pages of prose.
@@ -46,6 +52,26 @@ pub(super) struct Size {
 }
 
 impl Size {
+    /// Measures an invoice by the texts of its lines.
+    pub fn of_invoice<T: AsRef<str>, L: IntoIterator<Item = Option<T>>>(lines: impl IntoIterator<Item = L>) -> Self {
+        let mut size = Self { cost: cost::INVOICE, ..Self::default() };
+        for texts in lines {
+            size.add(cost::INVOICE_LINE, 1);
+            texts.into_iter().flatten().for_each(|text| size.add_text(text.as_ref()));
+        }
+        size
+    }
+
+    /// The time that setting it takes of a server's core.
+    pub fn time(&self) -> Duration {
+        Duration::from_micros(self.cost)
+    }
+
+    /// `true` if it can be set as fast as an agreement.
+    pub fn is_small(&self) -> bool {
+        self.cost <= MAX_COST
+    }
+
     /// Measures the blocks of a text.
     pub fn of(blocks: &[Block]) -> Self {
         let mut size = Self::default();

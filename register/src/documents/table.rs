@@ -1,7 +1,7 @@
 //! Tables for the terminal: one line a row where it fits, numbers to the right, kronor as Swedes write them.
 
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle, Width};
-use entity::money::Money;
+use entity::{money::Money, total::Total};
 
 use super::{Cell, Grid, Kind};
 use crate::swedish;
@@ -56,8 +56,9 @@ fn longest_word(grid: &Grid, place: usize) -> u16 {
 fn shown(cell: &Cell) -> String {
     match cell {
         // Noughts would hide the figures that count.
-        Cell::Money(Money::ZERO) => "–".to_owned(),
+        Cell::Money(Money::ZERO) | Cell::Sum(Total::ZERO) => "–".to_owned(),
         Cell::Money(amount) => swedish::kronor(*amount),
+        Cell::Sum(sum) => swedish::kronor(*sum),
         Cell::Number(number) if *number < 0 => format!("\u{2212}{}", swedish::thousands(&number.unsigned_abs().to_string())),
         Cell::Number(number) => swedish::thousands(&number.to_string()),
         other => other.plain(),

@@ -25,7 +25,7 @@ use crate::{
     auth::viewer::{Deed, Viewer},
     database::{Database, among, rows},
     error::Result,
-    output,
+    output::{self, OwnFiles},
 };
 
 /// Rows that are read together while a table is put in order.
@@ -44,19 +44,19 @@ pub struct Exported {
 }
 
 /// Writes every file of the exchange into the folder `to`, which is made when it isn't there; files of the same names are replaced
-/// when all of them are complete. Each is UTF-8 without a mark, its cells apart by commas, its lines by line feeds, its rows in
+/// when all of them are complete, but none of the register's `own`. Each is UTF-8 without a mark, its cells apart by commas, its lines by line feeds, its rows in
 /// the byte order of their keys.
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the register, CONFLICT `FILE` when a file can't be written, or `BUSY` when others write for too long for
 /// it to be noted that contacts are read, INTERNAL.
-pub async fn export(db: &Database, viewer: &Viewer, to: &Path, watcher: Watcher<'_>) -> Result<Vec<Exported>> {
+pub async fn export(db: &Database, viewer: &Viewer, own: &OwnFiles, to: &Path, watcher: Watcher<'_>) -> Result<Vec<Exported>> {
     viewer.require(Deed::KeepRegister)?;
     viewer.require(Deed::KeepAccounts)?;
     let unwritable = |cause: io::Error| unusable(to, "write", &cause);
     fs::create_dir_all(to).map_err(unwritable)?;
     for file in File::ALL {
-        output::refuse_database(&to.join(file.name()), db.path().as_deref())?;
+        own.refuse(&to.join(file.name()))?;
     }
     let folder = tempfile::Builder::new().prefix(".export-").tempdir_in(to).map_err(unwritable)?;
 
@@ -85,7 +85,7 @@ pub async fn export(db: &Database, viewer: &Viewer, to: &Path, watcher: Watcher<
     accounts::export_costs(&mut export).await?;
     accounts::export_grants(&mut export).await?;
     activities::export_status_reports(&mut export).await?;
-    export.finish(to).await
+    export.finish(own, to).await
 }
 
 /// An export in the making.
@@ -206,9 +206,10 @@ impl Export<'_> {
         }
     }
 
-    async fn finish(self, to: &Path) -> Result<Vec<Exported>> {
+    async fn finish(self, own: &OwnFiles, to: &Path) -> Result<Vec<Exported>> {
         self.tx.rollback().await?;
         let unwritable = |cause: io::Error| unusable(to, "write", &cause);
+        own.refuse_files(self.folder.path(), to)?;
         output::finish_files(self.folder.path()).map_err(unwritable)?;
         output::move_files(self.folder.path(), to).map_err(unwritable)?;
         Ok(self.done)

@@ -6,7 +6,7 @@ use ::entity::{
     id::MemberId,
     invoice::{Column, Entity},
     kind::InvoiceKind,
-    money::Money,
+    total::Total,
 };
 use sea_orm::{
     ColumnTrait, ConnectionTrait, ExprTrait,
@@ -16,7 +16,7 @@ use sea_orm::{
 use super::visible;
 use crate::{
     auth::viewer::{Realm, Viewer},
-    database::{Database, among, sum},
+    database::{Database, among, total},
     error::Result,
 };
 
@@ -24,11 +24,11 @@ use crate::{
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Balance {
     /// What is still to be paid of its issued invoices.
-    pub outstanding: Money,
+    pub outstanding: Total,
     /// What of that is past its last day to pay.
-    pub overdue: Money,
+    pub overdue: Total,
     /// What was paid and credited beyond the totals of some, and is to be paid back; not deducted from the others.
-    pub overpaid: Money,
+    pub overpaid: Total,
 }
 
 fn column(column: Column) -> SimpleExpr {
@@ -47,7 +47,8 @@ pub async fn of_members(db: &Database, viewer: &Viewer, members: &[MemberId]) ->
         return Ok(balances);
     }
     let left = || column(Column::Total).sub(column(Column::Paid)).sub(column(Column::Credited));
-    let sum_if = |condition: SimpleExpr, amount: SimpleExpr| sum(Expr::case(condition, amount).finally(Expr::cust("0")).into());
+    let sum_if =
+        |condition: SimpleExpr, amount: SimpleExpr| total(db.backend(), Expr::case(condition, amount).finally(Expr::cust("0")).into());
     let (owes, is_due) = (|| left().gt(0), column(Column::DueOn).lt(db.clock.today()));
     let select = Query::select()
         .expr(column(Column::MemberId))

@@ -14,6 +14,7 @@ use ::entity::{
     kind::{ChargeKind, InvoiceKind},
     member,
     money::Money,
+    total::Total,
 };
 use chrono::{Datelike, NaiveDate};
 use sea_orm::{
@@ -26,7 +27,7 @@ use super::whole::Whole;
 use crate::{
     audit::{Change, forms::FeeCharge},
     auth::viewer::Viewer,
-    database::{Database, among, rows, sum},
+    database::{Database, among, rows, sum, total},
     error::Result,
     fees::{self, amounts},
     members,
@@ -59,15 +60,15 @@ impl Whose {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Invoiced {
     /// Lines of invoices with a period in the year, öre, whatever was credited of them.
-    lines: Money,
+    lines: Total,
     /// What credit notes have left of those.
-    left: Money,
+    left: Total,
     /// What credit notes have left of lines whose period goes over New Year, of which nobody can tell what is the year's.
-    across: Money,
+    across: Total,
     /// How often runs have invoiced it.
     rounds: i32,
     /// What credit notes have left of the runs' lines.
-    of_runs: Money,
+    of_runs: Total,
 }
 
 /// How a fee stands.
@@ -80,7 +81,7 @@ pub(super) enum Standing {
     /// Only so much of it has been invoiced, or may have been.
     Partly {
         /// How much, öre.
-        sum: Money,
+        sum: Total,
         /// Whether that stands on lines whose period goes over New Year, of which nobody can tell what is the year's.
         is_across: bool,
     },
@@ -89,12 +90,12 @@ pub(super) enum Standing {
 impl Invoiced {
     /// How a fee of so much stands.
     pub(super) fn standing(&self, fee: Money) -> Standing {
-        if self.left <= Money::ZERO && self.across <= Money::ZERO {
+        if self.left <= Total::ZERO && self.across <= Total::ZERO {
             Standing::Due(self.rounds + 1)
-        } else if self.of_runs > Money::ZERO || self.lines + ROUNDING > fee {
+        } else if self.of_runs > Total::ZERO || self.lines + ROUNDING.into() > Total::from(fee) {
             Standing::Invoiced
         } else {
-            let is_across = self.across > Money::ZERO;
+            let is_across = self.across > Total::ZERO;
             Standing::Partly { sum: if is_across { self.across } else { self.lines }, is_across }
         }
     }
@@ -158,7 +159,7 @@ fn on_lines(db: &impl ConnectionTrait, whose: &Whose, (first, last): (NaiveDate,
     let mut select = Query::select();
     select
         .expr(owner.clone())
-        .exprs([sum(charged.into()), sum(left.into()), sum(across.into())])
+        .exprs([charged, left, across].map(|amount| total(db.get_database_backend(), amount.into())))
         .from(invoice_line::Entity)
         .inner_join(invoice::Entity, document(invoice::Column::Id).eq(line(C::InvoiceId)))
         .and_where(of(db, line(C::AgreementId), whose))
@@ -191,7 +192,7 @@ fn by_runs(db: &impl ConnectionTrait, whose: &Whose, year: i32) -> SelectStateme
     select
         .expr(charge(owner))
         .expr(Expr::col((Entity, Column::Round)).max().cast_as("integer"))
-        .expr(sum(left))
+        .expr(total(db.get_database_backend(), left))
         .from(Entity)
         .inner_join(invoice_line::Entity, line(invoice_line::Column::Id).eq(charge(Column::LineId)))
         .and_where(charge(Column::Kind).eq(whose.kind()))
@@ -224,8 +225,9 @@ pub(super) async fn asked_twice(db: &Database, tx: &impl ConnectionTrait, whole:
         };
         let invoiced = invoiced(tx, &whose, year).await?;
         for (id, (name, fee)) in fees_of(db, kind, year, &sums).await? {
-            let (new, left) = (sums.get(&id).copied().unwrap_or_default(), invoiced.get(&id).copied().unwrap_or_default().left);
-            if left > Money::ZERO && fee > Money::ZERO && left + new > fee {
+            let (new, left): (Money, Total) =
+                (sums.get(&id).copied().unwrap_or_default(), invoiced.get(&id).copied().unwrap_or_default().left);
+            if left > Total::ZERO && fee > Money::ZERO && left + new.into() > Total::from(fee) {
                 found.push(format!("the fee of {name} for {year} is {fee}, of which {left} is invoiced already"));
             }
         }
@@ -311,19 +313,19 @@ mod tests {
 
     #[test]
     fn a_fee_is_due_until_all_of_it_is_invoiced() {
-        let standing = |lines: i64, left: i64, across: i64, rounds: i32, of_runs: i64| {
-            let invoiced = Invoiced { lines: Money(lines), left: Money(left), across: Money(across), rounds, of_runs: Money(of_runs) };
+        let standing = |lines: i128, left: i128, across: i128, rounds: i32, of_runs: i128| {
+            let invoiced = Invoiced { lines: Total(lines), left: Total(left), across: Total(across), rounds, of_runs: Total(of_runs) };
             invoiced.standing(Money(1000))
         };
         assert_eq!(Invoiced::default().standing(Money(1000)), Standing::Due(1));
-        assert_eq!(standing(250, 250, 0, 0, 0), Standing::Partly { sum: Money(250), is_across: false });
+        assert_eq!(standing(250, 250, 0, 0, 0), Standing::Partly { sum: Total(250), is_across: false });
         assert_eq!(standing(1000, 1000, 0, 0, 0), Standing::Invoiced);
         assert_eq!(standing(901, 901, 0, 0, 0), Standing::Invoiced, "somebody rounded it to a krona");
-        assert_eq!(standing(900, 900, 0, 0, 0), Standing::Partly { sum: Money(900), is_across: false });
+        assert_eq!(standing(900, 900, 0, 0, 0), Standing::Partly { sum: Total(900), is_across: false });
         assert_eq!(standing(1000, 900, 0, 0, 0), Standing::Invoiced, "what was given is not asked for again");
         assert_eq!(standing(900, 100, 0, 1, 100), Standing::Invoiced, "nor when the fee has become another since a run");
         assert_eq!(standing(1000, 0, 0, 1, 0), Standing::Due(2));
-        assert_eq!(standing(0, 0, 500, 0, 0), Standing::Partly { sum: Money(500), is_across: true });
+        assert_eq!(standing(0, 0, 500, 0, 0), Standing::Partly { sum: Total(500), is_across: true });
         assert_eq!(standing(1000, 1000, 500, 0, 0), Standing::Invoiced);
     }
 }

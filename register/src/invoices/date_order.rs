@@ -1,23 +1,18 @@
 //! Order of numbers and days: in each series, a later number has no earlier day of issue.
 
-use std::collections::HashMap;
-
 use ::entity::{
-    id::InvoiceId,
-    invoice::{Column, Entity, Model},
+    invoice::{Column, Model},
     kind::InvoiceKind,
 };
 use chrono::NaiveDate;
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, ExprTrait, Order,
-    sea_query::{Expr, Query},
-};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait};
 
 use super::{breaches, numbers};
-use crate::{audit::date_order::Inversion, database::rows, error::Result};
-
-/// Documents that are read together.
-const CHUNK: u64 = 10_000;
+use crate::{
+    audit::date_order::Inversion,
+    date_order::{Document, Read, Table},
+    error::Result,
+};
 
 /// Lists the invoices and credit notes that are dated before the one with the number before theirs.
 ///
@@ -25,43 +20,31 @@ const CHUNK: u64 = 10_000;
 /// INTERNAL when the database fails.
 pub async fn inversions(db: &impl ConnectionTrait) -> Result<Vec<Inversion>> {
     let mut found = Vec::new();
-    for kind in [InvoiceKind::Invoice, InvoiceKind::CreditNote] {
-        of_kind(db, kind, &mut found).await?;
+    for (kind, read) in [(InvoiceKind::Invoice, invoice as fn(_) -> _), (InvoiceKind::CreditNote, credit_note)] {
+        let columns = [Column::NumberKey, Column::Id, Column::Number, Column::IssuedOn];
+        let sentence = |later: &Document<NaiveDate>, earlier: &Document<NaiveDate>| {
+            format!("{} of {} follows {} of {}", later.name, later.dated, earlier.name, earlier.dated)
+        };
+        let of_kind = Condition::all().add(Column::Kind.eq(kind)).add(Column::Number.is_not_null());
+        found.extend(Table { columns, read, sentence }.inversions(db, of_kind).await?);
     }
     Ok(found)
 }
 
-async fn of_kind(db: &impl ConnectionTrait, kind: InvoiceKind, found: &mut Vec<Inversion>) -> Result<()> {
-    let columns = [Column::NumberKey, Column::Id, Column::Number, Column::IssuedOn];
-    let mut last: Option<(String, InvoiceId)> = None;
-    let mut latest: HashMap<String, (Model, NaiveDate)> = HashMap::new();
-    loop {
-        let mut select = Query::select();
-        select
-            .columns(columns)
-            .from(Entity)
-            .and_where(Column::Kind.eq(kind))
-            .and_where(Column::Number.is_not_null())
-            .order_by(Column::NumberKey, Order::Asc)
-            .order_by(Column::Id, Order::Asc)
-            .limit(CHUNK);
-        if let Some((key, id)) = last.take() {
-            let position = Expr::tuple([Expr::col(Column::NumberKey), Expr::col(Column::Id)]);
-            select.and_where(position.gt(Expr::tuple([Expr::val(key), Expr::val(id)])));
-        }
-        for row in rows::<Model>(db, &select, &columns).await? {
-            last = Some((row.number_key.clone(), row.id));
-            let (Some(series), Some(day)) = (row.number.as_deref().and_then(numbers::series_of), row.issued_on) else { continue };
-            let series = series.to_owned();
-            let row = Model { kind, ..row };
-            if let Some((before, day_before)) = latest.get(&series).filter(|(_, before)| *before > day) {
-                let sentence = format!("{} of {day} follows {} of {day_before}", breaches::name(&row), breaches::name(before));
-                found.push(Inversion { earlier: before.id.into(), later: row.id.into(), sentence });
-            }
-            latest.insert(series, (row, day));
-        }
-        if last.is_none() {
-            return Ok(());
-        }
-    }
+fn invoice(row: Model) -> Read<NaiveDate> {
+    of_kind(row, InvoiceKind::Invoice)
+}
+
+fn credit_note(row: Model) -> Read<NaiveDate> {
+    of_kind(row, InvoiceKind::CreditNote)
+}
+
+fn of_kind(row: Model, kind: InvoiceKind) -> Read<NaiveDate> {
+    let row = Model { kind, ..row };
+    let document = || {
+        let series = numbers::series_of(row.number.as_deref()?)?.to_owned();
+        Some(Document { id: row.id.into(), series, name: breaches::name(&row), dated: row.issued_on? })
+    };
+    let document = document();
+    ((row.number_key, row.id.into()), document)
 }

@@ -1,6 +1,12 @@
 //! What an invoice says as a document: made once, when it is issued, kept as it was, and the source of its files.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use ::entity::{
     activity, agreement,
@@ -16,8 +22,10 @@ use sea_orm::{
 };
 use tokio::{
     sync::Mutex,
-    time::{Duration, Instant, timeout_at},
+    task::JoinHandle,
+    time::{Duration, Instant, timeout},
 };
+use tracing::Instrument;
 
 use super::{amounts, whole::Whole};
 use crate::{
@@ -161,9 +169,6 @@ pub async fn with_content(db: &Database, invoices: &[InvoiceId]) -> Result<BTree
     db.read().query_all(&select).await?.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
 }
 
-/// Time limit for setting an invoice. One of a thousand lines takes six seconds of a core, once: its PDF is stored.
-const PDF_TIME_LIMIT: Duration = Duration::from_secs(5 * TIME_LIMIT.as_secs());
-
 /// A file of an invoice.
 #[derive(Clone, Debug)]
 pub struct File {
@@ -197,7 +202,8 @@ static TURNS: [Mutex<()>; 64] = [const { Mutex::const_new(()) }; 64];
 ///
 /// Keeping it is a write, which takes its turn. What is not kept is not served: the bytes must be the same ever after, and another version
 /// of this program may set them otherwise. But nobody has anything to decide anew meanwhile, as one who changes something may have, so that
-/// it goes on waiting while others write, for `time` at least.
+/// it goes on waiting while others write, for `time` at least. Once it is being set it is kept even when nobody waits for it any more, so
+/// that the next who asks has it.
 ///
 /// # Errors
 /// CONFLICT with the reason BUSY when others write for longer than that.
@@ -207,31 +213,85 @@ pub async fn file(db: &Database, viewer: &Viewer, id: InvoiceId, format: FileFor
     if let Some(kept) = kept(db.read(), id, format).await? {
         return Ok(Some(File { number, sha256: kept.sha256, bytes: kept.bytes }));
     }
-    let until = Instant::now() + time;
+    if format != FileFormat::Pdf {
+        return Ok(None);
+    }
+    let is_begun = Arc::<AtomicBool>::default();
+    let making = make(db.clone(), viewer.subject.clone(), id, number, time, Arc::clone(&is_begun));
+    let mut making = Making { task: tokio::spawn(making.in_current_span()), is_begun };
+    (&mut making.task).await.map_err(Error::internal)?
+}
+
+/// A PDF that is being made. When it is dropped before a worker has begun, it is not made.
+struct Making {
+    task: JoinHandle<Result<Option<File>>>,
+    is_begun: Arc<AtomicBool>,
+}
+
+impl Drop for Making {
+    fn drop(&mut self) {
+        if !self.is_begun.load(Ordering::Relaxed) {
+            self.task.abort();
+        }
+    }
+}
+
+/// Sets the PDF of an invoice with this number and keeps it, unless somebody else has done so meanwhile.
+async fn make(
+    db: Database,
+    subject: String,
+    id: InvoiceId,
+    number: String,
+    time: Duration,
+    is_begun: Arc<AtomicBool>,
+) -> Result<Option<File>> {
+    const FORMAT: FileFormat = FileFormat::Pdf;
     let turn = TURNS[usize::from(id.0.as_bytes()[15]) % TURNS.len()].lock();
-    let _turn = timeout_at(until, turn).await.map_err(|_| busy())?;
+    let _turn = timeout(time, turn).await.map_err(|_| busy())?;
     // Whoever had the turn before may have set it.
-    if let Some(kept) = kept(db.read(), id, format).await? {
+    if let Some(kept) = kept(db.read(), id, FORMAT).await? {
         return Ok(Some(File { number, sha256: kept.sha256, bytes: kept.bytes }));
     }
     let (Some(content), Some(xml)) = (content(db.read(), id).await?, kept(db.read(), id, FileFormat::Xml).await?) else { return Ok(None) };
-    let rendered = worker_pool::run_long(&viewer.subject, move || document::rendered(&content, xml.bytes, Some(PDF_TIME_LIMIT))).await?;
+    let rendered = set(&subject, content, xml.bytes, &is_begun).await?;
+    let until = Instant::now() + time;
 
     let mut change = loop {
-        match audit::begin(db, &Viewer::operator("documents"), "invoicePdfKeep").await {
+        match audit::begin(&db, &Viewer::operator("documents"), "invoicePdfKeep").await {
             Err(Error::Conflict { reason: BUSY, .. }) if Instant::now() < until => {}
             begun => break begun?,
         }
     };
     // Another program over the same register may have been faster.
-    if let Some(kept) = kept(change.tx(), id, format).await? {
+    if let Some(kept) = kept(change.tx(), id, FORMAT).await? {
         return Ok(Some(File { number, sha256: kept.sha256, bytes: kept.bytes }));
     }
-    let row = invoice_file::Model { invoice_id: id, format, sha256: rendered.sha256, bytes: rendered.bytes };
+    let row = invoice_file::Model { invoice_id: id, format: FORMAT, sha256: rendered.sha256, bytes: rendered.bytes };
     audit::insert(&change, row.clone()).await?;
-    record(&mut change, id, Some(&number), Some(format), &row.sha256)?;
+    record(&mut change, id, Some(&number), Some(FORMAT), &row.sha256)?;
     change.commit().await?;
     Ok(Some(File { number, sha256: row.sha256, bytes: row.bytes }))
+}
+
+/// Sets an invoice when it is the subject's turn: a small one where it does not wait for another's that takes seconds.
+async fn set(subject: &str, content: Invoice, xml: Vec<u8>, is_begun: &Arc<AtomicBool>) -> Result<document::Pdf> {
+    let is_small = content.is_small();
+    let invoice = Arc::new((content, xml));
+    let work = |limit| {
+        let (invoice, is_begun) = (Arc::clone(&invoice), Arc::clone(is_begun));
+        move || {
+            is_begun.store(true, Ordering::Relaxed);
+            document::rendered(&invoice.0, invoice.1.clone(), Some(limit))
+        }
+    };
+    if is_small {
+        match worker_pool::run(subject, work(TIME_LIMIT)).await {
+            // It was estimated to take less.
+            Err(Error::Conflict { reason: "DOCUMENT_TOO_LONG", .. }) => {}
+            done => return done,
+        }
+    }
+    worker_pool::run_long(subject, work(document::TIME_LIMIT)).await
 }
 
 async fn kept(db: &impl ConnectionTrait, id: InvoiceId, format: FileFormat) -> Result<Option<invoice_file::Model>> {

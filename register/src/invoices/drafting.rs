@@ -23,6 +23,7 @@ use crate::{
     auth::viewer::{Deed, Viewer},
     config::Network,
     database::{Database, among},
+    documents::invoice::{MAX_TIME_OF_LINES, time_of_lines},
     error::{Error, Faults, LINE, Result, TEXT, unprintable},
     idempotency::Outcome,
 };
@@ -330,6 +331,8 @@ pub(super) fn check(network: &Network, name: &str, after: &mut Whole, faults: &m
     if !faults.is_empty() {
         return;
     }
+    let is_settable = time_of_lines(after.lines.iter().map(|line| line.description.as_str())) <= MAX_TIME_OF_LINES;
+    faults.expect(is_settable, &lines, "has more text than a PDF of an invoice can have; split it into several invoices");
     let is_small = reckon(network, after);
     faults.expect(is_small, &lines, "adds up to more than 10000000000.00 kronor");
     let message = "must add up to more than nought; to give money back, credit the invoice";

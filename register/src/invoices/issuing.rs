@@ -91,7 +91,7 @@ async fn refuse_twice(db: &Database, change: &Change, whole: &Whole) -> Result<(
 /// document of its kind, so that numbers follow days.
 ///
 /// # Errors
-/// CONFLICT `LATEST_IN_FUTURE` without a given day when the latest document of its kind is dated after today.
+/// CONFLICT `LATEST_IN_FUTURE` without a given day when the latest document of its series is dated after today.
 pub(super) async fn day_of_issue(
     db: &impl ConnectionTrait,
     kind: InvoiceKind,
@@ -107,13 +107,15 @@ pub(super) async fn day_of_issue(
     Ok(day)
 }
 
-/// Refuses to date a document by the clock when the latest of its kind is dated after today: one of the two is wrong.
+/// Refuses to date a document by the clock when the latest of its series is dated after today: one of the two is wrong.
 async fn refuse_after_future(db: &impl ConnectionTrait, kind: InvoiceKind, today: NaiveDate) -> Result<()> {
+    let numbers = Numbers::of(db, kind, today).await?;
     let latest = Query::select()
         .columns([Column::IssuedOn, Column::Number])
         .from(invoice::Entity)
         .and_where(Column::Kind.eq(kind))
         .and_where(Column::IssuedOn.gt(today))
+        .cond_where(numbers.is_of_series())
         .order_by(Column::IssuedOn, Order::Desc)
         .limit(1)
         .take();
@@ -206,7 +208,7 @@ impl<'n> Press<'n> {
     /// Gives a draft, whose sums and last day to pay are right, its number, and makes its documents. An error takes no number.
     ///
     /// # Errors
-    /// INVALID naming all that it needs and the register lacks.
+    /// INVALID naming all that it needs and the register lacks, CONFLICT `DOCUMENT_TOO_LONG` when its PDF could not be made.
     pub(super) fn issue(&mut self, mut whole: Whole) -> Result<Issued> {
         let mut lacks = Faults::default();
         let (seller, buyer) = self.parties(&whole, &mut lacks);
@@ -222,6 +224,7 @@ impl<'n> Press<'n> {
         row.line_count = i32::try_from(whole.lines.len()).ok();
         whole.settle(&[]);
         let document = documents::document(&whole, seller, buyer, parties::terms(self.network), &self.names);
+        document.require_settable()?;
         let content = serde_json::to_string(&document).map_err(Error::internal)?;
         Ok(Issued { xml: peppol::xml(&document)?, whole, content })
     }

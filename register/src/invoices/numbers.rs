@@ -9,7 +9,7 @@ use ::entity::{
 };
 use chrono::{Datelike, NaiveDate};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, ExprTrait, Order,
+    ColumnTrait, Condition, ConnectionTrait, ExprTrait, Order,
     sea_query::{Expr, Func, Query},
 };
 
@@ -31,14 +31,18 @@ pub(super) struct Numbers {
 }
 
 impl Numbers {
-    /// Those of the series of this kind on this day of issue: that of the latest document, or else `20260001` for invoices and
-    /// `K20260001` for credit notes. What begins with a year begins anew each year.
+    /// Those of the series of this kind on this day of issue: that of the latest document until then, or else of any, or else `20260001` for
+    /// invoices and `K20260001` for credit notes. What begins with a year begins anew each year.
     ///
     /// # Errors
     /// INTERNAL when the database fails.
     pub(super) async fn of(db: &impl ConnectionTrait, kind: InvoiceKind, issued_on: NaiveDate) -> Result<Self> {
         let letter = if kind == InvoiceKind::CreditNote { "K" } else { "" };
-        let latest = latest(db, kind).await?;
+        let latest = match latest(db, kind, Some(issued_on)).await? {
+            // Imported history may have a document of another series that is dated ahead.
+            None => latest(db, kind, None).await?,
+            known => known,
+        };
         let style = latest.as_deref().and_then(split);
         let (series, width) = match (style, &latest) {
             (Some((series, _)), Some(number)) => (of_year(series, issued_on.year()), number.len() - series.len()),
@@ -46,6 +50,12 @@ impl Numbers {
         };
         let next = last_in(db, kind, &series).await?.map_or(1, |last| last + 1);
         Ok(Self { series, next, width })
+    }
+
+    /// The condition that a document of this kind has a number of the series.
+    pub(super) fn is_of_series(&self) -> Condition {
+        let lies_in = |keys: RangeInclusive<String>| Expr::col(Column::NumberKey).between(keys.start().as_str(), keys.end().as_str());
+        keys_of(&self.series).into_iter().map(lies_in).fold(Condition::any(), Condition::add)
     }
 
     /// The next one.
@@ -65,13 +75,14 @@ fn of_year(series: &str, year: i32) -> String {
     }
 }
 
-/// The number of the document of this kind that was issued last, among those of a series.
-async fn latest(db: &impl ConnectionTrait, kind: InvoiceKind) -> Result<Option<String>> {
+/// The number of the document of this kind that was issued last, on this day at the latest, among those of a series.
+async fn latest(db: &impl ConnectionTrait, kind: InvoiceKind, until: Option<NaiveDate>) -> Result<Option<String>> {
     let select = Query::select()
         .column(Column::Number)
         .from(Entity)
         .and_where(Column::Kind.eq(kind))
         .and_where(Column::IssuedOn.is_not_null())
+        .and_where_option(until.map(|day| Column::IssuedOn.lte(day)))
         .order_by(Column::IssuedOn, Order::Desc)
         .order_by(Column::NumberKey, Order::Desc)
         .limit(LATEST)

@@ -9,6 +9,7 @@ use ::entity::{
     kind::{ChargeKind, Direction, FeeBasis, InvoiceKind, VatRate},
     member,
     money::{Money, Quantity},
+    total::Total,
 };
 use chrono::NaiveDate;
 use sea_orm::{
@@ -406,7 +407,7 @@ async fn of_members(db: &Database, network: &Network, ask: &Ask, kind: ChargeKin
 }
 
 /// What keeps a run from a fee of which so much is invoiced, so that nobody pays twice and nothing is forgotten.
-fn in_part(whose: &str, year: i32, fee: Money, sum: Money, is_across: bool) -> String {
+fn in_part(whose: &str, year: i32, fee: Money, sum: Total, is_across: bool) -> String {
     if is_across {
         return format!(
             "the fee of {whose} for {year} is {fee}, and {sum} is invoiced for a period over New Year, of which nobody can tell what is the \

@@ -11,6 +11,7 @@ use ::entity::{
     kind::InvoiceKind,
     money::Money,
     term::add_months,
+    total::Total,
 };
 use chrono::{Days, NaiveDate};
 use futures_util::TryStreamExt;
@@ -168,8 +169,8 @@ impl Spread<'_> {
                     sums.vat += vat;
                 }
                 InvoiceKind::CreditNote => {
-                    sums.net += -net;
-                    sums.vat += -vat;
+                    sums.net += -Total::from(net);
+                    sums.vat += -Total::from(vat);
                     sums.credited += net;
                 }
             }
@@ -211,6 +212,7 @@ mod tests {
         // 26 800 × 31 / 365
         assert_eq!(part(Money(2_680_000), year, range("2026-01-01", "2026-01-31")), Money(227_616));
         assert_eq!(part(Money(2_680_000), year, year), Money(2_680_000));
+        assert_eq!(part(Money(365 << 44), year, range("2026-01-01", "2026-01-31")), Money(31 << 44));
         let leap = range("2024-01-01", "2024-12-31");
         assert_eq!(part(Money(36_600), leap, range("2024-02-01", "2024-02-29")), Money(2_900));
     }
@@ -221,6 +223,8 @@ mod tests {
             (1, range("2025-11-15", "2026-03-01")),
             (-1_000_001, range("2025-11-15", "2026-03-01")),
             (Money::MAX.0, range("2000-01-01", "2099-12-31")),
+            // Older registers hold more than is taken today.
+            ((1 << 53) - 1, range("2000-01-01", "2099-12-31")),
             (99_999, range("2026-02-28", "2026-02-28")),
         ] {
             for period in [None, Some(Period::Year), Some(Period::Quarter), Some(Period::Month)] {

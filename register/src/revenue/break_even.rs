@@ -11,6 +11,7 @@ use ::entity::{
     id::{ActivityId, MemberId},
     kind::FeeBasis,
     money::{Money, PerMille},
+    total::Total,
 };
 use chrono::NaiveDate;
 use sea_orm::{
@@ -36,9 +37,9 @@ use crate::{
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BreakEven {
     /// Costs booked in the year, öre.
-    pub cost: Money,
+    pub cost: Total,
     /// Grants booked in the year, öre.
-    pub grants: Money,
+    pub grants: Total,
     /// Participation agreements in force today.
     pub joined: i64,
     /// What it takes by each of its fees that are in force today.
@@ -56,7 +57,7 @@ pub struct ByFee {
     /// The rate; null unless per mille.
     pub per_mille: Option<PerMille>,
     /// The cost that grants leave, öre; never below nought.
-    pub need: Money,
+    pub need: Total,
     /// The least number whose fees together cover that: per mille of the members that pay the most. Null when all together fall short.
     pub count: Option<i64>,
     /// How many of them there are: participation agreements in force today, or that begin in the year when the fee is paid once. Null
@@ -65,7 +66,7 @@ pub struct ByFee {
     /// How many it takes beside those; per mille the members that pay the most of the others. Null when that can't be told, or all fall short.
     pub more: Option<i64>,
     /// What is lacking when all pay together, öre; nought when they cover it.
-    pub shortfall: Money,
+    pub shortfall: Total,
     /// Members whose allocation is not known for any year until this one, in Swedish order of name; they are in no number and no sum.
     pub missing: Vec<MemberId>,
     /// What it rests on, a sentence each.
@@ -117,7 +118,7 @@ pub async fn break_even_of(db: &Database, viewer: &Viewer, activities: &[Activit
     }
     for (activity, rule) in rules {
         let Some(own) = found.get_mut(&activity) else { continue };
-        let need = max(own.cost - own.grants, Money::ZERO);
+        let need = max(own.cost - own.grants, Total::ZERO);
         let taking_part = if rule.basis == FeeBasis::OneOff { begun.get(&activity) } else { joined.get(&activity) };
         own.by_fee.push(by_fee(&rule, need, taking_part.unwrap_or(&Joined::default()), &members, year));
     }
@@ -125,7 +126,7 @@ pub async fn break_even_of(db: &Database, viewer: &Viewer, activities: &[Activit
 }
 
 /// What it takes by one fee.
-fn by_fee(rule: &fee_schedule::Model, need: Money, joined: &Joined, members: &Members, year: i32) -> ByFee {
+fn by_fee(rule: &fee_schedule::Model, need: Total, joined: &Joined, members: &Members, year: i32) -> ByFee {
     let mut found = ByFee {
         basis: rule.basis,
         fee: rule.amount,
@@ -134,7 +135,7 @@ fn by_fee(rule: &fee_schedule::Model, need: Money, joined: &Joined, members: &Me
         count: None,
         joined: (rule.basis != FeeBasis::PerParticipant).then_some(joined.agreements),
         more: None,
-        shortfall: Money::ZERO,
+        shortfall: Total::ZERO,
         missing: Vec::new(),
         assumptions: Vec::new(),
     };
@@ -143,7 +144,7 @@ fn by_fee(rule: &fee_schedule::Model, need: Money, joined: &Joined, members: &Me
         FeeBasis::FixedPerYear | FeeBasis::OneOff | FeeBasis::PerParticipant => {
             found.count = needed(need, rule.amount.unwrap_or_default());
             found.more = found.count.zip(found.joined).map(|(count, joined)| max(count - joined, 0));
-            found.shortfall = if found.count.is_none() { need } else { Money::ZERO };
+            found.shortfall = if found.count.is_none() { need } else { Total::ZERO };
             found.assumptions.push(match rule.basis {
                 FeeBasis::OneOff => format!("Each agreement begins in {year}, and pays once"),
                 FeeBasis::PerParticipant => "How many participants there are is not known to the register".to_owned(),
@@ -154,12 +155,12 @@ fn by_fee(rule: &fee_schedule::Model, need: Money, joined: &Joined, members: &Me
     found
 }
 
-/// The least number of fees that come to at least a cost; null when no number does.
-fn needed(need: Money, fee: Money) -> Option<i64> {
-    match (need <= Money::ZERO, fee <= Money::ZERO) {
+/// The least number of fees that come to at least a cost; `None` if no number of 64 bits does.
+fn needed(need: Total, fee: Money) -> Option<i64> {
+    match (need <= Total::ZERO, fee <= Money::ZERO) {
         (true, _) => Some(0),
         (false, true) => None,
-        (false, false) => Some((need.0 - 1) / fee.0 + 1),
+        (false, false) => i64::try_from((need.0 - 1) / i128::from(fee.0) + 1).ok(),
     }
 }
 
@@ -180,23 +181,18 @@ fn per_mille(found: &mut ByFee, rule: &fee_schedule::Model, joined: &Joined, mem
         if joined.members.contains(member) { of_joined.push(fee) } else { of_others.push(fee) }
     }
     let all: Vec<Money> = of_joined.iter().chain(&of_others).copied().collect();
-    let covered = sum(&of_joined);
+    let covered: Total = of_joined.iter().copied().sum();
     found.more = fewest(found.need - covered, of_others);
-    found.shortfall = max(found.need - sum(&all), Money::ZERO);
+    found.shortfall = max(found.need - all.iter().copied().sum(), Total::ZERO);
     found.count = fewest(found.need, all);
     found.assumptions.push(format!("Each member pays for the whole of {year}, those that pay the most first"));
     found.assumptions.extend(assumed_years(&years, year));
 }
 
-/// What these fees come to, or as much as can be counted.
-fn sum(fees: &[Money]) -> Money {
-    fees.iter().fold(Money::ZERO, |sum, fee| Money(sum.0.saturating_add(fee.0)))
-}
-
 /// The least number of these fees that come to at least a cost, the largest first; null when all together don't.
-fn fewest(need: Money, mut fees: Vec<Money>) -> Option<i64> {
+fn fewest(need: Total, mut fees: Vec<Money>) -> Option<i64> {
     fees.sort_unstable_by(|one, other| other.cmp(one));
-    let mut so_far = Money::ZERO;
+    let mut so_far = Total::ZERO;
     let mut count = 0;
     for fee in fees {
         if so_far >= need {
@@ -281,15 +277,17 @@ mod tests {
     #[test]
     fn the_last_agreement_is_the_one_that_covers_it() {
         for (need, fee, count) in [
-            (0, 100, Some(0)),
+            (0_i128, 100, Some(0)),
             (1, 100, Some(1)),
             (100, 100, Some(1)),
             (101, 100, Some(2)),
-            (Money::MAX.0, 1, Some(Money::MAX.0)),
+            (Money::MAX.0.into(), 1, Some(Money::MAX.0)),
+            (1100 << 53, 1 << 53, Some(1100)),
+            (1100 << 53, 1, None),
             (5, 0, None),
             (0, 0, Some(0)),
         ] {
-            assert_eq!(needed(Money(need), Money(fee)), count, "{need} {fee}");
+            assert_eq!(needed(Total(need), Money(fee)), count, "{need} {fee}");
         }
     }
 
@@ -297,16 +295,16 @@ mod tests {
     fn the_members_that_pay_the_most_come_first() {
         // 2 per mille: 8 648, 26 800, 64 000 and 122 400 kronor.
         let members = members(&[4_324_000, 13_400_000, 32_000_000, 61_200_000, 0]);
-        let ask = |rule: &fee_schedule::Model, need: i64, joined: &[usize]| {
+        let ask = |rule: &fee_schedule::Model, need: i128, joined: &[usize]| {
             let joined = Joined { agreements: 7, members: joined.iter().map(|place| members.ids[*place]).collect() };
-            by_fee(rule, Money(need * 100), &joined, &members, 2026)
+            by_fee(rule, Total(need * 100), &joined, &members, 2026)
         };
         let plain = per_mille_rule(2000, None, None);
         for (need, count) in [(0, 0), (1, 1), (122_400, 1), (122_401, 2), (213_200, 3), (221_848, 4)] {
             assert_eq!((ask(&plain, need, &[]).count, ask(&plain, need, &[]).more), (Some(count), Some(count)), "{need}");
         }
         let short = ask(&plain, 221_849, &[3]);
-        assert_eq!((short.count, short.more, short.shortfall), (None, None, Money(100)));
+        assert_eq!((short.count, short.more, short.shortfall), (None, None, Total(100)));
         assert_eq!((short.joined, short.missing), (Some(7), vec![members.ids[4]]));
         // The smallest two have joined: 35 448, and then the largest of the others.
         for (need, more) in [(35_448, 0), (35_449, 1), (157_848, 1), (157_849, 2)] {
@@ -322,7 +320,7 @@ mod tests {
         let mut members = members(&[4_324_000, 13_400_000]);
         let other = members.ids[0];
         members.allocations.insert(other, (2024, Money(100)));
-        let found = by_fee(&per_mille_rule(2000, None, None), Money(1), &Joined::default(), &members, 2026);
+        let found = by_fee(&per_mille_rule(2000, None, None), Total(1), &Joined::default(), &members, 2026);
         assert_eq!(
             found.assumptions,
             [

@@ -39,7 +39,7 @@ const CHUNK: u64 = 1000;
 pub struct Forecast {
     /// The days of the year.
     pub days: Range,
-    /// What it brings, by activity.
+    /// What it brings, by activity; without a total if anything is withheld.
     pub report: Report,
     /// Activities that are in no row and no sum, since they have fees per mille of allocations that the viewer may not see: the sum
     /// would reveal them.
@@ -85,7 +85,9 @@ impl Assumed {
                 1 => "1 activity".to_owned(),
                 many => format!("{many} activities"),
             };
-            sentences.push(format!("Left out: {activities} with fees per mille of allocations that you may not see"));
+            sentences.push(format!(
+                "Left out: {activities} with fees per mille of allocations that you may not see, so that no total can be given"
+            ));
         }
         sentences.push("Service and membership fees, costs and grants are left out".to_owned());
         sentences
@@ -144,14 +146,17 @@ pub async fn forecast(db: &Database, viewer: &Viewer, year: i32) -> Result<Forec
                 }
                 let vat = row.vat_rate.and_then(|rate| net.times(rate.percent(), 100)).unwrap_or_default();
                 let group = Group { activity: row.activity_id, ..Group::default() };
-                groups.of(group)?.add(&Sums { net, vat, invoices: 1, ..Sums::default() });
+                groups.of(group)?.add(&Sums { net: net.into(), vat: vat.into(), invoices: 1, ..Sums::default() });
             }
         }
     }
     groups.0.retain(|group, _| !assumed.withheld.contains(&group.activity));
     let total = Sums { invoices: groups.0.values().map(|sums| sums.invoices).sum(), ..Sums::default() };
-    let report = super::finish(&tx, groups, total).await?;
+    let mut report = super::finish(&tx, groups, total).await?;
     tx.rollback().await?;
+    if !assumed.withheld.is_empty() {
+        report.total = None;
+    }
     let assumptions = assumed.sentences(year, db.clock.today());
     Ok(Forecast { days: range, report, withheld: assumed.withheld.into_iter().flatten().collect(), assumptions })
 }

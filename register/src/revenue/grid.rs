@@ -6,7 +6,7 @@ use ::entity::{
     activity,
     id::{ActivityId, MemberId},
     member,
-    money::Money,
+    total::Total,
 };
 use chrono::NaiveDate;
 
@@ -64,8 +64,13 @@ pub async fn workbook(db: &Database, viewer: &Viewer, ask: &Ask) -> Result<Vec<u
 pub async fn workbook_of_forecast(db: &Database, viewer: &Viewer, forecast: &Forecast) -> Result<Vec<u8>> {
     let Forecast { days, report, .. } = forecast;
     let shown = Shown::of(db, viewer, report, OF_FORECAST, Basis::Invoiced).await?;
+    let mut grid = shown.for_people();
+    if grid.total.is_none() {
+        // In the row of the total, where people look for it.
+        grid.total = Some(vec![Cell::Text(WITHHELD.into())]);
+    }
     let title = format!("Forecast from {} to {}, in kronor", days.from, days.to);
-    let (grid, about, assumptions) = (shown.for_people(), about("Forecast", *days, title, db), assumptions(forecast));
+    let (about, assumptions) = (about("Forecast", *days, title, db), assumptions(forecast));
     worker_pool::run(&viewer.subject, move || sheet::xlsx(&grid, &about, None, Some(("Assumptions", &assumptions)))).await
 }
 
@@ -75,6 +80,9 @@ pub fn assumptions(forecast: &Forecast) -> Grid {
     let rows = forecast.assumptions.iter().map(|sentence| vec![Cell::Text(sentence.clone())]).collect();
     Grid { columns: vec![Column::new("assumption", "Assumption", Kind::Text)], rows, total: None }
 }
+
+/// Stands instead of a total that can't be given.
+const WITHHELD: &str = "No total: activities are left out, see Assumptions";
 
 /// What the rows of a forecast are made for.
 pub const OF_FORECAST: Grouping = Grouping { activity: true, member: false, period: None };
@@ -87,12 +95,12 @@ fn about(what: &str, range: Range, title: String, db: &Database) -> About {
 fn by_activity(report: &Report, names: &Names) -> Chart {
     let years: BTreeSet<&str> = report.rows.iter().filter_map(|row| row.group.period.as_deref()).collect();
     let years: Vec<&str> = years.into_iter().collect();
-    let mut rows: Vec<(Option<ActivityId>, Vec<Money>)> = Vec::new();
-    for row in report.rows.iter().filter(|row| row.sums.net != Money::ZERO) {
+    let mut rows: Vec<(Option<ActivityId>, Vec<Total>)> = Vec::new();
+    for row in report.rows.iter().filter(|row| row.sums.net != Total::ZERO) {
         let Some(year) = years.iter().position(|year| row.group.period.as_deref() == Some(*year)) else { continue };
         let place = rows.iter().position(|(activity, _)| *activity == row.group.activity);
         let place = place.unwrap_or_else(|| {
-            rows.push((row.group.activity, vec![Money::ZERO; years.len()]));
+            rows.push((row.group.activity, vec![Total::ZERO; years.len()]));
             rows.len() - 1
         });
         rows[place].1[year] += row.sums.net;
@@ -157,7 +165,7 @@ impl<'r> Shown<'r> {
         columns.extend(self.grouping.member.then_some(Column::new("member_name", "Member", Kind::Text)));
         let is_one_row = columns.is_empty();
         // What pays no line is rare, and then people need no column of noughts.
-        let is_rest_told = self.report.rows.iter().any(|row| row.sums.unattributed != Money::ZERO);
+        let is_rest_told = self.report.rows.iter().any(|row| row.sums.unattributed != Total::ZERO);
         let grid = self.grid(columns, is_rest_told, Cell::Text("Total".into()), |group| {
             let mut cells = Vec::new();
             cells.extend(self.grouping.period.map(|_| Cell::text(group.period.clone())));
@@ -215,13 +223,14 @@ impl<'r> Shown<'r> {
         columns.extend(is_rest_told.then_some(Column::new("unattributed", "On no line", Kind::Money)));
         let with_sums = |mut cells: Vec<Cell>, sums: &Sums| {
             let amounts = [sums.net, sums.vat, sums.gross(), sums.credited, sums.cost, sums.grants, sums.result()];
-            cells.extend(amounts.map(Cell::Money));
+            cells.extend(amounts.map(Cell::Sum));
             cells.push(Cell::Number(sums.invoices));
-            cells.extend(is_rest_told.then_some(Cell::Money(sums.unattributed)));
+            cells.extend(is_rest_told.then_some(Cell::Sum(sums.unattributed)));
             cells
         };
         let rows = self.report.rows.iter().map(|row| with_sums(groups(&row.group), &row.sums)).collect();
-        let heading = (0..before).map(|place| if place == 0 { total.clone() } else { Cell::Empty });
-        Grid { columns, rows, total: Some(with_sums(heading.collect(), &self.report.total)) }
+        let heading = (0..before).map(|place| if place == 0 { total.clone() } else { Cell::Empty }).collect();
+        let total = self.report.total.as_ref().map(|sums| with_sums(heading, sums));
+        Grid { columns, rows, total }
     }
 }

@@ -5,8 +5,8 @@ use ::entity::{
     id::{ActivityId, MemberId},
     invoice, invoice_line,
     kind::InvoiceKind,
-    money::Money,
     revenue_month,
+    total::Total,
 };
 use chrono::{Datelike, Days, Months, NaiveDate};
 use sea_orm::{
@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::{Basis, Groups, MOST, Period, Sums, scope::Scope};
 use crate::{
-    database::sum,
+    database::{sum, total},
     error::Result,
     invoices::{attribution::NO_LINE, months::month_of},
 };
@@ -142,9 +142,9 @@ fn line(column: invoice_line::Column) -> SimpleExpr {
     Expr::col((invoice_line::Entity, column))
 }
 
-/// A column of noughts.
+/// A column of totals that are zero.
 fn nought() -> SimpleExpr {
-    Expr::cust("CAST(0 AS bigint)")
+    Expr::cust("CAST('0' AS text)")
 }
 
 /// The amount on rows of invoices of this kind, else nought.
@@ -199,12 +199,13 @@ pub(super) async fn sums(
     groups: &mut Groups,
 ) -> Result<()> {
     let mut select = entries(tx.get_database_backend(), scope, basis, group_by, range);
+    let total = |of| total(tx.get_database_backend(), of);
     if basis == Basis::Paid {
         let net = || attributed(attribution::Column::Net);
         let pays_no_line = || attributed(attribution::Column::Position).eq(NO_LINE);
         let if_line = Expr::case(pays_no_line(), Expr::cust("0")).finally(net());
-        select.expr(sum(if_line.into())).expr(nought()).expr(sum(attributed(attribution::Column::Vat))).expr(nought());
-        select.expr(sum(Expr::case(pays_no_line(), net()).finally(Expr::cust("0")).into()));
+        select.expr(total(if_line.into())).expr(nought()).expr(total(attributed(attribution::Column::Vat))).expr(nought());
+        select.expr(total(Expr::case(pays_no_line(), net()).finally(Expr::cust("0")).into()));
     } else {
         let amounts = if group_by.activity || scope.is_by_activity() {
             [line(invoice_line::Column::Net), line(invoice_line::Column::Vat)]
@@ -213,7 +214,7 @@ pub(super) async fn sums(
             [invoice(invoice::Column::Net), invoice(invoice::Column::Vat)]
         };
         for amount in amounts {
-            select.expr(sum(if_kind(InvoiceKind::Invoice, amount.clone()))).expr(sum(if_kind(InvoiceKind::CreditNote, amount)));
+            select.expr(total(if_kind(InvoiceKind::Invoice, amount.clone()))).expr(total(if_kind(InvoiceKind::CreditNote, amount)));
         }
         select.expr(nought());
     }
@@ -227,7 +228,7 @@ pub(super) async fn sums(
 /// Adds net, credited net, VAT, credited VAT and what pays no line, which stand in a row from `place` on.
 fn add_sums(groups: &mut Groups, group: Group, row: &QueryResult, place: usize) -> Result<()> {
     let sums = groups.of(group)?;
-    let amount = |after: usize| row.try_get_by_index::<Money>(place + after);
+    let amount = |after: usize| row.try_get_by_index::<Total>(place + after);
     sums.net += amount(0)? - amount(1)?;
     sums.credited += amount(1)?;
     sums.vat += amount(2)? - amount(3)?;
@@ -250,6 +251,7 @@ pub(super) async fn stored(
 ) -> Result<()> {
     use revenue_month::Column as C;
     let column = |column: C| Expr::col((revenue_month::Entity, column));
+    let total = |of| total(tx.get_database_backend(), of);
     let month = column(C::Month);
     let mut select = Query::select();
     select
@@ -258,11 +260,11 @@ pub(super) async fn stored(
         .cond_where(scope.of_activity(tx.get_database_backend(), column(C::ActivityId)));
     group_by.onto(&mut select, tx.get_database_backend(), column(C::ActivityId), Expr::val(Option::<Uuid>::None), &month);
     if basis == Basis::Paid {
-        select.expr(sum(column(C::PaidNet))).expr(nought()).expr(sum(column(C::PaidVat))).expr(nought());
-        select.expr(sum(column(C::Unattributed)));
+        select.expr(total(column(C::PaidNet))).expr(nought()).expr(total(column(C::PaidVat))).expr(nought());
+        select.expr(total(column(C::Unattributed)));
     } else {
         for amount in [C::InvoicedNet, C::CreditedNet, C::InvoicedVat, C::CreditedVat] {
-            select.expr(sum(column(amount)));
+            select.expr(total(column(amount)));
         }
         select.expr(nought()).expr(sum(column(C::Invoices)));
     }
@@ -339,14 +341,14 @@ async fn booked<T: Iden + Copy + 'static>(
     range: Range,
     table: T,
     groups: &mut Groups,
-    add: fn(&mut Sums, Money),
+    add: fn(&mut Sums, Total),
 ) -> Result<()> {
     let column = |column: cost::Column| Expr::col((table, column));
     let (activity, day) = (column(cost::Column::ActivityId), column(cost::Column::BookedOn));
     let mut select = Query::select();
     select.from(table).and_where(range.has(&day)).cond_where(scope.of_activity(tx.get_database_backend(), activity.clone()));
     group_by.onto(&mut select, tx.get_database_backend(), activity, Expr::val(Option::<Uuid>::None), &day);
-    select.expr(sum(column(cost::Column::Amount)));
+    select.expr(total(tx.get_database_backend(), column(cost::Column::Amount)));
     for row in &tx.query_all(&select).await? {
         let (group, place) = group_by.read(row)?;
         add(groups.of(group)?, row.try_get_by_index(place)?);

@@ -11,7 +11,7 @@ pub mod scope;
 
 use std::collections::HashMap;
 
-use ::entity::{activity, id::MemberId, member, money::Money, term::add_months};
+use ::entity::{activity, id::MemberId, member, term::add_months, total::Total};
 use chrono::NaiveDate;
 use sea_orm::{
     ConnectionTrait, DatabaseTransaction,
@@ -91,17 +91,17 @@ impl Ask {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sums {
     /// Without VAT, after credit notes.
-    pub net: Money,
+    pub net: Total,
     /// VAT, after credit notes.
-    pub vat: Money,
+    pub vat: Total,
     /// Net sum of the credit notes that are deducted in `net`.
-    pub credited: Money,
+    pub credited: Total,
     /// Costs.
-    pub cost: Money,
+    pub cost: Total,
     /// Grants.
-    pub grants: Money,
+    pub grants: Total,
     /// What came in and pays no line: overpayments, and the rounding to whole kronor. No revenue, and in none of the others.
-    pub unattributed: Money,
+    pub unattributed: Total,
     /// Invoices and credit notes behind it, each once.
     pub invoices: i64,
 }
@@ -109,13 +109,13 @@ pub struct Sums {
 impl Sums {
     /// With VAT.
     #[must_use]
-    pub fn gross(&self) -> Money {
+    pub fn gross(&self) -> Total {
         self.net + self.vat
     }
 
     /// What is left: net and grants without cost.
     #[must_use]
-    pub fn result(&self) -> Money {
+    pub fn result(&self) -> Total {
         self.net + self.grants - self.cost
     }
 
@@ -130,7 +130,7 @@ impl Sums {
     }
 
     fn has_money(&self) -> bool {
-        [self.net, self.vat, self.credited, self.cost, self.grants, self.unattributed].iter().any(|sum| *sum != Money::ZERO)
+        [self.net, self.vat, self.credited, self.cost, self.grants, self.unattributed].iter().any(|sum| *sum != Total::ZERO)
     }
 }
 
@@ -148,8 +148,9 @@ pub struct Row {
 pub struct Report {
     /// Its rows by period, name of activity and name of member, those without one last.
     pub rows: Vec<Row>,
-    /// The sum of the rows; an invoice that is behind several of them is counted once.
-    pub total: Sums,
+    /// The sum of the rows; an invoice that is behind several of them is counted once. `None` if something is withheld from the viewer,
+    /// of which a sum would not be true.
+    pub total: Option<Sums>,
 }
 
 /// Rows that a report has at most: more would be nobody's reading, and take the server's memory.
@@ -285,7 +286,7 @@ async fn finish(tx: &DatabaseTransaction, groups: Groups, mut total: Sums) -> Re
         let (activity, member) = (row.group.activity.map(Uuid::from), row.group.member.map(Uuid::from));
         (row.group.period.clone(), name(&activities, activity), name(&members, member), activity, member)
     });
-    Ok(Report { rows, total })
+    Ok(Report { rows, total: Some(total) })
 }
 
 /// The folded names that rows of a table are put in order by; a table of those that have `id` and `name_key`.

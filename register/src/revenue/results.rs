@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use ::entity::{attribution, id::ActivityId, invoice, invoice_line, kind::InvoiceKind, money::Money};
+use ::entity::{attribution, id::ActivityId, invoice, invoice_line, kind::InvoiceKind, total::Total};
 use sea_orm::{
     ConnectionTrait, DatabaseTransaction, ExprTrait, JoinType,
     sea_query::{Expr, Query, SelectStatement, SimpleExpr},
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     auth::viewer::Viewer,
-    database::{Database, sum},
+    database::{Database, total},
     error::{Error, Result},
 };
 
@@ -23,17 +23,17 @@ use crate::{
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ActivityResult {
     /// Invoiced, after credit notes.
-    pub invoiced: Money,
+    pub invoiced: Total,
     /// Came in by payments during the year, whenever it was invoiced.
-    pub paid: Money,
+    pub paid: Total,
     /// With VAT: what is still to be paid, as of now, of what was invoiced during the year.
-    pub outstanding: Money,
+    pub outstanding: Total,
     /// Costs.
-    pub cost: Money,
+    pub cost: Total,
     /// Grants.
-    pub grants: Money,
+    pub grants: Total,
     /// Invoiced and grants without cost.
-    pub result: Money,
+    pub result: Total,
 }
 
 /// What a year brought each of these activities, as far as the viewer sees; noughts for what it does not see.
@@ -83,7 +83,7 @@ fn line(column: invoice_line::Column) -> SimpleExpr {
 }
 
 /// What is still to be paid of each activity's lines on the invoices issued in a range: their gross sums without what was paid and credited of them.
-async fn outstanding(tx: &DatabaseTransaction, scope: &Scope, range: Range) -> Result<HashMap<ActivityId, Money>> {
+async fn outstanding(tx: &DatabaseTransaction, scope: &Scope, range: Range) -> Result<HashMap<ActivityId, Total>> {
     let column = |column: invoice::Column| Expr::col((invoice::Entity, column));
     let ids = || Query::select().column((invoice::Entity, invoice::Column::Id)).from(invoice::Entity).take();
     // An invoice that is covered has nothing left, even when an imported credit note credits what its lines do not hold.
@@ -102,12 +102,12 @@ async fn outstanding(tx: &DatabaseTransaction, scope: &Scope, range: Range) -> R
         .and_where(lies(attribution::Column::Position).eq(line(invoice_line::Column::Position)))
         .take();
     let left = lines(tx, scope)
-        .expr(sum(gross.clone().sub(SimpleExpr::from(paid))))
+        .expr(total(tx.get_database_backend(), gross.clone().sub(SimpleExpr::from(paid))))
         .and_where(column(invoice::Column::Id).in_subquery(open.clone()))
         .take();
     // A credit note's buyer is its invoice's, so the scope holds for both.
     let credited = lines(tx, scope)
-        .expr(sum(gross))
+        .expr(total(tx.get_database_backend(), gross))
         .and_where(column(invoice::Column::IssuedOn).is_not_null())
         .and_where(column(invoice::Column::CreditsId).in_subquery(open))
         .take();
@@ -132,7 +132,7 @@ fn lines(tx: &DatabaseTransaction, scope: &Scope) -> SelectStatement {
         .take()
 }
 
-async fn by_activity(tx: &DatabaseTransaction, select: &SelectStatement) -> Result<HashMap<ActivityId, Money>> {
+async fn by_activity(tx: &DatabaseTransaction, select: &SelectStatement) -> Result<HashMap<ActivityId, Total>> {
     let found = tx.query_all(select).await?;
     found.iter().map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?))).collect()
 }

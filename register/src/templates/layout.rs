@@ -1,5 +1,7 @@
 //! Layout: what stands around a text in its document, which is the same for a preview and for the agreement itself.
 
+use std::time::Duration;
+
 use ::entity::kind::{AgreementKind, Direction};
 use chrono::NaiveDate;
 
@@ -17,6 +19,18 @@ use crate::{
 /// CONFLICT `DOCUMENT_TOO_LONG` when it has more of something than can be set, or `TOO_MANY_REQUESTS`.
 pub async fn render(viewer: &Viewer, document: document::Agreement) -> Result<Rendered> {
     worker_pool::run(&viewer.subject, move || document::rendered(&document)).await
+}
+
+/// Like [`render`], if `allow` lets it take the time of a server's core that it is estimated to take.
+///
+/// # Errors
+/// As [`render`], and what `allow` says.
+pub async fn render_if(
+    viewer: &Viewer,
+    document: document::Agreement,
+    allow: impl FnOnce(Duration) -> Result<()> + Send + 'static,
+) -> Result<Rendered> {
+    worker_pool::run(&viewer.subject, move || document::rendered_if(&document, allow)).await
 }
 
 /// Renders the document as a page of HTML when it is the viewer's turn.

@@ -17,10 +17,10 @@ use crate::{
     activities::launch,
     audit::{self, Change, Fields, Recorded},
     auth::viewer::{Deed, Viewer},
-    database::Database,
+    database::{Database, busy},
     error::{Error, Faults, LINE, Result},
     idempotency::Outcome,
-    swedish,
+    swedish, worker_pool,
 };
 
 /// The language of every text, BCP 47.
@@ -113,9 +113,8 @@ pub async fn create(db: &Database, viewer: &Viewer, new: NewTemplate, mut faults
     );
     let title = faults.text("input.title", &new.title, LINE);
     let language = check_language(&new.language, &mut faults);
-    let body = with_plain_breaks(&new.body);
-    rendering::check(&body, &new.parameters, &mut faults);
-    faults.finish()?;
+    let text = Text { body: with_plain_breaks(&new.body), declared: new.parameters };
+    let text = text.checked(viewer, "input.", faults).await?;
 
     let mut change = audit::begin(db, viewer, "templateCreate").await?;
     if let Some(activity) = new.activity {
@@ -124,7 +123,7 @@ pub async fn create(db: &Database, viewer: &Viewer, new: NewTemplate, mut faults
     let row =
         template::Model { id: TemplateId::new(), slug, title_key: swedish::key(&title), title, kind: new.kind, activity_id: new.activity };
     let id = row.id;
-    let first = add(&mut change, row, language, body, &new.parameters).await?;
+    let first = add(&mut change, row, language, text.body, &text.declared).await?;
     change.commit_with(Outcome::of(id).with(first.version.id)).await?;
     Ok(id)
 }
@@ -159,25 +158,60 @@ pub(super) async fn add(
 /// Drafts the next version from the last one; a draft that there is already is changed. `faults` as for [`create`].
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps templates, NOT_FOUND, INVALID naming all that is wrong with the text.
+/// FORBIDDEN unless the viewer keeps templates, NOT_FOUND, INVALID naming all that is wrong with the text, CONFLICT `BUSY` when others
+/// change it again and again.
 pub async fn draft(db: &Database, viewer: &Viewer, template: TemplateId, new: NewVersion, mut faults: Faults) -> Result<TemplateVersionId> {
     viewer.require(Deed::KeepTemplates)?;
     let language = new.language.as_deref().map(|language| check_language(language, &mut faults));
-    let mut change = audit::begin(db, viewer, "templateVersionDraft").await?;
-    let Some(last) = last_of(change.tx(), template).await? else {
-        faults.finish()?;
-        return Err(Error::NotFound("there is no such template".into()));
-    };
-    let declared = match new.parameters {
-        Some(declared) => declared,
-        None => parameters(&last.parameters)?,
-    };
-    let body = new.body.as_deref().map_or_else(|| last.body.clone(), with_plain_breaks);
-    rendering::check(&body, &declared, &mut faults);
-    faults.finish()?;
-    let id = put_draft(&mut change, last, language, body, &declared).await?.version.id;
-    change.commit_with(Outcome::of(id).with(template)).await?;
-    Ok(id)
+    let missing = || Error::NotFound("there is no such template".into());
+    for _ in 0..ATTEMPTS {
+        let Some(last) = last_of(db.read(), template).await? else {
+            faults.finish()?;
+            return Err(missing());
+        };
+        // Before the transaction, so that others write meanwhile.
+        let text = Text::after(&last, &new)?.checked(viewer, "input.", std::mem::take(&mut faults)).await?;
+        let mut change = audit::begin(db, viewer, "templateVersionDraft").await?;
+        let last = last_of(change.tx(), template).await?.ok_or_else(missing)?;
+        if Text::after(&last, &new)? == text {
+            let id = put_draft(&mut change, last, language, text.body, &text.declared).await?.version.id;
+            change.commit_with(Outcome::of(id).with(template)).await?;
+            return Ok(id);
+        }
+    }
+    Err(busy())
+}
+
+/// How often a text is checked again because a concurrent change gave it another content.
+const ATTEMPTS: usize = 5;
+
+/// The text of a version with the parameters that it declares.
+#[derive(Clone, Debug, PartialEq)]
+struct Text {
+    body: String,
+    declared: Vec<Parameter>,
+}
+
+impl Text {
+    /// The text of the version after `last`.
+    fn after(last: &Snapshot, new: &NewVersion) -> Result<Self> {
+        let declared = match &new.parameters {
+            Some(declared) => declared.clone(),
+            None => parameters(&last.parameters)?,
+        };
+        Ok(Self { body: new.body.as_deref().map_or_else(|| last.body.clone(), with_plain_breaks), declared })
+    }
+
+    /// Returns the text if nothing is wrong with it, checked when it is the viewer's turn in the worker pool. `faults` are those that
+    /// reading the input has found, `prefix` stands before the paths of others.
+    async fn checked(self, viewer: &Viewer, prefix: &'static str, faults: Faults) -> Result<Self> {
+        worker_pool::run(&viewer.subject, move || {
+            let mut faults = faults;
+            rendering::check_at(prefix, &self.body, &self.declared, &mut faults);
+            faults.finish().map(|()| self)
+        })
+        .await
+    }
 }
 
 /// Writes this text as the draft after `last`, or in its place when it is one.
@@ -219,22 +253,35 @@ pub(super) async fn put_draft(
 /// wrong with the text, as it may be with an imported one.
 pub async fn publish(db: &Database, viewer: &Viewer, version: TemplateVersionId, mut faults: Faults) -> Result<()> {
     viewer.require(Deed::KeepTemplates)?;
-    let mut change = audit::begin(db, viewer, "templateVersionPublish").await?;
-    let before = found(&change, version, &mut faults).await?;
-    let named = format!("version {}", before.version.version);
-    match before.version.state {
-        TemplateState::Draft => {}
-        TemplateState::Published => {
-            return Err(Error::conflict("ALREADY_PUBLISHED", format!("{named} is published already; draft a new version to change it")));
-        }
-        TemplateState::Retired => {
-            return Err(Error::conflict("VERSION_RETIRED", format!("{named} is retired and stays so; draft a new version from it")));
+    for _ in 0..ATTEMPTS {
+        let draft = found(db.read(), version, &mut faults).await?;
+        require_draft(&draft)?;
+        // Before the transaction, so that others write meanwhile.
+        let text = Text { body: draft.body.clone(), declared: parameters(&draft.parameters)? };
+        text.checked(viewer, "input.version.", std::mem::take(&mut faults)).await?;
+        let mut change = audit::begin(db, viewer, "templateVersionPublish").await?;
+        let before = found(change.tx(), version, &mut faults).await?;
+        require_draft(&before)?;
+        if before.text() == draft.text() {
+            set_published(&mut change, before).await?;
+            return change.commit_with(version).await;
         }
     }
-    rendering::check_at("input.version.", &before.body, &parameters(&before.parameters)?, &mut faults);
-    faults.finish()?;
-    set_published(&mut change, before).await?;
-    change.commit_with(version).await
+    Err(busy())
+}
+
+/// Fails with CONFLICT `ALREADY_PUBLISHED` or `VERSION_RETIRED` unless a version is a draft.
+fn require_draft(before: &Snapshot) -> Result<()> {
+    let named = format!("version {}", before.version.version);
+    match before.version.state {
+        TemplateState::Draft => Ok(()),
+        TemplateState::Published => {
+            Err(Error::conflict("ALREADY_PUBLISHED", format!("{named} is published already; draft a new version to change it")))
+        }
+        TemplateState::Retired => {
+            Err(Error::conflict("VERSION_RETIRED", format!("{named} is retired and stays so; draft a new version from it")))
+        }
+    }
 }
 
 /// Writes a draft as published.
@@ -255,7 +302,7 @@ pub(super) async fn set_published(change: &mut Change, before: Snapshot) -> Resu
 pub async fn retire(db: &Database, viewer: &Viewer, version: TemplateVersionId, mut faults: Faults) -> Result<()> {
     viewer.require(Deed::KeepTemplates)?;
     let mut change = audit::begin(db, viewer, "templateVersionRetire").await?;
-    let before = found(&change, version, &mut faults).await?;
+    let before = found(change.tx(), version, &mut faults).await?;
     let named = format!("version {}", before.version.version);
     match before.version.state {
         TemplateState::Published => {}
@@ -274,13 +321,13 @@ pub async fn retire(db: &Database, viewer: &Viewer, version: TemplateVersionId, 
 }
 
 /// The version with its text; when there is none, what is wrong with the input is said first, for that may be the id.
-async fn found(change: &Change, id: TemplateVersionId, faults: &mut Faults) -> Result<Snapshot> {
-    let version = template_version::Entity::find_by_id(id).one(change.tx()).await?;
+async fn found(db: &impl ConnectionTrait, id: TemplateVersionId, faults: &mut Faults) -> Result<Snapshot> {
+    let version = template_version::Entity::find_by_id(id).one(db).await?;
     let Some(version) = version else {
         std::mem::take(faults).finish()?;
         return Err(Error::NotFound("there is no such template version".into()));
     };
-    with_text(change.tx(), version).await
+    with_text(db, version).await
 }
 
 /// The last version of a template; null when there is no such template.

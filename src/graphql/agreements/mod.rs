@@ -28,7 +28,7 @@ use super::{
     database,
     documents::{self, AgreementDocument, AgreementPreview},
     invoices::{Invoice, InvoiceFilter, InvoiceOrder, invoices_of},
-    loaders::{Handle, distinct, grouped},
+    loaders::{Handle, distinct, grouped, listed},
     members::Member,
     organisations::Organisation,
     page::{self, Column, Connection, DIRECT, Noun, and, asked, every},
@@ -237,7 +237,7 @@ impl Agreement {
             let rows = rules::signatures_of(database(ctx), &ids(&self.0)).await?;
             Ok(grouped(rows, |row| row.agreement_id))
         });
-        Ok(found.await?.get(&self.0.id).into_iter().flatten().cloned().map(Signature).collect())
+        listed(ctx, found.await?.get(&self.0.id), Signature)
     }
 
     /// The rendered text, frozen when the agreement was offered; null for a draft, and for one whose text is not kept in the register.

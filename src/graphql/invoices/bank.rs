@@ -14,7 +14,7 @@ use crate::{
     graphql::{
         cost::list_size,
         database,
-        loaders::{Handle, distinct, grouped},
+        loaders::{Handle, distinct, grouped, listed},
         mutation::mutation,
         page::{self, CONNECTION, Column, Connection, Noun, asked, every},
         request::LongText,
@@ -181,7 +181,7 @@ impl BankPayment {
             let of_each = payments.into_iter().map(|(id, payments)| (id, payments.into_iter().filter_map(matched).collect::<Vec<_>>()));
             Ok(of_each.collect::<HashMap<_, _>>())
         });
-        Ok(found.await?.get(&self.0.id).cloned().unwrap_or_default())
+        listed(ctx, found.await?.get(&self.0.id), |matched| matched)
     }
 }
 

@@ -21,7 +21,7 @@ use super::{
     agreements::{Counterparty, counterparty_of},
     cost::list_size,
     database,
-    loaders::{Handle, distinct, grouped},
+    loaders::{Handle, distinct, grouped, listed},
     network,
     page::{Column, DIRECT, Noun, and, asked, every},
     request::LongText,
@@ -122,7 +122,7 @@ impl Invoice {
             };
             Ok(grouped(Handle::each(rows), |row| row.invoice_id))
         });
-        Ok(found.await?.get(&self.0.id).into_iter().flatten().cloned().map(InvoiceLine).collect())
+        listed(ctx, found.await?.get(&self.0.id), InvoiceLine)
     }
 
     /// Sum of its lines, without VAT.
@@ -142,7 +142,7 @@ impl Invoice {
             return Ok(amounts::by_rate(planned.of(self.0.id)).into_iter().map(VatAmount).collect());
         }
         let found = self.0.load(ctx, "", lines::vat_of(database(ctx), &ids(&self.0))).await?;
-        Ok(found.get(&self.0.id).into_iter().flatten().copied().map(VatAmount).collect())
+        listed(ctx, found.get(&self.0.id), VatAmount)
     }
 
     /// What was added to make it whole kronor (öresavrundning), less than a krona either way.
@@ -208,7 +208,7 @@ impl Invoice {
             let rows = paid::of_invoices(database(ctx), &ids(&self.0)).await?;
             Ok(grouped(rows, |row| row.invoice_id))
         });
-        Ok(found.await?.get(&self.0.id).into_iter().flatten().cloned().map(Payment).collect())
+        listed(ctx, found.await?.get(&self.0.id), Payment)
     }
 
     /// The reminders (påminnelser) that were sent of it, the first one first.
@@ -218,7 +218,7 @@ impl Invoice {
             let rows = paid::reminders_of(database(ctx), &ids(&self.0)).await?;
             Ok(grouped(rows, |row| row.invoice_id))
         });
-        Ok(found.await?.get(&self.0.id).into_iter().flatten().cloned().map(Reminder).collect())
+        listed(ctx, found.await?.get(&self.0.id), Reminder)
     }
 
     /// The invoice that this one corrects upwards; null for most.
@@ -260,7 +260,7 @@ impl Invoice {
             let rows = invoices::credit_notes_of(database(ctx), viewer(ctx), &ids(&self.0), &columns).await?;
             Ok(grouped(Handle::each(rows), |row| row.credits_id))
         });
-        Ok(found.await?.get(&Some(self.0.id)).into_iter().flatten().cloned().map(Invoice).collect())
+        listed(ctx, found.await?.get(&Some(self.0.id)), Invoice)
     }
 }
 

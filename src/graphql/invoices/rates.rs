@@ -8,6 +8,7 @@ use crate::{
     graphql::{
         cost::list_size,
         database,
+        loaders::listed,
         mutation::mutation,
         scalars::{Date, Given, node_id},
         viewer,
@@ -57,7 +58,7 @@ impl RateQuery {
     /// days is null until `referenceRateSet` says it.
     #[graphql(directive = list_size::apply(Some(20), None))]
     async fn reference_rates(&self, ctx: &Context<'_>) -> Result<Vec<ReferenceRate>> {
-        Ok(reference_rates::all(database(ctx).read()).await?.into_iter().map(ReferenceRate).collect())
+        listed(ctx, Some(&reference_rates::all(database(ctx).read()).await?), ReferenceRate)
     }
 }
 

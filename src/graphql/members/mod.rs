@@ -14,9 +14,9 @@ use super::{
     database,
     fees::{FeeQuote, Quotes},
     invoices::{Invoice, InvoiceFilter, InvoiceOrder, invoices_of},
-    loaders::{Handle, distinct, grouped},
+    loaders::{Handle, distinct, grouped, listed},
     page::{self, CONNECTION, Column, Connection, DIRECT, Noun, and, asked, every},
-    scalars::{Date, Given, Money, OrgNumber, node_id, row_id, take},
+    scalars::{Date, Given, Money, OrgNumber, Sum, node_id, row_id, take},
     viewer,
 };
 use crate::{
@@ -129,7 +129,7 @@ impl Member {
                 Ok(grouped(Handle::each(rows), |row| row.successor_id))
             })
             .await?;
-        Ok(found.get(&Some(self.0.id)).into_iter().flatten().cloned().map(Member).collect())
+        listed(ctx, found.get(&Some(self.0.id)), Member)
     }
 
     /// The member that this one was merged into; null when it was not.
@@ -147,7 +147,7 @@ impl Member {
                 Ok(grouped(rows, |row| row.member_id))
             })
             .await?;
-        Ok(rows.get(&self.0.id).into_iter().flatten().cloned().map(Allocation).collect())
+        listed(ctx, rows.get(&self.0.id), Allocation)
     }
 
     /// The allocation of one year; null when it is not known. Of two bases, that of all parties.
@@ -176,7 +176,7 @@ impl Member {
                 Ok(grouped(Handle::each(rows), |row| row.member_id))
             })
             .await?;
-        Ok(rows.get(&Some(self.0.id)).into_iter().flatten().cloned().map(Contact).collect())
+        listed(ctx, rows.get(&Some(self.0.id)), Contact)
     }
 
     /// Where its invoices go.
@@ -321,18 +321,18 @@ pub struct Balance(balances::Balance);
 #[Object(use_type_description)]
 impl Balance {
     /// What is still to be paid of its invoices.
-    async fn outstanding(&self) -> Money {
+    async fn outstanding(&self) -> Sum {
         self.0.outstanding.into()
     }
 
     /// What of that is past its last day to pay.
-    async fn overdue(&self) -> Money {
+    async fn overdue(&self) -> Sum {
         self.0.overdue.into()
     }
 
     /// What was paid and credited beyond the totals of some invoices: to be paid back, but for what paid a reminder fee or late interest. It is not
     /// deducted from what is outstanding of others.
-    async fn overpaid(&self) -> Money {
+    async fn overpaid(&self) -> Sum {
         self.0.overpaid.into()
     }
 }

@@ -18,7 +18,7 @@ use super::{
     cost::{cost, list_size},
     database,
     documents::AgreementPreview,
-    loaders::{Handle, distinct, grouped},
+    loaders::{Handle, distinct, grouped, listed},
     network,
     page::{self, CONNECTION, Column, Connection, DIRECT, Noun, and, asked, every},
     request::LongText,
@@ -27,6 +27,7 @@ use super::{
 };
 use crate::{
     agreements,
+    documents::sha256,
     error::{Error, Faults, LINE, Result},
     templates::{self, preview},
 };
@@ -101,7 +102,7 @@ impl AgreementTemplate {
                 Ok(grouped(Handle::each(rows), |row| row.template_id))
             })
             .await?;
-        Ok(found.get(&self.0.id).into_iter().flatten().cloned().map(AgreementTemplateVersion).collect())
+        listed(ctx, found.get(&self.0.id), AgreementTemplateVersion)
     }
 
     /// The newest published version, the one that new agreements get; null when none is published, or all are retired.
@@ -131,11 +132,11 @@ impl AgreementTemplate {
             })
             .await?;
         let (versions, usage) = &*found;
-        let of = |version: &Handle<template_version::Model>| TemplateUsage {
-            version: version.clone(),
+        let of = |version: Handle<template_version::Model>| TemplateUsage {
             usage: usage.get(&version.id).copied().unwrap_or_default(),
+            version,
         };
-        Ok(versions.get(&self.0.id).into_iter().flatten().map(of).collect())
+        listed(ctx, versions.get(&self.0.id), of)
     }
 }
 
@@ -218,7 +219,7 @@ impl AgreementTemplateVersion {
     async fn parameters(&self, ctx: &Context<'_>) -> Result<Vec<TemplateParameter>> {
         let texts = texts(ctx, &self.0, template_text::Column::Parameters).await?;
         let declared = texts.get(&self.0.id).map(|text| templates::parameters(&text.parameters)).transpose()?;
-        Ok(declared.into_iter().flatten().map(TemplateParameter).collect())
+        listed(ctx, declared.as_ref(), TemplateParameter)
     }
 
     /// When it was published; null while a draft.
@@ -240,9 +241,11 @@ impl AgreementTemplateVersion {
         let ids: Vec<_> = self.0.siblings().iter().map(|row| row.id).collect();
         let sources = self.0.load(ctx, "", preview::sources(database(ctx), viewer(ctx), &ids)).await?;
         let source = sources.get(&self.0.id).ok_or_else(|| Error::NotFound("there is no such template version".into()))?;
-        let given = URL_SAFE_NO_PAD.encode(parameters.0.to_string());
-        let name = format!("template {} {given}", self.0.id.0);
-        let url = format!("/files/templates/{}.pdf?parameters={given}", *node_id("template_version", self.0.id));
+        let given = parameters.0.to_string();
+        // By a digest, since each field's parameters may be long.
+        let name = format!("template {} {}", self.0.id.0, sha256(given.as_bytes()));
+        let id = node_id("template_version", self.0.id);
+        let url = || format!("/files/templates/{}.pdf?parameters={}", *id, URL_SAFE_NO_PAD.encode(given));
         AgreementPreview::of(ctx, name, url, || source.document(database(ctx), viewer(ctx), network(ctx), parameters.0)).await
     }
 }

@@ -6,6 +6,7 @@ exec </dev/null
 cd "$(dirname "${BASH_SOURCE[0]}")/../../.."
 script=tests/long/schemathesis/run.sh
 . tests/debian.sh
+. tests/demo_server.sh
 
 need python3 python3 --version
 need python3-venv python3 -c 'import ensurepip, venv'
@@ -21,31 +22,16 @@ if ! cmp -s "$list" "$folder/installed"; then
     cp "$list" "$folder/installed"
 fi
 
-server=
-clean_up() {
-    local status=$?
-    trap - EXIT
-    [ -z "$server" ] || kill "$server" 2>/dev/null || say "the server had stopped"
-    exit "$status"
-}
-trap clean_up EXIT
 # A budget is for strangers; here one subject asks as fast as it can.
-export SAMREGISTER_INTROSPECTION=true
-"$program" serve --demo --bind 127.0.0.1:0 >"$folder/server.out" 2>"$folder/server.err" &
-server=$!
-for _ in $(seq 300); do
-    grep -q 'Samregister listens' "$folder/server.err" && break
-    kill -0 "$server" 2>/dev/null || fail "the server did not start: $(cat "$folder/server.err")"
-    sleep 0.2
-done
-SAMREGISTER_URL=$(sed -n 's|^API *\(http://[^ ]*\)/graphql$|\1|p' "$folder/server.out")
-token_of() { sed -n "/^$1/{n;s/ //gp;}" "$folder/server.out"; }
-export SAMREGISTER_URL NO_PROXY=127.0.0.1 no_proxy=127.0.0.1
+export SAMREGISTER_INTROSPECTION=true SAMREGISTER_MAX_COST_PER_MINUTE=0
+serve_demo "$program" "$folder"
 export SCHEMATHESIS_HOOKS=hooks PYTHONPATH=$PWD/tests/long/schemathesis HYPOTHESIS_STORAGE_DIRECTORY=$folder/hypothesis
+# It writes what it remembers to the working directory.
+cd "$folder"
 
 failed=0
 for role in OFFICE FINANCE MEMBER ACTIVITY_LEAD AUDITOR; do
-    SAMREGISTER_TOKEN=$(token_of "$role")
+    SAMREGISTER_TOKEN=$(token_of "$role" "$folder")
     export SAMREGISTER_TOKEN
     say "as $role, ${SECONDS_EACH:-120} s"
     "$folder/python/bin/schemathesis" run "$SAMREGISTER_URL/graphql" -H "Authorization: Bearer $SAMREGISTER_TOKEN" --checks no_internal_error \

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::swedish::kronor;
 
-pub use self::pdf::{Pdf, rendered};
+pub use self::pdf::{MAX_TIME_OF_LINES, Pdf, TIME_LIMIT, rendered, time_of_lines};
 
 /// What an invoice of somebody who is approved for F-tax says, in the words that Peppol knows.
 pub const F_TAX: &str = "Godkänd för F-skatt";

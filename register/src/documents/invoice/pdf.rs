@@ -12,7 +12,7 @@ use typesetting::{Attachment, Relationship};
 
 use super::{Buyer, F_TAX, Invoice, Line, RateSum, Seller};
 use crate::{
-    documents::{sha256, unset},
+    documents::{self, sha256, size::Size, unset},
     error::{Error, Result},
     swedish::{kronor, thousands},
 };
@@ -24,6 +24,49 @@ pub struct Pdf {
     pub bytes: Vec<u8>,
     /// SHA-256 of them, hexadecimal.
     pub sha256: String,
+}
+
+/// Time that an invoice's lines may take of a server's core when they are drafted, as estimated: a thousand lines of some words each, or fewer
+/// with more in them.
+pub const MAX_TIME_OF_LINES: Duration = Duration::from_secs(10);
+
+/// The same of an invoice as it is issued, with the names of activities.
+const MAX_TIME: Duration = Duration::from_secs(15);
+
+/// Limit of processor time for setting an invoice: twice what one that was issued takes, so that its PDF can be made.
+pub const TIME_LIMIT: Duration = Duration::from_secs(15 * documents::TIME_LIMIT.as_secs());
+
+/// Estimates the time that lines with these descriptions take of a server's core.
+pub fn time_of_lines<'l>(descriptions: impl IntoIterator<Item = &'l str>) -> Duration {
+    Size::of_invoice(descriptions.into_iter().map(|text| [Some(text)])).time()
+}
+
+impl Invoice {
+    fn size(&self) -> Size {
+        let lines = self.lines.iter();
+        let mut size =
+            Size::of_invoice(lines.map(|line| [Some(line.description.as_str()), line.activity.as_deref(), line.agreement.as_deref()]));
+        self.reason.iter().for_each(|reason| size.add_text(reason));
+        size
+    }
+
+    /// `true` if its PDF is made as fast as that of an agreement.
+    #[must_use]
+    pub fn is_small(&self) -> bool {
+        self.size().is_small()
+    }
+
+    /// Fails unless its PDF can be made.
+    ///
+    /// # Errors
+    /// CONFLICT `DOCUMENT_TOO_LONG`.
+    pub fn require_settable(&self) -> Result<()> {
+        if self.size().time() <= MAX_TIME {
+            return Ok(());
+        }
+        let words = format!("the {} lines of the document are more than its PDF can have; split it into several", self.lines.len());
+        Err(Error::conflict("DOCUMENT_TOO_LONG", words))
+    }
 }
 
 /// The document as a PDF that carries `xml`, its e-invoice. A server calls it in its worker pool, with a time limit.

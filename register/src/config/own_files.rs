@@ -1,0 +1,48 @@
+//! The files that the settings come from and name, which no command may write over.
+
+use std::path::{Path, PathBuf};
+
+use super::{FILE, KeySource, Settings};
+
+impl Settings {
+    /// Returns the settings file, the files of keys and those of secrets, whether they exist or not.
+    #[must_use]
+    pub fn own_files(&self) -> Vec<PathBuf> {
+        let key_set = match &self.jwt_key_set {
+            Some(KeySource::File(path)) => Some(path),
+            Some(KeySource::Issuer(_)) | None => None,
+        };
+        let named = [&self.jwt_public_key, &self.jwt_signing_key, &self.trail.public_keys, &self.trail.timestamp_certificates];
+        let named = named.into_iter().flatten().chain(key_set).chain(&self.secret_files).map(PathBuf::as_path);
+        let always = [Path::new(FILE).to_owned(), self.trail_key_file()];
+        always.into_iter().chain(named.map(Path::to_owned)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::good;
+
+    #[test]
+    fn every_file_that_is_named_is_ones_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let secret = folder.path().join("metrics-token");
+        std::fs::write(&secret, "a-token-of-32-characters-or-more\n").unwrap();
+        let secret = secret.display().to_string();
+        let settings = good(
+            &[
+                ("SAMREGISTER_TRAIL_KEY", "trail.pem"),
+                ("SAMREGISTER_TRAIL_PUBLIC_KEYS", "former.pem"),
+                ("SAMREGISTER_TIMESTAMP_CERTIFICATES", "tsa.pem"),
+                ("SAMREGISTER_JWT_PUBLIC_KEY", "public.pem"),
+                ("SAMREGISTER_JWT_SIGNING_KEY", "signing.pem"),
+                ("SAMREGISTER_METRICS_TOKEN_FILE", &secret),
+            ],
+            "",
+        );
+        let files: Vec<String> = settings.own_files().iter().map(|path| path.display().to_string()).collect();
+        assert_eq!(files, ["samregister.toml", "trail.pem", "public.pem", "signing.pem", "former.pem", "tsa.pem", &secret]);
+        let settings = good(&[("SAMREGISTER_JWT_JWKS", "keys.json")], "");
+        assert!(settings.own_files().iter().any(|path| path.ends_with("keys.json")));
+    }
+}
