@@ -208,6 +208,16 @@ fn read(bytes: &[u8], network: &Network, name: &str) -> Result<(Layout, Reading)
     Ok((layout, reading))
 }
 
+/// Reads a file for a fuzz target: its payments, and its faults with their lines.
+///
+/// # Errors
+/// INVALID when it is a file of neither kind.
+#[cfg(fuzzing)]
+pub fn fuzz(bytes: &[u8]) -> Result<(Vec<Incoming>, Vec<(u64, String)>)> {
+    let (_, reading) = read(bytes, &Network::default(), "file")?;
+    Ok((reading.payments, reading.faults))
+}
+
 /// An amount, unless it is more than an amount can hold.
 fn within_bounds(ore: i64) -> Option<Money> {
     Some(Money(ore)).filter(|amount| amount.0.abs() <= Money::MAX.0)
