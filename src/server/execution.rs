@@ -141,6 +141,13 @@ pub(super) fn bearer(headers: &HeaderMap) -> Result<String> {
     if scheme.eq_ignore_ascii_case("bearer") { Ok(token.trim().to_owned()) } else { Err(missing()) }
 }
 
+/// Reads the token in a header `Authorization` for a fuzz target.
+#[cfg(fuzzing)]
+pub fn fuzz_bearer(value: &[u8]) -> Option<String> {
+    let value = axum::http::HeaderValue::from_bytes(value).ok()?;
+    bearer(&HeaderMap::from_iter([(header::AUTHORIZATION, value)])).ok()
+}
+
 /// A document that may be executed.
 pub(super) struct Ready {
     /// It, as it was parsed.

@@ -254,6 +254,7 @@ on_both!(a_bad_file_names_every_bad_line_and_changes_nothing, |app| async move {
         (CAMT_02.replace("Ccy=\"SEK\">800.00", "Ccy=\"SEK\">1e3").into_bytes(), "a transaction without an amount"),
         (CAMT_02.replace("Ccy=\"SEK\">111<", "Ccy=\"EUR\">111<").into_bytes(), "kronor alone"),
         (CAMT_02.replace("Ccy=\"SEK\">111<", "Ccy=\"SEK\">10000000000.01<").into_bytes(), "must be an amount above nought"),
+        (CAMT_02.replace("<IBAN>SE4550000000058398257466</IBAN>", "").into_bytes(), "whose account must not be empty"),
         (CAMT_02.replace("<AcctSvcrRef>ENTRY-78</AcctSvcrRef>", "").into_bytes(), "without a reference of the bank"),
         (CAMT_02.replace("2026-11-18T09", "2026-11-31T09").into_bytes(), "no day of the calendar"),
         (CAMT_02.replace("camt.054.001.02", "camt.053.001.02").into_bytes(), "is not the beginning of a camt.054"),
@@ -279,6 +280,7 @@ on_both!(a_hostile_file_is_refused, |app| async move {
         (format!("{start}{}", "<BkToCstmrDbtCdtNtfctn>".to_owned() + &"<a>".repeat(100_000)), "elements deep"),
         (CAMT_02.replace("Okänd", &"x".repeat(30_000)), "bytes of text in one element"),
         (CAMT_02.replace("Okänd", "&#0;"), "reference to a sign"),
+        (CAMT_02.replace("<Nm>Okänd</Nm>", &format!("<{0}>Okänd</{0}>", "x".repeat(101))), "with a name of more than 100 bytes"),
         ("<a/>".into(), "is not the beginning"),
         ("<".into(), "no XML"),
     ] {

@@ -9,6 +9,8 @@
 
 pub mod bank;
 pub mod export;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod import;
 
 mod accounts;

@@ -58,6 +58,8 @@ pub struct Reading {
     pub used: BTreeSet<String>,
     /// The groups of built-in placeholders that it uses, as `fee`.
     pub groups: BTreeSet<&'static str>,
+    /// The parameters and placeholders that it calculates with, as `weeks` and `fee.vat_percent`.
+    pub calculated: BTreeSet<String>,
     /// Whether it was read to its end, so that what is not in `used` is not used.
     pub is_whole: bool,
 }
@@ -250,14 +252,16 @@ impl<'b> Reader<'b> {
                 let shape = self.shape(&operation.expr);
                 match operation.op {
                     UnaryOpKind::Not => Some(Shape::One(ParameterType::Boolean)),
-                    UnaryOpKind::Neg => self.whole_numbers(&[shape], operation.span()),
+                    UnaryOpKind::Neg => self.whole_numbers(&[(&operation.expr, shape)], operation.span()),
                 }
             }
             Expr::BinOp(operation) => {
                 let (left, right) = (self.shape(&operation.left), self.shape(&operation.right));
                 match operation.op {
                     BinOpKind::ScAnd | BinOpKind::ScOr => Some(either(left?, right?)),
-                    BinOpKind::Add | BinOpKind::Sub | BinOpKind::Mul => self.whole_numbers(&[left, right], operation.span()),
+                    BinOpKind::Add | BinOpKind::Sub | BinOpKind::Mul => {
+                        self.whole_numbers(&[(&operation.left, left), (&operation.right, right)], operation.span())
+                    }
                     BinOpKind::Eq | BinOpKind::Ne | BinOpKind::Lt | BinOpKind::Lte | BinOpKind::Gt | BinOpKind::Gte => {
                         let is_ordered = !matches!(operation.op, BinOpKind::Eq | BinOpKind::Ne);
                         self.alike((&operation.left, left), (&operation.right, right), is_ordered, operation.span());
@@ -408,12 +412,41 @@ impl<'b> Reader<'b> {
         }
     }
 
-    fn whole_numbers(&mut self, shapes: &[Option<Shape>], span: Span) -> Option<Shape> {
-        if shapes.iter().flatten().any(|shape| *shape != Shape::One(ParameterType::Integer)) {
+    fn whole_numbers(&mut self, operands: &[(&Expr<'b>, Option<Shape>)], span: Span) -> Option<Shape> {
+        if operands.iter().filter_map(|(_, shape)| *shape).any(|shape| shape != Shape::One(ParameterType::Integer)) {
             self.find_at(span, "reckons with something else than whole numbers");
             return None;
         }
+        let always_has_value = operands.iter().fold(true, |all, (operand, _)| self.calculates_with(operand) && all);
+        if !always_has_value {
+            self.find_at(span, "calculates with an if that has no else, and so may have no value; add an else");
+        }
         Some(Shape::One(ParameterType::Integer))
+    }
+
+    /// Notes by name what is calculated with. Returns `false` if it may have no value although all that it names is known.
+    fn calculates_with(&mut self, operand: &Expr<'b>) -> bool {
+        match operand {
+            Expr::Var(var) => {
+                self.reading.calculated.insert(var.id.to_owned());
+                true
+            }
+            Expr::GetAttr(attribute) => {
+                if let Expr::Var(group) = &attribute.expr {
+                    self.reading.calculated.insert(format!("{}.{}", group.id, attribute.name));
+                }
+                true
+            }
+            Expr::IfExpr(choice) => {
+                let one = self.calculates_with(&choice.true_expr);
+                choice.false_expr.as_ref().is_some_and(|other| self.calculates_with(other)) && one
+            }
+            Expr::BinOp(operation) if matches!(operation.op, BinOpKind::ScAnd | BinOpKind::ScOr) => {
+                let one = self.calculates_with(&operation.left);
+                self.calculates_with(&operation.right) && one
+            }
+            _ => true,
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use std::{
 use ::entity::money::Money;
 use chrono::NaiveDate;
 use minijinja::{
-    Environment, UndefinedBehavior, Value,
+    Environment, ErrorKind, UndefinedBehavior, Value,
     value::{DynObject, Object, ObjectRepr, ValueKind},
 };
 use serde_json::Map;
@@ -45,11 +45,11 @@ pub fn text(body: &str, declared: &[Parameter], given: &Map<String, serde_json::
     let mut faults = Faults::default();
     let filled = parameters::fill(declared, given, path, &mut faults);
     faults.finish()?;
-    let findings = language::read(body, declared).findings;
-    if !findings.is_empty() {
-        return Err(unusable(&findings));
+    let reading = language::read(body, declared);
+    if !reading.findings.is_empty() {
+        return Err(unusable(&reading.findings));
     }
-    Ok(render(body, &filled, facts)?)
+    Ok(render(body, &reading.calculated, &filled, facts)?)
 }
 
 /// Notes all that is wrong with a text and its declared parameters, as `input.body`, with line numbers, and `input.parameters.2.name`.
@@ -75,7 +75,7 @@ pub fn check_at(prefix: &str, body: &str, declared: &[Parameter], faults: &mut F
     let mut findings = reading.findings;
     if findings.is_empty() && is_declared_well {
         // What no look at the text can tell: sums that grow too large, and the length. A text may count on a fact that the example lacks.
-        match render(body, &parameters::examples(declared), &Facts::example()) {
+        match render(body, &reading.calculated, &parameters::examples(declared), &Facts::example()) {
             Ok(text) => findings.extend(document::problem(&text).map(|message| Finding { line: 0, message })),
             Err(Trouble::Unknown(_)) => {}
             Err(Trouble::Broken(finding)) => findings.push(finding),
@@ -110,7 +110,7 @@ impl From<Trouble> for Error {
     }
 }
 
-fn render(body: &str, filled: &[Filled<'_>], facts: &Facts) -> Result<String, Trouble> {
+fn render(body: &str, calculated: &BTreeSet<String>, filled: &[Filled<'_>], facts: &Facts) -> Result<String, Trouble> {
     let missing = Arc::new(Mutex::new(BTreeSet::new()));
     let environment = environment(Arc::clone(&missing));
     let mut written = Bounded::default();
@@ -122,6 +122,10 @@ fn render(body: &str, filled: &[Filled<'_>], facts: &Facts) -> Result<String, Tr
         return broken(None, format!("becomes longer than {} kB with its values filled in", LONGEST / 1000));
     }
     if let Err(error) = rendered {
+        let lacking: BTreeSet<_> = calculated.iter().filter(|name| !has_value(name, filled, facts)).cloned().collect();
+        if error.kind() == ErrorKind::InvalidOperation && !lacking.is_empty() {
+            return Err(Trouble::Unknown(lacking));
+        }
         return broken(error.line(), error.detail().map_or_else(|| error.kind().to_string(), str::to_owned));
     }
     let missing = std::mem::take(&mut *missing.lock().unwrap_or_else(PoisonError::into_inner));
@@ -129,6 +133,14 @@ fn render(body: &str, filled: &[Filled<'_>], facts: &Facts) -> Result<String, Tr
         return Err(Trouble::Unknown(missing));
     }
     String::from_utf8(written.bytes).or_else(|_| broken(None, "is no text with its values filled in".to_owned()))
+}
+
+/// Returns `true` if a parameter or a placeholder, as `agreement.number`, has a value.
+fn has_value(name: &str, filled: &[Filled<'_>], facts: &Facts) -> bool {
+    match name.split_once('.') {
+        Some((group, field)) => placeholders::find(group, field).is_some_and(|placeholder| placeholder.of(facts).is_some()),
+        None => filled.iter().any(|(parameter, datum)| parameter.name == name && datum.is_some()),
+    }
 }
 
 /// An environment with nothing in it but our filters and tests. What a text shows without its being known is noted in `missing`.
@@ -154,6 +166,8 @@ fn environment(missing: Arc<Mutex<BTreeSet<String>>>) -> Environment<'static> {
         }
         match datum(value) {
             Some(datum) => Ok(out.write_str(&literal(&shown(&datum)))?),
+            // The engine computes with more digits than values have.
+            None if value.is_number() => Err(minijinja::Error::new(ErrorKind::InvalidOperation, "shows too large a number")),
             None => Ok(()),
         }
     });
@@ -409,6 +423,20 @@ mod tests {
     }
 
     #[test]
+    fn what_is_calculated_with_and_unknown_is_named() {
+        let given = || json!({ "subject": "x" });
+        let nobody = Facts { counterparty: Party { name: "Förbundet".into(), ..Party::default() }, ..Facts::default() };
+        let body = "{{ subject }}{{ weeks + 1 }}{{ -(agreement.renewal_months if subject == \"x\" else 2) }}";
+        assert_eq!(
+            shows(body, given(), &nobody),
+            "FACTS_MISSING: the text shows what is not known: agreement.renewal_months, weeks; fill it in, or choose a text that does without"
+        );
+        assert_eq!(shows("{{ subject }}{% if weeks is defined %}{{ weeks + 1 }}{% endif %}", given(), &nobody), "x");
+        let shown = shows("{{ subject }}\n{{ 1 + (weeks if subject == \"y\") }}", json!({ "subject": "x", "weeks": 1 }), &nobody);
+        assert!(shown.ends_with("line 2: calculates with an if that has no else, and so may have no value; add an else"), "{shown}");
+    }
+
+    #[test]
     fn a_text_that_was_never_checked_does_no_harm() {
         let facts = Facts::example();
         let given = || json!({ "subject": "x".repeat(20_000), "weeks": 1_000_000_000_000_i64 });
@@ -419,6 +447,10 @@ mod tests {
         assert!(shows(&"{{ subject }}".repeat(1000), given(), &facts).ends_with("becomes longer than 90 kB with its values filled in"));
         let product = format!("{{{{ {} }}}}", ["weeks"; 40].join(" * "));
         assert!(shows(&product, given(), &facts).starts_with("TEXT_UNUSABLE: "), "{}", shows(&product, given(), &facts));
+        for too_large in ["{{ weeks * weeks }}", "{{ (weeks * weeks) | tal_i_ord }}", "{{ -(weeks * weeks) | manader }}"] {
+            let shown = shows(&format!("{too_large}{{{{ subject }}}}"), given(), &facts);
+            assert!(shown.ends_with("line 1: shows too large a number"), "{too_large}: {shown}");
+        }
         assert_eq!(
             shows("{{ subject }}", json!({ "extra": 1 }), &facts),
             "parameters.extra is no parameter of this text; there are subject, weeks, cap, from; parameters.subject is missing"

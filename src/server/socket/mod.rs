@@ -45,6 +45,15 @@ use crate::{
     graphql::errors,
 };
 
+/// Reads a message for a fuzz target: `None` if it is none of the protocol, otherwise what it asks, if it is `subscribe`.
+#[cfg(fuzzing)]
+pub fn fuzz(text: &str) -> Option<Option<super::asking::Asked>> {
+    match Incoming::read(text)? {
+        Incoming::Subscribe { payload, .. } => Some(messages::asked(payload)),
+        _ => Some(None),
+    }
+}
+
 /// The one protocol that is spoken.
 const PROTOCOL: &str = "graphql-transport-ws";
 /// How often it is asked whether anybody is there: before proxies cut off a connection on which nothing is said.

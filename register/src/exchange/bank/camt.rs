@@ -23,6 +23,9 @@ use crate::{
 
 /// The deepest that elements lie within each other; the standard's own go to 17.
 const DEEPEST: usize = 30;
+/// The longest name of an element, in bytes; the standard's own go to 35. The path to an element is looked at at its end, so that long names
+/// would take time that grows with the square of the file.
+const LONGEST_NAME: usize = 100;
 /// Signs that are kept of a reference for which of several it is.
 const PLACE: usize = 10;
 /// The root of what is read, below which paths begin.
@@ -221,6 +224,9 @@ impl Document {
         }
         let name = start.local_name();
         let name: &str = name.as_ref();
+        if name.len() > LONGEST_NAME {
+            return Err(format!("has an element with a name of more than {LONGEST_NAME} bytes"));
+        }
         self.lengths.push(self.path.len());
         if !self.path.is_empty() {
             self.path.push('/');
@@ -496,6 +502,7 @@ impl Account {
             }
         }
         let reference: String = words.join(" ").chars().take(LINE - PLACE).collect();
+        let reference = reference.trim_end().to_owned();
         let nth = self.seen.entry(reference.clone()).or_default();
         *nth += 1;
         Some(if *nth > 1 { format!("{reference}/{nth}") } else { reference })

@@ -10,6 +10,7 @@ use std::{collections::BTreeSet, io::Read, path::Path};
 
 use ::entity::money::Money;
 use sha2::{Digest, Sha256};
+use unicode_normalization::UnicodeNormalization;
 
 use super::unusable;
 use crate::{
@@ -17,7 +18,7 @@ use crate::{
     auth::viewer::{Deed, Viewer},
     config::Network,
     database::Database,
-    error::{Error, Faults, Result},
+    error::{Error, Faults, LINE, Result, TEXT},
     files,
     invoices::bank::{
         importing::{self, CHUNK, Outcome, Source},
@@ -68,6 +69,45 @@ impl Reading {
             self.faults.push((line, reason.into()));
         }
     }
+
+    /// Makes every text one that the register reads again from its CSV files. What the bank itself wrote must be so; what a payer wrote must
+    /// not keep its payment out, and is mended.
+    fn make_readable(&mut self) {
+        let mut payments = std::mem::take(&mut self.payments);
+        for payment in &mut payments {
+            let mut faults = Faults::default();
+            faults.text("account", &payment.account, LINE);
+            faults.text("bank reference", &payment.bank_reference, LINE);
+            for fault in faults.into_inner() {
+                self.fault(payment.line, format!("has a payment whose {} {}", fault.path, fault.message));
+            }
+            payment.message = payment.message.take().and_then(|text| readable(&text));
+            payment.payer_name = payment.payer_name.take().and_then(|text| readable(&text));
+            payment.references.iter_mut().for_each(|reference| reference.text = readable(&reference.text).unwrap_or_default());
+        }
+        self.payments = payments;
+    }
+}
+
+/// Makes what a payer wrote a text that the register takes: control characters become blanks, and combining marks that pile up and what is
+/// beyond [`TEXT`] characters are left out. `None` if nothing of it shows.
+fn readable(text: &str) -> Option<String> {
+    let stacks_marks = typesetting::stacks_marks(text);
+    let (mut readable, mut marks) = (String::with_capacity(text.len()), 0);
+    for char in text.trim().chars().take(TEXT) {
+        if stacks_marks {
+            // As marks are counted when a text is refused.
+            let after = std::iter::once(char)
+                .nfkd()
+                .fold(marks, |marks, part| if typesetting::count_marks(part.encode_utf8(&mut [0; 4])) > 0 { marks + 1 } else { 0 });
+            if after > typesetting::MAX_MARKS {
+                continue;
+            }
+            marks = after;
+        }
+        readable.push(if char.is_control() && char != '\n' { ' ' } else { char });
+    }
+    (!typesetting::shows_nothing(&readable)).then(|| readable.trim().to_owned())
 }
 
 /// What an import of a bank's file did, or would do.
@@ -156,14 +196,26 @@ fn bytes_of(file: &Path) -> Result<Vec<u8>> {
 fn read(bytes: &[u8], network: &Network, name: &str) -> Result<(Layout, Reading)> {
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let start = text.trim_ascii_start();
-    if start.starts_with(b"01BGMAX") {
+    let (layout, mut reading) = if start.starts_with(b"01BGMAX") {
         let giro = network.bankgiro.as_ref().map(|giro| giro.replace('-', ""));
-        return Ok((Layout::BgMax, bgmax::read(text, giro.as_deref())));
-    }
-    if start.starts_with(b"<") {
-        return Ok((Layout::Camt054, camt::read(text)));
-    }
-    Err(Error::invalid(format!("{name}:1:"), "is neither BgMax, which begins with 01BGMAX, nor camt.054, which is XML"))
+        (Layout::BgMax, bgmax::read(text, giro.as_deref()))
+    } else if start.starts_with(b"<") {
+        (Layout::Camt054, camt::read(text))
+    } else {
+        return Err(Error::invalid(format!("{name}:1:"), "is neither BgMax, which begins with 01BGMAX, nor camt.054, which is XML"));
+    };
+    reading.make_readable();
+    Ok((layout, reading))
+}
+
+/// Reads a file for a fuzz target: its payments, and its faults with their lines.
+///
+/// # Errors
+/// INVALID when it is a file of neither kind.
+#[cfg(fuzzing)]
+pub fn fuzz(bytes: &[u8]) -> Result<(Vec<Incoming>, Vec<(u64, String)>)> {
+    let (_, reading) = read(bytes, &Network::default(), "file")?;
+    Ok((reading.payments, reading.faults))
 }
 
 /// An amount, unless it is more than an amount can hold.
@@ -219,6 +271,34 @@ mod tests {
             }
         }
         assert!(bad > 2000, "{bad}");
+    }
+
+    #[test]
+    fn what_a_payer_wrote_is_made_readable() {
+        let stacked = format!("a{}b", "\u{301}".repeat(31));
+        for (text, expected) in [
+            ("  två\n  rader  ", Some("två\n  rader")),
+            ("\u{1}a\tb\u{85}c", Some("a b c")),
+            ("\n", None),
+            ("\u{200b}\u{fe0f}", None),
+            ("❤\u{fe0f}", Some("❤\u{fe0f}")),
+            (&stacked, Some(&*stacked.replacen('\u{301}', "", 1))),
+        ] {
+            assert_eq!(readable(text).as_deref(), expected, "{text:?}");
+        }
+        assert_eq!(readable(&"å".repeat(TEXT + 1)), Some("å".repeat(TEXT)));
+        let marks = readable(&format!("a{}", "\u{344}\u{302}".repeat(40))).unwrap_or_default();
+        assert!(!typesetting::stacks_marks(&marks) && marks.chars().count() >= 20, "{marks:?}");
+    }
+
+    #[test]
+    fn what_is_read_of_a_file_can_be_exported_and_read_again() {
+        let told =
+            |bytes: &[u8]| read(bytes, &Network::default(), "x").map(|(_, reading)| reading).unwrap_or_else(|error| panic!("{error}"));
+        let sample = String::from_utf8_lossy(SAMPLES[1]).into_owned();
+        let name = sample.split_once("<Nm>").and_then(|(_, rest)| rest.split_once("</Nm>")).map(|(name, _)| name).unwrap_or_default();
+        let invisible = told(sample.replace(name, "&#x200b;").as_bytes());
+        assert!(invisible.faults.is_empty() && invisible.payments.iter().any(|payment| payment.payer_name.is_none()));
     }
 
     #[test]

@@ -23,7 +23,7 @@ use crate::{
     audit::Change,
     clock::day_of,
     database::{among_words, rows},
-    error::{Faults, Result},
+    error::{Faults, Result, TEXT},
 };
 
 /// Payments that are looked up, matched and written together.
@@ -137,6 +137,7 @@ async fn existing(change: &Change, chunk: &[Incoming]) -> Result<HashMap<String,
 
 fn row_of(change: &Change, source: &Source, incoming: &Incoming) -> Model {
     let references: Vec<&str> = incoming.references.iter().map(|reference| reference.text.as_str()).collect();
+    let reference: String = references.join(" ").trim().chars().take(TEXT).collect();
     Model {
         id: BankPaymentId::new(),
         bank_reference: incoming.bank_reference.clone(),
@@ -146,7 +147,7 @@ fn row_of(change: &Change, source: &Source, incoming: &Incoming) -> Model {
         account: incoming.account.clone(),
         booked_on: incoming.booked_on,
         amount: incoming.amount,
-        reference: Some(references.join(" ")).filter(|text| !text.is_empty()),
+        reference: Some(reference.trim_end().to_owned()).filter(|text| !text.is_empty()),
         message: incoming.message.clone(),
         payer_name: incoming.payer_name.clone(),
         payer_org_number: incoming.payer_org_number.clone(),

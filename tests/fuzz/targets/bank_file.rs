@@ -1,0 +1,52 @@
+//! The readers of the bank's files, BgMax and camt.054: faults stand on lines of the file, and payments can be booked and told apart.
+#![no_main]
+
+use entity::money::Money;
+use libfuzzer_sys::fuzz_target;
+use register::{
+    error::{Faults, LINE, TEXT},
+    exchange::bank,
+};
+
+/// The most faults of a file that are listed.
+const FAULTS: usize = 1000;
+
+fuzz_target!(|bytes: &[u8]| {
+    let Ok((payments, faults)) = bank::fuzz(bytes) else { return };
+    let lines = bytes.split(|byte| *byte == b'\n').count() as u64;
+    assert!(faults.len() <= FAULTS, "{} faults", faults.len());
+    for (line, reason) in &faults {
+        assert!(*line <= lines, "{line}: {reason}, of {lines} lines");
+    }
+    if !faults.is_empty() {
+        return;
+    }
+    for payment in &payments {
+        assert!((1..=lines).contains(&payment.line), "{payment:?}");
+        assert!(payment.amount != Money::ZERO && payment.amount.0.abs() <= Money::MAX.0, "{payment:?}");
+        // Every text is one that an import of the register's own CSV files takes and leaves as it is.
+        let mut faults = Faults::default();
+        for text in [&payment.account, &payment.bank_reference] {
+            assert_eq!(faults.text("text", text, LINE), *text);
+        }
+        for text in [&payment.message, &payment.payer_name]
+            .into_iter()
+            .flatten()
+            .chain(payment.references.iter().map(|own| &own.text))
+            .filter(|text| !text.is_empty())
+        {
+            assert_eq!(faults.optional_text("text", Some(text), TEXT).as_ref(), Some(text));
+        }
+        assert!(faults.is_empty(), "{faults:?} in {payment:?}");
+    }
+    // Whatever ends a line.
+    if !bytes.contains(&b'\r') {
+        let other: Vec<u8> = bytes
+            .iter()
+            .flat_map(|byte| if *byte == b'\n' { b"\r\n".iter() } else { std::slice::from_ref(byte).iter() })
+            .copied()
+            .collect();
+        let again = bank::fuzz(&other).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(again, (payments, faults));
+    }
+});
