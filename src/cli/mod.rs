@@ -49,6 +49,7 @@ use crate::{
     database::Database,
     documents::{Grid, table},
     error::Error,
+    integrity,
 };
 
 /// The membership and contracts register of a network of samordningsförbund
@@ -302,7 +303,7 @@ async fn make(settings: &Settings) -> Result<Database> {
         Some(key) => key,
         None => new_key(settings, &db).await?,
     };
-    Ok(db.with_trail_key(Arc::new(key)))
+    Ok(db.with_trail_key(Arc::new(key)).with_row_recorder(integrity::record_rows))
 }
 
 /// Makes the key that signs the trail.
@@ -335,7 +336,11 @@ async fn new_key(settings: &Settings, db: &Database) -> Result<TrailKey> {
 
 /// Opens the register, which must be there and up to date.
 async fn open(settings: &Settings) -> Result<Database> {
-    let mut db = connect(settings.database_url.expose(), false).await?;
+    up_to_date(settings, connect(settings.database_url.expose(), false).await?).await
+}
+
+/// Returns the register with the key that signs its trail, if there is one; fails unless it is up to date.
+async fn up_to_date(settings: &Settings, mut db: Database) -> Result<Database> {
     if let Some(key) = TrailKey::of_settings(settings)? {
         db = db.with_trail_key(Arc::new(key));
     }

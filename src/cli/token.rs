@@ -8,7 +8,7 @@ use entity::{
 };
 use uuid::Uuid;
 
-use super::{Failure, Outcome, Result, open, put, say, settings};
+use super::{Failure, Outcome, Result, connect, open, put, say, settings, up_to_date};
 use crate::{
     auth::{
         minting,
@@ -105,7 +105,11 @@ pub async fn run(mut options: Options) -> Result {
     }
     let keys = Keys::from_settings(&settings)?;
     let roles: Vec<Role> = Role::WORDS.iter().filter(|(_, word)| options.has(word)).map(|(role, _)| *role).collect();
-    let db = open(&settings).await;
+    // Where no database can be reached, a token is minted all the same; a register that is not up to date refuses it.
+    let db = match connect(settings.database_url.expose(), false).await {
+        Ok(db) => Ok(up_to_date(&settings, db).await?),
+        Err(unreachable) => Err(unreachable),
+    };
     let member = match &options.member {
         Some(name) => Some(find_member(&db, name).await?),
         None => None,

@@ -114,7 +114,11 @@ on_both!(a_program_that_is_too_old_refuses_the_register_and_says_why, |app| asyn
         "invoices run --year 2026 --activity bip",
         "sie --from 2026-01-01 --to 2026-01-31",
         "templates load",
+        "token --role OFFICE --subject x",
         "token revoke --subject x",
+        "clock",
+        "clock --accept",
+        "trail-key replace",
         "verify",
         "checkpoint",
         "retention",
@@ -125,6 +129,15 @@ on_both!(a_program_that_is_too_old_refuses_the_register_and_says_why, |app| asyn
         assert_eq!((code, out.as_str()), (Some(1), ""), "{line}: {err}");
         assert_eq!(err, why, "{line}");
     }
+    // A token of which the trail knows nothing is minted where no register can be reached, and nowhere else.
+    let older = app.place().await;
+    let db = Database::connect(&older.url(), Clock::system(), None).await.unwrap();
+    db.apply(&Plan::current().before("m2026_11_24_01_texts")).await.unwrap();
+    db.close().await.unwrap();
+    let (code, out, err) = run(&older, "token --role OFFICE --subject x");
+    assert_eq!((code, out.as_str()), (Some(1), ""), "{err}");
+    assert!(err.contains("run `samregister migrate`"), "{err}");
+
     let (code, out, err) = run(&place, "migrate --status --format csv");
     assert_eq!(code, Some(0), "{err}");
     assert!(out.lines().last().unwrap().starts_with("m9999_01_01_01_newer,APPLIED_BY_NEWER,"), "{out}");

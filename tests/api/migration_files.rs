@@ -50,14 +50,26 @@ fn migrations_are_listed_in_the_order_in_which_they_are_applied() {
     assert_eq!(names, files);
 }
 
+/// The numbers of a version, in which 0.10.0 comes after 0.2.0.
+pub fn numbers(version: &str) -> [u64; 3] {
+    let numbers: Vec<u64> = version.split('.').map(|number| number.parse().unwrap_or_else(|_| panic!("{version} is no version"))).collect();
+    numbers.try_into().unwrap_or_else(|_| panic!("{version} is no version as 0.10.0"))
+}
+
+#[test]
+fn versions_are_compared_by_their_numbers() {
+    assert!(numbers("0.2.0") < numbers("0.10.0") && numbers("0.10.0") < numbers("0.10.1") && numbers("9.0.0") < numbers("10.0.0"));
+}
+
 #[test]
 fn a_released_migration_never_changes() {
     let files: Vec<_> = Migrator::migrations().iter().map(|migration| migration.name().to_owned()).collect();
-    let mut last = ("", "");
+    let mut last = ([0; 3], "");
     for line in releases::RELEASED.lines() {
         let [version, name, digest] = line.split(' ').collect::<Vec<_>>().try_into().unwrap_or_else(|_| panic!("{line}"));
-        assert!(last.0 <= version && last.1 < name, "{name} stands after {}, but comes before it", last.1);
-        last = (version, name);
+        let own = numbers(version);
+        assert!(last.0 <= own && last.1 < name, "{name} stands after {}, but comes before it", last.1);
+        last = (own, name);
         if digest == "-" {
             assert!(Plan::current().names().any(|step| step == name), "the conversion {name} was released and is gone");
             continue;

@@ -1,6 +1,7 @@
 //! Databases without a register: for programs that make one there, and for registers of other versions.
 
 use std::{
+    path::PathBuf,
     process::Command,
     sync::atomic::{AtomicUsize, Ordering},
     thread,
@@ -17,6 +18,8 @@ const SERVER: &str = "SAMREGISTER_TEST_POSTGRES";
 /// A database for the program to make a register in, or with a register of another version; it is gone when this is dropped.
 pub struct Place {
     home: Home,
+    /// The file with the key that signs its trail; none: that of the tests.
+    key: Option<PathBuf>,
 }
 
 /// The location of a register.
@@ -30,19 +33,24 @@ pub enum Home {
 impl Place {
     /// An empty file of SQLite that isn't there yet.
     pub fn sqlite() -> Self {
-        Self { home: Home::Sqlite(tempfile::tempdir().unwrap()) }
+        Self { home: Home::Sqlite(tempfile::tempdir().unwrap()), key: None }
     }
 
     /// An empty database of PostgreSQL.
     pub async fn postgres() -> Self {
         let name = database_name();
         on_server(&[&format!("CREATE DATABASE {name}")]).await;
-        Self { home: Home::Postgres(name) }
+        Self { home: Home::Postgres(name), key: None }
+    }
+
+    /// The same with the key of its trail in this file.
+    pub fn with_key(self, key: PathBuf) -> Self {
+        Self { key: Some(key), ..self }
     }
 
     /// A copy of it as it stands. No program may have it open.
     pub async fn copy(&self) -> Self {
-        match &self.home {
+        let copy = match &self.home {
             Home::Sqlite(folder) => {
                 let copy = Self::sqlite();
                 let Home::Sqlite(to) = &copy.home else { unreachable!("just made") };
@@ -55,9 +63,10 @@ impl Place {
             Home::Postgres(template) => {
                 let name = database_name();
                 on_server(&[&format!("CREATE DATABASE {name} TEMPLATE {template}")]).await;
-                Self { home: Home::Postgres(name) }
+                Self { home: Home::Postgres(name), key: None }
             }
-        }
+        };
+        Self { key: self.key.clone(), ..copy }
     }
 
     /// Its address, as DATABASE_URL for the program.
@@ -69,7 +78,7 @@ impl Place {
     }
 
     /// Its file; for SQLite alone.
-    pub fn file(&self) -> std::path::PathBuf {
+    pub fn file(&self) -> PathBuf {
         let Home::Sqlite(folder) = &self.home else { panic!("a database of PostgreSQL is no file") };
         folder.path().join("register.db")
     }
@@ -78,6 +87,9 @@ impl Place {
     pub fn program(&self) -> Command {
         let mut program = program();
         program.env("DATABASE_URL", self.url()).env("SAMREGISTER_JWT_SECRET", SECRET);
+        if let Some(key) = &self.key {
+            program.env("SAMREGISTER_TRAIL_KEY", key);
+        }
         program
     }
 }

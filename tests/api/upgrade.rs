@@ -3,6 +3,7 @@
 //! `tests/fixtures/upgrade` has a folder for each release, which its `make.py` wrote with the program of that release.
 
 use std::{
+    collections::BTreeSet,
     fs,
     io::Read,
     path::{Path, PathBuf},
@@ -15,8 +16,13 @@ use crate::{
     app::{App, on_both, runs},
     database_content::Content,
     interruptions::{kill_points, migrate, migrate_killed},
+    migration_files::numbers,
     place::Place,
+    verify_rows::past_triggers_of,
 };
+
+/// The key that signs the trail of a fixture.
+const KEYS: [&str; 2] = ["register.db.trail-key.pem", "register.sql.trail-key.pem"];
 
 /// Tables that a conversion writes with random values or the time: of these only the number of rows is compared.
 const CONVERTED: &[&str] = &["audit_entry", "person_key", "sealed_entry"];
@@ -24,9 +30,37 @@ const CONVERTED: &[&str] = &["audit_entry", "person_key", "sealed_entry"];
 /// Tables that hold rows only while a change is made, or after changes have failed.
 const TRANSIENT: &[&str] = &["agreement_in_force_later", "search_stale", "write_probe"];
 
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/upgrade")
+}
+
+/// The versions of every release, as the list of released migrations and the changelog have them.
+fn released() -> BTreeSet<&'static str> {
+    let of_migrations = migration::releases::RELEASED.lines().filter_map(|line| line.split(' ').next());
+    let headings = include_str!("../../CHANGELOG.md").lines().filter_map(|line| line.strip_prefix("## [")?.split(']').next());
+    of_migrations.chain(headings.filter(|version| *version != "Unreleased")).collect()
+}
+
+#[test]
+fn each_release_has_its_fixture() {
+    for version in released() {
+        let folder = fixtures().join(version.strip_suffix(".0").unwrap_or(version));
+        // The trail of 0.1 was not signed.
+        let keys = if numbers(version) < [0, 2, 0] { [].as_slice() } else { &KEYS };
+        for file in ["register.db.gz", "register.db.checkpoint", "register.sql.gz", "register.sql.checkpoint"].iter().chain(keys) {
+            let file = folder.join(file);
+            assert!(
+                file.is_file(),
+                "the release {version} has no fixture {}: make it with tests/fixtures/upgrade/make.py on the commit of its tag",
+                file.display()
+            );
+        }
+    }
+}
+
 /// The folders of all releases.
 fn releases() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/upgrade");
+    let folder = fixtures();
     let mut releases: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()).collect();
     releases.sort();
     assert!(!releases.is_empty(), "there is no fixture");
@@ -40,9 +74,12 @@ fn unpacked(file: &Path) -> Vec<u8> {
     bytes
 }
 
-/// The register of a release, and the file with its checkpoint.
+/// The register of a release with its own key, if it has one, and the file with its checkpoint.
 async fn restored(app: &App, release: &Path) -> (Place, PathBuf) {
     let place = app.place().await;
+    let [of_sqlite, of_postgres] = KEYS.map(|key| release.join(key));
+    let key = if place.url().starts_with("sqlite:") { of_sqlite } else { of_postgres };
+    let place = if key.is_file() { place.with_key(key) } else { place };
     if place.url().starts_with("sqlite:") {
         fs::write(place.file(), unpacked(&release.join("register.db.gz"))).unwrap();
         return (place, release.join("register.db.checkpoint"));
@@ -60,6 +97,7 @@ fn verify(place: &Place, checkpoint: &Path) {
     let output = place.program().args(["verify", "--checkpoints"]).arg(checkpoint).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
+    assert!(!said.contains("before the audit trail"), "{said}");
 }
 
 /// Checks what was written since the checkpoint of the release, which includes the trail's migration.
@@ -96,8 +134,9 @@ on_both!(a_register_of_each_release_is_migrated, |app| async move {
         // A released migration that was changed gives a new register another schema than an old one.
         assert_eq!(after.schema, fresh.schema, "{}", release.display());
         for (table, rows) in &before.rows {
-            // The trail's migration is an entry of it.
-            let added = usize::from(table == "audit_entry");
+            // The trail's migration adds entries of its own, and no other.
+            let is_added = |row: &&String| table == "audit_entry" && row.contains("trailMigrate");
+            let added = after.rows.get(table).map_or(0, |rows| rows.iter().filter(is_added).count());
             let now = after.rows.get(table).map(|rows| rows.len() - added);
             assert!(
                 table == "seaql_migrations" || now == Some(rows.len()),
@@ -126,4 +165,56 @@ on_both!(a_migration_of_an_old_register_that_was_killed_is_finished_by_the_next_
             verify(&place, &checkpoint);
         }
     }
+});
+
+/// Rows that 0.1 wrote no entry about, or one without this field: how an attacker changes them, and what `verify` says of it.
+fn tampering(is_sqlite: bool) -> Vec<(&'static str, String, &'static str)> {
+    let bytes = if is_sqlite { "x'00'" } else { "'\\x00'::bytea" };
+    let file = |format| format!("UPDATE invoice_file SET bytes = {bytes}, sha256 = '{OF_ONE_BYTE}' WHERE format = '{format}'");
+    let charge = "INSERT INTO fee_charge (line_id, kind, year, round, member_id)
+        SELECT l.id, 'MEMBERSHIP_FEE', 2020, 1, (SELECT id FROM member ORDER BY id LIMIT 1)
+        FROM invoice_line l JOIN invoice i ON i.id = l.invoice_id
+        WHERE i.issued_on IS NOT NULL AND NOT EXISTS (SELECT 1 FROM fee_charge c WHERE c.line_id = l.id) ORDER BY l.id LIMIT 1";
+    let part = "UPDATE bank_payment_part
+        SET bank_payment_id = (SELECT id FROM bank_payment b WHERE b.id <> bank_payment_part.bank_payment_id ORDER BY id LIMIT 1)";
+    vec![
+        ("invoice_content", "UPDATE invoice_content SET content = 'X'".into(), "invoice content "),
+        ("invoice_file", file("PDF"), "invoice pdf "),
+        ("invoice_file", file("XML"), "invoice xml "),
+        ("agreement_document", "UPDATE agreement_document SET html = 'X'".into(), "agreement html "),
+        ("fee_charge", "UPDATE fee_charge SET year = year - 1".into(), "fee charge "),
+        ("fee_charge", charge.into(), "has no entry in the audit trail"),
+        ("bank_payment_part", part.into(), "bank payment part "),
+        (
+            "token_revocation",
+            "UPDATE token_revocation SET member_id = (SELECT id FROM member ORDER BY id LIMIT 1)".into(),
+            "token revocation ",
+        ),
+    ]
+}
+
+/// SHA-256 of a byte that is 0.
+const OF_ONE_BYTE: &str = "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d";
+
+on_both!(rows_that_an_older_trail_did_not_tell_of_are_checked_when_it_is_migrated, |app| async move {
+    let (place, _) = restored(&app, &fixtures().join("0.1")).await;
+    migrate(&place);
+    for (table, statement, found) in tampering(place.url().starts_with("sqlite:")) {
+        let place = place.copy().await;
+        let db = sea_orm::Database::connect(place.url()).await.unwrap();
+        assert!(past_triggers_of(db, table, &statement).await > 0, "{statement}");
+        let output = place.program().arg("verify").output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.code() == Some(3) && said.contains(found), "{statement}: {said}");
+    }
+});
+
+on_both!(a_row_that_was_changed_before_the_migration_is_found_after_it, |app| async move {
+    let (place, _) = restored(&app, &fixtures().join("0.1")).await;
+    let db = sea_orm::Database::connect(place.url()).await.unwrap();
+    assert!(past_triggers_of(db, "allocation", "UPDATE allocation SET amount = amount * 10 WHERE year = 2026").await > 0);
+    migrate(&place);
+    let output = place.program().arg("verify").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.code() == Some(3) && said.contains("allocation ") && said.contains("amount"), "{said}");
 });

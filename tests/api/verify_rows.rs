@@ -1,7 +1,7 @@
 //! Findings of `verify` about rows written past the program: each table with a change that no entry of the trail records.
 
 use samregister::integrity::{self, Request};
-use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 use serde_json::json;
 
 use crate::{
@@ -17,9 +17,13 @@ async fn found(app: &App) -> Vec<String> {
 
 /// Runs a statement on a table whose triggers are away for it, and answers how many rows it wrote.
 pub async fn past_triggers(app: &App, table: &str, statement: &str) -> u64 {
-    let db = connection(app).await;
+    past_triggers_of(connection(app).await, table, statement).await
+}
+
+/// The same by a connection, which it closes.
+pub async fn past_triggers_of(db: DatabaseConnection, table: &str, statement: &str) -> u64 {
     let run = async |sql: &str| db.execute_unprepared(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}")).rows_affected();
-    let written = if app.db.backend() == DbBackend::Postgres {
+    let written = if db.get_database_backend() == DbBackend::Postgres {
         run(&format!("ALTER TABLE {table} DISABLE TRIGGER ALL")).await;
         let written = run(statement).await;
         run(&format!("ALTER TABLE {table} ENABLE TRIGGER ALL")).await;

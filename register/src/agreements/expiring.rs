@@ -170,6 +170,7 @@ async fn changes_of(db: &Database, viewer: &Viewer, found: &[Expiring]) -> Resul
         .expr(Expr::cust("COUNT(*)"))
         .expr(Expr::col((Entity, Column::At)).max())
         .and_where(among(db.backend(), subject.clone(), found.iter().map(|row| row.id)))
+        .and_where(Expr::col((Entity, Column::Action)).ne(crate::audit::TRAIL_MIGRATE))
         .cond_where(counts)
         .add_group_by([subject])
         .take();
@@ -193,6 +194,7 @@ async fn names_given(db: &Database, things: BTreeSet<Uuid>) -> Result<HashMap<Uu
         .expr(Expr::cust("COUNT(*)"))
         .expr(Expr::col((Entity, Column::At)).max())
         .and_where(among(db.backend(), subject.clone(), things))
+        .and_where(Expr::col((Entity, Column::Action)).ne(crate::audit::TRAIL_MIGRATE))
         .and_where(Expr::cust(is_new))
         .add_group_by([subject])
         .take();

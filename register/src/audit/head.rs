@@ -54,7 +54,7 @@ pub(super) async fn last_entry(db: &impl ConnectionTrait) -> Result<(i64, String
 }
 
 /// The same, when the entry was written by a program with the trail's key.
-pub(super) async fn trusted(db: &Database, tx: &impl ConnectionTrait) -> Result<(i64, String, DateTime<Utc>)> {
+pub(crate) async fn trusted(db: &Database, tx: &impl ConnectionTrait) -> Result<(i64, String, DateTime<Utc>)> {
     let known = db.trail_head.get();
     let (revision, hash, at) = last_entry(tx).await.map_err(|error| unreadable("the last entry", error))?;
     if (revision, &hash) == (known.0, &known.1) {

@@ -33,6 +33,9 @@ use crate::{
     error::{Error, Result},
 };
 
+/// The action of entries that a migration writes.
+pub(crate) const TRAIL_MIGRATE: &str = "trailMigrate";
+
 /// Entries that are migrated together.
 const CHUNK: u64 = 500;
 
@@ -60,6 +63,12 @@ pub(crate) async fn convert(db: &Database, tx: &DatabaseTransaction) -> Result<(
 async fn is_due(db: &impl ConnectionTrait) -> Result<bool> {
     let first = Entity::find().select_only().column(Column::Form).order_by_asc(Column::Revision);
     Ok(first.into_tuple::<Option<Form>>().one(db).await?.is_some_and(|form| form.is_none()))
+}
+
+/// Returns `true` if the trail has entries from before, migrated or not.
+pub(crate) async fn was_migrated(db: &impl ConnectionTrait) -> Result<bool> {
+    let former = Entity::find().select_only().column(Column::Revision).filter(Column::FormVersion.eq(FORMER)).limit(1);
+    Ok(former.into_tuple::<i64>().one(db).await?.is_some())
 }
 
 /// The digests of an erased entry's texts, as the entry of the erasure names them.
@@ -157,7 +166,7 @@ impl Run {
             revision: self.last + 1,
             at: db.clock.now(),
             actor: Viewer::operator("migrate").subject,
-            action: "trailMigrate".to_owned(),
+            action: TRAIL_MIGRATE.to_owned(),
             subject_kind,
             subject_id,
             version: env!("CARGO_PKG_VERSION").to_owned(),

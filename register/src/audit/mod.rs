@@ -1,5 +1,6 @@
 //! The audit trail (behandlingshistorik): every write is one transaction that also says who did what, and there is no other way to write.
 
+mod appending;
 mod chain;
 mod checkpoints;
 pub mod clock_order;
@@ -21,15 +22,12 @@ pub mod timestamp;
 
 use std::collections::BTreeSet;
 
-use ::entity::{
-    audit_entry::{self, Entity},
-    kind::SubjectKind,
-};
+use ::entity::kind::SubjectKind;
 use chrono::{DateTime, Utc};
-use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel};
+use sea_orm::{ActiveModelTrait, ConnectionTrait, EntityTrait, IntoActiveModel};
 use uuid::Uuid;
 
-use self::sealing::Text;
+pub(crate) use self::{appending::Appender, head::trusted, migration::TRAIL_MIGRATE, reading::opened, recorded::fields};
 pub use self::{
     chain::{TrailCheck, breaches, hash, violations},
     checkpoints::{Checkpoint, checkpoint, departures},
@@ -42,7 +40,6 @@ pub use self::{
     sealing::{Keyring, Opened},
     signature::{TrailKey, TrustedKeys, write_private},
 };
-pub(crate) use self::{reading::opened, recorded::fields};
 use crate::{
     auth::viewer::Viewer,
     clock::Clock,
@@ -60,25 +57,10 @@ pub struct Change {
     db: Database,
     /// The mutation that this change is made for, whose outcome it stores.
     mutation: Option<MutationField>,
-    actor: String,
-    action: &'static str,
-    at: DateTime<Utc>,
-    /// The first revision of this change.
-    first: i64,
-    /// The last revision that was recorded.
-    last: i64,
-    /// The hash of the last entry that was sealed.
-    hash: String,
-    waiting: Vec<Draft>,
+    /// The entries of the change.
+    trail: Appender,
     /// Keys of persons that go when the entries that say so are written.
     erased: Vec<Uuid>,
-}
-
-/// An entry that was recorded and is not sealed yet.
-#[derive(Debug)]
-struct Draft {
-    entry: audit_entry::Model,
-    texts: [Text; 2],
 }
 
 /// Entries that are written together.
@@ -106,15 +88,18 @@ async fn start(
         )));
     }
     let tx = db.write().await?;
-    let (last, hash, last_at) = head::trusted(db, &tx).await?;
+    let (last, hash, last_at) = trusted(db, &tx).await?;
     check(&db.clock, last, last_at)?;
     let (db, actor, at) = (db.clone(), viewer.subject.clone(), db.clock.now());
     let mutation = db.mutation.clone().filter(|mutation| mutation.is_by(&actor));
     if let Some(mutation) = &mutation {
         mutation.expect_new(&tx, at).await?;
+        if mutation.has_key() {
+            // What a rule writes without recording a change is undone, while the mutation's outcome is stored.
+            tx.execute_unprepared("SAVEPOINT change").await?;
+        }
     }
-    let (waiting, erased) = (Vec::new(), Vec::new());
-    Ok(Change { tx, db, mutation, actor, action, at, first: last + 1, last, hash, waiting, erased })
+    Ok(Change { tx, db, mutation, trail: Appender::new(last, hash, actor, action, at), erased: Vec::new() })
 }
 
 impl Change {
@@ -127,7 +112,7 @@ impl Change {
     /// When the change happens.
     #[must_use]
     pub fn at(&self) -> DateTime<Utc> {
-        self.at
+        self.trail.at()
     }
 
     /// Records what a record was and what it is now; `None` where it was not, or no longer is.
@@ -135,27 +120,7 @@ impl Change {
     /// # Errors
     /// INTERNAL when one of them can't be written as JSON, both are `None`, or they are two records.
     pub fn record<R: Recorded>(&mut self, before: Option<&R>, after: Option<&R>) -> Result<()> {
-        let one = after.or(before).ok_or_else(|| Error::internal(std::io::Error::other("an entry records something")))?;
-        if before.is_some_and(|before| before.record_id() != one.record_id()) {
-            return Err(Error::internal(std::io::Error::other("an entry is about one record")));
-        }
-        let (subject_kind, subject_id) = one.subject();
-        self.last += 1;
-        let entry = audit_entry::Model {
-            revision: self.last,
-            at: self.at,
-            actor: self.actor.clone(),
-            action: self.action.to_owned(),
-            subject_kind,
-            subject_id,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            form: Some(R::FORM),
-            form_version: R::VERSION,
-            record_id: Some(one.record_id()),
-            ..audit_entry::Model::default()
-        };
-        self.waiting.push(Draft { entry, texts: [text(before)?, text(after)?] });
-        Ok(())
+        self.trail.record(before, after)
     }
 
     /// Writes the entries that wait but for the last, so that a change of any size needs little memory.
@@ -163,66 +128,29 @@ impl Change {
     /// # Errors
     /// INTERNAL when the database fails.
     pub async fn flush(&mut self) -> Result<()> {
-        // The last entry of the change is the one that is signed.
-        let last = self.waiting.pop();
-        self.write(None).await?;
-        self.waiting.extend(last);
-        Ok(())
-    }
-
-    /// Seals and writes the entries that wait; the last is signed, if there is a key.
-    async fn write(&mut self, key: Option<&TrailKey>) -> Result<()> {
-        let mut left = self.waiting.len();
-        let mut drafts = std::mem::take(&mut self.waiting).into_iter();
-        while left > 0 {
-            let batch: Vec<Draft> = drafts.by_ref().take(BATCH).collect();
-            left -= batch.len();
-            let persons: BTreeSet<Person> = batch.iter().flat_map(|draft| draft.texts.iter().flat_map(Text::persons)).collect();
-            let keys = person_keys::of_persons(&self.tx, &persons).await?;
-            let (mut rows, mut used) = (Vec::with_capacity(batch.len()), BTreeSet::new());
-            for Draft { mut entry, texts } in batch {
-                let names: Vec<Person> = texts.iter().flat_map(Text::persons).collect();
-                [entry.before, entry.after] = sealing::seal(entry.revision, texts, &keys)?;
-                if !names.is_empty() {
-                    let ids = [&entry.before, &entry.after].into_iter().flatten().flat_map(|text| sealing::key_ids(text));
-                    used.extend(ids.map(|id| (id, entry.revision)));
-                }
-                entry.hash = hash(&entry, &self.hash);
-                self.hash.clone_from(&entry.hash);
-                if let Some(key) = key.filter(|_| entry.revision == self.last) {
-                    head::sign(&mut entry, self.first, key);
-                }
-                rows.push(entry.into_active_model());
-            }
-            Entity::insert_many(rows).exec_without_returning(&self.tx).await?;
-            person_keys::note_use(&self.tx, used).await?;
-        }
-        Ok(())
+        self.trail.flush(&self.tx).await
     }
 
     /// Erases persons from the trail: their keys go with this change, each with an entry that names the revisions whose fields it was for.
-    /// Answers whether there was any key. What is recorded afterwards must not name them.
+    /// Returns these revisions in order. What is recorded afterwards must not name them.
     ///
     /// # Errors
     /// INTERNAL when the database fails.
-    pub async fn erase(&mut self, persons: &BTreeSet<Person>, of: (SubjectKind, Uuid)) -> Result<bool> {
+    pub async fn erase(&mut self, persons: &BTreeSet<Person>, of: (SubjectKind, Uuid)) -> Result<Vec<i64>> {
         self.flush().await?;
-        let waiting = |person: Person| {
-            let names = move |draft: &&Draft| draft.texts.iter().flat_map(Text::persons).any(|named| named == person);
-            self.waiting.iter().filter(names).map(|draft| draft.entry.revision).collect::<Vec<_>>()
-        };
         // A person named for the first time gets a key, which then goes.
-        let named: BTreeSet<Person> = persons.iter().copied().filter(|person| !waiting(*person).is_empty()).collect();
+        let named: BTreeSet<Person> = persons.iter().copied().filter(|person| !self.trail.waiting_about(*person).is_empty()).collect();
         person_keys::of_persons(&self.tx, &named).await?;
         let keys = person_keys::ids_of(&self.tx, persons).await?;
+        let mut erased = BTreeSet::new();
         for (person, key_id) in &keys {
             let mut revisions = person_keys::revisions_of(&self.tx, *key_id).await?;
-            let names = |draft: &&Draft| draft.texts.iter().flat_map(Text::persons).any(|named| named == *person);
-            revisions.extend(self.waiting.iter().filter(names).map(|draft| draft.entry.revision));
+            revisions.extend(self.trail.waiting_about(*person));
+            erased.extend(revisions.iter().copied());
             self.record(None, Some(&forms::Erasure { key_id: *key_id, person: person.kind, revisions, of }))?;
             self.erased.push(*key_id);
         }
-        Ok(!keys.is_empty())
+        Ok(erased.into_iter().collect())
     }
 
     /// Commits the change of a command, and answers when that is confirmed. One that recorded nothing changed nothing, and is undone.
@@ -231,7 +159,7 @@ impl Change {
     /// INTERNAL when the database fails, or for a mutation, which needs [`Change::commit_with`]; then nothing has happened.
     pub async fn commit(self) -> Result<()> {
         if self.mutation.is_some() {
-            return Err(Error::internal(std::io::Error::other(format!("{} must be committed with its outcome", self.action))));
+            return Err(Error::internal(std::io::Error::other(format!("{} must be committed with its outcome", self.trail.action()))));
         }
         self.finish(Outcome::default()).await
     }
@@ -246,42 +174,47 @@ impl Change {
     }
 
     async fn finish(mut self, outcome: Outcome) -> Result<()> {
-        let is_recorded = self.last >= self.first;
-        let db = self.db.clone();
-        self.write(db.trail_key()).await?;
-        person_keys::delete(&self.tx, &self.erased).await?;
-        if is_recorded {
-            search::refresh(&self.tx).await?;
-        }
-        if !is_recorded {
+        if self.trail.is_empty() {
             return self.finish_unchanged(outcome).await;
         }
+        let db = self.db.clone();
+        self.trail.write(&self.tx, db.trail_key()).await?;
+        person_keys::delete(&self.tx, &self.erased).await?;
+        search::refresh(&self.tx).await?;
+        let (at, (last, hash)) = (self.trail.at(), self.trail.end());
+        let hash = hash.to_owned();
         if let Some(mutation) = &self.mutation {
-            mutation.store(&self.tx, &outcome, self.last, self.at).await?;
+            mutation.store(&self.tx, &outcome, last, at).await?;
         }
-        self.db.announce(&self.tx, self.last).await?;
-        self.db.commit(self.tx, Some((self.last, &self.hash))).await?;
-        self.db.trail_head.set(self.last, self.hash);
+        db.announce(&self.tx, last).await?;
+        db.commit(self.tx, Some((last, &hash))).await?;
+        db.trail_head.set(last, hash);
         if let Some(mutation) = self.mutation {
-            mutation.committed(outcome, self.last);
+            mutation.committed(outcome, last);
         }
-        self.db.tell(self.last);
+        db.tell(last);
         Ok(())
     }
 
-    /// Undoes a change that changed nothing. A mutation with a key stores its outcome all the same: a retry that came after the changes of
-    /// others would otherwise change something.
+    /// Undoes a change that changed nothing. A mutation with a key stores its outcome all the same, in the transaction that has found that no
+    /// other request with the key was committed: a retry that came after the changes of others would otherwise change something.
     async fn finish_unchanged(self, outcome: Outcome) -> Result<()> {
-        let Self { tx, db, mutation, last, at, .. } = self;
-        db.find()?;
-        tx.rollback().await?;
-        let Some(mutation) = mutation else { return Ok(()) };
-        if mutation.has_key() {
-            let tx = db.write().await?;
-            mutation.store(&tx, &outcome, last, at).await?;
-            db.commit(tx, None).await?;
+        let Self { tx, db, mutation, trail, .. } = self;
+        let (last, _) = trail.end();
+        match &mutation {
+            Some(mutation) if mutation.has_key() => {
+                tx.execute_unprepared("ROLLBACK TO SAVEPOINT change").await?;
+                mutation.store(&tx, &outcome, last, trail.at()).await?;
+                db.commit(tx, None).await?;
+            }
+            _ => {
+                db.find()?;
+                tx.rollback().await?;
+            }
         }
-        mutation.committed(outcome, last);
+        if let Some(mutation) = mutation {
+            mutation.committed(outcome, last);
+        }
         Ok(())
     }
 
@@ -292,18 +225,6 @@ impl Change {
     pub async fn undo(self) -> Result<()> {
         Ok(self.tx.rollback().await?)
     }
-}
-
-/// A record as it waits to be sealed.
-fn text<R: Recorded>(record: Option<&R>) -> Result<Text> {
-    let Some(record) = record else { return Ok(Text::None) };
-    let personal = record.personal();
-    Ok(if personal.is_empty() {
-        // In the order of a sealed text: SQLite compares texts, and their order would show whether a field was sealed.
-        Text::Plain(to_value(record).map_err(Error::internal)?.to_string())
-    } else {
-        Text::Clear(to_value(record).map_err(Error::internal)?, personal)
-    })
 }
 
 /// Inserts a row within a change.

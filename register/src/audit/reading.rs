@@ -12,7 +12,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{reads, sealing};
+use super::{migration::TRAIL_MIGRATE, reads, sealing};
 use crate::{
     auth::viewer::{Realm, Viewer},
     database::{Database, among, rows},
@@ -169,5 +169,6 @@ pub async fn about(db: &Database, viewer: &Viewer, subjects: &[Uuid], columns: &
 /// INTERNAL when the database fails.
 pub async fn last_action(db: &impl ConnectionTrait, subject: impl Into<Uuid>) -> Result<Option<String>> {
     let select = Entity::find().select_only().column(Column::Action).filter(Column::SubjectId.eq(subject.into()));
+    let select = select.filter(Column::Action.ne(TRAIL_MIGRATE));
     Ok(select.order_by_desc(Column::Revision).into_tuple().one(db).await?)
 }

@@ -37,10 +37,17 @@ pub struct Conversion {
     pub run: for<'a> fn(&'a Database, &'a DatabaseTransaction) -> BoxFuture<'a, Result<()>>,
 }
 
+/// Records rows that an older audit trail does not tell of, within the transaction of its step.
+pub type RowRecorder = for<'a> fn(&'a Database, &'a DatabaseTransaction) -> BoxFuture<'a, Result<()>>;
+
 /// Signs for the entries of an older audit trail and seals what they say of persons.
 const TRAIL_MIGRATION: &str = "m2026_11_30_21_trail_migration";
 
-/// Every conversion of this program.
+/// Records the rows that the entries of an older audit trail do not tell of in full. It reads rows by the rules of this program, and so runs
+/// when every other step is done.
+const TRAIL_ROWS: &str = "m2026_11_30_99_trail_rows";
+
+/// Every conversion of this program that needs no rules of objects.
 const CONVERSIONS: &[Conversion] = &[Conversion { name: TRAIL_MIGRATION, run: |db, tx| Box::pin(audit::migration::convert(db, tx)) }];
 
 /// The table in which each step notes the oldest program that may run on its result. `seaql_migrations` has the shape that its library gives
@@ -81,6 +88,8 @@ struct Step {
 enum Work {
     Schema(Box<dyn MigrationTrait>),
     Conversion(Conversion),
+    /// The function that [`Database::with_row_recorder`] takes.
+    RecordRows,
 }
 
 impl fmt::Debug for Step {
@@ -103,6 +112,7 @@ impl Plan {
             .chain(CONVERSIONS.iter().map(|conversion| step(conversion.name, Work::Conversion(*conversion))))
             .collect();
         steps.sort_by(|one, other| one.name.cmp(&other.name));
+        steps.push(step(TRAIL_ROWS, Work::RecordRows));
         Self { steps, is_whole: true }
     }
 
@@ -118,8 +128,8 @@ impl Plan {
     #[must_use]
     pub fn with(mut self, conversion: Conversion, oldest_program: &str) -> Self {
         let step = Step { name: conversion.name.to_owned(), oldest_program: oldest_program.to_owned(), work: Work::Conversion(conversion) };
-        self.steps.push(step);
-        self.steps.sort_by(|one, other| one.name.cmp(&other.name));
+        let after = self.steps.iter().rposition(|known| known.name < step.name);
+        self.steps.insert(after.map_or(0, |index| index + 1), step);
         self
     }
 
@@ -190,7 +200,7 @@ impl Database {
         // PostgreSQL does all of it automatically, in time.
         if self.backend() == DbBackend::Sqlite {
             if applied.iter().any(|name| name == TRAIL_MIGRATION)
-                && let Err(error) = self.writer.execute_unprepared("VACUUM").await
+                && let Err(error) = self.vacuum().await
             {
                 // What was sealed must not stay in clear between the rows of the file.
                 tracing::warn!(%error, "what the old audit trail said of persons may still be in the free space of the file: run VACUUM on it");
@@ -289,6 +299,7 @@ impl Database {
         match &step.work {
             Work::Schema(migration) => migration.up(&SchemaManager::new(tx)).await?,
             Work::Conversion(conversion) => (conversion.run)(self, tx).await?,
+            Work::RecordRows => self.record_rows(tx).await?,
         }
         let row = Statement::from_sql_and_values(
             self.backend(),
@@ -302,6 +313,16 @@ impl Database {
             search::refresh(tx).await?;
         }
         Ok(())
+    }
+
+    async fn record_rows(&self, tx: &DatabaseTransaction) -> Result<()> {
+        let record = match self.row_recorder {
+            Some(record) => record,
+            // A register without a trail from before has no such rows.
+            None if !audit::migration::was_migrated(tx).await? => return Ok(()),
+            None => return Err(Error::internal(io::Error::other("the rows of an older audit trail are recorded by the program itself"))),
+        };
+        record(self, tx).await
     }
 
     /// Returns the steps of a plan and of the register's history, in order of their names. Changes nothing.

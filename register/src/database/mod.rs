@@ -1,6 +1,7 @@
 //! The connections: readers, and one writer that only `audit` hands out.
 
 mod connections;
+mod maintenance;
 mod migrate;
 mod sqlite_file;
 mod transaction;
@@ -26,7 +27,7 @@ use sea_orm::{
 use tokio::sync::{Mutex, Semaphore, watch};
 use uuid::Uuid;
 
-pub use self::migrate::{Applied, Conversion, PROGRAM_TOO_OLD, Plan, StepStatus};
+pub use self::migrate::{Applied, Conversion, PROGRAM_TOO_OLD, Plan, RowRecorder, StepStatus};
 pub(crate) use self::write::busy;
 use self::{
     connections::{Access, open, options, sqlite},
@@ -71,6 +72,8 @@ pub struct Database {
     file: Option<Arc<SqliteFile>>,
     /// `true` when what a removed log of SQLite's held was moved into the register's file.
     is_log_saved: Arc<AtomicBool>,
+    /// `true` while SQLite's log may hold what was erased.
+    is_truncation_due: Arc<AtomicBool>,
     /// The last revision that is known to be committed, whoever wrote it.
     changed: watch::Sender<i64>,
     /// The mutation that writes through it; none for commands.
@@ -79,6 +82,8 @@ pub struct Database {
     pub(crate) reads: Arc<Reads>,
     /// Signs what is written; nothing can be written without it.
     trail_key: Option<Arc<TrailKey>>,
+    /// Records rows that an older trail does not tell of; `None` for a program that migrates no such register.
+    row_recorder: Option<RowRecorder>,
     /// The end of the trail as this program last wrote or checked it.
     pub(crate) trail_head: Arc<TrailHead>,
     /// What time it is for this register.
@@ -166,10 +171,12 @@ impl Database {
             health: Arc::default(),
             file,
             is_log_saved: Arc::default(),
+            is_truncation_due: Arc::default(),
             changed: watch::Sender::new(0),
             mutation: None,
             reads: Arc::default(),
             trail_key: None,
+            row_recorder: None,
             trail_head: Arc::default(),
             clock,
         })
@@ -187,50 +194,16 @@ impl Database {
         Self { trail_key: Some(key), ..self }
     }
 
+    /// The same register with the function that records rows which an older audit trail does not tell of.
+    #[must_use]
+    pub fn with_row_recorder(self, record: RowRecorder) -> Self {
+        Self { row_recorder: Some(record), ..self }
+    }
+
     /// The key that signs the trail; `None` for a program that only reads.
     #[must_use]
     pub fn trail_key(&self) -> Option<&TrailKey> {
         self.trail_key.as_deref()
-    }
-
-    /// Brings up to date what the database knows of its tables' contents, by which it chooses among indexes; worth its time after
-    /// much was written.
-    ///
-    /// # Errors
-    /// INTERNAL when the database fails.
-    pub async fn analyze(&self) -> Result<()> {
-        // SQLite looks only at tables that have changed much.
-        let statement = if self.backend() == DbBackend::Sqlite { "PRAGMA optimize=0x10002" } else { "ANALYZE" };
-        self.writer.execute_unprepared(statement).await?;
-        Ok(())
-    }
-
-    /// Lets go of what SQLite's journal still holds of rows as they were before they were written anew, unless somebody is reading them:
-    /// then it goes with time. In its file nothing is left of them. PostgreSQL's VACUUM does the same by itself, in time.
-    ///
-    /// # Errors
-    /// INTERNAL when the database fails.
-    pub async fn forget(&self) -> Result<()> {
-        if let Err(error) = self.forget_samples().await {
-            tracing::warn!(%error, "the database's statistics may still hold the name of somebody who was erased; run ANALYZE on it");
-        }
-        if self.backend() == DbBackend::Sqlite {
-            self.writer.execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)").await?;
-        }
-        Ok(())
-    }
-
-    /// Removes the samples of contacts that the database chooses among indexes by: they hold names and e-mail addresses.
-    async fn forget_samples(&self) -> Result<()> {
-        if self.backend() == DbBackend::Postgres {
-            self.writer.execute_unprepared("ANALYZE contact").await?;
-            return Ok(());
-        }
-        let samples = Statement::from_string(DbBackend::Sqlite, "SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_stat4'");
-        if self.writer.query_one_raw(samples).await?.is_some() {
-            self.writer.execute_unprepared("DELETE FROM sqlite_stat4 WHERE tbl = 'contact'").await?;
-        }
-        Ok(())
     }
 
     /// Checks that the database responds, has every migration and none that needs a newer program. Waits for no connection that requests
@@ -358,6 +331,7 @@ impl Database {
                 if self.find().is_err() {
                     self.save_log().await;
                 }
+                self.truncate_if_due().await;
                 self.catch_up().await?;
                 tokio::time::sleep(ASKED.0).await;
             }

@@ -175,9 +175,15 @@ impl Transaction {
     /// SQLite has committed when it was asked to exactly once and COMMIT succeeded. COMMIT of PostgreSQL also succeeds when a
     /// statement failed before, and then rolls back; such a transaction is refused here.
     pub(super) async fn commit(self) -> Result<(), Uncommitted> {
-        let Self { watch, tx, turn: _turn } = self;
+        // The last is dropped first, as in `Transaction`.
+        let Self { turn: _turn, tx, watch } = self;
         if watch.worst.load(SeqCst) != 0 {
             return Err(Uncommitted::RolledBack(DbErr::Custom("a statement of the transaction failed before its COMMIT".to_owned())));
+        }
+        if watch.running.load(SeqCst) > 0 {
+            return Err(Uncommitted::RolledBack(DbErr::Custom(
+                "a statement of the transaction was cancelled before its COMMIT".to_owned(),
+            )));
         }
         let is_sqlite = tx.get_database_backend() == DbBackend::Sqlite;
         let state = Arc::clone(&watch.state);
@@ -199,7 +205,8 @@ impl Transaction {
 
     /// Rolls back.
     pub(crate) async fn rollback(self) -> Result<(), DbErr> {
-        let Self { watch, tx, turn: _turn } = self;
+        // The last is dropped first, as in `Transaction`.
+        let Self { turn: _turn, tx, watch } = self;
         // After a failure there may be nothing to roll back; the connection is closed.
         if watch.worst.load(SeqCst) >= Failure::Statement as u8 { Ok(()) } else { watch.observe(tx.rollback()).await }
     }
@@ -316,5 +323,36 @@ pub(super) fn is_locked(cause: &DbErr) -> bool {
     match error.try_downcast_ref::<SqliteError>() {
         Some(_) => code.parse::<u32>().is_ok_and(|code| code & 0xff == 5),
         None => code == "55P03",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{future::poll_fn, pin::pin, task::Poll};
+
+    use sea_orm::TransactionTrait;
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    async fn begin(state: &Arc<WriterState>) -> Transaction {
+        let db = sea_orm::Database::connect("sqlite::memory:").await.unwrap();
+        db.execute_unprepared("CREATE TABLE t (a INTEGER)").await.unwrap();
+        let turn = Arc::new(Semaphore::new(1)).acquire_owned().await.unwrap();
+        Transaction::new(db.begin().await.unwrap(), turn, state, &Arc::default())
+    }
+
+    #[tokio::test]
+    async fn a_transaction_with_a_cancelled_statement_is_not_committed_and_its_connection_not_used_again() {
+        let state = Arc::new(WriterState::default());
+        let tx = begin(&state).await;
+        {
+            let mut statement = pin!(tx.execute_unprepared("INSERT INTO t VALUES (1)"));
+            let is_pending = poll_fn(|context| Poll::Ready(statement.as_mut().poll(context).is_pending())).await;
+            assert!(is_pending, "it was not cancelled");
+        }
+        let refused = tx.commit().await;
+        assert!(matches!(&refused, Err(Uncommitted::RolledBack(cause)) if cause.to_string().contains("cancelled")), "{refused:?}");
+        assert!(state.is_suspect.load(SeqCst));
     }
 }

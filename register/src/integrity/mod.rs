@@ -10,7 +10,10 @@ use ::entity::id::InvoiceId;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend};
 use tokio::{sync::mpsc, task::JoinHandle};
 
-pub use self::{catalog::tables, records::FORMS};
+pub use self::{
+    catalog::tables,
+    records::{FORMS, baseline::record_rows},
+};
 use self::{concerned::Concerned, records::Scope};
 use crate::{
     agreements,

@@ -2,13 +2,10 @@
 
 use std::collections::HashMap;
 
-use ::entity::{
-    audit_entry::{Column, Entity, Model},
-    kind::Form,
-};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
+use ::entity::{audit_entry::Model, kind::Form};
+use sea_orm::ConnectionTrait;
 
-use super::{LATER, compare::differences, load, name};
+use super::{compare::differences, load, name};
 use crate::{
     audit::{self, Keyring, Link, Opened, forms},
     error::Result,
@@ -24,7 +21,6 @@ const CHUNK: usize = 250;
 /// INTERNAL when the database fails.
 pub(in crate::integrity) async fn violations(db: &impl ConnectionTrait, links: &[Link]) -> Result<Vec<String>> {
     let mut found = Vec::new();
-    let mut is_migrated = None;
     for links in links.chunks(CHUNK) {
         let mut revisions: Vec<i64> = links.iter().flat_map(|link| link.from.into_iter().chain([link.to])).collect();
         revisions.sort_unstable();
@@ -35,16 +31,6 @@ pub(in crate::integrity) async fn violations(db: &impl ConnectionTrait, links: &
         for link in links {
             let Some((entry, form)) = entries.get(&link.to).and_then(|entry| Some((entry, entry.form?))) else { continue };
             let Some(from) = link.from else {
-                // Such a record may be from before entries told of it.
-                if LATER.iter().any(|(later, _)| *later == form) {
-                    let is_migrated = match is_migrated {
-                        Some(known) => known,
-                        None => *is_migrated.insert(was_migrated(db).await?),
-                    };
-                    if is_migrated {
-                        continue;
-                    }
-                }
                 let name = named(form, entry);
                 found.push(format!(
                     "{name}: revision {} of the audit trail began from something, but is the first about it",
@@ -96,10 +82,4 @@ fn departed(form: Form, before: &Model, entry: &Model, keyring: &Keyring) -> Opt
             (!fields.is_empty()).then_some(fields)
         }
     }
-}
-
-/// `true` if the trail has entries from before there were forms.
-async fn was_migrated(db: &impl ConnectionTrait) -> Result<bool> {
-    let migration = Entity::find().filter(Column::Form.eq(Form::TrailMigration)).select_only().column(Column::Revision);
-    Ok(migration.into_tuple::<i64>().one(db).await?.is_some())
 }

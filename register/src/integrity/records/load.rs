@@ -5,13 +5,13 @@ use std::collections::{BTreeSet, HashMap};
 use ::entity::{
     acknowledgement, activity, agreement, agreement_document, allocation, bank_payment, bank_payment_part, contact, contact_area, cost,
     fee_charge, fee_schedule, grant,
-    id::{AgreementId, InvoiceId},
-    invoice, invoice_content, invoice_file,
+    id::{AgreementId, InvoiceId, InvoiceLineId},
+    invoice, invoice_content, invoice_file, invoice_line,
     kind::{FileFormat, Form},
     member, organisation, reference_rate, reminder, status_report, template, template_text, template_version, token_revocation,
 };
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter,
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QuerySelect,
     sea_query::{Alias, Expr, Query},
 };
 use serde_json::Value;
@@ -35,47 +35,68 @@ use crate::{
 /// Records by their ids.
 pub(super) type Records = HashMap<Uuid, Value>;
 
+/// Takes records of any form.
+pub(super) trait Collect {
+    /// Takes one.
+    fn add<R: Recorded>(&mut self, record: &R) -> Result<()>;
+
+    /// Takes several, in their order.
+    fn add_all<R: Recorded>(&mut self, records: impl IntoIterator<Item = R>) -> Result<()> {
+        records.into_iter().try_for_each(|record| self.add(&record))
+    }
+}
+
+impl Collect for Records {
+    fn add<R: Recorded>(&mut self, record: &R) -> Result<()> {
+        self.insert(record.record_id(), to_value(record).map_err(Error::internal)?);
+        Ok(())
+    }
+}
+
 /// Builds the records of a form that have these ids; those that are not there are left out.
 pub(super) async fn records(db: &impl ConnectionTrait, form: Form, ids: &[Uuid]) -> Result<Records> {
+    let mut found = Records::new();
+    each(db, form, ids, &mut found).await?;
+    Ok(found)
+}
+
+/// Builds the records of a form that have these ids, for `found` to take.
+pub(super) async fn each(db: &impl ConnectionTrait, form: Form, ids: &[Uuid], found: &mut impl Collect) -> Result<()> {
     match form {
-        Form::Member => values(forms::members(db, rows::<member::Entity>(db, ids).await?).await?),
-        Form::Allocation => values(rows::<allocation::Entity>(db, ids).await?),
-        Form::ContactArea => values(rows::<contact_area::Entity>(db, ids).await?),
-        Form::Contact => values(rows::<contact::Entity>(db, ids).await?),
-        Form::Organisation => values(rows::<organisation::Entity>(db, ids).await?),
-        Form::Activity => values(forms::activities(db, rows::<activity::Entity>(db, ids).await?).await?),
-        Form::Cost => values(rows::<cost::Entity>(db, ids).await?),
-        Form::Grant => values(rows::<grant::Entity>(db, ids).await?),
-        Form::FeeSchedule => values(forms::fee_schedules(db, rows::<fee_schedule::Entity>(db, ids).await?).await?),
-        Form::StatusReport => values(forms::status_reports(db, rows::<status_report::Entity>(db, ids).await?).await?),
-        Form::Template => values(rows::<template::Entity>(db, ids).await?),
-        Form::TemplateVersion => values(template_versions(db, ids).await?),
-        Form::Agreement => values(forms::agreements(db, rows::<agreement::Entity>(db, ids).await?).await?),
-        Form::AgreementHtml => values(htmls(db, ids).await?),
-        Form::Acknowledgement => values(rows::<acknowledgement::Entity>(db, ids).await?),
-        Form::Invoice => values(whole::by_ids(db, &ids.iter().copied().map(InvoiceId).collect()).await?.into_values()),
-        Form::FeeCharge => {
-            let theirs = among(db.get_database_backend(), Expr::col(fee_charge::Column::LineId), ids.iter().copied());
-            let rows = fee_charge::Entity::find().filter(theirs).all(db).await?;
-            values(rows.into_iter().map(|row| FeeCharge { row, ..FeeCharge::default() }))
-        }
-        Form::Reminder => values(rows::<reminder::Entity>(db, ids).await?),
-        Form::InvoiceContent => values(contents(db, ids).await?),
+        Form::Member => found.add_all(forms::members(db, rows::<member::Entity>(db, ids).await?).await?),
+        Form::Allocation => found.add_all(rows::<allocation::Entity>(db, ids).await?),
+        Form::ContactArea => found.add_all(rows::<contact_area::Entity>(db, ids).await?),
+        Form::Contact => found.add_all(rows::<contact::Entity>(db, ids).await?),
+        Form::Organisation => found.add_all(rows::<organisation::Entity>(db, ids).await?),
+        Form::Activity => found.add_all(forms::activities(db, rows::<activity::Entity>(db, ids).await?).await?),
+        Form::Cost => found.add_all(rows::<cost::Entity>(db, ids).await?),
+        Form::Grant => found.add_all(rows::<grant::Entity>(db, ids).await?),
+        Form::FeeSchedule => found.add_all(forms::fee_schedules(db, rows::<fee_schedule::Entity>(db, ids).await?).await?),
+        Form::StatusReport => found.add_all(forms::status_reports(db, rows::<status_report::Entity>(db, ids).await?).await?),
+        Form::Template => found.add_all(rows::<template::Entity>(db, ids).await?),
+        Form::TemplateVersion => found.add_all(template_versions(db, ids).await?),
+        Form::Agreement => found.add_all(forms::agreements(db, rows::<agreement::Entity>(db, ids).await?).await?),
+        Form::AgreementHtml => found.add_all(htmls(db, ids).await?),
+        Form::Acknowledgement => found.add_all(rows::<acknowledgement::Entity>(db, ids).await?),
+        Form::Invoice => found.add_all(whole::by_ids(db, &ids.iter().copied().map(InvoiceId).collect()).await?.into_values()),
+        Form::FeeCharge => found.add_all(fee_charges(db, ids).await?),
+        Form::Reminder => found.add_all(rows::<reminder::Entity>(db, ids).await?),
+        Form::InvoiceContent => found.add_all(contents(db, ids).await?),
         Form::InvoicePdf => {
             let files = digests(db, ids, FileFormat::Pdf).await?;
-            values(files.into_iter().map(|(invoice_id, number, sha256)| InvoicePdf { invoice_id, number, sha256 }))
+            found.add_all(files.into_iter().map(|(invoice_id, number, sha256)| InvoicePdf { invoice_id, number, sha256 }))
         }
         Form::InvoiceXml => {
             let files = digests(db, ids, FileFormat::Xml).await?;
-            values(files.into_iter().map(|(invoice_id, number, sha256)| InvoiceXml { invoice_id, number, sha256 }))
+            found.add_all(files.into_iter().map(|(invoice_id, number, sha256)| InvoiceXml { invoice_id, number, sha256 }))
         }
-        Form::BankPayment => values(rows::<bank_payment::Entity>(db, ids).await?),
+        Form::BankPayment => found.add_all(rows::<bank_payment::Entity>(db, ids).await?),
         Form::BankPaymentPart => {
             let theirs = among(db.get_database_backend(), Expr::col(bank_payment_part::Column::PaymentId), ids.iter().copied());
-            values(bank_payment_part::Entity::find().filter(theirs).all(db).await?)
+            found.add_all(bank_payment_part::Entity::find().filter(theirs).all(db).await?)
         }
-        Form::ReferenceRate => values(rows::<reference_rate::Entity>(db, ids).await?),
-        Form::TokenRevocation => values(rows::<token_revocation::Entity>(db, ids).await?),
+        Form::ReferenceRate => found.add_all(rows::<reference_rate::Entity>(db, ids).await?),
+        Form::TokenRevocation => found.add_all(rows::<token_revocation::Entity>(db, ids).await?),
         // What happened without a row of its own.
         Form::TokenMinting
         | Form::Merger
@@ -83,7 +104,7 @@ pub(super) async fn records(db: &impl ConnectionTrait, form: Form, ids: &[Uuid])
         | Form::Erasure
         | Form::ClockAcceptance
         | Form::TrailMigration
-        | Form::TrailKey => Ok(Records::new()),
+        | Form::TrailKey => Ok(()),
     }
 }
 
@@ -125,10 +146,6 @@ pub(super) fn current(form: Form, version: i32, text: Value) -> serde_json::Resu
     }
 }
 
-fn values<R: Recorded>(records: impl IntoIterator<Item = R>) -> Result<Records> {
-    records.into_iter().map(|record| Ok((record.record_id(), to_value(&record).map_err(Error::internal)?))).collect()
-}
-
 /// The rows of a table with these ids.
 async fn rows<E>(db: &impl ConnectionTrait, ids: &[Uuid]) -> Result<Vec<E::Model>>
 where
@@ -148,6 +165,17 @@ async fn template_versions(db: &impl ConnectionTrait, ids: &[Uuid]) -> Result<Ve
         versions::Snapshot { version, body, parameters }
     };
     Ok(rows::<template_version::Entity>(db, ids).await?.into_iter().map(whole).collect())
+}
+
+async fn fee_charges(db: &impl ConnectionTrait, ids: &[Uuid]) -> Result<Vec<FeeCharge>> {
+    let backend = db.get_database_backend();
+    let theirs = among(backend, Expr::col(fee_charge::Column::LineId), ids.iter().copied());
+    let rows = fee_charge::Entity::find().filter(theirs).all(db).await?;
+    let theirs = among(backend, Expr::col(invoice_line::Column::Id), rows.iter().map(|row| row.line_id));
+    let lines = invoice_line::Entity::find().select_only().columns([invoice_line::Column::Id, invoice_line::Column::InvoiceId]);
+    let invoices: HashMap<InvoiceLineId, InvoiceId> = lines.filter(theirs).into_tuple::<(_, _)>().all(db).await?.into_iter().collect();
+    let charge = |row: fee_charge::Model| FeeCharge { invoice_id: invoices.get(&row.line_id).copied().unwrap_or_default(), row };
+    Ok(rows.into_iter().map(charge).collect())
 }
 
 async fn htmls(db: &impl ConnectionTrait, ids: &[Uuid]) -> Result<Vec<AgreementHtml>> {

@@ -1,5 +1,6 @@
 //! The register against its trail: every row equals what the last entry about it says, has an entry, and every entry has its row.
 
+pub mod baseline;
 mod compare;
 mod continuity;
 mod load;
@@ -23,7 +24,6 @@ use crate::{
     audit::{self, Keyring, Opened, forms},
     database::{among, among_words},
     error::Result,
-    findings::Findings,
 };
 
 /// Records that are compared together, so that a register of any size needs little memory.
@@ -58,16 +58,6 @@ pub const FORMS: &[(Form, &str, &[&str])] = &[
     (Form::BankPaymentPart, "payment_id", &["bank_payment_part"]),
     (Form::ReferenceRate, "id", &["reference_rate"]),
     (Form::TokenRevocation, "id", &["token_revocation"]),
-];
-
-/// Forms of which nothing was recorded before there were forms, each with the entries of then that its row `t` may be from.
-const LATER: [(Form, &str); 6] = [
-    (Form::AgreementHtml, "e.record_id = t.agreement_id"),
-    (Form::InvoiceContent, "e.record_id = t.invoice_id"),
-    (Form::InvoicePdf, "e.record_id = t.invoice_id"),
-    (Form::InvoiceXml, "e.record_id = t.invoice_id"),
-    (Form::FeeCharge, "e.record_id = (SELECT invoice_id FROM invoice_line l WHERE l.id = t.line_id)"),
-    (Form::BankPaymentPart, "e.record_id = t.bank_payment_id"),
 ];
 
 /// The last entry about a record.
@@ -295,35 +285,28 @@ fn name(form: Form, record: Uuid, text: Option<&Value>) -> String {
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub(super) async fn without_entry(db: &impl ConnectionTrait) -> Result<Findings> {
-    let mut found = Findings::default();
+pub(super) async fn without_entry(db: &impl ConnectionTrait) -> Result<Vec<String>> {
+    let mut found = Vec::new();
     for (form, key, tables) in FORMS {
-        let which = match form {
-            Form::InvoicePdf => " AND t.format = 'PDF'",
-            Form::InvoiceXml => " AND t.format = 'XML'",
-            _ => "",
-        };
-        let mut from = format!(
-            "FROM {} t WHERE NOT EXISTS (SELECT 1 FROM audit_entry e WHERE e.record_id = t.{key} AND e.form = '{form}'){which}",
-            tables[0]
+        let (table, rows) = (tables[0], rows_of(*form));
+        let sql = format!(
+            "SELECT t.{key} FROM {table} t WHERE NOT EXISTS (SELECT 1 FROM audit_entry e WHERE e.record_id = t.{key} AND e.form = '{form}')
+                {rows} ORDER BY t.{key} LIMIT {NAMED}"
         );
-        if let Some((_, entries)) = LATER.iter().find(|(later, _)| later == form) {
-            let is_former = format!("EXISTS (SELECT 1 FROM audit_entry e WHERE {entries} AND e.form_version = {})", forms::FORMER);
-            let count = Statement::from_string(db.get_database_backend(), format!("SELECT COUNT(*) {from} AND {is_former}"));
-            let count: i64 = db.query_one_raw(count).await?.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or_default();
-            if count > 0 {
-                found.note(format!(
-                    "{count} rows of {} are from before the audit trail told of them, and are not checked against it",
-                    tables[0]
-                ));
-            }
-            from.push_str(&format!(" AND NOT {is_former}"));
-        }
-        for id in ids(db, &format!("SELECT t.{key} {from} ORDER BY t.{key} LIMIT {NAMED}")).await? {
-            found.violate(format!("{} has no entry in the audit trail", name(*form, id, None)));
+        for id in ids(db, &sql).await? {
+            found.push(format!("{} has no entry in the audit trail", name(*form, id, None)));
         }
     }
     Ok(found)
+}
+
+/// The condition of those rows of a form's table that are of the form.
+fn rows_of(form: Form) -> &'static str {
+    match form {
+        Form::InvoicePdf => "AND t.format = 'PDF'",
+        Form::InvoiceXml => "AND t.format = 'XML'",
+        _ => "",
+    }
 }
 
 async fn ids(db: &impl ConnectionTrait, sql: &str) -> Result<Vec<Uuid>> {

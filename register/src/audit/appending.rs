@@ -1,0 +1,160 @@
+//! Appending to the trail within a transaction: entries are sealed, chained and written in batches, and the last of a commit is signed.
+
+use std::collections::BTreeSet;
+
+use ::entity::audit_entry::{self, Entity};
+use chrono::{DateTime, Utc};
+use sea_orm::{ConnectionTrait, EntityTrait, IntoActiveModel};
+
+use super::{
+    BATCH,
+    chain::hash,
+    head, person_keys,
+    recorded::{Person, Recorded, to_value},
+    sealing::{self, Text},
+    signature::TrailKey,
+};
+use crate::error::{Error, Result};
+
+/// The entries that one transaction appends to the trail.
+#[derive(Debug)]
+pub(crate) struct Appender {
+    actor: String,
+    action: &'static str,
+    at: DateTime<Utc>,
+    /// The first revision of the transaction.
+    first: i64,
+    /// The last revision that was recorded.
+    last: i64,
+    /// The hash of the last entry that was sealed.
+    hash: String,
+    waiting: Vec<Draft>,
+}
+
+/// An entry that was recorded and is not sealed yet.
+#[derive(Debug)]
+struct Draft {
+    entry: audit_entry::Model,
+    texts: [Text; 2],
+}
+
+impl Draft {
+    fn names(&self, person: Person) -> bool {
+        self.texts.iter().flat_map(Text::persons).any(|named| named == person)
+    }
+}
+
+impl Appender {
+    /// Continues a trail that ends with the revision `last`, which has this hash.
+    pub(crate) fn new(last: i64, hash: String, actor: String, action: &'static str, at: DateTime<Utc>) -> Self {
+        Self { actor, action, at, first: last + 1, last, hash, waiting: Vec::new() }
+    }
+
+    pub(super) fn action(&self) -> &'static str {
+        self.action
+    }
+
+    pub(super) fn at(&self) -> DateTime<Utc> {
+        self.at
+    }
+
+    /// Returns `true` if nothing was recorded.
+    pub(super) fn is_empty(&self) -> bool {
+        self.last < self.first
+    }
+
+    /// The last revision that was recorded, and the hash of the last entry that was written.
+    pub(super) fn end(&self) -> (i64, &str) {
+        (self.last, &self.hash)
+    }
+
+    /// Records what a record was and what it is now; `None` where it was not, or no longer is.
+    ///
+    /// # Errors
+    /// INTERNAL when one of them can't be written as JSON, both are `None`, or they are two records.
+    pub(crate) fn record<R: Recorded>(&mut self, before: Option<&R>, after: Option<&R>) -> Result<()> {
+        let one = after.or(before).ok_or_else(|| Error::internal(std::io::Error::other("an entry records something")))?;
+        if before.is_some_and(|before| before.record_id() != one.record_id()) {
+            return Err(Error::internal(std::io::Error::other("an entry is about one record")));
+        }
+        let (subject_kind, subject_id) = one.subject();
+        self.last += 1;
+        let entry = audit_entry::Model {
+            revision: self.last,
+            at: self.at,
+            actor: self.actor.clone(),
+            action: self.action.to_owned(),
+            subject_kind,
+            subject_id,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            form: Some(R::FORM),
+            form_version: R::VERSION,
+            record_id: Some(one.record_id()),
+            ..audit_entry::Model::default()
+        };
+        self.waiting.push(Draft { entry, texts: [text(before)?, text(after)?] });
+        Ok(())
+    }
+
+    /// The revisions that name a person and are not written yet.
+    pub(super) fn waiting_about(&self, person: Person) -> Vec<i64> {
+        self.waiting.iter().filter(|draft| draft.names(person)).map(|draft| draft.entry.revision).collect()
+    }
+
+    /// Writes the entries that wait but for the last, so that a transaction of any size needs little memory.
+    ///
+    /// # Errors
+    /// INTERNAL when the database fails.
+    pub(crate) async fn flush(&mut self, tx: &impl ConnectionTrait) -> Result<()> {
+        // The last entry of the transaction is the one that is signed.
+        let last = self.waiting.pop();
+        self.write(tx, None).await?;
+        self.waiting.extend(last);
+        Ok(())
+    }
+
+    /// Seals and writes the entries that wait; the last is signed, if there is a key.
+    ///
+    /// # Errors
+    /// INTERNAL when the database fails.
+    pub(crate) async fn write(&mut self, tx: &impl ConnectionTrait, key: Option<&TrailKey>) -> Result<()> {
+        let mut left = self.waiting.len();
+        let mut drafts = std::mem::take(&mut self.waiting).into_iter();
+        while left > 0 {
+            let batch: Vec<Draft> = drafts.by_ref().take(BATCH).collect();
+            left -= batch.len();
+            let persons: BTreeSet<Person> = batch.iter().flat_map(|draft| draft.texts.iter().flat_map(Text::persons)).collect();
+            let keys = person_keys::of_persons(tx, &persons).await?;
+            let (mut rows, mut used) = (Vec::with_capacity(batch.len()), BTreeSet::new());
+            for Draft { mut entry, texts } in batch {
+                let names_persons = texts.iter().flat_map(Text::persons).next().is_some();
+                [entry.before, entry.after] = sealing::seal(entry.revision, texts, &keys)?;
+                if names_persons {
+                    let ids = [&entry.before, &entry.after].into_iter().flatten().flat_map(|text| sealing::key_ids(text));
+                    used.extend(ids.map(|id| (id, entry.revision)));
+                }
+                entry.hash = hash(&entry, &self.hash);
+                self.hash.clone_from(&entry.hash);
+                if let Some(key) = key.filter(|_| entry.revision == self.last) {
+                    head::sign(&mut entry, self.first, key);
+                }
+                rows.push(entry.into_active_model());
+            }
+            Entity::insert_many(rows).exec_without_returning(tx).await?;
+            person_keys::note_use(tx, used).await?;
+        }
+        Ok(())
+    }
+}
+
+/// A record as it waits to be sealed.
+fn text<R: Recorded>(record: Option<&R>) -> Result<Text> {
+    let Some(record) = record else { return Ok(Text::None) };
+    let personal = record.personal();
+    Ok(if personal.is_empty() {
+        // In the order of a sealed text: SQLite compares texts, and their order would show whether a field was sealed.
+        Text::Plain(to_value(record).map_err(Error::internal)?.to_string())
+    } else {
+        Text::Clear(to_value(record).map_err(Error::internal)?, personal)
+    })
+}
