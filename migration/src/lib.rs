@@ -43,6 +43,7 @@ mod m2026_11_30_20_trail_forms;
 mod m2026_11_30_31_credited;
 mod m2026_11_30_40_idempotent_outcomes;
 mod m2026_11_30_41_sealed_entries;
+mod m2026_11_30_45_person_erasure;
 mod m2026_11_30_51_revocations_of_members;
 mod m2026_11_30_61_write_probe;
 
@@ -83,6 +84,7 @@ impl MigratorTrait for Migrator {
             Box::new(m2026_11_30_31_credited::Migration),
             Box::new(m2026_11_30_40_idempotent_outcomes::Migration),
             Box::new(m2026_11_30_41_sealed_entries::Migration),
+            Box::new(m2026_11_30_45_person_erasure::Migration),
             Box::new(m2026_11_30_51_revocations_of_members::Migration),
             Box::new(m2026_11_30_61_write_probe::Migration),
         ]

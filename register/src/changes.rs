@@ -82,12 +82,12 @@ pub enum Told {
     Whoever,
     /// Who saw the thing already when it was a draft, so that nobody learns afterwards how it came about.
     Drafts,
-    /// Nobody: it is of no thing of the register, and stands in the trail alone.
+    /// Nobody: it changes no thing of the register, and stands in the trail alone.
     Nobody,
 }
 
 /// Every deed of the trail, and who is told of it.
-pub const DEEDS: [(&str, Told); 53] = [
+pub const DEEDS: [(&str, Told); 54] = [
     ("activityClose", Told::Whoever),
     ("activityStart", Told::Whoever),
     ("activityUpdate", Told::Whoever),
@@ -130,6 +130,7 @@ pub const DEEDS: [(&str, Told); 53] = [
     ("organisationUpdate", Told::Whoever),
     ("paymentRecord", Told::Whoever),
     ("paymentReverse", Told::Whoever),
+    ("personErase", Told::Whoever),
     ("referenceRateSet", Told::Whoever),
     ("statusReportFile", Told::Whoever),
     ("templateCreate", Told::Drafts),
@@ -140,7 +141,7 @@ pub const DEEDS: [(&str, Told); 53] = [
     ("tokenMint", Told::Nobody),
     ("tokenRevoke", Told::Nobody),
     ("trailKeyReplace", Told::Nobody),
-    ("trailMigrate", Told::Nobody),
+    (audit::TRAIL_MIGRATE, Told::Nobody),
 ];
 
 /// The deeds by which something is paid of an invoice, or no longer is.
@@ -327,6 +328,8 @@ fn select(db: &Database, viewer: &Viewer, kinds: &[Kind], after: i64, upto: i64)
         .from(Entity)
         .and_where(Column::Revision.gt(after))
         .and_where(Column::Revision.lte(upto))
+        // What a migration records was there before.
+        .and_where(Column::Action.ne(audit::TRAIL_MIGRATE))
         // Digests of documents and parts come with what they are of.
         .and_where(Expr::cust(format!(
             "COALESCE(form, '') NOT IN ('{}', '{}', '{}', '{}', '{}')",

@@ -2,6 +2,7 @@
 
 use std::{collections::HashSet, fmt, sync::Arc, time::Duration};
 
+use chrono::NaiveDate;
 use sea_orm::{DbErr, RuntimeErr, SqlErr, sqlx};
 
 /// What rules answer.
@@ -33,6 +34,13 @@ pub enum Error {
         reason: &'static str,
         /// The rule in words for people.
         message: String,
+    },
+    /// A law keeps what was to be erased; clients get CONFLICT with the reason RETAINED and `mayGoFrom`.
+    Retained {
+        /// What is retained and until when, in words for people.
+        message: String,
+        /// The first day on which it may go; null: that is not known yet.
+        may_go_from: Option<NaiveDate>,
     },
     /// The sender asks too often or too much in a short time; clients get CONFLICT with the reason and `retryAfterSeconds`.
     Throttled {
@@ -95,7 +103,7 @@ impl Error {
             Self::Forbidden(_) => "FORBIDDEN",
             Self::NotFound(_) => "NOT_FOUND",
             Self::Invalid(_) | Self::Limit { .. } => "INVALID",
-            Self::Conflict { .. } | Self::Throttled { .. } => "CONFLICT",
+            Self::Conflict { .. } | Self::Retained { .. } | Self::Throttled { .. } => "CONFLICT",
             Self::Internal(_) => "INTERNAL",
         }
     }
@@ -162,6 +170,7 @@ impl fmt::Display for Error {
             | Self::Forbidden(message)
             | Self::NotFound(message)
             | Self::Conflict { message, .. }
+            | Self::Retained { message, .. }
             | Self::Throttled { message, .. } => f.write_str(message),
             Self::Invalid(faults) => {
                 for (place, fault) in faults.iter().enumerate() {

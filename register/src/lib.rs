@@ -36,6 +36,7 @@ pub mod revenue;
 pub mod changes;
 pub mod exchange;
 pub mod retention;
+pub mod persons;
 pub mod integrity;
 
 // What leaves as a file

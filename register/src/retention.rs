@@ -191,6 +191,12 @@ impl Term {
     }
 }
 
+/// Returns the first day on which the law on bookkeeping lets go of what is of this day.
+#[must_use]
+pub fn may_go_from(day: NaiveDate) -> Option<NaiveDate> {
+    Term::SevenYears.may_go_from(day)
+}
+
 /// What is held of one kind as of a day.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holding {

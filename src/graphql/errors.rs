@@ -152,6 +152,10 @@ fn say_more(own: &Error, extensions: &mut ErrorExtensionValues) {
             extensions.set("limits", Value::List(limits.collect()));
         }
         Error::Conflict { reason, .. } | Error::Throttled { reason, .. } => extensions.set("reason", *reason),
+        Error::Retained { may_go_from, .. } => {
+            extensions.set("reason", "RETAINED");
+            extensions.set("mayGoFrom", may_go_from.map_or(Value::Null, |day| day.to_string().into()));
+        }
         Error::Unauthenticated(_) | Error::Forbidden(_) | Error::NotFound(_) | Error::Internal(_) => {}
     }
 }

@@ -22,6 +22,7 @@ pub mod mutation;
 pub mod nodes;
 pub mod organisations;
 pub mod page;
+pub mod persons;
 pub mod request;
 pub mod retention;
 pub mod revenue;
@@ -77,6 +78,7 @@ pub struct Query(
 pub struct Mutation(
     members::changes::MemberMutation,
     contacts::ContactMutation,
+    persons::PersonMutation,
     organisations::OrganisationMutation,
     activities::ActivityMutation,
     fees::FeeMutation,

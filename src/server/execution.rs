@@ -125,7 +125,7 @@ pub(super) fn status_of(error: &Error) -> StatusCode {
         Error::Invalid(_) | Error::Limit { .. } => StatusCode::BAD_REQUEST,
         Error::Conflict { reason: TOO_MANY, .. } | Error::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
         Error::Conflict { reason: BUSY, .. } => StatusCode::SERVICE_UNAVAILABLE,
-        Error::Conflict { .. } => StatusCode::CONFLICT,
+        Error::Conflict { .. } | Error::Retained { .. } => StatusCode::CONFLICT,
         Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

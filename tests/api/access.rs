@@ -294,7 +294,11 @@ on_both!(deeds_are_done_for_those_that_the_table_says, |app| async move {
             };
             good = Some(input.clone());
             let before = app.revision().await;
-            let selection = if name == "invoiceRun" { "count alreadyInvoiced problems { reason }" } else { "id" };
+            let selection = match name {
+                "invoiceRun" => "count alreadyInvoiced problems { reason }",
+                "personErase" => "kind revisions",
+                _ => "id",
+            };
             let document =
                 format!("mutation($input: {}{}Input!) {{ {name}(input: $input) {{ {selection} }} }}", name[..1].to_uppercase(), &name[1..]);
             let answer = caller(&app, samples.id("alfa"), column).ask(&document, json!({ "input": input })).await;
@@ -378,6 +382,7 @@ pub async fn input(app: &App, samples: &Samples, name: &str, turn: usize) -> Val
         "contactAdd" => json!({ "member": id("alfa"), "role": "CHAIR", "name": format!("Ny {turn}") }),
         "contactUpdate" => json!({ "contact": id("anna"), "phone": format!("070-174 06 {}", 20 + turn) }),
         "contactErase" => json!({ "contact": id("berit") }),
+        "personErase" => json!({ "billingOfMemberId": id("alfa") }),
         "organisationAdd" => json!({ "name": format!("Ny {turn}") }),
         "organisationUpdate" => json!({ "organisation": id("gamma"), "name": format!("Gamma {turn}") }),
         "activityStart" => json!({ "slug": format!("ny-{turn}"), "name": "Ny", "funding": ["VOLUNTEER"], "startsOn": "2027-01-01" }),

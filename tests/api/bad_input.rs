@@ -190,6 +190,7 @@ on_both!(ids_of_nothing_are_not_found_and_other_texts_are_no_ids, |app| async mo
         ("contactAdd", "contactArea", "contact_area", json!({ "role": "BOARD_MEMBER", "name": "Ny" })),
         ("contactUpdate", "contact", "contact", json!({ "name": "Ny" })),
         ("contactErase", "contact", "contact", json!({})),
+        ("personErase", "bankPaymentId", "bank_payment", json!({})),
         ("organisationUpdate", "organisation", "organisation", json!({ "name": "Ny" })),
         ("activityStart", "lead", "contact", json!({ "slug": "ny", "name": "Ny", "funding": [], "startsOn": "2026-01-01" })),
         ("activityUpdate", "activity", "activity", json!({ "name": "Ny" })),
@@ -209,7 +210,8 @@ on_both!(ids_of_nothing_are_not_found_and_other_texts_are_no_ids, |app| async mo
             input[path] = json!(id);
             input
         };
-        let answer = deed(&app, name, "id", with(&format!("{noun}_{NOTHING}"))).await;
+        let selection = if name == "personErase" { "kind" } else { "id" };
+        let answer = deed(&app, name, selection, with(&format!("{noun}_{NOTHING}"))).await;
         if ["NOT_FOUND", "INVALID"].contains(&answer.code()) {
             is_clear(&answer, answer.code());
         } else {
@@ -228,7 +230,7 @@ on_both!(ids_of_nothing_are_not_found_and_other_texts_are_no_ids, |app| async mo
             "🙂",
             "' OR 1=1 --",
         ] {
-            let answer = deed(&app, name, "id", with(id)).await;
+            let answer = deed(&app, name, selection, with(id)).await;
             if answer.code() != "INVALID" || !answer.bad_fields().contains(&format!("input.{path}").as_str()) {
                 wrong.push(format!("{name} with the {path} {id:?}: {}", answer.error()));
             }

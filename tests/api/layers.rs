@@ -6,7 +6,7 @@ use std::{
 };
 
 /// The rules, in the order that they may use each other: each knows those before it.
-const RULES: [&str; 13] = [
+const RULES: [&str; 14] = [
     "terms",
     "members",
     "organisations",
@@ -19,6 +19,7 @@ const RULES: [&str; 13] = [
     "changes",
     "exchange",
     "retention",
+    "persons",
     "integrity",
 ];
 /// What is built on the rules and unknown to them.

@@ -76,6 +76,7 @@ mod outages;
 mod output_files;
 mod payments;
 mod peppol;
+mod person_erasure;
 mod personal_data;
 mod persisted_documents;
 mod private_files;

@@ -28,7 +28,7 @@ async fn trail(app: &App) -> Vec<Value> {
 }
 
 /// Where these letters stand in the database: the tables on PostgreSQL, the files on SQLite, byte by byte.
-async fn places(app: &App, letters: &str) -> Vec<String> {
+pub async fn places(app: &App, letters: &str) -> Vec<String> {
     if app.db.backend() == DbBackend::Sqlite {
         let file = app.url().strip_prefix("sqlite://").unwrap().to_owned();
         let files = ["", "-wal"].map(|end| format!("{file}{end}"));
@@ -51,7 +51,7 @@ async fn stored(app: &App) -> Vec<audit_entry::Model> {
     audit_entry::Entity::find().order_by_asc(audit_entry::Column::Revision).all(app.db.read()).await.unwrap()
 }
 
-async fn keys(app: &App) -> Vec<person_key::Model> {
+pub async fn keys(app: &App) -> Vec<person_key::Model> {
     person_key::Entity::find().all(app.db.read()).await.unwrap()
 }
 
@@ -141,4 +141,59 @@ on_both!(other_persons_have_keys_of_their_own, |app| async move {
     assert!(entry.after.as_deref().unwrap().contains("\"subject_sha256\":{\"sealed\":"), "{entry:?}");
     let kinds: std::collections::BTreeSet<_> = keys(&app).await.into_iter().map(|key| key.kind.to_string()).collect();
     assert_eq!(kinds.into_iter().collect::<Vec<_>>(), ["BUYER", "SUBJECT"]);
+});
+
+/// Whether these bytes stand in a file of the register or in its log.
+fn holds(app: &App, bytes: &[u8]) -> bool {
+    let file = app.url().strip_prefix("sqlite://").unwrap().to_owned();
+    ["", "-wal"].iter().any(|end| std::fs::read(format!("{file}{end}")).unwrap().windows(bytes.len()).any(|part| part == bytes))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_erasure_beside_a_long_reader_fails_nothing_and_leaves_the_disk_when_that_has_ended() {
+    let app = App::sqlite().await;
+    let id = add(&app, json!({ "role": "CHAIR", "name": "Annabella" })).await;
+    let key = keys(&app).await.remove(0);
+    let reader = app.db.snapshot().await.unwrap();
+    reader.query_all_raw(Statement::from_string(DbBackend::Sqlite, "SELECT * FROM contact")).await.unwrap();
+    let began = std::time::Instant::now();
+    let admission = json!({ "name": "Ale", "joinedOn": "2015-01-01" });
+    let office = app.office();
+    let (erased, admitted) =
+        tokio::join!(office.does("contactErase", "id", json!({ "contact": id })), office.does("memberAdmit", "id", admission.clone()));
+    erased.data();
+    admitted.data();
+    app.office().does("memberAdmit", "id", admission).await.data();
+    assert!(began.elapsed() < std::time::Duration::from_secs(4), "{:?}", began.elapsed());
+    assert_eq!((app.get("/readyz").await.status.as_u16(), app.db.failed_writes()), (200, 0));
+    assert!(holds(&app, &key.key), "the reader keeps nothing in the log: this test shows nothing");
+    let listening = tokio::spawn({
+        let db = app.db.clone();
+        async move { db.listen().await }
+    });
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    app.office().does("memberAdmit", "id", json!({ "name": "Bo", "joinedOn": "2015-01-01" })).await.data();
+    reader.rollback().await.unwrap();
+    for _ in 0..100 {
+        if !holds(&app, &key.key) {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    assert!(!holds(&app, &key.key) && !holds(&app, b"nnabella"));
+    listening.abort();
+}
+
+on_both!(the_subject_of_tokens_stays_as_long_as_a_contact_has_the_address, |app| async move {
+    let [first, second] = [
+        add(&app, json!({ "role": "CHAIR", "name": "Anna", "email": "anna@example.se" })).await,
+        add(&app, json!({ "role": "OTHER", "name": "Anna", "email": "Anna@Example.se" })).await,
+    ];
+    let revoked = app.program().args(["token", "revoke", "--subject", "anna@example.se"]).output().unwrap();
+    assert!(revoked.status.success(), "{revoked:?}");
+    let subjects = async || keys(&app).await.iter().filter(|key| key.kind.to_string() == "SUBJECT").count();
+    erase(&app, &first).await;
+    assert_eq!(subjects().await, 1);
+    erase(&app, &second).await;
+    assert_eq!(subjects().await, 0);
 });

@@ -157,6 +157,23 @@ on_both!(tokens_of_a_contact_that_has_ended_are_refused, |app| async move {
     }
 });
 
+on_both!(a_contact_that_ends_leaves_the_tokens_of_another_with_the_same_address_in_capitals, |app| async move {
+    let [alfa, _] = members(&app).await;
+    let server = Served::start(&app).await;
+    let anna = of_member(&app, &alfa, "anna");
+    let add = async |email: &str| {
+        let contact = json!({ "role": "CHAIR", "name": "Anna", "email": email, "member": alfa });
+        app.office().does("contactAdd", "id", contact).await["contactAdd"]["id"].clone()
+    };
+    let [first, second, last] = [add("anna@example.se").await, add("Anna@Example.se").await, add("ANNA@example.se").await];
+    app.office().does("contactUpdate", "id", json!({ "contact": first, "validTo": "2020-01-31" })).await.data();
+    app.office().does("contactErase", "id", json!({ "contact": second })).await.data();
+    let revoked = app.trail(0).await.into_iter().filter(|entry| entry["subject"]["__typename"] == json!("TokenRevocation")).count();
+    assert_eq!((revoked, asks(&server, &anna).await), (0, 200));
+    app.office().does("contactUpdate", "id", json!({ "contact": last, "validTo": "2020-01-31" })).await.data();
+    comes_to(server.address, anna.authorization().unwrap(), 401).await;
+});
+
 // Otherwise a user who may write contacts could lock out anyone.
 on_both!(the_end_of_a_contact_locks_out_nobody_with_another_role, |app| async move {
     let [alfa, beta] = members(&app).await;

@@ -10,7 +10,7 @@ use ::entity::{
 };
 use chrono::NaiveDate;
 use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter, QuerySelect,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QuerySelect,
     sea_query::{Expr, Query, SelectStatement, SimpleExpr},
 };
 
@@ -190,15 +190,25 @@ pub(crate) fn ended_before(today: NaiveDate, before: &Model, after: &Model) -> O
 /// that address remains.
 pub(crate) async fn call_back(change: &mut Change, today: NaiveDate, email: &str, member: MemberId) -> Result<()> {
     let goes_on = Condition::any().add(Column::ValidTo.is_null()).add(Column::ValidTo.gte(today));
-    let other = Entity::find()
-        .select_only()
-        .column(Column::Id)
-        .filter(Column::Email.eq(email))
-        .filter(Column::MemberId.eq(member))
-        .filter(goes_on)
-        .limit(1);
-    let other: Option<ContactId> = other.into_tuple().one(change.tx()).await?;
-    if other.is_some() { Ok(()) } else { revocations::end(change, email, member).await }
+    let others = Entity::find().select_only().column(Column::Email).filter(Column::Email.is_not_null());
+    let others: Vec<String> = others.filter(Column::MemberId.eq(member)).filter(goes_on).into_tuple().all(change.tx()).await?;
+    if others.iter().any(|other| is_same(other, email)) { Ok(()) } else { revocations::end(change, email, member).await }
+}
+
+/// Compares e-mail addresses as subjects of tokens are compared: in capitals or small letters. SQLite folds A to Z alone.
+fn is_same(one: &str, other: &str) -> bool {
+    one.to_lowercase() == other.to_lowercase()
+}
+
+/// Returns `true` if a contact other than `except` has the e-mail address.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub(crate) async fn has_email(db: &impl ConnectionTrait, email: &str, except: Option<ContactId>) -> Result<bool> {
+    let others = Entity::find().select_only().column(Column::Email).filter(Column::Email.is_not_null());
+    let except = except.map(|id| Column::Id.ne(id));
+    let others: Vec<String> = others.filter(Condition::all().add_option(except)).into_tuple().all(db).await?;
+    Ok(others.iter().any(|other| is_same(other, email)))
 }
 
 /// Changes what is known of a contact. One whose last day is past is no contact any more: its association's tokens for the e-mail address
@@ -239,7 +249,7 @@ pub async fn update(db: &Database, viewer: &Viewer, id: ContactId, changes: Cont
 
 /// Erases a person (GDPR art. 17): the row stays, so that what refers to it holds, with a pseudonym in the place of the name; so do the
 /// entries of the trail about the person. Agreements and invoices stay as they were issued (GDPR art. 17.3 b, e). Its association's
-/// tokens for the e-mail address are revoked.
+/// tokens for the e-mail address are revoked, unless another contact of the association with that address remains.
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the register, NOT_FOUND.
@@ -256,12 +266,16 @@ pub async fn erase(db: &Database, viewer: &Viewer, id: ContactId) -> Result<()> 
         audit::replace(&change, after.clone()).await?;
         change.record(Some(&before), Some(&after))?;
         if let Some((email, member)) = address {
-            revocations::end(&mut change, &email, member).await?;
+            call_back(&mut change, db.clock.today(), &email, member).await?;
         }
     }
     change.erase(&persons, (SubjectKind::Contact, id.0)).await?;
     change.commit_with(id).await?;
-    db.forget().await
+    // The person is erased all the same.
+    if let Err(error) = db.forget().await {
+        tracing::warn!(%error, "the database's log could not be emptied after the erasure");
+    }
+    Ok(())
 }
 
 /// Returns the persons that a contact is in the trail: itself, and the subjects of tokens that had one of its e-mail addresses, unless
@@ -281,8 +295,7 @@ async fn persons(change: &Change, row: &Model) -> Result<BTreeSet<Person>> {
     }
     let mut persons = BTreeSet::from([Person::contact(row.id)]);
     for email in emails {
-        let others = Entity::find().filter(Column::Email.eq(email.as_str())).filter(Column::Id.ne(row.id)).count(change.tx()).await?;
-        if others == 0 {
+        if !has_email(change.tx(), &email, Some(row.id)).await? {
             persons.insert(Person::subject(&email));
         }
     }

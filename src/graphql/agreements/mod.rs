@@ -17,7 +17,7 @@ use chrono::NaiveDate;
 
 pub use self::{
     consistency::{ConsistencyQuery, TemplateDeviation, TemplateDeviationReason},
-    contents::{Acknowledgement, AgreementDeadline, AgreementFee, Signature},
+    contents::{Acknowledgement, AgreementDeadline, AgreementFee, Signature, SignatureParty},
     deadlines::{DeadlineAcknowledgeInput, DeadlineAcknowledgementWithdrawInput, DeadlineMutation},
     lists::{AgreementBy, AgreementFilter, AgreementOrder, AgreementOrderField, AgreementQuery, agreements_of, counterparty},
 };

@@ -12,7 +12,10 @@ use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter, sea_query::Expr};
 use serde::ser::SerializeMap;
 use uuid::Uuid;
 
-use super::super::recorded::{Fields, Person, Personal, Recorded, Written};
+use super::{
+    super::recorded::{Fields, Person, Personal, Recorded, Written},
+    pseudonym::is_pseudonym,
+};
 use crate::{database::among, error::Result};
 
 /// An activity with its texts, funding and decision.
@@ -122,7 +125,9 @@ impl Recorded for StatusReport {
     }
 
     fn personal(&self) -> Vec<Personal> {
-        vec![Personal::of(Person::subject(&self.row.reported_by), &["/reported_by"])]
+        let is_erased = is_pseudonym(&self.row.reported_by, self.row.id);
+        let own = || Personal::of(Person::subject(&self.row.reported_by), &["/reported_by"]);
+        if is_erased { Vec::new() } else { vec![own()] }
     }
 }
 

@@ -18,6 +18,7 @@ use super::{
         recorded::{Fields, Person, Personal, Recorded, Written, parts},
     },
     activity::{decided, decisions},
+    pseudonym::is_pseudonym,
 };
 use crate::{database::among, error::Result};
 
@@ -59,7 +60,8 @@ impl Recorded for Agreement {
     }
 
     fn personal(&self) -> Vec<Personal> {
-        let signed = self.signatures.iter().enumerate().map(|(index, signature)| {
+        let named = self.signatures.iter().enumerate().filter(|(_, signature)| !is_pseudonym(&signature.name, signature.id));
+        let signed = named.map(|(index, signature)| {
             Personal::within(Person::signatory(signature.id), &format!("/signatures/{index}"), &["/name", "/title"])
         });
         signed.chain(decided(self.decision.as_ref())).collect()

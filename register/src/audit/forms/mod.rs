@@ -8,6 +8,7 @@ mod member;
 #[cfg(test)]
 mod names;
 mod parts;
+mod pseudonym;
 mod rows;
 
 use ::entity::kind::Form;
@@ -20,6 +21,7 @@ pub use self::{
     former::{of_before, personal},
     member::{Member, members},
     parts::FeeCharge,
+    pseudonym::{ERASED, is_pseudonym, pseudonym},
 };
 use super::recorded::{Recorded, to_value};
 
@@ -54,7 +56,8 @@ fn convert(steps: &[Step], form: Form, version: i32, mut text: Value) -> Value {
     text
 }
 
-fn with_defaults(mut text: Value, defaults: Value) -> Value {
+/// Adds the fields that a text lacks.
+pub(crate) fn with_defaults(mut text: Value, defaults: Value) -> Value {
     if let (Value::Object(fields), Value::Object(defaults)) = (&mut text, defaults) {
         for (name, default) in defaults {
             fields.entry(name).or_insert(default);

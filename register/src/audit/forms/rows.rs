@@ -9,9 +9,12 @@ use ::entity::{
 };
 use uuid::Uuid;
 
-use super::super::{
-    fields,
-    recorded::{Person, Personal, Recorded},
+use super::{
+    super::{
+        fields,
+        recorded::{Person, Personal, Recorded},
+    },
+    pseudonym::{ERASED, is_pseudonym},
 };
 
 /// Implements [`Recorded`] for a row: its form, the object whose history it belongs to, and the fields that name a person.
@@ -46,13 +49,9 @@ recorded!(organisation::Model as Organisation, of Organisation |row| row.id.0, p
 recorded!(cost::Model as Cost, of Activity |row| row.activity_id.0);
 recorded!(grant::Model as Grant, of Activity |row| row.activity_id.0);
 recorded!(template::Model as Template, of Template |row| row.id.0);
-recorded!(acknowledgement::Model as Acknowledgement, of Agreement |row| row.agreement_id.0, personal vec![
-    Personal::of(Person::subject(&row.acknowledged_by), &["/acknowledged_by", "/note"]),
-]);
+recorded!(acknowledgement::Model as Acknowledgement, of Agreement |row| row.agreement_id.0, personal acknowledgement_fields(row));
 recorded!(reminder::Model as Reminder, of Invoice |row| row.invoice_id.0);
-recorded!(bank_payment::Model as BankPayment, of BankPayment |row| row.id.0, personal vec![
-    Personal::of(Person::payer(row.id), &["/reference", "/message", "/payer_name", "/payer_org_number", "/set_aside_reason"]),
-]);
+recorded!(bank_payment::Model as BankPayment, of BankPayment |row| row.id.0, personal payer_fields(row));
 recorded!(reference_rate::Model as ReferenceRate, of ReferenceRate |row| row.id.0);
 recorded!(token_revocation::Model as TokenRevocation, of Token |row| row.id.0, personal revocation_fields(row));
 
@@ -60,6 +59,20 @@ recorded!(token_revocation::Model as TokenRevocation, of Token |row| row.id.0, p
 fn contact_fields(row: &contact::Model) -> Vec<Personal> {
     let own = Personal::of(Person::contact(row.id), &["/name", "/name_key", "/email", "/phone"]);
     if row.erased_at.is_some() { Vec::new() } else { vec![own] }
+}
+
+/// An erased subject has a pseudonym, and no note.
+fn acknowledgement_fields(row: &acknowledgement::Model) -> Vec<Personal> {
+    let own = || Personal::of(Person::subject(&row.acknowledged_by), &["/acknowledged_by", "/note"]);
+    if is_pseudonym(&row.acknowledged_by, row.id) { Vec::new() } else { vec![own()] }
+}
+
+/// Of an erased payer only the word for that is left, which names no one.
+fn payer_fields(row: &bank_payment::Model) -> Vec<Personal> {
+    let told = ["/reference", "/message", "/payer_name", "/payer_org_number"];
+    let is_erased = row.set_aside_reason.as_deref() == Some(ERASED);
+    let reason = (!is_erased).then_some("/set_aside_reason");
+    vec![Personal::of(Person::payer(row.id), &told.into_iter().chain(reason).collect::<Vec<_>>())]
 }
 
 /// The subject of revoked tokens stands in the row as a digest, which is the person's id.
