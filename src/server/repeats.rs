@@ -55,7 +55,7 @@ pub(super) async fn once(
     body: &[u8],
 ) -> Result<Response, Refused> {
     // A sender who may see more or less than the first time may not have what the first request made.
-    let digest = Sha256::new().chain_update(Sha256::digest(body)).chain_update(format!("{viewer:?}")).finalize();
+    let digest = Sha256::new().chain_update(Sha256::digest(body)).chain_update(viewer.rights()).finalize();
     let name = (viewer.subject.clone(), key.clone());
     let Ok(lock) = timeout_at(execution.allowance.deadline, app.running_keys.lock(name)).await else {
         let words = "the first request with this idempotency key is still running; send it again in a while";

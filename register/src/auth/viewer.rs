@@ -1,5 +1,7 @@
 //! Who asks, and what they may see and do.
 
+use std::collections::BTreeSet;
+
 use entity::id::MemberId;
 
 use crate::error::{Error, Result};
@@ -157,6 +159,21 @@ impl Viewer {
     #[must_use]
     pub fn operator(command: &str) -> Self {
         Self { subject: format!("{OPERATOR}{command}"), roles: vec![Role::Office, Role::Auditor], ..Self::default() }
+    }
+
+    /// The rights as text, the same whatever their order in the token. A stored digest of it outlives the program's version, so a right that is
+    /// added says something only where it is given.
+    #[must_use]
+    pub fn rights(&self) -> String {
+        let sorted = |words: &mut dyn Iterator<Item = String>| words.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(" ");
+        let rights = [
+            ("roles", sorted(&mut self.roles.iter().map(|role| role.word().to_owned()))),
+            ("member", self.member.map(|id| id.0.simple().to_string()).unwrap_or_default()),
+            ("former member", if self.is_former_member { "true".to_owned() } else { String::new() }),
+            ("activities", sorted(&mut self.activities.iter().cloned())),
+            ("scopes", sorted(&mut self.scopes.iter().cloned())),
+        ];
+        rights.iter().filter(|(_, right)| !right.is_empty()).map(|(name, right)| format!("{name}: {right}\n")).collect()
     }
 
     /// Whether the viewer has the role.

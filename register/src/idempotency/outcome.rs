@@ -199,6 +199,15 @@ impl<I: Identifier> FromOutcome for I {
 mod tests {
     use super::*;
 
+    /// A payload that shows its warnings.
+    struct Warned(Vec<(String, String)>);
+
+    impl FromOutcome for Warned {
+        fn from_outcome(outcome: &Outcome) -> Option<Self> {
+            Some(Self(outcome.warnings.iter().map(|warning| (warning.code.clone(), warning.message.clone())).collect()))
+        }
+    }
+
     #[test]
     fn an_outcome_is_read_as_it_was_written() -> Result<(), Box<dyn std::error::Error>> {
         let (member, contact) = (MemberId::new(), ContactId::new());
@@ -206,6 +215,9 @@ mod tests {
         let text = serde_json::to_string(&outcome)?;
         assert!(text.starts_with(&format!("{{\"objects\":[\"member_{}\"", member.0.simple())), "{text}");
         assert_eq!(serde_json::from_str::<Outcome>(&text)?, outcome);
+        // A payload with warnings is built again from them.
+        let again = serde_json::from_str::<Outcome>(&text)?;
+        assert_eq!(Warned::from_outcome(&again).map(|warned| warned.0), Some(vec![("LATE".to_owned(), "it is late".to_owned())]));
         assert_eq!((MemberId::from_outcome(&outcome), ContactId::from_outcome(&outcome)), (Some(member), Some(contact)));
         assert_eq!(InvoiceId::from_outcome(&outcome), None, "it was deleted");
         // What a mutation does not have takes no room.

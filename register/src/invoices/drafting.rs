@@ -176,7 +176,7 @@ pub async fn discard(db: &Database, viewer: &Viewer, id: InvoiceId, faults: Faul
     delete_lines(&change, id).await?;
     invoice::Entity::delete_by_id(id).exec(change.tx()).await?;
     change.record(Some(&before), None)?;
-    change.commit_with(Outcome::default().deleting(id).detailed(&before)?).await?;
+    change.commit_with(Outcome::default().deleting(id).detailed(&whole::Deleted::of(&before)?)?).await?;
     Ok(before)
 }
 

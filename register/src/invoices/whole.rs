@@ -15,7 +15,8 @@ use sea_orm::{
     ConnectionTrait, ExprTrait, Order,
     sea_query::{Expr, Query},
 };
-use serde::{Deserialize, Serialize, ser::SerializeMap};
+use serde::{Deserialize, Serialize, de::DeserializeOwned, ser::SerializeMap};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::{
@@ -23,14 +24,14 @@ use super::{
     payments::{counted, order},
 };
 use crate::{
-    audit::{Fields, Recorded, parts},
+    audit::{Fields, Recorded, forms, parts, to_value},
     database::{among, rows},
-    error::Result,
+    error::{Error, Result},
     idempotency::{FromOutcome, Outcome},
 };
 
 /// An invoice with its lines and payments, as its audit entries show it.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Whole {
     /// Its row.
     pub row: invoice::Model,
@@ -40,10 +41,37 @@ pub struct Whole {
     pub payments: Vec<payment::Model>,
 }
 
+/// A draft that a mutation deleted, in the form of its audit entry: another version of the program reads it as it reads the trail.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Deleted {
+    version: i32,
+    record: Value,
+}
+
+impl Deleted {
+    pub(super) fn of(draft: &Whole) -> Result<Self> {
+        Ok(Self { version: Whole::VERSION, record: to_value(draft).map_err(Error::internal)? })
+    }
+
+    fn read(self) -> serde_json::Result<Whole> {
+        let mut record = forms::current::<Whole>(self.version, self.record)?;
+        let mut take = |name| record.get_mut(name).map(Value::take).unwrap_or_default();
+        let (lines, payments) = (read_all(take("lines"))?, read_all(take("payments"))?);
+        Ok(Whole { row: serde_json::from_value(record)?, lines, payments })
+    }
+}
+
+/// Reads the parts of a record; a field that they have got since counts as its default.
+fn read_all<R: Fields + Default + DeserializeOwned>(parts: Value) -> serde_json::Result<Vec<R>> {
+    let defaults = to_value(&R::default())?;
+    let parts: Vec<Value> = serde_json::from_value(parts)?;
+    parts.into_iter().map(|part| serde_json::from_value(forms::with_defaults(part, defaults.clone()))).collect()
+}
+
 /// Restores a draft that a mutation deleted, as it was then.
 impl FromOutcome for Whole {
     fn from_outcome(outcome: &Outcome) -> Option<Self> {
-        serde_json::from_value(outcome.details.clone()).ok()
+        Deleted::deserialize(&outcome.details).ok()?.read().ok()
     }
 }
 
@@ -203,4 +231,27 @@ pub async fn credits_of(db: &impl ConnectionTrait, invoices: BTreeSet<InvoiceId>
         notes.entry(row.try_get_by_index(0)?).or_default().push((row.try_get_by_index(1)?, row.try_get_by_index(2)?));
     }
     Ok(notes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deleted_draft_is_read_by_a_version_with_more_fields() {
+        let line = invoice_line::Model { description: "Kurs".into(), net: Money(100), ..invoice_line::Model::default() };
+        let row = invoice::Model { id: InvoiceId::new(), net: Money(100), ..invoice::Model::default() };
+        let draft = Whole { row, lines: vec![line], payments: Vec::new() };
+        let mut outcome = Outcome::default().detailed(&Deleted::of(&draft).unwrap()).unwrap();
+        assert_eq!(outcome.details["version"], 1);
+        assert_eq!(Whole::from_outcome(&outcome).as_ref(), Some(&draft));
+        // As if a version of the program without these fields had stored it.
+        for (pointer, field) in
+            [("/record", "credited_on"), ("/record", "rounding"), ("/record/lines/0", "account"), ("/record/lines/0", "vat")]
+        {
+            outcome.details.pointer_mut(pointer).and_then(Value::as_object_mut).unwrap().remove(field).unwrap();
+        }
+        assert_eq!(Whole::from_outcome(&outcome), Some(draft));
+        assert_eq!(Whole::from_outcome(&Outcome::default()), None);
+    }
 }
