@@ -10,7 +10,7 @@ use std::{
 use sea_orm::{ConnectOptions, ConnectionTrait};
 use tempfile::TempDir;
 
-use super::volume::Volume;
+use super::volume::{Volume, limit_files};
 
 /// A running cluster, gone when dropped.
 pub struct Cluster {
@@ -19,7 +19,7 @@ pub struct Cluster {
     port: u16,
     password: String,
     /// The disk of the tables, and that of the log; none where the test may not mount.
-    pub volumes: Option<(Volume, Volume)>,
+    volumes: Option<(Volume, Volume)>,
 }
 
 fn is_root() -> bool {
@@ -43,6 +43,14 @@ fn give_to_owner(path: &Path) {
         assert!(Command::new("chown").arg("postgres").arg(path).status().unwrap().success());
     }
 }
+
+fn is_child(process: u32, parent: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    status.lines().any(|line| line.split_whitespace().collect::<Vec<_>>() == ["PPid:", &parent.to_string()])
+}
+
+/// Size of a file of the log, in bytes.
+const LOG_FILE: u64 = 1 << 20;
 
 fn text(path: &Path) -> String {
     path.display().to_string()
@@ -167,17 +175,57 @@ impl Cluster {
         done
     }
 
+    /// The server's first process; none when it does not run.
+    fn postmaster(&self) -> Option<u32> {
+        fs::read_to_string(self.data().join("postmaster.pid")).ok()?.lines().next()?.trim().parse().ok()
+    }
+
+    /// The server's processes.
+    fn processes(&self) -> Vec<u32> {
+        let Some(postmaster) = self.postmaster() else { return Vec::new() };
+        let all = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
+        std::iter::once(postmaster).chain(all.filter(|process| is_child(*process, postmaster))).collect()
+    }
+
+    /// Lets the server's files grow to so many bytes only. PostgreSQL takes a longer write for a full disk.
+    fn limit(&self, size: Option<u64>) {
+        self.processes().into_iter().for_each(|process| limit_files(process, size));
+    }
+
+    /// Leaves no room for tables; without a disk of their own, for those alone that have become as large as a file of the log.
+    pub fn fill_tables(&self) {
+        match &self.volumes {
+            Some((tables, _)) => tables.fill(),
+            None => self.limit(Some(LOG_FILE)),
+        }
+    }
+
+    /// Leaves no room for the log.
+    pub fn fill_log(&self) {
+        match &self.volumes {
+            Some((_, log)) => log.fill(),
+            None => self.limit(Some(LOG_FILE / 4)),
+        }
+    }
+
+    /// Gives all room back.
+    pub fn free(&self) {
+        match &self.volumes {
+            Some((tables, log)) => {
+                tables.free();
+                log.free();
+            }
+            None => self.limit(None),
+        }
+    }
+
     /// Kills one process that serves connections, after which the server ends all others and recovers.
     pub fn crash(&self, database: &str) {
         let listed = Command::new("pgrep").args(["-f", &format!("^postgres: samregister {database} 127.0.0.1.*")]).output().unwrap();
         let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
         // Of all clusters of the machine, ours has children of our postmaster.
-        let postmaster = fs::read_to_string(self.data().join("postmaster.pid")).unwrap_or_default();
-        let parent = postmaster.lines().next().unwrap_or_default().to_owned();
-        let is_ours = |pid: &&str| {
-            let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-            status.lines().any(|line| line.split_whitespace().collect::<Vec<_>>() == ["PPid:", &parent])
-        };
+        let postmaster = self.postmaster().unwrap_or_default();
+        let is_ours = |pid: &&str| pid.parse().is_ok_and(|process| is_child(process, postmaster));
         if let Some(pid) = listed.lines().find(is_ours) {
             Command::new("kill").args(["-9", pid]).status().unwrap();
         }

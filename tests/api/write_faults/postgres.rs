@@ -18,9 +18,6 @@ const END_ALL: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WH
 /// A register on a cluster of its own, reached by way of a proxy.
 async fn begin() -> (Cluster, Proxy, Site) {
     let cluster = Cluster::start().await;
-    if cluster.volumes.is_none() {
-        println!("no file system can be mounted here: connections are ended instead of filling disks");
-    }
     cluster.create(DATABASE).await;
     let proxy = Proxy::before(cluster.address()).await;
     let url = cluster.url(proxy.port, DATABASE);
@@ -75,22 +72,20 @@ async fn each_fault_alone_loses_no_answered_change() {
         assert!(runtime.block_on(cluster.execute(END_ALL)));
         site.wait_until_ready();
         waits_for(|| site.write() == Outcome::Answered);
-        if let Some((tables, log)) = &cluster.volumes {
-            tables.fill();
-            write_until_refused(&site);
-            assert_eq!((site.status("/readyz"), site.metric("samregister_database_up")), (503, 0.0));
-            tables.free();
-            site.wait_until_ready();
-            assert_eq!(site.write(), Outcome::Answered);
-            // Without room for its log the server itself gives up.
-            log.fill();
-            runtime.block_on(use_up_log(&cluster));
-            write_until_refused(&site);
-            log.free();
-            cluster.run();
-            site.wait_until_ready();
-            waits_for(|| site.write() == Outcome::Answered);
-        }
+        cluster.fill_tables();
+        write_until_refused(&site);
+        assert_eq!((site.status("/readyz"), site.metric("samregister_database_up")), (503, 0.0));
+        cluster.free();
+        site.wait_until_ready();
+        assert_eq!(site.write(), Outcome::Answered);
+        // Without room for its log the server itself gives up.
+        cluster.fill_log();
+        runtime.block_on(use_up_log(&cluster));
+        write_until_refused(&site);
+        cluster.free();
+        cluster.run();
+        site.wait_until_ready();
+        waits_for(|| site.write() == Outcome::Answered);
         (cluster, proxy, site)
     })
     .await
@@ -101,25 +96,25 @@ async fn each_fault_alone_loses_no_answered_change() {
 
 /// One fault of the series.
 async fn strike(cluster: &Cluster, proxy: &Proxy, site: &Site, kind: usize) {
-    match (kind, &cluster.volumes) {
-        (0..=4, _) => proxy.cut(Cut::After),
-        (5..=7, _) => proxy.cut(Cut::At),
-        (8..=10, _) => proxy.cut(Cut::Before),
-        (11..=14, Some((tables, _))) => {
-            tables.fill();
+    match kind {
+        0..=4 => proxy.cut(Cut::After),
+        5..=7 => proxy.cut(Cut::At),
+        8..=10 => proxy.cut(Cut::Before),
+        11..=14 => {
+            cluster.fill_tables();
             pause(400);
-            tables.free();
+            cluster.free();
         }
-        (15, Some((_, log))) => {
-            log.fill();
+        15 => {
+            cluster.fill_log();
             use_up_log(cluster).await;
             pause(600);
-            log.free();
+            cluster.free();
             thread::sleep(Duration::from_millis(200));
             cluster.run();
         }
-        (16, _) => cluster.crash(DATABASE),
-        (17, _) => site.restart(),
+        16 => cluster.crash(DATABASE),
+        17 => site.restart(),
         _ => drop(cluster.execute(END_ALL).await),
     }
     pause(250);

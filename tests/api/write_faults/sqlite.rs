@@ -3,7 +3,6 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Command,
     time::Duration,
 };
 
@@ -12,7 +11,7 @@ use sea_orm::{ConnectOptions, ConnectionTrait, Statement};
 use super::{
     WRITERS,
     load::{Outcome, Site, pause},
-    volume::Volume,
+    volume::{Volume, limit_files},
 };
 use crate::app;
 
@@ -24,11 +23,7 @@ struct Place {
 
 impl Place {
     fn new(megabytes: u32) -> Self {
-        let volume = Volume::mount(megabytes);
-        if volume.is_none() {
-            println!("no file system can be mounted here: the disk's room is limited by RLIMIT_FSIZE instead");
-        }
-        Self { volume, folder: tempfile::tempdir().unwrap() }
+        Self { volume: Volume::mount(megabytes), folder: tempfile::tempdir().unwrap() }
     }
 
     fn file(&self) -> PathBuf {
@@ -46,22 +41,21 @@ impl Place {
                 truncate_log(&self.url()).await;
                 volume.fill();
             }
-            None => limit(site, "4096"),
+            None => limit(site, Some(4096)),
         }
     }
 
     fn free(&self, site: &Site) {
         match &self.volume {
             Some(volume) => volume.free(),
-            None => limit(site, "unlimited"),
+            None => limit(site, None),
         }
     }
 }
 
 /// Lets the server's files grow to this size only: a longer write is an I/O error.
-fn limit(site: &Site, size: &str) {
-    let done = Command::new("prlimit").arg("--pid").arg(site.process().to_string()).arg(format!("--fsize={size}:unlimited")).status();
-    assert!(done.unwrap().success(), "prlimit of util-linux is needed");
+fn limit(site: &Site, size: Option<u64>) {
+    limit_files(site.process(), size);
 }
 
 /// Another program at the same file.
@@ -131,7 +125,7 @@ async fn a_full_disk_loses_no_answered_change() {
 async fn an_input_output_error_loses_no_answered_change() {
     let place = Place { volume: None, folder: tempfile::tempdir().unwrap() };
     let site = Site::start(place.url());
-    outlive(&site, &place.url(), async || limit(&site, "4096"), || limit(&site, "unlimited")).await;
+    outlive(&site, &place.url(), async || limit(&site, Some(4096)), || limit(&site, None)).await;
 }
 
 #[tokio::test]
@@ -187,9 +181,9 @@ async fn strike(place: &Place, site: &Site, kind: usize) {
             place.free(site);
         }
         7..=13 => {
-            limit(site, "4096");
+            limit(site, Some(4096));
             pause(80);
-            limit(site, "unlimited");
+            limit(site, None);
         }
         // Another program holds the lock for a while.
         14..=16 => {
