@@ -96,8 +96,10 @@ async fn only_whole_answers_to_a_get_by_somebody_have_one() {
 #[test]
 fn fields_say_what_their_values_depend_on() {
     let costs = Costs::of_schema();
+    // Of the parts that `Query` is merged of, its own fields alone are seen by clients.
+    let is_part = |of: &str| of != "Query" && (of.ends_with("Query") || of.contains("MergedObjectTail"));
     let mut unversioned: Vec<_> =
-        costs.fields().filter(|(.., field)| field.is_unversioned).map(|(of, name, _)| format!("{of}.{name}")).collect();
+        costs.fields().filter(|(of, _, field)| field.is_unversioned && !is_part(of)).map(|(of, name, _)| format!("{of}.{name}")).collect();
     unversioned.sort_unstable();
     assert_eq!(unversioned, ["Query.contactExport", "Query.contactReads", "Query.retention"]);
     // What is read of a person is recorded, and what a viewer is or may do is its own: only what was looked at is resolved once for all.

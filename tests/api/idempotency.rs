@@ -384,7 +384,7 @@ fn answer(mut stream: TcpStream) -> (String, Value) {
 /// Kills a server, again and again, while it does what was asked under keys, and asks for all of it again.
 async fn kill_and_ask_again(app: &App, kills: usize) {
     const AT_ONCE: usize = 4;
-    let now = app.at(&format!("{}T12:00:00Z", Clock::system().today()));
+    let now = app.at(&Clock::system().now().to_rfc3339());
     let office = now.office();
     let authorization = office.authorization().unwrap();
     let start = || Server::start(app.program(), "serve --bind 127.0.0.1:0");

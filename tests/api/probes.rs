@@ -16,6 +16,8 @@ on_both!(probes_are_answered_while_nothing_else_is, |app| async move {
     let (served, settings) = limited.server();
     let main = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let server = main.spawn(Served::of(served, settings)).await.unwrap();
+    // It has begun when it answers.
+    comes_to(server.address, app.office().authorization().unwrap(), 200).await;
     let held = [TcpStream::connect(server.address).await.unwrap(), TcpStream::connect(server.address).await.unwrap()];
     // Every thread of the runtime that answers requests is blocked.
     let mut gates = Vec::new();

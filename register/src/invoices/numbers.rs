@@ -55,7 +55,8 @@ impl Numbers {
     /// The condition that a document of this kind has a number of the series.
     pub(super) fn is_of_series(&self) -> Condition {
         let lies_in = |keys: RangeInclusive<String>| Expr::col(Column::NumberKey).between(keys.start().as_str(), keys.end().as_str());
-        keys_of(&self.series).into_iter().map(lies_in).fold(Condition::any(), Condition::add)
+        let keys = keys_of(&self.series).into_iter().map(lies_in).fold(Condition::any(), Condition::add);
+        Condition::all().add(keys).add_option(without_hyphen(&self.series))
     }
 
     /// The next one.
@@ -99,6 +100,7 @@ async fn last_in(db: &impl ConnectionTrait, kind: InvoiceKind, series: &str) -> 
             .from(Entity)
             .and_where(Column::Kind.eq(kind))
             .and_where(Expr::col(Column::NumberKey).between(keys.start().as_str(), keys.end().as_str()))
+            .and_where_option(without_hyphen(series))
             .order_by(Column::NumberKey, Order::Desc)
             .order_by(Column::Id, Order::Desc)
             .limit(1)
@@ -111,6 +113,11 @@ async fn last_in(db: &impl ConnectionTrait, kind: InvoiceKind, series: &str) -> 
     let row = db.query_one(&select).await?;
     let number: Option<String> = row.map(|row| row.try_get_by_index(0)).transpose()?.flatten();
     Ok(number.as_deref().and_then(split).map(|(_, place)| place))
+}
+
+/// Leaves out `2027-0001`, whose key lies among those of plain numbers, unless the series has a hyphen itself.
+fn without_hyphen(series: &str) -> Option<Expr> {
+    (!series.ends_with('-')).then(|| Column::Number.not_like("%-%"))
 }
 
 /// Where the numbers of a series lie in the order of [`swedish::number_key`], in that order.

@@ -74,9 +74,13 @@ impl Reading {
     /// not keep its payment out, and is mended.
     fn make_readable(&mut self) {
         let mut payments = std::mem::take(&mut self.payments);
+        // A line that can't be read may be the one that names the account.
+        let is_sound = self.faults.is_empty();
         for payment in &mut payments {
             let mut faults = Faults::default();
-            faults.text("account", &payment.account, LINE);
+            if is_sound || !payment.account.is_empty() {
+                faults.text("account", &payment.account, LINE);
+            }
             faults.text("bank reference", &payment.bank_reference, LINE);
             for fault in faults.into_inner() {
                 self.fault(payment.line, format!("has a payment whose {} {}", fault.path, fault.message));
