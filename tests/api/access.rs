@@ -382,7 +382,7 @@ pub async fn input(app: &App, samples: &Samples, name: &str, turn: usize) -> Val
         "contactAdd" => json!({ "member": id("alfa"), "role": "CHAIR", "name": format!("Ny {turn}") }),
         "contactUpdate" => json!({ "contact": id("anna"), "phone": format!("070-174 06 {}", 20 + turn) }),
         "contactErase" => json!({ "contact": id("berit") }),
-        "personErase" => json!({ "billingOfMemberId": id("alfa") }),
+        "personErase" => json!({ "billingOfOrganisationId": id("gamma") }),
         "organisationAdd" => json!({ "name": format!("Ny {turn}") }),
         "organisationUpdate" => json!({ "organisation": id("gamma"), "name": format!("Gamma {turn}") }),
         "activityStart" => json!({ "slug": format!("ny-{turn}"), "name": "Ny", "funding": ["VOLUNTEER"], "startsOn": "2027-01-01" }),

@@ -472,7 +472,7 @@ on_both!(a_mutation_that_changed_nothing_stores_its_outcome_in_its_own_transacti
 });
 
 on_both!(the_order_of_rights_in_a_token_does_not_matter, |app| async move {
-    let caller = |roles: &[Role]| app.viewer(Viewer { roles: roles.to_vec(), ..Viewer::default() });
+    let caller = |roles: &[Role]| app.viewer(Viewer { subject: "ada@example.se".into(), roles: roles.to_vec(), ..Viewer::default() });
     let first = post(&app, &caller(&[Role::Office, Role::Auditor]), "k1", &admission("Ale")).await;
     is_rebuilt(&post(&app, &caller(&[Role::Auditor, Role::Office]), "k1", &admission("Ale")).await, &first);
     is_for_another(&post(&app, &caller(&[Role::Office]), "k1", &admission("Ale")).await);

@@ -196,12 +196,12 @@ on_both!(a_pdf_uses_as_much_of_the_budget_as_it_takes_to_set, |app| async move {
     let app = app.with(&[("SAMREGISTER_MAX_COST_PER_MINUTE", "100000")]);
     // Long words take 0.6 ms each, which are 60 points: 300 of them take 18 000, and some for their bytes.
     let text = |words: usize| "samordningsförbund ".repeat(words);
-    let preview = async |words: usize| {
+    let of = |words: usize| {
         let document =
             "query($id: ID!, $p: JSON!) { node(id: $id) { ... on AgreementTemplateVersion { preview(parameters: $p) { sha256 } } } }";
-        let body = json!({ "query": document, "variables": { "id": version, "p": { "text": text(words).trim() } } });
-        app.office().post(body.to_string()).await
+        json!({ "query": document, "variables": { "id": version, "p": { "text": text(words).trim() } } }).to_string()
     };
+    let preview = async |words: usize| app.office().post(of(words)).await;
     let left = async || ask(&app.office(), QUESTION).await.json["extensions"]["cost"]["budgetRemaining"].as_u64().unwrap();
     // Points come back meanwhile, a minute's in a minute.
     let used = async |words: usize| {
@@ -216,7 +216,8 @@ on_both!(a_pdf_uses_as_much_of_the_budget_as_it_takes_to_set, |app| async move {
     assert!(least < 25_000 && most >= 18_000, "{least} to {most}");
     // What would take more than is left is not set.
     let began = Instant::now();
-    let refused = preview(2_000).await;
+    let app = app.with(&[("SAMREGISTER_MAX_COST_PER_MINUTE", "40000")]);
+    let refused = app.office().post(of(1_000)).await;
     assert_eq!((refused.code(), &refused.error()["extensions"]["reason"]), ("CONFLICT", &json!("COST_BUDGET")), "{}", refused.text());
     assert!(refused.error()["extensions"]["retryAfterSeconds"].is_u64() && began.elapsed() < Duration::from_secs(5));
 });

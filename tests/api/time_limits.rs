@@ -159,10 +159,10 @@ async fn small_queries_of_one_subject_leave_connections_to_others() {
     let app = app.with(&[("SAMREGISTER_MAX_CONCURRENT", "40")]).with_lanes();
     let other = Database::connect(&app.url(), app.db.clock, None).await.unwrap().with_trail_key(trail_key());
     let writing = audit::begin(&other, &Viewer::operator("test"), "test").await.unwrap();
-    writing.tx().execute_unprepared("LOCK TABLE organisation IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    writing.tx().execute_unprepared("LOCK TABLE activity IN ACCESS EXCLUSIVE MODE").await.unwrap();
     // Each holds its connection until the lock is released: more than there are, and none of them expensive.
     let names: String = (0..8).map(|place| format!("a{place}: name ")).collect();
-    let query = format!("{{ organisations(first: 200) {{ nodes {{ {names} }} }} }}");
+    let query = format!("{{ activities(first: 200) {{ nodes {{ {names} }} }} }}");
     let mut hostile: Vec<_> = (0..32)
         .map(|_| {
             let (app, query) = (app.clone(), query.clone());

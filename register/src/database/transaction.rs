@@ -335,6 +335,9 @@ mod tests {
 
     use super::*;
 
+    /// A statement that is not done at once.
+    const LONG: &str = "INSERT INTO t WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) SELECT i FROM n";
+
     async fn begin(state: &Arc<WriterState>) -> Transaction {
         let db = sea_orm::Database::connect("sqlite::memory:").await.unwrap();
         db.execute_unprepared("CREATE TABLE t (a INTEGER)").await.unwrap();
@@ -347,7 +350,7 @@ mod tests {
         let state = Arc::new(WriterState::default());
         let tx = begin(&state).await;
         {
-            let mut statement = pin!(tx.execute_unprepared("INSERT INTO t VALUES (1)"));
+            let mut statement = pin!(tx.execute_unprepared(LONG));
             let is_pending = poll_fn(|context| Poll::Ready(statement.as_mut().poll(context).is_pending())).await;
             assert!(is_pending, "it was not cancelled");
         }
