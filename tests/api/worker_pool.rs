@@ -14,7 +14,9 @@ use crate::{
 };
 
 /// Jobs that keep every thread of the pool busy until they are dropped.
-struct Blockers(Vec<mpsc::Sender<()>>);
+struct Blockers {
+    _open: Vec<mpsc::Sender<()>>,
+}
 
 impl Blockers {
     /// Puts them into the queue. The receivers hear when each of them runs.
@@ -35,7 +37,7 @@ impl Blockers {
             senders.push(sender);
             begun.push(begins);
         }
-        (Self(senders), begun)
+        (Self { _open: senders }, begun)
     }
 
     /// The same when all of them run.
