@@ -55,7 +55,12 @@ pub async fn run(options: Options) -> Result {
         Command::New => {
             let (file, key) = (settings.trail_key_file(), TrailKey::generate());
             let text = key.to_pem().map_err(unwritable)?;
-            audit::write_private(&file, &text).map_err(|cause| Failure::new(format!("cannot write {}: {cause}", file.display())))?;
+            audit::write_private(&file, &text).map_err(|cause| match cause.kind() {
+                ErrorKind::AlreadyExists => {
+                    Failure::new(format!("there is a key in {} already; `samregister trail-key replace` replaces it", file.display()))
+                }
+                _ => unwritten(&file, &cause),
+            })?;
             say(&format!("made the key {} in {}", key.id(), file.display()));
         }
         Command::Replace => replace(&settings).await?,
@@ -69,7 +74,12 @@ fn unwritable(cause: std::io::Error) -> Failure {
 
 fn current(settings: &Settings) -> Result<TrailKey> {
     let file = settings.trail_key_file();
-    let missing = || Failure::new(format!("there is no key in {}; name its file in SAMREGISTER_TRAIL_KEY", file.display()));
+    let missing = || {
+        Failure::new(format!(
+            "there is no key in {}; name its file in SAMREGISTER_TRAIL_KEY, or make one with `samregister trail-key new`",
+            file.display()
+        ))
+    };
     TrailKey::of_settings(settings)?.ok_or_else(missing)
 }
 
@@ -159,7 +169,10 @@ fn finish(files: &Files, new: &str) -> Result<()> {
     let renamed = fs::rename(&files.next, &files.key).and_then(|()| output::sync_folder_of(&files.key));
     renamed.map_err(|cause| unwritten(&files.key, &cause))?;
     let saved = saved.map(|former| format!("; delete {} when a copy of the new key is saved", former.display()));
-    say(&format!("the key {new} signs the audit trail from now on{}", saved.unwrap_or_default()));
+    say(&format!(
+        "the key {new} signs the audit trail from now on; restart every server, since one that still has the old key refuses changes{}",
+        saved.unwrap_or_default()
+    ));
     Ok(())
 }
 

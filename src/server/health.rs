@@ -9,7 +9,7 @@ use axum::{extract::State, http::StatusCode};
 use tokio::sync::Mutex;
 
 use super::App;
-use crate::{database::Database, error::Error};
+use crate::{audit, database::Database, error::Error};
 
 /// The longest that a readiness check waits for the database.
 pub(super) const PATIENCE: Duration = Duration::from_secs(2);
@@ -66,10 +66,22 @@ async fn check(db: &Database) -> Unready {
         }
     }
     match tokio::time::timeout(PATIENCE, db.check_writes()).await {
-        Ok(Ok(())) => None,
+        Ok(Ok(())) => {}
         failed => {
             tracing::warn!(?failed, "not ready");
-            Some("changes can't be written to the database; the log says why".into())
+            return Some("changes can't be written to the database; the log says why".into());
+        }
+    }
+    // Another program may have replaced the key since this one started.
+    match tokio::time::timeout(PATIENCE, audit::replacement(&db.for_monitoring())).await {
+        Ok(Ok(None)) => None,
+        Ok(Ok(Some(replacement))) => {
+            tracing::warn!(replacement, "not ready: the key that signs the audit trail was replaced; restart this server with the new one");
+            Some("the key that signs the audit trail was replaced; restart this server".into())
+        }
+        failed => {
+            tracing::warn!(?failed, "not ready");
+            Some("the audit trail can't be read; the log says why".into())
         }
     }
 }

@@ -142,3 +142,11 @@ on_both!(no_key_is_made_when_the_trail_cannot_be_read, |app| async move {
     };
     assert!(!usual.exists(), "{said}");
 });
+
+on_both!(a_server_whose_key_was_replaced_is_not_ready, |app| async move {
+    assert_eq!(app.get("/readyz").await.status, 200);
+    appoint(&app, &TrailKey::generate()).await;
+    let answer = app.get("/readyz").await;
+    assert_eq!(answer.status, 503);
+    assert!(answer.text().contains("the key that signs the audit trail was replaced; restart this server"), "{}", answer.text());
+});

@@ -102,6 +102,18 @@ pub async fn is_appointed(db: &Database, key: &TrailKey) -> Result<bool> {
     Ok(is_signed && appointed(last.form, last.after.as_deref()).is_some_and(|appointed| appointed == key.id()))
 }
 
+/// Returns the id of the key that has replaced this program's; `None` if its own signs the trail.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn replacement(db: &Database) -> Result<Option<String>> {
+    let Some(key) = db.trail_key() else { return Ok(None) };
+    let appointments = Entity::find().filter(Column::RecordId.eq(Uuid::nil())).filter(Column::Form.eq(Form::TrailKey));
+    let last = appointments.order_by_desc(Column::Revision).one(db.read()).await?;
+    let appointed = last.and_then(|last| appointed(last.form, last.after.as_deref()));
+    Ok(appointed.filter(|appointed| appointed != key.id()))
+}
+
 /// The id of the key that the trail was last signed with; `None` when nothing was signed, or the register has no trail with signatures yet.
 ///
 /// # Errors
