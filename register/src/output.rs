@@ -49,7 +49,7 @@ impl OwnFiles {
         if self.database.as_ref().is_some_and(is_part) {
             return refused("the register's own database");
         }
-        if self.settings.iter().any(|own| is_same_file(path, own)) {
+        if self.settings.iter().any(|own| is_same_file(path, own) || is_replaced_key(path, own)) {
             return refused("the register's settings file, or a file of keys or secrets that its settings name");
         }
         Ok(())
@@ -71,6 +71,14 @@ impl OwnFiles {
         }
         Ok(())
     }
+}
+
+/// `true` if the path is a key that replaces this one, or that this one has replaced: `….next` and `….former-<id>`.
+fn is_replaced_key(path: &Path, key: &Path) -> bool {
+    let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let ending = name(&target).strip_prefix(&name(key)).map(str::to_owned);
+    ending.is_some_and(|ending| ending == ".next" || ending.starts_with(".former-")) && is_same_file(&folder_of(&target), &folder_of(key))
 }
 
 /// Writes a file that is either the old one or the new one, whatever happens meanwhile: the bytes go to a temporary file next to it, reach

@@ -1,6 +1,7 @@
 //! Values that the program does not write: `verify` names the entry or the row, and still finds everything else.
 
-use sea_orm::{ConnectionTrait, DbBackend};
+use samregister::integrity::dated_columns;
+use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement};
 use serde_json::json;
 
 use crate::{
@@ -100,3 +101,53 @@ on_both!(a_check_that_cannot_be_finished_is_a_violation, |app| async move {
     assert!(code == Some(3) && found.contains("the check of the search could not be finished: "), "{found}");
     assert!(found.contains(": county") && found.contains("schema: the table search_document is missing"), "{found}");
 });
+
+/// A row of `information_schema.columns`, as a table and a column.
+async fn dated_on_postgresql(app: &App) -> Vec<(String, String, bool)> {
+    let sql = "SELECT table_name::text, column_name::text, data_type <> 'date' FROM information_schema.columns \
+        JOIN information_schema.tables USING (table_schema, table_name) \
+        WHERE table_type = 'BASE TABLE' AND table_schema = current_schema() AND data_type IN ('date', 'timestamp with time zone', 'timestamp without time zone')";
+    let rows = app.db.read().query_all_raw(Statement::from_string(DbBackend::Postgres, sql)).await.unwrap();
+    let text = |row: &QueryResult, index| row.try_get_by_index::<String>(index).unwrap();
+    rows.iter().map(|row| (text(row, 0), text(row, 1), row.try_get_by_index(2).unwrap())).collect()
+}
+
+#[tokio::test]
+async fn the_spelling_of_every_day_and_instant_is_checked() {
+    let app = App::postgres().await;
+    let mut stored = dated_on_postgresql(&app).await;
+    let mut checked: Vec<_> = dated_columns().into_iter().map(|dated| (dated.table, dated.column, dated.is_instant)).collect();
+    stored.sort();
+    checked.sort();
+    assert!(checked.len() > 40, "{checked:?}");
+    assert_eq!(checked, stored);
+}
+
+// On SQLite alone: PostgreSQL has types for days and instants.
+#[tokio::test]
+async fn a_day_that_is_spelled_otherwise_is_found() {
+    let app = App::sqlite().await;
+    let register = Register::fill(&app).await;
+    let cost = json!({ "activity": register.id("bip"), "bookedOn": "2026-02-26", "amount": "7.00", "description": "Fika" });
+    deed(&app.office(), "costRecord", cost, "id").await.data();
+    assert_eq!(run(&app, &["verify"]).1, Some(0));
+    for (table, column, value) in [
+        ("cost", "booked_on", "2026-2-26"),
+        ("member", "joined_on", "2015-01-1"),
+        ("audit_entry", "at", "2026-11-21T09:00:00.5-03:00"),
+        ("audit_entry", "at", "2026-11-21T12:00:00.000+00:00"),
+    ] {
+        let row = format!("(SELECT MAX(rowid) FROM {table})");
+        let db = connection(&app).await;
+        let query = Statement::from_string(DbBackend::Sqlite, format!("SELECT {column} FROM {table} WHERE rowid = {row}"));
+        let before: String = db.query_one_raw(query).await.unwrap().unwrap().try_get_by_index(0).unwrap();
+        db.close().await.unwrap();
+        let set = |value: &str| format!("UPDATE {table} SET {column} = '{value}' WHERE rowid = {row}");
+        assert_eq!(past_triggers(&app, table, &set(value)).await, 1);
+        let (found, code) = run(&app, &["verify"]);
+        let sentence = format!("table {table}: 1 of {column} not written as this program writes it, as {value:?}");
+        assert!(code == Some(3) && found.contains(&sentence), "{found}");
+        assert_eq!(past_triggers(&app, table, &set(&before)).await, 1);
+        assert_eq!(run(&app, &["verify"]).1, Some(0), "{table}.{column}");
+    }
+}

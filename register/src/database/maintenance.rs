@@ -14,6 +14,18 @@ const TRUNCATE: &str = "PRAGMA busy_timeout = 100; PRAGMA wal_checkpoint(TRUNCAT
 /// The position of the checkpoint's row among those of [`TRUNCATE`].
 const CHECKPOINT: usize = 1;
 
+/// The tables with fields that an erasure clears.
+const WITH_PERSONS: [&str; 8] = [
+    "contact",
+    "agreement_signature",
+    "bank_payment",
+    "decision",
+    "deadline_acknowledgement",
+    "member_billing",
+    "organisation",
+    "status_report",
+];
+
 impl Database {
     /// Waits for the changes before it: no change waits for the connection meanwhile, which would take that for a failure.
     async fn maintenance(&self) -> Result<OwnedSemaphorePermit> {
@@ -58,15 +70,16 @@ impl Database {
         if is_sqlite { self.truncate(turn).await } else { Ok(()) }
     }
 
-    /// Removes the samples of contacts that the database chooses among indexes by: they hold names and e-mail addresses.
+    /// Removes the samples of tables with persons that the database chooses among indexes by: they hold names and e-mail addresses.
     async fn forget_samples(&self) -> Result<()> {
         if self.backend() == DbBackend::Postgres {
-            self.writer.execute_unprepared("ANALYZE contact").await?;
+            self.writer.execute_unprepared(&format!("ANALYZE {}", WITH_PERSONS.join(", "))).await?;
             return Ok(());
         }
         let samples = Statement::from_string(DbBackend::Sqlite, "SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_stat4'");
         if self.writer.query_one_raw(samples).await?.is_some() {
-            self.writer.execute_unprepared("DELETE FROM sqlite_stat4 WHERE tbl = 'contact'").await?;
+            let tables = WITH_PERSONS.map(|table| format!("'{table}'")).join(", ");
+            self.writer.execute_unprepared(&format!("DELETE FROM sqlite_stat4 WHERE tbl IN ({tables})")).await?;
         }
         Ok(())
     }

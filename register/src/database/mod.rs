@@ -171,7 +171,8 @@ impl Database {
             health: Arc::default(),
             file,
             is_log_saved: Arc::default(),
-            is_truncation_due: Arc::default(),
+            // A program that was killed may have left what it had erased.
+            is_truncation_due: Arc::new(AtomicBool::new(is_sqlite)),
             changed: watch::Sender::new(0),
             mutation: None,
             reads: Arc::default(),

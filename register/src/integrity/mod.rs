@@ -5,6 +5,7 @@ mod concerned;
 mod file;
 mod records;
 mod snapshot;
+mod spelling;
 
 use ::entity::id::InvoiceId;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend};
@@ -13,6 +14,7 @@ use tokio::{sync::mpsc, task::JoinHandle};
 pub use self::{
     catalog::tables,
     records::{FORMS, baseline::record_rows},
+    spelling::{Dated, dated_columns},
 };
 use self::{concerned::Concerned, records::Scope};
 use crate::{
@@ -221,7 +223,8 @@ async fn of_documents(tx: DatabaseTransaction) -> Checked {
 async fn of_file(tx: DatabaseTransaction) -> Checked {
     let mut checked = Checked::default();
     if tx.get_database_backend() == DbBackend::Sqlite {
-        checked.add("the database file", file::violations(&tx).await);
+        let found = async { Ok([file::violations(&tx).await?, spelling::violations(&tx).await?].concat()) };
+        checked.add("the database file", found.await);
     }
     tx.rollback().await.ok();
     checked
