@@ -195,10 +195,15 @@ async fn strike(place: &Place, site: &Site, kind: usize) {
             other.close().await.unwrap();
         }
         17 => {
+            // A log that no program has open is lost with its content, whoever removes it.
+            site.wait_until_ready();
             for suffix in ["-wal", "-shm"] {
                 fs::remove_file(beside(&place.file(), suffix)).ok();
             }
-            // Long enough to be noticed.
+            // Noticed, and what the log held is saved.
+            while site.status("/readyz") == 200 {
+                std::thread::sleep(Duration::from_millis(20));
+            }
             std::thread::sleep(Duration::from_millis(1500));
             site.restart();
         }
