@@ -56,7 +56,7 @@ pub struct Database {
     writer: DatabaseConnection,
     /// Asks for the last revision, when every other connection is taken too, and keeps SQLite's log.
     probe: DatabaseConnection,
-    /// Reads for readiness checks and metrics alone, so that neither waits for requests. Opened by whoever checks first: a connection to
+    /// Reads for readiness checks and metrics alone, so that neither waits for requests. Opened by the first check: a connection to
     /// PostgreSQL is woken by the runtime that opened it.
     monitor: DatabaseConnection,
     /// PostgreSQL's server, which one at a time asks whether it is there; none of a register on SQLite.
