@@ -1,8 +1,9 @@
 //! Rows changed past the program and then taken over by an honest mutation: each entry must begin from what the one before left. The same of
 //! the times of entries and of the keys of persons.
 
+use ::entity::{kind::PersonKind, person_key};
 use samregister::auth::viewer::Viewer;
-use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, IntoActiveModel, Statement};
 use serde_json::json;
 
 use crate::{
@@ -184,4 +185,36 @@ on_both!(keys_of_persons_stand_under_their_persons_and_their_entries_are_listed,
     past_triggers(&app, "person_key", &format!("UPDATE person_key SET person_id = {first} WHERE id = {}", ids[0])).await;
     past_triggers(&app, "person_key", "UPDATE person_key SET kind = 'SUBJECT' WHERE kind = 'PAYER'").await;
     assert_eq!(verify(&app, &[]).1, Some(0));
+});
+
+on_both!(a_key_that_was_put_there_for_a_person_is_not_used, |app| async move {
+    let register = Register::fill(&app).await;
+    let office = app.office();
+    let (bare, planted) = (register.id("Förbund 01"), register.id("Förbund 02"));
+    let keys = async || crate::personal_data::keys(&app).await;
+    let buyer = |member: &str| member.rsplit('_').next().unwrap().to_owned();
+    let is_of = |key: &person_key::Model, member: &str| key.person_id.simple().to_string() == buyer(member);
+    // No one has a key of whom nothing was said.
+    assert!(!keys().await.iter().any(|key| is_of(key, bare) || is_of(key, planted)));
+    assert_eq!(verify(&app, &[]).1, Some(0));
+
+    // The forger knows the key, and its id follows from it as it should.
+    let key = vec![7; 32];
+    let id = uuid::Uuid::from_slice(&<sha2::Sha256 as sha2::Digest>::digest(&key)[..16]).unwrap();
+    let row = person_key::Model { id, kind: PersonKind::Buyer, person_id: uuid::Uuid::try_parse(&buyer(planted)).unwrap(), key };
+    let db = connection(&app).await;
+    person_key::Entity::insert(row.into_active_model()).exec_without_returning(&db).await.unwrap();
+    let (found, code) = verify(&app, &[]);
+    let sentence = format!("the key {} of the buyer {} sealed nothing: this program did not make it", id.simple(), buyer(planted));
+    assert!(code == Some(3) && found.contains(&sentence), "{found}");
+
+    let update = async |member: &str| {
+        let input = json!({ "member": member, "billing": { "email": "ekonomi@example.se" } });
+        deed(&office, "memberUpdate", input, "id").await
+    };
+    let last = app.revision().await;
+    assert_eq!(update(planted).await.code(), "INTERNAL");
+    assert_eq!(app.revision().await, last);
+    update(bare).await.data();
+    assert!(keys().await.iter().any(|key| is_of(key, bare)));
 });

@@ -38,12 +38,6 @@ struct Draft {
     texts: [Text; 2],
 }
 
-impl Draft {
-    fn names(&self, person: Person) -> bool {
-        self.texts.iter().flat_map(Text::persons).any(|named| named == person)
-    }
-}
-
 impl Appender {
     /// Continues a trail that ends with the revision `last`, which has this hash.
     pub(crate) fn new(last: i64, hash: String, actor: String, action: &'static str, at: DateTime<Utc>) -> Self {
@@ -96,9 +90,9 @@ impl Appender {
         Ok(())
     }
 
-    /// The revisions that name a person and are not written yet.
-    pub(super) fn waiting_about(&self, person: Person) -> Vec<i64> {
-        self.waiting.iter().filter(|draft| draft.names(person)).map(|draft| draft.entry.revision).collect()
+    /// Returns `true` if an entry that is not written yet names one of these persons.
+    pub(super) fn waits_about(&self, persons: &BTreeSet<Person>) -> bool {
+        self.waiting.iter().flat_map(|draft| draft.texts.iter().flat_map(Text::persons)).any(|person| persons.contains(&person))
     }
 
     /// Writes the entries that wait but for the last, so that a transaction of any size needs little memory.
@@ -150,11 +144,7 @@ impl Appender {
 /// A record as it waits to be sealed.
 fn text<R: Recorded>(record: Option<&R>) -> Result<Text> {
     let Some(record) = record else { return Ok(Text::None) };
-    let personal = record.personal();
-    Ok(if personal.is_empty() {
-        // In the order of a sealed text: SQLite compares texts, and their order would show whether a field was sealed.
-        Text::Plain(to_value(record).map_err(Error::internal)?.to_string())
-    } else {
-        Text::Clear(to_value(record).map_err(Error::internal)?, personal)
-    })
+    let value = to_value(record).map_err(Error::internal)?;
+    // Plain texts too are in the order of sealed ones: SQLite compares texts, and their order would show whether a field was sealed.
+    Ok(Text::clear(value, record.personal()).unwrap_or_else(|value| Text::Plain(value.to_string())))
 }

@@ -15,11 +15,13 @@ use uuid::Uuid;
 
 use super::{
     clock_order,
-    continuity::{Continuity, Digests, Link, digests},
+    continuity::{Continuity, Digests, Link, RecordHead, digests},
     entries::{self, Entry},
     forms::FORMER,
     key_owners::{self, KeyOwners},
-    person_keys, sealing,
+    person_keys,
+    recorded::Person,
+    sealing,
     signature::{TrustedKeys, head},
 };
 use crate::{database::Database, error::Result};
@@ -31,7 +33,17 @@ use crate::{database::Database, error::Result};
 pub async fn breaches(db: &Database) -> Result<Vec<String>> {
     let check =
         TrailCheck { trusted: db.trail_key().map(super::TrailKey::trusted), is_ordered: db.clock.is_ordered(), ..TrailCheck::default() };
-    violations(&db.snapshot().await?, check, |_| {}).await
+    Ok(violations(&db.snapshot().await?, check, |_| {}).await?.violations)
+}
+
+/// The result of a check of the trail.
+#[derive(Debug, Default)]
+pub struct TrailChecked {
+    /// A sentence for each violation.
+    pub violations: Vec<String>,
+    /// The last entry about each record, by form and id; null after a check of a part of the trail, or of one that has entries that can't be
+    /// read.
+    pub heads: Option<Vec<RecordHead>>,
 }
 
 /// What a check of the trail goes by.
@@ -45,14 +57,14 @@ pub struct TrailCheck<'k> {
     pub is_ordered: bool,
 }
 
-/// Returns the violations of the trail: gaps between revisions, entries that can't be read, hashes that don't follow from the entry and the
+/// Checks the trail, and finds gaps between revisions, entries that can't be read, hashes that don't follow from the entry and the
 /// one before, times that go back, entries that none of the trusted keys signed, and persons whose key is gone although no entry erased
 /// them, or is another person's. `links` receives the entries that may not continue from what the entry before left.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn violations(db: &impl ConnectionTrait, by: TrailCheck<'_>, mut links: impl FnMut(Vec<Link>)) -> Result<Vec<String>> {
-    let mut check = Check { trusted: by.trusted.cloned(), is_ordered: by.is_ordered, ..Check::default() };
+pub async fn violations(db: &impl ConnectionTrait, by: TrailCheck<'_>, mut links: impl FnMut(Vec<Link>)) -> Result<TrailChecked> {
+    let mut check = Check { trusted: by.trusted.cloned(), is_ordered: by.is_ordered, is_readable: true, ..Check::default() };
     if by.after > 0 {
         check.start(db, by.after).await?;
     }
@@ -73,7 +85,8 @@ pub async fn violations(db: &impl ConnectionTrait, by: TrailCheck<'_>, mut links
         links(check.continuity.take());
     }
     check.keys(db).await?;
-    Ok(check.violations)
+    let heads = (check.from == 0 && check.is_readable).then(|| check.continuity.heads());
+    Ok(TrailChecked { violations: check.violations, heads })
 }
 
 /// A check of the trail, entry by entry.
@@ -82,6 +95,8 @@ struct Check {
     /// Keys whose signatures are accepted; null: signatures are not checked.
     trusted: Option<TrustedKeys>,
     is_ordered: bool,
+    /// `false` once an entry could not be read.
+    is_readable: bool,
     violations: Vec<String>,
     /// The revision that it began after.
     from: i64,
@@ -164,7 +179,7 @@ impl Check {
     /// Goes on after an entry of which some value is none that this program writes.
     fn unreadable(&mut self, revision: i64, hash: &str, cause: &str) {
         self.found(format!("revision {revision} can't be read: {cause}"));
-        (self.last, self.last_at) = (revision, None);
+        (self.last, self.last_at, self.is_readable) = (revision, None, false);
         hash.clone_into(&mut self.hash);
     }
 
@@ -176,6 +191,9 @@ impl Check {
         let digests = digests(entry);
         if entry.hash != hash_of(entry, &digests, &self.hash) {
             self.found(format!("the hash of revision {revision} does not follow from it and the one before"));
+        }
+        if entry.salt.is_some() {
+            self.found(format!("revision {revision} has a salt, which no entry has since the trail's migration"));
         }
         if entry.form.is_none() {
             self.found(format!("revision {revision} has no form; `samregister migrate` brings an old trail up to date"));
@@ -258,7 +276,12 @@ impl Check {
     }
 
     fn signature(&mut self, entry: &audit_entry::Model) {
-        let (Some(signature), Some(name)) = (&entry.signature, &entry.key_id) else { return };
+        let (Some(signature), Some(name)) = (&entry.signature, &entry.key_id) else {
+            if entry.signature.is_some() || entry.key_id.is_some() || entry.signed_from.is_some() {
+                self.found(format!("revision {} has parts of a signature alone", entry.revision));
+            }
+            return;
+        };
         let Some(trusted) = &self.trusted else { return };
         // Entries from before the trail's migration are signed for by it, wherever a check began among them.
         let is_of_all = entry.form == Some(Form::TrailMigration) && self.signed == self.from;
@@ -297,12 +320,27 @@ impl Check {
         differing.into_iter().for_each(|sentence| self.found(sentence));
         let mut there = person_keys::checked(db, used.as_deref()).await?;
         let ids = there.owners.keys().copied().collect();
+        self.unused(&there.owners);
         // What is no key of a person stands under nobody's name.
         there.forged.iter().for_each(|id| _ = there.owners.remove(id));
         let strangers = std::mem::take(&mut self.owners).violations(db, &there.owners).await?;
         self.end(ids, there.forged);
         strangers.into_iter().for_each(|sentence| self.found(sentence));
         Ok(())
+    }
+
+    /// Finds keys that sealed nothing: this program makes a key when it seals with it, so another put them there, and knows them.
+    fn unused(&mut self, there: &HashMap<Uuid, Person>) {
+        let mut unused: Vec<_> = there.iter().filter(|(id, _)| !self.sealed.contains_key(id) && self.from == 0).collect();
+        unused.sort_unstable_by_key(|(id, _)| **id);
+        for (id, person) in unused {
+            let kind = person.kind.to_string().to_lowercase();
+            self.found(format!(
+                "the key {} of the {kind} {} sealed nothing: this program did not make it",
+                id.simple(),
+                person.id.simple()
+            ));
+        }
     }
 
     fn end(&mut self, there: HashSet<Uuid>, forged: Vec<Uuid>) {

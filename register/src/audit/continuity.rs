@@ -11,10 +11,14 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QuerySelect,
     sea_query::{Expr, Query},
 };
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::forms::FORMER;
+use super::{
+    forms::FORMER,
+    recorded::{Fields, to_value},
+};
 use crate::{
     database::{among, among_words},
     error::Result,
@@ -51,6 +55,50 @@ struct Left {
     revision: i64,
     /// Of the text after; null: the record is gone.
     text: Option<Short>,
+    /// `true` if the entry is from before there were forms, and says only a part of the record.
+    is_former: bool,
+}
+
+/// The digest of a record's text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TextDigest(Short);
+
+impl TextDigest {
+    /// The digest of a record as an entry would say it in the form's present version, without sealed fields.
+    ///
+    /// # Errors
+    /// A field that JSON can't hold.
+    pub fn of<R: Fields>(record: &R) -> serde_json::Result<Self> {
+        Ok(Self::of_value(&to_value(record)?))
+    }
+
+    /// The digest of a record's value.
+    #[must_use]
+    pub fn of_value(value: &Value) -> Self {
+        Self(shortened(&digest(&value.to_string())))
+    }
+}
+
+/// The last entry about a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordHead {
+    /// The form of the record.
+    pub form: Form,
+    /// Its id.
+    pub record: Uuid,
+    /// The revision of the entry.
+    pub revision: i64,
+    text: Option<Short>,
+    is_former: bool,
+}
+
+impl RecordHead {
+    /// Returns `true` if the entry says exactly this of the record; `None`: that it is gone. An entry that says the same in another version, or
+    /// with sealed fields, has another digest.
+    #[must_use]
+    pub fn says(&self, digest: Option<TextDigest>) -> bool {
+        !self.is_former && self.text == digest.map(|digest| digest.0)
+    }
 }
 
 /// The entries so far, by record: some hundred bytes each.
@@ -79,15 +127,21 @@ fn is_event(form: Form) -> bool {
     )
 }
 
+fn shortened(digest: &[u8; 32]) -> Short {
+    let mut short = Short::default();
+    short.copy_from_slice(&digest[..size_of::<Short>()]);
+    short
+}
+
 fn short(digest: &Option<[u8; 32]>) -> Option<Short> {
-    digest.as_ref().and_then(|digest| digest.first_chunk().copied())
+    digest.as_ref().map(shortened)
 }
 
 impl Continuity {
     /// Notes an entry, with the digests of its texts.
     pub fn entry(&mut self, entry: &Model, [before, after]: &Digests) {
         let Some(record) = record(entry) else { return };
-        let left = Left { revision: entry.revision, text: short(after) };
+        let left = Left { revision: entry.revision, text: short(after), is_former: entry.form_version == FORMER };
         let last = self.left.insert(record, left);
         // Entries from before there were forms say only in part what was before.
         if entry.form_version == FORMER {
@@ -97,6 +151,17 @@ impl Continuity {
         if text != short(before) {
             self.links.push(Link { from, to: entry.revision });
         }
+    }
+
+    /// The last entry about each record, by form and id.
+    pub fn heads(self) -> Vec<RecordHead> {
+        let head = |((form, record), left): ((Form, Uuid), Left)| {
+            let Left { revision, text, is_former } = left;
+            RecordHead { form, record, revision, text, is_former }
+        };
+        let mut heads: Vec<_> = self.left.into_iter().map(head).collect();
+        heads.sort_unstable_by_key(|head| (head.form.word(), head.record));
+        heads
     }
 
     /// The links that were found since this was last called.
@@ -120,11 +185,11 @@ impl Continuity {
             .take();
         let revisions = db.query_all(&last).await?.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect::<Result<Vec<i64>>>()?;
         for revisions in revisions.chunks(500) {
-            let select = Entity::find().select_only().columns([Column::Revision, Column::Form, Column::RecordId, Column::After]);
-            let select = select.filter(Column::Revision.is_in(revisions.iter().copied()));
-            for (revision, form, record, after) in select.into_tuple::<(i64, Form, Uuid, Option<String>)>().all(db).await? {
+            let columns = [Column::Revision, Column::Form, Column::RecordId, Column::After, Column::FormVersion];
+            let select = Entity::find().select_only().columns(columns).filter(Column::Revision.is_in(revisions.iter().copied()));
+            for (revision, form, record, after, version) in select.into_tuple::<(i64, Form, Uuid, Option<String>, i32)>().all(db).await? {
                 let text = short(&after.map(|text| digest(&text)));
-                self.left.entry((form, record)).or_insert(Left { revision, text });
+                self.left.entry((form, record)).or_insert(Left { revision, text, is_former: version == FORMER });
             }
         }
         Ok(())
@@ -133,6 +198,8 @@ impl Continuity {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn entry(revision: i64, form: Form, form_version: i32, texts: [Option<&str>; 2]) -> (Model, Digests) {
@@ -159,5 +226,33 @@ mod tests {
         let links = [(None, 3), (Some(2), 4), (Some(6), 8)].map(|(from, to)| Link { from, to });
         assert_eq!(continuity.take(), links);
         assert_eq!(continuity.take(), []);
+    }
+
+    #[test]
+    fn the_last_entry_says_what_a_record_is() {
+        let mut continuity = Continuity::default();
+        let ([one, other], former) = ([json!({ "a": 1 }), json!({ "a": 2 })], json!({ "a": 3 }).to_string());
+        let texts = [one.to_string(), other.to_string()];
+        for (revision, form, version, texts) in [
+            (1, Form::Cost, 1, [None, Some(texts[0].as_str())]),
+            (2, Form::Cost, 1, [Some(texts[0].as_str()), Some(texts[1].as_str())]),
+            (3, Form::Allocation, FORMER, [None, Some(former.as_str())]),
+            (4, Form::Grant, 1, [Some("x"), None]),
+            (5, Form::Erasure, 1, [None, Some("x")]),
+        ] {
+            let (entry, digests) = entry(revision, form, version, texts);
+            continuity.entry(&entry, &digests);
+        }
+        let heads = continuity.heads();
+        assert_eq!(
+            heads.iter().map(|head| (head.form, head.revision)).collect::<Vec<_>>(),
+            [(Form::Allocation, 3), (Form::Cost, 2), (Form::Grant, 4)]
+        );
+        let says = |value: Option<&Value>| heads.iter().map(|head| head.says(value.map(TextDigest::of_value))).collect::<Vec<_>>();
+        assert_eq!(says(Some(&one)), [false, false, false]);
+        assert_eq!(says(Some(&other)), [false, true, false]);
+        // It is only a part of what the record was.
+        assert_eq!(says(Some(&json!({ "a": 3 }))), [false, false, false]);
+        assert_eq!(says(None), [false, false, true]);
     }
 }

@@ -196,14 +196,12 @@ fn texts(entry: &Model) -> (Form, Option<uuid::Uuid>, [Text; 2]) {
             // Erased persons have a pseudonym, which names no one.
             if entry.erased_in.is_some() { Vec::new() } else { of_before(subject, fields).2 }
         };
-        match (stored, fields) {
-            (None, _) => Text::None,
-            (Some(_), Some(fields)) if !personal(&fields).is_empty() => {
-                let personal = personal(&fields);
-                Text::Clear(Value::Object(fields), personal)
-            }
-            (Some(stored), _) => Text::Plain(stored.clone()),
-        }
+        let Some(stored) = stored else { return Text::None };
+        let clear = fields.and_then(|fields| {
+            let personal = personal(&fields);
+            Text::clear(Value::Object(fields), personal).ok()
+        });
+        clear.unwrap_or_else(|| Text::Plain(stored.clone()))
     };
     (form, record, [text(&entry.before, before), text(&entry.after, after)])
 }

@@ -29,9 +29,9 @@ use uuid::Uuid;
 
 pub(crate) use self::{appending::Appender, head::trusted, migration::TRAIL_MIGRATE, reading::opened, recorded::fields};
 pub use self::{
-    chain::{TrailCheck, breaches, hash, violations},
+    chain::{TrailCheck, TrailChecked, breaches, hash, violations},
     checkpoints::{Checkpoint, checkpoint, departures},
-    continuity::Link,
+    continuity::{Link, RecordHead, TextDigest},
     entries::readable,
     gaps::{Gaps, imported},
     head::{TrailHead, is_appointed, last_key, replace_key, replacement},
@@ -137,15 +137,16 @@ impl Change {
     /// # Errors
     /// INTERNAL when the database fails.
     pub async fn erase(&mut self, persons: &BTreeSet<Person>, of: (SubjectKind, Uuid)) -> Result<Vec<i64>> {
-        self.flush().await?;
-        // A person named for the first time gets a key, which then goes.
-        let named: BTreeSet<Person> = persons.iter().copied().filter(|person| !self.trail.waiting_about(*person).is_empty()).collect();
-        person_keys::of_persons(&self.tx, &named).await?;
+        if self.trail.waits_about(persons) {
+            // A person named for the first time gets a key, which then goes, with an entry that will be the last and signed.
+            self.trail.write(&self.tx, None).await?;
+        } else {
+            self.flush().await?;
+        }
         let keys = person_keys::ids_of(&self.tx, persons).await?;
         let mut erased = BTreeSet::new();
         for (person, key_id) in &keys {
-            let mut revisions = person_keys::revisions_of(&self.tx, *key_id).await?;
-            revisions.extend(self.trail.waiting_about(*person));
+            let revisions = person_keys::revisions_of(&self.tx, *key_id).await?;
             erased.extend(revisions.iter().copied());
             self.record(None, Some(&forms::Erasure { key_id: *key_id, person: person.kind, revisions, of }))?;
             self.erased.push(*key_id);

@@ -70,7 +70,13 @@ pub(super) async fn of_persons(tx: &impl ConnectionTrait, persons: &BTreeSet<Per
     if persons.is_empty() {
         return Ok(keys);
     }
-    for row in rows_of(tx, persons).await? {
+    let rows = rows_of(tx, persons).await?;
+    let used = used(tx, rows.iter().map(|row| row.id).collect()).await?;
+    for row in rows {
+        // A key is made when it seals something. Another was put there by someone who knows it, and would outlive an erasure.
+        if id_of(&row.key) != row.id || !used.contains(&row.id) {
+            return Err(broken(row.id));
+        }
         keys.insert(Person { kind: row.kind, id: row.person_id }, PersonKey::of(&row)?);
     }
     let mut added = Vec::new();
@@ -87,6 +93,17 @@ pub(super) async fn of_persons(tx: &impl ConnectionTrait, persons: &BTreeSet<Per
         Entity::insert_many(rows).exec_without_returning(tx).await?;
     }
     Ok(keys)
+}
+
+/// Those of these keys that sealed something.
+async fn used(tx: &impl ConnectionTrait, ids: Vec<Uuid>) -> Result<HashSet<Uuid>> {
+    use sealed_entry::Column::KeyId;
+    if ids.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let theirs = among(tx.get_database_backend(), Expr::col(KeyId), ids);
+    let select = sealed_entry::Entity::find().select_only().column(KeyId).filter(theirs).distinct();
+    Ok(select.into_tuple::<Uuid>().all(tx).await?.into_iter().collect())
 }
 
 async fn rows_of(tx: &impl ConnectionTrait, persons: &BTreeSet<Person>) -> Result<Vec<Model>> {

@@ -37,6 +37,13 @@ pub(super) enum Text {
 }
 
 impl Text {
+    /// Returns a text that names persons, each of whom it says something about, so that no one gets a key that seals nothing. Without such a
+    /// person, returns the value.
+    pub fn clear(value: Value, mut personal: Vec<Personal>) -> std::result::Result<Self, Value> {
+        personal.retain(|personal| personal.fields.iter().any(|field| value.pointer(field).is_some_and(|value| !value.is_null())));
+        if personal.is_empty() { Err(value) } else { Ok(Self::Clear(value, personal)) }
+    }
+
     /// The persons that it names.
     pub fn persons(&self) -> impl Iterator<Item = Person> {
         let personal = if let Self::Clear(_, personal) = self { personal.as_slice() } else { &[] };

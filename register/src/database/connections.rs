@@ -19,6 +19,9 @@ use super::{
 /// The size to which SQLite cuts its log back, in bytes, when all that it holds is in the register's file.
 const LOG_SIZE: u32 = 16 << 20;
 
+/// Rows that SQLite's thread reads ahead of the one that takes them: with fewer the two wait for each other at every row.
+const ROW_BUFFER: usize = 1000;
+
 /// Connects, and tries again while another program that starts at the same time sets the journal of a new file: SQLite's busy timeout doesn't
 /// wait for that lock.
 pub(super) async fn open(options: ConnectOptions) -> Result<DatabaseConnection, DbErr> {
@@ -73,7 +76,7 @@ pub(super) fn sqlite(
             // Deleted or replaced rows are overwritten in the file, since they may be data that a person asked us to erase.
             sqlite.pragma("secure_delete", "ON").pragma("journal_size_limit", LOG_SIZE.to_string())
         } else {
-            sqlite.pragma("query_only", "ON")
+            sqlite.pragma("query_only", "ON").row_buffer_size(ROW_BUFFER)
         }
     });
     let file = file.cloned();

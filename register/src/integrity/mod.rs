@@ -7,9 +7,14 @@ mod records;
 mod snapshot;
 mod spelling;
 
-use ::entity::id::InvoiceId;
+use std::{collections::HashMap, sync::Arc};
+
+use ::entity::{id::InvoiceId, kind::Form};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend};
-use tokio::{sync::mpsc, task::JoinHandle};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinHandle,
+};
 
 pub use self::{
     catalog::tables,
@@ -19,11 +24,12 @@ pub use self::{
 use self::{concerned::Concerned, records::Scope};
 use crate::{
     agreements,
-    audit::{self, Checkpoint, Link, TrailCheck, TrustedKeys},
+    audit::{self, Checkpoint, Link, RecordHead, TextDigest, TrailCheck, TrustedKeys},
     database::Database,
     error::{Error, Result},
     findings::Findings,
-    invoices, revenue, search,
+    invoices::{self, whole::Whole},
+    revenue, search,
 };
 
 /// The scope of a check, and what to check the trail against.
@@ -84,6 +90,9 @@ pub async fn verify(db: &Database, request: Request) -> Result<Report> {
     Ok(report)
 }
 
+/// The last entry about each record, once the trail was read; null: that could not be done, and each part looks for itself.
+type Heads = Option<Arc<[RecordHead]>>;
+
 /// A check that runs.
 struct Part {
     what: &'static str,
@@ -102,11 +111,16 @@ async fn everything(db: &Database, request: Request) -> Result<Vec<Part>> {
     let middle = invoices::breaches::middle(&rest).await.ok().flatten();
     let middle = Some(middle.unwrap_or(InvoiceId(uuid::Uuid::max())));
     let is_ordered = db.clock.is_ordered();
+    let (sender, heads) = watch::channel(None);
+    let [earlier, later] = [
+        Half { tx: earlier, after: None, last: middle, remainder: 0, heads: heads.clone() },
+        Half { tx: later, after: middle, last: None, remainder: 1, heads },
+    ];
     Ok(vec![
-        Part::spawn("the audit trail", of_trail(trail, links, request, is_ordered)),
+        Part::spawn("the audit trail", of_trail(trail, links, request, is_ordered, Some(sender))),
         Part::spawn("the schema, numbers and agreements", of_rest(db.clone(), rest)),
-        Part::spawn("rows against the audit trail", of_records(earlier, None, middle)),
-        Part::spawn("rows against the audit trail", of_records(later, middle, None)),
+        Part::spawn("rows against the audit trail", earlier.check()),
+        Part::spawn("rows against the audit trail", later.check()),
         Part::spawn("documents", of_documents(documents)),
         Part::spawn("the database file", of_file(file)),
     ])
@@ -116,7 +130,7 @@ async fn since(db: &Database, revision: i64, request: Request) -> Result<Vec<Par
     let (_, [trail, links, rest, invoices]) = snapshot::open(db).await?;
     let is_ordered = db.clock.is_ordered();
     Ok(vec![
-        Part::spawn("the audit trail", of_trail(trail, links, request, is_ordered)),
+        Part::spawn("the audit trail", of_trail(trail, links, request, is_ordered, None)),
         Part::spawn("the schema and rows", of_later_rows(db.clone(), rest, revision)),
         Part::spawn("invoices", async move {
             let mut checked = Checked::default();
@@ -145,8 +159,15 @@ async fn of_later_rows(db: Database, tx: DatabaseTransaction, revision: i64) -> 
     checked
 }
 
-/// The trail, and the trail against checkpoints. `links` reads the entries that may not continue from the one before, while the trail is read.
-async fn of_trail(tx: DatabaseTransaction, links: DatabaseTransaction, request: Request, is_ordered: bool) -> Checked {
+/// The trail, and the trail against checkpoints. `links` reads the entries that may not continue from the one before, while the trail is read;
+/// `heads` receives the last entry about each record when it was.
+async fn of_trail(
+    tx: DatabaseTransaction,
+    links: DatabaseTransaction,
+    request: Request,
+    is_ordered: bool,
+    heads: Option<watch::Sender<Heads>>,
+) -> Checked {
     let Request { trusted, checkpoints, since } = request;
     let trusted = trusted.as_ref();
     let after = since.as_ref().map_or(0, |checkpoint| checkpoint.revision);
@@ -166,7 +187,16 @@ async fn of_trail(tx: DatabaseTransaction, links: DatabaseTransaction, request: 
         }
     };
     let mut checked = Checked::default();
-    checked.add("the audit trail", audit::violations(&tx, TrailCheck { trusted, after, is_ordered }, send).await);
+    let trail = audit::violations(&tx, TrailCheck { trusted, after, is_ordered }, send).await;
+    let trail = trail.map(|trail| {
+        if let (Some(sender), Some(found)) = (&heads, trail.heads) {
+            sender.send_replace(Some(found.into()));
+        }
+        trail.violations
+    });
+    // Without heads, the checks of records read them themselves.
+    drop(heads);
+    checked.add("the audit trail", trail);
     drop(sender);
     let continued = continued.await.map_err(Error::internal).and_then(|found| found);
     checked.add("each record from entry to entry", continued);
@@ -203,14 +233,48 @@ async fn of_rest(db: Database, tx: DatabaseTransaction) -> Checked {
     checked
 }
 
-/// Records against the trail and the sums of invoices, of those with an id after `after` and up to `last`.
-async fn of_records(tx: DatabaseTransaction, after: Option<InvoiceId>, last: Option<InvoiceId>) -> Checked {
-    let scope = Scope::Between(after.map(Into::into), last.map(Into::into));
-    let mut checked = Checked::default();
-    checked.add("rows against the audit trail", records::differing(&tx, scope).await);
-    checked.add("invoices", invoices::breaches::sums(&tx, after, last).await);
-    tx.rollback().await.ok();
-    checked
+/// Half of the records, to be checked against the trail, and the sums of half of the invoices.
+struct Half {
+    tx: DatabaseTransaction,
+    /// Invoices with an id after this one; null: from the beginning.
+    after: Option<InvoiceId>,
+    /// Invoices with an id up to this one; null: to the end.
+    last: Option<InvoiceId>,
+    /// Of other records, those whose position has this remainder when divided by two.
+    remainder: usize,
+    /// Sent when the trail was read.
+    heads: watch::Receiver<Heads>,
+}
+
+impl Half {
+    async fn check(mut self) -> Checked {
+        let (mut checked, mut digests) = (Checked::default(), HashMap::new());
+        let (after, last) = (self.after, self.last);
+        // Invoices are what a register has most of: they are read once.
+        let read = |invoice: &Whole| {
+            digests.extend(TextDigest::of(invoice).ok().map(|digest| (invoice.row.id.0, digest)));
+        };
+        checked.add("invoices", invoices::breaches::sums(&self.tx, after, last, read).await);
+        let heads = self.heads.wait_for(Option::is_some).await.ok().and_then(|heads| heads.clone());
+        let found = match heads {
+            Some(heads) => records::differing_from(&self.tx, &self.own(&heads), &digests).await,
+            None => records::differing(&self.tx, Scope::Between(after.map(Into::into), last.map(Into::into))).await,
+        };
+        checked.add("rows against the audit trail", found);
+        self.tx.rollback().await.ok();
+        checked
+    }
+
+    fn own(&self, heads: &[RecordHead]) -> Vec<RecordHead> {
+        let is_own = |(position, head): &(usize, &RecordHead)| {
+            let invoice = InvoiceId(head.record);
+            match head.form {
+                Form::Invoice => self.after.is_none_or(|after| after < invoice) && self.last.is_none_or(|last| invoice <= last),
+                _ => position % 2 == self.remainder,
+            }
+        };
+        heads.iter().enumerate().filter(is_own).map(|(_, head)| head.clone()).collect()
+    }
 }
 
 async fn of_documents(tx: DatabaseTransaction) -> Checked {

@@ -43,7 +43,7 @@ const CHUNK: u64 = 500;
 /// # Errors
 /// INTERNAL when the database fails.
 pub async fn findings(db: &impl ConnectionTrait) -> Result<Findings> {
-    let mut found = Findings::from(sums(db, None, None).await?);
+    let mut found = Findings::from(sums(db, None, None, |_| {}).await?);
     found.extend(series(db).await?);
     found.violations.extend(kept::breaches(db).await?);
     found.violations.extend(bank::breaches::breaches(db).await?);
@@ -51,11 +51,16 @@ pub async fn findings(db: &impl ConnectionTrait) -> Result<Findings> {
 }
 
 /// Checks that the sums of the invoices with an id after `after` and up to `last` follow from their lines, payments and credit notes.
-/// Returns a sentence for each that does not.
+/// Returns a sentence for each that does not, and passes every invoice to `each`.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn sums(db: &impl ConnectionTrait, mut after: Option<InvoiceId>, last: Option<InvoiceId>) -> Result<Vec<String>> {
+pub async fn sums(
+    db: &impl ConnectionTrait,
+    mut after: Option<InvoiceId>,
+    last: Option<InvoiceId>,
+    mut each: impl FnMut(&Whole),
+) -> Result<Vec<String>> {
     let mut found = Vec::new();
     let columns = Model::every_column();
     loop {
@@ -70,7 +75,7 @@ pub async fn sums(db: &impl ConnectionTrait, mut after: Option<InvoiceId>, last:
         let invoices = rows::<Model>(db, &select, &columns).await?;
         let Some(end) = invoices.last() else { return Ok(found) };
         after = Some(end.id);
-        look_at(db, &invoices, &mut found).await?;
+        look_at(db, invoices, &mut found, &mut each).await?;
     }
 }
 
@@ -84,7 +89,7 @@ pub async fn sums_of(db: &impl ConnectionTrait, invoices: &BTreeSet<InvoiceId>) 
     for ids in ids.chunks(usize::try_from(CHUNK).unwrap_or(usize::MAX)) {
         let theirs = among(db.get_database_backend(), Expr::col(Column::Id), ids.iter().copied());
         let select = Query::select().columns(columns.iter().copied()).from(Entity).and_where(theirs).take();
-        look_at(db, &rows::<Model>(db, &select, &columns).await?, &mut found).await?;
+        look_at(db, rows::<Model>(db, &select, &columns).await?, &mut found, &mut |_| {}).await?;
     }
     Ok(found)
 }
@@ -101,11 +106,18 @@ pub async fn middle(db: &impl ConnectionTrait) -> Result<Option<InvoiceId>> {
     Ok(db.query_one(&select).await?.map(|row| row.try_get_by_index(0)).transpose()?)
 }
 
-async fn look_at(db: &impl ConnectionTrait, invoices: &[Model], found: &mut Vec<String>) -> Result<()> {
-    let parts = Parts::of(db, invoices).await?;
+async fn look_at(db: &impl ConnectionTrait, invoices: Vec<Model>, found: &mut Vec<String>, each: &mut impl FnMut(&Whole)) -> Result<()> {
+    let mut parts = Parts::of(db, &invoices).await?;
     for invoice in invoices {
-        let name = name(invoice);
-        found.extend(parts.look_at(invoice).into_iter().map(|breach| format!("{name} {breach}")));
+        let id = invoice.id;
+        let (lines, payments) = (parts.lines.remove(&id).unwrap_or_default(), parts.payments.remove(&id).unwrap_or_default());
+        let whole = Whole { row: invoice, lines, payments };
+        each(&whole);
+        let violations = parts.look_at(&whole);
+        if !violations.is_empty() {
+            let name = name(&whole.row);
+            found.extend(violations.into_iter().map(|violation| format!("{name} {violation}")));
+        }
     }
     Ok(())
 }
@@ -178,18 +190,16 @@ impl Parts {
     }
 
     /// What is wrong with one.
-    fn look_at(&self, invoice: &Model) -> Vec<String> {
+    fn look_at(&self, whole: &Whole) -> Vec<String> {
         let mut found = Vec::new();
-        let lines = self.lines.get(&invoice.id).map(Vec::as_slice).unwrap_or_default();
-        let payments = self.payments.get(&invoice.id).map(Vec::as_slice).unwrap_or_default();
+        let Whole { row: invoice, lines, payments } = whole;
         let credit_notes = self.credit_notes.get(&invoice.id).map(Vec::as_slice).unwrap_or_default();
         // What a credit note may take depends on those before it, and is looked at with its invoice.
         if lines.iter().all(|line| line.credits_line_id.is_none()) {
             add_up(invoice, lines, &mut found);
         }
-        let whole = Whole { row: invoice.clone(), lines: lines.to_vec(), payments: payments.to_vec() };
-        found.extend(crediting::breaches(&whole, credit_notes).into_iter().map(|(_, words)| words));
-        self.attribution(&whole, credit_notes, &mut found);
+        found.extend(crediting::breaches(whole, credit_notes).into_iter().map(|(_, words)| words));
+        self.attribution(whole, credit_notes, &mut found);
         for payment in payments {
             if invoice.issued_on.is_none_or(|issued_on| payment.received_on < issued_on) {
                 found.push(format!("has the payment {:?} on {}, before it was issued", payment.reference, payment.received_on));
