@@ -15,6 +15,7 @@ use crate::{
     bank_samples::{self, CAMT_02, bank_payments},
     life_samples::{Register, agreed, deed, told},
     personal_data::{keys, places},
+    round_trip,
 };
 
 async fn erase(app: &App, input: Value) -> Answer {
@@ -102,7 +103,13 @@ on_both!(payers_are_erased_when_the_payment_is_kept_no_longer, |app| async move 
     is_retained(&app, json!({ "bankPaymentId": id }), json!(format!("{}-01-01", year + 8))).await;
     let later = app.at(&format!("{}-01-01T11:00:00Z", year + 8));
     let before = keys(&later).await;
+    let exported = round_trip::exported(&later).await;
     assert!(erased(&later, json!({ "bankPaymentId": id }), "PAYER").await >= 2);
+    // What was exported before does not bring the person back.
+    let refused = round_trip::bad_rows(&later, &exported).await;
+    let is_told =
+        |column: &str| refused.iter().any(|row| row.contains(&format!("{column}: is empty in the register, as after the erasure")));
+    assert!(is_told("payer_name") && is_told("set_aside_reason"), "{refused:?}");
     let now = bank_payments(&later, "").await.into_iter().find(|payment| payment["id"] == id).unwrap();
     for field in ["reference", "message", "payerName", "payerOrgNumber"] {
         assert_eq!(now[field], json!(null), "{field}");

@@ -24,10 +24,10 @@ use crate::{
     payment_samples::bank_payment,
 };
 
-type Files = BTreeMap<String, Vec<u8>>;
+pub type Files = BTreeMap<String, Vec<u8>>;
 
 /// Every file of an export, by name.
-async fn exported(app: &App) -> Files {
+pub async fn exported(app: &App) -> Files {
     fn collect(folder: &Path, prefix: &str, files: &mut Files) {
         for entry in fs::read_dir(folder).unwrap() {
             let entry = entry.unwrap();
@@ -57,7 +57,7 @@ async fn try_import(app: &App, files: &Files) -> Result<Report, ImportError> {
 }
 
 /// The bad rows that these files are refused for.
-async fn bad_rows(app: &App, files: &Files) -> Vec<String> {
+pub async fn bad_rows(app: &App, files: &Files) -> Vec<String> {
     match try_import(app, files).await {
         Err(ImportError::Bad { rows, more: 0 }) => rows.iter().map(ToString::to_string).collect(),
         other => panic!("{other:?}"),
@@ -266,7 +266,7 @@ on_both!(what_files_say_otherwise_of_a_life_is_refused, |app| async move {
         ("reminders.csv", "60.00", "50.00", "fee: differs from the reminder that was sent, which cost 60.00"),
         ("reminders.csv", "2026-10-25,0.00", "2026-10-26,60.00", "fee: must be 0: the fee is taken once for an invoice, and was"),
         ("reminders.csv", "2026-10-25", "2026-10-01", "sent_on: must be after 2026-10-01, the last day to pay"),
-        ("bank_payments.csv", ",1.00,", ",2.00,", "amount: differs from what the bank told before, which never changes"),
+        ("bank_payments.csv", ",1.00,", ",2.00,", "amount: differs from what the bank reported before, which never changes"),
         ("payments.csv", ",0.35,", ",0.34,", "reference: is that of a payment that came from the bank or was reversed, and never changes"),
         ("payments.csv", "00003 3\n", "00001 1\n", "bank_payment: is not the one that the payment was made of, which never changes"),
         ("invoice_documents.csv", "CONTENT,", "CONTENT,0", "sha256: is not a SHA-256: 64 hexadecimal digits"),

@@ -18,7 +18,10 @@ use super::{
     keys,
     writing::Batch,
 };
-use crate::error::{LINE, Result, TEXT};
+use crate::{
+    audit::forms::ERASED,
+    error::{LINE, Result, TEXT},
+};
 
 /// A row of bank_payments.csv.
 struct Draft {
@@ -126,10 +129,21 @@ fn keep(line: &mut Line<Draft>, before: &Model, after: &Model) {
         ("payer_name", before.payer_name != after.payer_name),
         ("payer_org_number", before.payer_org_number != after.payer_org_number),
         ("finding", before.finding != after.finding),
+        // The reason of a payment that was set aside changes, but not from what an erasure left.
+        ("set_aside_reason", before.set_aside_reason.as_deref() == Some(ERASED) && before.set_aside_reason != after.set_aside_reason),
     ];
     let was_good = line.is_good();
+    let is_erased = [&before.reference, &before.message, &before.payer_name, &before.payer_org_number].into_iter().all(Option::is_none);
     for (column, _) in differing.into_iter().filter(|(_, differs)| *differs && was_good) {
-        line.fault(column, "differs from what the bank told before, which never changes");
+        let is_personal = matches!(column, "reference" | "message" | "payer_name" | "payer_org_number" | "set_aside_reason");
+        line.fault(
+            column,
+            if is_personal && is_erased {
+                "is empty in the register, as after the erasure of the payer; what an older file says of a person must not come back"
+            } else {
+                "differs from what the bank reported before, which never changes"
+            },
+        );
     }
 }
 
