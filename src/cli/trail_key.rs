@@ -14,6 +14,7 @@ use crate::{
     audit::{self, TrailKey},
     auth::viewer::Viewer,
     config::Settings,
+    database::Database,
     output,
 };
 
@@ -116,9 +117,11 @@ async fn replace(settings: &Settings) -> Result<()> {
     }
     let (old, new) = (current(settings)?, TrailKey::generate());
     let text = format!("{}{}", new.to_pem().map_err(unwritable)?, old.trusted_pem().map_err(unwritable)?);
+    // A register that can't be written to leaves no file behind.
+    let db = open(settings).await?;
     // The new key is on disk before the trail says that it signs.
     audit::write_private(&files.next, &text).map_err(|cause| unwritten(&files.next, &cause))?;
-    appoint(settings, &files, old, &new).await
+    appoint(db, &files, old, &new).await
 }
 
 /// Finishes a replacement that was interrupted. The new key is never removed: if the trail appointed it, it is the only one that can sign.
@@ -137,11 +140,11 @@ async fn resume(settings: &Settings, files: &Files) -> Result<()> {
         let (next, key) = (files.next.display(), files.key.display());
         return Err(Failure::new(format!("{next} was made to replace another key than the one in {key}; move it away")));
     }
-    appoint(settings, files, old, &new).await
+    appoint(open(settings).await?, files, old, &new).await
 }
 
-async fn appoint(settings: &Settings, files: &Files, old: TrailKey, new: &TrailKey) -> Result<()> {
-    let db = open(settings).await?.with_trail_key(Arc::new(old));
+async fn appoint(db: Database, files: &Files, old: TrailKey, new: &TrailKey) -> Result<()> {
+    let db = db.with_trail_key(Arc::new(old));
     let replaced = audit::replace_key(&db, &Viewer::operator("trail-key"), new).await;
     if let Err(error) = db.close().await {
         tracing::warn!(?error, "the database was not closed");

@@ -13,7 +13,7 @@ use sea_orm::DatabaseTransaction;
 use serde_json::Value;
 
 use crate::{
-    app::{App, on_both},
+    app::{App, on_both, trail_key_file},
     place::Place,
 };
 
@@ -129,6 +129,8 @@ on_both!(a_program_that_is_too_old_refuses_the_register_and_says_why, |app| asyn
         assert_eq!((code, out.as_str()), (Some(1), ""), "{line}: {err}");
         assert_eq!(err, why, "{line}");
     }
+    // Nothing was begun, a new key neither.
+    assert!(!trail_key_file().with_extension("pem.next").exists());
     // A token of which the trail knows nothing is minted where no register can be reached, and nowhere else.
     let older = app.place().await;
     let db = Database::connect(&older.url(), Clock::system(), None).await.unwrap();
