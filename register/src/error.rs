@@ -23,7 +23,7 @@ pub enum Error {
     Limit {
         /// A stable word for programs, of the first limit: LIMIT_DEPTH.
         reason: &'static str,
-        /// The part of the request, and what is wrong with it.
+        /// The part of the request, and what is wrong with it in whole sentences.
         fault: Fault,
         /// The limits by their words, with what was found and what may be at most; none where nothing is counted.
         exceeded: Vec<(&'static str, u64, u64)>,
@@ -80,7 +80,7 @@ impl Error {
         Self::Conflict { reason, message: message.into() }
     }
 
-    /// A limit without figures.
+    /// A limit without figures; the message is one or more whole sentences.
     pub fn limit(reason: &'static str, path: &str, message: impl Into<String>) -> Self {
         Self::Limit { reason, fault: Fault { path: path.to_owned(), message: message.into() }, exceeded: Vec::new() }
     }
@@ -179,7 +179,7 @@ impl fmt::Display for Error {
                 }
                 Ok(())
             }
-            Self::Limit { fault, .. } => write!(f, "{} {}", fault.path, fault.message),
+            Self::Limit { fault, .. } => f.write_str(&fault.message),
             Self::Internal(_) => f.write_str("something failed on the server; the request id finds it in the log"),
         }
     }
@@ -194,7 +194,7 @@ impl From<DbErr> for Error {
 }
 
 /// Collects every bad field of an input, so that one error names them all.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Faults {
     found: Vec<Fault>,
     /// The paths of `found`: an input may have more bad fields than could be compared with each other.

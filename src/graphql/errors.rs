@@ -119,7 +119,7 @@ fn describe(error: &mut ServerError, request_id: &str) {
         // The library's own: the document or a variable does not fit the schema.
         None if extensions.get("code").is_none() => {
             extensions.set("code", "INVALID");
-            // Its words end now with a full stop and now without one; ours never do.
+            // Its words sometimes end with a full stop; those of one sentence here do not.
             error.message.truncate(error.message.trim_end_matches('.').len());
             let field = if error.path.is_empty() { "document".to_owned() } else { path(error) };
             extensions.set("fields", fields(&[Fault { path: field, message: error.message.clone() }]));
@@ -149,7 +149,9 @@ fn say_more(own: &Error, extensions: &mut ErrorExtensionValues) {
             let limits = exceeded.iter().map(|(limit, found, most)| {
                 object([("limit", Value::from(*limit)), ("found", Value::from(*found)), ("most", Value::from(*most))])
             });
-            extensions.set("limits", Value::List(limits.collect()));
+            if !exceeded.is_empty() {
+                extensions.set("limits", Value::List(limits.collect()));
+            }
         }
         Error::Conflict { reason, .. } | Error::Throttled { reason, .. } => extensions.set("reason", *reason),
         Error::Retained { may_go_from, .. } => {

@@ -66,7 +66,7 @@ impl AnswerSize {
     #[must_use]
     pub fn exceeded(&self) -> Error {
         let words = format!(
-            "asks for an answer of more than {} bytes, which is the most that this server sends; ask for fewer rows or fields",
+            "The answer would have more than {} bytes, the most that this server sends. Ask for fewer rows or fields.",
             self.0.most
         );
         Error::limit(TOO_LARGE, "query", words)

@@ -79,7 +79,7 @@ fn too_large(answer: Answer, mutations: &Mutations, size: &AnswerSize) -> Answer
     if committed.is_empty() {
         return errors::refused(size.exceeded(), &request_id);
     }
-    let words = "has an answer that is too large; what it changed is committed all the same: see extensions.committed";
+    let words = "The answer of the mutation is too large. What it changed is committed all the same: see extensions.committed.";
     let mut cut = errors::refused(Error::limit(TOO_LARGE, "mutation", words), &request_id);
     name_committed(&mut cut, mutations);
     cut.extensions = answer.extensions;

@@ -146,7 +146,7 @@ async fn several(app: &App, caller: &Caller, viewer: &Viewer, batch: Vec<Asked>,
 fn of_all(error: Error) -> Error {
     match error {
         Error::Limit { reason, fault, exceeded } => {
-            let message = format!("has documents that are counted together: {}", fault.message);
+            let message = format!("The documents of a list count as one. {}", fault.message);
             Error::Limit { reason, fault: Fault { path: "body".to_owned(), message }, exceeded }
         }
         other => other,
@@ -214,7 +214,7 @@ async fn read(app: &App, request: Request) -> Result<Bytes, Refused> {
     let arrived = tokio::select! {
         arrived = arriving => arrived,
         () = cut_off(app) => {
-            let error = Error::limit("LIMIT_TIME", "body", "was cut off, since the server stops; retry when it has started");
+            let error = Error::limit("LIMIT_TIME", "body", "The request was cut off because the server is stopping. Retry when it has started again.");
             return Err(Refused(StatusCode::REQUEST_TIMEOUT, error));
         }
     };
@@ -222,11 +222,13 @@ async fn read(app: &App, request: Request) -> Result<Bytes, Refused> {
         Ok(Ok(body)) => return Ok(body),
         failed => failed,
     };
+    let late = format!("The body took longer than {} s to arrive. Send it again.", app.request_time.as_secs());
     Err(match failed {
-        Err(_) => Refused(StatusCode::REQUEST_TIMEOUT, Error::limit("LIMIT_TIME", "body", "took too long to arrive")),
-        Ok(Err(BytesRejection::FailedToBufferBody(failed))) if failed.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-            Refused(StatusCode::PAYLOAD_TOO_LARGE, Error::limit("LIMIT_BODY", "body", "is larger than this server takes"))
-        }
+        Err(_) => Refused(StatusCode::REQUEST_TIMEOUT, Error::limit("LIMIT_TIME", "body", late)),
+        Ok(Err(BytesRejection::FailedToBufferBody(failed))) if failed.status() == StatusCode::PAYLOAD_TOO_LARGE => Refused(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            Error::limit("LIMIT_BODY", "body", "The body is larger than this server takes. Send less, or in several requests."),
+        ),
         Ok(_) => Error::invalid("body", "could not be read to its end").into(),
     })
 }

@@ -62,11 +62,19 @@ impl Body {
             return Ok(Self::One(asked));
         }
         if most == 0 {
-            return Err(Error::limit("LIMIT_BATCH", "body", "is a list, and batching is off on this server; send each document by itself"));
+            return Err(Error::limit(
+                "LIMIT_BATCH",
+                "body",
+                "The body is a list of documents, and lists are off on this server. Send each document in a request of its own.",
+            ));
         }
         let parts: Vec<&RawValue> = serde_json::from_str(text).map_err(|error| unreadable(&error))?;
         if parts.is_empty() || parts.len() > most {
-            return Err(Error::limit("LIMIT_BATCH", "body", format!("is a list of {} documents; 1 to {most} are allowed", parts.len())));
+            return Err(Error::limit(
+                "LIMIT_BATCH",
+                "body",
+                format!("The body is a list of {} documents; 1 to {most} are allowed. Send them in several requests.", parts.len()),
+            ));
         }
         let (mut faults, mut batch) = (Faults::default(), Vec::new());
         for (place, part) in parts.into_iter().map(RawValue::get).enumerate() {

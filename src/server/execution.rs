@@ -190,7 +190,7 @@ pub(super) fn refused(exceeded: Exceeded) -> Error {
     match exceeded {
         Exceeded::Limits(excesses) => Error::Limit {
             reason: excesses.first().map_or("LIMIT", |excess| excess.limit),
-            fault: Fault { path: "query".to_owned(), message },
+            fault: Fault { path: "query".to_owned(), message: format!("{message} Ask for less, or in several requests.") },
             exceeded: excesses.iter().map(|excess| (excess.limit, excess.found, excess.most)).collect(),
         },
         Exceeded::Introspection => Error::limit("INTROSPECTION_OFF", "query", message),
@@ -216,7 +216,10 @@ impl Allowance {
     /// Waits for what a request needs before it is executed, as long as it has time. Fails with `LIMIT_TIME`.
     pub(super) async fn within<T>(&self, app: &App, needed: impl Future<Output = Result<T>>) -> Result<T> {
         let words = || {
-            format!("took longer than {} seconds, and was not executed; retry when the server has less to do", app.request_time.as_secs())
+            format!(
+                "The request took longer than {} s and was not executed. Retry when the server has less to do.",
+                app.request_time.as_secs()
+            )
         };
         tokio::time::timeout_at(self.deadline, needed).await.unwrap_or_else(|_| Err(Error::limit("LIMIT_TIME", "query", words())))
     }
@@ -260,7 +263,7 @@ async fn run(app: &App, execution: Execution, request_id: &str) -> Written {
         return refuse(gone);
     }
     let late = |words: &str| {
-        let words = format!("took longer than {} seconds; {words}", app.request_time.as_secs());
+        let words = format!("The document took longer than {} s. {words}", app.request_time.as_secs());
         let mut late = errors::refused(Error::limit("LIMIT_TIME", "query", words), request_id);
         if operation == OperationType::Mutation {
             errors::set_done(&mut late, &mutations);
@@ -269,7 +272,7 @@ async fn run(app: &App, execution: Execution, request_id: &str) -> Written {
         Written::refused(late)
     };
     if Instant::now() >= allowance.deadline {
-        return late("nothing of them was left for this document, and it was not executed");
+        return late("No time was left for it, and it was not executed. Retry when the server has less to do.");
     }
     let (size, running) = (allowance.size, app.stopping.subscribe());
     let points = ready.figures.complexity;
@@ -296,7 +299,7 @@ async fn run(app: &App, execution: Execution, request_id: &str) -> Written {
         let execution = app.lanes.spawn_detached(&subject, points, execution);
         return match tokio::time::timeout_at(allowance.deadline, execution).await {
             Ok(done) => done.unwrap_or_else(failed),
-            Err(_) => late("it goes on, and what it changes may yet be committed; retry with the same Idempotency-Key to get its answer"),
+            Err(_) => late("It continues, and its changes may yet be committed. Retry with the same Idempotency-Key to get its answer."),
         };
     }
     let mut execution = app.lanes.spawn(&subject, points, execution);
@@ -312,8 +315,8 @@ async fn run(app: &App, execution: Execution, request_id: &str) -> Written {
     tokio::select! {
         done = &mut execution => done.unwrap_or_else(failed),
         cause = lost => refuse(cause),
-        () = tokio::time::sleep_until(allowance.deadline) => late("ask for less"),
-        () = cut_off(app) => refuse(Error::limit("LIMIT_TIME", "query", "was cut off, since the server stops; retry when it has started")),
+        () = tokio::time::sleep_until(allowance.deadline) => late("Ask for less."),
+        () = cut_off(app) => refuse(Error::limit("LIMIT_TIME", "query", "The document was cut off because the server is stopping. Retry when it has started again.")),
     }
 }
 

@@ -113,10 +113,11 @@ where
         app.lanes.spawn(&subject, points.max(DEAR), make(dear, viewer)).await.map_err(Error::internal)?
     };
     let seconds = app.request_time.as_secs();
-    let late = |_| Error::limit("LIMIT_TIME", "file", format!("took longer than {seconds} seconds; retry when the server has less to do"));
+    let late =
+        |_| Error::limit("LIMIT_TIME", "file", format!("The file took longer than {seconds} s. Retry when the server has less to do."));
     tokio::select! {
         made = tokio::time::timeout(app.request_time, made) => made.map_err(late)?,
-        () = execution::cut_off(app) => Err(Error::limit("LIMIT_TIME", "file", "was cut off, since the server stops; retry when it has started")),
+        () = execution::cut_off(app) => Err(Error::limit("LIMIT_TIME", "file", "The file was cut off because the server is stopping. Retry when it has started again.")),
     }
 }
 

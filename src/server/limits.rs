@@ -114,7 +114,7 @@ pub enum Exceeded {
     Syntax(Option<Pos>, String),
     /// It has no such operation, or several and none was named.
     Operation(String),
-    /// It asks about the schema, which this server does not tell.
+    /// It asks about the schema on a server whose introspection is off.
     Introspection,
 }
 
@@ -137,13 +137,16 @@ impl fmt::Display for Exceeded {
             Self::Limits(excesses) => excesses.iter().enumerate().try_for_each(|(place, Excess { found, most, words, .. })| {
                 // Doubling reaches figures that nobody reads.
                 let found = if *found > 1_000_000_000 { "over 1000000000".to_owned() } else { found.to_string() };
-                let subject = if place == 0 { "the document" } else { ". It" };
-                write!(f, "{subject} {}; at most {most} are allowed", words.replace('#', &found))
+                let subject = if place == 0 { "The document" } else { " It" };
+                write!(f, "{subject} {}; at most {most} are allowed.", words.replace('#', &found))
             }),
             Self::Cycle(names) => write!(f, "these fragments spread themselves in a circle: {}; take one spread out", names.join(", ")),
             Self::Syntax(Some(at), message) => write!(f, "syntax error at {at}: {message}"),
             Self::Syntax(None, message) | Self::Operation(message) => f.write_str(message),
-            Self::Introspection => f.write_str("the document asks about the schema, which this server does not tell"),
+            Self::Introspection => f.write_str(
+                "The document asks about the schema, and introspection is off on this server. Use the file schema.graphql of its version, or ask \
+                 its operator to set SAMREGISTER_INTROSPECTION.",
+            ),
         }
     }
 }

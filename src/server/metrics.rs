@@ -267,10 +267,16 @@ fn admit(app: &App, request: &Request) -> Result<()> {
     // Digests, so that how long the comparison takes says nothing of the token.
     let is_known =
         access.token.as_ref().is_some_and(|token| bearer(request.headers()).is_ok_and(|sent| digest(&sent) == digest(token.expose())));
-    if is_known {
-        Ok(())
+    if is_known { Ok(()) } else { Err(Error::Unauthenticated(denied(access.token.is_some()).to_owned())) }
+}
+
+/// Returns why a request may not read what is measured, with what to do about it.
+fn denied(has_token: bool) -> &'static str {
+    if has_token {
+        "the token of SAMREGISTER_METRICS_TOKEN is needed: send the header Authorization: Bearer …"
     } else {
-        Err(Error::Unauthenticated("the token of SAMREGISTER_METRICS_TOKEN is needed: send the header Authorization: Bearer …".into()))
+        "metrics are answered only to requests from this machine that no proxy forwarded: no token is set. The operator sets \
+         SAMREGISTER_METRICS_TOKEN, which other readers then send, or opens them to all with SAMREGISTER_METRICS_OPEN=true"
     }
 }
 

@@ -42,6 +42,7 @@ use tower_http::{
     request_id::{MakeRequestUuid, PropagateRequestIdLayer, RequestId, SetRequestIdLayer},
     trace::TraceLayer,
 };
+use tracing::field::Empty;
 
 use self::front::Front;
 use crate::{
@@ -242,11 +243,15 @@ fn layered(routes: Router, app: App, settings: &Settings) -> Router {
             let request_id = request.extensions().get::<RequestId>().and_then(|id| id.header_value().to_str().ok()).unwrap_or_default();
             let client_request_id = request_ids::of_client(request);
             let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str);
-            tracing::info_span!("request", request_id, client_request_id, method = %request.method(), route)
+            let span = tracing::info_span!("request", request_id, client_request_id = Empty, method = %request.method(), route);
+            if let Some(client_request_id) = client_request_id {
+                span.record("client_request_id", client_request_id);
+            }
+            span
         })
         .on_request(())
         .on_response(|response: &Response, took: Duration, _: &tracing::Span| {
-            tracing::info!(status = response.status().as_u16(), ms = took.as_secs_f64() * 1000.0, "answered");
+            tracing::info!(status = response.status().as_u16(), ms = milliseconds(took), "answered");
         })
         .on_failure(());
     routes
@@ -262,6 +267,11 @@ fn layered(routes: Router, app: App, settings: &Settings) -> Router {
         .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
         .layer(axum::middleware::from_fn(request_ids::take))
         .layer(axum::middleware::from_fn_with_state(settings.exposure.hsts_seconds, headers::harden))
+}
+
+/// A duration in milliseconds with one decimal, for the log.
+fn milliseconds(took: Duration) -> f64 {
+    (took.as_secs_f64() * 10_000.0).round() / 10.0
 }
 
 async fn unknown(request: Request) -> Response {

@@ -27,9 +27,9 @@ pub async fn take(mut request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
-/// Returns what the client calls the request; empty when it gave no name, or none that is short and plain.
-pub(super) fn of_client(request: &Request) -> &str {
-    request.extensions().get::<ClientRequestId>().map_or("", |ClientRequestId(name)| name)
+/// Returns the client's own id of the request; `None` if it gave none, or one that is not short and plain.
+pub(super) fn of_client(request: &Request) -> Option<&str> {
+    request.extensions().get::<ClientRequestId>().map(|ClientRequestId(name)| name.as_str())
 }
 
 fn name(headers: &HeaderMap, header: &HeaderName) -> Option<String> {

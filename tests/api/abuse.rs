@@ -44,6 +44,8 @@ async fn every_limit_is_a_setting_and_says_what_was_found() {
         let extensions = &refused.error()["extensions"];
         assert_eq!((refused.code(), &extensions["reason"]), ("INVALID", &json!(reason)), "{}", refused.text());
         assert_eq!(extensions["limits"], json!([{ "limit": reason, "found": found, "most": set }]), "{}", refused.text());
+        let message = refused.error()["message"].as_str().unwrap();
+        assert!(message.starts_with("The document ") && message.ends_with("Ask for less, or in several requests."), "{message}");
         assert_eq!(refused.bad_fields(), ["query"]);
     }
     let both = sqlite

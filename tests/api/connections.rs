@@ -117,7 +117,7 @@ async fn a_request_that_never_comes_to_its_end_is_not_waited_for() {
     assert!(head.starts_with("HTTP/1.1 408 Request Timeout"), "{answer}");
     let body: serde_json::Value = serde_json::from_str(body).unwrap();
     assert_eq!(body["errors"][0]["extensions"]["code"], "INVALID");
-    assert_eq!(body["errors"][0]["message"], "body took too long to arrive");
+    assert_eq!(body["errors"][0]["message"], "The body took longer than 1 s to arrive. Send it again.");
     // What comes in time is answered.
     let alive = rest(server.send("GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await).await;
     assert!(alive.ends_with("alive\n"), "{alive}");

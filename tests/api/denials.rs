@@ -127,6 +127,13 @@ async fn machines_read_the_same_and_what_the_client_calls_its_request() {
     );
     let (own, client) = (&line["span"]["request_id"], &line["span"]["client_request_id"]);
     assert!(own.as_str().is_some_and(|id| id.len() == 36) && client == "mine-4711", "{line}");
+    // A request that the client gave no id has no empty one, and its time has one decimal.
+    assert!(get_with(server.address, "/nothing-here", None, "").await.contains("404"));
+    let line = server.line(&["\"answered\"", "404"]);
+    let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert!(line["span"]["request_id"].is_string() && line["span"].get("client_request_id").is_none(), "{line}");
+    let time = line["fields"]["ms"].to_string();
+    assert!(time.split_once('.').is_some_and(|(_, decimals)| decimals.len() == 1), "{line}");
 }
 
 #[tokio::test]

@@ -127,7 +127,17 @@ async fn they_are_for_peers_on_the_same_machine_and_for_a_token_of_their_own() {
         assert_eq!((answer.status.as_u16(), answer.code(), answer.header("www-authenticate")), (401, "UNAUTHENTICATED", "Bearer"));
     }
     assert_eq!(app.bearer(TOKEN).get("/metrics").await.status, 200);
-    assert_eq!(app.with(&[("SAMREGISTER_METRICS_OPEN", "false")]).bearer(TOKEN).get("/metrics").await.status, 401);
+    let answer = app.bearer("x").get("/metrics").await;
+    assert!(
+        answer.error()["message"].as_str().unwrap().starts_with("the token of SAMREGISTER_METRICS_TOKEN is needed"),
+        "{}",
+        answer.text()
+    );
+    // Without a token set, none can be sent.
+    let answer = app.with(&[("SAMREGISTER_METRICS_OPEN", "false")]).bearer(TOKEN).get("/metrics").await;
+    assert_eq!(answer.status, 401);
+    let message = answer.error()["message"].as_str().unwrap();
+    assert!(message.contains("no token is set") && !message.contains("Bearer"), "{message}");
     assert_eq!(open.nobody().get("/metrics").await.status, 200);
     // Over a connection from the same machine, unless a proxy forwards it.
     let server = Served::start(&app).await;

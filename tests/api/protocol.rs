@@ -192,6 +192,12 @@ async fn several_documents_in_a_list_are_answered_where_they_may_come() {
     let refused = post(&app, &[], &two).await;
     is_refused(&refused, StatusCode::BAD_REQUEST);
     assert_eq!(refused.error()["extensions"]["reason"], "LIMIT_BATCH");
+    // A sentence, and no list of limits where nothing was counted.
+    assert_eq!(
+        refused.error()["message"],
+        "The body is a list of documents, and lists are off on this server. Send each document in a request of its own."
+    );
+    assert!(refused.error()["extensions"].get("limits").is_none(), "{}", refused.text());
 
     let app = app.with(&[("SAMREGISTER_MAX_BATCH", "3"), ("SAMREGISTER_MAX_COMPLEXITY", "300")]);
     let answered = post(&app, &[], &two).await;

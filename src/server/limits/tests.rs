@@ -56,11 +56,11 @@ fn a_limit_refuses_what_is_over_it_and_not_what_is_at_it() {
             measure(document, &Variables::default(), None, &limits).map_or_else(|refusal| refusal.to_string(), |_| String::new())
         };
         assert_eq!(held(most), "", "{document}");
-        assert!(held(most - 1).starts_with(&format!("the document {words}")), "{}", held(most - 1));
+        assert!(held(most - 1).starts_with(&format!("The document {words}")), "{}", held(most - 1));
     }
     let several = refusal(&format!("{{{}}}", "a:b@c ".repeat(201)));
-    assert_eq!(several, "the document has 201 aliases; at most 200 are allowed. It has 201 directives; at most 50 are allowed");
-    assert_eq!(refusal(&nest("{a", 23, "", "}")), "the document is 23 levels deep; at most 15 are allowed");
+    assert_eq!(several, "The document has 201 aliases; at most 200 are allowed. It has 201 directives; at most 50 are allowed.");
+    assert_eq!(refusal(&nest("{a", 23, "", "}")), "The document is 23 levels deep; at most 15 are allowed.");
 }
 
 #[test]
@@ -71,9 +71,9 @@ fn doubling_fragments_are_measured_once_each() {
     assert!(doubled.contains("has a cost of over 1000000000 points; at most 50000 are allowed. It grows to over 1000000000"), "{doubled}");
     // The library validates what is not executed too: another operation, unused fragments, and fragments without any field.
     let other = with(&format!("query A{{a}} query B{{...f0}}{}", doubling(30)), json!({}), Some("A"));
-    assert!(other.is_err_and(|refusal| refusal.starts_with("the document grows to over")));
-    assert!(refusal(&format!("{{a}}{}", doubling(30))).starts_with("the document grows to over"));
-    assert!(refusal(&format!("{{...f0}}{}", doubling(30).replace("{a}", "{...Unknown}"))).starts_with("the document grows to over"));
+    assert!(other.is_err_and(|refusal| refusal.starts_with("The document grows to over")));
+    assert!(refusal(&format!("{{a}}{}", doubling(30))).starts_with("The document grows to over"));
+    assert!(refusal(&format!("{{...f0}}{}", doubling(30).replace("{a}", "{...Unknown}"))).starts_with("The document grows to over"));
     assert!(refusal(&format!("{{...f0}}{}", doubling(100))).contains("nests fields and fragments"));
     // What a fragment carries counts at each spread, here a text in a variable that is spread 256 times.
     let carried = format!("query($v: String) {{...f0}}{}", doubling(8).replace("{a}", "{a(x: $v)}"));
@@ -252,13 +252,13 @@ fn introspection_passes_and_a_hostile_nest_of_it_does_not() {
 fn the_parser_never_sees_what_would_overflow_its_stack() {
     for open in ["{", "[", "{a(x:[", "{a(x:{y:", "query($v:["] {
         let refused = refusal(&open.repeat(100_000));
-        assert!(refused.contains("nests brackets") && refused.ends_with("levels deep; at most 100 are allowed"), "{refused}");
+        assert!(refused.contains("nests brackets") && refused.ends_with("levels deep; at most 100 are allowed."), "{refused}");
     }
-    assert!(refusal(&format!("{{{}}}", "...F ".repeat(100_000))).starts_with("the document has 200002 tokens; at most 20000 are allowed"));
+    assert!(refusal(&format!("{{{}}}", "...F ".repeat(100_000))).starts_with("The document has 200002 tokens; at most 20000 are allowed"));
     // The deepest that reach the parser, on the stack of a server's thread.
     for (document, words) in [
-        (nest("{a", 100, "", "}"), "the document nests fields and fragments 33 levels deep or more"),
-        (nest("{... ", 99, "{a}", "}"), "the document nests fields and fragments 33 levels deep or more"),
+        (nest("{a", 100, "", "}"), "The document nests fields and fragments 33 levels deep or more"),
+        (nest("{... ", 99, "{a}", "}"), "The document nests fields and fragments 33 levels deep or more"),
         (format!("{{a(x:{})}}", nest("[", 98, "1", "]")), ""),
         (format!("{{a(x:{})}}", nest("{y:", 98, "1", "}")), ""),
         (format!("query($v:{}){{a}}", nest("[", 99, "Int", "]")), ""),

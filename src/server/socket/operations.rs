@@ -247,7 +247,7 @@ impl Subscription {
 }
 
 fn late(app: &App, what: &str) -> Error {
-    Error::limit("LIMIT_TIME", "query", format!("took longer than {} seconds {what}; ask for less", app.request_time.as_secs()))
+    Error::limit("LIMIT_TIME", "query", format!("The document took longer than {} s {what}. Ask for less.", app.request_time.as_secs()))
 }
 
 /// The revisions that a follower looks through for a point, when it follows from long ago.
