@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{Format, Outcome, Result, connect, count, json, make, put, say, settings, table};
 use crate::{
     config::Settings,
-    database::{Plan, StepStatus},
+    database::{self, Plan, StepStatus},
     documents::{Cell, Column, Grid, Kind, sheet},
 };
 
@@ -61,7 +61,8 @@ pub async fn run(options: Options) -> Result {
     Ok(Outcome::Done)
 }
 
-/// Lists all migrations or the pending ones. A SQLite file that isn't there is not made: everything is pending in it.
+/// Lists all migrations or the pending ones. A SQLite file that isn't there is not made: everything is pending in it. Nothing is pending in a
+/// register that is too new for this program.
 async fn list(settings: &Settings, options: &Options) -> Result {
     let url = settings.database_url.expose();
     let steps = if super::is_missing(url) {
@@ -72,8 +73,14 @@ async fn list(settings: &Settings, options: &Options) -> Result {
         db.close().await?;
         steps
     };
-    let pending = steps.iter().filter(|step| step.applied.is_none()).count();
-    let listed: Vec<_> = steps.iter().filter(|step| options.status || step.applied.is_none()).collect();
+    let is_new_enough = database::ensure_new_enough(&steps);
+    if options.dry_run {
+        // `migrate` would refuse the register in the same words.
+        is_new_enough.clone()?;
+    }
+    let is_pending = |step: &StepStatus| step.applied.is_none() && is_new_enough.is_ok();
+    let pending = steps.iter().filter(|step| is_pending(step)).count();
+    let listed: Vec<_> = steps.iter().filter(|step| is_pending(step) || (options.status && step.applied.is_some())).collect();
     match options.format {
         Format::Table if listed.is_empty() => {}
         Format::Table => put(table(&grid(&listed)))?,
@@ -83,6 +90,10 @@ async fn list(settings: &Settings, options: &Options) -> Result {
     let newer = steps.iter().filter(|step| !step.is_known).count();
     if newer > 0 {
         say(&format!("{} applied by a newer program", count(newer, "migration")));
+    }
+    if let Err(error) = is_new_enough {
+        say(&format!("the register is newer than this program: {error}"));
+        return Ok(Outcome::Done);
     }
     match pending {
         0 => say("the register is up to date"),

@@ -39,6 +39,7 @@ use std::{
 
 use chrono::{Datelike, NaiveDate};
 use clap::{Parser, Subcommand, ValueEnum};
+use sea_orm::DbErr;
 use terminal_size::{Width, terminal_size};
 use tracing_subscriber::EnvFilter;
 
@@ -79,8 +80,9 @@ Settings, in the environment or in samregister.toml in the working directory:
   SAMREGISTER_JWT_SECRET  signs tokens: at least 32 bytes. Or set
                           SAMREGISTER_JWT_PUBLIC_KEY to a PEM file, or
                           SAMREGISTER_JWT_JWKS to a set of keys
-  …_FILE                  of DATABASE_URL and SAMREGISTER_JWT_SECRET:
-                          a file that holds the setting
+  …_FILE                  of DATABASE_URL, SAMREGISTER_JWT_SECRET and
+                          SAMREGISTER_METRICS_TOKEN: a file that holds
+                          the setting
   SAMREGISTER_LOG         what is logged, as info or debug
   SAMREGISTER_LOG_FORMAT  text, or json for machines
 
@@ -160,8 +162,9 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let lines = match &error {
             Error::Invalid(faults) => faults.iter().map(|fault| format!("{} {}", fault.path, fault.message)).collect(),
-            // Whoever runs a command at the machine may see what nobody else may.
-            Error::Internal(cause) => vec![format!("the register failed: {cause}")],
+            // The operator of the machine may read causes that clients of the API may not.
+            Error::Internal(cause) if cause.is::<DbErr>() => vec![format!("the database failed: {cause}")],
+            Error::Internal(cause) => vec![cause.to_string()],
             other => vec![other.to_string()],
         };
         Self { lines, code: 1 }
@@ -323,7 +326,7 @@ async fn new_key(settings: &Settings, db: &Database) -> Result<TrailKey> {
     let written = key.to_pem().and_then(|text| audit::write_private(&file, &text));
     match written {
         Ok(()) => {
-            tracing::info!("made the key {} that signs the audit trail, in {place}; keep a copy of it elsewhere", key.id());
+            report_new_key(settings, &file, key.id());
             Ok(key)
         }
         // Another program was faster.
@@ -331,6 +334,20 @@ async fn new_key(settings: &Settings, db: &Database) -> Result<TrailKey> {
         Err(cause) => Err(Failure::new(format!(
             "cannot write the key that signs the audit trail to {place}: {cause}; name another file in SAMREGISTER_TRAIL_KEY"
         ))),
+    }
+}
+
+/// Reports that a key was made, where its file is, and that it needs a backup of its own.
+fn report_new_key(settings: &Settings, file: &Path, id: &str) {
+    let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    let message = format!(
+        "made the key {id} that signs the audit trail: {}. Back it up now, apart from the database: without it no change can be made, and \
+         with both of them the trail can be forged",
+        file.display()
+    );
+    match settings.log_format {
+        LogFormat::Text => say(&message),
+        LogFormat::Json => tracing::warn!("{message}"),
     }
 }
 

@@ -13,9 +13,10 @@ use crate::{
 
 /// List what is held, what of it may go, and what must stay by which law
 ///
-/// People who have been out of their role for long may go, and so may the log of who read contacts: for how long they stay is decided in
-/// [network.retention] of samregister.toml. Agreements, invoices and payments stay through the seventh year after the calendar year
-/// (bokföringslagen 7 kap. 2 §), and the audit trail as long as the register; none of these is ever erased by the register.
+/// Two kinds of data may go: contacts that left their role longer ago than `contact_months`, and lines of the log of contact reads that are
+/// older than `read_log_months`, both 24 unless [network.retention] of samregister.toml says otherwise. --erase erases these two and nothing
+/// else. Agreements, invoices, payments, costs and grants stay through the seventh year after the calendar year (bokföringslagen 7 kap. 2 §),
+/// the audit trail as long as the register. A single person whom they name is erased by the mutations `contactErase` and `personErase`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -25,13 +26,13 @@ Examples:
   Each month, from cron:
     samregister retention --erase")]
 pub struct Options {
-    /// As of this day; today unless given
+    /// List what may go on this day; today unless given
     #[arg(long, value_name = "DATE", value_parser = super::day, conflicts_with = "erase")]
     on: Option<NaiveDate>,
-    /// How to write it
+    /// Format of the list
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
-    /// Erase the people and the lines of the log that may go today, and then list what is left
+    /// Erase the contacts and the lines of the log that may go today, then list what is left; it can't be undone
     #[arg(long)]
     erase: bool,
 }

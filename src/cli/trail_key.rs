@@ -9,7 +9,7 @@ use std::{
 
 use clap::{Args, Subcommand};
 
-use super::{Failure, Outcome, Result, connect, open, put, say, settings};
+use super::{Failure, Outcome, Result, connect, open, put, report_new_key, say, settings};
 use crate::{
     audit::{self, TrailKey},
     auth::viewer::Viewer,
@@ -62,7 +62,7 @@ pub async fn run(options: Options) -> Result {
                 }
                 _ => unwritten(&file, &cause),
             })?;
-            say(&format!("made the key {} in {}", key.id(), file.display()));
+            report_new_key(&settings, &file, key.id());
         }
         Command::Replace => replace(&settings).await?,
     }

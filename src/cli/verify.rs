@@ -32,7 +32,7 @@ Example:
   What was written since yesterday, each hour; all of it each night:
     samregister verify --since \"$(grep -v '^[+#]' checkpoints.txt | tail -n 1)\"
 
-Exit codes: 0 nothing found but notes; 3 something is broken, each breach on a line.")]
+Exit codes: 0 nothing found but notes; 3 something is broken, each violation on a line.")]
 pub struct Options {
     /// Lines that `samregister checkpoint` wrote, to be held against the trail; blank lines and those that begin with # are passed over
     #[arg(long, value_name = "FILE")]
@@ -79,9 +79,8 @@ pub async fn run(options: Options) -> Result {
     let lines: String = violations.iter().map(|violation| format!("{violation}\n")).collect();
     let remarks: String = notes.iter().map(|note| format!("note: {note}\n")).collect();
     let found = match violations.len() {
-        0 => "no breach".to_owned(),
-        1 => "1 breach".to_owned(),
-        many => format!("{many} breaches"),
+        0 => "no violation".to_owned(),
+        number => count(number, "violation"),
     };
     let noted = if notes.is_empty() { String::new() } else { format!(", {}", count(notes.len(), "note")) };
     put(format!("{lines}{remarks}{}, {found}{noted}\n", count(checks, "check")))?;

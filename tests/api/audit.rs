@@ -360,7 +360,7 @@ on_both!(a_checkpoint_shows_that_the_end_was_cut_off, |app| async move {
     let lines: Vec<_> = kept.lines().skip(2).map(|line| line.split_once(' ').unwrap().1.to_owned()).collect();
     assert_eq!((&lines[0][..4], &lines[1][..2], &lines[2][..2]), ("0 - ", "1 ", "2 "));
     let (told, code) = verify();
-    assert!(code == Some(0) && told.ends_with("checks, no breach\n"), "{code:?} {told}");
+    assert!(code == Some(0) && told.ends_with("checks, no violation\n"), "{code:?} {told}");
 
     // What is left is a chain without a violation, and so it is with another entry at its end, by a program that did not see the end before.
     unguarded(&app).await.execute_unprepared("DELETE FROM audit_entry WHERE revision = 2").await.unwrap();

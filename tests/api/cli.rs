@@ -132,7 +132,7 @@ fn a_register_that_is_not_there_is_not_made_by_looking_for_it() {
     let message = run(program(), "expiring").failed(1);
     assert_eq!(message, "error: the database is not migrated, or not to this version; run `samregister migrate`\n");
     run(program(), "migrate").done();
-    assert_eq!(run(program(), "verify").done(), "15 checks, no breach\n");
+    assert_eq!(run(program(), "verify").done(), "15 checks, no violation\n");
 }
 
 #[test]
@@ -427,7 +427,7 @@ on_both!(tokens_open_what_they_say, |app| async move {
 
 on_both!(verify_names_each_breach, |app| async move {
     filled(&app).await;
-    assert!(run(app.program(), "verify").done().ends_with("checks, no breach\n"));
+    assert!(run(app.program(), "verify").done().ends_with("checks, no violation\n"));
     let db = sea_orm::Database::connect(app.url()).await.unwrap();
     db.execute_unprepared("UPDATE agreement SET deadline_on = '2031-01-01' WHERE number = '2026-7001'").await.unwrap();
     if db.get_database_backend() == sea_orm::DbBackend::Sqlite {

@@ -144,6 +144,11 @@ on_both!(a_program_that_is_too_old_refuses_the_register_and_says_why, |app| asyn
     assert_eq!(code, Some(0), "{err}");
     assert!(out.lines().last().unwrap().starts_with("m9999_01_01_01_newer,APPLIED_BY_NEWER,"), "{out}");
     assert!(err.contains("1 migration applied by a newer program"), "{err}");
+    assert!(err.contains("the register is newer than this program: ") && err.contains("needs 99.1.0 or later"), "{err}");
+    assert!(!out.contains("PENDING") && !err.contains("up to date"), "{out}{err}");
+    for line in ["migrate --dry-run", "migrate --dry-run --check", "migrate --dry-run --format json"] {
+        assert_eq!(run(&place, line), (Some(1), String::new(), why.clone()), "{line}");
+    }
 });
 
 on_both!(a_newer_program_that_changes_nothing_of_importance_leaves_older_ones_running, |app| async move {

@@ -7,6 +7,7 @@ use samregister::{
     auth::viewer::Viewer,
     config::Network,
     exchange::{
+        File,
         export::export,
         import::{ImportError, Report, import},
     },
@@ -366,4 +367,24 @@ on_both!(an_imported_line_is_on_the_networks_own_account, |app| async move {
     let (from, to) = ("2026-01-01".parse().unwrap(), "2026-12-31".parse().unwrap());
     let refused = journal(&app.db, &Viewer::operator("sie"), &network, from, to).await.map(|_| ()).unwrap_err();
     assert!(refused.to_string().contains("Faktura 1001 Förbund 001 has a line on the account \"39010000000\", which is none"), "{refused}");
+});
+
+on_both!(a_register_without_data_writes_files_to_fill_in, |app| async move {
+    let mut files = exported(&app).await;
+    assert_eq!(files.len(), File::ALL.len());
+    for file in File::ALL {
+        let columns: Vec<_> = file.columns().iter().chain(file.extra_columns()).copied().collect();
+        assert_eq!(String::from_utf8_lossy(&files[file.name()]), format!("{}\n", columns.join(",")), "{}", file.name());
+    }
+    let filled_in = File::Members.columns().iter().chain(File::Members.extra_columns()).map(|column| match *column {
+        "key" => "m1",
+        "name" => "Förbund Nytt",
+        "joined_on" => "2020-01-01",
+        _ => "",
+    });
+    let row = filled_in.collect::<Vec<_>>().join(",") + "\n";
+    files.get_mut("members.csv").unwrap().extend(row.into_bytes());
+    try_import(&app, &files).await.unwrap();
+    let answer = app.office().query("{ members { nodes { name } } }").await;
+    assert_eq!(answer["members"]["nodes"], json!([{ "name": "Förbund Nytt" }]));
 });

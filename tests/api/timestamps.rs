@@ -85,7 +85,7 @@ on_both!(a_checkpoint_is_dated_by_a_service, |app| async move {
     app.office().does("memberAdmit", "id", json!({ "name": "Bo", "joinedOn": "2015-01-01" })).await.data();
     let (second, _) = dated();
     let (told, code) = verify(&format!("{first}{second}"), &certificate);
-    assert!(code == Some(0) && told.contains("no breach"), "{told}");
+    assert!(code == Some(0) && told.contains("no violation"), "{told}");
     // OpenSSL agrees on what was dated.
     let line = first.lines().next().unwrap();
     std::fs::write(folder.path().join("line"), line).unwrap();
@@ -108,6 +108,12 @@ on_both!(a_checkpoint_is_dated_by_a_service, |app| async move {
     assert!(code == Some(0) && told.contains("note: 1 checkpoint without a timestamp"), "{told}");
     let (told, code) = run(&app, &["checkpoint"], &[("SAMREGISTER_TIMESTAMP_URL", "http://127.0.0.1:1/tsr")]);
     assert!(code == Some(1) && told.contains("the timestamp service gave no timestamp"), "{told}");
+    // The signed line is there all the same, alone on stdout, and verifies.
+    assert!(told.contains("http://127.0.0.1:1/tsr (SAMREGISTER_TIMESTAMP_URL)"), "{told}");
+    let (printed, error) = told.split_once('\n').unwrap();
+    assert!(printed.contains(&format!(" {}:", trail_key().id())) && error.starts_with("error: "), "{told}");
+    let (told, code) = run(&app, &["verify", "--since", printed], &[]);
+    assert!(code == Some(0), "{told}");
 });
 
 on_both!(a_checkpoint_is_signed, |app| async move {
@@ -121,7 +127,7 @@ on_both!(a_checkpoint_is_signed, |app| async move {
         run(&app, &["verify", "--checkpoints", file.to_str().unwrap()], &[])
     };
     let (told, code) = verify(&line);
-    assert!(code == Some(0) && told.contains("no breach"), "{told}");
+    assert!(code == Some(0) && told.contains("no violation"), "{told}");
     let words: Vec<_> = line.split_whitespace().collect();
     let (key, signature) = words[3].split_once(':').unwrap();
     for (forged, reason) in [

@@ -352,7 +352,7 @@ on_both!(without_a_key_the_trail_is_not_authenticated, |app| async move {
     assert_eq!((shown.as_str(), code), (trail_key().public_pem().unwrap().as_str(), Some(0)));
     std::fs::write(file("auditor.pem"), &shown).unwrap();
     let (told, code) = output(&[("SAMREGISTER_TRAIL_PUBLIC_KEYS", &file("auditor.pem")), ("SAMREGISTER_TRAIL_MUST_AUTHENTICATE", "true")]);
-    assert!(code == Some(0) && told.contains("no breach") && !told.contains("authenticated"), "{told}");
+    assert!(code == Some(0) && told.contains("no violation") && !told.contains("authenticated"), "{told}");
     std::fs::write(file("auditor.pem"), TrailKey::generate().public_pem().unwrap()).unwrap();
     let (told, code) = output(&[("SAMREGISTER_TRAIL_PUBLIC_KEYS", &file("auditor.pem"))]);
     assert!(code == Some(3) && told.contains("which is none of those that are trusted"), "{told}");
@@ -372,11 +372,23 @@ on_both!(the_key_is_replaced_by_one_that_it_appoints, |app| async move {
     // The old key signs no longer, from the very entry on.
     let admission = json!({ "name": "Dan", "joinedOn": "2015-01-01" });
     assert_eq!(app.office().does("memberAdmit", "id", admission.clone()).await.code(), "INTERNAL");
+    let with_the_old_key = || run(&app, &["token", "revoke", "--subject", "anna@example.se"], &[]);
+    let (told, code) = with_the_old_key();
+    let replaced = format!(
+        "the key {} of this program was replaced by {1}; name the file of {1} in SAMREGISTER_TRAIL_KEY",
+        trail_key().id(),
+        new.id()
+    );
+    assert!(code == Some(1) && told.starts_with("error: nothing is written: ") && told.contains(&replaced), "{told}");
     // The new key continues the trail, and verifies all of it.
     let (told, code) = run(&app, &["token", "revoke", "--subject", "anna@example.se"], &settings);
     assert_eq!(code, Some(0), "{told}");
+    let (told, code) = with_the_old_key();
+    for part in ["does not trust", "SAMREGISTER_TRAIL_PUBLIC_KEYS", "`samregister verify`", new.id()] {
+        assert!(code == Some(1) && told.contains(part), "{part}: {told}");
+    }
     let (told, code) = run(&app, &["verify"], &settings);
-    assert!(code == Some(0) && told.contains("no breach"), "{told}");
+    assert!(code == Some(0) && told.contains("no violation"), "{told}");
     // Who has the first public key follows: each key is appointed by the one before.
     assert_eq!(found(&app).await, Vec::<String>::new());
     // A server that still has the old key is refused, and what it had signed would be found.
@@ -409,11 +421,14 @@ on_both!(the_key_is_made_at_the_first_start_and_never_again, |app| async move {
         DbBackend::Sqlite => std::path::PathBuf::from(format!("{}.trail-key.pem", app.url().strip_prefix("sqlite://").unwrap())),
         _ => folder.path().join("samregister.trail-key.pem"),
     };
-    assert_eq!(migrate().1, Some(0));
+    let (told, code) = migrate();
+    let made = format!("that signs the audit trail: {}. Back it up now, apart from the database", usual.display());
+    assert!(code == Some(0) && told.contains(&made), "{told}");
     let key = std::fs::read_to_string(&usual).unwrap();
     #[cfg(unix)]
     assert_eq!(std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&usual).unwrap().permissions()) & 0o777, 0o600);
-    assert_eq!(migrate().1, Some(0));
+    let (told, code) = migrate();
+    assert!(code == Some(0) && !told.contains("that signs the audit trail"), "{told}");
     assert_eq!(std::fs::read_to_string(&usual).unwrap(), key);
     // When something was signed, no other key is made for it.
     filled(&app).await;

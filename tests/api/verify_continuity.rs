@@ -55,14 +55,14 @@ on_both!(a_changed_row_that_the_next_mutation_takes_over_is_found, |app| async m
     assert_eq!(past_triggers(&app, "allocation", "UPDATE allocation SET amount = amount * 10 WHERE source = 'Beslut'").await, 1);
     assert_eq!(past_triggers(&app, "contact", "UPDATE contact SET email = 'x@evil.example' WHERE email = 'ada@example.se'").await, 1);
     let (found, code) = verify(&app, &[]);
-    assert!(code == Some(3) && found.contains("2 breaches"), "{found}");
+    assert!(code == Some(3) && found.contains("2 violations"), "{found}");
     // An edit of another field records what it found; the rows are as the trail says again.
     let between = app.revision().await;
     allocate(other, "10000.00", "Enligt beslut").await;
     deed(&office, "contactUpdate", json!({ "contact": contact, "role": "CHAIR" }), "id").await.data();
     for arguments in [&[][..], &["--since", &line]] {
         let (found, code) = verify(&app, arguments);
-        assert!(code == Some(3) && found.contains("2 breaches"), "{arguments:?}: {found}");
+        assert!(code == Some(3) && found.contains("2 violations"), "{arguments:?}: {found}");
         for (noun, field) in [("allocation ", ": amount"), ("contact ", ": email")] {
             let is_named = |line: &str| {
                 line.starts_with(noun) && line.contains("of the audit trail began from something that revision ") && line.ends_with(field)
@@ -114,7 +114,7 @@ on_both!(an_entry_earlier_than_the_one_before_is_found_unless_an_operator_accept
     admit(&app.at("2026-11-20T09:00:00Z"), "Frö").await;
     for arguments in [&[][..], &["--since", &line]] {
         let (found, code) = verify(&app, arguments);
-        assert!(code == Some(3) && found.contains(&back(revision)) && found.contains("1 breach"), "{found}");
+        assert!(code == Some(3) && found.contains(&back(revision)) && found.contains("1 violation"), "{found}");
     }
 });
 
@@ -147,7 +147,7 @@ on_both!(keys_of_persons_stand_under_their_persons_and_their_entries_are_listed,
     db.execute_unprepared("INSERT INTO sealed_entry (key_id, revision) SELECT id, 1 FROM person_key WHERE kind = 'CONTACT'").await.unwrap();
     let (found, code) = verify(&app, &[]);
     assert!(
-        code == Some(3) && found.contains("audit trail: sealed_entry has a row of revision 1, ") && found.contains("2 breaches"),
+        code == Some(3) && found.contains("audit trail: sealed_entry has a row of revision 1, ") && found.contains("2 violations"),
         "{found}"
     );
     assert_eq!(past_triggers(&app, "sealed_entry", "DELETE FROM sealed_entry WHERE revision = 1").await, 2);
@@ -156,7 +156,7 @@ on_both!(keys_of_persons_stand_under_their_persons_and_their_entries_are_listed,
     assert_eq!(past_triggers(&app, "sealed_entry", &format!("DELETE FROM sealed_entry WHERE revision = {last}")).await, 1);
     let (found, code) = verify(&app, &[]);
     let lacks = format!("audit trail: sealed_entry lacks the row of revision {last}, which the key ");
-    assert!(code == Some(3) && found.contains(&lacks) && found.contains("1 breach"), "{found}");
+    assert!(code == Some(3) && found.contains(&lacks) && found.contains("1 violation"), "{found}");
     let restored = format!("INSERT INTO sealed_entry (key_id, revision) SELECT id, {last} FROM person_key WHERE kind = 'SUBJECT'");
     db.execute_unprepared(&restored).await.unwrap();
     assert_eq!(verify(&app, &[]).1, Some(0));

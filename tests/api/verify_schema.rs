@@ -50,7 +50,7 @@ on_both!(what_runs_when_rows_are_written_is_none_of_the_registers, |app| async m
     for (made, named, undone) in cases {
         db.execute_unprepared(made).await.unwrap();
         let (found, code) = verify();
-        assert!(code == Some(3) && found.contains(&format!("schema: the {named} ")) && found.contains("1 breach"), "{made}: {found}");
+        assert!(code == Some(3) && found.contains(&format!("schema: the {named} ")) && found.contains("1 violation"), "{made}: {found}");
         db.execute_unprepared(undone).await.unwrap();
         assert_eq!(verify().1, Some(0), "{undone}");
     }

@@ -71,7 +71,7 @@ on_both!(what_no_later_entry_concerns_is_left_to_the_full_run, |app| async move 
     assert_eq!(past_triggers(&app, "member", "UPDATE member SET county = 'Annat län' WHERE name = 'Ny'").await, 1);
     let (found, code) = run(&app, &["verify", "--since", &line]);
     assert!(code == Some(3) && found.contains("is not what revision ") && found.contains("county"), "{found}");
-    assert!(found.contains("1 breach, "), "{found}");
+    assert!(found.contains("1 violation, "), "{found}");
     let bytes = if app.db.backend() == DbBackend::Postgres { "'\\x00'::bytea" } else { "x'00'" };
     let replaced = format!(
         "UPDATE invoice_file SET bytes = {bytes} WHERE format = 'PDF' AND invoice_id = (SELECT id FROM invoice WHERE number = '{number}')"

@@ -21,6 +21,7 @@ use super::{
 use crate::{
     audit,
     auth::viewer::{Deed, Viewer},
+    config::{TRAIL_KEY, TRAIL_PUBLIC_KEYS},
     database::Database,
     error::{Error, Result},
 };
@@ -72,15 +73,25 @@ pub(crate) async fn trusted(db: &Database, tx: &impl ConnectionTrait) -> Result<
         let reason = match name.as_str() {
             "" => format!("revision {revision} of the audit trail has no signature"),
             name if key.trusted().contains(name) => format!("the signature of revision {revision} of the audit trail does not hold"),
-            name => format!("revision {revision} of the audit trail was signed with the key {name}, but this program has {}", key.id()),
+            name => unknown_signer(revision, name, key.id()),
         };
         return Err(refused(&reason));
     }
     if let Some(appointed) = appointed(last.form, last.after.as_deref()).filter(|appointed| appointed != key.id()) {
-        return Err(refused(&format!("the key {} was replaced by {appointed}, which this program does not have", key.id())));
+        let reason = format!("the key {} of this program was replaced by {appointed}", key.id());
+        return Err(refused(&format!("{reason}; name the file of {appointed} in {TRAIL_KEY}, and restart the program")));
     }
     db.trail_head.set(revision, hash.clone());
     Ok((revision, hash, at))
+}
+
+/// Says that the last entry was signed with a key that this program does not trust, and what to do if a key was replaced.
+fn unknown_signer(revision: i64, signer: &str, own: &str) -> String {
+    format!(
+        "revision {revision} of the audit trail was signed with the key {signer}, which this program, whose key is {own}, does not trust; if \
+         {own} replaced {signer}, add the public key of {signer} to the file of {TRAIL_PUBLIC_KEYS}; if {signer} replaced {own}, name its \
+         file in {TRAIL_KEY}"
+    )
 }
 
 /// The key that an entry appoints; `None` for any other entry.
@@ -158,5 +169,5 @@ fn unreadable(what: &str, error: Error) -> Error {
 }
 
 fn refused(reason: &str) -> Error {
-    Error::internal(io::Error::other(format!("nothing is written: {reason}; `samregister verify` tells more")))
+    Error::internal(io::Error::other(format!("nothing is written: {reason}; `samregister verify` lists what is wrong with the trail")))
 }

@@ -8,6 +8,7 @@ mod own_files;
 mod secrets;
 mod sockets;
 mod trail;
+mod unknown;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -278,10 +279,7 @@ impl Given {
 
     /// Fails with every fault; whatever was not taken is none of the settings.
     fn finish(mut self) -> Result<()> {
-        if !self.values.is_empty() {
-            let places: Vec<_> = self.values.into_values().map(|(place, _)| place).collect();
-            self.faults.add(places.join(", "), format!("must be removed or renamed, being none of {}", self.known.join(", ")));
-        }
+        self.refuse_unknown();
         self.faults.finish()
     }
 }
@@ -376,7 +374,10 @@ pub(super) mod tests {
             "SAMREGISTER_BIND must be an address and a port, as 127.0.0.1:8080; ",
             "samregister.toml: SAMREGISTER_MAX_DEPTH must be a whole number from 1 to 100; ",
             "samregister.toml: network.accounts.bank must be a whole number from 1000 to 9999; ",
-            "SAMREGISTER_PORT, samregister.toml: log, samregister.toml: network.nmae, samregister.toml: odd must be removed or renamed, ",
+            "SAMREGISTER_PORT is not a setting; ",
+            "samregister.toml: log is not a setting; did you mean SAMREGISTER_LOG",
+            "samregister.toml: network.nmae is not a setting; did you mean network.name",
+            "samregister.toml: odd is not a setting; ",
         ] {
             assert!(message.contains(part), "{part:?} is not in {message}");
         }

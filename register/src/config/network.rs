@@ -284,7 +284,7 @@ mod tests {
             "network.signatories.0.name must be set: who may sign; ",
             "samregister.toml: network.signatories.0.from is not a day, as 2026-11-21; ",
             "samregister.toml: network.signatories.1.to must not be before from; ",
-            "samregister.toml: network.signatories.1.until must be removed or renamed, ",
+            "samregister.toml: network.signatories.1.until is not a setting; a table [[network.signatories]] has name, title, from and to",
         ] {
             assert!(message.contains(part), "{part:?} is not in {message}");
         }

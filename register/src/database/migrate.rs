@@ -189,6 +189,14 @@ pub struct StepStatus {
     pub oldest_program: Option<String>,
 }
 
+/// Checks that this program is new enough for a register with these steps.
+///
+/// # Errors
+/// CONFLICT with the reason `PROGRAM_TOO_OLD` if a newer program migrated the register.
+pub fn ensure_new_enough(steps: &[StepStatus]) -> Result<()> {
+    ensure_supported(steps.iter().filter(|step| step.applied.is_some()).filter_map(|step| step.oldest_program.as_deref()))
+}
+
 impl Database {
     /// Brings the schema up to date and returns the names of the steps that were applied.
     ///

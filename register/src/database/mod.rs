@@ -27,7 +27,7 @@ use sea_orm::{
 use tokio::sync::{Mutex, Semaphore, watch};
 use uuid::Uuid;
 
-pub use self::migrate::{Applied, Conversion, PROGRAM_TOO_OLD, Plan, RowRecorder, StepStatus};
+pub use self::migrate::{Applied, Conversion, PROGRAM_TOO_OLD, Plan, RowRecorder, StepStatus, ensure_new_enough};
 pub(crate) use self::write::busy;
 use self::{
     connections::{Access, open, options, sqlite},

@@ -1,0 +1,86 @@
+//! Settings that there are not: the nearest names, or what replaced a setting that was removed.
+
+use similar::get_close_matches;
+
+use super::{Given, SIGNATORIES};
+
+/// The most names that are suggested for an unknown one.
+const MAX_SUGGESTIONS: usize = 3;
+/// The similarity from which a name is suggested: as in Python's `difflib.get_close_matches`.
+const CUTOFF: f32 = 0.6;
+/// Settings of former versions, with what replaced them.
+const REMOVED: &[(&str, &str)] = &[(
+    "SAMREGISTER_METRICS",
+    "was removed; set SAMREGISTER_METRICS_TOKEN to the token of those who read /metrics, or SAMREGISTER_METRICS_OPEN=true to open it to all",
+)];
+
+impl Given {
+    /// Notes every setting that was given and not read.
+    pub(super) fn refuse_unknown(&mut self) {
+        for (name, (place, _)) in std::mem::take(&mut self.values) {
+            let reason = describe(&name, &self.known);
+            self.faults.add(place, reason);
+        }
+    }
+}
+
+/// Says why a name is not a setting and what to write instead.
+fn describe(name: &str, known: &[&str]) -> String {
+    if let Some((_, replacement)) = REMOVED.iter().find(|(removed, _)| *removed == name) {
+        return (*replacement).to_owned();
+    }
+    if name.strip_prefix(SIGNATORIES).is_some_and(|rest| rest.starts_with('.')) {
+        return format!("is not a setting; a table [[{SIGNATORIES}]] has name, title, from and to");
+    }
+    let list = match name.starts_with("network.") {
+        true => "docs/invoices.md lists those of [network]",
+        false => "README.md lists the settings",
+    };
+    match suggestions(name, known).as_slice() {
+        [] => format!("is not a setting; {list}"),
+        [only] => format!("is not a setting; did you mean {only}? {list}"),
+        [others @ .., last] => format!("is not a setting; did you mean {} or {last}? {list}", others.join(", ")),
+    }
+}
+
+/// The known names that are most like this one, the nearest first. What many names begin with says nothing of their likeness.
+fn suggestions<'k>(name: &str, known: &[&'k str]) -> Vec<&'k str> {
+    let distinct = |name: &str| {
+        let rest = name.strip_prefix("SAMREGISTER_").or_else(|| name.strip_prefix("network.")).unwrap_or(name);
+        rest.to_ascii_lowercase()
+    };
+    let keys: Vec<_> = known.iter().map(|known| distinct(known)).collect();
+    let possible: Vec<_> = keys.iter().map(String::as_str).collect();
+    let near = get_close_matches(distinct(name).as_str(), &possible, MAX_SUGGESTIONS, CUTOFF);
+    near.into_iter().filter_map(|key| known.iter().zip(&keys).find(|(_, of_known)| *of_known == key).map(|(known, _)| *known)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::bad;
+
+    #[test]
+    fn an_unknown_name_gets_the_nearest_ones() {
+        for (name, expected) in [
+            ("SAMREGISTER_MAX_DEPHT", "SAMREGISTER_MAX_DEPHT is not a setting; did you mean SAMREGISTER_MAX_DEPTH"),
+            ("SAMREGISTER_DATABASE_URL", "SAMREGISTER_DATABASE_URL is not a setting; did you mean DATABASE_URL"),
+            ("SAMREGISTER_ZZZZ", "SAMREGISTER_ZZZZ is not a setting; README.md lists the settings"),
+        ] {
+            let message = bad(&[(name, "x")], "");
+            assert!(message.starts_with(expected) && message.ends_with("README.md lists the settings"), "{message}");
+            assert!(message.matches("SAMREGISTER_").count() <= 4, "{message}");
+        }
+        let message = bad(&[], "log = 'warn'\n[network]\nnmae = 'x'");
+        assert!(message.contains("samregister.toml: log is not a setting; did you mean SAMREGISTER_LOG"), "{message}");
+        let expected =
+            "samregister.toml: network.nmae is not a setting; did you mean network.name? docs/invoices.md lists those of [network]";
+        assert!(message.contains(expected), "{message}");
+    }
+
+    #[test]
+    fn a_removed_setting_names_what_replaced_it() {
+        let message = bad(&[("SAMREGISTER_METRICS", "true")], "");
+        assert!(message.starts_with("SAMREGISTER_METRICS was removed; set SAMREGISTER_METRICS_TOKEN"), "{message}");
+        assert!(message.contains("SAMREGISTER_METRICS_OPEN=true"), "{message}");
+    }
+}
