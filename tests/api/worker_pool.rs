@@ -10,7 +10,7 @@ use tokio::{sync::oneshot, task::JoinHandle, time::timeout};
 use crate::{
     app::{Answer, App, Caller, on_both},
     invoicing_samples::{self, drafted as drafted_invoice, issue, member},
-    life_samples::{Register, connection, deed, drafted, raw, sql_id},
+    life_samples::{Register, agreed, connection, deed, drafted, raw, sql_id},
 };
 
 /// Jobs that keep every thread of the pool busy until they are dropped.
@@ -119,6 +119,51 @@ on_both!(an_offer_whose_facts_change_is_set_again_while_others_write, |app| asyn
     let answer = app.office().ask("query($id: ID!) { agreement(by: { id: $id }) { document { html } } }", json!({ "id": id })).await;
     let html = answer["agreement"]["document"]["html"].as_str().unwrap();
     assert!(html.contains("Förbund Noll") && !html.contains("Förbund 00"), "{html}");
+});
+
+on_both!(the_text_of_a_draft_is_filled_in_while_others_write, |app| async move {
+    let register = Register::fill(&app).await;
+    let draft = drafted(&app, register.draft(1, "bip", "2027-01-01")).await;
+    let signed = agreed(&app, register.draft(2, "bip", "2027-01-01")).await;
+    let inputs = [
+        ("agreementDraft", register.draft(0, "bip", "2027-01-01")),
+        ("agreementDraftUpdate", json!({ "agreement": draft, "noticeMonths": 6 })),
+        ("agreementReplace", json!({ "agreement": signed, "startsOn": "2028-01-01" })),
+    ];
+    for (n, (name, input)) in inputs.into_iter().enumerate() {
+        let blockers = Blockers::start(&format!("draft {n}")).await;
+        let mut written = begin(&app, name, input);
+        assert!(timeout(SOON, &mut written).await.is_err(), "the text of {name} was not filled in in the pool");
+        write(&app.office(), &format!("Annan {n}")).await;
+        drop(blockers);
+        written.await.unwrap().data();
+    }
+});
+
+on_both!(a_draft_that_changes_while_its_text_is_filled_in_is_read_again, |app| async move {
+    let register = Register::fill(&app).await;
+    let id = drafted(&app, register.draft(0, "bip", "2027-01-01")).await;
+    let first = Blockers::start("first").await;
+    let mut updated = begin(&app, "agreementDraftUpdate", json!({ "agreement": id, "noticeMonths": 6 }));
+    assert!(timeout(SOON, &mut updated).await.is_err());
+    deed(&app.office(), "agreementWithdraw", json!({ "agreement": id }), "id").await.data();
+    drop(first);
+    assert_eq!(updated.await.unwrap().reason(), "WITHDRAWN");
+    // The text names the other party; and the pool is busy again when the mutation has found that out.
+    let second = Blockers::start("second").await;
+    let mut new = begin(&app, "agreementDraft", register.draft(1, "bip", "2027-01-01"));
+    assert!(timeout(SOON, &mut new).await.is_err());
+    let member = json!({ "member": register.id("Förbund 01"), "name": "Förbund Ett" });
+    deed(&app.office(), "memberUpdate", member, "id").await.data();
+    let (third, begun) = Blockers::queue("third");
+    drop(second);
+    for begins in begun {
+        begins.await.unwrap();
+    }
+    assert!(timeout(SOON, &mut new).await.is_err(), "the text was not filled in again");
+    write(&app.office(), "Annan").await;
+    drop(third);
+    new.await.unwrap().data();
 });
 
 /// An issued invoice with so many lines: the path of its PDF.

@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 
 use super::{
     Counterparty,
+    draft_text::CheckedText,
     fit::{self, Surroundings},
     life::{self, Move, snapshot},
     text,
@@ -24,8 +25,7 @@ use crate::{
     audit::{self, Change},
     auth::viewer::{Deed, Realm, Viewer},
     config::Network,
-    database::Database,
-    documents::agreement as document,
+    database::{Database, busy},
     error::{Error, Faults, Result},
     terms,
 };
@@ -170,18 +170,30 @@ pub struct DraftChanges {
     pub decision: Option<NewDecision>,
 }
 
+/// How often a text is filled in again because what it is made of has changed meanwhile.
+pub(super) const ATTEMPTS: usize = 5;
+
 /// Drafts an agreement. `faults` are those that reading the input has found already.
+///
+/// The text is filled in before the transaction. When what it is made of has changed meanwhile, it is filled in again, before another
+/// transaction.
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the agreements, NOT_FOUND for what it refers to, INVALID naming every bad field and parameter,
-/// CONFLICT `NO_PUBLISHED_VERSION`, `TEMPLATE_NOT_PUBLISHED`, `TEMPLATE_RETIRED`, `FACTS_MISSING` or `TEXT_UNUSABLE`.
+/// CONFLICT `NO_PUBLISHED_VERSION`, `TEMPLATE_NOT_PUBLISHED`, `TEMPLATE_RETIRED`, `FACTS_MISSING` or `TEXT_UNUSABLE`; `BUSY` when what the
+/// text is made of changes again and again.
 pub async fn draft(db: &Database, viewer: &Viewer, network: &Network, new: NewAgreement, faults: Faults) -> Result<AgreementId> {
     viewer.require(Deed::KeepAgreements)?;
-    let mut change = audit::begin(db, viewer, "agreementDraft").await?;
     let row = Model { id: AgreementId::new(), ..Model::default() };
-    let id = write(&mut change, viewer, network, &new, row, None, faults).await?;
-    change.commit_with(id).await?;
-    Ok(id)
+    for _ in 0..ATTEMPTS {
+        let text = check_text(db, viewer, network, Ok((new.clone(), row.clone()))).await?;
+        let mut change = audit::begin(db, viewer, "agreementDraft").await?;
+        if let Some(id) = write(&mut change, viewer, &new, row.clone(), None, &text, faults.clone()).await? {
+            change.commit_with(id).await?;
+            return Ok(id);
+        }
+    }
+    Err(busy())
 }
 
 /// Changes a draft.
@@ -194,18 +206,38 @@ pub async fn update(
     network: &Network,
     id: AgreementId,
     changes: DraftChanges,
-    mut faults: Faults,
+    faults: Faults,
 ) -> Result<()> {
     viewer.require(Deed::KeepAgreements)?;
-    let mut change = audit::begin(db, viewer, "agreementDraftUpdate").await?;
-    let row = match life::find(change.tx(), id).await {
-        // The id itself was bad: all that is wrong with the input is told together.
-        Err(_) if !faults.is_empty() => return faults.finish(),
-        found => found?,
-    };
-    life::allow(Move::Update, &row, db.clock.today())?;
+    for _ in 0..ATTEMPTS {
+        let foreseen = changed(db.read(), id, changes.clone(), db.clock.today(), &mut faults.clone()).await;
+        let text = check_text(db, viewer, network, foreseen).await?;
+        let mut change = audit::begin(db, viewer, "agreementDraftUpdate").await?;
+        let mut faults = faults.clone();
+        let (new, row) = changed(change.tx(), id, changes.clone(), db.clock.today(), &mut faults).await?;
+        let before = Some(row.clone());
+        if write(&mut change, viewer, &new, row, before, &text, faults).await?.is_some() {
+            return change.commit_with(id).await;
+        }
+    }
+    Err(busy())
+}
+
+/// Reads a draft and returns what it is to say with these changes, and its row as it is stored.
+///
+/// # Errors
+/// NOT_FOUND or the conflict of an agreement that is no draft; INVALID with the faults so far if there is no such draft.
+async fn changed(
+    db: &impl ConnectionTrait,
+    id: AgreementId,
+    changes: DraftChanges,
+    today: NaiveDate,
+    faults: &mut Faults,
+) -> Result<(NewAgreement, Model)> {
+    let row = found_or_faults(life::find(db, id).await, faults)?;
+    life::allow(Move::Update, &row, today)?;
     let own = match row.template_version_id {
-        Some(version) => template_version::Entity::find_by_id(version).one(change.tx()).await?,
+        Some(version) => template_version::Entity::find_by_id(version).one(db).await?,
         None => None,
     };
     let own_template = own.as_ref().map(|version| version.template_id);
@@ -214,7 +246,7 @@ pub async fn update(
     let own_version = own.map(|version| version.id).filter(|_| own_template == Some(template));
     let parameters = match changes.parameters {
         Some(given) => given,
-        None => stored_parameters(change.tx(), id).await?,
+        None => stored_parameters(db, id).await?,
     };
     let counterparty = row.member_id.map(Counterparty::Member).or(row.organisation_id.map(Counterparty::Organisation));
     let new = NewAgreement {
@@ -239,15 +271,21 @@ pub async fn update(
         decision: changes.decision,
     };
     if let Some(replaced) = row.replaces_id {
-        let replaced = life::find(change.tx(), replaced).await?;
-        expect_later(&replaced, new.starts_on, &mut faults);
+        let replaced = life::find(db, replaced).await?;
+        expect_later(&replaced, new.starts_on, faults);
         let message = "must stay that of the agreement that it replaces";
         faults.expect(Some(new.counterparty) == counterparty, "input.counterparty", message);
         faults.expect(new.activity == row.activity_id, "input.activity", message);
     }
-    let before = row.clone();
-    write(&mut change, viewer, network, &new, row, Some(before), faults).await?;
-    change.commit_with(id).await
+    Ok((new, row))
+}
+
+/// Returns what was found by an id; an id that was bad itself is told together with all that is wrong with the input.
+pub(super) fn found_or_faults<T>(found: Result<T>, faults: &mut Faults) -> Result<T> {
+    if found.is_err() {
+        std::mem::take(faults).finish()?;
+    }
+    found
 }
 
 /// A successor begins after what it replaces, which is in force until the day before.
@@ -263,16 +301,42 @@ pub(super) async fn stored_parameters(db: &impl ConnectionTrait, id: AgreementId
     Ok(stored.and_then(|stored| serde_json::from_str(&stored.parameters).ok()).unwrap_or_default())
 }
 
-/// Writes a draft, new or in the place of `before`, with its parameters, its decision and its audit entry.
+/// Checks the text of a draft before the transaction that writes it. What else is wrong with the draft is left to that transaction.
+///
+/// # Errors
+/// CONFLICT `TOO_MANY_REQUESTS` when as many jobs of the viewer wait as may.
+pub(super) async fn check_text(
+    db: &Database,
+    viewer: &Viewer,
+    network: &Network,
+    wanted: Result<(NewAgreement, Model)>,
+) -> Result<CheckedText> {
+    let source = match wanted {
+        Ok((new, row)) => match build(db.read(), viewer, &new, row, &mut Faults::default()).await {
+            Ok(row) => source(db.read(), &row, &new).await.unwrap_or_default(),
+            Err(_) => None,
+        },
+        Err(_) => None,
+    };
+    CheckedText::of(viewer, network, source).await
+}
+
+/// Reads all that the text of a draft is made of; `None` if it has no text.
+async fn source(db: &impl ConnectionTrait, row: &Model, new: &NewAgreement) -> Result<Option<text::Source>> {
+    Ok(text::gather(db, vec![(row.clone(), new.parameters.clone())]).await?.pop())
+}
+
+/// Writes a draft, new or in the place of `before`, with its parameters, its decision and its audit entry. Returns `None`, and has written
+/// nothing, if the text that was checked is no longer that of the draft.
 pub(super) async fn write(
     change: &mut Change,
     viewer: &Viewer,
-    network: &Network,
     new: &NewAgreement,
     row: Model,
     before: Option<Model>,
+    text: &CheckedText,
     mut faults: Faults,
-) -> Result<AgreementId> {
+) -> Result<Option<AgreementId>> {
     let before = match before {
         Some(before) => Some(snapshot(change.tx(), before).await?),
         None => None,
@@ -280,23 +344,15 @@ pub(super) async fn write(
     let decision = new.decision.as_ref().map(|decision| decision.check("input.decision", &mut faults));
     let mut row = match build(change.tx(), viewer, new, row, &mut faults).await {
         // An id was bad and so nothing was found by it: all that is wrong with the input is told together.
-        Err(Error::NotFound(_)) if !faults.is_empty() => return faults.finish().map(|()| AgreementId::default()),
+        Err(Error::NotFound(_)) if !faults.is_empty() => return faults.finish().map(|()| None),
         built => built?,
     };
     let parameters = Value::Object(new.parameters.clone()).to_string();
     faults.expect(parameters.len() <= PARAMETERS, "input.parameters", "must not be longer than 200000 bytes of JSON");
-    for source in text::gather(change.tx(), vec![(row.clone(), new.parameters.clone())]).await? {
-        match source.body(network, None, "input.parameters") {
-            Err(Error::Invalid(found)) => found.into_iter().for_each(|fault| faults.add(fault.path, fault.message)),
-            // What is wrong with the input is told first: the text may lack a fact because of that.
-            Err(_) if !faults.is_empty() => {}
-            body => {
-                if let Some(problem) = document::problem(&body?) {
-                    faults.add("input.parameters", format!("make a text that can't be set: it {problem}"));
-                }
-            }
-        }
+    if !text.is_of(source(change.tx(), &row, new).await?.as_ref()) {
+        return Ok(None);
     }
+    text.report(&mut faults)?;
     faults.finish()?;
 
     if let Some(decision) = decision {
@@ -322,7 +378,7 @@ pub(super) async fn write(
     if before.as_ref() != Some(&after) {
         change.record(before.as_ref(), Some(&after))?;
     }
-    Ok(id)
+    Ok(Some(id))
 }
 
 /// The row that says all of this, with what is wrong with it noted.

@@ -6,6 +6,7 @@ pub mod consistency;
 pub mod contents;
 pub mod date_order;
 pub mod deadlines;
+mod draft_text;
 pub mod drafting;
 pub mod expiring;
 mod fit;

@@ -7,7 +7,7 @@ use ::entity::{
     template, template_version,
 };
 use chrono::NaiveDate;
-use sea_orm::EntityTrait;
+use sea_orm::{ConnectionTrait, EntityTrait};
 use serde_json::{Map, Value};
 
 use super::{
@@ -20,7 +20,7 @@ use crate::{
     audit,
     auth::viewer::{Deed, Viewer},
     config::Network,
-    database::Database,
+    database::{Database, busy},
     error::{Faults, Result},
     idempotency::Outcome,
 };
@@ -57,28 +57,49 @@ pub struct Successor {
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the agreements, NOT_FOUND, INVALID naming every bad field and parameter, CONFLICT `NOT_SIGNED`,
 /// `ENDED`, `WITHDRAWN`, `ALREADY_REPLACED`, and those of [`drafting::draft`].
-pub async fn replace(db: &Database, viewer: &Viewer, network: &Network, new: Successor, mut faults: Faults) -> Result<AgreementId> {
+pub async fn replace(db: &Database, viewer: &Viewer, network: &Network, new: Successor, faults: Faults) -> Result<AgreementId> {
     viewer.require(Deed::KeepAgreements)?;
-    let mut change = audit::begin(db, viewer, "agreementReplace").await?;
-    let old = match life::find(change.tx(), new.agreement).await {
-        // The id itself was bad: all that is wrong with the input is told together.
-        Err(_) if !faults.is_empty() => return faults.finish().map(|()| AgreementId::default()),
-        found => found?,
-    };
-    life::allow(Move::Replace, &old, db.clock.today())?;
-    drafting::expect_later(&old, new.starts_on, &mut faults);
+    let id = AgreementId::new();
+    for _ in 0..drafting::ATTEMPTS {
+        let foreseen = planned(db.read(), id, new.clone(), db.clock.today(), &mut faults.clone()).await;
+        let text = drafting::check_text(db, viewer, network, foreseen).await?;
+        let mut change = audit::begin(db, viewer, "agreementReplace").await?;
+        let mut faults = faults.clone();
+        let (wanted, row) = planned(change.tx(), id, new.clone(), db.clock.today(), &mut faults).await?;
+        if drafting::write(&mut change, viewer, &wanted, row, None, &text, faults).await?.is_some() {
+            change.commit_with(Outcome::of(id).with(new.agreement)).await?;
+            return Ok(id);
+        }
+    }
+    Err(busy())
+}
+
+/// Reads what is replaced and returns what the successor is to say, and its row so far.
+///
+/// # Errors
+/// NOT_FOUND or the conflict of an agreement that can't be replaced; INVALID with the faults so far if there is no such agreement.
+async fn planned(
+    db: &impl ConnectionTrait,
+    id: AgreementId,
+    new: Successor,
+    today: NaiveDate,
+    faults: &mut Faults,
+) -> Result<(NewAgreement, Model)> {
+    let old = drafting::found_or_faults(life::find(db, new.agreement).await, faults)?;
+    life::allow(Move::Replace, &old, today)?;
+    drafting::expect_later(&old, new.starts_on, faults);
     let own = match old.template_version_id {
-        Some(version) => template_version::Entity::find_by_id(version).one(change.tx()).await?.map(|version| version.template_id),
+        Some(version) => template_version::Entity::find_by_id(version).one(db).await?.map(|version| version.template_id),
         None => None,
     };
     faults.expect(new.template.is_some() || own.is_some(), "input.template", "is needed, since the agreement was made from none");
     let template = new.template.or(own).unwrap_or_default();
-    if let Some(found) = template::Entity::find_by_id(template).one(change.tx()).await?.filter(|found| found.kind != old.kind) {
+    if let Some(found) = template::Entity::find_by_id(template).one(db).await?.filter(|found| found.kind != old.kind) {
         faults.add("input.template", format!("is for {}, and {} is {}", found.kind, life::name(&old), old.kind));
     }
     let parameters = match new.parameters {
         Some(given) => given,
-        None if own == Some(template) => drafting::stored_parameters(change.tx(), old.id).await?,
+        None if own == Some(template) => drafting::stored_parameters(db, old.id).await?,
         None => Map::new(),
     };
     let counterparty = old.member_id.map(Counterparty::Member).or(old.organisation_id.map(Counterparty::Organisation));
@@ -96,8 +117,6 @@ pub async fn replace(db: &Database, viewer: &Viewer, network: &Network, new: Suc
         fee: new.fee.map_or(FeeOf::Schedule(Fee::of(&old)), FeeOf::Given),
         decision: new.decision,
     };
-    let row = Model { id: AgreementId::new(), replaces_id: Some(old.id), ..Model::default() };
-    let id = drafting::write(&mut change, viewer, network, &wanted, row, None, faults).await?;
-    change.commit_with(Outcome::of(id).with(old.id)).await?;
-    Ok(id)
+    let row = Model { id, replaces_id: Some(old.id), ..Model::default() };
+    Ok((wanted, row))
 }
