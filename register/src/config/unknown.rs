@@ -43,7 +43,8 @@ fn describe(name: &str, known: &[&str]) -> String {
     }
 }
 
-/// The known names that are most like this one, the nearest first. What many names begin with says nothing of their likeness.
+/// The known names that are most like this one, the nearest first, or else those of the same first word. What many names begin with says
+/// nothing of their likeness.
 fn suggestions<'k>(name: &str, known: &[&'k str]) -> Vec<&'k str> {
     let distinct = |name: &str| {
         let rest = name.strip_prefix("SAMREGISTER_").or_else(|| name.strip_prefix("network.")).unwrap_or(name);
@@ -51,7 +52,12 @@ fn suggestions<'k>(name: &str, known: &[&'k str]) -> Vec<&'k str> {
     };
     let keys: Vec<_> = known.iter().map(|known| distinct(known)).collect();
     let possible: Vec<_> = keys.iter().map(String::as_str).collect();
-    let near = get_close_matches(distinct(name).as_str(), &possible, MAX_SUGGESTIONS, CUTOFF);
+    let wanted = distinct(name);
+    let first_word = |key: &str| key.split(['_', '.']).next().map(str::to_owned);
+    let mut near = get_close_matches(wanted.as_str(), &possible, MAX_SUGGESTIONS, CUTOFF);
+    if near.is_empty() {
+        near = possible.iter().copied().filter(|key| first_word(key) == first_word(&wanted)).take(MAX_SUGGESTIONS).collect();
+    }
     near.into_iter().filter_map(|key| known.iter().zip(&keys).find(|(_, of_known)| *of_known == key).map(|(known, _)| *known)).collect()
 }
 
@@ -64,6 +70,7 @@ mod tests {
         for (name, expected) in [
             ("SAMREGISTER_MAX_DEPHT", "SAMREGISTER_MAX_DEPHT is not a setting; did you mean SAMREGISTER_MAX_DEPTH"),
             ("SAMREGISTER_DATABASE_URL", "SAMREGISTER_DATABASE_URL is not a setting; did you mean DATABASE_URL"),
+            ("SAMREGISTER_CORS", "SAMREGISTER_CORS is not a setting; did you mean SAMREGISTER_CORS_ORIGINS?"),
             ("SAMREGISTER_ZZZZ", "SAMREGISTER_ZZZZ is not a setting; README.md lists the settings"),
         ] {
             let message = bad(&[(name, "x")], "");
