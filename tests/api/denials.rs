@@ -129,7 +129,7 @@ async fn machines_read_the_same_and_what_the_client_calls_its_request() {
     assert!(own.as_str().is_some_and(|id| id.len() == 36) && client == "mine-4711", "{line}");
     // A request that the client gave no id has no empty one, and its time has one decimal.
     assert!(get_with(server.address, "/nothing-here", None, "").await.contains("404"));
-    let line = server.line(&["\"answered\"", "404"]);
+    let line = server.line(&["\"answered\"", "\"status\":404"]);
     let line: serde_json::Value = serde_json::from_str(&line).unwrap();
     assert!(line["span"]["request_id"].is_string() && line["span"].get("client_request_id").is_none(), "{line}");
     let time = line["fields"]["ms"].to_string();
