@@ -140,9 +140,11 @@ impl fmt::Display for Exceeded {
                 let subject = if place == 0 { "The document" } else { " It" };
                 write!(f, "{subject} {}; at most {most} are allowed.", words.replace('#', &found))
             }),
-            Self::Cycle(names) => write!(f, "these fragments spread themselves in a circle: {}; take one spread out", names.join(", ")),
-            Self::Syntax(Some(at), message) => write!(f, "syntax error at {at}: {message}"),
-            Self::Syntax(None, message) | Self::Operation(message) => f.write_str(message),
+            // What is wrong with the field `query`, whose name comes first.
+            Self::Cycle(names) => write!(f, "has fragments that spread themselves in a circle: {}; take one spread out", names.join(", ")),
+            Self::Syntax(Some(at), message) => write!(f, "has a syntax error at {at}: {message}"),
+            Self::Syntax(None, message) => write!(f, "has a syntax error: {message}"),
+            Self::Operation(message) => f.write_str(message),
             Self::Introspection => f.write_str(
                 "The document asks about the schema, and introspection is off on this server. Use the file schema.graphql of its version, or ask \
                  its operator to set SAMREGISTER_INTROSPECTION.",
@@ -305,8 +307,8 @@ pub(super) fn choose<'a>(operations: &'a DocumentOperations, name: Option<&str>)
         (DocumentOperations::Single(_), Some(_)) | (DocumentOperations::Multiple(_), None) => None,
     };
     let missing = || match name {
-        Some(name) => format!("the document has no operation named {name}"),
-        None => format!("the document has {} operations; name the one to execute in operationName", operations.iter().len()),
+        Some(name) => format!("has no operation named {name}"),
+        None => format!("has {} operations; name the one to execute in operationName", operations.iter().len()),
     };
     chosen.map(|operation| &operation.node).ok_or_else(|| Exceeded::Operation(missing()))
 }

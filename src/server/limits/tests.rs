@@ -92,9 +92,9 @@ fn the_work_grows_with_the_document_and_not_with_its_expansion() {
 
 #[test]
 fn circles_are_named() {
-    let circle = "these fragments spread themselves in a circle: A, B; take one spread out";
+    let circle = "has fragments that spread themselves in a circle: A, B; take one spread out";
     assert_eq!(refusal("{...A} fragment A on Q {...B} fragment B on Q {a {... {...A}}}"), circle);
-    assert!(refusal("{a} fragment A on Q {...B} fragment B on Q {...A}").starts_with("these fragments spread themselves in a circle"));
+    assert!(refusal("{a} fragment A on Q {...B} fragment B on Q {...A}").starts_with("has fragments that spread themselves in a circle"));
     assert!(refusal("{...A} fragment A on Q {...A}").contains("in a circle: A;"));
     assert_eq!(figures("{...Unknown ...A} fragment A on Q {a}").complexity, 1);
 }
@@ -109,8 +109,8 @@ fn strings_and_comments_hide_nothing() {
         let found = figures(document);
         assert_eq!((found.tokens, found.complexity), (11, 1), "{document}");
     }
-    assert_eq!(refusal("{\n  a(x: \"å\", y: \"never\n ends\")}"), "syntax error at 2:16: this string has no end");
-    assert_eq!(refusal("{ a(x: [\"\"\" \" \" ]) }"), "syntax error at 1:9: this string has no end");
+    assert_eq!(refusal("{\n  a(x: \"å\", y: \"never\n ends\")}"), "has a syntax error at 2:16: this string has no end");
+    assert_eq!(refusal("{ a(x: [\"\"\" \" \" ]) }"), "has a syntax error at 1:9: this string has no end");
     // Each of these is a list of as many values to the parser, without a blank between them.
     for value in ["0", "-1", "\"\"\"a\"\"\"", "true", "null", "\"a\""] {
         let found = figures(&format!("{{ a(x: [{}]) }}", value.repeat(1000)));
@@ -217,8 +217,8 @@ fn the_chosen_operation_is_measured() {
     assert_eq!(chosen(Some("A")), Ok((OperationType::Query, 1)));
     assert_eq!(chosen(Some("B")), Ok((OperationType::Mutation, 2)));
     assert_eq!(chosen(Some("C")), Ok((OperationType::Subscription, 1)));
-    assert_eq!(chosen(Some("D")), Err("the document has no operation named D".to_owned()));
-    assert_eq!(chosen(None), Err("the document has 3 operations; name the one to execute in operationName".to_owned()));
+    assert_eq!(chosen(Some("D")), Err("has no operation named D".to_owned()));
+    assert_eq!(chosen(None), Err("has 3 operations; name the one to execute in operationName".to_owned()));
     assert!(with("mutation Only { a }", json!({}), None).is_ok_and(|measured| measured.operation == OperationType::Mutation));
     assert!(with("{ a }", json!({}), Some("A")).is_err());
 }
@@ -273,12 +273,12 @@ fn the_parser_never_sees_what_would_overflow_its_stack() {
 #[test]
 fn syntax_errors_say_where_and_what() {
     for (document, words) in [
-        ("{ a { b }", "syntax error at 1:10: expected selection"),
-        ("", "syntax error at 1:1: expected"),
-        ("{ a }\n{ b }", "syntax error at 2:1: an operation without a name must be the only one of its document"),
-        ("query A { a } query A { b }", "syntax error at 1:15: operation A is defined twice"),
-        ("fragment A on Q { a }", "document does not contain an operation"),
-        ("{ a(x: 1e999) }", "syntax error at 1:8: invalid number: number out of range"),
+        ("{ a { b }", "has a syntax error at 1:10: expected selection"),
+        ("", "has a syntax error at 1:1: expected"),
+        ("{ a }\n{ b }", "has a syntax error at 2:1: an operation without a name must be the only one of its document"),
+        ("query A { a } query A { b }", "has a syntax error at 1:15: operation A is defined twice"),
+        ("fragment A on Q { a }", "has a syntax error: document does not contain an operation"),
+        ("{ a(x: 1e999) }", "has a syntax error at 1:8: invalid number: number out of range"),
     ] {
         let refused = refusal(document);
         println!("{refused}");
