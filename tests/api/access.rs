@@ -386,7 +386,11 @@ pub async fn input(app: &App, samples: &Samples, name: &str, turn: usize) -> Val
         "contactAdd" => json!({ "member": id("alfa"), "role": "CHAIR", "name": format!("Ny {turn}") }),
         "contactUpdate" => json!({ "contact": id("anna"), "phone": format!("070-174 06 {}", 20 + turn) }),
         "contactErase" => json!({ "contact": id("berit") }),
-        "personErase" => json!({ "billingOfOrganisationId": id("gamma") }),
+        "personErase" => {
+            let billing = json!({ "organisation": id("gamma"), "billing": { "buyerReference": format!("Ref {turn}") } });
+            deed(&app.office(), "organisationUpdate", billing, "id").await.data();
+            json!({ "billingOfOrganisationId": id("gamma") })
+        }
         "organisationAdd" => json!({ "name": format!("Ny {turn}") }),
         "organisationUpdate" => json!({ "organisation": id("gamma"), "name": format!("Gamma {turn}") }),
         "activityStart" => json!({ "slug": format!("ny-{turn}"), "name": "Ny", "funding": ["VOLUNTEER"], "startsOn": "2027-01-01" }),

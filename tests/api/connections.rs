@@ -219,7 +219,7 @@ async fn a_server_that_is_stopped_waits_for_no_slow_client() {
     let start = Instant::now();
     server.stop.send(()).unwrap();
     let answer = rest(body).await;
-    assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("the server stops"), "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("the server is stopping"), "{answer}");
     assert_eq!(rest(header).await, "");
     server.serving.await.unwrap().unwrap();
     assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
