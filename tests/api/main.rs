@@ -71,6 +71,7 @@ mod metrics;
 mod migrate_command;
 mod migration_files;
 mod migrations;
+mod month_ends;
 mod organisations;
 mod outages;
 mod output_files;

@@ -3,6 +3,7 @@
 pub mod amounts;
 pub mod scenario;
 pub mod schedules;
+pub(crate) mod unpaid_months;
 
 use std::collections::HashMap;
 

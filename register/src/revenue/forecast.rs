@@ -69,7 +69,7 @@ impl Assumed {
             format!(
                 "Agreements that are prolonged by themselves go on, unless notice was given by {today}; those with notice end as it says"
             ),
-            "A year that an agreement covers in part is prorated by whole months".to_owned(),
+            "A year that an agreement covers in part is prorated by the months on whose first day it is in force".to_owned(),
         ];
         sentences.extend(assumed_years(&self.years.iter().map(|(other, members)| (*other, members.len())).collect(), year));
         if self.unknown > 0 {
@@ -183,6 +183,8 @@ async fn chunk(tx: &DatabaseTransaction, today: NaiveDate, scope: &Scope, year: 
         .and_where(column(Column::StartsOn).lte(year.to))
         .cond_where(Condition::any().add(column(Column::ReplacedFrom).is_null()).add(column(Column::ReplacedFrom).gt(year.from)))
         .cond_where(goes_on)
+        // What has ended by now brings nothing any more, in the running year either.
+        .cond_where(terms::outlives(today.pred_opt().unwrap_or(today)))
         .cond_where(scope.of_agreements(tx.get_database_backend()))
         .and_where_option(last.map(|last| column(Column::Id).gt(last)))
         .order_by_expr(column(Column::Id), Order::Asc)
