@@ -47,6 +47,7 @@ mod m2026_11_30_45_person_erasure;
 mod m2026_11_30_51_revocations_of_members;
 mod m2026_11_30_61_write_probe;
 mod m2026_12_01_20_month_end_deadlines;
+mod m2026_12_01_21_agreement_reversals;
 
 /// Every change, in order.
 #[derive(Debug)]
@@ -89,6 +90,7 @@ impl MigratorTrait for Migrator {
             Box::new(m2026_11_30_51_revocations_of_members::Migration),
             Box::new(m2026_11_30_61_write_probe::Migration),
             Box::new(m2026_12_01_20_month_end_deadlines::Migration),
+            Box::new(m2026_12_01_21_agreement_reversals::Migration),
         ]
     }
 }

@@ -78,10 +78,12 @@ on_both!(notice_ends_an_agreement_when_its_months_have_passed, |app| async move 
         (json!({ "noticeMonths": 0 }), "2026-11-30", "2026-11-30"),
         (json!({ "endsOn": "2026-12-31", "renewalMonths": 12, "noticeMonths": 3 }), "2026-09-30", "2026-12-31"),
         (json!({ "endsOn": "2026-12-31", "renewalMonths": 12, "noticeMonths": 3 }), "2026-10-01", "2027-12-31"),
-        (json!({ "endsOn": "2026-01-31", "renewalMonths": 1, "noticeMonths": 1 }), "2027-01-28", "2027-02-28"),
+        (json!({ "endsOn": "2026-01-31", "renewalMonths": 1, "noticeMonths": 1 }), "2027-01-31", "2027-02-28"),
+        (json!({ "endsOn": "2027-02-28", "renewalMonths": 12, "noticeMonths": 3 }), "2026-11-30", "2027-02-28"),
+        (json!({ "endsOn": "2027-02-28", "renewalMonths": 12, "noticeMonths": 3 }), "2026-12-01", "2028-02-29"),
         (json!({ "endsOn": "2027-12-31", "noticeMonths": 6 }), "2026-12-31", "2027-06-30"),
         (json!({ "endsOn": "2027-12-31", "noticeMonths": 6 }), "2027-07-01", "FIXED_TERM"),
-        (json!({ "endsOn": "2027-12-31", "noticeMonths": 0 }), "2026-12-31", "FIXED_TERM"),
+        (json!({ "endsOn": "2027-12-31", "noticeMonths": 0 }), "2026-12-31", "2026-12-31"),
         (json!({}), "2025-12-31", "NOT_STARTED"),
     ]
     .into_iter()

@@ -289,6 +289,9 @@ fn build(line: &mut Line<Draft>, before: Option<&Whole>, known: &Known) -> Whole
         None => old.and_then(|old| old.replaces_id),
     };
     let draft = &line.draft;
+    let withdrawn_on = draft.withdrawn_on.unwrap_or_else(|| old.and_then(|old| old.withdrawn_on));
+    // What was withdrawn replaces nothing, though an older export says so.
+    let replaces_id = replaces_id.filter(|_| withdrawn_on.is_none());
     // What a file without the columns says nothing about stays, as long as there is a rate that it is of.
     let kept = old.filter(|_| draft.fee_basis == Some(FeeBasis::PerMilleOfAllocation));
     let mut row = agreement::Model {
@@ -308,7 +311,7 @@ fn build(line: &mut Line<Draft>, before: Option<&Whole>, known: &Known) -> Whole
         renewal_months: draft.renewal_months,
         offered_at: draft.offered_at,
         signed_on: draft.signed_on,
-        withdrawn_on: draft.withdrawn_on.unwrap_or_else(|| old.and_then(|old| old.withdrawn_on)),
+        withdrawn_on,
         notice_given_on: draft.notice_given_on,
         termination_reason: draft.termination_reason.clone().unwrap_or_else(|| old.and_then(|old| old.termination_reason.clone())),
         replaces_id,
@@ -400,8 +403,11 @@ async fn tell_predecessors(import: &mut Import<'_>, predecessors: BTreeSet<Agree
     }
     let theirs = among(import.tx().get_database_backend(), Expr::col(agreement::Column::ReplacesId), predecessors.iter().copied());
     let successors = agreement::Entity::find().filter(theirs).all(import.tx()).await?;
-    let replaced_from: HashMap<AgreementId, NaiveDate> =
-        successors.into_iter().filter(|row| row.signed_on.is_some()).filter_map(|row| Some((row.replaces_id?, row.starts_on))).collect();
+    let replaced_from: HashMap<AgreementId, NaiveDate> = successors
+        .into_iter()
+        .filter(|row| row.signed_on.is_some() && row.withdrawn_on.is_none())
+        .filter_map(|row| Some((row.replaces_id?, row.starts_on)))
+        .collect();
     let rows = keys::by_ids::<agreement::Model>(import.tx(), predecessors.into_iter().map(Into::into).collect()).await?;
     let mut changed = Vec::new();
     let is_due = |row: &agreement::Model| row.replaced_from != replaced_from.get(&row.id).copied();

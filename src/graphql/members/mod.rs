@@ -1,6 +1,9 @@
 //! Members as the API tells of them.
 
 pub mod changes;
+mod reversals;
+
+pub use self::reversals::ReversalMutation;
 
 use std::sync::Arc;
 
@@ -227,6 +230,13 @@ impl Member {
     /// What it owes and has paid too much, as of now, over all its invoices; null when you may not see them.
     async fn balance(&self, ctx: &Context<'_>) -> Option<Result<Balance>> {
         let found = self.0.load(ctx, "", balances::of_members(database(ctx), viewer(ctx), &ids(&self.0))).await;
+        found.map(|found| found.get(&self.0.id).copied().map(Balance)).transpose()
+    }
+
+    /// What the members that were merged into it and have left still owe and have paid too much, as of now, which it has taken over; null when
+    /// there are none whose invoices you may see. It is not part of `balance`.
+    async fn predecessor_balance(&self, ctx: &Context<'_>) -> Option<Result<Balance>> {
+        let found = self.0.load(ctx, "", balances::of_predecessors(database(ctx), viewer(ctx), &ids(&self.0))).await;
         found.map(|found| found.get(&self.0.id).copied().map(Balance)).transpose()
     }
 
