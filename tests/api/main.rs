@@ -25,6 +25,7 @@ mod abuse;
 mod access;
 mod activities;
 mod agreements;
+mod allocation_basis;
 mod answer_size;
 mod attribution;
 mod audit;

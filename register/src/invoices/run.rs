@@ -322,8 +322,8 @@ async fn special(db: &Database, network: &Network, ask: &Ask, id: ActivityId, pl
             continue;
         };
         let Some(sum) = sums.get(&row.id).copied() else {
-            let year = ask.year;
-            problem(format!("the fee of agreement {number} is per mille of an allocation, and none of {year} is known"));
+            let (year, of) = (ask.year, fees::describe(row.fee_allocation_basis.unwrap_or_default()));
+            problem(format!("the fee of agreement {number} is per mille of the allocation {of}, and none of {year} is known"));
             continue;
         };
         // Nobody knows how many take part: such fees are invoiced by hand, course by course.
@@ -405,13 +405,14 @@ async fn of_members(db: &Database, network: &Network, ask: &Ask, kind: ChargeKin
     }
     let found: Vec<member::Model> = rows(db.read(), &select, &columns).await?;
     let ids: Vec<MemberId> = found.iter().map(|row| row.id).collect();
-    let allocations = fees::allocations(db, &Viewer::operator("invoices run"), &ids, ask.year).await?;
+    let allocations = fees::allocations(db, &Viewer::operator("invoices run"), &ids, ask.year, fees::basis_of(&rule)).await?;
     let invoiced = charges::invoiced(db.read(), &Whose::Members(kind, ask.members.clone()), ask.year).await?;
     let mut items = Vec::new();
     for row in found {
         let buyer = Buyer::Member(row.id);
         let Some(quote) = fees::quote(&rule, allocations.get(&row.id).copied()) else {
-            let reason = format!("{} has no allocation (tilldelning) of {}; set it with allocationSet", row.name, ask.year);
+            let of = fees::describe(fees::basis_of(&rule));
+            let reason = format!("{} has no allocation (tilldelning) {of} of {}; set it with allocationSet", row.name, ask.year);
             plan.problems.push(Problem { buyer, agreement: None, reason });
             continue;
         };

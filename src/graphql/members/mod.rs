@@ -218,7 +218,7 @@ impl Member {
         invoices_of(ctx, &self.0, invoices::Of::Member, |row| row.id.0, filter, order_by, page::args(first, after, last, before)).await
     }
 
-    /// The service fee (serviceavgift) of a year under the rule in force, and how it came about; null when there is no rule or no allocation for that year, or it is a member on no day of it.
+    /// The service fee (serviceavgift) of a year under the rule in force, and how it came about; null when there is no rule or no allocation of the rule's `allocationBasis` for that year, or it is a member on no day of it.
     async fn service_fee(&self, ctx: &Context<'_>, #[graphql(desc = "Calendar year")] year: i32) -> Option<Result<FeeQuote>> {
         let quotes = self.0.load(ctx, "", async {
             let quotes = fees::service_fees(database(ctx), viewer(ctx), self.0.siblings(), year).await?;
