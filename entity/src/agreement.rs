@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{
     id::{ActivityId, AgreementId, DecisionId, MemberId, OrganisationId, TemplateVersionId},
-    kind::{AgreementKind, Direction, FeeBasis, VatRate},
+    kind::{AgreementKind, AllocationBasis, Direction, FeeBasis, VatRate},
     money::{Money, PerMille},
     sparse::sparse,
 };
@@ -72,6 +72,8 @@ pub struct Model {
     pub fee_cap: Option<Money>,
     /// The least that a year costs per mille, öre; null: no minimum.
     pub fee_minimum: Option<Money>,
+    /// The allocation that the rate is of; null: of all parties, or none.
+    pub fee_allocation_basis: Option<AllocationBasis>,
     /// VAT treatment of the fee.
     pub vat_rate: Option<VatRate>,
     /// Who decided it.
@@ -84,4 +86,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(id: Id, import_key: ImportKey, number: Number, number_key: NumberKey, kind: Kind, direction: Direction, activity_id: ActivityId, member_id: MemberId, organisation_id: OrganisationId, template_version_id: TemplateVersionId, starts_on: StartsOn, ends_on: EndsOn, notice_months: NoticeMonths, renewal_months: RenewalMonths, offered_at: OfferedAt, signed_on: SignedOn, withdrawn_on: WithdrawnOn, notice_given_on: NoticeGivenOn, termination_reason: TerminationReason, replaces_id: ReplacesId, replaced_from: ReplacedFrom, deadline_on: DeadlineOn, deadline_month: DeadlineMonth, fee_basis: FeeBasis, fee_amount: FeeAmount, fee_per_mille: FeePerMille, fee_cap: FeeCap, fee_minimum: FeeMinimum, vat_rate: VatRate, decision_id: DecisionId);
+sparse!(id: Id, import_key: ImportKey, number: Number, number_key: NumberKey, kind: Kind, direction: Direction, activity_id: ActivityId, member_id: MemberId, organisation_id: OrganisationId, template_version_id: TemplateVersionId, starts_on: StartsOn, ends_on: EndsOn, notice_months: NoticeMonths, renewal_months: RenewalMonths, offered_at: OfferedAt, signed_on: SignedOn, withdrawn_on: WithdrawnOn, notice_given_on: NoticeGivenOn, termination_reason: TerminationReason, replaces_id: ReplacesId, replaced_from: ReplacedFrom, deadline_on: DeadlineOn, deadline_month: DeadlineMonth, fee_basis: FeeBasis, fee_amount: FeeAmount, fee_per_mille: FeePerMille, fee_cap: FeeCap, fee_minimum: FeeMinimum, fee_allocation_basis: FeeAllocationBasis, vat_rate: VatRate, decision_id: DecisionId);

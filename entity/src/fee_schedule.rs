@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{
     id::{ActivityId, DecisionId, FeeScheduleId},
-    kind::{FeeBasis, VatRate},
+    kind::{AllocationBasis, FeeBasis, VatRate},
     money::{Money, PerMille},
     sparse::sparse,
 };
@@ -34,6 +34,8 @@ pub struct Model {
     pub cap: Option<Money>,
     /// Never less than this, öre.
     pub minimum: Option<Money>,
+    /// The allocation that the rate is of; null: of all parties, or none.
+    pub allocation_basis: Option<AllocationBasis>,
     /// VAT treatment.
     pub vat_rate: VatRate,
     /// Who decided it.
@@ -46,4 +48,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(id: Id, activity_id: ActivityId, valid_from: ValidFrom, valid_to: ValidTo, basis: Basis, amount: Amount, per_mille: PerMille, cap: Cap, minimum: Minimum, vat_rate: VatRate, decision_id: DecisionId);
+sparse!(id: Id, activity_id: ActivityId, valid_from: ValidFrom, valid_to: ValidTo, basis: Basis, amount: Amount, per_mille: PerMille, cap: Cap, minimum: Minimum, allocation_basis: AllocationBasis, vat_rate: VatRate, decision_id: DecisionId);

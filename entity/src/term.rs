@@ -153,7 +153,7 @@ impl Term {
     #[must_use]
     pub fn ends_by_notice(&self, given_on: NaiveDate) -> NaiveDate {
         match (self.ends_on, self.renewal_months) {
-            (Some(ends_on), Some(renewal)) => add_months(ends_on, round(ends_on, self.notice_months, renewal, given_on) * renewal),
+            (Some(ends_on), Some(renewal)) => prolonged(ends_on, renewal, round(ends_on, self.notice_months, renewal, given_on)),
             (Some(ends_on), None) => add_months(given_on, self.notice_months).min(ends_on),
             (None, _) => add_months(given_on, self.notice_months),
         }
@@ -175,20 +175,47 @@ impl Term {
     }
 }
 
-/// The first of the days (`ends_on` + k × `renewal` months) − `notice` months, k = 0, 1, 2 …, that is not before `on`.
-///
-/// Each is reckoned from `ends_on` itself, so that clamping to short months never drifts.
-fn occurrence(ends_on: NaiveDate, notice: i32, renewal: i32, on: NaiveDate) -> NaiveDate {
-    let k = round(ends_on, notice, renewal, on);
-    add_months(add_months(ends_on, k * renewal), -notice)
+/// `true` if `day` is the last of its month.
+fn is_month_end(day: NaiveDate) -> bool {
+    day.succ_opt().is_some_and(|next| next.day() == 1)
 }
 
-/// Which of those days that is: its k.
+/// Moves a last day by `months`, so that the day after it moves by as many: a month's last day stays one, and any other is clamped to the
+/// month's last day. Negative months go back.
+fn move_last_day(day: NaiveDate, months: i32) -> NaiveDate {
+    if !is_month_end(day) {
+        return add_months(day, months);
+    }
+    let next = day.succ_opt().map(|first| add_months(first, months));
+    next.and_then(|first| first.pred_opt()).unwrap_or(day)
+}
+
+/// Returns the last day of the `k`-th prolongation of a term whose agreed last day is `ends_on`; that day itself for 0.
+///
+/// Prolonged terms begin on the day after the one before: the first begins `k` × `renewal` months after the day after `ends_on`, or on the
+/// 1st of the next month if that month lacks the day. Each is computed from `ends_on`, so nothing drifts.
+#[must_use]
+pub fn prolonged(ends_on: NaiveDate, renewal: i32, k: i32) -> NaiveDate {
+    move_last_day(ends_on, k * renewal)
+}
+
+/// Returns the last day on which notice still ends a term on `last_day`: the latest that is not after it when `notice` months are added to
+/// it by [`add_months`].
+#[must_use]
+pub fn notice_deadline(last_day: NaiveDate, notice: i32) -> NaiveDate {
+    move_last_day(last_day, -notice)
+}
+
+/// Returns the first notice deadline of the terms of an agreement that is not before `on`; the last day of a term when `notice` is 0.
+fn occurrence(ends_on: NaiveDate, notice: i32, renewal: i32, on: NaiveDate) -> NaiveDate {
+    notice_deadline(prolonged(ends_on, renewal, round(ends_on, notice, renewal, on)), notice)
+}
+
+/// Returns how many times the term of that deadline has been prolonged.
 fn round(ends_on: NaiveDate, notice: i32, renewal: i32, on: NaiveDate) -> i32 {
-    let nth = |k: i32| add_months(add_months(ends_on, k * renewal), -notice);
     // The k whose month is the month of `on` or the last one before it; the next one's month is later for sure.
     let k = (month_index(on) + notice - month_index(ends_on)).div_euclid(renewal.max(1)).max(0);
-    if nth(k) >= on { k } else { k + 1 }
+    if notice_deadline(prolonged(ends_on, renewal, k), notice) >= on { k } else { k + 1 }
 }
 
 #[cfg(test)]
@@ -266,7 +293,7 @@ mod tests {
         }
         let monthly = Term { renewal_months: Some(1), notice_months: 1, ..signed("2026-01-01", "2026-01-31") };
         for (given, ends) in
-            [("2026-01-31", "2026-03-31"), ("2026-01-28", "2026-02-28"), ("2028-01-29", "2028-02-29"), ("2026-01-29", "2026-03-31")]
+            [("2026-01-31", "2026-02-28"), ("2026-01-28", "2026-02-28"), ("2028-01-31", "2028-02-29"), ("2026-02-01", "2026-03-31")]
         {
             assert_eq!(monthly.ends_by_notice(day(given)), day(ends), "{given}");
         }
@@ -309,9 +336,109 @@ mod tests {
             for (notice, renewal) in [(0, 1), (1, 1), (3, 12), (13, 12), (6, 7), (1, 24)] {
                 for step in 0..80 {
                     let on = day("2023-12-01").checked_add_days(Days::new(step * 11)).unwrap();
-                    let counted = (0..).map(|k| add_months(add_months(ends_on, k * renewal), -notice)).find(|day| *day >= on);
+                    let counted = (0..).map(|k| latest_notice(counted_end(ends_on, renewal, k), notice)).find(|day| *day >= on);
                     assert_eq!(Some(occurrence(ends_on, notice, renewal, on)), counted, "{ends_on} {notice} {renewal} {on}");
                 }
+            }
+        }
+    }
+
+    /// The rule in its own words: the next term begins so many months after the day after `ends_on`, or on the 1st of the month after.
+    fn counted_end(ends_on: NaiveDate, renewal: i32, k: i32) -> NaiveDate {
+        let first = ends_on.succ_opt().unwrap();
+        let month = month_index(first) + k * renewal;
+        let begins = |month: i32, day: u32| NaiveDate::from_ymd_opt(month.div_euclid(12), month.rem_euclid(12).cast_unsigned() + 1, day);
+        begins(month, first.day()).or_else(|| begins(month + 1, 1)).unwrap().pred_opt().unwrap()
+    }
+
+    /// The rule in its own words: of all days, the last on which notice ends the term in time.
+    fn latest_notice(last_day: NaiveDate, notice: i32) -> NaiveDate {
+        let after = add_months(last_day, -notice) + Days::new(4);
+        (0..10).map(|back| after - Days::new(back)).find(|day| add_months(*day, notice) <= last_day).unwrap()
+    }
+
+    #[test]
+    fn prolonged_terms_begin_the_day_after() {
+        for (ends_on, renewal, ends) in [
+            ("2026-06-30", 6, ["2026-12-31", "2027-06-30", "2027-12-31"]),
+            ("2026-09-30", 3, ["2026-12-31", "2027-03-31", "2027-06-30"]),
+            ("2027-02-28", 12, ["2028-02-29", "2029-02-28", "2030-02-28"]),
+            ("2024-02-29", 6, ["2024-08-31", "2025-02-28", "2025-08-31"]),
+            ("2026-01-31", 1, ["2026-02-28", "2026-03-31", "2026-04-30"]),
+            ("2026-01-30", 1, ["2026-02-28", "2026-03-30", "2026-04-30"]),
+            ("2026-01-29", 1, ["2026-02-28", "2026-03-29", "2026-04-29"]),
+            ("2026-08-30", 6, ["2027-02-28", "2027-08-30", "2028-02-29"]),
+            ("2026-07-14", 6, ["2027-01-14", "2027-07-14", "2028-01-14"]),
+        ] {
+            assert_eq!([1, 2, 3].map(|k| prolonged(day(ends_on), renewal, k)), ends.map(day), "{ends_on} + {renewal}");
+        }
+    }
+
+    #[test]
+    fn the_last_day_for_notice_is_counted_from_the_notice() {
+        for (last_day, notice, deadline) in [
+            ("2027-02-28", 3, "2026-11-30"),
+            ("2028-02-29", 3, "2027-11-30"),
+            ("2026-06-30", 3, "2026-03-31"),
+            ("2026-12-31", 3, "2026-09-30"),
+            ("2026-12-30", 1, "2026-11-30"),
+            ("2026-12-15", 3, "2026-09-15"),
+            ("2026-03-30", 1, "2026-02-28"),
+            ("2026-06-30", 0, "2026-06-30"),
+        ] {
+            assert_eq!(notice_deadline(day(last_day), notice), day(deadline), "{last_day} - {notice}");
+        }
+    }
+
+    /// Every day of five years.
+    fn every_day() -> impl Iterator<Item = NaiveDate> {
+        day("2024-01-01").iter_days().take_while(|day| day.year() < 2029)
+    }
+
+    #[test]
+    fn consecutive_terms_leave_no_day_out_and_share_none() {
+        for ends_on in every_day() {
+            for renewal in 1..=36 {
+                for k in 0..4 {
+                    let (last, next_last) = (prolonged(ends_on, renewal, k), prolonged(ends_on, renewal, k + 1));
+                    assert_eq!(next_last, counted_end(ends_on, renewal, k + 1), "{ends_on} + {renewal}");
+                    // Each month belongs to the term that has its 1st: as many as the term is long.
+                    let months = month_index(next_last) - month_index(last);
+                    assert_eq!(months, renewal, "{ends_on} + {renewal} × {k}");
+                    let first = last.succ_opt().unwrap();
+                    let first_months = month_index(first) + i32::from(first.day() > 1);
+                    let next_first = next_last.succ_opt().unwrap();
+                    let next_months = month_index(next_first) + i32::from(next_first.day() > 1);
+                    assert_eq!(next_months - first_months, renewal, "first days of months from {first} to {next_last}");
+                }
+                let term = Term { renewal_months: Some(renewal), ..signed("2020-01-01", "2024-01-01") };
+                let term = Term { ends_on: Some(ends_on), ..term };
+                let next = ends_on.succ_opt().unwrap();
+                assert_eq!(term.last_day(ends_on), Some(ends_on));
+                assert_eq!(term.last_day(next), Some(prolonged(ends_on, renewal, 1)), "{ends_on} + {renewal}");
+            }
+        }
+    }
+
+    #[test]
+    fn notice_in_time_ends_this_term_and_the_day_after_the_next() {
+        for ends_on in every_day() {
+            for (notice, renewal) in [(0, 1), (1, 1), (1, 12), (2, 3), (3, 6), (3, 12), (6, 36), (13, 12), (12, 7)] {
+                let term = Term {
+                    notice_months: notice,
+                    renewal_months: Some(renewal),
+                    ends_on: Some(ends_on),
+                    ..signed("2010-01-01", "2010-12-31")
+                };
+                let deadline = notice_deadline(ends_on, notice);
+                assert_eq!(deadline, latest_notice(ends_on, notice), "{ends_on} - {notice}");
+                let next = deadline.succ_opt().unwrap();
+                assert_eq!(term.ends_by_notice(deadline), ends_on, "{ends_on} - {notice}");
+                assert_eq!(term.ends_by_notice(next), prolonged(ends_on, renewal, 1), "{ends_on} - {notice}");
+                // The same arithmetic as until further notice.
+                let open = Term { ends_on: None, renewal_months: None, ..term };
+                assert!(open.ends_by_notice(deadline) <= ends_on && open.ends_by_notice(next) > ends_on, "{ends_on} - {notice}");
+                assert_eq!(term.next_deadline(deadline), Some(Deadline { kind: DeadlineKind::Notice, on: deadline }));
             }
         }
     }

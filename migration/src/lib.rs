@@ -46,6 +46,9 @@ mod m2026_11_30_41_sealed_entries;
 mod m2026_11_30_45_person_erasure;
 mod m2026_11_30_51_revocations_of_members;
 mod m2026_11_30_61_write_probe;
+mod m2026_12_01_20_month_end_deadlines;
+mod m2026_12_01_21_agreement_reversals;
+mod m2026_12_01_22_allocation_basis;
 
 /// Every change, in order.
 #[derive(Debug)]
@@ -87,6 +90,9 @@ impl MigratorTrait for Migrator {
             Box::new(m2026_11_30_45_person_erasure::Migration),
             Box::new(m2026_11_30_51_revocations_of_members::Migration),
             Box::new(m2026_11_30_61_write_probe::Migration),
+            Box::new(m2026_12_01_20_month_end_deadlines::Migration),
+            Box::new(m2026_12_01_21_agreement_reversals::Migration),
+            Box::new(m2026_12_01_22_allocation_basis::Migration),
         ]
     }
 }

@@ -87,13 +87,15 @@ pub enum Told {
 }
 
 /// Every deed of the trail, and who is told of it.
-pub const DEEDS: [(&str, Told); 54] = [
+pub const DEEDS: [(&str, Told); 59] = [
     ("activityClose", Told::Whoever),
     ("activityStart", Told::Whoever),
     ("activityUpdate", Told::Whoever),
     ("agreementDraft", Told::Drafts),
     ("agreementDraftUpdate", Told::Drafts),
     ("agreementGiveNotice", Told::Whoever),
+    ("agreementNoticeEndDecide", Told::Whoever),
+    ("agreementNoticeWithdraw", Told::Whoever),
     ("agreementOffer", Told::Whoever),
     ("agreementReplace", Told::Drafts),
     ("agreementSign", Told::Whoever),
@@ -125,8 +127,11 @@ pub const DEEDS: [(&str, Told); 54] = [
     ("memberAdmit", Told::Whoever),
     ("memberLeave", Told::Whoever),
     ("memberMerge", Told::Whoever),
+    ("memberReinstate", Told::Whoever),
+    ("memberRemove", Told::Whoever),
     ("memberUpdate", Told::Whoever),
     ("organisationAdd", Told::Whoever),
+    ("organisationRemove", Told::Whoever),
     ("organisationUpdate", Told::Whoever),
     ("paymentRecord", Told::Whoever),
     ("paymentReverse", Told::Whoever),

@@ -1,22 +1,30 @@
 //! Organisations: counterparties that are no members.
 
+use std::collections::BTreeSet;
+
 use ::entity::{
-    agreement,
+    agreement, contact,
     id::OrganisationId,
+    invoice,
+    kind::SubjectKind,
     number::OrgNumber,
     organisation::{Column, Entity, Model},
 };
 use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, ExprTrait,
+    ColumnTrait, Condition, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter,
     sea_query::{Expr, Query, SelectStatement, SimpleExpr},
 };
 
 use crate::{
-    audit,
+    audit::{self, Person},
     auth::viewer::{Deed, Realm, Viewer},
     database::{Database, among, among_words, rows},
     error::{Error, Faults, LINE, Result},
-    members::admission::NewBilling,
+    idempotency::{FromOutcome, Outcome},
+    members::{
+        admission::NewBilling,
+        remove::{Removed, counted},
+    },
     swedish,
 };
 
@@ -154,4 +162,32 @@ pub async fn update(
         change.record(Some(&before), Some(&after))?;
     }
     change.commit_with(id).await
+}
+
+/// Removes an organisation that was added by mistake. The audit log keeps it, without what its billing details said of persons.
+///
+/// # Errors
+/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND, INVALID for a bad id, CONFLICT `IN_USE` with what refers to it.
+pub async fn remove(db: &Database, viewer: &Viewer, id: OrganisationId, faults: Faults) -> Result<Removed> {
+    viewer.require(Deed::KeepRegister)?;
+    faults.finish()?;
+    let mut change = audit::begin(db, viewer, "organisationRemove").await?;
+    let before = Entity::find_by_id(id).one(change.tx()).await?;
+    let before = before.ok_or_else(|| Error::NotFound("there is no such organisation".into()))?;
+    let counts = [
+        ("agreement", agreement::Entity::find().filter(agreement::Column::OrganisationId.eq(id)).count(change.tx()).await?),
+        ("invoice", invoice::Entity::find().filter(invoice::Column::OrganisationId.eq(id)).count(change.tx()).await?),
+        ("contact", contact::Entity::find().filter(contact::Column::OrganisationId.eq(id)).count(change.tx()).await?),
+    ];
+    let references: Vec<_> = counts.into_iter().filter(|(_, count)| *count > 0).map(|(noun, count)| counted(noun, count)).collect();
+    if !references.is_empty() {
+        return Err(Error::conflict("IN_USE", format!("{} has {}; it stays", before.name, references.join(", "))));
+    }
+    Entity::delete_by_id(id).exec(change.tx()).await?;
+    change.record(Some(&before), None)?;
+    change.erase(&BTreeSet::from([Person::buyer(id)]), (SubjectKind::Organisation, id.0)).await?;
+    let outcome = Outcome::default().deleting(id);
+    let removed = Removed::from_outcome(&outcome).unwrap_or(Removed { api_id: String::new() });
+    change.commit_with(outcome).await?;
+    Ok(removed)
 }

@@ -5,7 +5,7 @@ use ::entity::{
     agreement::{Column, Entity},
     kind::AgreementKind,
     member,
-    term::{Status, Term, add_months},
+    term::{Status, Term, notice_deadline},
 };
 use chrono::{Datelike, NaiveDate};
 use sea_orm::{
@@ -54,7 +54,7 @@ pub fn deadline_columns(term: &Term) -> (Option<NaiveDate>, Option<i32>) {
     let Some(ends_on) = term.ends_on else { return (None, None) };
     match term.renewal_months {
         Some(renewal) if term.notice_given_on.is_none() => {
-            let first = add_months(ends_on, -term.notice_months);
+            let first = notice_deadline(ends_on, term.notice_months);
             (Some(first), Some((month_index(ends_on) - term.notice_months).rem_euclid(renewal)))
         }
         _ => (Some(ends_on), None),
@@ -170,12 +170,16 @@ fn months_ahead(day: NaiveDate) -> String {
 /// The day of the next deadline on or after `on`, whatever the status; meaningful for rows that [`deadline_within`] lets through.
 #[must_use]
 pub fn next_deadline(backend: DbBackend, on: NaiveDate) -> SimpleExpr {
-    // The deadline that falls {turn} months after the month of `on`: the end of that round, reckoned from the first end so that it
-    // never drifts, less the notice.
+    // The deadline that falls {turn} months after the month of `on`: of the term that ends {round} months after the month of the first end,
+    // as `entity::term` has it. Where that term ends with its month, notice may be given until the end of the deadline's month.
     let falls = if backend == DbBackend::Postgres {
-        "((({e} + make_interval(months => {round}))::date - make_interval(months => {n}))::date)"
+        "CASE WHEN EXTRACT(DAY FROM {e} + 1) = 1 OR EXTRACT(DAY FROM ({e} + make_interval(months => {round}))::date + 1) = 1 \
+         THEN (date_trunc('month', {e}::timestamp) + make_interval(months => {round} - {n} + 1))::date - 1 \
+         ELSE ({e} + make_interval(months => {round} - {n}))::date END"
     } else {
-        "date(date({e}, ({round}) || ' months', 'floor'), (-{n}) || ' months', 'floor')"
+        "CASE WHEN substr(date({e}, '+1 day'), 9) = '01' OR substr(date({e}, ({round}) || ' months', 'floor', '+1 day'), 9) = '01' \
+         THEN date({e}, 'start of month', ({round} - {n} + 1) || ' months', '-1 day') \
+         ELSE date({e}, ({round} - {n}) || ' months', 'floor') END"
     };
     let first_end = if backend == DbBackend::Postgres {
         "(EXTRACT(YEAR FROM {e})::int * 12 + EXTRACT(MONTH FROM {e})::int - 1)"
@@ -183,8 +187,8 @@ pub fn next_deadline(backend: DbBackend, on: NaiveDate) -> SimpleExpr {
         "(CAST(substr({e}, 1, 4) AS INTEGER) * 12 + CAST(substr({e}, 6, 2) AS INTEGER) - 1)"
     };
     let fill = |turn: &str| {
-        falls
-            .replace("{round}", &format!("{} + {turn} + {{n}} - {first_end}", month_index(on)))
+        format!("({falls})")
+            .replace("{round}", &format!("({} + {turn} + {{n}} - {first_end})", month_index(on)))
             .replace("{e}", "\"agreement\".\"ends_on\"")
             .replace("{n}", "\"agreement\".\"notice_months\"")
     };
@@ -238,4 +242,15 @@ pub fn outlives(last: NaiveDate) -> Condition {
         .add(column(Column::SignedOn).is_not_null())
         .add(column(Column::WithdrawnOn).is_null())
         .add(not_ended_by(last.succ_opt().unwrap_or(last)))
+}
+
+/// The agreement is signed, whenever that was, and comes into force before `first`.
+#[must_use]
+pub fn begins_before(first: NaiveDate) -> Condition {
+    let is_replaced_before = column(Column::ReplacedFrom).lte(column(Column::StartsOn));
+    Condition::all()
+        .add(column(Column::SignedOn).is_not_null())
+        .add(column(Column::WithdrawnOn).is_null())
+        .add(column(Column::StartsOn).lt(first))
+        .add(Condition::any().add(column(Column::ReplacedFrom).is_null()).add(is_replaced_before.not()))
 }

@@ -73,25 +73,36 @@ pub async fn run(options: Options) -> Result {
         None => Fees::Membership,
     };
     let ask = Ask { fees, year: options.year, issued_on: options.issued_on, members: None, skip_problems: options.skip_problems };
-    let (problems, by_hand, outcome) = if options.dry_run {
+    let (problems, unpaid, by_hand, outcome) = if options.dry_run {
         let plan = run::preview(&db, &viewer, &settings.network, &ask, Faults::default()).await?;
         let names = parties::names(&db, plan.invoices.iter().filter_map(|whole| buyer_of(&whole.row))).await?;
         put(super::table(&grid(&plan.invoices, &names)))?;
         let said = format!("would issue {}; {} had been invoiced before", count(plan.invoices.len(), "invoice"), plan.already);
-        (plan.problems, plan.by_hand, said)
+        (plan.problems, plan.unpaid, plan.by_hand, said)
     } else {
         let mut bar = Bar::new("invoices");
         let done = run::run(&db, &viewer, &settings.network, &ask, Faults::default(), |done, of| bar.show(done, of)).await;
         bar.finish();
-        let Done { invoices, net, total, already, by_hand, problems } = done?;
+        let Done { invoices, net, total, already, by_hand, problems, unpaid } = done?;
         let invoices = count(invoices.len(), "invoice");
-        (problems, by_hand, format!("issued {invoices} of {total} kronor in all, {net} without VAT; {already} had been invoiced before"))
+        (
+            problems,
+            unpaid,
+            by_hand,
+            format!("issued {invoices} of {total} kronor in all, {net} without VAT; {already} had been invoiced before"),
+        )
     };
-    let names = parties::names(&db, problems.iter().map(|problem| problem.buyer)).await?;
+    let named = problems.iter().map(|problem| problem.buyer).chain(unpaid.iter().map(|unpaid| unpaid.buyer));
+    let names = parties::names(&db, named).await?;
     db.close().await?;
     for problem in &problems {
         let name = names.get(&problem.buyer).map(String::as_str).unwrap_or_default();
         say(&format!("{name}: {}", problem.reason));
+    }
+    for unpaid in &unpaid {
+        let name = names.get(&unpaid.buyer).map(String::as_str).unwrap_or_default();
+        let month = unpaid.month.format("%Y-%m");
+        say(&format!("{name}: nobody pays {month}, since no agreement is in force on its first day"));
     }
     if by_hand > 0 {
         say(&format!("{by_hand} with a fee per participant, to be invoiced by hand"));

@@ -14,6 +14,7 @@ pub mod import;
 mod invoice_run;
 pub mod invoices;
 pub mod migrate;
+mod notice_ends;
 mod open_files;
 pub mod payments;
 mod postgres_refusal;
@@ -98,6 +99,7 @@ enum Command {
     Templates(templates::Options),
     Token(token::Options),
     Expiring(expiring::Options),
+    NoticeEnds(notice_ends::Options),
     Revenue(revenue::Options),
     Scenario(scenario::Options),
     BreakEven(break_even::Options),
@@ -219,6 +221,7 @@ impl Command {
             Self::Templates(options) => templates::run(options).await,
             Self::Token(options) => token::run(options).await,
             Self::Expiring(options) => expiring::run(options).await,
+            Self::NoticeEnds(options) => notice_ends::run(options).await,
             Self::Revenue(options) => revenue::run(options).await,
             Self::Invoices(options) => invoices::run(options).await,
             Self::Scenario(options) => scenario::run(options).await,

@@ -77,6 +77,7 @@ impl Options {
             per_mille,
             cap: cap.0,
             minimum: self.minimum,
+            allocation_basis: None,
             without: without.to_vec(),
         };
         let asks: Vec<Ask> = self.per_mille.iter().flat_map(|rate| caps.iter().map(move |cap| each(*rate, *cap))).collect();

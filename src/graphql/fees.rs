@@ -15,6 +15,7 @@ use super::{
     database,
     decisions::{Decision, DecisionInput, decision_of, decision_row_of},
     loaders::{Handle, listed},
+    members::AllocationBasis,
     mutation::mutation,
     page::{Column, DIRECT, Noun, asked, every},
     scalars::{Date, Given, Money, node_id, row_id, take},
@@ -181,6 +182,11 @@ impl FeeSchedule {
         self.0.minimum.map(Money)
     }
 
+    /// The allocation (tilldelning) that the rate is of; null unless it is reckoned per mille.
+    async fn allocation_basis(&self) -> Option<AllocationBasis> {
+        self.0.per_mille.map(|_| fees::basis_of(&self.0).into())
+    }
+
     /// The VAT treatment.
     async fn vat_rate(&self) -> VatRate {
         self.0.vat_rate.into()
@@ -216,6 +222,7 @@ impl Noun for FeeSchedule {
             "perMille" => &[C::PerMille],
             "cap" => &[C::Cap],
             "minimum" => &[C::Minimum],
+            "allocationBasis" => &[C::PerMille, C::AllocationBasis],
             "vatRate" => &[C::VatRate],
             "decision" => &[C::DecisionId],
             "decidedLate" => &[C::DecisionId, C::ValidFrom],
@@ -261,6 +268,8 @@ pub struct FeeScheduleSetInput {
     cap: Option<Given<Money>>,
     /// Nobody pays less than this.
     minimum: Option<Given<Money>>,
+    /// The allocation (tilldelning) that the rate is of; for PER_MILLE_OF_ALLOCATION. Leave out: ALL_PARTIES.
+    allocation_basis: Option<AllocationBasis>,
     /// The VAT treatment.
     vat_rate: VatRate,
     /// Who decided it.
@@ -284,6 +293,8 @@ pub struct NetworkFeeSetInput {
     cap: Option<Given<Money>>,
     /// Nobody pays less than this.
     minimum: Option<Given<Money>>,
+    /// The allocation (tilldelning) that the rate is of; for PER_MILLE_OF_ALLOCATION. Leave out: ALL_PARTIES.
+    allocation_basis: Option<AllocationBasis>,
     /// The VAT treatment.
     vat_rate: VatRate,
     /// Who decided it.
@@ -302,6 +313,7 @@ impl NetworkFeeSetInput {
             per_mille: self.per_mille.map(|rate| faults.take("input.perMille", schedules::rate(rate))),
             cap: money(self.cap, "input.cap", faults),
             minimum: money(self.minimum, "input.minimum", faults),
+            allocation_basis: self.allocation_basis.map(Into::into),
             vat_rate: self.vat_rate.into(),
             decision: self.decision.map(|decision| decision.check("input.decision", faults)),
         }
@@ -319,6 +331,7 @@ impl FeeScheduleSetInput {
             per_mille: self.per_mille,
             cap: self.cap,
             minimum: self.minimum,
+            allocation_basis: self.allocation_basis,
             vat_rate: self.vat_rate,
             decision: self.decision,
         };

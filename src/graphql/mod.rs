@@ -63,6 +63,7 @@ pub struct Query(
     contacts::ContactQuery,
     contact_reads::ContactReadQuery,
     retention::RetentionQuery,
+    agreements::NoticeEndQuery,
 );
 
 /// Root mutation type. Each mutation takes one `input`, returns what it changed, and is atomic. Those of one document are done one after the
@@ -84,6 +85,8 @@ pub struct Mutation(
     fees::FeeMutation,
     agreements::changes::AgreementMutation,
     agreements::DeadlineMutation,
+    agreements::NoticeMutation,
+    members::ReversalMutation,
     invoices::changes::InvoiceMutation,
     templates::changes::TemplateMutation,
     invoices::payments::PaymentMutation,

@@ -460,7 +460,7 @@ impl RevenueQuery {
     }
 
     /// What active agreements will bring in a coming year, by activity: those that bring money, are signed, and have not ended as known
-    /// today; a year that one covers only in part is prorated by whole months. A fee per mille of an allocation that is not known
+    /// today; a year that one covers only in part is prorated by the months on whose first day it is in force. A fee per mille of an allocation that is not known
     /// yet is of the latest one that is; a fee per participant counts zero, since their number is not known yet. An activity with a
     /// fee per mille of an allocation that you may not see is in no row, but in `withheld`, and then there is no total. `assumptions` says
     /// all that it rests on.

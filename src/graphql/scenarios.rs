@@ -7,7 +7,7 @@ use super::{
     cost::{cost, list_size},
     database,
     loaders::{Handle, take_rows},
-    members::{Member, member_of},
+    members::{AllocationBasis, Member, member_of},
     scalars::{Given, Money, row_id, take},
     viewer,
 };
@@ -30,6 +30,8 @@ pub struct ServiceFeeScenarioInput {
     cap: Option<Given<Money>>,
     /// Nobody pays less than this; leave out: no minimum.
     minimum: Option<Given<Money>>,
+    /// The allocation that the rate is of; leave out: that of the rule in force, else ALL_PARTIES.
+    allocation_basis: Option<AllocationBasis>,
     /// As if these members had left: they are in no row and no total but `withoutTotal`.
     without: Option<Vec<ID>>,
 }
@@ -43,6 +45,7 @@ impl ServiceFeeScenarioInput {
             per_mille: faults.take("input.perMille", schedules::rate(self.per_mille)),
             cap: money(self.cap, "input.cap", faults),
             minimum: money(self.minimum, "input.minimum", faults),
+            allocation_basis: self.allocation_basis.map(Into::into),
             without: self.without.unwrap_or_default().into_iter().enumerate().map(|each| id(each, faults)).collect(),
         }
     }
@@ -89,7 +92,7 @@ impl ServiceFeeScenario {
         self.found.lost_to_cap.into()
     }
 
-    /// Members whose allocation of all parties is not known for the year, in order of name; they are in no sum.
+    /// Members whose allocation of the rate's basis is not known for the year, in order of name; they are in no sum.
     #[graphql(directive = list_size::apply(Some(50), None))]
     async fn missing(&self, ctx: &Context<'_>) -> Result<Vec<Member>> {
         let mut members = Vec::new();

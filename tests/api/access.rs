@@ -16,7 +16,7 @@ use crate::{
     app::{App, Caller, on_both, runs},
     document::Schema,
     invoicing_samples::{NETWORK, with_network},
-    life_samples::{deed, drafted, offered, signature, signed},
+    life_samples::{deed, drafted, offered, raw, signature, signed, sql_id},
     marks,
     samples::Samples,
     served::Served,
@@ -132,6 +132,7 @@ fn question(schema: &Schema, samples: &Samples, name: &str) -> Question {
             let input = format!("(input: {{ activity: \"{}\", year: 1950 }})", id("bip"));
             (format!("{{ {} }}", widest(&input, 1)), &[], &[], &["problems"])
         }
+        "agreementNoticeEnds" => (one(1), &[], &[], &["agreementNoticeEnds"]),
         "serviceFeeScenario" => (format!("{{ {} }}", widest("(input: { year: 2026, perMille: 2 })", 2)), &["13571357"], &["24682468"], &[]),
         "revision" => ("{ revision }".to_owned(), &[], &[], &["\"revision\""]),
         "networkFees" => (one(1), &[], &[], &["PER_MILLE_OF_ALLOCATION"]),
@@ -301,6 +302,10 @@ on_both!(deeds_are_done_for_those_that_the_table_says, |app| async move {
             let selection = match name {
                 "invoiceRun" => "count alreadyInvoiced problems { reason }",
                 "personErase" => "kind revisions",
+                "memberReinstate" => "member { id }",
+                "memberRemove" => "memberId",
+                "organisationRemove" => "organisationId",
+                "agreementNoticeWithdraw" | "agreementNoticeEndDecide" => "agreement { id }",
                 _ => "id",
             };
             let document =
@@ -376,10 +381,28 @@ pub async fn input(app: &App, samples: &Samples, name: &str, turn: usize) -> Val
             signature(app, &agreement, "NETWORK", &sha256)
         }
         "agreementGiveNotice" => json!({ "agreement": agreement(app, samples, "SIGNED", name, turn).await.0, "givenOn": "2026-11-21" }),
+        "agreementNoticeWithdraw" => {
+            let id = agreement(app, samples, "SIGNED", name, turn).await.0;
+            deed(&app.office(), "agreementGiveNotice", json!({ "agreement": id, "givenOn": "2026-11-21" }), "id").await.data();
+            json!({ "agreementId": id })
+        }
+        "agreementNoticeEndDecide" => {
+            let id = told_by_the_rule_of_before(app, samples, turn).await;
+            json!({ "agreementId": id, "endsOn": "2027-03-31" })
+        }
         "agreementReplace" => json!({ "agreement": agreement(app, samples, "SIGNED", name, turn).await.0, "startsOn": "2028-01-01" }),
         "memberAdmit" => json!({ "name": format!("Ny {turn}"), "joinedOn": "2027-01-01" }),
         "memberUpdate" => json!({ "member": id("beta"), "county": format!("Län {turn}") }),
         "memberLeave" => json!({ "member": id("alfa"), "leftOn": "2027-12-31", "endAgreements": true }),
+        "memberReinstate" => json!({ "memberId": left(app, turn).await }),
+        "memberRemove" => {
+            let new = json!({ "name": format!("Fel {turn}"), "joinedOn": "2027-01-01" });
+            json!({ "memberId": deed(&app.office(), "memberAdmit", new, "id").await["memberAdmit"]["id"] })
+        }
+        "organisationRemove" => {
+            let new = deed(&app.office(), "organisationAdd", json!({ "name": format!("Fel {turn}") }), "id").await;
+            json!({ "organisationId": new["organisationAdd"]["id"] })
+        }
         // Before alfa leaves by the deed above.
         "memberMerge" => json!({ "into": id("alfa"), "from": [id("beta")], "leftOn": "2027-06-30", "endAgreements": true }),
         "allocationSet" => json!({ "member": id("alfa"), "year": 2030, "amount": format!("{turn}.00") }),
@@ -417,6 +440,29 @@ pub async fn input(app: &App, samples: &Samples, name: &str, turn: usize) -> Val
         "templateVersionPublish" | "templateVersionRetire" => json!({ "version": version(app, name, turn).await }),
         _ => panic!("nobody knows how to do {name}: add it to input()"),
     }
+}
+
+/// A member that is to leave.
+async fn left(app: &App, turn: usize) -> Value {
+    let new = json!({ "name": format!("Åter {turn}"), "joinedOn": "2020-01-01" });
+    let member = deed(&app.office(), "memberAdmit", new, "id").await["memberAdmit"]["id"].clone();
+    deed(&app.office(), "memberLeave", json!({ "member": member, "leftOn": "2026-12-31" }), "id").await.data();
+    member
+}
+
+/// An agreement with a notice that ends it on the day that the rule of before gave: a day before its quarter does.
+async fn told_by_the_rule_of_before(app: &App, samples: &Samples, turn: usize) -> String {
+    let member = json!({ "name": format!("agreementNoticeEndDecide {turn}"), "joinedOn": "2020-01-01" });
+    let member = deed(&app.office(), "memberAdmit", member, "id").await["memberAdmit"]["id"].clone();
+    let input = json!({ "template": samples.id("deltagande"), "activity": samples.id("bip"), "counterparty": member,
+        "startsOn": "2026-01-01", "endsOn": "2026-06-30", "renewalMonths": 3, "noticeMonths": 3 });
+    let id = drafted(app, input).await;
+    let (_, sha256) = offered(app, &id).await;
+    signed(app, &id, &sha256).await;
+    deed(&app.office(), "agreementGiveNotice", json!({ "agreement": id, "givenOn": "2026-11-21" }), "id").await.data();
+    let sql = format!("UPDATE agreement SET ends_on = '2027-03-30' WHERE id = {}", sql_id(app, &id));
+    assert_eq!(raw(app, &sql).await.unwrap(), 1);
+    id
 }
 
 /// An agreement about BIP of a member of its own, with the digest of its document.

@@ -68,6 +68,7 @@ fn help_is_an_answer_and_a_slip_is_not() {
         "templates",
         "token",
         "expiring",
+        "notice-ends",
         "revenue",
         "scenario",
         "break-even",

@@ -78,10 +78,12 @@ on_both!(notice_ends_an_agreement_when_its_months_have_passed, |app| async move 
         (json!({ "noticeMonths": 0 }), "2026-11-30", "2026-11-30"),
         (json!({ "endsOn": "2026-12-31", "renewalMonths": 12, "noticeMonths": 3 }), "2026-09-30", "2026-12-31"),
         (json!({ "endsOn": "2026-12-31", "renewalMonths": 12, "noticeMonths": 3 }), "2026-10-01", "2027-12-31"),
-        (json!({ "endsOn": "2026-01-31", "renewalMonths": 1, "noticeMonths": 1 }), "2027-01-28", "2027-02-28"),
+        (json!({ "endsOn": "2026-01-31", "renewalMonths": 1, "noticeMonths": 1 }), "2027-01-31", "2027-02-28"),
+        (json!({ "endsOn": "2027-02-28", "renewalMonths": 12, "noticeMonths": 3 }), "2026-11-30", "2027-02-28"),
+        (json!({ "endsOn": "2027-02-28", "renewalMonths": 12, "noticeMonths": 3 }), "2026-12-01", "2028-02-29"),
         (json!({ "endsOn": "2027-12-31", "noticeMonths": 6 }), "2026-12-31", "2027-06-30"),
         (json!({ "endsOn": "2027-12-31", "noticeMonths": 6 }), "2027-07-01", "FIXED_TERM"),
-        (json!({ "endsOn": "2027-12-31", "noticeMonths": 0 }), "2026-12-31", "FIXED_TERM"),
+        (json!({ "endsOn": "2027-12-31", "noticeMonths": 0 }), "2026-12-31", "2026-12-31"),
         (json!({}), "2025-12-31", "NOT_STARTED"),
     ]
     .into_iter()
@@ -173,9 +175,9 @@ on_both!(a_fee_follows_the_activity_that_pays_for_it, |app| async move {
     let exported = app.program().arg("export").arg(folder.path()).output().unwrap();
     assert!(exported.status.success(), "{}", String::from_utf8_lossy(&exported.stderr));
     let rows = std::fs::read_to_string(folder.path().join("agreements.csv")).unwrap();
-    assert!(rows.lines().next().unwrap().ends_with(",parameters,fee_cap,fee_minimum"), "{rows}");
+    assert!(rows.lines().next().unwrap().ends_with(",parameters,fee_cap,fee_minimum,fee_allocation_basis"), "{rows}");
     let row = rows.lines().find(|line| line.contains(&number)).unwrap();
-    assert!(row.ends_with(",50000.00,"), "{row}");
+    assert!(row.ends_with(",50000.00,,"), "{row}");
     assert_eq!(app.try_import(&[("agreements.csv", &rows)]).await.unwrap().files[0].changed, 0);
     let cheaper = rows.replace(",50000.00,", ",60000.00,");
     let bad = app.try_import(&[("agreements.csv", &cheaper)]).await.unwrap_err().to_string();

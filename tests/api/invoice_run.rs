@@ -63,7 +63,7 @@ on_both!(a_years_special_fees_are_invoiced_once, |app| async move {
         (
             "Förbund 006".into(),
             Some("2024-0006".into()),
-            "the fee of agreement 2024-0006 is per mille of an allocation, and none of 2026 is known".into()
+            "the fee of agreement 2024-0006 is per mille of the allocation of all parties (ALL_PARTIES), and none of 2026 is known".into()
         )
     );
     assert!(

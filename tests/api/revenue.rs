@@ -566,7 +566,7 @@ on_both!(a_forecast_says_what_it_assumes, |app| async move {
     let of_all = [
         "Agreements count that bring money and are signed by 2026-11-21; drafts and offers do not",
         "Agreements that are prolonged by themselves go on, unless notice was given by 2026-11-21; those with notice end as it says",
-        "A year that an agreement covers in part is prorated by whole months",
+        "A year that an agreement covers in part is prorated by the months on whose first day it is in force",
     ];
     let last = "Service and membership fees, costs and grants are left out";
     let with = |middle: &[&str]| json!(([&of_all[..], middle, &[last]].concat()));

@@ -198,8 +198,9 @@ impl Draw {
             // Areas are the network's own: everybody may know of them.
             let area = if is_alfa || !is_seen { "Södra" } else { self.one_of(is_seen, &["Södra", "Norra"]) };
             let joined_on = self.one_of(is_seen, &["2015-01-01", "2019-07-01", "2024-01-01"]);
-            // Some have become a part of Alfa.
-            let end = if !is_alfa && self.chance(is_seen, 20) { ("2025-12-31", "alfa,Sammanslagning") } else { ("", ",") };
+            // Some have become a part of Alfa, which sees them from then on; those that it does not see are to become one.
+            let last = if is_seen { "2025-12-31" } else { "2026-12-31" };
+            let end = if !is_alfa && self.chance(is_seen, 20) { (last, "alfa,Sammanslagning") } else { ("", ",") };
             let who = format!("{key},{name},{number},{county},{municipality},{area},{joined_on},{}", end.0);
             let billing = self.billing(is_open || self.writes_to());
             if is_seen && !is_open {

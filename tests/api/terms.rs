@@ -7,7 +7,7 @@ use ::entity::{
     id::{ActivityId, AgreementId, MemberId},
     kind::{AgreementKind, Direction},
     member,
-    term::{Status, Term, add_months},
+    term::{Status, Term, add_months, notice_deadline, prolonged},
 };
 use chrono::{Datelike, Days, NaiveDate, TimeDelta};
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
@@ -319,8 +319,8 @@ fn notice_ends_the_first_term_that_it_is_in_time_for() {
         let ends_on = term.ends_by_notice(given_on);
         match (term.ends_on, term.renewal_months) {
             (Some(first), Some(renewal)) => {
-                let ends = (0..).map(|round| add_months(first, round * renewal));
-                let counted = ends.into_iter().find(|last| add_months(*last, -term.notice_months) >= given_on);
+                let ends = (0..).map(|round| prolonged(first, renewal, round));
+                let counted = ends.into_iter().find(|last| notice_deadline(*last, term.notice_months) >= given_on);
                 assert_eq!(Some(ends_on), counted, "{given_on} {term:?}");
             }
             (agreed, _) => assert_eq!(ends_on, agreed.into_iter().chain([add_months(given_on, term.notice_months)]).min().unwrap()),

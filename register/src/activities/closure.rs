@@ -38,6 +38,27 @@ pub(super) async fn expect_no_agreements_after(change: &Change, row: &activity::
     Err(Error::conflict("AGREEMENTS_IN_FORCE", message))
 }
 
+/// # Errors
+/// CONFLICT `AGREEMENTS_IN_FORCE` with the numbers of the participation agreements that were in force before the activity's first day.
+pub(super) async fn expect_no_agreements_before(change: &Change, row: &activity::Model) -> Result<()> {
+    let numbers: Vec<Option<String>> = Entity::find()
+        .select_only()
+        .column(Column::Number)
+        .filter(Column::ActivityId.eq(row.id))
+        .filter(terms::is_participation())
+        .filter(terms::begins_before(row.starts_on))
+        .order_by_asc(Column::NumberKey)
+        .into_tuple()
+        .all(change.tx())
+        .await?;
+    if numbers.is_empty() {
+        return Ok(());
+    }
+    let numbers: Vec<_> = numbers.into_iter().flatten().collect();
+    let message = format!("{} has agreements that begin before {}: {}; choose an earlier day", row.name, row.starts_on, numbers.join(", "));
+    Err(Error::conflict("AGREEMENTS_IN_FORCE", message))
+}
+
 /// Closes an activity: `ends_on` is its last day. `faults` are those that reading the input has found already.
 ///
 /// # Errors

@@ -205,7 +205,7 @@ pub async fn start(db: &Database, viewer: &Viewer, new: NewActivity, mut faults:
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the register, NOT_FOUND for the activity or a contact, INVALID naming every bad field,
-/// CONFLICT `AGREEMENTS_IN_FORCE` when it would end before them.
+/// CONFLICT `AGREEMENTS_IN_FORCE` when it would end before them, or begin after them.
 pub async fn update(db: &Database, viewer: &Viewer, id: ActivityId, changes: ActivityChanges, mut faults: Faults) -> Result<()> {
     viewer.require(Deed::KeepRegister)?;
     let mut change = audit::begin(db, viewer, "activityUpdate").await?;
@@ -224,6 +224,9 @@ pub async fn update(db: &Database, viewer: &Viewer, id: ActivityId, changes: Act
 
     if let Some(ends_on) = row.ends_on.filter(|_| row.ends_on != before.row.ends_on) {
         closure::expect_no_agreements_after(&change, &row, ends_on).await?;
+    }
+    if row.starts_on > before.row.starts_on {
+        closure::expect_no_agreements_before(&change, &row).await?;
     }
     expect_contacts(&change, [row.board_contact_id, row.lead_contact_id]).await?;
     if let Some(decision) = decision {

@@ -4,7 +4,7 @@ use ::entity::{
     agreement::Model,
     agreement_parameters, decision, fee_schedule,
     id::{ActivityId, AgreementId, TemplateId, TemplateVersionId},
-    kind::{AgreementKind, Direction, FeeBasis, FundingKind, TemplateState, VatRate},
+    kind::{AgreementKind, AllocationBasis, Direction, FeeBasis, FundingKind, TemplateState, VatRate},
     member,
     money::{Money, PerMille},
     organisation, template, template_version,
@@ -48,6 +48,8 @@ pub struct Fee {
     pub cap: Option<Money>,
     /// Never less than this in a year, öre; for per mille.
     pub minimum: Option<Money>,
+    /// The allocation that the rate is of; null: of all parties, or none.
+    pub allocation_basis: Option<AllocationBasis>,
     /// VAT treatment.
     pub vat_rate: VatRate,
 }
@@ -56,8 +58,8 @@ impl Fee {
     /// The fee that a row says; null: none.
     pub(super) fn of(row: &Model) -> Option<Self> {
         let (basis, vat_rate) = row.fee_basis.zip(row.vat_rate)?;
-        let (cap, minimum) = (row.fee_cap, row.fee_minimum);
-        Some(Self { basis, amount: row.fee_amount, per_mille: row.fee_per_mille, cap, minimum, vat_rate })
+        let (cap, minimum, allocation_basis) = (row.fee_cap, row.fee_minimum, row.fee_allocation_basis);
+        Some(Self { basis, amount: row.fee_amount, per_mille: row.fee_per_mille, cap, minimum, allocation_basis, vat_rate })
     }
 
     /// The fee that an activity's price makes: the limits of a rate are kept, and those of an amount are put on it at once.
@@ -73,6 +75,7 @@ impl Fee {
             per_mille: price.per_mille,
             cap: price.cap.filter(|_| is_rate),
             minimum: price.minimum.filter(|_| is_rate),
+            allocation_basis: price.allocation_basis.filter(|_| is_rate),
             vat_rate: price.vat_rate,
         }
     }
@@ -90,6 +93,7 @@ impl Fee {
         for (path, limit) in [("input.fee.cap", self.cap), ("input.fee.minimum", self.minimum)] {
             faults.expect(is_rate || limit.is_none(), path, "is for PER_MILLE_OF_ALLOCATION alone");
         }
+        faults.expect(is_rate || self.allocation_basis.is_none(), "input.fee.allocationBasis", "is for PER_MILLE_OF_ALLOCATION alone");
         let in_order = self.minimum.zip(self.cap).is_none_or(|(minimum, cap)| minimum <= cap);
         faults.expect(in_order, "input.fee.cap", "must not be below the minimum");
     }
@@ -435,6 +439,7 @@ async fn build(db: &impl ConnectionTrait, viewer: &Viewer, new: &NewAgreement, r
         fee_per_mille: fee.and_then(|fee| fee.per_mille),
         fee_cap: fee.and_then(|fee| fee.cap),
         fee_minimum: fee.and_then(|fee| fee.minimum),
+        fee_allocation_basis: fee.and_then(|fee| fee.allocation_basis),
         vat_rate: fee.map(|fee| fee.vat_rate),
         ..row
     };

@@ -99,6 +99,16 @@ pub(super) async fn require_days(db: &impl ConnectionTrait, row: &Model) -> Resu
     refuse(row, misfits, "withdraw it")
 }
 
+/// Checks that there are the member and the activity for all days of an agreement in force that is to end later than it does.
+///
+/// # Errors
+/// CONFLICT `NOT_A_MEMBER` or `ACTIVITY_ENDED`.
+pub(super) async fn require_days_still(db: &impl ConnectionTrait, row: &Model) -> Result<()> {
+    let mut misfits = misfits(row, &Surroundings::of(db, row).await?);
+    misfits.retain(|misfit| [NOT_A_MEMBER, ACTIVITY_ENDED].contains(&misfit.reason));
+    refuse(row, misfits, "it keeps its end")
+}
+
 fn refuse(row: &Model, misfits: Vec<Misfit>, advice: &str) -> Result<()> {
     let Some(Misfit { reason, field, message }) = misfits.into_iter().next() else { return Ok(()) };
     Err(Error::conflict(reason, format!("{} does not fit any longer, its {field} {message}; {advice}", name(row))))

@@ -155,6 +155,7 @@ pub fn frozen_changes(before: &Model, after: &Model) -> Vec<&'static str> {
         ("fee_per_mille", before.fee_per_mille == after.fee_per_mille),
         ("fee_cap", before.fee_cap == after.fee_cap),
         ("fee_minimum", before.fee_minimum == after.fee_minimum),
+        ("fee_allocation_basis", before.fee_allocation_basis == after.fee_allocation_basis),
         ("vat_rate", before.vat_rate == after.vat_rate),
         ("replaces", before.replaces_id == after.replaces_id || (after.replaces_id.is_none() && after.withdrawn_on.is_some())),
     ];

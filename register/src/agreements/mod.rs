@@ -13,12 +13,14 @@ mod fit;
 pub mod life;
 pub mod matrix;
 pub mod notice;
+pub mod notice_ends;
 mod numbers;
 pub mod offering;
 pub mod overlaps;
 pub mod replacement;
 pub mod signing;
 pub mod text;
+pub mod withdraw_notice;
 pub mod withdrawal;
 
 use std::collections::HashMap;
@@ -43,6 +45,7 @@ use crate::{
     auth::viewer::{Realm, Viewer},
     database::{Database, among, among_words, rows},
     error::{Faults, Result},
+    members::succession,
     page::{self, KeyType, Order, Slice},
     search::{self, Noun},
     swedish, terms,
@@ -130,7 +133,7 @@ pub fn visible(backend: DbBackend, viewer: &Viewer) -> Condition {
     }
     let mut seen = Condition::any();
     if let Some(own) = sight.member {
-        seen = seen.add(Condition::all().add(column(Column::MemberId).eq(own)).add(column(Column::OfferedAt).is_not_null()));
+        seen = seen.add(Condition::all().add(succession::is_own(&sight, own, column(Column::MemberId))).add(column(Column::OfferedAt).is_not_null()));
     }
     if !sight.activities.is_empty() {
         seen = seen.add(about(backend, &sight.activities));
@@ -270,6 +273,8 @@ pub async fn successors_of(db: &Database, viewer: &Viewer, agreements: &[Agreeme
         column(Column::ReplacesId),
         agreements.iter().copied(),
     ));
+    // What was withdrawn replaces nothing.
+    select.and_where(column(Column::WithdrawnOn).is_null());
     rows(db.read(), &select, columns).await
 }
 

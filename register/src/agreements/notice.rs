@@ -9,11 +9,12 @@ use super::{
     overlaps,
 };
 use crate::{
-    audit::{self, Change},
+    audit,
     auth::viewer::{Deed, Viewer},
     clock::day_of,
     database::Database,
     error::{Error, Faults, LINE, Result},
+    members::ended_agreements,
     terms,
 };
 
@@ -32,7 +33,8 @@ pub struct NewNotice {
 }
 
 /// Gives notice. One that is prolonged by itself ends with the first term whose last day for notice has not passed; one until further
-/// notice when the months of notice have passed; so does one for a fixed term, if that is before its end and it has months of notice.
+/// notice when the months of notice have passed; so does one for a fixed term, if that is before its end: on the day of the notice itself without
+/// months of notice.
 ///
 /// With an end of its own it ends then, even before it has begun: one that would end before its first day never comes into force, which
 /// is what a withdrawn one is, and what it was to replace goes on.
@@ -65,7 +67,7 @@ pub async fn give(db: &Database, viewer: &Viewer, new: NewNotice, mut faults: Fa
     (row.deadline_on, row.deadline_month) = terms::deadline_columns(&terms::of(&row));
     audit::replace(&change, row.clone()).await?;
     if let Some(replaced) = replaced.filter(|_| !begins) {
-        let_go_on(&mut change, replaced).await?;
+        ended_agreements::release(&mut change, replaced).await.map_err(overlaps::in_words)?;
     }
     let id = row.id;
     // It was of another deadline than the one that there is now, which must not pass unseen.
@@ -75,16 +77,6 @@ pub async fn give(db: &Database, viewer: &Viewer, new: NewNotice, mut faults: Fa
     let after = snapshot(change.tx(), row).await?;
     change.record(Some(&before), Some(&after))?;
     change.commit_with(id).await.map_err(overlaps::in_words)
-}
-
-/// What was to be replaced by an agreement that never comes into force.
-async fn let_go_on(change: &mut Change, replaced: AgreementId) -> Result<()> {
-    let row = life::find(change.tx(), replaced).await?;
-    let before = snapshot(change.tx(), row.clone()).await?;
-    let row = Model { replaced_from: None, ..row };
-    audit::replace(change, row.clone()).await.map_err(overlaps::in_words)?;
-    let after = snapshot(change.tx(), row).await?;
-    change.record(Some(&before), Some(&after))
 }
 
 /// The last day in force after notice on a day; `early`: the one that somebody says.
@@ -108,9 +100,11 @@ fn end(row: &Model, given_on: NaiveDate, early: Option<NaiveDate>) -> Result<Nai
     }
     // Months of notice run from the first day at the earliest.
     let by_notice = terms::of(row).ends_by_notice(given_on.max(row.starts_on));
-    let agreed = row.ends_on.filter(|agreed| row.renewal_months.is_none() && (row.notice_months == 0 || by_notice >= *agreed));
+    let fixed = row.ends_on.filter(|_| row.renewal_months.is_none());
+    let agreed = fixed.filter(|agreed| by_notice >= *agreed);
     if let Some(early) = early {
-        let last = agreed.unwrap_or(by_notice);
+        // Without months of notice any day up to the agreed end can be chosen.
+        let last = fixed.filter(|_| row.notice_months == 0).or(agreed).unwrap_or(by_notice);
         return if early <= last {
             Ok(early)
         } else {

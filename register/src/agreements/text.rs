@@ -52,6 +52,7 @@ impl Source {
             per_mille: row.fee_per_mille,
             cap: row.fee_cap,
             minimum: row.fee_minimum,
+            allocation_basis: row.fee_allocation_basis.unwrap_or_default(),
             vat_rate,
         });
         rendering::Facts {

@@ -12,6 +12,7 @@ mod gaps;
 mod head;
 mod key_owners;
 pub(crate) mod migration;
+pub(crate) mod past;
 mod person_keys;
 mod reading;
 pub mod reads;
@@ -19,6 +20,7 @@ mod recorded;
 mod sealing;
 mod signature;
 pub mod timestamp;
+pub(crate) mod withdrawn_successors;
 
 use std::collections::BTreeSet;
 

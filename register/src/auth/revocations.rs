@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     audit::{self, Change},
-    clock::start_of,
+    clock::{day_of, start_of},
     database::{Database, among},
     error::{Error, Faults, LINE, Result},
 };
@@ -213,6 +213,7 @@ impl Revocations {
     /// UNAUTHENTICATED when the token no longer holds.
     pub fn check(&self, mut token: Verified, now: DateTime<Utc>) -> Result<Verified> {
         self.known.borrow().narrow(&mut token, self.former_days, now);
+        token.viewer.as_of = token.viewer.member.map(|_| day_of(now));
         let (until, reason) = self.until(&token);
         if now < until { Ok(token) } else { Err(reason.into()) }
     }

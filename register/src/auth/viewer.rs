@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use chrono::NaiveDate;
 use entity::id::MemberId;
 
 use crate::error::{Error, Result};
@@ -100,6 +101,8 @@ pub struct Sight {
     pub all: bool,
     /// What belongs to this member.
     pub member: Option<MemberId>,
+    /// What belongs to the members that were merged into that one and left before this day; null: nothing of theirs.
+    pub predecessors_left_before: Option<NaiveDate>,
     /// What belongs to the activities with these slugs.
     pub activities: Vec<String>,
 }
@@ -115,6 +118,9 @@ pub struct Viewer {
     pub member: Option<MemberId>,
     /// `true` when that association's membership has ended and it reads on for a while: its own agreements and invoices, and nothing else.
     pub is_former_member: bool,
+    /// The day of the request, for [`Role::Member`]: from it on it sees what belonged to members that were merged into its own. Null: nothing
+    /// of theirs.
+    pub as_of: Option<NaiveDate>,
     /// Slugs of their activities, for [`Role::ActivityLead`].
     pub activities: Vec<String>,
     /// Their scopes, for [`Role::Service`].
@@ -125,7 +131,7 @@ pub struct Viewer {
 pub(super) const OPERATOR: &str = "samregister ";
 /// The operators: what the program does of its own accord or as a command at the machine, and what such subjects are called elsewhere. No
 /// token may have a subject like one of these.
-pub(super) const OPERATORS: [&str; 26] = [
+pub(super) const OPERATORS: [&str; 27] = [
     "break-even",
     "checkpoint",
     "clock",
@@ -140,6 +146,7 @@ pub(super) const OPERATORS: [&str; 26] = [
     "invoices run",
     "metrics",
     "migrate",
+    "notice-ends",
     "operator",
     "payments import",
     "retention",
@@ -219,9 +226,13 @@ impl Viewer {
                 Realm::Templates | Realm::Audit => false,
             };
         let of_activities = self.is(Role::ActivityLead) && matches!(realm, Realm::Agreements | Realm::Revenue);
+        let member = self.member.filter(|_| of_own && !all);
+        // What a merged member agreed and owes is its successor's now; what only its own people were told is not.
+        let of_predecessors = matches!(realm, Realm::Members | Realm::Agreements | Realm::Invoices);
         Sight {
             all,
-            member: self.member.filter(|_| of_own && !all),
+            member,
+            predecessors_left_before: self.as_of.filter(|_| member.is_some() && of_predecessors && !self.is_former_member),
             activities: if of_activities && !all { self.activities.clone() } else { Vec::new() },
         }
     }

@@ -47,6 +47,11 @@ const TRAIL_MIGRATION: &str = "m2026_11_30_21_trail_migration";
 /// when every other step is done.
 const TRAIL_ROWS: &str = "m2026_11_30_99_trail_rows";
 
+/// Corrects agreements that name a withdrawn agreement as their successor. It reads rows by the rules of this program, and so runs when every
+/// other step is done.
+const WITHDRAWN_SUCCESSORS: Conversion =
+    Conversion { name: "m2026_12_01_99_withdrawn_successors", run: |db, tx| Box::pin(audit::withdrawn_successors::correct(db, tx)) };
+
 /// Every conversion of this program that needs no rules of objects.
 const CONVERSIONS: &[Conversion] = &[Conversion { name: TRAIL_MIGRATION, run: |db, tx| Box::pin(audit::migration::convert(db, tx)) }];
 
@@ -113,6 +118,7 @@ impl Plan {
             .collect();
         steps.sort_by(|one, other| one.name.cmp(&other.name));
         steps.push(step(TRAIL_ROWS, Work::RecordRows));
+        steps.push(step(WITHDRAWN_SUCCESSORS.name, Work::Conversion(WITHDRAWN_SUCCESSORS)));
         Self { steps, is_whole: true }
     }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use ::entity::{
     agreement, agreement_parameters,
     id::{ActivityId, AgreementId, TemplateVersionId},
-    kind::{AgreementKind, Direction, FeeBasis, VatRate},
+    kind::{AgreementKind, AllocationBasis, Direction, FeeBasis, VatRate},
     money::{Money, PerMille},
     sparse::Sparse,
     template, template_version,
@@ -65,6 +65,7 @@ struct Draft {
     parameters: Option<Option<String>>,
     fee_cap: Option<Option<Money>>,
     fee_minimum: Option<Option<Money>>,
+    fee_allocation_basis: Option<Option<AllocationBasis>>,
 }
 
 fn read(cells: &mut Cells<'_>) -> Option<Draft> {
@@ -94,6 +95,7 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
         parameters: cells.given("parameters").then(|| cells.optional_text("parameters", PARAMETERS)),
         fee_cap: cells.given("fee_cap").then(|| cells.optional_decimal("fee_cap")),
         fee_minimum: cells.given("fee_minimum").then(|| cells.optional_decimal("fee_minimum")),
+        fee_allocation_basis: cells.given("fee_allocation_basis").then(|| cells.optional("fee_allocation_basis")),
     };
     // Nobody noted when an old contract was offered: at the latest on the day that it was signed.
     let offered_at = draft.offered_at.or_else(|| draft.signed_on.filter(|_| draft.number.is_some()).map(start_of));
@@ -139,6 +141,8 @@ fn check(draft: &Draft, faults: &mut Faults) {
         faults.expect(limit.is_none_or(|limit| limit >= Money::ZERO), column, "must not be negative");
     }
     faults.expect(minimum.zip(cap).is_none_or(|(minimum, cap)| minimum <= cap), "fee_cap", "must not be below fee_minimum");
+    let fits = draft.fee_basis == Some(FeeBasis::PerMilleOfAllocation) || draft.fee_allocation_basis.flatten().is_none();
+    faults.expect(fits, "fee_allocation_basis", "must be empty but for PER_MILLE_OF_ALLOCATION");
     if let Some(Some(parameters)) = &draft.parameters {
         match serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(parameters) {
             Ok(given) => {
@@ -289,6 +293,9 @@ fn build(line: &mut Line<Draft>, before: Option<&Whole>, known: &Known) -> Whole
         None => old.and_then(|old| old.replaces_id),
     };
     let draft = &line.draft;
+    let withdrawn_on = draft.withdrawn_on.unwrap_or_else(|| old.and_then(|old| old.withdrawn_on));
+    // What was withdrawn replaces nothing, though an older export says so.
+    let replaces_id = replaces_id.filter(|_| withdrawn_on.is_none());
     // What a file without the columns says nothing about stays, as long as there is a rate that it is of.
     let kept = old.filter(|_| draft.fee_basis == Some(FeeBasis::PerMilleOfAllocation));
     let mut row = agreement::Model {
@@ -308,7 +315,7 @@ fn build(line: &mut Line<Draft>, before: Option<&Whole>, known: &Known) -> Whole
         renewal_months: draft.renewal_months,
         offered_at: draft.offered_at,
         signed_on: draft.signed_on,
-        withdrawn_on: draft.withdrawn_on.unwrap_or_else(|| old.and_then(|old| old.withdrawn_on)),
+        withdrawn_on,
         notice_given_on: draft.notice_given_on,
         termination_reason: draft.termination_reason.clone().unwrap_or_else(|| old.and_then(|old| old.termination_reason.clone())),
         replaces_id,
@@ -320,6 +327,7 @@ fn build(line: &mut Line<Draft>, before: Option<&Whole>, known: &Known) -> Whole
         fee_per_mille: draft.fee_per_mille,
         fee_cap: draft.fee_cap.unwrap_or_else(|| kept?.fee_cap),
         fee_minimum: draft.fee_minimum.unwrap_or_else(|| kept?.fee_minimum),
+        fee_allocation_basis: draft.fee_allocation_basis.unwrap_or_else(|| kept?.fee_allocation_basis),
         vat_rate: draft.vat_rate,
         decision_id: old.and_then(|old| old.decision_id),
     };
@@ -400,8 +408,11 @@ async fn tell_predecessors(import: &mut Import<'_>, predecessors: BTreeSet<Agree
     }
     let theirs = among(import.tx().get_database_backend(), Expr::col(agreement::Column::ReplacesId), predecessors.iter().copied());
     let successors = agreement::Entity::find().filter(theirs).all(import.tx()).await?;
-    let replaced_from: HashMap<AgreementId, NaiveDate> =
-        successors.into_iter().filter(|row| row.signed_on.is_some()).filter_map(|row| Some((row.replaces_id?, row.starts_on))).collect();
+    let replaced_from: HashMap<AgreementId, NaiveDate> = successors
+        .into_iter()
+        .filter(|row| row.signed_on.is_some() && row.withdrawn_on.is_none())
+        .filter_map(|row| Some((row.replaces_id?, row.starts_on)))
+        .collect();
     let rows = keys::by_ids::<agreement::Model>(import.tx(), predecessors.into_iter().map(Into::into).collect()).await?;
     let mut changed = Vec::new();
     let is_due = |row: &agreement::Model| row.replaced_from != replaced_from.get(&row.id).copied();
@@ -479,6 +490,7 @@ pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
                 optional(parameters.remove(&row.id)),
                 optional(row.fee_cap),
                 optional(row.fee_minimum),
+                optional(row.fee_allocation_basis),
             ])?;
         }
         export.tell(&sheet);

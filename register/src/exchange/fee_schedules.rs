@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use ::entity::{
     fee_schedule,
     id::{ActivityId, FeeScheduleId},
-    kind::{FeeBasis, VatRate},
+    kind::{AllocationBasis, FeeBasis, VatRate},
     money::{Money, PerMille},
 };
 use chrono::NaiveDate;
@@ -40,6 +40,8 @@ struct Draft {
     cap: Option<Money>,
     minimum: Option<Money>,
     vat_rate: VatRate,
+    /// Null twice: the file has no such column.
+    allocation_basis: Option<Option<AllocationBasis>>,
 }
 
 /// What names a schedule: it has no key.
@@ -64,6 +66,7 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
         cap: cells.optional_decimal("cap"),
         minimum: cells.optional_decimal("minimum"),
         vat_rate: cells.value("vat_rate"),
+        allocation_basis: cells.given("allocation_basis").then(|| cells.optional("allocation_basis")),
     };
     cells.check(|faults| {
         let in_order = draft.valid_to.is_none_or(|valid_to| valid_to >= draft.valid_from);
@@ -74,6 +77,8 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
         }
         let in_order = draft.minimum.zip(draft.cap).is_none_or(|(minimum, cap)| minimum <= cap);
         faults.expect(in_order, "cap", "must not be below minimum");
+        let fits = draft.basis == FeeBasis::PerMilleOfAllocation || draft.allocation_basis.flatten().is_none();
+        faults.expect(fits, "allocation_basis", "must be empty but for PER_MILLE_OF_ALLOCATION");
     });
     Some(draft)
 }
@@ -134,6 +139,7 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>, touched: &mut B
             per_mille: draft.per_mille,
             cap: draft.cap,
             minimum: draft.minimum,
+            allocation_basis: draft.allocation_basis.unwrap_or_else(|| before.and_then(|before| before.allocation_basis)),
             vat_rate: draft.vat_rate,
             decision_id: before.and_then(|before| before.decision_id),
         };
@@ -197,6 +203,7 @@ pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
                 optional(row.cap),
                 optional(row.minimum),
                 row.vat_rate.to_string(),
+                optional(row.allocation_basis),
             ])?;
         }
         export.tell(&sheet);

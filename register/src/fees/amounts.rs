@@ -8,7 +8,7 @@ use ::entity::{
     money::{Money, PerMille},
     term::Term,
 };
-use chrono::{Datelike, Days, Months, NaiveDate};
+use chrono::{Months, NaiveDate};
 
 /// The calendar years that the register knows.
 pub const YEARS: RangeInclusive<i32> = 1900..=2999;
@@ -59,17 +59,17 @@ impl Fee {
 
 /// What a fee comes to in a calendar year, öre.
 ///
-/// A yearly fee, fixed or per mille of the year's allocation, is prorated by the whole calendar months of the year that the
-/// term covers: from 15 March to 31 December it is nine twelfths. A cap and a minimum are put on the whole year's fee before that. A fee paid once falls whole in the year that the term starts. A
-/// fee per participant is nought, since nobody knows yet how many there will be. So is that of an agreement that was withdrawn.
-/// Rounded once, last. Null when a rate has no allocation to be of, or the sum leaves [`Money::MAX`].
+/// A yearly fee, fixed or per mille of the year's allocation, is prorated by the months of the year on whose first day the agreement is in
+/// force: from 15 January to 14 July it is six twelfths, February to July. So of agreements that follow one on the other each month is paid
+/// once. A cap and a minimum are put on the whole year's fee before that. A fee paid once falls whole in the year that the term starts. A
+/// fee per participant is zero, since its number of participants is unknown. So is that of an agreement that was withdrawn. Rounded once, last. Null when a rate has no allocation to be of, or the sum leaves [`Money::MAX`].
 #[must_use]
 pub fn amount_for(fee: &Fee, allocation: Option<Money>, term: &Term, year: i32) -> Option<Money> {
     let (first, last) = (NaiveDate::from_ymd_opt(year, 1, 1)?, NaiveDate::from_ymd_opt(year, 12, 31)?);
     if term.withdrawn_on.is_some() {
         return Some(Money::ZERO);
     }
-    let months = whole_months(term, first);
+    let months: i64 = first_days(term, first).map(|_| 1).sum();
     match fee.basis {
         FeeBasis::FixedPerYear => fee.amount?.times(months, 12),
         // A year that the term does not reach costs nothing, whatever the allocation will be.
@@ -87,55 +87,42 @@ pub fn year(year: i32) -> Option<(NaiveDate, NaiveDate)> {
     NaiveDate::from_ymd_opt(year, 1, 1).zip(NaiveDate::from_ymd_opt(year, 12, 31)).filter(|_| is_known)
 }
 
-/// Whole calendar months of a year that the term covers, 0 to 12: the twelfths that a yearly fee is prorated by.
+/// Returns the number of months of a year that the agreement pays, 0 to 12: those on whose first day it is in force.
 #[must_use]
 pub fn months(term: &Term, year: i32) -> i64 {
-    self::year(year).map_or(0, |(first, _)| whole_months(term, first))
+    self::year(year).map_or(0, |(first, _)| first_days(term, first).map(|_| 1_i64).sum())
 }
 
 /// The days of a year that the term has; null when it has none.
 #[must_use]
 pub fn days(term: &Term, year: i32) -> Option<(NaiveDate, NaiveDate)> {
     let (first, last) = self::year(year)?;
-    let (from, to) = (term.starts_on.max(first), last_day(term).map_or(last, |end| end.min(last)));
+    let (from, to) = (term.starts_on.max(first), term.final_day().map_or(last, |end| end.min(last)));
     (from <= to).then_some((from, to))
 }
 
-/// First and last day of the whole calendar months of a year that the term covers; null when it covers none.
+/// Returns the first day of the first month of a year that the agreement pays and the last day of the last one, both as [`months`] counts
+/// them; null when it pays none.
 #[must_use]
 pub fn covered(term: &Term, year: i32) -> Option<(NaiveDate, NaiveDate)> {
-    let ((from, to), count) = (days(term, year)?, months(term, year));
-    let from = if from.day() == 1 { from } else { from.with_day(1)?.checked_add_months(Months::new(1))? };
-    let after = from.checked_add_months(Months::new(u32::try_from(count).ok()?))?;
-    (count > 0).then_some((from, after.pred_opt()?.min(to)))
+    let mut paid = first_days(term, self::year(year)?.0);
+    let from = paid.next()?;
+    let last = paid.last().unwrap_or(from);
+    Some((from, last.checked_add_months(Months::new(1))?.pred_opt()?))
 }
 
-/// Whole calendar months of the year that begins on `first` which the term covers, 0 to 12.
-fn whole_months(term: &Term, first: NaiveDate) -> i64 {
-    let until = last_day(term);
-    let is_covered = |month: u32| {
-        let (Some(begins), Some(next)) = (first.checked_add_months(Months::new(month)), first.checked_add_months(Months::new(month + 1)))
-        else {
-            return false;
-        };
-        // It must be in force on the day before the next month begins.
-        term.starts_on <= begins && until.is_none_or(|last| last.checked_add_days(Days::new(1)).is_none_or(|end| next <= end))
-    };
-    (0..12).map(|month| i64::from(is_covered(month))).sum()
-}
-
-/// Last day in force as far as it can be known: a term that is prolonged by itself has none. Null: until further notice.
-fn last_day(term: &Term) -> Option<NaiveDate> {
-    let own = term.ends_on.filter(|_| !term.renews());
-    let before_successor = term.replaced_from.and_then(|day| day.checked_sub_days(Days::new(1)));
-    match (own, before_successor) {
-        (Some(own), Some(before)) => Some(own.min(before)),
-        (own, before) => own.or(before),
-    }
+/// The first days of the months of the year beginning on `first` on which the agreement is in force.
+fn first_days(term: &Term, first: NaiveDate) -> impl Iterator<Item = NaiveDate> {
+    let (starts_on, until) = (term.starts_on, term.final_day());
+    (0..12)
+        .filter_map(move |month| first.checked_add_months(Months::new(month)))
+        .filter(move |day| starts_on <= *day && until.is_none_or(|last| *day <= last))
 }
 
 #[cfg(test)]
 mod tests {
+    use chrono::Datelike;
+
     use super::*;
 
     fn day(text: &str) -> NaiveDate {
@@ -155,13 +142,16 @@ mod tests {
     }
 
     #[test]
-    fn only_whole_months_count() {
+    fn a_month_is_paid_by_what_is_in_force_on_its_first_day() {
         for (starts_on, ends_on, whole) in [
             ("2026-01-01", Some("2026-12-31"), 12),
             ("2026-03-15", Some("2026-12-31"), 9),
-            ("2026-03-01", Some("2026-12-30"), 9),
+            ("2026-01-15", Some("2026-07-14"), 6),
+            ("2026-03-01", Some("2026-12-30"), 10),
             ("2026-02-01", Some("2026-02-28"), 1),
-            ("2026-02-02", Some("2026-03-30"), 0),
+            ("2026-02-02", Some("2026-02-28"), 0),
+            ("2026-02-02", Some("2026-03-30"), 1),
+            ("2026-02-02", Some("2026-03-01"), 1),
             ("2020-01-01", None, 12),
             ("2027-01-01", None, 0),
             ("2020-01-01", Some("2025-12-31"), 0),
@@ -169,7 +159,39 @@ mod tests {
         ] {
             assert_eq!(months(&term(starts_on, ends_on), 2026), whole, "{starts_on} {ends_on:?}");
         }
-        assert_eq!(months(&term("2024-02-01", Some("2024-02-28")), 2024), 0, "a leap year's February has 29 days");
+        assert_eq!(covered(&term("2026-01-15", Some("2026-07-14")), 2026), Some((day("2026-02-01"), day("2026-07-31"))));
+        assert_eq!(covered(&term("2026-02-02", Some("2026-02-28")), 2026), None);
+    }
+
+    #[test]
+    fn an_unbroken_participation_pays_every_month_once() {
+        let old = term("2026-01-01", None);
+        for from in day("2026-01-02").iter_days().take(364) {
+            let (old, new) = (Term { replaced_from: Some(from), ..old }, term(&from.to_string(), None));
+            assert_eq!(months(&old, 2026) + months(&new, 2026), 12, "{from}");
+        }
+    }
+
+    #[test]
+    fn terms_of_so_many_months_pay_so_many() {
+        for starts_on in day("2024-01-01").iter_days().take_while(|day| day.year() < 2029) {
+            for renewal in 1..=36_i32 {
+                // The agreed term is as long as those that prolong it.
+                let first = starts_on.checked_add_months(Months::new(renewal.unsigned_abs())).unwrap();
+                let next = if first.day() == starts_on.day() {
+                    first
+                } else {
+                    first.with_day(1).unwrap().checked_add_months(Months::new(1)).unwrap()
+                };
+                let ends_on = next.pred_opt().unwrap();
+                for k in 0..3 {
+                    let last = ::entity::term::prolonged(ends_on, renewal, k);
+                    let whole = Term { starts_on, ends_on: Some(last), ..Term::default() };
+                    let paid: i64 = (2024..=last.year()).map(|year| super::months(&whole, year)).sum();
+                    assert_eq!(paid, i64::from(renewal * (k + 1)), "{starts_on}, {} terms of {renewal} months", k + 1);
+                }
+            }
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 pub mod amounts;
 pub mod scenario;
 pub mod schedules;
+pub(crate) mod unpaid_months;
 
 use std::collections::HashMap;
 
@@ -82,14 +83,14 @@ pub struct Quotes {
 
 /// The service fee (serviceavgift) of a year for those of these members, whose rows must have the days of their membership, that are
 /// members on some day of it and whose allocation of that year the viewer sees: the network's per-mille rule in force on 1 January, of the
-/// allocation of all parties. Empty when there is no rule.
+/// allocation that the rule names. Empty when there is no rule.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
 pub async fn service_fees(db: &Database, viewer: &Viewer, members: &[member::Model], year: i32) -> Result<Quotes> {
     let Some(rule) = rule(db, FeeBasis::PerMilleOfAllocation, year).await? else { return Ok(Quotes::default()) };
     let members: Vec<MemberId> = members.iter().filter(|row| is_member_in(row, year)).map(|row| row.id).collect();
-    let allocations = allocations(db, viewer, &members, year).await?;
+    let allocations = allocations(db, viewer, &members, year, basis_of(&rule)).await?;
     let of = allocations.into_iter().filter_map(|(member, allocation)| Some((member, quote(&rule, Some(allocation))?))).collect();
     Ok(Quotes { rule: Some(rule), of })
 }
@@ -150,24 +151,55 @@ pub fn quote(rule: &fee_schedule::Model, allocation: Option<Money>) -> Option<Qu
     })
 }
 
-/// The allocations of all parties in a year, which fees are reckoned on, of those of these members whose affairs the viewer sees.
+/// Returns the allocation that a rule's rate is of.
+#[must_use]
+pub fn basis_of(rule: &fee_schedule::Model) -> AllocationBasis {
+    rule.allocation_basis.unwrap_or_default()
+}
+
+/// Names an allocation in a message: `of all parties (ALL_PARTIES)`.
+#[must_use]
+pub fn describe(basis: AllocationBasis) -> &'static str {
+    match basis {
+        AllocationBasis::AllParties => "of all parties (ALL_PARTIES)",
+        AllocationBasis::StateShare => "of the state's share (STATE_SHARE)",
+    }
+}
+
+/// Returns the allocations of a basis in a year of those of these members whose affairs the viewer sees.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn allocations(db: &Database, viewer: &Viewer, members: &[MemberId], year: i32) -> Result<HashMap<MemberId, Money>> {
+pub async fn allocations(
+    db: &Database,
+    viewer: &Viewer,
+    members: &[MemberId],
+    year: i32,
+    basis: AllocationBasis,
+) -> Result<HashMap<MemberId, Money>> {
+    let found = allocations_by_basis(db, viewer, members, year).await?;
+    Ok(found.into_iter().filter(|((_, own), _)| *own == basis).map(|((member, _), amount)| (member, amount)).collect())
+}
+
+/// The allocations of both bases.
+async fn allocations_by_basis(
+    db: &Database,
+    viewer: &Viewer,
+    members: &[MemberId],
+    year: i32,
+) -> Result<HashMap<(MemberId, AllocationBasis), Money>> {
     if members.is_empty() || !amounts::YEARS.contains(&year) {
         return Ok(HashMap::new());
     }
     let found = allocations::of_members(db, viewer, members, Some(year)).await?;
-    let of_all = found.into_iter().filter(|row| row.basis == AllocationBasis::AllParties);
-    Ok(of_all.map(|row| (row.member_id, row.amount)).collect())
+    Ok(found.into_iter().map(|row| ((row.member_id, row.basis), row.amount)).collect())
 }
 
 /// The columns of an agreement that [`amounts_of`] needs.
 #[must_use]
 pub fn columns() -> Vec<agreement::Column> {
     use agreement::Column as C;
-    let own = [C::Id, C::MemberId, C::FeeBasis, C::FeeAmount, C::FeePerMille, C::FeeCap, C::FeeMinimum];
+    let own = [C::Id, C::MemberId, C::FeeBasis, C::FeeAmount, C::FeePerMille, C::FeeCap, C::FeeMinimum, C::FeeAllocationBasis];
     own.into_iter().chain(terms::COLUMNS).collect()
 }
 
@@ -181,9 +213,10 @@ pub async fn amounts_of(db: &Database, viewer: &Viewer, agreements: &[agreement:
     let mut members: Vec<MemberId> = per_mille.filter_map(|row| row.member_id).collect();
     members.sort();
     members.dedup();
-    let allocations = allocations(db, viewer, &members, year).await?;
+    let allocations = allocations_by_basis(db, viewer, &members, year).await?;
     let amount = |row: &agreement::Model| {
-        let allocation = row.member_id.and_then(|member| allocations.get(&member).copied());
+        let basis = row.fee_allocation_basis.unwrap_or_default();
+        let allocation = row.member_id.and_then(|member| allocations.get(&(member, basis)).copied());
         amounts::amount_for(&amounts::Fee::of(row)?, allocation, &terms::of(row), year)
     };
     Ok(agreements.iter().filter_map(|row| Some((row.id, amount(row)?))).collect())

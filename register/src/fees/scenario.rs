@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use ::entity::{
     fee_schedule,
     id::MemberId,
-    kind::FeeBasis,
+    kind::{AllocationBasis, FeeBasis},
     member::{self, Column, Entity},
     money::{Money, PerMille},
 };
@@ -15,7 +15,7 @@ use sea_orm::{
     sea_query::{Expr, Query},
 };
 
-use super::{Quote, allocations, amounts, quote, rule};
+use super::{Quote, allocations, amounts, basis_of, quote, rule};
 use crate::{
     auth::viewer::{Realm, Viewer},
     database::{Database, rows},
@@ -34,6 +34,8 @@ pub struct Ask {
     pub cap: Option<Money>,
     /// Nobody pays less, öre; null: no minimum.
     pub minimum: Option<Money>,
+    /// The allocation that the rate is of; null: that of the rule in force, else of all parties.
+    pub allocation_basis: Option<AllocationBasis>,
     /// As if these members had left.
     pub without: Vec<MemberId>,
 }
@@ -70,7 +72,7 @@ pub struct Scenario {
     pub capped_members: usize,
     /// What the cap takes off in all, öre.
     pub lost_to_cap: Money,
-    /// Members whose allocation of all parties in that year is not known, in Swedish order of name; in no sum.
+    /// Members whose allocation of that basis and year is not known, in Swedish order of name; in no sum.
     pub missing: Vec<MemberId>,
 }
 
@@ -97,8 +99,15 @@ pub async fn scenario(db: &Database, viewer: &Viewer, ask: &Ask, mut faults: Fau
     }
     faults.finish()?;
     let current = rule(db, FeeBasis::PerMilleOfAllocation, ask.year).await?;
-    let allocations = allocations(db, viewer, &members, ask.year).await?;
-    compare(ask, current.as_ref(), &members, &allocations)
+    let of_current = current.as_ref().map(basis_of);
+    let basis = ask.allocation_basis.or(of_current).unwrap_or_default();
+    let proposed = allocations(db, viewer, &members, ask.year, basis).await?;
+    let other = match of_current.filter(|own| *own != basis) {
+        Some(own) => Some(allocations(db, viewer, &members, ask.year, own).await?),
+        None => None,
+    };
+    let current = current.as_ref().map(|rule| (rule, other.as_ref().unwrap_or(&proposed)));
+    compare(ask, current, &members, &proposed)
         .ok_or_else(|| Error::conflict("TOO_LARGE", format!("the fees add up to more than {} kronor", Money::MAX)))
 }
 
@@ -126,7 +135,7 @@ pub(crate) async fn of_year(db: &Database, viewer: &Viewer, year: i32) -> Result
 /// The rows and their sums; null when a sum leaves [`Money::MAX`].
 fn compare(
     ask: &Ask,
-    current: Option<&fee_schedule::Model>,
+    current: Option<(&fee_schedule::Model, &HashMap<MemberId, Money>)>,
     members: &[MemberId],
     allocations: &HashMap<MemberId, Money>,
 ) -> Option<Scenario> {
@@ -144,7 +153,8 @@ fn compare(
             found.missing.extend((!without.contains(member)).then_some(*member));
             continue;
         };
-        let current = current.and_then(|rule| quote(rule, Some(allocation))).map_or(Money::ZERO, |quote| quote.amount);
+        let current = current.and_then(|(rule, allocations)| quote(rule, allocations.get(member).copied()));
+        let current = current.map_or(Money::ZERO, |quote| quote.amount);
         if without.contains(member) {
             found.without_total = plus(found.without_total, current)?;
             continue;

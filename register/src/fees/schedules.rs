@@ -4,7 +4,7 @@ use ::entity::{
     decision,
     fee_schedule::{Column, Entity, Model},
     id::{ActivityId, FeeScheduleId},
-    kind::{FeeBasis, VatRate},
+    kind::{AllocationBasis, FeeBasis, VatRate},
     money::{Money, PerMille},
 };
 use chrono::NaiveDate;
@@ -95,6 +95,8 @@ pub struct NewSchedule {
     pub cap: Option<Money>,
     /// Never less than this, öre.
     pub minimum: Option<Money>,
+    /// The allocation that the rate is of, for per mille; null: of all parties.
+    pub allocation_basis: Option<AllocationBasis>,
     /// VAT treatment.
     pub vat_rate: VatRate,
     /// Who decided it.
@@ -111,6 +113,7 @@ impl NewSchedule {
         } else {
             faults.expect(self.amount.is_some(), "input.amount", "is needed for this basis");
             faults.expect(self.per_mille.is_none(), "input.perMille", "does not fit this basis; give amount alone");
+            faults.expect(self.allocation_basis.is_none(), "input.allocationBasis", "is for PER_MILLE_OF_ALLOCATION alone");
         }
         for (path, sum) in [("input.amount", self.amount), ("input.cap", self.cap), ("input.minimum", self.minimum)] {
             faults.expect(sum.is_none_or(|sum| sum >= Money::ZERO), path, "must not be negative");
@@ -127,6 +130,7 @@ impl NewSchedule {
             per_mille: self.per_mille,
             cap: self.cap,
             minimum: self.minimum,
+            allocation_basis: (self.basis == FeeBasis::PerMilleOfAllocation).then(|| self.allocation_basis.unwrap_or_default()),
             vat_rate: self.vat_rate,
             decision_id: None,
         };

@@ -10,6 +10,7 @@ mod spelling;
 use std::{collections::HashMap, sync::Arc};
 
 use ::entity::{id::InvoiceId, kind::Form};
+use chrono::NaiveDate;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend};
 use tokio::{
     sync::{mpsc, watch},
@@ -224,13 +225,19 @@ async fn of_rest(db: Database, tx: DatabaseTransaction) -> Checked {
     let mut checked = Checked::default();
     checked.add("the schema", catalog::violations(&db, &tx).await);
     checked.add("rows without an entry", records::without_entry(&tx).await);
-    checked.add("agreements", agreements::breaches::findings(&tx).await);
+    checked.add("agreements", of_agreements(&tx, db.clock.today()).await);
     checked.add("the search", search::violations(&tx).await);
     checked.add("numbers of invoices", invoices::breaches::series(&tx).await);
     checked.add("bank payments", invoices::bank::breaches::breaches(&tx).await);
     checked.add("the totals by month", revenue::of_months(&tx).await);
     tx.rollback().await.ok();
     checked
+}
+
+async fn of_agreements(tx: &DatabaseTransaction, today: NaiveDate) -> Result<Findings> {
+    let mut findings = agreements::breaches::findings(tx).await?;
+    findings.notes.extend(agreements::notice_ends::notes(tx, today).await?);
+    Ok(findings)
 }
 
 /// Half of the records, to be checked against the trail, and the sums of half of the invoices.

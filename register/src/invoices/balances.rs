@@ -6,6 +6,7 @@ use ::entity::{
     id::MemberId,
     invoice::{Column, Entity},
     kind::InvoiceKind,
+    member,
     total::Total,
 };
 use sea_orm::{
@@ -18,6 +19,7 @@ use crate::{
     auth::viewer::{Realm, Viewer},
     database::{Database, among, total},
     error::Result,
+    members::succession,
 };
 
 /// What a member owes, öre.
@@ -35,14 +37,54 @@ fn column(column: Column) -> SimpleExpr {
     Expr::col((Entity, column))
 }
 
+impl Balance {
+    fn add(&mut self, other: &Self) {
+        self.outstanding += other.outstanding;
+        self.overdue += other.overdue;
+        self.overpaid += other.overpaid;
+    }
+}
+
+/// Those of these members whose invoices the viewer sees.
+async fn seen(db: &Database, viewer: &Viewer, members: &[MemberId]) -> Result<Vec<MemberId>> {
+    let sight = viewer.sees(Realm::Invoices);
+    let Some(own) = sight.member.filter(|_| !members.is_empty()) else {
+        return Ok(if sight.all { members.to_vec() } else { Vec::new() });
+    };
+    let id = || Expr::col((member::Entity, member::Column::Id));
+    let select = Query::select()
+        .expr(id())
+        .from(member::Entity)
+        .and_where(succession::is_own(&sight, own, id()))
+        .and_where(among(db.backend(), id(), members.iter().copied()))
+        .take();
+    db.read().query_all(&select).await?.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
+}
+
+/// The sum of the balances, as of now, of the members that were merged into each of these and have left, directly or through others, as far
+/// as the viewer sees their invoices; members without any are left out.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn of_predecessors(db: &Database, viewer: &Viewer, members: &[MemberId]) -> Result<HashMap<MemberId, Balance>> {
+    let successors = succession::successors_of_merged(db, members).await?;
+    let merged: Vec<MemberId> = successors.keys().copied().collect();
+    let mut sums: HashMap<MemberId, Balance> = HashMap::new();
+    for (member, balance) in of_members(db, viewer, &merged).await? {
+        for successor in successors.get(&member).into_iter().flatten() {
+            sums.entry(*successor).or_default().add(&balance);
+        }
+    }
+    Ok(sums)
+}
+
 /// The balance, as of now, of each of these members whose invoices the viewer sees, by one statement.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
 pub async fn of_members(db: &Database, viewer: &Viewer, members: &[MemberId]) -> Result<HashMap<MemberId, Balance>> {
-    let sight = viewer.sees(Realm::Invoices);
-    let seen = members.iter().copied().filter(|member| sight.all || sight.member == Some(*member));
-    let mut balances: HashMap<MemberId, Balance> = seen.map(|member| (member, Balance::default())).collect();
+    let seen = seen(db, viewer, members).await?;
+    let mut balances: HashMap<MemberId, Balance> = seen.into_iter().map(|member| (member, Balance::default())).collect();
     if balances.is_empty() {
         return Ok(balances);
     }

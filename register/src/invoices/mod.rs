@@ -52,6 +52,7 @@ use crate::{
     auth::viewer::{Realm, Viewer},
     database::{Database, among, among_words, rows},
     error::{Faults, Result},
+    members::succession,
     page::{self, KeyType, Order, Slice},
 };
 
@@ -126,7 +127,9 @@ pub fn visible(viewer: &Viewer) -> Condition {
     let sight = viewer.sees(Realm::Invoices);
     match (sight.all, sight.member) {
         (true, _) => Condition::all(),
-        (false, Some(own)) => Condition::all().add(column(Column::MemberId).eq(own)).add(column(Column::IssuedOn).is_not_null()),
+        (false, Some(own)) => {
+            Condition::all().add(succession::is_own(&sight, own, column(Column::MemberId))).add(column(Column::IssuedOn).is_not_null())
+        }
         (false, None) => Condition::all().add(Expr::cust("1 = 0")),
     }
 }

@@ -34,7 +34,10 @@ use crate::{
     config::Network,
     database::{Database, among, look_at, rows},
     error::{Error, Faults, Result},
-    fees::{self, amounts},
+    fees::{
+        self, amounts,
+        unpaid_months::{self, Paying},
+    },
     idempotency::{FromOutcome, Outcome},
     swedish, terms,
 };
@@ -80,6 +83,18 @@ pub struct Problem {
     pub reason: String,
 }
 
+/// A month of a participation that no agreement pays, since none is in force on its first day.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UnpaidMonth {
+    /// The counterparty.
+    pub buyer: Buyer,
+    /// The first agreement that is in force on a later day of the month.
+    pub agreement: AgreementId,
+    /// First day of the month.
+    pub month: NaiveDate,
+}
+
 /// What a run would issue.
 #[derive(Debug, Default)]
 pub struct Plan {
@@ -97,6 +112,8 @@ pub struct Plan {
     pub by_hand: i64,
     /// Who can't be invoiced.
     pub problems: Vec<Problem>,
+    /// Months of participations that no agreement pays.
+    pub unpaid: Vec<UnpaidMonth>,
 }
 
 /// What a run issued.
@@ -116,6 +133,9 @@ pub struct Done {
     pub by_hand: i64,
     /// Who can't be invoiced.
     pub problems: Vec<Problem>,
+    /// Months of participations that no agreement pays.
+    #[serde(default)]
+    pub unpaid: Vec<UnpaidMonth>,
 }
 
 impl Done {
@@ -161,13 +181,13 @@ pub async fn run(
     // Nobody writes while this is open, so that what is planned from what readers see still holds when it is written.
     let mut change = audit::begin(db, viewer, "invoiceRun").await?;
     let issued_on = issuing::day_of_issue(change.tx(), InvoiceKind::Invoice, ask.issued_on, day_of(change.at()), &mut faults).await?;
-    let Plan { invoices, mut charges, net, total, already, by_hand, problems } = plan(db, network, ask, issued_on, faults).await?;
+    let Plan { invoices, mut charges, net, total, already, by_hand, problems, unpaid } = plan(db, network, ask, issued_on, faults).await?;
     if invoices.is_empty() || (!problems.is_empty() && !ask.skip_problems) {
         // Like a refusal, that is not stored: a retry tries again.
         change.undo().await?;
-        return Ok(Done { already, by_hand, problems, ..Done::default() });
+        return Ok(Done { already, by_hand, problems, unpaid, ..Done::default() });
     }
-    let mut done = Done { net, total, already, by_hand, problems, ..Done::default() };
+    let mut done = Done { net, total, already, by_hand, problems, unpaid, ..Done::default() };
     let mut press = Press::load(&change, network, InvoiceKind::Invoice, issued_on, &invoices).await?;
     let count = invoices.len();
     let mut waiting = invoices.into_iter();
@@ -290,6 +310,7 @@ async fn special(db: &Database, network: &Network, ask: &Ask, id: ActivityId, pl
     // Whoever may invoice a fee may reckon it, whatever else of a member's affairs it sees.
     let sums = fees::amounts_of(db, &Viewer::operator("invoices run"), &found, ask.year).await?;
     let invoiced = charges::invoiced(db.read(), &Whose::Activity(id), ask.year).await?;
+    plan.unpaid = unpaid_months(&found, ask.year);
     let mut items = Vec::new();
     for row in found {
         let Some(buyer) = row.member_id.map(Buyer::Member).or(row.organisation_id.map(Buyer::Organisation)) else { continue };
@@ -301,8 +322,8 @@ async fn special(db: &Database, network: &Network, ask: &Ask, id: ActivityId, pl
             continue;
         };
         let Some(sum) = sums.get(&row.id).copied() else {
-            let year = ask.year;
-            problem(format!("the fee of agreement {number} is per mille of an allocation, and none of {year} is known"));
+            let (year, of) = (ask.year, fees::describe(row.fee_allocation_basis.unwrap_or_default()));
+            problem(format!("the fee of agreement {number} is per mille of the allocation {of}, and none of {year} is known"));
             continue;
         };
         // Nobody knows how many take part: such fees are invoiced by hand, course by course.
@@ -332,6 +353,23 @@ async fn special(db: &Database, network: &Network, ask: &Ask, id: ActivityId, pl
         items.push(Item { buyer, agreement: Some(row.id), line, charge });
     }
     Ok(items)
+}
+
+/// Returns the months of a year that no agreement of an activity pays, by counterparty.
+fn unpaid_months(agreements: &[agreement::Model], year: i32) -> Vec<UnpaidMonth> {
+    let mut of: BTreeMap<Buyer, (Vec<AgreementId>, Vec<Paying>)> = BTreeMap::new();
+    for row in agreements {
+        let Some(buyer) = row.member_id.map(Buyer::Member).or(row.organisation_id.map(Buyer::Organisation)) else { continue };
+        let is_yearly = matches!(row.fee_basis, Some(FeeBasis::FixedPerYear | FeeBasis::PerMilleOfAllocation));
+        let (ids, paying) = of.entry(buyer).or_default();
+        ids.push(row.id);
+        paying.push(Paying { term: terms::of(row), is_yearly });
+    }
+    let unpaid = of.into_iter().flat_map(|(buyer, (ids, paying))| {
+        let months = unpaid_months::unpaid_months(&paying, year).into_iter();
+        months.filter_map(move |(month, index)| Some(UnpaidMonth { buyer, agreement: *ids.get(index)?, month })).collect::<Vec<_>>()
+    });
+    unpaid.collect()
 }
 
 /// The days of the year that an agreement's fee is of; null when it is of none.
@@ -367,13 +405,14 @@ async fn of_members(db: &Database, network: &Network, ask: &Ask, kind: ChargeKin
     }
     let found: Vec<member::Model> = rows(db.read(), &select, &columns).await?;
     let ids: Vec<MemberId> = found.iter().map(|row| row.id).collect();
-    let allocations = fees::allocations(db, &Viewer::operator("invoices run"), &ids, ask.year).await?;
+    let allocations = fees::allocations(db, &Viewer::operator("invoices run"), &ids, ask.year, fees::basis_of(&rule)).await?;
     let invoiced = charges::invoiced(db.read(), &Whose::Members(kind, ask.members.clone()), ask.year).await?;
     let mut items = Vec::new();
     for row in found {
         let buyer = Buyer::Member(row.id);
         let Some(quote) = fees::quote(&rule, allocations.get(&row.id).copied()) else {
-            let reason = format!("{} has no allocation (tilldelning) of {}; set it with allocationSet", row.name, ask.year);
+            let of = fees::describe(fees::basis_of(&rule));
+            let reason = format!("{} has no allocation (tilldelning) {of} of {}; set it with allocationSet", row.name, ask.year);
             plan.problems.push(Problem { buyer, agreement: None, reason });
             continue;
         };

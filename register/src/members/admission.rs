@@ -1,13 +1,13 @@
 //! Admission: how a member comes into the register, and how what is known of it is kept right.
 
 use ::entity::{
-    contact_area,
+    agreement, contact_area,
     id::{ContactAreaId, MemberId},
     member, member_billing, member_former_name, member_municipality,
     number::{OrgNumber, check_peppol_id},
 };
 use chrono::NaiveDate;
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::in_order;
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
     auth::viewer::{Deed, Viewer},
     database::Database,
     error::{Error, Faults, LINE, Result},
-    swedish,
+    swedish, terms,
 };
 
 /// Where invoices go, as somebody writes it.
@@ -220,7 +220,8 @@ pub async fn admit(db: &Database, viewer: &Viewer, new: NewMember, mut faults: F
 /// Changes what is known of a member; its old name is kept as a former name.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND, INVALID naming every bad field, CONFLICT `ORG_NUMBER_TAKEN`.
+/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND, INVALID naming every bad field, CONFLICT `ORG_NUMBER_TAKEN`, or
+/// `AGREEMENTS_IN_FORCE` when the membership would begin after agreements of the member.
 pub async fn update(db: &Database, viewer: &Viewer, id: MemberId, changes: MemberChanges, mut faults: Faults) -> Result<()> {
     viewer.require(Deed::KeepRegister)?;
     let mut change = audit::begin(db, viewer, "memberUpdate").await?;
@@ -254,6 +255,9 @@ pub async fn update(db: &Database, viewer: &Viewer, id: MemberId, changes: Membe
     let billing = changes.billing.as_ref().map(|billing| billing.check(id, "input.billing.", &mut faults));
     faults.finish()?;
 
+    if row.joined_on > before.row.joined_on {
+        expect_no_agreements_before(&change, &row).await?;
+    }
     if let Some(area) = area {
         row.contact_area_id = match area {
             Some(area) => Some(contact_area(&mut change, &area).await?),
@@ -278,6 +282,26 @@ pub async fn update(db: &Database, viewer: &Viewer, id: MemberId, changes: Membe
         change.record(Some(&before), Some(&after))?;
     }
     change.commit_with(id).await
+}
+
+/// # Errors
+/// CONFLICT `AGREEMENTS_IN_FORCE` with the numbers of the agreements that were in force before the first day of membership.
+async fn expect_no_agreements_before(change: &Change, row: &member::Model) -> Result<()> {
+    let numbers: Vec<Option<String>> = agreement::Entity::find()
+        .select_only()
+        .column(agreement::Column::Number)
+        .filter(agreement::Column::MemberId.eq(row.id))
+        .filter(terms::begins_before(row.joined_on))
+        .order_by_asc(agreement::Column::NumberKey)
+        .into_tuple()
+        .all(change.tx())
+        .await?;
+    if numbers.is_empty() {
+        return Ok(());
+    }
+    let numbers: Vec<_> = numbers.into_iter().flatten().collect();
+    let message = format!("{} has agreements that begin before {}: {}; choose an earlier day", row.name, row.joined_on, numbers.join(", "));
+    Err(Error::conflict("AGREEMENTS_IN_FORCE", message))
 }
 
 async fn keep_former_name(change: &Change, member: MemberId, name: &str, until: NaiveDate) -> Result<()> {

@@ -4,7 +4,7 @@ use ::entity::{agreement, id::MemberId, member};
 use chrono::NaiveDate;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
-use super::admission::snapshot;
+use super::{admission::snapshot, ended_agreements};
 use crate::{
     audit::{self, Change, forms},
     auth::viewer::{Deed, Viewer},
@@ -14,6 +14,11 @@ use crate::{
     idempotency::Outcome,
     terms,
 };
+
+/// The action of a departure in the audit trail.
+pub(super) const LEAVE: &str = "memberLeave";
+/// The action of a merger in the audit trail.
+pub(super) const MERGE: &str = "memberMerge";
 
 /// How a member leaves.
 #[derive(Clone, Debug, Default)]
@@ -31,12 +36,13 @@ pub struct Departure {
 /// Ends a membership.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND, INVALID for a bad field, CONFLICT `ALREADY_LEFT`, or
-/// `AGREEMENTS_IN_FORCE` with the agreements' numbers unless they are to end too.
+/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND, INVALID for a bad field, CONFLICT `ALREADY_LEFT`, `LEAVING` when its last day
+/// lies ahead, `HAS_PREDECESSORS` when members are merged into it on that day or later, or `AGREEMENTS_IN_FORCE` with the agreements' numbers
+/// unless they are to end too.
 pub async fn leave(db: &Database, viewer: &Viewer, departure: Departure, mut faults: Faults) -> Result<()> {
     viewer.require(Deed::KeepRegister)?;
     let reason = faults.optional_text("input.reason", departure.reason.as_deref(), LINE);
-    let mut change = audit::begin(db, viewer, "memberLeave").await?;
+    let mut change = audit::begin(db, viewer, LEAVE).await?;
     let row = find(&change, departure.member, &mut faults).await?;
     faults.expect(departure.left_on >= row.joined_on, "input.leftOn", "must not be before the first day of membership");
     faults.finish()?;
@@ -53,6 +59,29 @@ async fn find(change: &Change, id: MemberId, faults: &mut Faults) -> Result<memb
     found.ok_or_else(|| Error::NotFound("there is no such member".into()))
 }
 
+/// The conflict of a member that has a last day already, which may lie ahead.
+fn already_left(row: &member::Model, last: NaiveDate, today: NaiveDate) -> Error {
+    if last < today {
+        return Error::conflict("ALREADY_LEFT", format!("{} left on {last}", row.name));
+    }
+    let message = format!("{} is a member until {last}; take the departure back with memberReinstate to choose another day", row.name);
+    Error::conflict("LEAVING", message)
+}
+
+/// A member into which others are merged continues after their last day.
+async fn expect_no_later_predecessors(change: &Change, row: &member::Model, left_on: NaiveDate) -> Result<()> {
+    let later = member::Entity::find()
+        .filter(member::Column::SuccessorId.eq(row.id))
+        .filter(member::Column::LeftOn.gte(left_on))
+        .order_by_desc(member::Column::LeftOn)
+        .one(change.tx())
+        .await?;
+    let Some(later) = later else { return Ok(()) };
+    let last = later.left_on.unwrap_or_default();
+    let message = format!("{} is merged into {} after {last}, which must then be a member; choose a later day", later.name, row.name);
+    Err(Error::conflict("HAS_PREDECESSORS", message))
+}
+
 async fn depart(
     change: &mut Change,
     row: member::Model,
@@ -61,9 +90,10 @@ async fn depart(
     successor: Option<MemberId>,
     end_agreements: bool,
 ) -> Result<()> {
-    if row.left_on.is_some() {
-        return Err(Error::conflict("ALREADY_LEFT", format!("{} has left already", row.name)));
+    if let Some(last) = row.left_on {
+        return Err(already_left(&row, last, clock::day_of(change.at())));
     }
+    expect_no_later_predecessors(change, &row, left_on).await?;
     let unfinished = agreement::Entity::find()
         .filter(agreement::Column::MemberId.eq(row.id))
         .filter(terms::outlives(left_on))
@@ -81,33 +111,17 @@ async fn depart(
             ),
         ));
     }
+    let mut replaced = Vec::new();
     for agreement in unfinished {
-        end_agreement(change, agreement, left_on, reason.as_deref()).await?;
+        replaced.extend(ended_agreements::end(change, agreement, left_on, reason.as_deref()).await?);
+    }
+    for agreement in replaced {
+        ended_agreements::release(change, agreement).await?;
     }
     let before = snapshot(change.tx(), row.id).await?;
     let id = row.id;
     audit::replace(change, member::Model { left_on: Some(left_on), leaving_reason: reason, successor_id: successor, ..row }).await?;
     let after = snapshot(change.tx(), id).await?;
-    change.record(Some(&before), Some(&after))
-}
-
-/// Ends an agreement with its member's membership: as by notice, or by withdrawal when it would begin only after that.
-async fn end_agreement(change: &mut Change, before: agreement::Model, on: NaiveDate, reason: Option<&str>) -> Result<()> {
-    let with = forms::agreement(change.tx(), before.clone()).await?;
-    let mut after = before.clone();
-    let decided_on = clock::day_of(change.at()).min(on);
-    if after.starts_on > on {
-        after.withdrawn_on = terms::of(&after).offered_on.max(Some(decided_on));
-    } else {
-        after.ends_on = Some(on);
-        after.notice_given_on = after.notice_given_on.or_else(|| after.signed_on.max(Some(decided_on)));
-        // Whoever was to take over later never will.
-        after.replaced_from = after.replaced_from.filter(|from| *from <= on);
-    }
-    after.termination_reason = Some(reason.unwrap_or("membership ended").to_owned());
-    (after.deadline_on, after.deadline_month) = terms::deadline_columns(&terms::of(&after));
-    audit::replace(change, after.clone()).await?;
-    let [before, after] = [forms::Agreement { row: before, ..with.clone() }, forms::Agreement { row: after, ..with }];
     change.record(Some(&before), Some(&after))
 }
 
@@ -140,7 +154,7 @@ pub async fn merge(db: &Database, viewer: &Viewer, merger: Merger, mut faults: F
         faults.expect(*id != merger.into, &path, "is the member that goes on");
         faults.expect(!merger.from[..place].contains(id), &path, "is named twice");
     }
-    let mut change = audit::begin(db, viewer, "memberMerge").await?;
+    let mut change = audit::begin(db, viewer, MERGE).await?;
     let into = find(&change, merger.into, &mut faults).await?;
     let mut leaving = Vec::new();
     for id in &merger.from {
@@ -150,10 +164,10 @@ pub async fn merge(db: &Database, viewer: &Viewer, merger: Merger, mut faults: F
     }
     faults.finish()?;
     if into.left_on.is_some_and(|last| last <= merger.left_on) {
-        return Err(Error::conflict(
-            "ALREADY_LEFT",
-            format!("{} does not go on, it has left itself; merge into one that stays", into.name),
-        ));
+        let last = into.left_on.unwrap_or_default();
+        let message =
+            format!("{} is a member until {last} and does not continue after {}; merge into one that does", into.name, merger.left_on);
+        return Err(Error::conflict("ALREADY_LEFT", message));
     }
     let before = predecessors(&change, into.id).await?;
     for row in leaving {
@@ -165,7 +179,7 @@ pub async fn merge(db: &Database, viewer: &Viewer, merger: Merger, mut faults: F
 }
 
 /// The members that were merged into this one so far.
-async fn predecessors(change: &Change, id: MemberId) -> Result<forms::Merger> {
+pub(super) async fn predecessors(change: &Change, id: MemberId) -> Result<forms::Merger> {
     let predecessors = member::Entity::find()
         .filter(member::Column::SuccessorId.eq(id))
         .order_by_asc(member::Column::NameKey)

@@ -4,7 +4,11 @@ pub mod admission;
 pub mod allocations;
 pub mod contacts;
 pub mod departure;
+pub(crate) mod ended_agreements;
 pub mod personal;
+pub mod reinstate;
+pub mod remove;
+pub(crate) mod succession;
 
 use std::collections::HashMap;
 
@@ -108,7 +112,7 @@ pub fn order(field: Field, descending: bool) -> Order {
 pub(crate) fn of_visible_member(sight: &Sight, member: impl Into<SimpleExpr>) -> Condition {
     match (sight.all, sight.member) {
         (true, _) => Condition::all(),
-        (false, Some(own)) => Condition::all().add(member.into().eq(own)),
+        (false, Some(own)) => Condition::all().add(succession::is_own(sight, own, member)),
         (false, None) => Condition::all().add(Expr::cust("1 = 0")),
     }
 }
@@ -158,7 +162,7 @@ fn takes_part(viewer: &Viewer, slug: &str, on: NaiveDate) -> SimpleExpr {
     let found = terms::takes_part(slug, on);
     match sight.member {
         _ if sight.all || sight.activities.iter().any(|own| own == slug) => found,
-        Some(own) => found.and(column(Column::Id).eq(own)),
+        Some(own) => found.and(succession::is_own(&sight, own, column(Column::Id))),
         None => Expr::cust("1 = 0"),
     }
 }

@@ -9,7 +9,7 @@ use ::entity::{
     agreement::{Column, Entity},
     fee_schedule,
     id::{ActivityId, MemberId},
-    kind::FeeBasis,
+    kind::{AllocationBasis, FeeBasis},
     money::{Money, PerMille},
     total::Total,
 };
@@ -29,7 +29,7 @@ use crate::{
     auth::viewer::{Realm, Viewer},
     database::{Database, among},
     error::{Error, Result},
-    fees::{quote, scenario, schedules},
+    fees::{self, quote, scenario, schedules},
     terms,
 };
 
@@ -78,6 +78,8 @@ struct Members {
     /// In Swedish order of name.
     ids: Vec<MemberId>,
     allocations: Allocations,
+    /// The same of the state's share.
+    state_shares: Allocations,
 }
 
 /// Break-even of each of these activities whose costs the viewer sees. A fee per mille is left out for a viewer who does not see the
@@ -110,7 +112,13 @@ pub async fn break_even_of(db: &Database, viewer: &Viewer, activities: &[Activit
         }
     }
     let (joined, begun) = (joined(&tx, &seen, None, db.clock.today()).await?, joined(&tx, &seen, Some(range), db.clock.today()).await?);
-    let members = Members { allocations: allocations(&tx, ids.clone(), year).await?, ids };
+    let of_state = rules.iter().any(|(_, rule)| fees::basis_of(rule) == AllocationBasis::StateShare);
+    let with_share = if of_state { ids.clone() } else { Vec::new() };
+    let members = Members {
+        allocations: allocations(&tx, ids.clone(), year, AllocationBasis::AllParties).await?,
+        state_shares: allocations(&tx, with_share, year, AllocationBasis::StateShare).await?,
+        ids,
+    };
     tx.rollback().await?;
 
     for (activity, own) in &mut found {
@@ -168,9 +176,10 @@ fn needed(need: Total, fee: Money) -> Option<i64> {
 fn per_mille(found: &mut ByFee, rule: &fee_schedule::Model, joined: &Joined, members: &Members, year: i32) {
     let mut years: BTreeMap<i32, usize> = BTreeMap::new();
     let (mut of_joined, mut of_others) = (Vec::new(), Vec::new());
+    let allocations = if fees::basis_of(rule) == AllocationBasis::StateShare { &members.state_shares } else { &members.allocations };
     for member in &members.ids {
         let Some((of_year, fee)) =
-            members.allocations.get(member).and_then(|(year, allocation)| Some((*year, quote(rule, Some(*allocation))?.amount)))
+            allocations.get(member).and_then(|(year, allocation)| Some((*year, quote(rule, Some(*allocation))?.amount)))
         else {
             found.missing.push(*member);
             continue;
@@ -271,7 +280,8 @@ mod tests {
     fn members(kronor: &[i64]) -> Members {
         let ids: Vec<_> = (1..=kronor.len()).map(|place| MemberId(uuid::Uuid::from_u128(place as u128))).collect();
         let known = ids.iter().zip(kronor).filter(|(_, kronor)| **kronor > 0);
-        Members { allocations: known.map(|(id, kronor)| (*id, (2026, Money(kronor * 100)))).collect(), ids }
+        let allocations = known.map(|(id, kronor)| (*id, (2026, Money(kronor * 100)))).collect();
+        Members { allocations, state_shares: Allocations::new(), ids }
     }
 
     #[test]

@@ -69,7 +69,7 @@ impl Assumed {
             format!(
                 "Agreements that are prolonged by themselves go on, unless notice was given by {today}; those with notice end as it says"
             ),
-            "A year that an agreement covers in part is prorated by whole months".to_owned(),
+            "A year that an agreement covers in part is prorated by the months on whose first day it is in force".to_owned(),
         ];
         sentences.extend(assumed_years(&self.years.iter().map(|(other, members)| (*other, members.len())).collect(), year));
         if self.unknown > 0 {
@@ -124,7 +124,9 @@ pub async fn forecast(db: &Database, viewer: &Viewer, year: i32) -> Result<Forec
         let chunk = chunk(&tx, db.clock.today(), &scope, range, last).await?;
         let Some(end) = chunk.last() else { break };
         last = Some(end.id);
-        let allocations = allocations(&tx, on_allocations(&chunk), year).await?;
+        let [all, share] = [AllocationBasis::AllParties, AllocationBasis::StateShare];
+        let of_all = allocations(&tx, on_allocations(&chunk, all), year, all).await?;
+        let of_state = allocations(&tx, on_allocations(&chunk, share), year, share).await?;
         for row in &chunk {
             let Some(fee) = Fee::of(row) else { continue };
             // Without an allocation there is an amount unless it depends on one.
@@ -133,6 +135,7 @@ pub async fn forecast(db: &Database, viewer: &Viewer, year: i32) -> Result<Forec
                 assumed.withheld.insert(row.activity_id);
                 continue;
             }
+            let allocations = if row.fee_allocation_basis == Some(share) { &of_state } else { &of_all };
             let known = row.member_id.and_then(|member| Some((member, allocations.get(&member)?)));
             let amount = amount_for(&fee, known.map(|(_, (_, amount))| *amount), &terms::of(row), year);
             assumed.unknown += usize::from(amount.is_none() && known.is_none());
@@ -183,6 +186,8 @@ async fn chunk(tx: &DatabaseTransaction, today: NaiveDate, scope: &Scope, year: 
         .and_where(column(Column::StartsOn).lte(year.to))
         .cond_where(Condition::any().add(column(Column::ReplacedFrom).is_null()).add(column(Column::ReplacedFrom).gt(year.from)))
         .cond_where(goes_on)
+        // What has ended by now brings nothing any more, in the running year either.
+        .cond_where(terms::outlives(today.pred_opt().unwrap_or(today)))
         .cond_where(scope.of_agreements(tx.get_database_backend()))
         .and_where_option(last.map(|last| column(Column::Id).gt(last)))
         .order_by_expr(column(Column::Id), Order::Asc)
@@ -191,20 +196,26 @@ async fn chunk(tx: &DatabaseTransaction, today: NaiveDate, scope: &Scope, year: 
     rows(tx, &select, &columns).await
 }
 
-/// The members whose fee is reckoned on their allocation.
-fn on_allocations(agreements: &[Model]) -> Vec<MemberId> {
+/// The members whose fee is per mille of their allocation of this basis.
+fn on_allocations(agreements: &[Model], basis: AllocationBasis) -> Vec<MemberId> {
+    let is_of = |row: &&Model| row.fee_allocation_basis.unwrap_or_default() == basis;
     let per_mille = agreements.iter().filter(|row| row.fee_basis == Some(FeeBasis::PerMilleOfAllocation));
-    per_mille.filter_map(|row| row.member_id).collect()
+    per_mille.filter(is_of).filter_map(|row| row.member_id).collect()
 }
 
 /// Allocations with the years that they are of.
 pub(super) type Allocations = HashMap<MemberId, (i32, Money)>;
 
-/// The allocation of all parties of each of these members: the year's own, else the latest before it; none for whom none is known.
+/// The allocation of a basis of each of these members: the year's own, else the latest before it; none for whom none is known.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub(super) async fn allocations(tx: &DatabaseTransaction, members: Vec<MemberId>, year: i32) -> Result<Allocations> {
+pub(super) async fn allocations(
+    tx: &DatabaseTransaction,
+    members: Vec<MemberId>,
+    year: i32,
+    basis: AllocationBasis,
+) -> Result<Allocations> {
     if members.is_empty() {
         return Ok(HashMap::new());
     }
@@ -213,7 +224,7 @@ pub(super) async fn allocations(tx: &DatabaseTransaction, members: Vec<MemberId>
         .exprs([allocation::Column::MemberId, allocation::Column::Year, allocation::Column::Amount].map(column))
         .from(allocation::Entity)
         .and_where(among(tx.get_database_backend(), column(allocation::Column::MemberId), members))
-        .and_where(allocation::Column::Basis.eq(AllocationBasis::AllParties))
+        .and_where(allocation::Column::Basis.eq(basis))
         .and_where(column(allocation::Column::Year).lte(year))
         .order_by_expr(column(allocation::Column::Year), Order::Asc)
         .take();

@@ -2,7 +2,7 @@
 
 use ::entity::{
     activity, activity_text,
-    kind::{FeeBasis, VatRate},
+    kind::{AllocationBasis, FeeBasis, VatRate},
     money::{Money, PerMille},
 };
 use chrono::NaiveDate;
@@ -106,6 +106,8 @@ pub struct Fee {
     pub cap: Option<Money>,
     /// The least that a year costs; null: any.
     pub minimum: Option<Money>,
+    /// The allocation that the rate is of, when it is reckoned so.
+    pub allocation_basis: AllocationBasis,
     /// How it is taxed.
     pub vat_rate: VatRate,
 }
@@ -127,7 +129,11 @@ impl Fee {
             FeeBasis::PerParticipant => format!("{} per deltagare", amount()),
             FeeBasis::OneOff => format!("{} vid ett tillfälle", amount()),
             FeeBasis::PerMilleOfAllocation => {
-                format!("{}\u{a0}promille av kalenderårets tilldelning{limits}", self.rate().unwrap_or_default())
+                let share = match self.allocation_basis {
+                    AllocationBasis::AllParties => "",
+                    AllocationBasis::StateShare => "statens del av ",
+                };
+                format!("{}\u{a0}promille av {share}kalenderårets tilldelning{limits}", self.rate().unwrap_or_default())
             }
         }
     }
@@ -184,6 +190,7 @@ impl Facts {
                 per_mille: None,
                 cap: None,
                 minimum: None,
+                allocation_basis: AllocationBasis::AllParties,
                 vat_rate: VatRate::Standard25,
             }),
         }
@@ -203,8 +210,11 @@ mod tests {
                 per_mille: Some(PerMille(2500)),
                 cap: cap.map(Money),
                 minimum: minimum.map(Money),
+                allocation_basis: AllocationBasis::AllParties,
                 vat_rate: VatRate::Zero,
             };
+            let of_state = Fee { allocation_basis: AllocationBasis::StateShare, ..fee };
+            assert!(of_state.summary().contains("promille av statens del av kalenderårets tilldelning"), "{}", of_state.summary());
             fee.summary().replace('\u{a0}', " ")
         };
         let plain = "2,5 promille av kalenderårets tilldelning";

@@ -212,7 +212,13 @@ mod tests {
             for (ends_on, notice_months, renewal_months, says) in [
                 (last, 0, None, "upphör när avtalstiden är slut och kan inte sägas upp dessförinnan"),
                 (last, 3, None, "Uppsägningstiden är 3 månader\\. Utan uppsägning upphör avtalet"),
-                (last, 3, Some(12), "om ingen av parterna säger upp det skriftligen senast 3 månader före"),
+                (
+                    last,
+                    3,
+                    Some(12),
+                    "räknat från dagen efter avtalstidens sista dag, om ingen av parterna har sagt upp det skriftligen\\. Uppsägningstiden är 3 månader",
+                ),
+                (last, 0, Some(6), "förlängs med 6 månader i taget, räknat från dagen efter avtalstidens sista dag"),
                 (None, 3, None, "Uppsägningstiden är 3 månader"),
                 (None, 0, None, "sägas upp skriftligen av endera parten med omedelbar verkan"),
             ] {

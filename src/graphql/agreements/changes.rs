@@ -20,6 +20,7 @@ use crate::{
         cost::cost,
         decisions::DecisionInput,
         fees::{FeeBasis, VatRate},
+        members::AllocationBasis,
         mutation::mutation,
         network,
         scalars::{Date, Given, Json, Money, change, plain_change, row_id, take},
@@ -44,6 +45,8 @@ pub struct AgreementFeeInput {
     cap: Option<Given<Money>>,
     /// Never less than this in a whole year; for PER_MILLE_OF_ALLOCATION, and not above the cap.
     minimum: Option<Given<Money>>,
+    /// The allocation (tilldelning) that the rate is of; for PER_MILLE_OF_ALLOCATION. Leave out: ALL_PARTIES.
+    allocation_basis: Option<AllocationBasis>,
     /// The VAT treatment.
     vat_rate: VatRate,
 }
@@ -56,6 +59,7 @@ impl AgreementFeeInput {
             per_mille: self.per_mille.map(|rate| faults.take("input.fee.perMille", schedules::rate(rate))),
             cap: take(self.cap, "input.fee.cap", faults).map(|sum| sum.0),
             minimum: take(self.minimum, "input.fee.minimum", faults).map(|sum| sum.0),
+            allocation_basis: self.allocation_basis.map(Into::into),
             vat_rate: self.vat_rate.into(),
         }
     }

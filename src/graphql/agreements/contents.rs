@@ -13,6 +13,7 @@ use crate::{
         database,
         fees::{FeeBasis, VatRate},
         loaders::{Handle, grouped},
+        members::AllocationBasis,
         page::Column,
         request::LongText,
         scalars::{Date, DateTime, Money},
@@ -143,6 +144,7 @@ impl AgreementFee {
             C::FeePerMille,
             C::FeeCap,
             C::FeeMinimum,
+            C::FeeAllocationBasis,
             C::VatRate,
             C::StartsOn,
             C::EndsOn,
@@ -190,13 +192,18 @@ impl AgreementFee {
         self.agreement.fee_minimum.map(Into::into)
     }
 
+    /// The allocation (tilldelning) that the rate is of; null unless it is reckoned per mille.
+    async fn allocation_basis(&self) -> Option<AllocationBasis> {
+        self.agreement.fee_per_mille.map(|_| self.agreement.fee_allocation_basis.unwrap_or_default().into())
+    }
+
     /// How it is taxed.
     async fn vat_rate(&self) -> VatRate {
         self.vat_rate
     }
 
-    /// What one year costs, before VAT; a year that the term covers only in part is prorated by whole months, after
-    /// the cap and the minimum have been put on the whole year's fee. ONE_OFF falls whole in
+    /// What one year costs, before VAT; a year that the term covers only in part is prorated by the months on whose first day the agreement
+    /// is in force, after the cap and the minimum have been put on the whole year's fee. ONE_OFF falls whole in
     /// the year that the term starts, and PER_PARTICIPANT is nought, since nobody knows yet how many there will be. CONFLICT
     /// `NO_ALLOCATION` when it is reckoned per mille of an allocation that is not known, or that you may not see.
     async fn amount_for(&self, ctx: &Context<'_>, #[graphql(desc = "Calendar year")] year: i32) -> Result<Money> {
@@ -205,7 +212,10 @@ impl AgreementFee {
         faults.finish()?;
         let amounts = self.agreement.load(ctx, "", fees::amounts_of(database(ctx), viewer(ctx), self.agreement.siblings(), year)).await?;
         let amount = amounts.get(&self.agreement.id).copied().map(Money);
-        amount.ok_or_else(|| Error::conflict("NO_ALLOCATION", format!("the fee is reckoned on an allocation of {year} that is not known")))
+        amount.ok_or_else(|| {
+            let of = fees::describe(self.agreement.fee_allocation_basis.unwrap_or_default());
+            Error::conflict("NO_ALLOCATION", format!("the fee is per mille of the allocation {of}, and none of {year} is known"))
+        })
     }
 }
 

@@ -5,6 +5,7 @@ mod consistency;
 mod contents;
 mod deadlines;
 mod lists;
+mod reversals;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -20,6 +21,7 @@ pub use self::{
     contents::{Acknowledgement, AgreementDeadline, AgreementFee, Signature, SignatureParty},
     deadlines::{DeadlineAcknowledgeInput, DeadlineAcknowledgementWithdrawInput, DeadlineMutation},
     lists::{AgreementBy, AgreementFilter, AgreementOrder, AgreementOrderField, AgreementQuery, agreements_of, counterparty},
+    reversals::{NoticeEndQuery, NoticeMutation},
 };
 use super::{
     activities::{Activity, Decision, activity_of, decision_of},

@@ -38,7 +38,7 @@ pub struct InvoiceRunInput {
     service_fee: Option<bool>,
     /// True: the membership fee (medlemsavgift) of every member.
     membership_fee: Option<bool>,
-    /// The calendar year that the fees are of. An agreement that is in force for a part of it pays by whole months.
+    /// The calendar year that the fees are of. An agreement that is in force for a part of it pays the months on whose first day it is.
     year: i32,
     /// Day of issue; left out today, and never a day to come.
     issued_on: Option<Given<Date>>,
@@ -102,6 +102,7 @@ pub struct InvoiceRun {
     already: i64,
     by_hand: i64,
     problems: Vec<InvoiceRunProblem>,
+    unpaid: Vec<InvoiceRunUnpaidMonth>,
 }
 
 #[Object(use_type_description)]
@@ -144,6 +145,40 @@ impl InvoiceRun {
         take_rows(ctx, self.problems.len())?;
         Ok(self.problems.clone())
     }
+
+    /// Months of the year that no agreement of the activity pays though one with a yearly fee is in force on some day of the month, since a
+    /// month is paid by the agreement in force on its first day. They hold up nothing.
+    #[graphql(directive = list_size::apply(Some(50), None))]
+    async fn unpaid_months(&self, ctx: &Context<'_>) -> Result<Vec<InvoiceRunUnpaidMonth>> {
+        take_rows(ctx, self.unpaid.len())?;
+        Ok(self.unpaid.clone())
+    }
+}
+
+/// A month of a participation that no agreement pays.
+#[derive(Clone, Description)]
+pub struct InvoiceRunUnpaidMonth(Handle<run::UnpaidMonth>);
+
+#[Object(use_type_description)]
+impl InvoiceRunUnpaidMonth {
+    /// The counterparty.
+    async fn counterparty(&self, ctx: &Context<'_>) -> Result<Counterparty> {
+        counterparty_of(ctx, &self.0, |unpaid| party(unpaid.buyer)).await
+    }
+
+    /// The agreement that is in force on a later day of the month; the first of several.
+    async fn agreement(&self, ctx: &Context<'_>) -> Option<Result<Agreement>> {
+        agreement_of(ctx, &self.0, |unpaid| Some(unpaid.agreement)).await.transpose()
+    }
+
+    /// The first day of the month.
+    async fn month(&self) -> Date {
+        Date(self.0.month)
+    }
+}
+
+fn unpaid_months(found: Vec<run::UnpaidMonth>) -> Vec<InvoiceRunUnpaidMonth> {
+    Handle::each(found).into_iter().map(InvoiceRunUnpaidMonth).collect()
 }
 
 /// Somebody who can't be invoiced.
@@ -152,8 +187,8 @@ pub struct InvoiceRunProblem(Handle<run::Problem>);
 
 type Party = (Option<MemberId>, Option<OrganisationId>);
 
-fn party(problem: &run::Problem) -> Party {
-    match problem.buyer {
+fn party(buyer: Buyer) -> Party {
+    match buyer {
         Buyer::Member(id) => (Some(id), None),
         Buyer::Organisation(id) => (None, Some(id)),
     }
@@ -167,7 +202,7 @@ fn agreement(problem: &run::Problem) -> Option<AgreementId> {
 impl InvoiceRunProblem {
     /// Who.
     async fn counterparty(&self, ctx: &Context<'_>) -> Result<Counterparty> {
-        counterparty_of(ctx, &self.0, party).await
+        counterparty_of(ctx, &self.0, |problem| party(problem.buyer)).await
     }
 
     /// By which agreement; null for members' fees, and when it is the buyer that lacks something.
@@ -194,12 +229,12 @@ pub(super) async fn run(ctx: &Context<'_>, input: InvoiceRunInput) -> Result<Inv
 }
 
 async fn payload(ctx: &Context<'_>, done: Done) -> Result<InvoiceRun> {
-    let Done { invoices: ids, net, total, already, by_hand, problems: found } = done;
+    let Done { invoices: ids, net, total, already, by_hand, problems: found, unpaid } = done;
     let mut rows: HashMap<InvoiceId, invoice::Model> =
         invoices::by_ids(database(ctx), viewer(ctx), &ids, &every::<Invoice>()).await?.into_iter().map(|row| (row.id, row)).collect();
     let in_order: Vec<_> = ids.iter().filter_map(|id| rows.remove(id)).collect();
     let invoices = Handle::each(in_order).into_iter().map(Invoice).collect();
-    Ok(InvoiceRun { invoices, net, total, already, by_hand, problems: problems(found) })
+    Ok(InvoiceRun { invoices, net, total, already, by_hand, problems: problems(found), unpaid: unpaid_months(unpaid) })
 }
 
 /// What runs would do.
@@ -218,7 +253,8 @@ impl InvoiceRunQuery {
         let mut faults = Faults::default();
         let ask = input.check(&mut faults);
         let plan = run::preview(database(ctx), viewer(ctx), network(ctx), &ask, faults).await?;
-        let Plan { invoices, net, total, already, by_hand, problems: found, .. } = plan;
-        Ok(InvoiceRun { invoices: planned(invoices), net, total, already, by_hand, problems: problems(found) })
+        let Plan { invoices, net, total, already, by_hand, problems: found, unpaid, .. } = plan;
+        let (invoices, problems, unpaid) = (planned(invoices), problems(found), unpaid_months(unpaid));
+        Ok(InvoiceRun { invoices, net, total, already, by_hand, problems, unpaid })
     }
 }

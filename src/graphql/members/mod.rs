@@ -1,6 +1,9 @@
 //! Members as the API tells of them.
 
 pub mod changes;
+mod reversals;
+
+pub use self::reversals::ReversalMutation;
 
 use std::sync::Arc;
 
@@ -215,7 +218,7 @@ impl Member {
         invoices_of(ctx, &self.0, invoices::Of::Member, |row| row.id.0, filter, order_by, page::args(first, after, last, before)).await
     }
 
-    /// The service fee (serviceavgift) of a year under the rule in force, and how it came about; null when there is no rule or no allocation for that year, or it is a member on no day of it.
+    /// The service fee (serviceavgift) of a year under the rule in force, and how it came about; null when there is no rule or no allocation of the rule's `allocationBasis` for that year, or it is a member on no day of it.
     async fn service_fee(&self, ctx: &Context<'_>, #[graphql(desc = "Calendar year")] year: i32) -> Option<Result<FeeQuote>> {
         let quotes = self.0.load(ctx, "", async {
             let quotes = fees::service_fees(database(ctx), viewer(ctx), self.0.siblings(), year).await?;
@@ -227,6 +230,13 @@ impl Member {
     /// What it owes and has paid too much, as of now, over all its invoices; null when you may not see them.
     async fn balance(&self, ctx: &Context<'_>) -> Option<Result<Balance>> {
         let found = self.0.load(ctx, "", balances::of_members(database(ctx), viewer(ctx), &ids(&self.0))).await;
+        found.map(|found| found.get(&self.0.id).copied().map(Balance)).transpose()
+    }
+
+    /// What the members that were merged into it and have left still owe and have paid too much, as of now, which it has taken over; null when
+    /// there are none whose invoices you may see. It is not part of `balance`.
+    async fn predecessor_balance(&self, ctx: &Context<'_>) -> Option<Result<Balance>> {
+        let found = self.0.load(ctx, "", balances::of_predecessors(database(ctx), viewer(ctx), &ids(&self.0))).await;
         found.map(|found| found.get(&self.0.id).copied().map(Balance)).transpose()
     }
 

@@ -60,8 +60,13 @@ on_both!(a_member_leaves_on_its_last_day, |app| async move {
     assert_eq!((&entry["after"]["left_on"], &entry["after"]["leaving_reason"]), (&json!("2026-12-31"), &json!("Slås ihop")));
     assert_eq!((&entry["after"]["successor_id"], &entry["after"]["name"]), (&none, &json!("Cea")));
 
+    // Its last day lies ahead: it has not left yet.
     let refused = leave(&app, &cea, "2027-12-31", true).await;
-    assert_eq!((refused.reason(), &refused.error()["message"]), ("ALREADY_LEFT", &json!("Cea has left already")));
+    let words = "Cea is a member until 2026-12-31; take the departure back with memberReinstate to choose another day";
+    assert_eq!((refused.reason(), &refused.error()["message"]), ("LEAVING", &json!(words)));
+    let later = app.at("2027-01-01T09:00:00Z");
+    let refused = leave(&later, &cea, "2027-12-31", true).await;
+    assert_eq!((refused.reason(), &refused.error()["message"]), ("ALREADY_LEFT", &json!("Cea left on 2026-12-31")));
     assert_eq!(app.revision().await, before + 1);
 });
 
@@ -261,9 +266,12 @@ on_both!(members_merge_into_a_new_one, |app| async move {
         (&trail[2]["before"]["predecessors"], trail[2]["after"]["predecessors"][0].clone()),
         (&json!([uuid(&cea), uuid(&dal)]), uuid(&bo))
     );
-    // Whoever may not see the others does not see whom it goes on for.
+    // Until they have left they are members of their own, whose affairs are none of the successor's.
     let own = app.member(&new).query("{ members { nodes { name predecessors { name } } } }").await;
     assert_eq!(own["members"]["nodes"], json!([{ "name": "Nya", "predecessors": [] }]));
+    let later = app.at("2027-01-01T09:00:00Z");
+    let own = later.member(&new).query("{ member(by: { id: \"NEW\" }) { predecessors { name } } }".replace("NEW", &new).as_str()).await;
+    assert_eq!(own["member"]["predecessors"], json!([{ "name": "Cea" }, { "name": "Dal" }]));
 });
 
 on_both!(nobody_merges_into_itself, |app| async move {
@@ -291,7 +299,7 @@ on_both!(nobody_merges_into_itself, |app| async move {
         assert_eq!(merge(&app, into, &[from], "2026-12-31", true).await.reason(), "ALREADY_LEFT");
     }
     let refused = merge(&app, &dal, &[&bo], "2020-12-31", true).await;
-    let expected = "Dal does not go on, it has left itself; merge into one that stays";
+    let expected = "Dal is a member until 2020-12-31 and does not continue after 2020-12-31; merge into one that does";
     assert_eq!((refused.reason(), &refused.error()["message"]), ("ALREADY_LEFT", &json!(expected)));
     assert_eq!(app.revision().await, before);
     for caller in [app.finance(), app.board(), app.member(&cea)] {
@@ -304,6 +312,7 @@ on_both!(nobody_merges_into_itself, |app| async move {
     leave(&app, &cea, "2026-12-31", false).await.data();
     let told = merge(&app, &cea, &[&ale], "2026-12-30", true).await;
     assert_eq!(told["memberMerge"]["predecessors"].as_array().unwrap().len(), 2);
+    // Nor does one leave before those that are merged into it.
     let late = admit(&app, "Eda", "2016-01-01").await;
     assert_eq!(merge(&app, &cea, &[&late], "2026-12-31", false).await.reason(), "ALREADY_LEFT");
     assert_eq!(merge(&app, &cea, &[&late], "2026-12-30", false).await["memberMerge"]["predecessors"].as_array().unwrap().len(), 3);

@@ -7,9 +7,12 @@ use ::entity::{
     id::AgreementId,
     kind::{Form, SubjectKind},
     signature,
+    term::notice_deadline,
 };
+use chrono::NaiveDate;
 use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr};
 use serde::ser::SerializeMap;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::{
@@ -50,6 +53,8 @@ impl Fields for Agreement {
 
 impl Recorded for Agreement {
     const FORM: Form = Form::Agreement;
+    // Version 2 has the deadlines of terms that end with their month at the end of a month.
+    const VERSION: i32 = 2;
 
     fn subject(&self) -> (SubjectKind, Uuid) {
         (SubjectKind::Agreement, self.row.id.0)
@@ -65,6 +70,17 @@ impl Recorded for Agreement {
             Personal::within(Person::signatory(signature.id), &format!("/signatures/{index}"), &["/name", "/title"])
         });
         signed.chain(decided(self.decision.as_ref())).collect()
+    }
+}
+
+/// Moves the notice deadline of a term that ends with its month to the end of the deadline's month, as the first version did not have it.
+pub(super) fn with_month_end_deadline(fields: &mut Map<String, Value>) {
+    let renews = fields.get("renewal_months").is_some_and(Value::is_i64) && fields.get("notice_given_on").is_some_and(Value::is_null);
+    let ends_on = fields.get("ends_on").and_then(Value::as_str).and_then(|day| day.parse::<NaiveDate>().ok());
+    let notice = fields.get("notice_months").and_then(Value::as_i64).and_then(|months| i32::try_from(months).ok());
+    let (true, Some(ends_on), Some(notice)) = (renews, ends_on, notice) else { return };
+    if let Some(deadline) = fields.get_mut("deadline_on") {
+        *deadline = notice_deadline(ends_on, notice).to_string().into();
     }
 }
 
@@ -136,4 +152,31 @@ pub async fn agreements(db: &impl ConnectionTrait, rows: Vec<agreement::Model>) 
 pub async fn agreement(db: &impl ConnectionTrait, row: agreement::Model) -> Result<Agreement> {
     let alone = Agreement { row: row.clone(), ..Agreement::default() };
     Ok(agreements(db, vec![row]).await?.pop().unwrap_or(alone))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn deadlines_of_the_first_version_are_read_as_of_now() {
+        let read = |text: Value| {
+            let Value::Object(mut fields) = text else { return Value::Null };
+            with_month_end_deadline(&mut fields);
+            fields.get("deadline_on").cloned().unwrap_or_default()
+        };
+        let text = json!({ "ends_on": "2026-06-30", "notice_months": 3, "renewal_months": 6, "notice_given_on": null, "deadline_on": "2026-03-30" });
+        assert_eq!(read(text.clone()), json!("2026-03-31"));
+        for (field, value) in [("notice_given_on", json!("2026-01-01")), ("renewal_months", Value::Null), ("ends_on", json!("2026-06-29"))]
+        {
+            let mut other = text.clone();
+            other[field] = value.clone();
+            let kept = if field == "ends_on" { "2026-03-29" } else { "2026-03-30" };
+            assert_eq!(read(other), json!(kept), "{field} {value}");
+        }
+        // A text that lacks a fact stays as it is.
+        assert_eq!(read(json!({ "deadline_on": "2026-03-30" })), json!("2026-03-30"));
+    }
 }

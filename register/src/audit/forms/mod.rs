@@ -33,11 +33,13 @@ pub const FORMER: i32 = 0;
 struct Step {
     form: Form,
     from: i32,
+    /// `true` if texts from before there were forms are converted as well. Then `convert` leaves a text alone that lacks what it needs.
+    of_former: bool,
     convert: fn(&mut Map<String, Value>),
 }
 
 /// Every change of a form since its first version. A field that was added needs no step: it counts as its default.
-const STEPS: &[Step] = &[];
+const STEPS: &[Step] = &[Step { form: Form::Agreement, from: 1, of_former: true, convert: agreement::with_month_end_deadline }];
 
 /// The text of an entry in the newest version of its form. A field that the form has got since counts as its default.
 ///
@@ -49,7 +51,7 @@ pub fn current<R: Recorded + Default>(version: i32, text: Value) -> serde_json::
 }
 
 fn convert(steps: &[Step], form: Form, version: i32, mut text: Value) -> Value {
-    let due = |step: &&Step| step.form == form && step.from >= version && version != FORMER;
+    let due = |step: &&Step| step.form == form && step.from >= version && (version != FORMER || step.of_former);
     if let Value::Object(fields) = &mut text {
         steps.iter().filter(due).for_each(|step| (step.convert)(fields));
     }
@@ -78,6 +80,7 @@ mod tests {
         Step {
             form: Form::Allocation,
             from: 1,
+            of_former: false,
             convert: |fields| {
                 let note = fields.remove("note").unwrap_or_default();
                 fields.insert("source".into(), note);
@@ -86,13 +89,14 @@ mod tests {
         Step {
             form: Form::Allocation,
             from: 2,
+            of_former: false,
             convert: |fields| {
                 if let Some(kronor) = fields.get("amount").and_then(Value::as_i64) {
                     fields.insert("amount".into(), (kronor * 100).into());
                 }
             },
         },
-        Step { form: Form::Cost, from: 1, convert: Map::clear },
+        Step { form: Form::Cost, from: 1, of_former: false, convert: Map::clear },
     ];
 
     #[test]

@@ -114,6 +114,7 @@ fields!(agreement::Model {
     fee_per_mille,
     fee_cap,
     fee_minimum,
+    fee_allocation_basis,
     vat_rate,
     decision_id,
 });
@@ -154,7 +155,20 @@ fields!(contact::Model {
 fields!(contact_area::Model { id, name, name_key });
 fields!(cost::Model { id, activity_id, booked_on, amount, description, occurrence });
 fields!(decision::Model { id, body, decided_on, paragraph, document });
-fields!(fee_schedule::Model { id, activity_id, valid_from, valid_to, basis, amount, per_mille, cap, minimum, vat_rate, decision_id });
+fields!(fee_schedule::Model {
+    id,
+    activity_id,
+    valid_from,
+    valid_to,
+    basis,
+    amount,
+    per_mille,
+    cap,
+    minimum,
+    allocation_basis,
+    vat_rate,
+    decision_id
+});
 fields!(grant::Model { id, activity_id, booked_on, amount, funder, occurrence });
 fields!(invoice::Model {
     id,

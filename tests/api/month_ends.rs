@@ -1,0 +1,116 @@
+//! Terms follow one on the other without a gap, and each month of them is paid once: by the agreement in force on its first day.
+
+use serde_json::{Value, json};
+
+use crate::{
+    app::{Answer, App, on_both},
+    invoicing_samples::{activity, with_network},
+    life_samples::{deed, on},
+};
+
+const MEMBERS: &str = "key,name,org_number,county,municipalities,contact_area,joined_on,left_on,billing_email,peppol_id,buyer_reference,address_line,postal_code,city\n\
+    m1,Förbund 1,222000-1834,,,,2020-01-01,,faktura@example.se,,REF-1,Gatan 1,999 99,Staden\n\
+    m2,Förbund 2,222000-2568,,,,2020-01-01,,faktura@example.se,,REF-2,Gatan 2,999 99,Staden\n";
+const ACTIVITIES: &str = "key,slug,name,purpose,goal,funding,starts_on,ends_on\nhalv,halv,Halvår,,,SPECIAL_FEE,2020-01-01,\nind,ind,Indikatorer,,,SPECIAL_FEE,2020-01-01,\n";
+const HEADING: &str = "key,number,kind,direction,activity,counterparty,template,template_version,starts_on,ends_on,notice_months,renewal_months,offered_at,signed_on,notice_given_on,fee_basis,fee_amount,fee_per_mille,vat_rate,replaces\n";
+
+/// A register with agreements of these rows: `activity,counterparty,starts_on,ends_on,notice_months,renewal_months,replaces`.
+async fn fill(app: &App, rows: &[&str]) -> (App, tempfile::TempDir) {
+    let agreement = |(place, row): (usize, &&str)| {
+        let cells: Vec<_> = row.split(',').collect();
+        let n = place + 1;
+        format!(
+            "a{n},2026-{n:04},PARTICIPATION,INCOME,{},{},,,{},{},{},{},2025-11-01T08:00:00Z,2025-12-01,,FIXED_PER_YEAR,12000.00,,STANDARD_25,{}\n",
+            cells[0], cells[1], cells[2], cells[3], cells[4], cells[5], cells[6]
+        )
+    };
+    let agreements = format!("{HEADING}{}", rows.iter().enumerate().map(agreement).collect::<String>());
+    app.import(&[("members.csv", MEMBERS), ("activities.csv", ACTIVITIES), ("agreements.csv", &agreements)]).await;
+    with_network(app, crate::invoicing_samples::NETWORK)
+}
+
+async fn agreement(app: &App, number: &str, selection: &str) -> Value {
+    app.office().query(&format!("{{ agreement(by: {{ number: \"{number}\" }}) {{ {selection} }} }}")).await["agreement"].clone()
+}
+
+async fn preview(app: &App, slug: &str, year: i32) -> Answer {
+    let document = "query($input: InvoiceRunInput!) { invoiceRunPreview(input: $input) { net
+        unpaidMonths { month agreement { number } counterparty { ... on Member { name } } }
+        invoices { lines { description periodFrom periodTo net } } } }";
+    app.finance().ask(document, json!({ "input": { "activity": activity(app, slug).await, "year": year } })).await
+}
+
+on_both!(prolonged_terms_end_with_their_months, |app| async move {
+    let rows = ["halv,m1,2026-01-01,2026-06-30,3,6,", "ind,m1,2026-07-01,2026-09-30,3,3,", "ind,m2,2026-03-01,2027-02-28,3,12,"];
+    let (app, _folder) = fill(&app.at("2026-01-02T09:00:00Z"), &rows).await;
+    let (first, second, third) = ("2026-0001", "2026-0002", "2026-0003");
+    assert_eq!(agreement(&app, first, r#"termEndsOn(on: "2026-12-01")"#).await["termEndsOn"], "2026-12-31");
+    let ends = r#"a: termEndsOn(on: "2026-12-31") b: termEndsOn(on: "2027-01-01")"#;
+    assert_eq!(agreement(&app, second, ends).await, json!({ "a": "2026-12-31", "b": "2027-03-31" }));
+    assert_eq!(agreement(&app, third, r#"termEndsOn(on: "2027-12-01")"#).await["termEndsOn"], "2028-02-29");
+    // The last day for notice is that on which the months of notice still end in time.
+    for (number, as_of, deadline) in [
+        (first, "2026-01-01", "2026-03-31"),
+        (first, "2026-04-01", "2026-09-30"),
+        (third, "2026-11-30", "2026-11-30"),
+        (third, "2026-12-01", "2027-11-30"),
+    ] {
+        let found = agreement(&app, number, &format!("nextDeadline(on: \"{as_of}\") {{ on }}")).await;
+        assert_eq!(found["nextDeadline"]["on"], deadline, "{number} as of {as_of}");
+        let day = as_of.parse().unwrap();
+        let listed = on(&app, day).office().query(&format!("{{ expiringAgreements(from: \"{as_of}\", withinDays: 200) {{ nodes {{ number nextDeadline(on: \"{as_of}\") {{ on }} }} }} }}")).await;
+        let nodes = listed["expiringAgreements"]["nodes"].as_array().unwrap();
+        let within = nodes.iter().find(|node| node["number"] == number).map(|node| node["nextDeadline"]["on"].clone());
+        assert_eq!(
+            within.is_some(),
+            deadline.parse::<chrono::NaiveDate>().unwrap() - day <= chrono::TimeDelta::days(200),
+            "{number} {as_of}"
+        );
+        assert!(within.is_none_or(|on| on == deadline), "{number} {as_of}");
+    }
+    // Notice in time for the second half-year: both halves are paid, twelve of twelve months.
+    let then = on(&app, "2026-09-30".parse().unwrap());
+    let id = agreement(&then, first, "id").await["id"].clone();
+    let notice = json!({ "agreement": id, "givenOn": "2026-09-30" });
+    let answer = deed(&then.office(), "agreementGiveNotice", notice, "endsOn fee { amountFor(year: 2026) }").await;
+    assert_eq!(answer["agreementGiveNotice"], json!({ "endsOn": "2026-12-31", "fee": { "amountFor": "12000.00" } }));
+    let shown = preview(&then, "halv", 2026).await["invoiceRunPreview"].clone();
+    assert_eq!((&shown["net"], &shown["unpaidMonths"]), (&json!("12000.00"), &json!([])));
+    let line =
+        json!({ "description": "Särskild avgift Halvår 2026", "periodFrom": "2026-01-01", "periodTo": "2026-12-31", "net": "12000.00" });
+    assert_eq!(shown["invoices"][0]["lines"][0], line);
+});
+
+on_both!(an_agreement_replaced_in_mid_month_pays_every_month_once, |app| async move {
+    let rows = ["ind,m1,2026-01-01,,3,,", "ind,m1,2026-06-15,,3,,a1", "ind,m2,2026-01-15,2026-07-14,3,,"];
+    let (app, _folder) = fill(&app, &rows).await;
+    let fees: Vec<_> = [
+        agreement(&app, "2026-0001", "fee { amountFor(year: 2026) }").await,
+        agreement(&app, "2026-0002", "fee { amountFor(year: 2026) }").await,
+        agreement(&app, "2026-0003", "fee { amountFor(year: 2026) }").await,
+    ]
+    .iter()
+    .map(|found| found["fee"]["amountFor"].clone())
+    .collect();
+    assert_eq!(fees, ["6000.00", "6000.00", "6000.00"]);
+    let shown = preview(&app, "ind", 2026).await["invoiceRunPreview"].clone();
+    let lines: Vec<_> = shown["invoices"].as_array().unwrap().iter().flat_map(|invoice| invoice["lines"].as_array().unwrap()).collect();
+    let line = |from: &str, to: &str| json!({ "description": "Särskild avgift Indikatorer 2026, 6 av 12 månader", "periodFrom": from, "periodTo": to, "net": "6000.00" });
+    let expected = [line("2026-01-01", "2026-06-30"), line("2026-07-01", "2026-12-31"), line("2026-02-01", "2026-07-31")];
+    assert_eq!(lines, expected.iter().collect::<Vec<_>>());
+    // January of the one that began in the middle of it is nobody's.
+    let unpaid = json!([{ "month": "2026-01-01", "agreement": { "number": "2026-0003" }, "counterparty": { "name": "Förbund 2" } }]);
+    assert_eq!(shown["unpaidMonths"], unpaid);
+});
+
+on_both!(what_has_ended_brings_nothing_in_the_running_year, |app| async move {
+    let (app, _folder) = fill(&app, &["ind,m1,2026-01-01,2026-02-20,3,,", "halv,m2,2026-01-01,2026-11-21,3,,"]).await;
+    let forecast = "{ revenueForecast(year: 2026) { total { net } rows { activity { slug } net } } }";
+    // Today is the last day of the second.
+    assert_eq!(
+        app.finance().query(forecast).await["revenueForecast"]["rows"],
+        json!([{ "activity": { "slug": "halv" }, "net": "11000.00" }])
+    );
+    let later = app.at("2026-11-22T09:00:00Z");
+    assert_eq!(later.finance().query(forecast).await["revenueForecast"]["rows"], json!([]));
+});
