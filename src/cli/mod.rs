@@ -11,13 +11,17 @@ pub mod demo;
 pub mod expiring;
 pub mod export;
 pub mod import;
+mod invoice_list;
 mod invoice_run;
 pub mod invoices;
+pub mod matrix;
 pub mod migrate;
 mod open_files;
+mod payment_list;
 pub mod payments;
 mod postgres_refusal;
 pub mod progress;
+mod report;
 pub mod retention;
 pub mod revenue;
 pub mod scenario;
@@ -101,6 +105,7 @@ enum Command {
     Revenue(revenue::Options),
     Scenario(scenario::Options),
     BreakEven(break_even::Options),
+    Matrix(matrix::Options),
     Invoices(invoices::Options),
     Sie(sie::Options),
     Verify(verify::Options),
@@ -136,7 +141,7 @@ enum Format {
     Table,
     /// One document for programs
     Json,
-    /// For programs and spreadsheets (RFC 4180)
+    /// For programs (RFC 4180)
     Csv,
 }
 
@@ -223,6 +228,7 @@ impl Command {
             Self::Invoices(options) => invoices::run(options).await,
             Self::Scenario(options) => scenario::run(options).await,
             Self::BreakEven(options) => break_even::run(options).await,
+            Self::Matrix(options) => matrix::run(options).await,
             Self::Sie(options) => sie::run(options).await,
             Self::Verify(options) => verify::run(options).await,
             Self::Checkpoint(options) => checkpoint::run(options).await,

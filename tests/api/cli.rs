@@ -71,6 +71,7 @@ fn help_is_an_answer_and_a_slip_is_not() {
         "revenue",
         "scenario",
         "break-even",
+        "matrix",
         "invoices",
         "payments",
         "sie",

@@ -116,5 +116,6 @@ mod verify_schema;
 mod verify_since;
 mod verify_unreadable;
 mod walk;
+mod workbooks;
 mod worker_pool;
 mod write_faults;

@@ -17,6 +17,7 @@ pub mod journal;
 pub mod kept;
 pub mod late;
 pub mod lines;
+pub mod listing;
 pub mod months;
 mod numbers;
 pub mod parties;
