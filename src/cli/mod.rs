@@ -31,6 +31,7 @@ pub mod sie;
 pub mod templates;
 pub mod token;
 pub mod trail_key;
+pub mod vat_return;
 pub mod verify;
 
 use std::{
@@ -108,6 +109,7 @@ enum Command {
     Matrix(matrix::Options),
     Invoices(invoices::Options),
     Sie(sie::Options),
+    VatReturn(vat_return::Options),
     Verify(verify::Options),
     Checkpoint(checkpoint::Options),
     Clock(clock::Options),
@@ -230,6 +232,7 @@ impl Command {
             Self::BreakEven(options) => break_even::run(options).await,
             Self::Matrix(options) => matrix::run(options).await,
             Self::Sie(options) => sie::run(options).await,
+            Self::VatReturn(options) => vat_return::run(options).await,
             Self::Verify(options) => verify::run(options).await,
             Self::Checkpoint(options) => checkpoint::run(options).await,
             Self::Clock(options) => clock::run(options).await,

@@ -65,7 +65,7 @@ pub async fn run(options: Options) -> Result {
 }
 
 /// Names the option that a fault is about; what is about the settings is named already.
-fn refused(error: Error) -> Failure {
+pub(super) fn refused(error: Error) -> Failure {
     match error {
         Error::Invalid(faults) => {
             let is_usage = faults.iter().any(|fault| fault.path == "to");

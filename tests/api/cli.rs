@@ -75,6 +75,7 @@ fn help_is_an_answer_and_a_slip_is_not() {
         "invoices",
         "payments",
         "sie",
+        "vat-return",
         "verify",
         "schema",
         "completions",

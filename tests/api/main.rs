@@ -108,6 +108,7 @@ mod timestamps;
 mod trail;
 mod trail_key_files;
 mod upgrade;
+mod vat_return;
 mod verify;
 mod verify_continuity;
 mod verify_live;

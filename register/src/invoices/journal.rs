@@ -9,7 +9,7 @@ use ::entity::{
     kind::{InvoiceKind, VatRate},
     member,
     money::Money,
-    organisation, payment,
+    organisation, payment, reminder,
     sparse::{self, Sparse},
 };
 use chrono::{Datelike, NaiveDate};
@@ -24,7 +24,7 @@ use crate::{
     auth::viewer::{Deed, Viewer},
     config::{Accounts, Network},
     database::{Database, among, rows},
-    documents::sie::{Journal, Transaction, Voucher},
+    documents::sie::{Journal, MAX_TEXT, Transaction, Voucher},
     error::{Error, Faults, Result},
 };
 
@@ -32,7 +32,8 @@ use crate::{
 const CHUNK: usize = 500;
 
 /// The journal of what was issued and came in from `from` to `to`, both included, in the order of its days: for each invoice and
-/// credit note a voucher of the series F, for each payment one of the series B. What comes to nought has none.
+/// credit note a voucher of the series F, for each payment one of the series B, for each reminder with a fee one of the series P. What comes
+/// to zero has none.
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps invoices, INVALID when the days are out of order or the network has no name, CONFLICT
@@ -46,9 +47,10 @@ pub async fn journal(db: &Database, viewer: &Viewer, network: &Network, from: Na
 
     // Everything is read in one transaction, so that it fits together whatever is written meanwhile.
     let tx = db.snapshot().await?;
-    let mut books = Books::open(tx, network.accounts).await?;
+    let mut books = Books::open(tx, network).await?;
     books.documents(from, to).await?;
     books.payments(from, to).await?;
+    books.reminders(from, to).await?;
     let Books { tx, accounts, projects, mut booked, .. } = books;
     tx.rollback().await?;
 
@@ -57,7 +59,7 @@ pub async fn journal(db: &Database, viewer: &Viewer, network: &Network, from: Na
     let used = || vouchers.iter().flat_map(|voucher| &voucher.transactions);
     let used_accounts: BTreeSet<u32> = used().map(|line| line.account).collect();
     let used_projects: BTreeSet<&str> = used().filter_map(|line| line.project.as_deref()).collect();
-    let mut projects: Vec<_> = projects.into_values().filter(|(slug, _)| used_projects.contains(slug.as_str())).collect();
+    let mut projects: Vec<_> = projects.into_values().filter(|(number, _)| used_projects.contains(number.as_str())).collect();
     projects.sort_unstable();
     Ok(Journal {
         program: "Samregister".to_owned(),
@@ -90,13 +92,24 @@ fn name_of(account: u32, accounts: &Accounts) -> &'static str {
         (accounts.revenue_12, "Försäljning av tjänster, 12 % moms"),
         (accounts.revenue_6, "Försäljning av tjänster, 6 % moms"),
         (accounts.revenue_untaxed, "Försäljning av tjänster, momsfri"),
-        (accounts.fees, "Medlems- och serviceavgifter"),
+        (accounts.revenue_eu, "Försäljning av tjänster till annat EU-land"),
+        (accounts.revenue_abroad, "Försäljning av tjänster utanför Sverige"),
+        (accounts.reminder_fees, "Påminnelseavgifter"),
     ];
-    known.iter().find(|(number, _)| u32::from(*number) == account).map_or("Intäkter", |(_, name)| name)
+    let fees = [(accounts.membership_fee, "Medlemsavgifter"), (accounts.service_fee, "Serviceavgifter")];
+    let fees = fees.into_iter().filter_map(|(number, name)| Some((number?, name)));
+    // A fee that shares the account of other revenue has its name.
+    known.into_iter().chain(fees).find(|(number, _)| u32::from(*number) == account).map_or("Intäkter", |(_, name)| name)
 }
 
-/// The order of vouchers: by day, documents before payments, then by number or reference.
+/// The order of vouchers: by day, documents before payments, these before reminders, then by number or reference.
 type Place = (NaiveDate, u8, String, Uuid);
+
+/// Returns the transactions that move an amount from an account, in credit, to another, in debit.
+fn transfer(to: u16, from: u16, amount: Money) -> Vec<Transaction> {
+    let booked = |account: u16, amount| Transaction { account: account.into(), project: None, amount };
+    vec![booked(to, amount), booked(from, -amount)]
+}
 
 /// The books in the making.
 struct Books {
@@ -104,18 +117,19 @@ struct Books {
     accounts: Accounts,
     /// What members and organisations are called.
     names: HashMap<Uuid, String>,
-    /// Slug and name of each activity.
+    /// Project and name of each activity.
     projects: HashMap<Uuid, (String, String)>,
     booked: Vec<(Place, Voucher)>,
 }
 
 impl Books {
-    async fn open(tx: DatabaseTransaction, accounts: Accounts) -> Result<Self> {
+    async fn open(tx: DatabaseTransaction, network: &Network) -> Result<Self> {
         use activity::Column as A;
         // There are few of them, and everything refers to them.
         let select = Query::select().columns([A::Id, A::Slug, A::Name]).from(activity::Entity).take();
         let found: Vec<activity::Model> = rows(&tx, &select, &[A::Id, A::Slug, A::Name]).await?;
-        let projects = found.into_iter().map(|row| (row.id.into(), (row.slug, row.name))).collect();
+        let number = |slug: String| network.activities.get(&slug).and_then(|own| own.project.clone()).unwrap_or(slug);
+        let projects = found.into_iter().map(|row| (row.id.into(), (number(row.slug), row.name))).collect();
         let columns = [member::Column::Id, member::Column::Name];
         let select = Query::select().columns(columns).from(member::Entity).take();
         let members: Vec<member::Model> = rows(&tx, &select, &columns).await?;
@@ -124,7 +138,7 @@ impl Books {
         let organisations: Vec<organisation::Model> = rows(&tx, &select, &columns).await?;
         let names = members.into_iter().map(|row| (row.id.into(), row.name));
         let names = names.chain(organisations.into_iter().map(|row| (row.id.into(), row.name))).collect();
-        Ok(Self { tx, accounts, names, projects, booked: Vec::new() })
+        Ok(Self { tx, accounts: network.accounts, names, projects, booked: Vec::new() })
     }
 
     async fn documents(&mut self, from: NaiveDate, to: NaiveDate) -> Result<()> {
@@ -140,7 +154,7 @@ impl Books {
                 if transactions.is_empty() {
                     continue;
                 }
-                let voucher = Voucher { series: "F", date: issued_on, text: self.text(&document), transactions };
+                let voucher = Voucher { series: "F", number: None, date: issued_on, text: self.text(&document), transactions };
                 self.booked.push(((issued_on, document.kind as u8, document.number_key, document.id.into()), voucher));
             }
         }
@@ -148,26 +162,53 @@ impl Books {
     }
 
     async fn payments(&mut self, from: NaiveDate, to: NaiveDate) -> Result<()> {
-        use invoice::Column as C;
         use payment::Column as P;
         let came = Query::select().column(P::Id).from(payment::Entity).and_where(Expr::col(P::ReceivedOn).between(from, to)).take();
         for ids in self.ids(&came).await?.chunks(CHUNK) {
             let payments: Vec<payment::Model> = self.of(&payment::Model::every_column(), P::Id, ids).await?;
-            let paid: BTreeSet<Uuid> = payments.iter().map(|payment| payment.invoice_id.into()).collect();
-            let paid: Vec<Uuid> = paid.into_iter().collect();
-            let columns = [C::Id, C::Kind, C::Number, C::MemberId, C::OrganisationId];
-            let documents: Vec<invoice::Model> = self.of(&columns, C::Id, &paid).await?;
-            let documents: HashMap<InvoiceId, String> = documents.iter().map(|row| (row.id, self.text(row))).collect();
+            let documents = self.texts(payments.iter().map(|payment| payment.invoice_id).collect()).await?;
             for payment in payments {
                 let payment::Model { id, invoice_id, received_on, amount, reference, reverses_id: _, reason: _ } = payment;
                 let of = documents.get(&invoice_id).map_or("", String::as_str);
-                let booked = |account: u16, amount| Transaction { account: account.into(), project: None, amount };
-                let transactions = vec![booked(self.accounts.bank, amount), booked(self.accounts.receivables, -amount)];
-                let text = format!("Inbetalning {reference}: {of}");
-                self.booked.push(((received_on, 2, reference, id.into()), Voucher { series: "B", date: received_on, text, transactions }));
+                let transactions = transfer(self.accounts.bank, self.accounts.receivables, amount);
+                // What is too long for every program loses the bank's reference before it loses the invoice.
+                let text = Some(format!("Inbetalning {reference}: {of}")).filter(|text| text.chars().count() <= MAX_TEXT);
+                let text = text.unwrap_or_else(|| format!("Inbetalning {of}"));
+                let voucher = Voucher { series: "B", number: None, date: received_on, text, transactions };
+                self.booked.push(((received_on, 2, reference, id.into()), voucher));
             }
         }
         Ok(())
+    }
+
+    async fn reminders(&mut self, from: NaiveDate, to: NaiveDate) -> Result<()> {
+        use reminder::Column as R;
+        let sent = Query::select()
+            .column(R::Id)
+            .from(reminder::Entity)
+            .and_where(Expr::col(R::SentOn).between(from, to))
+            .and_where(Expr::col(R::Fee).ne(0))
+            .take();
+        for ids in self.ids(&sent).await?.chunks(CHUNK) {
+            let reminders: Vec<reminder::Model> = self.of(&reminder::Model::every_column(), R::Id, ids).await?;
+            let documents = self.texts(reminders.iter().map(|reminder| reminder.invoice_id).collect()).await?;
+            for reminder::Model { id, invoice_id, sent_on, fee } in reminders {
+                let transactions = transfer(self.accounts.receivables, self.accounts.reminder_fees, fee);
+                let of = documents.get(&invoice_id).map_or("", String::as_str);
+                let voucher = Voucher { series: "P", number: None, date: sent_on, text: format!("Påminnelseavgift {of}"), transactions };
+                self.booked.push(((sent_on, 3, of.to_owned(), id.into()), voucher));
+            }
+        }
+        Ok(())
+    }
+
+    /// What people call these documents.
+    async fn texts(&self, documents: BTreeSet<InvoiceId>) -> Result<HashMap<InvoiceId, String>> {
+        use invoice::Column as C;
+        let ids: Vec<Uuid> = documents.into_iter().map(Uuid::from).collect();
+        let columns = [C::Id, C::Kind, C::Number, C::MemberId, C::OrganisationId];
+        let found: Vec<invoice::Model> = self.of(&columns, C::Id, &ids).await?;
+        Ok(found.iter().map(|row| (row.id, self.text(row))).collect())
     }
 
     /// What an invoice or credit note is booked as: claims against revenue of each account and project, VAT, and rounding.
@@ -185,7 +226,7 @@ impl Books {
                     format!("{} has a line on the account {:?}, which is none", self.text(document), line.account),
                 )
             })?;
-            let project = line.activity_id.and_then(|id| self.projects.get(&id.into())).map(|(slug, _)| slug.as_str());
+            let project = line.activity_id.and_then(|id| self.projects.get(&id.into())).map(|(number, _)| number.as_str());
             *revenue.entry((account, project)).or_default() += line.net;
         }
         let vat = by_rate(lines).into_iter().filter_map(|sum| {

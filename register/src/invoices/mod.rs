@@ -24,9 +24,11 @@ pub mod parties;
 pub mod payments;
 pub mod reference_rates;
 pub mod reminding;
+pub mod revenue_accounts;
 pub mod run;
 pub mod states;
 pub mod vat_rates;
+pub mod vat_return;
 pub mod whole;
 
 use std::{cmp::max, collections::HashMap};
