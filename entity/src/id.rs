@@ -85,6 +85,8 @@ id! {
     ReminderId,
     /// A bank payment's.
     BankPaymentId,
+    /// The closing of the books'.
+    BooksClosingId,
     /// A reference rate's.
     ReferenceRateId,
     /// A token revocation's.

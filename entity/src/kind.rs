@@ -267,6 +267,8 @@ kind! {
         Token = "TOKEN",
         /// The log of who read contacts.
         ContactReads = "CONTACT_READS",
+        /// The books: closed periods.
+        Books = "BOOKS",
         /// The register's clock.
         Clock = "CLOCK",
         /// The audit trail itself: its keys and its migration.
@@ -324,6 +326,8 @@ kind! {
         BankPaymentPart = "BANK_PAYMENT_PART",
         /// A reference rate.
         ReferenceRate = "REFERENCE_RATE",
+        /// The day through which the books are closed.
+        BooksClosing = "BOOKS_CLOSING",
         /// A revocation of tokens.
         TokenRevocation = "TOKEN_REVOCATION",
         /// The minting of a token.

@@ -22,6 +22,7 @@ pub mod attribution;
 pub mod audit_entry;
 pub mod bank_payment;
 pub mod bank_payment_part;
+pub mod books_closing;
 pub mod contact;
 pub mod contact_area;
 pub mod contact_read;

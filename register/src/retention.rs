@@ -141,6 +141,7 @@ impl Kind {
                 "allocation",
                 "fee_schedule",
                 "reference_rate",
+                "books_closing",
                 "agreement_template",
                 "agreement_template_version",
                 "agreement_template_text",

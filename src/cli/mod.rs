@@ -19,8 +19,10 @@ pub mod migrate;
 mod open_files;
 mod payment_list;
 pub mod payments;
+pub mod period;
 mod postgres_refusal;
 pub mod progress;
+pub mod receivables;
 mod report;
 pub mod retention;
 pub mod revenue;
@@ -110,6 +112,8 @@ enum Command {
     Invoices(invoices::Options),
     Sie(sie::Options),
     VatReturn(vat_return::Options),
+    Period(period::Options),
+    Receivables(receivables::Options),
     Verify(verify::Options),
     Checkpoint(checkpoint::Options),
     Clock(clock::Options),
@@ -232,6 +236,8 @@ impl Command {
             Self::BreakEven(options) => break_even::run(options).await,
             Self::Matrix(options) => matrix::run(options).await,
             Self::Sie(options) => sie::run(options).await,
+            Self::Period(options) => period::run(options).await,
+            Self::Receivables(options) => receivables::run(options).await,
             Self::VatReturn(options) => vat_return::run(options).await,
             Self::Verify(options) => verify::run(options).await,
             Self::Checkpoint(options) => checkpoint::run(options).await,

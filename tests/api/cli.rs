@@ -76,6 +76,8 @@ fn help_is_an_answer_and_a_slip_is_not() {
         "payments",
         "sie",
         "vat-return",
+        "period",
+        "receivables",
         "verify",
         "schema",
         "completions",

@@ -99,6 +99,7 @@ const NOT_SEARCHED: &[&str] = &[
     "agreement_template_version.*",
     "allocation.*",
     "attribution.*",
+    "books_closing.*",
     "contact_area.*",
     "cost.*",
     "decision.*",

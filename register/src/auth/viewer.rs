@@ -125,7 +125,7 @@ pub struct Viewer {
 pub(super) const OPERATOR: &str = "samregister ";
 /// The operators: what the program does of its own accord or as a command at the machine, and what such subjects are called elsewhere. No
 /// token may have a subject like one of these.
-pub(super) const OPERATORS: [&str; 26] = [
+pub(super) const OPERATORS: [&str; 32] = [
     "break-even",
     "checkpoint",
     "clock",
@@ -137,11 +137,16 @@ pub(super) const OPERATORS: [&str; 26] = [
     "import",
     "invoices",
     "invoices late",
+    "invoices list",
     "invoices run",
+    "matrix",
     "metrics",
     "migrate",
     "operator",
     "payments import",
+    "payments list",
+    "period",
+    "receivables",
     "retention",
     "revenue",
     "scenario",
@@ -151,6 +156,7 @@ pub(super) const OPERATORS: [&str; 26] = [
     "templates load",
     "token",
     "trail-key",
+    "vat-return",
     "verify",
 ];
 

@@ -18,6 +18,7 @@ mod activities;
 mod agreements;
 mod bank_payments;
 mod beside;
+mod books_closing;
 mod cells;
 mod fee_schedules;
 mod invoices;
@@ -69,11 +70,13 @@ pub enum File {
     Grants,
     /// Status reports of activities.
     StatusReports,
+    /// The day through which the books are closed; last, so that what it closes can be read before.
+    BooksClosing,
 }
 
 impl File {
     /// Every file; each refers only to those before it.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Members,
         Self::Organisations,
         Self::Allocations,
@@ -92,6 +95,7 @@ impl File {
         Self::Costs,
         Self::Grants,
         Self::StatusReports,
+        Self::BooksClosing,
     ];
 
     /// Its name in the folder.
@@ -116,6 +120,7 @@ impl File {
             Self::Costs => "costs.csv",
             Self::Grants => "grants.csv",
             Self::StatusReports => "status_reports.csv",
+            Self::BooksClosing => "books_closing.csv",
         }
     }
 
@@ -193,6 +198,7 @@ impl File {
             Self::Costs => &["activity", "booked_on", "amount", "description"],
             Self::Grants => &["activity", "booked_on", "amount", "funder"],
             Self::StatusReports => &["activity", "period", "health", "summary", "deviations", "next_steps", "reported_by", "reported_at"],
+            Self::BooksClosing => &["closed_through", "reason"],
         }
     }
 

@@ -15,7 +15,7 @@ use ::entity::{
 use chrono::{Datelike, NaiveDate};
 use sea_orm::{
     ConnectionTrait, DatabaseTransaction, ExprTrait,
-    sea_query::{Expr, Query, SelectStatement},
+    sea_query::{Expr, Func, Query, SelectStatement},
 };
 use uuid::Uuid;
 
@@ -163,19 +163,21 @@ impl Books {
 
     async fn payments(&mut self, from: NaiveDate, to: NaiveDate) -> Result<()> {
         use payment::Column as P;
-        let came = Query::select().column(P::Id).from(payment::Entity).and_where(Expr::col(P::ReceivedOn).between(from, to)).take();
+        let booked_on = Expr::from(Func::coalesce([Expr::col(P::BookedOn), Expr::col(P::ReceivedOn)]));
+        let came = Query::select().column(P::Id).from(payment::Entity).and_where(booked_on.between(from, to)).take();
         for ids in self.ids(&came).await?.chunks(CHUNK) {
             let payments: Vec<payment::Model> = self.of(&payment::Model::every_column(), P::Id, ids).await?;
             let documents = self.texts(payments.iter().map(|payment| payment.invoice_id).collect()).await?;
             for payment in payments {
-                let payment::Model { id, invoice_id, received_on, amount, reference, reverses_id: _, reason: _ } = payment;
+                let day = payment.day_in_books();
+                let payment::Model { id, invoice_id, amount, reference, .. } = payment;
                 let of = documents.get(&invoice_id).map_or("", String::as_str);
                 let transactions = transfer(self.accounts.bank, self.accounts.receivables, amount);
                 // What is too long for every program loses the bank's reference before it loses the invoice.
                 let text = Some(format!("Inbetalning {reference}: {of}")).filter(|text| text.chars().count() <= MAX_TEXT);
                 let text = text.unwrap_or_else(|| format!("Inbetalning {of}"));
-                let voucher = Voucher { series: "B", number: None, date: received_on, text, transactions };
-                self.booked.push(((received_on, 2, reference, id.into()), voucher));
+                let voucher = Voucher { series: "B", number: None, date: day, text, transactions };
+                self.booked.push(((day, 2, reference, id.into()), voucher));
             }
         }
         Ok(())

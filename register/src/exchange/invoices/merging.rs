@@ -10,6 +10,7 @@ use ::entity::{
     number, payment,
     sparse::Sparse,
 };
+use chrono::NaiveDate;
 use sea_orm::{
     ConnectionTrait, EntityTrait, QueryFilter,
     sea_query::{Expr, Query},
@@ -30,6 +31,7 @@ use super::{
     payments,
 };
 use crate::{
+    closing::Closing,
     database::{among, among_words},
     error::Result,
     invoices::{
@@ -80,6 +82,7 @@ pub(super) async fn merge(import: &mut Import<'_>, incoming: Vec<Incoming>) -> R
             _ => make(&mut incoming, before.as_ref(), &mut known),
         };
         let matched = payments::take(&mut incoming, &mut after, &known.credits, &known.matches);
+        refuse_closed(import.closing, &mut incoming, before.as_ref(), &after);
         if incoming.is_good() && !incoming.lacks_lines {
             known.credits.take(&mut incoming, before.as_ref(), &after);
         }
@@ -248,6 +251,20 @@ fn is_same_line(line: &LineDraft, old: &invoice_line::Model) -> bool {
         && (line.quantity, line.unit_price, line.vat_rate) == (old.quantity, old.unit_price, old.vat_rate)
         && line.account.as_ref().is_none_or(|account| *account == old.account)
         && line.vat.is_none_or(|vat| vat == old.vat)
+}
+
+/// Refuses what is issued or paid for the first time on a day of a closed period.
+fn refuse_closed(closing: Closing, incoming: &mut Incoming, before: Option<&Whole>, after: &Whole) {
+    let Some(through) = closing.through else { return };
+    let words = |day: NaiveDate| format!("is in a closed period with {day}: the books are closed through {through}");
+    if let Some(issued_on) = after.row.issued_on.filter(|day| *day <= through && before.is_none_or(|before| !before.is_issued())) {
+        incoming.fault("issued_on", words(issued_on));
+    }
+    let is_new = |payment: &payment::Model| before.is_none_or(|before| !before.payments.contains(payment));
+    if let Some(payment) = after.payments.iter().find(|payment| payment.day_in_books() <= through && is_new(payment)) {
+        let line = incoming.payments.iter().find(|(_, draft)| draft.reference == payment.reference).map_or(0, |(line, _)| *line);
+        incoming.bad.push(BadRow::new(File::Payments, line, "received_on", words(payment.day_in_books())));
+    }
 }
 
 /// A new invoice, or a draft as it becomes.
