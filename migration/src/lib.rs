@@ -48,6 +48,7 @@ mod m2026_11_30_51_revocations_of_members;
 mod m2026_11_30_61_write_probe;
 mod m2026_12_01_30_payments_booked;
 mod m2026_12_01_50_books_closing;
+mod m2026_12_01_51_export_batches;
 
 /// Every change, in order.
 #[derive(Debug)]
@@ -91,6 +92,7 @@ impl MigratorTrait for Migrator {
             Box::new(m2026_11_30_61_write_probe::Migration),
             Box::new(m2026_12_01_30_payments_booked::Migration),
             Box::new(m2026_12_01_50_books_closing::Migration),
+            Box::new(m2026_12_01_51_export_batches::Migration),
         ]
     }
 }

@@ -87,7 +87,7 @@ pub enum Told {
 }
 
 /// Every deed of the trail, and who is told of it.
-pub const DEEDS: [(&str, Told); 56] = [
+pub const DEEDS: [(&str, Told); 57] = [
     ("activityClose", Told::Whoever),
     ("activityStart", Told::Whoever),
     ("activityUpdate", Told::Whoever),
@@ -144,6 +144,7 @@ pub const DEEDS: [(&str, Told); 56] = [
     ("tokenRevoke", Told::Nobody),
     ("trailKeyReplace", Told::Nobody),
     (audit::TRAIL_MIGRATE, Told::Nobody),
+    ("voucherExport", Told::Nobody),
 ];
 
 /// The deeds by which something is paid of an invoice, or no longer is.

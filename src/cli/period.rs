@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use clap::{Args, Subcommand};
 
-use super::{Failure, Outcome, Result, make, open, put, say, settings};
+use super::{Failure, Outcome, Result, open, put, say, settings};
 use crate::{
     auth::viewer::Viewer,
     closing::{self, Closing},
@@ -53,14 +53,7 @@ enum Action {
 pub async fn run(options: Options) -> Result {
     let settings = settings()?;
     let viewer = Viewer::operator("period");
-    let db = match options.action {
-        Action::Show => open(&settings).await?,
-        // It refuses a register that is not there as every other command.
-        _ => {
-            open(&settings).await?.close().await?;
-            make(&settings).await?
-        }
-    };
+    let db = open(&settings).await?;
     let done = match options.action {
         Action::Show => {
             let closing = Closing::load(db.read()).await?;

@@ -100,6 +100,8 @@ const NOT_SEARCHED: &[&str] = &[
     "allocation.*",
     "attribution.*",
     "books_closing.*",
+    "export_batch.*",
+    "voucher.*",
     "contact_area.*",
     "cost.*",
     "decision.*",

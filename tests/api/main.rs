@@ -58,6 +58,7 @@ mod idempotency;
 mod interruptions;
 mod invoice_documents;
 mod invoice_life;
+mod export_batches;
 mod fee_charges;
 mod invoice_run;
 mod invoices;

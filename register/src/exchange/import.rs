@@ -14,7 +14,7 @@ use super::{
     keys::{self, Keyed},
     members, organisations,
     reading::{Next, Table},
-    reference_rates, staging, templates, unusable,
+    reference_rates, staging, templates, unusable, vouchers,
     writing::Batch,
 };
 use crate::{
@@ -169,6 +169,7 @@ pub async fn import(
         files: BTreeMap::new(),
         months: None,
     };
+    vouchers::prepare(&import).await?;
     members::import(&mut import).await?;
     organisations::import(&mut import).await?;
     members::import_allocations(&mut import).await?;
@@ -183,6 +184,7 @@ pub async fn import(
     accounts::import_costs(&mut import).await?;
     accounts::import_grants(&mut import).await?;
     activities::import_status_reports(&mut import).await?;
+    vouchers::import(&mut import).await?;
     books_closing::import(&mut import).await?;
     let report = import.finish(ignored, dry_run).await?;
     if report.files.iter().any(|file| file.added + file.changed > 0) && !dry_run {

@@ -29,6 +29,7 @@ mod reading;
 mod reference_rates;
 mod staging;
 mod templates;
+mod vouchers;
 mod writing;
 
 /// A CSV file of the exchange.
@@ -70,13 +71,17 @@ pub enum File {
     Grants,
     /// Status reports of activities.
     StatusReports,
+    /// Batches of vouchers that were exported to the bookkeeping program; their files are files of their own.
+    ExportBatches,
+    /// Vouchers of these batches, and those that were booked elsewhere.
+    Vouchers,
     /// The day through which the books are closed; last, so that what it closes can be read before.
     BooksClosing,
 }
 
 impl File {
     /// Every file; each refers only to those before it.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::Members,
         Self::Organisations,
         Self::Allocations,
@@ -95,6 +100,8 @@ impl File {
         Self::Costs,
         Self::Grants,
         Self::StatusReports,
+        Self::ExportBatches,
+        Self::Vouchers,
         Self::BooksClosing,
     ];
 
@@ -120,6 +127,8 @@ impl File {
             Self::Costs => "costs.csv",
             Self::Grants => "grants.csv",
             Self::StatusReports => "status_reports.csv",
+            Self::ExportBatches => "export_batches.csv",
+            Self::Vouchers => "vouchers.csv",
             Self::BooksClosing => "books_closing.csv",
         }
     }
@@ -198,6 +207,8 @@ impl File {
             Self::Costs => &["activity", "booked_on", "amount", "description"],
             Self::Grants => &["activity", "booked_on", "amount", "funder"],
             Self::StatusReports => &["activity", "period", "health", "summary", "deviations", "next_steps", "reported_by", "reported_at"],
+            Self::ExportBatches => &["number", "made_at", "through_on", "vouchers", "vouchers_sha256", "sha256", "file"],
+            Self::Vouchers => &["source", "invoice", "reference", "series", "year", "number", "batch"],
             Self::BooksClosing => &["closed_through", "reason"],
         }
     }

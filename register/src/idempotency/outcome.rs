@@ -3,9 +3,9 @@
 use std::{fmt, str::FromStr};
 
 use ::entity::id::{
-    AcknowledgementId, ActivityId, AgreementId, AllocationId, BankPaymentId, BooksClosingId, ContactId, CostId, FeeScheduleId, GrantId,
-    InvoiceId, MemberId, OrganisationId, PaymentId, ReferenceRateId, ReminderId, SignatureId, StatusReportId, TemplateId,
-    TemplateVersionId,
+    AcknowledgementId, ActivityId, AgreementId, AllocationId, BankPaymentId, BooksClosingId, ContactId, CostId, ExportBatchId,
+    FeeScheduleId, GrantId, InvoiceId, MemberId, OrganisationId, PaymentId, ReferenceRateId, ReminderId, SignatureId, StatusReportId,
+    TemplateId, TemplateVersionId,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -163,6 +163,7 @@ identifiers! {
     AllocationId = "allocation",
     BankPaymentId = "bank_payment",
     BooksClosingId = "books_closing",
+    ExportBatchId = "export_batch",
     ContactId = "contact",
     CostId = "cost",
     FeeScheduleId = "fee_schedule",

@@ -11,6 +11,7 @@ pub mod crediting;
 pub mod date_order;
 pub mod documents;
 pub mod drafting;
+pub mod export_batches;
 pub mod interest;
 pub mod issuing;
 pub mod journal;

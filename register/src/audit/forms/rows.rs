@@ -2,7 +2,7 @@
 
 use ::entity::{
     acknowledgement, activity, activity_text, agreement, allocation, bank_payment, books_closing, contact, contact_area, cost, decision,
-    fee_schedule, grant, invoice, invoice_line,
+    export_batch, fee_schedule, grant, invoice, invoice_line,
     kind::{Form, SubjectKind},
     member, member_billing, organisation, payment, reference_rate, reminder, signature, status_report, status_report_text, template,
     template_version, token_revocation,
@@ -52,6 +52,7 @@ recorded!(template::Model as Template, of Template |row| row.id.0);
 recorded!(acknowledgement::Model as Acknowledgement, of Agreement |row| row.agreement_id.0, personal acknowledgement_fields(row));
 recorded!(reminder::Model as Reminder, of Invoice |row| row.invoice_id.0);
 recorded!(bank_payment::Model as BankPayment, of BankPayment |row| row.id.0, personal payer_fields(row));
+recorded!(export_batch::Model as ExportBatch, of Books |row| row.id.0);
 recorded!(books_closing::Model as BooksClosing, of Books |row| row.id.0);
 recorded!(reference_rate::Model as ReferenceRate, of ReferenceRate |row| row.id.0);
 recorded!(token_revocation::Model as TokenRevocation, of Token |row| row.id.0, personal revocation_fields(row));
@@ -228,6 +229,7 @@ fields!(organisation::Model {
     city,
 });
 fields!(payment::Model { id, invoice_id, received_on, amount, reference, reverses_id, reason, booked_on });
+fields!(export_batch::Model { id, number, made_at, through_on, vouchers, vouchers_sha256, file_sha256 } skip { content });
 fields!(books_closing::Model { id, closed_through, reason });
 fields!(reference_rate::Model { id, valid_from, hundredths, source });
 fields!(reminder::Model { id, invoice_id, sent_on, fee });
