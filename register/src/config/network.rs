@@ -187,11 +187,13 @@ pub struct Retention {
     pub contact_months: u16,
     /// Months that the log of who read contacts stays.
     pub read_log_months: u16,
+    /// Calendar years after that of a bank payment through which the payer's name and message stay.
+    pub payer_years: u16,
 }
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { contact_months: 24, read_log_months: 24 }
+        Self { contact_months: 24, read_log_months: 24, payer_years: 7 }
     }
 }
 
@@ -261,6 +263,8 @@ impl Given {
         Retention {
             contact_months: months("network.retention.contact_months", defaults.contact_months),
             read_log_months: months("network.retention.read_log_months", defaults.read_log_months),
+            // What the law on bookkeeping keeps can't go sooner.
+            payer_years: self.take("network.retention.payer_years", defaults.payer_years, |text| number(text, 7..=50)),
         }
     }
 
@@ -367,9 +371,10 @@ mod tests {
 
     #[test]
     fn for_how_long_the_network_keeps_personal_data_is_read_from_its_table() {
-        assert_eq!(good(&[], "").network.retention, Retention { contact_months: 24, read_log_months: 24 });
-        let decided = good(&[], "[network.retention]\ncontact_months = 12\nread_log_months = 240").network.retention;
-        assert_eq!(decided, Retention { contact_months: 12, read_log_months: 240 });
+        assert_eq!(good(&[], "").network.retention, Retention { contact_months: 24, read_log_months: 24, payer_years: 7 });
+        let decided = good(&[], "[network.retention]\ncontact_months = 12\nread_log_months = 240\npayer_years = 10").network.retention;
+        assert_eq!(decided, Retention { contact_months: 12, read_log_months: 240, payer_years: 10 });
+        assert!(bad(&[], "[network.retention]\npayer_years = 6").ends_with(" must be a whole number from 7 to 50"));
         for entry in ["contact_months = 0", "read_log_months = 241"] {
             let message = bad(&[], &format!("[network.retention]\n{entry}"));
             assert!(message.ends_with(" must be a whole number from 1 to 240"), "{message}");
