@@ -214,6 +214,10 @@ kind! {
         Payment = "PAYMENT",
         /// A reminder with a fee.
         Reminder = "REMINDER",
+        /// A refund or a write-off.
+        Adjustment = "ADJUSTMENT",
+        /// A bank payment that was not matched on its day.
+        BankPayment = "BANK_PAYMENT",
     }
 
     /// A file of an invoice.

@@ -17,7 +17,7 @@ CREATE TABLE export_batch (
 ) {strict};
 
 CREATE TABLE voucher (
-    source text NOT NULL CHECK (source IN ('INVOICE', 'PAYMENT', 'REMINDER')),
+    source text NOT NULL CHECK (source IN ('INVOICE', 'PAYMENT', 'REMINDER', 'ADJUSTMENT', 'BANK_PAYMENT')),
     source_id {id} NOT NULL,
     series text,
     year {small},
