@@ -202,7 +202,7 @@ mod tests {
         for (file, part) in [
             ("[network.activities.bip]\nproject = 'a'", "network.activities.bip.project must be a project's number"),
             ("[network.activities.bip]\nrevenue = 1", "network.activities.bip.revenue must be a whole number"),
-            ("[network.activities.bip]\nprojekt = 1", "network.activities.bip.projekt must be removed or renamed"),
+            ("[network.activities.bip]\nprojekt = 1", "network.activities.bip.projekt is not a setting"),
             ("[network.activities.a]\nproject = 1\n[network.activities.b]\nproject = 1", "is the project of a too"),
         ] {
             let message = bad(&[], file);
@@ -220,6 +220,9 @@ mod tests {
         assert_eq!((number(3041), number(2611), number(3308), number(3044)), (Some("05"), Some("10"), Some("39"), Some("42")));
         let message = bad(&[], "[network.vat_boxes]\n3911 = 6");
         assert!(message.contains("network.vat_boxes.3911 must be none or one of 05, 10, 11, 12, 39, 40, 42"), "{message}");
-        assert!(bad(&[], "[network.vat_boxes]\nx = 5").contains("network.vat_boxes.x must be removed or renamed"));
+        assert!(bad(&[], "[network.vat_boxes]\nx = 5").contains("network.vat_boxes.x is not a setting"));
+        assert!(
+            bad(&[], "[network.accounts]\nfees = 3901").contains("network.accounts.fees was removed; set membership_fee and service_fee")
+        );
     }
 }
