@@ -85,6 +85,10 @@ id! {
     ReminderId,
     /// A bank payment's.
     BankPaymentId,
+    /// An export batch's.
+    ExportBatchId,
+    /// The closing of the books'.
+    BooksClosingId,
     /// A reference rate's.
     ReferenceRateId,
     /// A token revocation's.

@@ -205,6 +205,21 @@ kind! {
         CreditNote = "CREDIT_NOTE",
     }
 
+    /// What a voucher (verifikation) is of.
+    VoucherSource {
+        /// An invoice or credit note.
+        #[default]
+        Invoice = "INVOICE",
+        /// A payment or the reversal of one.
+        Payment = "PAYMENT",
+        /// A reminder with a fee.
+        Reminder = "REMINDER",
+        /// A refund or a write-off.
+        Adjustment = "ADJUSTMENT",
+        /// A bank payment that was not matched on its day.
+        BankPayment = "BANK_PAYMENT",
+    }
+
     /// A file of an invoice.
     FileFormat {
         /// For people: PDF/A-3 with the other one in it.
@@ -267,6 +282,8 @@ kind! {
         Token = "TOKEN",
         /// The log of who read contacts.
         ContactReads = "CONTACT_READS",
+        /// The books: closed periods and exported vouchers.
+        Books = "BOOKS",
         /// The register's clock.
         Clock = "CLOCK",
         /// The audit trail itself: its keys and its migration.
@@ -324,6 +341,10 @@ kind! {
         BankPaymentPart = "BANK_PAYMENT_PART",
         /// A reference rate.
         ReferenceRate = "REFERENCE_RATE",
+        /// A batch of vouchers that was exported to the bookkeeping program.
+        ExportBatch = "EXPORT_BATCH",
+        /// The day through which the books are closed.
+        BooksClosing = "BOOKS_CLOSING",
         /// A revocation of tokens.
         TokenRevocation = "TOKEN_REVOCATION",
         /// The minting of a token.

@@ -49,6 +49,9 @@ mod m2026_11_30_61_write_probe;
 mod m2026_12_01_20_month_end_deadlines;
 mod m2026_12_01_21_agreement_reversals;
 mod m2026_12_01_22_allocation_basis;
+mod m2026_12_01_30_payments_booked;
+mod m2026_12_01_50_books_closing;
+mod m2026_12_01_51_export_batches;
 
 /// Every change, in order.
 #[derive(Debug)]
@@ -93,6 +96,9 @@ impl MigratorTrait for Migrator {
             Box::new(m2026_12_01_20_month_end_deadlines::Migration),
             Box::new(m2026_12_01_21_agreement_reversals::Migration),
             Box::new(m2026_12_01_22_allocation_basis::Migration),
+            Box::new(m2026_12_01_30_payments_booked::Migration),
+            Box::new(m2026_12_01_50_books_closing::Migration),
+            Box::new(m2026_12_01_51_export_batches::Migration),
         ]
     }
 }

@@ -87,7 +87,7 @@ pub enum Told {
 }
 
 /// Every deed of the trail, and who is told of it.
-pub const DEEDS: [(&str, Told); 59] = [
+pub const DEEDS: [(&str, Told); 62] = [
     ("activityClose", Told::Whoever),
     ("activityStart", Told::Whoever),
     ("activityUpdate", Told::Whoever),
@@ -135,6 +135,8 @@ pub const DEEDS: [(&str, Told); 59] = [
     ("organisationUpdate", Told::Whoever),
     ("paymentRecord", Told::Whoever),
     ("paymentReverse", Told::Whoever),
+    ("periodClose", Told::Nobody),
+    ("periodReopen", Told::Nobody),
     ("personErase", Told::Whoever),
     ("referenceRateSet", Told::Whoever),
     ("statusReportFile", Told::Whoever),
@@ -147,6 +149,7 @@ pub const DEEDS: [(&str, Told); 59] = [
     ("tokenRevoke", Told::Nobody),
     ("trailKeyReplace", Told::Nobody),
     (audit::TRAIL_MIGRATE, Told::Nobody),
+    ("voucherExport", Told::Nobody),
 ];
 
 /// The deeds by which something is paid of an invoice, or no longer is.
@@ -170,7 +173,7 @@ fn kind_of(subject: SubjectKind, action: &str) -> Option<Kind> {
         SubjectKind::Invoice if PAYMENTS.contains(&action) => Kind::Payment,
         SubjectKind::Invoice => Kind::Invoice,
         SubjectKind::BankPayment => Kind::Payment,
-        SubjectKind::Token | SubjectKind::ContactReads | SubjectKind::AuditTrail | SubjectKind::Clock => return None,
+        SubjectKind::Books | SubjectKind::Token | SubjectKind::ContactReads | SubjectKind::AuditTrail | SubjectKind::Clock => return None,
     })
 }
 
@@ -215,7 +218,12 @@ fn seen(db: &Database, viewer: &Viewer, kind: SubjectKind) -> Condition {
         SubjectKind::Invoice => about(invoice::Entity, invoice::Column::Id, invoices::visible(viewer)),
         // One that is not matched is nobody's.
         SubjectKind::BankPayment if viewer.sees(Realm::Invoices).all => Condition::all(),
-        SubjectKind::BankPayment | SubjectKind::Token | SubjectKind::ContactReads | SubjectKind::AuditTrail | SubjectKind::Clock => none(),
+        SubjectKind::BankPayment
+        | SubjectKind::Books
+        | SubjectKind::Token
+        | SubjectKind::ContactReads
+        | SubjectKind::AuditTrail
+        | SubjectKind::Clock => none(),
     }
 }
 

@@ -25,6 +25,7 @@ pub mod auth;
 
 // The rules
 pub mod terms;
+pub mod closing;
 pub mod members;
 pub mod organisations;
 pub mod activities;
@@ -32,6 +33,7 @@ pub mod templates;
 pub mod agreements;
 pub mod fees;
 pub mod invoices;
+pub mod receivables;
 pub mod revenue;
 pub mod changes;
 pub mod exchange;

@@ -20,6 +20,7 @@ use uuid::Uuid;
 use crate::{
     audit::{self, Change, Person, forms},
     auth::viewer::{Deed, Viewer},
+    config::Retention,
     database::Database,
     error::{Error, Result},
     idempotency::{FromOutcome, Outcome},
@@ -101,6 +102,25 @@ pub async fn erase(db: &Database, viewer: &Viewer, named: &Named) -> Result<Eras
         tracing::warn!(%error, "the database's log could not be emptied after the erasure");
     }
     Ok(erased)
+}
+
+/// Erases the payers of bank payments whose time is over by the network's decision: their names, references and messages, and their keys in
+/// the audit trail, whose entries keep the proof. Returns their number.
+///
+/// # Errors
+/// As [`erase`]; those erased until then stay erased.
+pub async fn erase_due_payers(db: &Database, viewer: &Viewer, decided: &Retention) -> Result<u64> {
+    let mut erased = 0;
+    loop {
+        let due = retention::due_payers(db, decided).await?;
+        if due.is_empty() {
+            return Ok(erased);
+        }
+        for id in due {
+            erase(db, viewer, &Named::Payer(id)).await?;
+            erased += 1;
+        }
+    }
 }
 
 fn missing(noun: &str) -> Error {

@@ -1,9 +1,9 @@
 //! Retention (gallring): what the register holds, what of it may go and since when, what must stay until when, and by which law.
 
 use ::entity::{
-    activity,
+    activity, bank_payment,
     contact::{Column, Entity},
-    id::ContactId,
+    id::{BankPaymentId, ContactId},
     term::Status,
 };
 use chrono::{Datelike, Days, Months, NaiveDate};
@@ -37,6 +37,8 @@ pub enum Kind {
     Payments,
     /// Payments as the bank told of them.
     BankPayments,
+    /// Names, references and messages of payers in them.
+    Payers,
     /// Costs of activities.
     Costs,
     /// Grants to activities.
@@ -52,21 +54,25 @@ pub enum Kind {
 enum Term {
     /// That many months after its day.
     Months(u16),
-    /// Through the seventh year after the calendar year of its day, which must be that of the financial year.
-    SevenYears,
+    /// Through that many calendar years after the one of its day, which must be that of the financial year.
+    Years(u16),
     /// For as long as the register does.
     Always,
 }
 
+/// How long the law on bookkeeping keeps something (bokföringslagen 7 kap. 2 §).
+const SEVEN_YEARS: Term = Term::Years(7);
+
 impl Kind {
     /// Every kind, in the order of a report.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::FormerContacts,
         Self::ContactReads,
         Self::EndedAgreements,
         Self::Invoices,
         Self::Payments,
         Self::BankPayments,
+        Self::Payers,
         Self::Costs,
         Self::Grants,
         Self::AuditTrail,
@@ -83,6 +89,7 @@ impl Kind {
             Self::Invoices => "INVOICES",
             Self::Payments => "PAYMENTS",
             Self::BankPayments => "BANK_PAYMENTS",
+            Self::Payers => "PAYERS",
             Self::Costs => "COSTS",
             Self::Grants => "GRANTS",
             Self::AuditTrail => "AUDIT_TRAIL",
@@ -100,6 +107,9 @@ impl Kind {
             }
             Self::EndedAgreements | Self::Invoices | Self::Payments | Self::BankPayments | Self::Costs | Self::Grants => {
                 "bokföringslagen (1999:1078) 7 kap. 2 §: through the seventh year after the calendar year in which the financial year ended"
+            }
+            Self::Payers => {
+                "GDPR art. 5.1 e: no longer than the law on bookkeeping demands, or the network's decision says (bokföringslagen 7 kap. 2 §)"
             }
             Self::AuditTrail => {
                 "bokföringslagen (1999:1078) 5 kap. 11 § and 7 kap. 2 §: behandlingshistorik, kept whole so that its chain can be followed"
@@ -120,8 +130,9 @@ impl Kind {
             Self::Invoices => {
                 &["invoice", "invoice_line", "invoice_content", "invoice_file", "fee_charge", "reminder", "attribution", "revenue_month"]
             }
-            Self::Payments => &["payment"],
+            Self::Payments => &["payment", "export_batch", "voucher"],
             Self::BankPayments => &["bank_payment", "bank_payment_part"],
+            Self::Payers => &["bank_payment"],
             Self::Costs => &["cost"],
             Self::Grants => &["activity_grant"],
             Self::AuditTrail => &["audit_entry", "person_key", "sealed_entry"],
@@ -141,6 +152,7 @@ impl Kind {
                 "allocation",
                 "fee_schedule",
                 "reference_rate",
+                "books_closing",
                 "agreement_template",
                 "agreement_template_version",
                 "agreement_template_text",
@@ -156,7 +168,7 @@ impl Kind {
             Self::EndedAgreements => Some("ends_on"),
             Self::Invoices => Some("issued_on"),
             Self::Payments => Some("received_on"),
-            Self::BankPayments | Self::Costs | Self::Grants => Some("booked_on"),
+            Self::BankPayments | Self::Payers | Self::Costs | Self::Grants => Some("booked_on"),
             Self::AuditTrail | Self::Members => None,
         }
     }
@@ -165,7 +177,8 @@ impl Kind {
         match self {
             Self::FormerContacts => Term::Months(decided.contact_months),
             Self::ContactReads => Term::Months(decided.read_log_months),
-            _ if self.day().is_some() => Term::SevenYears,
+            Self::Payers => Term::Years(decided.payer_years),
+            _ if self.day().is_some() => SEVEN_YEARS,
             _ => Term::Always,
         }
     }
@@ -176,7 +189,7 @@ impl Term {
     fn stays_from(self, on: NaiveDate) -> Option<NaiveDate> {
         match self {
             Self::Months(months) => on.checked_sub_months(Months::new(months.into())),
-            Self::SevenYears => NaiveDate::from_ymd_opt(on.year() - 7, 1, 1),
+            Self::Years(years) => NaiveDate::from_ymd_opt(on.year() - i32::from(years), 1, 1),
             Self::Always => None,
         }
     }
@@ -185,7 +198,7 @@ impl Term {
     fn may_go_from(self, day: NaiveDate) -> Option<NaiveDate> {
         match self {
             Self::Months(months) => day.checked_add_months(Months::new(months.into()))?.checked_add_days(Days::new(1)),
-            Self::SevenYears => NaiveDate::from_ymd_opt(day.year() + 8, 1, 1),
+            Self::Years(years) => NaiveDate::from_ymd_opt(day.year() + i32::from(years) + 1, 1, 1),
             Self::Always => None,
         }
     }
@@ -194,7 +207,7 @@ impl Term {
 /// Returns the first day on which the law on bookkeeping lets go of what is of this day.
 #[must_use]
 pub fn may_go_from(day: NaiveDate) -> Option<NaiveDate> {
-    Term::SevenYears.may_go_from(day)
+    SEVEN_YEARS.may_go_from(day)
 }
 
 /// What is held of one kind as of a day.
@@ -236,6 +249,34 @@ fn former(on: NaiveDate) -> Condition {
     Condition::all().add(Column::ErasedAt.is_null()).add(Column::ValidTo.lt(on)).add(Expr::exists(named).not())
 }
 
+/// Bank payments that say something of their payer.
+fn names_payer() -> Condition {
+    use bank_payment::Column;
+    [Column::PayerName, Column::PayerOrgNumber, Column::Message, Column::Reference]
+        .into_iter()
+        .fold(Condition::any(), |any, column| any.add(Expr::col((bank_payment::Entity, column)).is_not_null()))
+}
+
+/// Returns the bank payments whose payers may go today by the network's decision, the earliest first; at most a thousand.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn due_payers(db: &Database, decided: &Retention) -> Result<Vec<BankPaymentId>> {
+    use bank_payment::Column;
+    let Some(first) = Kind::Payers.term(decided).stays_from(db.clock.today()) else { return Ok(Vec::new()) };
+    let select = Query::select()
+        .column(Column::Id)
+        .from(bank_payment::Entity)
+        .cond_where(names_payer())
+        .and_where(Column::BookedOn.lt(first))
+        .order_by(Column::BookedOn, sea_orm::Order::Asc)
+        .order_by(Column::Id, sea_orm::Order::Asc)
+        .limit(MOST)
+        .take();
+    let rows = db.read().query_all(&select).await?;
+    Ok(rows.iter().map(|row| row.try_get_by_index(0)).collect::<std::result::Result<_, _>>()?)
+}
+
 /// What the register holds and what of it may go, as of a day.
 ///
 /// # Errors
@@ -269,6 +310,8 @@ async fn holding(db: &impl ConnectionTrait, kind: Kind, term: Term, on: NaiveDat
         };
         if kind == Kind::FormerContacts {
             select.cond_where(former(on));
+        } else if kind == Kind::Payers {
+            select.cond_where(names_payer());
         } else if kind == Kind::EndedAgreements {
             select.cond_where(terms::has_status(&[Status::Ended], on));
         }
@@ -330,8 +373,9 @@ mod tests {
             (Term::Months(24), "2024-11-20", "2026-11-20", "2026-11-21"),
             (Term::Months(6), "2025-08-31", "2026-02-28", "2026-03-01"),
             (Term::Months(24), "2024-02-29", "2026-02-28", "2026-03-01"),
-            (Term::SevenYears, "2018-01-01", "2025-12-31", "2026-01-01"),
-            (Term::SevenYears, "2018-12-31", "2025-12-31", "2026-01-01"),
+            (SEVEN_YEARS, "2018-01-01", "2025-12-31", "2026-01-01"),
+            (Term::Years(10), "2015-06-30", "2025-12-31", "2026-01-01"),
+            (SEVEN_YEARS, "2018-12-31", "2025-12-31", "2026-01-01"),
         ] {
             assert_eq!(term.may_go_from(day(of)), Some(day(first)), "{of}");
             let may_go = |on: &str| term.stays_from(day(on)).is_some_and(|first| day(of) < first);

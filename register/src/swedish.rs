@@ -48,11 +48,18 @@ pub fn number_key(number: &str) -> String {
     key
 }
 
+const MONTHS: [&str; 12] =
+    ["januari", "februari", "mars", "april", "maj", "juni", "juli", "augusti", "september", "oktober", "november", "december"];
+
+/// Returns the name of a day's month with its year: `mars 2027`.
+#[must_use]
+pub fn month(day: NaiveDate) -> String {
+    format!("{} {}", MONTHS[day.month0() as usize], day.year())
+}
+
 /// A day as contracts write it: `den 1 januari 2027`.
 #[must_use]
 pub fn date(day: NaiveDate) -> String {
-    const MONTHS: [&str; 12] =
-        ["januari", "februari", "mars", "april", "maj", "juni", "juli", "augusti", "september", "oktober", "november", "december"];
     format!("den {} {} {}", day.day(), MONTHS[day.month0() as usize], day.year())
 }
 

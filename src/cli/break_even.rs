@@ -43,7 +43,7 @@ enum Format {
     Table,
     /// One document for programs
     Json,
-    /// For programs and spreadsheets (RFC 4180)
+    /// For programs (RFC 4180)
     Csv,
 }
 

@@ -1,5 +1,7 @@
 //! `samregister expiring`: the agreements that something must be decided about before long.
 
+use std::path::PathBuf;
+
 use chrono::NaiveDate;
 use clap::{Args, ValueEnum};
 use entity::{
@@ -8,7 +10,11 @@ use entity::{
 };
 use serde::Serialize;
 
-use super::{Failure, Outcome, Result, count, json, open, put, settings, table};
+use super::{
+    Failure, Outcome, Result, count, json, open,
+    report::{self, Target, chosen},
+    settings, table,
+};
 use crate::{
     activities,
     agreements::{
@@ -18,7 +24,7 @@ use crate::{
     },
     auth::viewer::Viewer,
     database::Database,
-    documents::{Cell, Column, Grid, Kind, sheet},
+    documents::{Cell, Column, Grid, Kind, labels, sheet},
     error::Faults,
 };
 
@@ -30,8 +36,10 @@ use crate::{
 #[command(after_help = "\
 Examples:
   samregister expiring --within-days 30 --activity bip indikatorer
+  For Excel:
+    samregister expiring --within-days 365 --output avtal.xlsx
   A calendar; read again later, its days move and none is doubled:
-    samregister expiring --within-days 365 --format ics > avtal.ics
+    samregister expiring --within-days 365 --output avtal.ics
   A letter from cron, only when there are any:
     samregister expiring --check > list || mail -s Avtal kansli@example.se < list
 
@@ -49,9 +57,12 @@ pub struct Options {
     /// Also those whose deadline somebody has acknowledged
     #[arg(long)]
     include_acknowledged: bool,
-    /// How to write it
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    format: Format,
+    /// Format; by the ending of --output (.csv, .json, .xlsx or .ics) unless given, else a table
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    /// Where to write it; stdout unless given
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
     /// Exit with 3 when there are any
     #[arg(long)]
     check: bool,
@@ -63,8 +74,10 @@ enum Format {
     Table,
     /// One document for programs
     Json,
-    /// For programs and spreadsheets (RFC 4180)
+    /// For programs: RFC 4180, with commas, decimal points and UTF-8 without a byte order mark
     Csv,
+    /// For people: an Excel workbook in Swedish
+    Xlsx,
     /// A calendar with a day for each deadline (iCalendar)
     Ics,
 }
@@ -74,8 +87,10 @@ enum Format {
 /// # Errors
 /// When an activity is not known, the register can't be opened or stdout can't be written to.
 pub async fn run(options: Options) -> Result {
+    let format = chosen(options.format, options.output.as_deref(), Format::Table)?;
     let settings = settings()?;
     let db = open(&settings).await?;
+    let target = Target::new(options.output.as_deref(), &db, &settings)?;
     let viewer = Viewer::operator("expiring");
     check_activities(&db, &viewer, &options.activities).await?;
     let mut faults = Faults::default();
@@ -83,17 +98,18 @@ pub async fn run(options: Options) -> Result {
     faults.finish()?;
     let filter = Filter { activities: options.activities, include_acknowledged: Some(options.include_acknowledged), ..Filter::default() };
     let found = expiring::all(&db, &viewer, window, &filter).await?;
-    let calendar = match options.format {
-        Format::Ics => expiring::calendar(&db, &viewer, &found).await?,
-        _ => String::new(),
-    };
-    db.close().await?;
-    put(match options.format {
+    let document = match format {
         Format::Table => for_eyes(&found, window).into_bytes(),
         Format::Json => for_programs(&found, window)?.into_bytes(),
-        Format::Csv => sheet::csv(&grid(&found, |(slug, _)| slug, |reason| reason.word().to_owned()))?,
-        Format::Ics => calendar.into_bytes(),
-    })?;
+        Format::Csv => sheet::csv(&grid(&found, |(slug, _)| slug, WORDS))?,
+        Format::Xlsx => {
+            let title = format!("Avtal som löper ut {}–{}", window.from, window.to);
+            report::workbook(&db, "Avtal som löper ut", title, grid(&found, |(_, name)| name, SWEDISH))?
+        }
+        Format::Ics => expiring::calendar(&db, &viewer, &found).await?.into_bytes(),
+    };
+    db.close().await?;
+    target.write(&document)?;
     Ok(Outcome::of_list(options.check, &found))
 }
 
@@ -111,28 +127,42 @@ pub(super) async fn check_activities(db: &Database, viewer: &Viewer, slugs: &[St
     Err(Failure { lines: lines.collect(), code: 1 })
 }
 
-/// The rows; `activity` says which of an activity's slug and name is shown, and `reason` in which words.
-fn grid(found: &[Expiring], activity: fn(&(String, String)) -> &String, reason: fn(&Reason) -> String) -> Grid {
+/// Words of an agreement's kind, its deadline and the reason.
+struct Words {
+    kind: fn(AgreementKind) -> &'static str,
+    deadline: fn(DeadlineKind) -> &'static str,
+    reason: fn(&Reason) -> String,
+}
+
+/// Of CSV.
+const WORDS: Words = Words { kind: AgreementKind::word, deadline: DeadlineKind::word, reason: |reason| reason.word().to_owned() };
+/// Of the table at the terminal.
+const ENGLISH: Words = Words { reason: ToString::to_string, ..WORDS };
+/// Of the workbook.
+const SWEDISH: Words = Words { kind: labels::agreement_kind, deadline: labels::deadline_kind, reason: |reason| reason.in_swedish() };
+
+/// The rows; `activity` says which of an activity's slug and name is shown.
+fn grid(found: &[Expiring], activity: fn(&(String, String)) -> &String, words: Words) -> Grid {
     let columns = vec![
-        Column::new("number", "Number", Kind::Text),
-        Column::new("counterparty", "Counterparty", Kind::Text),
-        Column::new("activity", "Activity", Kind::Text),
-        Column::new("kind", "Kind", Kind::Text),
-        Column::new("deadline", "Deadline", Kind::Text),
-        Column::new("date", "Date", Kind::Day),
-        Column::new("days_left", "Days left", Kind::Number),
-        Column::new("reason", "Reason", Kind::Text),
+        Column::new("number", "Number", Kind::Text).swedish("Avtal"),
+        Column::new("counterparty", "Counterparty", Kind::Text).swedish("Motpart"),
+        Column::new("activity", "Activity", Kind::Text).swedish("Verksamhet"),
+        Column::new("kind", "Kind", Kind::Text).swedish("Slag"),
+        Column::new("deadline", "Deadline", Kind::Text).swedish("Tidsgräns"),
+        Column::new("date", "Date", Kind::Day).swedish("Datum"),
+        Column::new("days_left", "Days left", Kind::Number).swedish("Dagar kvar"),
+        Column::new("reason", "Reason", Kind::Text).swedish("Orsak"),
     ];
     let rows = found.iter().map(|row| {
         vec![
             Cell::Text(row.number.clone()),
             Cell::Text(row.counterparty.clone()),
             Cell::text(row.activity.as_ref().map(activity)),
-            Cell::Text(row.kind.word().into()),
-            Cell::Text(row.deadline.word().into()),
+            Cell::Text((words.kind)(row.kind).into()),
+            Cell::Text((words.deadline)(row.deadline).into()),
             Cell::Day(row.on),
             Cell::Number(row.days_left),
-            Cell::Text(reason(&row.reason)),
+            Cell::Text((words.reason)(&row.reason)),
         ]
     });
     Grid { columns, rows: rows.collect(), total: None }
@@ -146,7 +176,7 @@ fn for_eyes(found: &[Expiring], window: Window) -> String {
     let has = if found.len() == 1 { "has" } else { "have" };
     format!(
         "{}\n{} {has} a deadline from {from} to {to}\n",
-        table(&grid(found, |(_, name)| name, ToString::to_string)),
+        table(&grid(found, |(_, name)| name, ENGLISH)),
         count(found.len(), "agreement")
     )
 }

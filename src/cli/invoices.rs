@@ -5,7 +5,11 @@ use clap::{Args, Subcommand};
 use entity::total::Total;
 use serde::Serialize;
 
-use super::{Format, Outcome, Result, count, invoice_run, json, open, put, settings, table};
+use super::{
+    Outcome, Result, count, invoice_list, invoice_run, json, open,
+    report::{self, ReportFormat, ReportOptions},
+    settings, table,
+};
 use crate::{
     auth::viewer::Viewer,
     documents::{Cell, Column, Grid, Kind, sheet},
@@ -23,6 +27,7 @@ use crate::{
 #[command(after_help = "\
 Examples:
   samregister invoices run --activity indikatorer --year 2027 --dry-run
+  samregister invoices list --from 2026-01-01 --output fakturor.xlsx
   samregister invoices late")]
 pub struct Options {
     #[command(subcommand)]
@@ -32,6 +37,7 @@ pub struct Options {
 #[derive(Debug, Subcommand)]
 enum Deed {
     Run(invoice_run::Options),
+    List(invoice_list::Options),
     Late(Lateness),
 }
 
@@ -44,8 +50,8 @@ enum Deed {
 #[command(after_help = "\
 Examples:
   samregister invoices late
-  As it was at the turn of the year, for a spreadsheet:
-    samregister invoices late --on 2026-12-31 --format csv > late.csv
+  As it was at the turn of the year, for Excel:
+    samregister invoices late --on 2026-12-31 --output sena.xlsx
   A letter from cron, only when there are any:
     samregister invoices late --check > list || mail -s Fakturor ekonomi@example.se < list
 
@@ -54,9 +60,8 @@ struct Lateness {
     /// As of this day; today unless given
     #[arg(long, value_name = "DATE", value_parser = super::day)]
     on: Option<NaiveDate>,
-    /// How to write it
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    format: Format,
+    #[command(flatten)]
+    report: ReportOptions,
     /// Exit with 3 when there are any
     #[arg(long)]
     check: bool,
@@ -69,21 +74,29 @@ struct Lateness {
 pub async fn run(options: Options) -> Result {
     match options.deed {
         Deed::Run(options) => invoice_run::run(options).await,
+        Deed::List(options) => invoice_list::run(options).await,
         Deed::Late(late) => list_late(late).await,
     }
 }
 
 async fn list_late(options: Lateness) -> Result {
+    let format = options.report.format()?;
     let settings = settings()?;
     let db = open(&settings).await?;
+    let target = options.report.target(&db, &settings)?;
     let on = options.on.unwrap_or_else(|| db.clock.today());
     let found = late::overdue(&db, &Viewer::operator("invoices late"), on, settings.network.invoicing.interest_points).await?;
+    let document = match format {
+        ReportFormat::Table => for_eyes(&found, on).into_bytes(),
+        ReportFormat::Json => for_programs(&found, on)?.into_bytes(),
+        ReportFormat::Csv => sheet::csv(&grid(&found))?,
+        ReportFormat::Xlsx => {
+            let grid = Grid { total: Some(total(&found)), ..grid(&found) };
+            report::workbook(&db, "Sena fakturor", format!("Sena fakturor {on}"), grid)?
+        }
+    };
     db.close().await?;
-    put(match options.format {
-        Format::Table => for_eyes(&found, on).into_bytes(),
-        Format::Json => for_programs(&found, on)?.into_bytes(),
-        Format::Csv => sheet::csv(&grid(&found))?,
-    })?;
+    target.write(&document)?;
     Ok(Outcome::of_list(options.check, &found))
 }
 
@@ -93,15 +106,15 @@ fn interest(late: &Late) -> Cell {
 
 fn grid(found: &[Late]) -> Grid {
     let columns = vec![
-        Column::new("number", "Number", Kind::Text),
-        Column::new("buyer", "Buyer", Kind::Text),
-        Column::new("issued_on", "Issued", Kind::Day),
-        Column::new("due_on", "Due", Kind::Day),
-        Column::new("days_late", "Days late", Kind::Number),
-        Column::new("total", "Total", Kind::Money),
-        Column::new("outstanding", "Outstanding", Kind::Money),
-        Column::new("interest", "Interest", Kind::Money),
-        Column::new("reminder_fees", "Reminder fees", Kind::Money),
+        Column::new("number", "Number", Kind::Text).swedish("Faktura"),
+        Column::new("buyer", "Buyer", Kind::Text).swedish("Köpare"),
+        Column::new("issued_on", "Issued", Kind::Day).swedish("Fakturadatum"),
+        Column::new("due_on", "Due", Kind::Day).swedish("Förfallodag"),
+        Column::new("days_late", "Days late", Kind::Number).swedish("Dagar sen"),
+        Column::new("total", "Total", Kind::Money).swedish("Belopp"),
+        Column::new("outstanding", "Outstanding", Kind::Money).swedish("Obetalt"),
+        Column::new("interest", "Interest", Kind::Money).swedish("Ränta"),
+        Column::new("reminder_fees", "Reminder fees", Kind::Money).swedish("Påminnelseavgifter"),
     ];
     let rows = found.iter().map(|late| {
         vec![
@@ -117,6 +130,14 @@ fn grid(found: &[Late]) -> Grid {
         ]
     });
     Grid { columns, rows: rows.collect(), total: None }
+}
+
+/// The row of totals of the workbook.
+fn total(found: &[Late]) -> Vec<Cell> {
+    let invoiced: Total = found.iter().map(|late| late.total).sum();
+    let sums = [invoiced, outstanding(found), known_interest(found), reminder_fees(found)].map(Cell::Sum);
+    let empty = [const { Cell::Empty }; 4];
+    [Cell::Text("Summa".to_owned())].into_iter().chain(empty).chain(sums).collect()
 }
 
 fn outstanding(found: &[Late]) -> Total {

@@ -11,14 +11,20 @@ pub mod demo;
 pub mod expiring;
 pub mod export;
 pub mod import;
+mod invoice_list;
 mod invoice_run;
 pub mod invoices;
+pub mod matrix;
 pub mod migrate;
 mod notice_ends;
 mod open_files;
+mod payment_list;
 pub mod payments;
+pub mod period;
 mod postgres_refusal;
 pub mod progress;
+pub mod receivables;
+mod report;
 pub mod retention;
 pub mod revenue;
 pub mod scenario;
@@ -28,6 +34,7 @@ pub mod sie;
 pub mod templates;
 pub mod token;
 pub mod trail_key;
+pub mod vat_return;
 pub mod verify;
 
 use std::{
@@ -103,8 +110,12 @@ enum Command {
     Revenue(revenue::Options),
     Scenario(scenario::Options),
     BreakEven(break_even::Options),
+    Matrix(matrix::Options),
     Invoices(invoices::Options),
     Sie(sie::Options),
+    VatReturn(vat_return::Options),
+    Period(period::Options),
+    Receivables(receivables::Options),
     Verify(verify::Options),
     Checkpoint(checkpoint::Options),
     Clock(clock::Options),
@@ -138,7 +149,7 @@ enum Format {
     Table,
     /// One document for programs
     Json,
-    /// For programs and spreadsheets (RFC 4180)
+    /// For programs (RFC 4180)
     Csv,
 }
 
@@ -226,7 +237,11 @@ impl Command {
             Self::Invoices(options) => invoices::run(options).await,
             Self::Scenario(options) => scenario::run(options).await,
             Self::BreakEven(options) => break_even::run(options).await,
+            Self::Matrix(options) => matrix::run(options).await,
             Self::Sie(options) => sie::run(options).await,
+            Self::Period(options) => period::run(options).await,
+            Self::Receivables(options) => receivables::run(options).await,
+            Self::VatReturn(options) => vat_return::run(options).await,
             Self::Verify(options) => verify::run(options).await,
             Self::Checkpoint(options) => checkpoint::run(options).await,
             Self::Clock(options) => clock::run(options).await,

@@ -12,10 +12,14 @@ use entity::{kind::BankFinding, money::Money};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
-use super::{Format, Outcome, Result, count, json, open, put, say, settings, table};
+use super::{
+    Outcome, Result, count, json, open, payment_list,
+    report::{ReportFormat, ReportOptions},
+    say, settings, table,
+};
 use crate::{
     auth::viewer::Viewer,
-    documents::{Cell, Column, Grid, Kind, sheet},
+    documents::{Cell, Column, Grid, Kind, labels, sheet},
     exchange::bank::{self, Report},
     invoices::bank::importing,
 };
@@ -28,7 +32,9 @@ use crate::{
 Examples:
   samregister payments import BGMAX-20261121.txt
   See what a file would do:
-    samregister payments import camt054.xml --dry-run")]
+    samregister payments import camt054.xml --dry-run
+  What waits for somebody, for Excel:
+    samregister payments list --waiting --output inbetalningar.xlsx")]
 pub struct Options {
     #[command(subcommand)]
     deed: Deed,
@@ -37,6 +43,7 @@ pub struct Options {
 #[derive(Debug, Subcommand)]
 enum Deed {
     Import(Import),
+    List(payment_list::Options),
 }
 
 /// Import a file of the bank, all or nothing
@@ -49,8 +56,8 @@ enum Deed {
 #[command(after_help = "\
 Examples:
   samregister payments import BGMAX-20261121.txt
-  What was not matched, for a spreadsheet:
-    samregister payments import BGMAX-20261121.txt --format csv | grep WAITING")]
+  With a report for Excel:
+    samregister payments import BGMAX-20261121.txt --output inbetalningar.xlsx")]
 struct Import {
     /// The file
     #[arg(value_name = "FILE")]
@@ -58,9 +65,8 @@ struct Import {
     /// Only say what would be done
     #[arg(long)]
     dry_run: bool,
-    /// How to write what was done
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    format: Format,
+    #[command(flatten)]
+    report: ReportOptions,
 }
 
 /// Imports a file of the bank.
@@ -68,22 +74,34 @@ struct Import {
 /// # Errors
 /// When the file is bad or can't be read, or the register can't be opened; then nothing has changed.
 pub async fn run(options: Options) -> Result {
-    let Deed::Import(import) = options.deed;
+    match options.deed {
+        Deed::Import(import) => run_import(import).await,
+        Deed::List(list) => payment_list::run(list).await,
+    }
+}
+
+async fn run_import(import: Import) -> Result {
+    let format = import.report.format()?;
     let settings = settings()?;
     let db = open(&settings).await?;
+    let target = import.report.target(&db, &settings)?;
     let mut meter = Meter::new();
     let viewer = Viewer::operator("payments import");
     let watcher = &mut |done, of| meter.show(done, of);
     let done = bank::import(&db, &viewer, &settings.network, &import.file, import.dry_run, watcher).await;
     meter.finish();
+    let made_at = db.clock.now();
     db.close().await?;
     let report = done?;
-    put(match import.format {
-        Format::Table => for_eyes(&report).into_bytes(),
-        Format::Json => json(&Document::of(&report))?.into_bytes(),
-        Format::Csv => sheet::csv(&grid(&report))?,
-    })?;
     say(if report.dry_run { "nothing was changed: a dry run" } else { "imported" });
+    target.write(&match format {
+        ReportFormat::Table => for_eyes(&report).into_bytes(),
+        ReportFormat::Json => json(&Document::of(&report))?.into_bytes(),
+        ReportFormat::Csv => sheet::csv(&grid(&report, ENGLISH))?,
+        ReportFormat::Xlsx => {
+            sheet::workbook_of("Inlästa inbetalningar", made_at, &[("Inbetalningar".to_owned(), grid(&report, SWEDISH))])?
+        }
+    })?;
     Ok(Outcome::Done)
 }
 
@@ -97,17 +115,37 @@ fn fate(outcome: &importing::Outcome) -> &'static str {
     }
 }
 
-fn grid(report: &Report) -> Grid {
+/// Words of what became of a payment, and of what was found out about it.
+#[derive(Clone, Copy)]
+struct Words {
+    fate: fn(&'static str) -> &'static str,
+    finding: fn(BankFinding) -> &'static str,
+}
+
+/// Of the table and CSV.
+const ENGLISH: Words = Words { fate: |word| word, finding: BankFinding::word };
+/// Of the workbook.
+const SWEDISH: Words = Words {
+    fate: |word| match word {
+        "KNOWN" => "Känd sedan tidigare",
+        "MATCHED" => "Bokad på faktura",
+        "SET_ASIDE" => "Undantagen",
+        _ => "Väntar",
+    },
+    finding: labels::bank_finding,
+};
+
+fn grid(report: &Report, words: Words) -> Grid {
     let columns = vec![
-        Column::new("date", "Date", Kind::Day),
-        Column::new("amount", "Amount", Kind::Money),
-        Column::new("payer", "Payer", Kind::Text),
-        Column::new("reference", "Reference", Kind::Text),
-        Column::new("message", "Message", Kind::Text),
-        Column::new("fate", "Fate", Kind::Text),
-        Column::new("finding", "Finding", Kind::Text),
-        Column::new("invoices", "Invoices", Kind::Text),
-        Column::new("bank_reference", "Bank's reference", Kind::Text),
+        Column::new("date", "Date", Kind::Day).swedish("Datum"),
+        Column::new("amount", "Amount", Kind::Money).swedish("Belopp"),
+        Column::new("payer", "Payer", Kind::Text).swedish("Betalare"),
+        Column::new("reference", "Reference", Kind::Text).swedish("Referens"),
+        Column::new("message", "Message", Kind::Text).swedish("Meddelande"),
+        Column::new("fate", "Fate", Kind::Text).swedish("Läge"),
+        Column::new("finding", "Finding", Kind::Text).swedish("Igenkänd på"),
+        Column::new("invoices", "Invoices", Kind::Text).swedish("Fakturor"),
+        Column::new("bank_reference", "Bank's reference", Kind::Text).swedish("Bankens referens"),
     ];
     let rows = report.outcomes.iter().map(|outcome| {
         let row = &outcome.row;
@@ -121,8 +159,8 @@ fn grid(report: &Report) -> Grid {
             Cell::text(row.payer_name.as_ref()),
             Cell::text(row.reference.as_ref()),
             Cell::text(row.message.as_ref().map(|message| message.replace('\n', " ")).as_ref()),
-            Cell::Text(fate(outcome).into()),
-            Cell::Text(row.finding.word().into()),
+            Cell::Text((words.fate)(fate(outcome)).into()),
+            Cell::Text((words.finding)(row.finding).into()),
             Cell::Text(invoices.join(", ")),
             Cell::Text(row.bank_reference.clone()),
         ]
@@ -131,7 +169,7 @@ fn grid(report: &Report) -> Grid {
 }
 
 fn for_eyes(report: &Report) -> String {
-    let mut grid = grid(report);
+    let mut grid = grid(report, ENGLISH);
     // The bank's own references are long, and nobody reads them here.
     grid.columns.pop();
     grid.rows.iter_mut().for_each(|row| drop(row.pop()));

@@ -8,14 +8,15 @@ use super::{Format, Outcome, Result, count, json, open, put, say, settings, tabl
 use crate::{
     auth::viewer::Viewer,
     documents::{Cell, Column, Grid, Kind, sheet},
+    persons,
     retention::{self, Report},
 };
 
 /// List what is held, what of it may go, and what must stay by which law
 ///
-/// Two kinds of data may go: contacts that left their role longer ago than `contact_months`, and lines of the log of contact reads that are
-/// older than `read_log_months`, both 24 unless [network.retention] of samregister.toml says otherwise. --erase erases these two and nothing
-/// else. Agreements, invoices, payments, costs and grants stay through the seventh year after the calendar year (bokföringslagen 7 kap. 2 §),
+/// Three kinds of data may go: contacts that left their role longer ago than `contact_months`, lines of the log of contact reads that are
+/// older than `read_log_months`, both 24 unless [network.retention] of samregister.toml says otherwise, and names and messages of payers after
+/// `payer_years`, 7. --erase erases these and nothing else. Agreements, invoices, payments, costs and grants stay through the seventh year after the calendar year (bokföringslagen 7 kap. 2 §),
 /// the audit trail as long as the register. A single person whom they name is erased by the mutations `contactErase` and `personErase`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -32,7 +33,7 @@ pub struct Options {
     /// Format of the list
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
-    /// Erase the contacts and the lines of the log that may go today, then list what is left; it can't be undone
+    /// Erase the contacts, the payers and the lines of the log that may go today, then list what is left; it can't be undone
     #[arg(long)]
     erase: bool,
 }
@@ -47,9 +48,10 @@ pub async fn run(options: Options) -> Result {
     let db = open(&settings).await?;
     let viewer = Viewer::operator("retention");
     let erased = if options.erase { Some(retention::erase(&db, &viewer, &decided).await) } else { None };
+    let payers = if options.erase { persons::erase_due_payers(&db, &viewer, &decided).await } else { Ok(0) };
     let report = retention::report(&db, &viewer, &decided, options.on.unwrap_or_else(|| db.clock.today())).await;
     db.close().await?;
-    let (erased, report) = (erased.transpose()?, report?);
+    let (erased, payers, report) = (erased.transpose()?, payers?, report?);
     put(match options.format {
         Format::Table => table(&grid(&report)).into_bytes(),
         Format::Json => for_programs(&report)?.into_bytes(),
@@ -57,7 +59,12 @@ pub async fn run(options: Options) -> Result {
     })?;
     if let Some(erased) = erased {
         let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
-        say(&format!("erased {} and {} of the log", count(number(erased.contacts), "contact"), count(number(erased.reads), "line")));
+        let payers = if payers > 0 { format!(", {}", count(number(payers), "payer")) } else { String::new() };
+        say(&format!(
+            "erased {}{payers} and {} of the log",
+            count(number(erased.contacts), "contact"),
+            count(number(erased.reads), "line")
+        ));
     }
     Ok(Outcome::Done)
 }

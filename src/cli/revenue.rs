@@ -1,21 +1,21 @@
 //! `samregister revenue`: what came in, what it cost and what is left.
 
-use std::{
-    io::{self, IsTerminal},
-    path::PathBuf,
-};
-
 use chrono::NaiveDate;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use super::{Failure, Outcome, Result, expiring::check_activities, json, open, put, say, settings, table};
+use super::{
+    Failure, Outcome, Result,
+    expiring::check_activities,
+    json, open,
+    report::{ReportFormat as Format, ReportOptions},
+    settings, table,
+};
 use crate::{
     auth::viewer::Viewer,
     database::Database,
     documents::{Grid, sheet},
     error::{Error, Faults},
-    output::{self, OwnFiles},
     revenue::{
         self, Ask, Period,
         grid::{self, Shown},
@@ -34,7 +34,7 @@ Examples:
   samregister revenue --from 2024-01-01 --to 2026-12-31 --basis paid \\
     --group-by activity,year
   samregister revenue --from 2026-01-01 --to 2026-12-31 --group-by member,quarter \\
-    --format xlsx --output revenue-2026.xlsx")]
+    --output intakter-2026.xlsx")]
 pub struct Options {
     /// First day
     #[arg(long, value_name = "DATE", value_parser = super::day)]
@@ -51,12 +51,8 @@ pub struct Options {
     /// Only these activities
     #[arg(long = "activity", num_args = 1.., value_name = "SLUG", value_delimiter = ',')]
     activities: Vec<String>,
-    /// How to write it
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    format: Format,
-    /// Where to write it; stdout unless given
-    #[arg(long, short, value_name = "FILE")]
-    output: Option<PathBuf>,
+    #[command(flatten)]
+    report: ReportOptions,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -85,26 +81,7 @@ enum GroupBy {
     None,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For the eye
-    Table,
-    /// One document for programs
-    Json,
-    /// For programs and spreadsheets (RFC 4180)
-    Csv,
-    /// A workbook, its sums as formulas
-    Xlsx,
-}
-
 impl Options {
-    fn check(&self) -> Result<()> {
-        if self.format == Format::Xlsx && self.output.is_none() && io::stdout().is_terminal() {
-            return Err(Failure::usage("--format xlsx needs --output FILE, since a terminal can't show a workbook"));
-        }
-        Ok(())
-    }
-
     fn grouping(&self) -> Grouping {
         let has = |group| self.group_by.contains(&group);
         let periods = [(GroupBy::Month, Period::Month), (GroupBy::Quarter, Period::Quarter), (GroupBy::Year, Period::Year)];
@@ -128,25 +105,15 @@ impl Options {
 /// # Errors
 /// When options don't go together, an activity is not known, the register can't be opened or the report can't be written.
 pub async fn run(options: Options) -> Result {
-    options.check()?;
+    let format = options.report.format()?;
     let settings = settings()?;
     let db = open(&settings).await?;
     let viewer = Viewer::operator("revenue");
     check_activities(&db, &viewer, &options.activities).await?;
-    let own = OwnFiles::new(&db, &settings);
-    if let Some(path) = &options.output {
-        // Before a report is made in vain.
-        own.refuse(path)?;
-    }
-    let document = options.document(&db, &viewer).await?;
+    let target = options.report.target(&db, &settings)?;
+    let document = options.document(&db, &viewer, format).await?;
     db.close().await?;
-    match &options.output {
-        None => put(document)?,
-        Some(path) => {
-            output::write(path, &document, &own)?;
-            say(&format!("wrote {}", path.display()));
-        }
-    }
+    target.write(&document)?;
     Ok(Outcome::Done)
 }
 
@@ -162,14 +129,14 @@ fn refused(error: Error) -> Failure {
 }
 
 impl Options {
-    async fn document(&self, db: &Database, viewer: &Viewer) -> Result<Vec<u8>> {
+    async fn document(&self, db: &Database, viewer: &Viewer, format: Format) -> Result<Vec<u8>> {
         let ask = self.ask();
-        if self.format == Format::Xlsx {
+        if format == Format::Xlsx {
             return grid::workbook(db, viewer, &ask).await.map_err(refused);
         }
         let report = revenue::report(db, viewer, &ask, Faults::default()).await.map_err(refused)?;
         let shown = Shown::of(db, viewer, &report, ask.group_by, ask.basis).await?;
-        Ok(match self.format {
+        Ok(match format {
             Format::Table if report.rows.is_empty() => {
                 format!("no revenue, cost or grant from {} to {}\n", self.from, self.to).into_bytes()
             }

@@ -9,7 +9,11 @@ use entity::{
 };
 use serde::Serialize;
 
-use super::{Failure, Format, Outcome, Result, count, json, open, put, settings, table, token};
+use super::{
+    Failure, Outcome, Result, count, json, open,
+    report::{ReportFormat, ReportOptions},
+    settings, table, token,
+};
 use crate::{
     auth::viewer::Viewer,
     documents::{Cell, Column, Grid, Kind, sheet},
@@ -21,7 +25,8 @@ use crate::{
 /// Show what every member would pay under other service fees
 ///
 /// A rate of the allocation of all parties, with or without a cap and a minimum, beside what the rule in force makes of it; nothing is
-/// changed. Several rates, and several caps, make a scenario of each rate with each cap, side by side in the table. Members whose
+/// changed. Several rates, and several caps, make a scenario of each rate with each cap: side by side in the table, one after the other in
+/// CSV, each on a sheet of its own in the workbook. Members whose
 /// allocation of the year is not known are listed, and are in no sum.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -31,7 +36,7 @@ Examples:
     samregister scenario --year 2026 --per-mille 2 4 --cap none 100000
   As if two members had left:
     samregister scenario --year 2026 --per-mille 2.5 --minimum 5000 \\
-      --without 222000-1834 222000-2568 --format csv")]
+      --without 222000-1834 222000-2568 --output avgifter.xlsx")]
 pub struct Options {
     /// Calendar year
     #[arg(long, value_parser = clap::value_parser!(i32).range(1900..=2999))]
@@ -48,9 +53,8 @@ pub struct Options {
     /// As if these members had left: organisation numbers, ids or import keys
     #[arg(long, value_name = "ORGNR", num_args = 1.., value_delimiter = ',')]
     without: Vec<String>,
-    /// How to write it: for the eye the scenarios stand side by side, in CSV one after the other
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    format: Format,
+    #[command(flatten)]
+    report: ReportOptions,
 }
 
 /// A cap, or that there is none.
@@ -94,8 +98,10 @@ impl Options {
 /// When options don't go together, a member is not known or the register can't be opened.
 pub async fn run(options: Options) -> Result {
     options.asks(&[])?;
+    let format = options.report.format()?;
     let settings = settings()?;
     let db = open(&settings).await?;
+    let target = options.report.target(&db, &settings)?;
     let viewer = Viewer::operator("scenario");
     let every = members::all(&db, &viewer, &members::Filter::default(), &token::COLUMNS).await?;
     let without: Vec<MemberId> = options.without.iter().map(|name| token::find(&every, name, "--without")).collect::<Result<_>>()?;
@@ -106,12 +112,16 @@ pub async fn run(options: Options) -> Result {
         let scenario = scenario::scenario(&db, &viewer, &ask, Faults::default()).await.map_err(refused)?;
         found.push((ask, scenario));
     }
+    let document = match format {
+        ReportFormat::Table => for_eyes(&found, &names).into_bytes(),
+        ReportFormat::Json => for_programs(&found, &names)?.into_bytes(),
+        ReportFormat::Csv => sheet::csv(&one_after_the_other(&found, &names))?,
+        ReportFormat::Xlsx => {
+            sheet::workbook_of(&format!("Serviceavgifter {}", options.year), db.clock.now(), &one_sheet_each(&found, &names))?
+        }
+    };
     db.close().await?;
-    put(match options.format {
-        Format::Table => for_eyes(&found, &names).into_bytes(),
-        Format::Json => for_programs(&found, &names)?.into_bytes(),
-        Format::Csv => sheet::csv(&one_after_the_other(&found, &names))?,
-    })?;
+    target.write(&document)?;
     Ok(Outcome::Done)
 }
 
@@ -224,6 +234,46 @@ fn one_after_the_other(found: &[Found], names: &Names) -> Grid {
         rows.extend(scenario.missing.iter().map(|member| of(*member, [const { Cell::Empty }; 5])));
     }
     Grid { columns, rows, total: None }
+}
+
+/// A sheet for each scenario with its name, in Swedish; members without an allocation come last and have no sums.
+fn one_sheet_each(found: &[Found], names: &Names) -> Vec<(String, Grid)> {
+    let sheet = |(index, (ask, scenario)): (usize, &Found)| {
+        let columns = vec![
+            Column::new("member_name", "Member", Kind::Text).swedish("Medlem"),
+            Column::new("allocation", "Allocation", Kind::Money).swedish("Tilldelning"),
+            Column::new("current", "Current", Kind::Money).swedish("Avgift nu"),
+            Column::new("proposed", "Proposed", Kind::Money).swedish(in_swedish(ask)),
+            Column::new("change", "Change", Kind::Money).swedish("Skillnad"),
+            Column::new("capped", "Capped", Kind::Text).swedish("Begränsad av taket"),
+        ];
+        let mut rows: Vec<_> = scenario
+            .rows
+            .iter()
+            .map(|row| {
+                let sums = [row.allocation, row.current, row.proposed, row.proposed - row.current].map(Cell::Money);
+                let capped = Cell::Text(if row.capped { "Ja" } else { "Nej" }.to_owned());
+                [Cell::Text(name(names, row.member))].into_iter().chain(sums).chain([capped]).collect()
+            })
+            .collect();
+        let missing = |member: &MemberId| {
+            let sums = [const { Cell::Empty }; 4];
+            let note = Cell::Text("Tilldelningen är inte känd".to_owned());
+            [Cell::Text(name(names, *member))].into_iter().chain(sums).chain([note]).collect()
+        };
+        rows.extend(scenario.missing.iter().map(missing));
+        let sums = [scenario.current_total, scenario.total, scenario.total - scenario.current_total].map(Cell::Money);
+        let total = [Cell::Text("Summa".to_owned()), Cell::Empty].into_iter().chain(sums).chain([Cell::Empty]).collect();
+        (format!("Scenario {}", index + 1), Grid { columns, rows, total: Some(total) })
+    };
+    found.iter().enumerate().map(sheet).collect()
+}
+
+/// A rule in Swedish: `4 ‰, högst 100 000,00`.
+fn in_swedish(ask: &Ask) -> String {
+    let cap = ask.cap.map(|cap| format!(", högst {}", swedish::kronor(cap))).unwrap_or_default();
+    let minimum = ask.minimum.map(|minimum| format!(", minst {}", swedish::kronor(minimum))).unwrap_or_default();
+    format!("{} ‰{cap}{minimum}", ask.per_mille.to_string().replace('.', ","))
 }
 
 fn api_id(member: MemberId) -> String {

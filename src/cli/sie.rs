@@ -6,31 +6,55 @@ use std::{
 };
 
 use chrono::NaiveDate;
-use clap::Args;
+use clap::{ArgGroup, Args};
+use entity::export_batch;
 
-use super::{Failure, Outcome, Result, count, open, put, say, settings};
+use super::{Failure, Outcome, Result, count, open, put, say, settings, table};
 use crate::{
     auth::viewer::Viewer,
-    documents::sie,
-    error::Error,
-    invoices::journal,
+    config::Settings,
+    database::Database,
+    documents::{Cell, Column, Grid, Kind, sie},
+    error::{Error, Faults},
+    invoices::{export_batches, journal},
     output::{self, OwnFiles},
 };
 
 /// Write a bookkeeping file (SIE 4I)
 ///
-/// A voucher for each invoice, credit note and payment from the first day to the last one, with the accounts of [network.accounts] in
-/// samregister.toml and revenue told apart by activity (dimension 6). Vouchers get their numbers from the program that reads the file.
-/// Which days have been booked is for the bookkeeper to remember: the same days give the same file again.
+/// A voucher for each invoice, credit note, payment and reminder with a fee, with the accounts of [network.accounts] in samregister.toml and
+/// revenue told apart by activity (dimension 6). With --new, those that were not exported before make a new batch: each voucher is exported
+/// once, with a number of its own in its series and year, and the batch can be written again, byte for byte, with --batch. Imported history
+/// is in no batch. With --from and --to, all vouchers of these days are written, exported or not.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  samregister sie --from 2026-01-01 --to 2026-01-31 --output 2026-01.si")]
+#[command(group = ArgGroup::new("which").required(true))]
+#[command(after_help = "\
+Examples:
+  What is new since the last time, through the end of January:
+    samregister sie --new --through 2026-01-31 --output 2026-01.si
+  The third batch again:
+    samregister sie --batch 3 --output batch-3.si
+  All of January, exported or not:
+    samregister sie --from 2026-01-01 --to 2026-01-31 --output 2026-01.si")]
 pub struct Options {
+    /// Export what was not exported before, as a new batch
+    #[arg(long, group = "which")]
+    new: bool,
+    /// Last day of a new batch; today unless given
+    #[arg(long, value_name = "DATE", value_parser = super::day, requires = "new")]
+    through: Option<NaiveDate>,
+    /// Write the batch with this number again
+    #[arg(long, value_name = "N", group = "which")]
+    batch: Option<i32>,
+    /// List the batches
+    #[arg(long, group = "which", conflicts_with = "output")]
+    batches: bool,
     /// First day
-    #[arg(long, value_name = "DATE", value_parser = super::day)]
-    from: NaiveDate,
+    #[arg(long, value_name = "DATE", value_parser = super::day, group = "which", requires = "to")]
+    from: Option<NaiveDate>,
     /// Last day
-    #[arg(long, value_name = "DATE", value_parser = super::day)]
-    to: NaiveDate,
+    #[arg(long, value_name = "DATE", value_parser = super::day, requires = "from")]
+    to: Option<NaiveDate>,
     /// Where to write it; stdout unless given
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -41,7 +65,7 @@ pub struct Options {
 /// # Errors
 /// When the days are out of order, the network has no name, the register can't be opened or the file can't be written.
 pub async fn run(options: Options) -> Result {
-    if options.output.is_none() && io::stdout().is_terminal() {
+    if options.output.is_none() && !options.batches && io::stdout().is_terminal() {
         return Err(Failure::usage("give --output FILE, since a terminal can't show the characters of such a file"));
     }
     let settings = settings()?;
@@ -50,27 +74,73 @@ pub async fn run(options: Options) -> Result {
     if let Some(path) = &options.output {
         own.refuse(path)?;
     }
-    let made = journal::journal(&db, &Viewer::operator("sie"), &settings.network, options.from, options.to).await;
+    let made = file(&options, &db, &settings).await;
     db.close().await?;
-    let journal = made.map_err(refused)?;
-    let file = sie::file(&journal)?;
+    let (said, file) = made?;
     match &options.output {
         None => put(file)?,
         Some(path) => {
             output::write(path, &file, &own)?;
-            say(&format!("wrote {} to {}", count(journal.vouchers.len(), "voucher"), path.display()));
+            say(&format!("wrote {said} to {}", path.display()));
         }
     }
     Ok(Outcome::Done)
 }
 
+/// Returns the file, and what it has in words.
+async fn file(options: &Options, db: &Database, settings: &Settings) -> Result<(String, Vec<u8>)> {
+    let viewer = Viewer::operator("sie");
+    let said = |batch: &export_batch::Model| {
+        let vouchers = count(usize::try_from(batch.vouchers).unwrap_or_default(), "voucher");
+        format!("batch {} with {vouchers}", batch.number)
+    };
+    if options.batches {
+        let found = export_batches::list(db, &viewer).await?;
+        return Ok((String::new(), table(&grid(&found)).into_bytes()));
+    }
+    if let Some(number) = options.batch {
+        let batch = export_batches::by_number(db, &viewer, number).await?;
+        return Ok((said(&batch), batch.content));
+    }
+    if options.new {
+        let through = options.through.unwrap_or_else(|| db.clock.today());
+        let batch = export_batches::export(db, &viewer, &settings.network, through, Faults::default()).await.map_err(refused)?;
+        let batch = batch.ok_or_else(|| Failure::new(format!("there is nothing new through {through}; no batch was made")))?;
+        return Ok((said(&batch), batch.content));
+    }
+    let (from, to) = (options.from.unwrap_or_default(), options.to.unwrap_or_default());
+    let journal = journal::journal(db, &viewer, &settings.network, from, to).await.map_err(refused)?;
+    Ok((count(journal.vouchers.len(), "voucher"), sie::file(&journal)?))
+}
+
+fn grid(found: &[export_batch::Model]) -> Grid {
+    let columns = vec![
+        Column::new("number", "Batch", Kind::Distinct),
+        Column::new("made_at", "Made", Kind::Text),
+        Column::new("through_on", "Through", Kind::Day),
+        Column::new("vouchers", "Vouchers", Kind::Number),
+        Column::new("file_sha256", "SHA-256", Kind::Text),
+    ];
+    let row = |row: &export_batch::Model| {
+        vec![
+            Cell::Number(row.number.into()),
+            Cell::Text(row.made_at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)),
+            Cell::Day(row.through_on),
+            Cell::Number(row.vouchers.into()),
+            Cell::Text(row.file_sha256.clone()),
+        ]
+    };
+    Grid { columns, rows: found.iter().map(row).collect(), total: None }
+}
+
 /// Names the option that a fault is about; what is about the settings is named already.
-fn refused(error: Error) -> Failure {
+pub(super) fn refused(error: Error) -> Failure {
     match error {
         Error::Invalid(faults) => {
-            let is_usage = faults.iter().any(|fault| fault.path == "to");
+            let is_option = |path: &str| ["to", "through"].contains(&path);
+            let is_usage = faults.iter().any(|fault| is_option(&fault.path));
             let lines =
-                faults.iter().map(|fault| format!("{}{} {}", if fault.path == "to" { "--" } else { "" }, fault.path, fault.message));
+                faults.iter().map(|fault| format!("{}{} {}", if is_option(&fault.path) { "--" } else { "" }, fault.path, fault.message));
             Failure { lines: lines.collect(), code: if is_usage { 2 } else { 1 } }
         }
         other => other.into(),

@@ -40,6 +40,7 @@ pub fn noun(kind: SubjectKind) -> &'static str {
         SubjectKind::Invoice => "invoice",
         SubjectKind::BankPayment => "bank_payment",
         SubjectKind::ReferenceRate => "reference_rate",
+        SubjectKind::Books => "books",
         SubjectKind::Token => "token",
         SubjectKind::ContactReads => "contact_reads",
         SubjectKind::Clock => "clock",

@@ -6,6 +6,7 @@ pub mod activities;
 pub mod agreements;
 pub mod audit;
 pub mod changes;
+pub mod closing;
 pub mod contact_reads;
 pub mod contacts;
 pub mod cost;
@@ -64,6 +65,7 @@ pub struct Query(
     contact_reads::ContactReadQuery,
     retention::RetentionQuery,
     agreements::NoticeEndQuery,
+    closing::ClosingQuery,
 );
 
 /// Root mutation type. Each mutation takes one `input`, returns what it changed, and is atomic. Those of one document are done one after the
@@ -92,6 +94,7 @@ pub struct Mutation(
     invoices::payments::PaymentMutation,
     invoices::bank::BankPaymentMutation,
     invoices::RateMutation,
+    closing::ClosingMutation,
 );
 
 /// The schema of a register, and of the network whose it is. Who asks goes with each request, as [`viewer::Viewer`] in its data.

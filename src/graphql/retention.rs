@@ -34,6 +34,8 @@ pub enum RetentionKind {
     Payments,
     /// Payments as the bank told of them.
     BankPayments,
+    /// Names, references and messages of payers in them.
+    Payers,
     /// Costs of activities.
     Costs,
     /// Grants to activities.

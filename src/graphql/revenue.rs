@@ -466,7 +466,7 @@ impl RevenueQuery {
     /// all that it rests on.
     #[graphql(directive = cost::apply("200".into()))]
     async fn revenue_forecast(&self, ctx: &Context<'_>, #[graphql(desc = "Calendar year")] year: i32) -> Result<RevenueReport> {
-        let Forecast { days, report, withheld, assumptions } = revenue::forecast(database(ctx), viewer(ctx), year).await?;
+        let Forecast { days, report, withheld, assumptions, .. } = revenue::forecast(database(ctx), viewer(ctx), year).await?;
         let report = RevenueReport::new(days, RevenueBasis::Invoiced, report, &format!("forecast={year}"), assumptions);
         Ok(RevenueReport { withheld: by_ids(ctx, &withheld).await?, ..report })
     }

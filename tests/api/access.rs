@@ -136,6 +136,7 @@ fn question(schema: &Schema, samples: &Samples, name: &str) -> Question {
         "serviceFeeScenario" => (format!("{{ {} }}", widest("(input: { year: 2026, perMille: 2 })", 2)), &["13571357"], &["24682468"], &[]),
         "revision" => ("{ revision }".to_owned(), &[], &[], &["\"revision\""]),
         "networkFees" => (one(1), &[], &[], &["PER_MILLE_OF_ALLOCATION"]),
+        "booksClosedThrough" => ("{ booksClosedThrough }".to_owned(), &[], &[], &["booksClosedThrough"]),
         "referenceRates" => (one(1), &[], &[], &["SFS 2025:809"]),
         "contactExport" => (format!("{{ contactExport(contact: \"{}\") }}", id("anna")), &["anna@alfa"], &[], &[]),
         // The test itself lets somebody read.
@@ -306,6 +307,7 @@ on_both!(deeds_are_done_for_those_that_the_table_says, |app| async move {
                 "memberRemove" => "memberId",
                 "organisationRemove" => "organisationId",
                 "agreementNoticeWithdraw" | "agreementNoticeEndDecide" => "agreement { id }",
+                "periodClose" | "periodReopen" => "booksClosedThrough",
                 _ => "id",
             };
             let document =
@@ -428,6 +430,12 @@ pub async fn input(app: &App, samples: &Samples, name: &str, turn: usize) -> Val
         _ if name.starts_with("invoice") && name != "invoiceRemind" => crate::invoicing_samples::input(app, id("alfa"), name, turn).await,
         _ if name.contains("ayment") || name == "invoiceRemind" => crate::payment_samples::input(app, id("faktura beta"), name, turn).await,
         "referenceRateSet" => json!({ "validFrom": format!("{}-01-01", 2030 + turn), "percent": 2.5, "source": "SFS" }),
+        "periodClose" => json!({ "through": format!("2019-12-{:02}", turn + 1) }),
+        "periodReopen" => {
+            // The day must be closed, and may be already.
+            app.office().does("periodClose", "booksClosedThrough", json!({ "through": "2019-12-31" })).await;
+            json!({ "from": format!("2019-12-{:02}", 25 - turn), "reason": "x" })
+        }
         "costRecord" => json!({ "activity": id("bip"), "bookedOn": "2026-06-01", "amount": "1.00", "description": "x" }),
         "grantRecord" => json!({ "activity": id("bip"), "bookedOn": "2026-06-01", "amount": "1.00", "funder": "x" }),
         "deadlineAcknowledge" => json!({ "agreement": id(["avtal alfa", "avtal beta"][turn % 2]), "until": "2026-11-30" }),

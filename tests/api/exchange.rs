@@ -543,7 +543,7 @@ on_both!(credit_notes_settle_what_they_credit, |app| async move {
             "state": "ISSUED", "settled": "PAID",
             "lines": [
                 { "description": "Ett", "quantity": "2", "net": "100.00", "account": "3041" },
-                { "description": "Två", "quantity": "1.5", "net": "150.00", "account": "3901" },
+                { "description": "Två", "quantity": "1.5", "net": "150.00", "account": "3041" },
             ],
             "creditNotes": [{ "number": "K9", "total": "125.00", "credits": { "number": "2026-09" } }],
         })

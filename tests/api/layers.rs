@@ -6,8 +6,9 @@ use std::{
 };
 
 /// The rules, in the order that they may use each other: each knows those before it.
-const RULES: [&str; 14] = [
+const RULES: [&str; 16] = [
     "terms",
+    "closing",
     "members",
     "organisations",
     "activities",
@@ -15,6 +16,7 @@ const RULES: [&str; 14] = [
     "agreements",
     "fees",
     "invoices",
+    "receivables",
     "revenue",
     "changes",
     "exchange",

@@ -1,6 +1,6 @@
 //! Retention: what is held, what may go and from which day, and that only that is erased. Today is 2026-11-21.
 
-use samregister::retention::Kind;
+use samregister::{auth::viewer::Viewer, config::Retention, persons::erase_due_payers, retention::Kind};
 use sea_orm::{ConnectionTrait, Statement};
 use serde_json::{Value, json};
 
@@ -126,6 +126,32 @@ on_both!(only_what_may_go_is_erased, |app| async move {
     assert_eq!(run(&["--erase", "--on", "2900-01-01"]).2, Some(2));
     let refused = app.finance().query("{ retention { on } }").await;
     assert_eq!(refused.code(), "FORBIDDEN");
+});
+
+on_both!(payers_go_when_their_time_is_over, |app| async move {
+    let head = "bank_reference,file_name,file_sha256,imported_at,account,booked_on,amount,reference,message,payer_name,payer_org_number,finding,set_aside_on,set_aside_reason\n";
+    let sha256 = "a".repeat(64);
+    let row = |reference: &str, day: &str, payer: &str| {
+        format!("{reference},bank.txt,{sha256},{day}T09:00:00Z,50501055,{day},1.00,,Hej från {payer},{payer},,NO_REFERENCE,,\n")
+    };
+    let text = format!("{head}{}{}", row("old", "2018-12-31", "Kalle Betalare"), row("new", "2019-01-01", "Lisa Betalare"));
+    app.import(&[("bank_payments.csv", &text)]).await;
+    for (on, due) in [("2025-12-31", 0), ("2026-01-01", 1), ("2026-12-31", 1), ("2027-01-01", 2)] {
+        assert_eq!(held(&app.office(), "PAYERS", Some(on)).await, json!([2, "2018-12-31", "2026-01-01", due]), "{on}");
+    }
+    let names = async || app.office().query("{ bankPayments { nodes { bankReference payerName message amount } } }").await;
+    let ten = Retention { payer_years: 10, ..Retention::default() };
+    let viewer = Viewer::operator("retention");
+    assert_eq!(erase_due_payers(&app.db, &viewer, &ten).await.unwrap(), 0);
+    assert_eq!(erase_due_payers(&app.db, &viewer, &Retention::default()).await.unwrap(), 1);
+    let left = names().await["bankPayments"]["nodes"].clone();
+    let lisa = json!({ "bankReference": "new", "payerName": "Lisa Betalare", "message": "Hej från Lisa Betalare", "amount": "1.00" });
+    assert_eq!(left, json!([lisa, { "bankReference": "old", "payerName": null, "message": null, "amount": "1.00" }]));
+    // Neither the rows nor the trail name the payer, and the trail holds all the same.
+    let told = app.office().query("{ auditLog(first: 100) { nodes { action before after } } }").await.text();
+    assert!(!told.contains("Kalle") && told.contains("Lisa Betalare") && told.contains("personErase"), "{told}");
+    assert_eq!(samregister::audit::breaches(&app.db).await.unwrap(), [""; 0]);
+    assert_eq!(held(&app.office(), "PAYERS", None).await, json!([1, "2019-01-01", "2027-01-01", 0]));
 });
 
 #[tokio::test]

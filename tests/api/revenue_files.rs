@@ -171,9 +171,9 @@ on_both!(a_workbook_has_sums_and_a_chart, |app| async move {
     }
     assert_eq!(table.cell(&format!("D{last}")).formula, format!("SUM(B{last}:C{last})"));
     let chart = judges::part(&file, "xl/charts/chart1.xml");
-    assert!(chart.contains("Revenue by activity and year, kronor without VAT"), "{chart}");
+    assert!(chart.contains("Intäkter per verksamhet och år, kronor utan moms"), "{chart}");
     let references: Vec<_> = chart.split("<c:f>").skip(1).map(|rest| rest.split("</c:f>").next().unwrap()).collect();
-    let reference = |cells: &str| format!("'By activity and year'!{cells}");
+    let reference = |cells: &str| format!("'Per verksamhet och år'!{cells}");
     let series = |column: &str| {
         let cells = [format!("${column}$1"), format!("$A$2:$A${last}"), format!("${column}$2:${column}${last}")];
         cells.map(|cells| reference(&cells))

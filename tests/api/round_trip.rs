@@ -243,13 +243,13 @@ on_both!(what_files_say_otherwise_of_a_life_is_refused, |app| async move {
         bad_rows(&other, &nowhere).await,
         [format!("invoice_lines.csv:{number}: credits_line: is no line of invoice 20260001, which has no line 9")]
     );
-    let plain = lines.lines().find(|line| line.contains(",Kurs,") && line.ends_with(",3901,,")).unwrap();
+    let plain = lines.lines().find(|line| line.contains(",Kurs,") && line.ends_with(",3041,,")).unwrap();
     let refused = bad_rows(&other, &changed(&files, "invoice_lines.csv", plain, &format!("{}24.99", plain))).await;
     assert!(refused[0].contains("vat: must be 25.00: the VAT of each rate"), "{refused:?}");
-    let refused = bad_rows(&other, &changed(&files, "invoice_lines.csv", plain, &plain.replace(",3901,,", ",3901,1,"))).await;
+    let refused = bad_rows(&other, &changed(&files, "invoice_lines.csv", plain, &plain.replace(",3041,,", ",3041,1,"))).await;
     assert!(refused[0].ends_with("credits_line: must be empty but for a line of a credit note"), "{refused:?}");
     for account in ["390", "39011", "4294967296"] {
-        let refused = bad_rows(&other, &changed(&files, "invoice_lines.csv", ",3901,", &format!(",{account},"))).await;
+        let refused = bad_rows(&other, &changed(&files, "invoice_lines.csv", ",3041,", &format!(",{account},"))).await;
         assert!(refused[0].ends_with("account: must be four digits"), "{refused:?}");
     }
 
@@ -347,7 +347,7 @@ on_both!(a_correction_may_stand_before_what_it_corrects, |app| async move {
 
 on_both!(an_imported_line_is_on_the_networks_own_account, |app| async move {
     fill(&app, 12).await;
-    let (app, _folder) = with_network(&app, "[network]\nname = 'NNS'\n[network.accounts]\nrevenue = 3050\nfees = 3950\n");
+    let (app, _folder) = with_network(&app, "[network]\nname = 'NNS'\n[network.accounts]\nrevenue = 3050\nrevenue_untaxed = 3950\n");
     let head = "key,number,kind,buyer,issued_on,due_on,credits\na,1001,INVOICE,m1,2026-03-01,2026-03-31,\n";
     let lines = "invoice,description,activity,agreement,period_from,period_to,quantity,unit_price,vat_rate\n\
         a,Kurs,bip,,,,1,1.00,STANDARD_25\na,Avgift,,,,,1,1.00,ZERO\n";

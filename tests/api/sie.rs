@@ -74,7 +74,6 @@ on_both!(a_bookkeeping_file_holds_every_document_and_payment, |app| async move {
     #KONTO 3043 "Försäljning av tjänster, 6 % moms"
     #KONTO 3044 "Försäljning av tjänster, momsfri"
     #KONTO 3740 "Öres- och kronutjämning"
-    #KONTO 3901 "Medlems- och serviceavgifter"
     #DIM 6 "Projekt"
     #OBJEKT 6 "bip" "BIP"
     #OBJEKT 6 "indikatorer" "Indikatorer"
@@ -111,7 +110,7 @@ on_both!(a_bookkeeping_file_holds_every_document_and_payment, |app| async move {
     #VER "F" "" 20261102 "Faktura 4 Gävle"
     {
     #TRANS 1510 {} 1000.00
-    #TRANS 3901 {} -1000.00
+    #TRANS 3044 {} -1000.00
     }
     #VER "F" "" 20261103 "Faktura 5 Gävle"
     {
@@ -195,7 +194,7 @@ async fn the_demos_years_can_be_booked() {
         check(&written);
         let text = letters(&ran.stdout);
         assert!(text.matches("#VER \"F\"").count() > 10 && text.matches("#VER \"B\"").count() > 10, "{text}");
-        assert!(text.contains("#OBJEKT 6 \"indikatorer\"") && text.contains("Samordningsförbundet Centrala Östergötland"), "{text}");
+        assert!(text.contains("#OBJEKT 6 \"indikatorer\"") && text.contains("Samordningsförbundet Centrala Ö"), "{text}");
         let ask = Ask {
             from,
             to,
@@ -234,6 +233,7 @@ fn hostile_texts_and_every_letter_are_taken() {
     let letters: String = ('\u{a0}'..='\u{25a0}').collect();
     let vouchers = HOSTILE.iter().copied().chain([letters.as_str(), "", "\\", "\"", "}", "{"]).map(|text| Voucher {
         series: "F",
+        number: None,
         date: day("2026-03-01"),
         text: text.to_owned(),
         transactions: vec![

@@ -12,6 +12,7 @@ use super::launch::find;
 use crate::{
     audit,
     auth::viewer::{Deed, Viewer},
+    closing::Closing,
     database::Database,
     error::{Faults, LINE, Result},
     idempotency::Outcome,
@@ -22,7 +23,7 @@ use crate::{
 pub struct NewBooking {
     /// The activity.
     pub activity: ActivityId,
-    /// Day in the books.
+    /// Day in the books, of no closed period.
     pub booked_on: NaiveDate,
     /// Öre; negative when it is taken back, never nought.
     pub amount: Money,
@@ -40,12 +41,13 @@ impl NewBooking {
 /// Books a cost. `faults` are those that reading the input has found already.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the accounts, NOT_FOUND for the activity, INVALID naming every bad field.
+/// FORBIDDEN unless the viewer keeps the accounts, NOT_FOUND for the activity, INVALID naming every bad field, CONFLICT `PERIOD_CLOSED`.
 pub async fn record_cost(db: &Database, viewer: &Viewer, new: NewBooking, mut faults: Faults) -> Result<()> {
     viewer.require(Deed::KeepAccounts)?;
     let description = new.check("input.description", &mut faults);
     faults.finish()?;
     let mut change = audit::begin(db, viewer, "costRecord").await?;
+    Closing::load(change.tx()).await?.require_open(new.booked_on)?;
     find(change.tx(), new.activity).await?;
     let like_it = cost::Entity::find()
         .filter(cost::Column::ActivityId.eq(new.activity))
@@ -69,12 +71,13 @@ pub async fn record_cost(db: &Database, viewer: &Viewer, new: NewBooking, mut fa
 /// Books a grant. `faults` are those that reading the input has found already.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the accounts, NOT_FOUND for the activity, INVALID naming every bad field.
+/// FORBIDDEN unless the viewer keeps the accounts, NOT_FOUND for the activity, INVALID naming every bad field, CONFLICT `PERIOD_CLOSED`.
 pub async fn record_grant(db: &Database, viewer: &Viewer, new: NewBooking, mut faults: Faults) -> Result<()> {
     viewer.require(Deed::KeepAccounts)?;
     let funder = new.check("input.funder", &mut faults);
     faults.finish()?;
     let mut change = audit::begin(db, viewer, "grantRecord").await?;
+    Closing::load(change.tx()).await?.require_open(new.booked_on)?;
     find(change.tx(), new.activity).await?;
     let like_it = grant::Entity::find()
         .filter(grant::Column::ActivityId.eq(new.activity))

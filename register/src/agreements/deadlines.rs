@@ -21,7 +21,7 @@ use crate::{
     database::{Database, among},
     error::{Faults, Result},
     page::{self, KeyType, Order, Slice},
-    terms,
+    swedish, terms,
 };
 
 /// The longest window, in days: ten years.
@@ -76,6 +76,16 @@ impl Reason {
             (_, _, Some(on)) => Self::NoticeGiven { on },
             (_, _, None) => Self::Ends,
         })
+    }
+
+    /// Returns the reason in Swedish, for workbooks.
+    #[must_use]
+    pub fn in_swedish(self) -> String {
+        match self {
+            Self::Renews { months } => format!("Förlängs med {} om det inte sägs upp", swedish::months(i64::from(months))),
+            Self::Ends => "Upphör, förlängs inte av sig självt".to_owned(),
+            Self::NoticeGiven { on } => format!("Upphör, sades upp {on}"),
+        }
     }
 
     /// A stable word for programs.

@@ -131,7 +131,7 @@ pub struct Viewer {
 pub(super) const OPERATOR: &str = "samregister ";
 /// The operators: what the program does of its own accord or as a command at the machine, and what such subjects are called elsewhere. No
 /// token may have a subject like one of these.
-pub(super) const OPERATORS: [&str; 27] = [
+pub(super) const OPERATORS: [&str; 33] = [
     "break-even",
     "checkpoint",
     "clock",
@@ -143,12 +143,17 @@ pub(super) const OPERATORS: [&str; 27] = [
     "import",
     "invoices",
     "invoices late",
+    "invoices list",
     "invoices run",
+    "matrix",
     "metrics",
     "migrate",
     "notice-ends",
     "operator",
     "payments import",
+    "payments list",
+    "period",
+    "receivables",
     "retention",
     "revenue",
     "scenario",
@@ -158,6 +163,7 @@ pub(super) const OPERATORS: [&str; 27] = [
     "templates load",
     "token",
     "trail-key",
+    "vat-return",
     "verify",
 ];
 

@@ -1,6 +1,7 @@
 //! Settings: where the register is kept, who may ask, how much they may ask for, and what the network itself is called.
 
 mod access;
+mod books;
 mod keys;
 mod limits;
 mod network;
@@ -19,6 +20,7 @@ use tracing_subscriber::EnvFilter;
 
 pub(crate) use self::access::MAX_TOKEN_DAYS;
 pub use self::access::MetricsAccess;
+pub use self::books::{ActivityBooks, RevenueAccounts, VatBox};
 pub use self::keys::{KeySource, VerificationKey};
 pub use self::limits::DOCUMENTS;
 pub use self::limits::{Exposure, Limits};
@@ -229,7 +231,8 @@ impl Given {
             let place = format!("{file}: {name}");
             let text = match value {
                 toml::Value::Table(inner)
-                    if ["network", "network.accounts", "network.invoicing", "network.retention"].contains(&name.as_str()) =>
+                    if ["network", "network.accounts", "network.invoicing", "network.retention"].contains(&name.as_str())
+                        || books::is_table(&name) =>
                 {
                     self.read_table(file, &format!("{name}."), inner);
                     continue;

@@ -1,6 +1,6 @@
 //! Settings about the network itself: the seller on its invoices and a side of its agreements.
 
-use std::ops::RangeInclusive;
+use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use ::entity::{
     money::Money,
@@ -8,7 +8,7 @@ use ::entity::{
 };
 use chrono::NaiveDate;
 
-use super::{Given, checked, line, number, yes_or_no};
+use super::{ActivityBooks, Given, RevenueAccounts, VatBox, checked, line, number, yes_or_no};
 
 /// The tables that say who may sign for the network.
 pub(super) const SIGNATORIES: &str = "network.signatories";
@@ -38,6 +38,10 @@ pub struct Network {
     pub peppol_id: Option<String>,
     /// The accounts that bookkeeping files use.
     pub accounts: Accounts,
+    /// Projects and accounts of activities, by slug.
+    pub activities: BTreeMap<String, ActivityBooks>,
+    /// The box of the VAT return that each account belongs to; empty: the defaults of [`Accounts::vat_boxes`].
+    pub vat_boxes: BTreeMap<u16, VatBox>,
     /// How it invoices.
     pub invoicing: Invoicing,
     /// For how long it keeps personal data.
@@ -80,10 +84,40 @@ pub struct Accounts {
     pub revenue_6: u16,
     /// Försäljning av tjänster without VAT: at the rate of nought, exempt, or outside the scope of VAT (momsfri).
     pub revenue_untaxed: u16,
+    /// Försäljning av tjänster till annat EU-land.
+    pub revenue_eu: u16,
+    /// Försäljning av tjänster utanför Sverige.
+    pub revenue_abroad: u16,
     /// Öresavrundning.
     pub rounding: u16,
-    /// Membership and service fees (medlems- och serviceavgifter).
-    pub fees: u16,
+    /// Medlemsavgifter; null: the revenue account of the line's VAT treatment.
+    pub membership_fee: Option<u16>,
+    /// Serviceavgifter; null: the revenue account of the line's VAT treatment.
+    pub service_fee: Option<u16>,
+    /// Påminnelseavgifter.
+    pub reminder_fees: u16,
+}
+
+impl Accounts {
+    /// Returns the revenue accounts of what has none of its own.
+    #[must_use]
+    pub fn revenue_accounts(&self) -> RevenueAccounts {
+        RevenueAccounts { at_25: self.revenue, at_12: self.revenue_12, at_6: self.revenue_6, untaxed: self.revenue_untaxed }
+    }
+
+    /// Returns the boxes of the VAT return that these accounts and those of activities belong to.
+    #[must_use]
+    pub fn vat_boxes(&self, activities: &BTreeMap<String, ActivityBooks>) -> BTreeMap<u16, VatBox> {
+        let general = self.revenue_accounts();
+        let mut boxes = BTreeMap::new();
+        for own in activities.values().map(|own| own.accounts(general)).chain([general]) {
+            boxes.extend([own.at_25, own.at_12, own.at_6].map(|account| (account, VatBox::TaxedSales)));
+            boxes.insert(own.untaxed, VatBox::OtherSales);
+        }
+        boxes.extend([(self.vat, VatBox::Vat25), (self.vat_12, VatBox::Vat12), (self.vat_6, VatBox::Vat6)]);
+        boxes.extend([(self.revenue_eu, VatBox::EuServices), (self.revenue_abroad, VatBox::ForeignServices)]);
+        boxes
+    }
 }
 
 impl Default for Accounts {
@@ -98,8 +132,12 @@ impl Default for Accounts {
             revenue_12: 3042,
             revenue_6: 3043,
             revenue_untaxed: 3044,
+            revenue_eu: 3308,
+            revenue_abroad: 3305,
             rounding: 3740,
-            fees: 3901,
+            membership_fee: None,
+            service_fee: None,
+            reminder_fees: 3990,
         }
     }
 }
@@ -149,11 +187,13 @@ pub struct Retention {
     pub contact_months: u16,
     /// Months that the log of who read contacts stays.
     pub read_log_months: u16,
+    /// Calendar years after that of a bank payment through which the payer's name and message stay.
+    pub payer_years: u16,
 }
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { contact_months: 24, read_log_months: 24 }
+        Self { contact_months: 24, read_log_months: 24, payer_years: 7 }
     }
 }
 
@@ -171,9 +211,15 @@ impl Given {
             revenue_12: account("network.accounts.revenue_12", defaults.revenue_12),
             revenue_6: account("network.accounts.revenue_6", defaults.revenue_6),
             revenue_untaxed: account("network.accounts.revenue_untaxed", defaults.revenue_untaxed),
+            revenue_eu: account("network.accounts.revenue_eu", defaults.revenue_eu),
+            revenue_abroad: account("network.accounts.revenue_abroad", defaults.revenue_abroad),
             rounding: account("network.accounts.rounding", defaults.rounding),
-            fees: account("network.accounts.fees", defaults.fees),
+            reminder_fees: account("network.accounts.reminder_fees", defaults.reminder_fees),
+            membership_fee: self.optional("network.accounts.membership_fee", |text| number(text, 1000..=9999)),
+            service_fee: self.optional("network.accounts.service_fee", |text| number(text, 1000..=9999)),
         };
+        let activities = self.activity_books();
+        let vat_boxes = self.vat_boxes(accounts.vat_boxes(&activities));
         Network {
             name: self.optional("network.name", line),
             org_number: self.optional("network.org_number", |text| text.parse().map_err(str::to_owned)),
@@ -186,6 +232,8 @@ impl Given {
             email: self.optional("network.email", line),
             peppol_id: self.optional("network.peppol_id", |text| check_peppol_id(text).map(|()| text.to_owned()).map_err(str::to_owned)),
             accounts,
+            activities,
+            vat_boxes,
             invoicing: self.invoicing(),
             retention: self.retention(),
             signatories: self.signatories(),
@@ -215,6 +263,8 @@ impl Given {
         Retention {
             contact_months: months("network.retention.contact_months", defaults.contact_months),
             read_log_months: months("network.retention.read_log_months", defaults.read_log_months),
+            // What the law on bookkeeping keeps can't go sooner.
+            payer_years: self.take("network.retention.payer_years", defaults.payer_years, |text| number(text, 7..=50)),
         }
     }
 
@@ -297,13 +347,13 @@ mod tests {
     #[test]
     fn the_network_is_read_from_its_table() {
         let file = "[network]\nname = 'NNS'\norg_number = '802555-0008'\nvat_number = 'SE802555000801'\npostal_code = '123 45'\n\
-            bankgiro = '5050-1055'\nplusgiro = '28 65 43-4'\n[network.accounts]\nbank = 1940\nfees = '3902'\nrevenue_untaxed = 3004";
+            bankgiro = '5050-1055'\nplusgiro = '28 65 43-4'\n[network.accounts]\nbank = 1940\nservice_fee = '3902'\nrevenue_untaxed = 3004";
         let network = good(&[], file).network;
         assert_eq!((network.name.as_deref(), network.city), (Some("NNS"), None));
         assert_eq!(network.org_number.as_ref().map(OrgNumber::as_str), Some("802555-0008"));
         assert_eq!((network.vat_number.as_deref(), network.postal_code.as_deref()), (Some("SE802555000801"), Some("123 45")));
         assert_eq!((network.bankgiro.as_deref(), network.plusgiro.as_deref()), (Some("5050-1055"), Some("28 65 43-4")));
-        assert_eq!(network.accounts, Accounts { bank: 1940, fees: 3902, revenue_untaxed: 3004, ..Accounts::default() });
+        assert_eq!(network.accounts, Accounts { bank: 1940, service_fee: Some(3902), revenue_untaxed: 3004, ..Accounts::default() });
         for entry in [
             "bankgiro = '5050-1056'",
             "plusgiro = 1",
@@ -321,9 +371,10 @@ mod tests {
 
     #[test]
     fn for_how_long_the_network_keeps_personal_data_is_read_from_its_table() {
-        assert_eq!(good(&[], "").network.retention, Retention { contact_months: 24, read_log_months: 24 });
-        let decided = good(&[], "[network.retention]\ncontact_months = 12\nread_log_months = 240").network.retention;
-        assert_eq!(decided, Retention { contact_months: 12, read_log_months: 240 });
+        assert_eq!(good(&[], "").network.retention, Retention { contact_months: 24, read_log_months: 24, payer_years: 7 });
+        let decided = good(&[], "[network.retention]\ncontact_months = 12\nread_log_months = 240\npayer_years = 10").network.retention;
+        assert_eq!(decided, Retention { contact_months: 12, read_log_months: 240, payer_years: 10 });
+        assert!(bad(&[], "[network.retention]\npayer_years = 6").ends_with(" must be a whole number from 7 to 50"));
         for entry in ["contact_months = 0", "read_log_months = 241"] {
             let message = bad(&[], &format!("[network.retention]\n{entry}"));
             assert!(message.ends_with(" must be a whole number from 1 to 240"), "{message}");

@@ -9,10 +9,16 @@ const MAX_SUGGESTIONS: usize = 3;
 /// The similarity from which a name is suggested: as in Python's `difflib.get_close_matches`.
 const CUTOFF: f32 = 0.6;
 /// Settings of former versions, with what replaced them.
-const REMOVED: &[(&str, &str)] = &[(
-    "SAMREGISTER_METRICS",
-    "was removed; set SAMREGISTER_METRICS_TOKEN to the token of those who read /metrics, or SAMREGISTER_METRICS_OPEN=true to open it to all",
-)];
+const REMOVED: &[(&str, &str)] = &[
+    (
+        "SAMREGISTER_METRICS",
+        "was removed; set SAMREGISTER_METRICS_TOKEN to the token of those who read /metrics, or SAMREGISTER_METRICS_OPEN=true to open it to all",
+    ),
+    (
+        "network.accounts.fees",
+        "was removed; set membership_fee and service_fee to the accounts of these fees, other lines are booked by their VAT",
+    ),
+];
 
 impl Given {
     /// Notes every setting that was given and not read.

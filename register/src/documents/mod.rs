@@ -5,6 +5,7 @@ pub mod calendar;
 mod formula;
 pub mod html;
 pub mod invoice;
+pub mod labels;
 pub mod peppol;
 pub mod prose;
 pub mod sheet;
@@ -12,7 +13,7 @@ pub mod sie;
 mod size;
 pub mod table;
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use chrono::NaiveDate;
 use entity::{money::Money, total::Total};
@@ -34,12 +35,14 @@ pub struct Grid {
 }
 
 /// A column.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Column {
     /// Its name for programs, as `days_left`.
     pub name: &'static str,
-    /// Its name for people, as `Days left`.
+    /// Its heading at the terminal, as `Days left`.
     pub title: &'static str,
+    /// Its heading in a workbook, as `Dagar kvar`; null: the same as at the terminal.
+    pub swedish: Option<Cow<'static, str>>,
     /// What its cells hold.
     pub kind: Kind,
 }
@@ -48,7 +51,19 @@ impl Column {
     /// A column.
     #[must_use]
     pub const fn new(name: &'static str, title: &'static str, kind: Kind) -> Self {
-        Self { name, title, kind }
+        Self { name, title, swedish: None, kind }
+    }
+
+    /// The column with a heading for workbooks.
+    #[must_use]
+    pub fn swedish(self, heading: impl Into<Cow<'static, str>>) -> Self {
+        Self { swedish: Some(heading.into()), ..self }
+    }
+
+    /// Its heading in a workbook.
+    #[must_use]
+    pub fn heading(&self) -> &str {
+        self.swedish.as_deref().unwrap_or(self.title)
     }
 }
 

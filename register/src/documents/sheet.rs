@@ -54,17 +54,45 @@ pub struct Chart {
     pub rows: Vec<(String, Vec<Total>)>,
 }
 
+/// A workbook for people with these sheets, each a grid under its name of at most 31 characters. Headings are Swedish.
+///
+/// # Errors
+/// CONFLICT `DOCUMENT_TOO_LONG` when a sheet has more than [`MAX_ROWS`].
+pub fn workbook_of(title: &str, made_at: DateTime<Utc>, sheets: &[(String, Grid)]) -> Result<Vec<u8>> {
+    sheets.iter().try_for_each(|(_, grid)| check_size(grid))?;
+    let written = || {
+        let mut book = new_book(title, made_at)?;
+        for (name, grid) in sheets {
+            fill(book.add_worksheet(), name, grid)?;
+        }
+        book.save_to_buffer()
+    };
+    written().map_err(Error::internal)
+}
+
+fn check_size(grid: &Grid) -> Result<()> {
+    let rows = grid.rows.len();
+    if rows > MAX_ROWS {
+        let message = format!("the workbook has {rows} rows and can have {MAX_ROWS}; ask for CSV, or for fewer rows");
+        return Err(Error::conflict("DOCUMENT_TOO_LONG", message));
+    }
+    Ok(())
+}
+
+fn new_book(title: &str, made_at: DateTime<Utc>) -> Result<Workbook, XlsxError> {
+    let mut book = Workbook::new();
+    let made_at = ExcelDateTime::from_timestamp(made_at.timestamp())?;
+    book.set_properties(&DocProperties::new().set_title(title).set_author("Samregister").set_creation_datetime(&made_at));
+    Ok(book)
+}
+
 /// The grid as a workbook: the header stays in sight, amounts are numbers, and sums are formulas over the rows. A chart comes second, and
 /// last an optional further grid under the name of its sheet. A server makes it in its worker pool.
 ///
 /// # Errors
 /// CONFLICT `DOCUMENT_TOO_LONG` when it has more than [`MAX_ROWS`].
 pub fn xlsx(grid: &Grid, about: &About, chart: Option<&Chart>, more: Option<(&str, &Grid)>) -> Result<Vec<u8>> {
-    let rows = grid.rows.len();
-    if rows > MAX_ROWS {
-        let message = format!("the workbook has {rows} rows and can have {MAX_ROWS}; ask for CSV, or for fewer rows");
-        return Err(Error::conflict("DOCUMENT_TOO_LONG", message));
-    }
+    check_size(grid)?;
     workbook(grid, about, chart, more).map_err(Error::internal)
 }
 
@@ -74,9 +102,7 @@ pub const MAX_ROWS: usize = 20_000;
 const WIDEST: usize = 60;
 
 fn workbook(grid: &Grid, about: &About, chart: Option<&Chart>, more: Option<(&str, &Grid)>) -> Result<Vec<u8>, XlsxError> {
-    let mut book = Workbook::new();
-    let made_at = ExcelDateTime::from_timestamp(about.made_at.timestamp())?;
-    book.set_properties(&DocProperties::new().set_title(&about.title).set_author("Samregister").set_creation_datetime(&made_at));
+    let mut book = new_book(&about.title, about.made_at)?;
     fill(book.add_worksheet(), &about.sheet, grid)?;
     if let Some(chart) = chart {
         draw(book.add_worksheet(), chart)?;
@@ -93,7 +119,7 @@ fn fill(sheet: &mut Worksheet, name: &str, grid: &Grid) -> Result<(), XlsxError>
     for (place, column) in (0..).zip(&grid.columns) {
         let align = if column.kind.is_number() { FormatAlign::Right } else { FormatAlign::Left };
         let header = Format::new().set_bold().set_border_bottom(FormatBorder::Thin).set_align(align);
-        sheet.write_string_with_format(0, place, column.title, &header)?;
+        sheet.write_string_with_format(0, place, column.heading(), &header)?;
         sheet.set_column_width(place, width(grid, usize::from(place)))?;
         let format = format_of(column.kind);
         for (row, cells) in (1..).zip(&grid.rows) {
@@ -104,6 +130,11 @@ fn fill(sheet: &mut Worksheet, name: &str, grid: &Grid) -> Result<(), XlsxError>
     }
     if let Some(total) = &grid.total {
         write_total(sheet, grid, total)?;
+    }
+    // The rows alone, so that the totals stay below whatever is filtered and sorted.
+    let last_row = RowNum::try_from(grid.rows.len()).unwrap_or(RowNum::MAX);
+    if let Some(last_column) = grid.columns.len().checked_sub(1).and_then(|last| ColNum::try_from(last).ok()).filter(|_| last_row > 0) {
+        sheet.autofilter(0, 0, last_row, last_column)?;
     }
     sheet.set_freeze_panes(1, 0)?;
     Ok(())
@@ -144,7 +175,7 @@ fn draw(sheet: &mut Worksheet, chart: &Chart) -> Result<(), XlsxError> {
     let mut drawing = Drawing::new(ChartType::Column);
     drawing.title().set_name(title);
     drawing.y_axis().set_num_format("#,##0");
-    drawing.set_width(960).set_height(480).set_alt_text(format!("{title}, as in the table above"));
+    drawing.set_width(960).set_height(480).set_alt_text(format!("{title}, som i tabellen ovanför"));
     for column in 1..sums {
         let of_column = |row| (name.as_str(), row, column, last, column);
         drawing.add_series().set_name((name.as_str(), 0, column)).set_categories((name.as_str(), 1, 0, last, 0)).set_values(of_column(1));
@@ -154,7 +185,7 @@ fn draw(sheet: &mut Worksheet, chart: &Chart) -> Result<(), XlsxError> {
 }
 
 /// What the row and the column of sums are called.
-const TOTAL: &str = "Total";
+const TOTAL: &str = "Summa";
 
 /// The sum of these cells, with what it comes to for programs that don't reckon.
 fn sum((from_row, from): (RowNum, ColNum), (to_row, to): (RowNum, ColNum), result: Total) -> Formula {
@@ -218,8 +249,9 @@ fn width(grid: &Grid, place: usize) -> f64 {
         Cell::Money(_) | Cell::Sum(_) | Cell::Number(_) => cell.plain().len() + cell.plain().len() / 3,
         other => other.plain().chars().count(),
     });
-    let title = grid.columns.get(place).map_or(0, |column| column.title.chars().count());
-    (cells.fold(title, usize::max).min(WIDEST) + 2) as f64
+    // Room for the button of the filter.
+    let heading = grid.columns.get(place).map_or(0, |column| column.heading().chars().count() + 3);
+    (cells.fold(heading, usize::max).min(WIDEST) + 2) as f64
 }
 
 #[cfg(test)]
@@ -262,6 +294,17 @@ mod tests {
 
     fn about() -> About {
         About { sheet: "Revenue".into(), title: "Revenue".into(), made_at: DateTime::UNIX_EPOCH }
+    }
+
+    #[test]
+    fn a_workbook_of_several_sheets_has_a_limit_for_each() {
+        let sheets = |rows: usize| {
+            let long = Grid { rows: vec![vec![Cell::Empty; 4]; rows], total: None, ..grid() };
+            workbook_of("Rapport", DateTime::UNIX_EPOCH, &[("Ett".into(), grid()), ("Två".into(), long)])
+        };
+        assert!(sheets(1).unwrap().starts_with(b"PK"));
+        let refused = sheets(MAX_ROWS + 1);
+        assert!(matches!(refused, Err(Error::Conflict { .. })), "{refused:?}");
     }
 
     #[test]

@@ -36,8 +36,10 @@ pub struct Journal {
 /// A voucher (verifikation).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Voucher {
-    /// Its series, as `F`. The number is given by the program that books it.
+    /// Its series, as `F`.
     pub series: &'static str,
+    /// Its number in the series and the year; null: the program that books it gives one.
+    pub number: Option<i32>,
     /// Its day.
     pub date: NaiveDate,
     /// What it is.
@@ -59,6 +61,8 @@ pub struct Transaction {
 
 /// The dimension that SIE keeps for projects.
 const PROJECTS: u8 = 6;
+/// The longest text of a voucher that every program takes, in characters of the file.
+pub const MAX_TEXT: usize = 50;
 
 /// The journal as a file.
 ///
@@ -97,12 +101,13 @@ struct File(Vec<u8>);
 
 impl File {
     fn voucher(&mut self, voucher: &Voucher) -> Result<()> {
-        let Voucher { series, date, text, transactions } = voucher;
+        let Voucher { series, number, date, text, transactions } = voucher;
         let sum: i128 = transactions.iter().map(|line| i128::from(line.amount.0)).sum();
         if sum != 0 {
             return Err(Error::internal(std::io::Error::other(format!("the voucher of {date}, {text}, is {sum} öre out of balance"))));
         }
-        self.line(&format!("#VER {} \"\" {} {}", quoted(series), day(*date), quoted(text)));
+        let number = number.map_or_else(|| "\"\"".to_owned(), |number| number.to_string());
+        self.line(&format!("#VER {} {number} {} {}", quoted(series), day(*date), shortened(text)));
         self.line("{");
         for Transaction { account, project, amount } in transactions {
             let objects = project.as_deref().map_or_else(String::new, |project| format!("{PROJECTS} {}", quoted(project)));
@@ -141,6 +146,31 @@ fn quoted(text: &str) -> String {
     }
     quoted.push('"');
     quoted
+}
+
+/// A text between quotation marks of at most [`MAX_TEXT`] characters, those before other signs counted as well.
+fn shortened(text: &str) -> String {
+    let whole = quoted(text);
+    let mut end = 1;
+    let inner = &whole[1..whole.len() - 1];
+    let mut count = 0;
+    let mut chars = inner.char_indices().peekable();
+    while let Some((at, char)) = chars.next() {
+        // A quotation mark and the sign before it belong together.
+        let (length, last) = match (char, chars.peek().copied()) {
+            ('\\', Some((at, next))) => {
+                chars.next();
+                (2, at + next.len_utf8())
+            }
+            _ => (1, at + char.len_utf8()),
+        };
+        count += length;
+        if count > MAX_TEXT {
+            break;
+        }
+        end = 1 + last;
+    }
+    format!("\"{}\"", whole[1..end].trim_end())
 }
 
 /// What a character is written as: itself where the code page has it, else what is most like it.
@@ -193,6 +223,7 @@ mod tests {
             projects: vec![("bip".into(), "BIP".into())],
             vouchers: vec![Voucher {
                 series: "F",
+                number: None,
                 date: date("2026-03-01"),
                 text: "Faktura 2026-0001 – Åre".into(),
                 transactions: vec![
@@ -232,6 +263,22 @@ mod tests {
         #TRANS 3041 {6 "bip"} -26800.00
         }
         "#);
+    }
+
+    #[test]
+    fn a_voucher_has_a_number_and_a_text_that_every_program_takes() {
+        let mut journal = journal();
+        journal.vouchers[0].number = Some(12);
+        journal.vouchers[0].text = format!("Faktura 2026-0001 {}", "Östergötland ".repeat(5));
+        let text = String::from_utf8_lossy(&file(&journal).unwrap()).into_owned();
+        let line = text.lines().find(|line| line.starts_with("#VER")).unwrap();
+        assert!(line.starts_with("#VER \"F\" 12 20260301 \"Faktura 2026-0001 "), "{line}");
+        for (text, length) in
+            [("a".repeat(51), 50), ("\"".repeat(26), 50), (format!("a{}", "\"".repeat(26)), 49), ("…".repeat(17), 50), (String::new(), 0)]
+        {
+            assert_eq!(shortened(&text).chars().count() - 2, length, "{text}");
+        }
+        assert_eq!(shortened("ab \"c\""), r#""ab \"c\"""#);
     }
 
     #[test]

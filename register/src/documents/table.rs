@@ -3,7 +3,7 @@
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle, Width};
 use entity::{money::Money, total::Total};
 
-use super::{Cell, Grid, Kind};
+use super::{Cell, Column, Grid, Kind};
 use crate::swedish;
 
 /// A line under the header and no other.
@@ -14,7 +14,7 @@ const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().f
 #[must_use]
 pub fn render(grid: &Grid, width: Option<u16>) -> String {
     let mut table = Table::new();
-    table.load_style(STYLE).set_header(grid.columns.iter().map(|column| column.title));
+    table.load_style(STYLE).set_header(grid.columns.iter().map(heading));
     if let Some(width) = width {
         table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
     }
@@ -48,9 +48,14 @@ pub fn render(grid: &Grid, width: Option<u16>) -> String {
 /// The width of the longest word in a column, and of its end.
 fn longest_word(grid: &Grid, place: usize) -> u16 {
     let cells = grid.rows.iter().chain(&grid.total).filter_map(|row| row.get(place)).map(shown);
-    let title = grid.columns.get(place).map(|column| column.title.to_owned());
+    let title = grid.columns.get(place).map(|column| heading(column).to_owned());
     let length = |text: String| text.split(' ').map(|word| word.chars().count()).max().unwrap_or_default();
     u16::try_from(cells.chain(title).map(length).max().unwrap_or_default() + 1).unwrap_or(u16::MAX)
+}
+
+/// The heading at the terminal; a column named after a thing of the register has one heading everywhere.
+fn heading(column: &Column) -> &str {
+    if column.title.is_empty() { column.heading() } else { column.title }
 }
 
 fn shown(cell: &Cell) -> String {
@@ -70,7 +75,6 @@ mod tests {
     use chrono::NaiveDate;
 
     use super::*;
-    use crate::documents::Column;
 
     #[test]
     fn numbers_stand_to_the_right_and_sums_below_a_line() {

@@ -167,7 +167,13 @@ where
 {
     let existing = like_them::<M>(import.tx(), &lines).await?;
     let mut batch = Batch::default();
-    for line in lines {
+    for mut line in lines {
+        let draft = &line.draft;
+        let same = draft.activity_id.and_then(|id| existing.get(&(likeness(id, draft.booked_on, &draft.text), draft.occurrence)));
+        let is_new = same.is_none_or(|same| same.parts().4 != draft.amount);
+        if let Some(through) = import.closing.through.filter(|through| is_new && draft.booked_on <= *through) {
+            line.fault("booked_on", format!("is in a closed period: the books are closed through {through}"));
+        }
         let Some(draft) = import.accept(M::FILE, |_| String::new(), line) else { continue };
         let Some(activity) = draft.activity_id else { continue };
         let before = existing.get(&(likeness(activity, draft.booked_on, &draft.text), draft.occurrence));

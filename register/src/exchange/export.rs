@@ -17,9 +17,9 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::{
-    File, Progress, Watcher, accounts, activities, agreements, bank_payments, fee_schedules, invoices,
+    File, Progress, Watcher, accounts, activities, agreements, bank_payments, books_closing, fee_schedules, invoices,
     keys::{Identified, Keyed},
-    members, organisations, reference_rates, templates, unusable,
+    members, organisations, reference_rates, templates, unusable, vouchers,
 };
 use crate::{
     auth::viewer::{Deed, Viewer},
@@ -85,6 +85,8 @@ pub async fn export(db: &Database, viewer: &Viewer, own: &OwnFiles, to: &Path, w
     accounts::export_costs(&mut export).await?;
     accounts::export_grants(&mut export).await?;
     activities::export_status_reports(&mut export).await?;
+    vouchers::export(&mut export).await?;
+    books_closing::export(&mut export).await?;
     export.finish(own, to).await
 }
 

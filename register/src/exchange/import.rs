@@ -8,18 +8,19 @@ use std::{
 };
 
 use super::{
-    File, Progress, Watcher, accounts, activities, agreements, bank_payments,
+    File, Progress, Watcher, accounts, activities, agreements, bank_payments, books_closing,
     cells::{Cells, Line},
     fee_schedules, invoices,
     keys::{self, Keyed},
     members, organisations,
     reading::{Next, Table},
-    reference_rates, staging, templates, unusable,
+    reference_rates, staging, templates, unusable, vouchers,
     writing::Batch,
 };
 use crate::{
     audit::{self, Change, Recorded},
     auth::viewer::{Deed, Viewer},
+    closing::Closing,
     config::Network,
     database::{Database, Transaction},
     error::Error,
@@ -155,9 +156,11 @@ pub async fn import(
     let ignored = other_files(from)?;
     let change = audit::begin(db, viewer, "import").await?;
     staging::prepare(change.tx()).await?;
+    let closing = Closing::load(change.tx()).await?;
     let mut import = Import {
         change,
         network,
+        closing,
         folder: from,
         watcher: Mutex::new(watcher),
         bad: Vec::new(),
@@ -166,6 +169,7 @@ pub async fn import(
         files: BTreeMap::new(),
         months: None,
     };
+    vouchers::prepare(&import).await?;
     members::import(&mut import).await?;
     organisations::import(&mut import).await?;
     members::import_allocations(&mut import).await?;
@@ -180,6 +184,8 @@ pub async fn import(
     accounts::import_costs(&mut import).await?;
     accounts::import_grants(&mut import).await?;
     activities::import_status_reports(&mut import).await?;
+    vouchers::import(&mut import).await?;
+    books_closing::import(&mut import).await?;
     let report = import.finish(ignored, dry_run).await?;
     if report.files.iter().any(|file| file.added + file.changed > 0) && !dry_run {
         // What was imported is there all the same.
@@ -218,6 +224,8 @@ fn other_files(folder: &Path) -> Result<Vec<String>, Error> {
 pub(super) struct Import<'a> {
     pub change: Change,
     pub network: &'a Network,
+    /// Days of which nothing new is read.
+    pub closing: Closing,
     pub folder: &'a Path,
     /// In a mutex only so that the import may be lent across threads.
     watcher: Mutex<Watcher<'a>>,

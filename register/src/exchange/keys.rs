@@ -9,7 +9,7 @@ use std::{
 };
 
 use ::entity::{
-    activity, agreement, allocation, bank_payment, contact, cost, fee_schedule, grant,
+    activity, agreement, allocation, bank_payment, books_closing, contact, cost, export_batch, fee_schedule, grant,
     id::{ActivityId, MemberId, OrganisationId, TemplateVersionId},
     invoice, member, organisation, reference_rate,
     sparse::Sparse,
@@ -70,6 +70,8 @@ identified!(
     grant,
     status_report,
     reference_rate,
+    books_closing,
+    export_batch,
     bank_payment
 );
 

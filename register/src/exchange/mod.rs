@@ -18,6 +18,7 @@ mod activities;
 mod agreements;
 mod bank_payments;
 mod beside;
+mod books_closing;
 mod cells;
 mod fee_schedules;
 mod invoices;
@@ -28,6 +29,7 @@ mod reading;
 mod reference_rates;
 mod staging;
 mod templates;
+mod vouchers;
 mod writing;
 
 /// A CSV file of the exchange.
@@ -69,11 +71,17 @@ pub enum File {
     Grants,
     /// Status reports of activities.
     StatusReports,
+    /// Batches of vouchers that were exported to the bookkeeping program; their files are files of their own.
+    ExportBatches,
+    /// Vouchers of these batches, and those that were booked elsewhere.
+    Vouchers,
+    /// The day through which the books are closed; last, so that what it closes can be read before.
+    BooksClosing,
 }
 
 impl File {
     /// Every file; each refers only to those before it.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 21] = [
         Self::Members,
         Self::Organisations,
         Self::Allocations,
@@ -92,6 +100,9 @@ impl File {
         Self::Costs,
         Self::Grants,
         Self::StatusReports,
+        Self::ExportBatches,
+        Self::Vouchers,
+        Self::BooksClosing,
     ];
 
     /// Its name in the folder.
@@ -116,6 +127,9 @@ impl File {
             Self::Costs => "costs.csv",
             Self::Grants => "grants.csv",
             Self::StatusReports => "status_reports.csv",
+            Self::ExportBatches => "export_batches.csv",
+            Self::Vouchers => "vouchers.csv",
+            Self::BooksClosing => "books_closing.csv",
         }
     }
 
@@ -193,6 +207,9 @@ impl File {
             Self::Costs => &["activity", "booked_on", "amount", "description"],
             Self::Grants => &["activity", "booked_on", "amount", "funder"],
             Self::StatusReports => &["activity", "period", "health", "summary", "deviations", "next_steps", "reported_by", "reported_at"],
+            Self::ExportBatches => &["number", "made_at", "through_on", "vouchers", "vouchers_sha256", "sha256", "file"],
+            Self::Vouchers => &["source", "invoice", "reference", "series", "year", "number", "batch"],
+            Self::BooksClosing => &["closed_through", "reason"],
         }
     }
 

@@ -3,8 +3,9 @@
 use std::{fmt, str::FromStr};
 
 use ::entity::id::{
-    AcknowledgementId, ActivityId, AgreementId, AllocationId, BankPaymentId, ContactId, CostId, FeeScheduleId, GrantId, InvoiceId,
-    MemberId, OrganisationId, PaymentId, ReferenceRateId, ReminderId, SignatureId, StatusReportId, TemplateId, TemplateVersionId,
+    AcknowledgementId, ActivityId, AgreementId, AllocationId, BankPaymentId, BooksClosingId, ContactId, CostId, ExportBatchId,
+    FeeScheduleId, GrantId, InvoiceId, MemberId, OrganisationId, PaymentId, ReferenceRateId, ReminderId, SignatureId, StatusReportId,
+    TemplateId, TemplateVersionId,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -161,6 +162,8 @@ identifiers! {
     AgreementId = "agreement",
     AllocationId = "allocation",
     BankPaymentId = "bank_payment",
+    BooksClosingId = "books_closing",
+    ExportBatchId = "export_batch",
     ContactId = "contact",
     CostId = "cost",
     FeeScheduleId = "fee_schedule",

@@ -108,12 +108,13 @@ async fn credited_and_days(
             days.extend(row.issued_on);
         }
         let paid = Query::select()
-            .column(payment::Column::ReceivedOn)
+            .columns([payment::Column::ReceivedOn, payment::Column::BookedOn])
             .from(payment::Entity)
             .and_where(theirs(Expr::col(payment::Column::InvoiceId)))
             .take();
         for row in db.query_all(&paid).await? {
             days.insert(row.try_get_by_index(0)?);
+            days.extend(row.try_get_by_index::<Option<NaiveDate>>(1)?);
         }
     }
     Ok((credited, days))

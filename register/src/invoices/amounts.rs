@@ -3,14 +3,11 @@
 //! Nothing here asks the database; every sum is in öre, and what is shared out always adds up to what there was.
 
 use ::entity::{
-    id::ActivityId,
     invoice, invoice_line,
     kind::VatRate,
     money::{Money, Quantity},
 };
 use chrono::NaiveDate;
-
-use crate::config::Accounts;
 
 /// What a line is reckoned from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -230,20 +227,6 @@ pub fn state(row: &invoice::Model, on: NaiveDate) -> State {
     }
 }
 
-/// The revenue account (konto) of a line that names none: what an activity earns is booked by its VAT, since the bookkeeper's VAT return
-/// (momsdeklaration) is made of these accounts; membership and service fees have one of their own, whatever their VAT.
-#[must_use]
-pub fn account(accounts: &Accounts, activity: Option<ActivityId>, rate: VatRate) -> String {
-    let account = match rate {
-        _ if activity.is_none() => accounts.fees,
-        VatRate::Standard25 => accounts.revenue,
-        VatRate::Reduced12 => accounts.revenue_12,
-        VatRate::Reduced6 => accounts.revenue_6,
-        VatRate::Zero | VatRate::Exempt | VatRate::OutsideScope => accounts.revenue_untaxed,
-    };
-    account.to_string()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -375,24 +358,5 @@ mod tests {
         row.credited_on = Some(day("2026-04-01"));
         assert_eq!((state(&row, day("2026-03-31")), state(&row, day("2026-04-01"))), (State::Paid, State::Credited));
         assert_eq!(state(&invoice::Model::default(), day("2026-04-01")), State::Draft);
-    }
-
-    #[test]
-    fn accounts_tell_fees_and_rates_apart() {
-        let (accounts, activity) = (Accounts { revenue_6: 3999, ..Accounts::default() }, Some(ActivityId::default()));
-        for (rate, number) in [
-            (VatRate::Standard25, "3041"),
-            (VatRate::Reduced12, "3042"),
-            (VatRate::Reduced6, "3999"),
-            (VatRate::Zero, "3044"),
-            (VatRate::Exempt, "3044"),
-            (VatRate::OutsideScope, "3044"),
-        ] {
-            assert_eq!(
-                (account(&accounts, activity, rate).as_str(), account(&accounts, None, rate).as_str()),
-                (number, "3901"),
-                "{rate:?}"
-            );
-        }
     }
 }

@@ -63,7 +63,7 @@ pub fn moves(invoice: &Whole, notes: &[Whole]) -> Moves {
     let mut notes: Vec<&Whole> = notes.iter().filter(|note| note.is_issued()).collect();
     notes.sort_by(|one, other| order(one).cmp(&order(other)));
     let days = notes.iter().filter_map(|note| note.row.issued_on);
-    let days: BTreeSet<NaiveDate> = days.chain(invoice.payments.iter().map(|payment| payment.received_on)).collect();
+    let days: BTreeSet<NaiveDate> = days.chain(invoice.payments.iter().map(payment::Model::day_in_books)).collect();
     let (mut left, mut rounding, mut paid) = (invoice.shares(), invoice.row.rounding, Money::ZERO);
     let (mut lie, mut beyond) = (vec![Share::default(); left.len()], Money::ZERO);
     for day in days {
@@ -71,7 +71,7 @@ pub fn moves(invoice: &Whole, notes: &[Whole]) -> Moves {
             take(&invoice.lines, &mut left, &note.lines);
             rounding = rounding - note.row.rounding;
         }
-        paid += invoice.payments.iter().filter(|payment| payment.received_on == day).map(|payment| payment.amount).sum();
+        paid += invoice.payments.iter().filter(|payment| payment.day_in_books() == day).map(|payment| payment.amount).sum();
         let now = spread(paid, &left, rounding);
         let beyond_now = paid - now.iter().map(|share| share.gross()).sum();
         let mut note = |position: i32, net: Money, vat: Money| {

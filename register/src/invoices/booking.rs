@@ -14,7 +14,7 @@ use super::{
     payments::order,
     whole::{Whole, by_ids, credits_of},
 };
-use crate::{audit::Change, error::Result};
+use crate::{audit::Change, closing::Closing, error::Result};
 
 /// Rows that are written by one statement: with their columns they stay below what a statement may bind.
 const ROWS: usize = 250;
@@ -37,6 +37,7 @@ pub(super) struct Booking {
     before: BTreeMap<InvoiceId, Whole>,
     after: HashMap<InvoiceId, Whole>,
     credits: HashMap<InvoiceId, Vec<(NaiveDate, Money)>>,
+    closing: Closing,
 }
 
 impl Booking {
@@ -44,7 +45,8 @@ impl Booking {
     pub async fn open(change: &Change, invoices: BTreeSet<InvoiceId>) -> Result<Self> {
         let after = by_ids(change.tx(), &invoices).await?;
         let before = after.iter().map(|(id, whole)| (*id, whole.clone())).collect();
-        Ok(Self { before, after, credits: credits_of(change.tx(), invoices).await? })
+        let closing = Closing::load(change.tx()).await?;
+        Ok(Self { before, after, credits: credits_of(change.tx(), invoices).await?, closing })
     }
 
     /// An invoice as it is with what has been booked so far.
@@ -80,8 +82,9 @@ impl Booking {
         found
     }
 
-    /// Books a payment on one of the invoices.
-    pub fn add(&mut self, payment: payment::Model) {
+    /// Books a payment on one of the invoices. One of a closed day gets the first open day in the books and stays what it is otherwise.
+    pub fn add(&mut self, mut payment: payment::Model) {
+        payment.booked_on = self.closing.booked_on(payment.day_in_books()).or(payment.booked_on);
         if let Some(whole) = self.after.get_mut(&payment.invoice_id) {
             whole.payments.push(payment);
         }

@@ -22,7 +22,7 @@ use sea_orm::{
 use super::{
     amounts::{Priced, Settlement, Share, rates_fit_together, settlement, totals},
     attribution::{self, Moves, NO_LINE},
-    bank, crediting, date_order, kept,
+    bank, crediting, date_order, export_batches, kept,
     numbers::Series,
     payments,
     whole::Whole,
@@ -135,6 +135,7 @@ pub async fn series(db: &impl ConnectionTrait) -> Result<Findings> {
     let mut found = gaps.sort_out(db).await?;
     let (violations, notes) = sort_out(db, date_order::inversions(db).await?).await?;
     found.extend(Findings { violations, notes });
+    found.violations.extend(export_batches::violations(db).await?);
     Ok(found)
 }
 

@@ -15,6 +15,7 @@ use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveMo
 use super::{
     Buyer, amounts,
     parties::{Buyers, buyer_of},
+    revenue_accounts::LineAccounts,
     whole::{self, Whole},
 };
 use crate::{
@@ -262,6 +263,7 @@ async fn lines(
     let activities: BTreeSet<_> = new.iter().filter_map(|line| line.activity).collect();
     let found = activity::Entity::find().filter(among(backend, Expr::col(activity::Column::Id), activities)).all(db).await?;
     let activities: BTreeSet<ActivityId> = found.into_iter().map(|row| row.id).collect();
+    let accounts = LineAccounts::load(db, network).await?;
     let buyer = buyer_of(&after.row);
 
     let mut rows = Vec::with_capacity(new.len());
@@ -308,7 +310,7 @@ async fn lines(
             vat_rate: line.vat_rate,
             net: Money::ZERO,
             vat: Money::ZERO,
-            account: line.account.clone().unwrap_or_else(|| amounts::account(&network.accounts, activity_id, line.vat_rate)),
+            account: line.account.clone().unwrap_or_else(|| accounts.of_line(activity_id, line.vat_rate)),
         });
     }
     Ok(rows)

@@ -26,6 +26,7 @@ use crate::{
     audit::{self, Change},
     auth::viewer::{Deed, Viewer},
     clock::day_of,
+    closing::Closing,
     config::Network,
     database::Database,
     documents::{invoice as document, peppol},
@@ -134,6 +135,7 @@ pub(super) async fn check_day(
     today: NaiveDate,
     faults: &mut Faults,
 ) -> Result<()> {
+    Closing::load(db).await?.require_open(day)?;
     faults.expect(day <= today, "input.issuedOn", "must not be after today");
     let in_known_year = u16::try_from(day.year()).is_ok_and(|year| numbers::YEARS.contains(&year));
     faults.expect(in_known_year, "input.issuedOn", "must not be before 1990, when the series of numbers begin");

@@ -6,16 +6,17 @@ use ::entity::{
     activity,
     id::{InvoiceId, MemberId, OrganisationId},
     invoice, invoice_line,
-    kind::{InvoiceKind, VatRate},
+    kind::{InvoiceKind, VatRate, VoucherSource},
     member,
     money::Money,
-    organisation, payment,
+    organisation, payment, reminder,
     sparse::{self, Sparse},
+    voucher,
 };
 use chrono::{Datelike, NaiveDate};
 use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, ExprTrait,
-    sea_query::{Expr, Query, SelectStatement},
+    ColumnTrait, Condition, ConnectionTrait, ExprTrait,
+    sea_query::{Expr, Func, Query, SelectStatement, SimpleExpr},
 };
 use uuid::Uuid;
 
@@ -24,15 +25,99 @@ use crate::{
     auth::viewer::{Deed, Viewer},
     config::{Accounts, Network},
     database::{Database, among, rows},
-    documents::sie::{Journal, Transaction, Voucher},
+    documents::sie::{Journal, MAX_TEXT, Transaction, Voucher},
     error::{Error, Faults, Result},
 };
 
 /// Documents and payments that are looked at together.
 const CHUNK: usize = 500;
 
+/// Which vouchers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Range {
+    /// Of these days, both included, whether they were exported before or not.
+    Between(NaiveDate, NaiveDate),
+    /// Of days up to and including this one, that are of no batch and were booked nowhere else.
+    NewThrough(NaiveDate),
+}
+
+impl Range {
+    /// The condition on a row of this source, by its id and day.
+    fn holds(self, source: VoucherSource, id: SimpleExpr, day: SimpleExpr) -> Condition {
+        match self {
+            Self::Between(from, to) => Condition::all().add(day.between(from, to)),
+            Self::NewThrough(to) => {
+                let known = Query::select()
+                    .expr(Expr::cust("1"))
+                    .from(voucher::Entity)
+                    .and_where(voucher::Column::Source.eq(source))
+                    .and_where(Expr::col((voucher::Entity, voucher::Column::SourceId)).eq(id))
+                    .take();
+                Condition::all().add(day.lte(to)).add(Expr::exists(known).not())
+            }
+        }
+    }
+}
+
+/// A voucher with what it is of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Booked {
+    /// What it is of.
+    pub source: VoucherSource,
+    /// Id of the invoice, payment or reminder.
+    pub source_id: Uuid,
+    /// The voucher.
+    pub voucher: Voucher,
+}
+
+/// Vouchers with the names of their projects.
+#[derive(Clone, Debug)]
+pub struct Bookings {
+    /// The vouchers, in order.
+    pub vouchers: Vec<Booked>,
+    /// Project and name of each activity.
+    projects: Vec<(String, String)>,
+    range: Range,
+}
+
+impl Bookings {
+    /// Returns the journal of these vouchers.
+    ///
+    /// # Errors
+    /// INVALID when the network has no name.
+    pub fn journal(self, db: &Database, network: &Network) -> Result<Journal> {
+        let mut faults = Faults::default();
+        faults.expect(network.name.is_some(), "network.name", "must be set in samregister.toml: a bookkeeping file says whose it is");
+        faults.finish()?;
+        let Self { vouchers, mut projects, range } = self;
+        let vouchers: Vec<Voucher> = vouchers.into_iter().map(|booked| booked.voucher).collect();
+        let used = || vouchers.iter().flat_map(|voucher| &voucher.transactions);
+        let used_accounts: BTreeSet<u32> = used().map(|line| line.account).collect();
+        let used_projects: BTreeSet<&str> = used().filter_map(|line| line.project.as_deref()).collect();
+        projects.retain(|(number, _)| used_projects.contains(number.as_str()));
+        projects.sort_unstable();
+        let (from, to) = match range {
+            Range::Between(from, to) => (from, to),
+            Range::NewThrough(to) => (vouchers.iter().map(|voucher| voucher.date).min().unwrap_or(to), to),
+        };
+        let accounts = used_accounts.into_iter().map(|account| (account, name_of(account, &network.accounts).to_owned())).collect();
+        Ok(Journal {
+            program: "Samregister".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            made_on: db.clock.today(),
+            company: network.name.clone().unwrap_or_default(),
+            org_number: network.org_number.clone(),
+            years: (from.year()..=to.year()).rev().filter_map(year).collect(),
+            accounts,
+            projects,
+            vouchers,
+        })
+    }
+}
+
 /// The journal of what was issued and came in from `from` to `to`, both included, in the order of its days: for each invoice and
-/// credit note a voucher of the series F, for each payment one of the series B. What comes to nought has none.
+/// credit note a voucher of the series F, for each payment one of the series B, for each reminder with a fee one of the series P. What comes
+/// to zero has none. Vouchers of a batch have their numbers.
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps invoices, INVALID when the days are out of order or the network has no name, CONFLICT
@@ -43,33 +128,26 @@ pub async fn journal(db: &Database, viewer: &Viewer, network: &Network, from: Na
     faults.expect(from <= to, "to", "must not be before from");
     faults.expect(network.name.is_some(), "network.name", "must be set in samregister.toml: a bookkeeping file says whose it is");
     faults.finish()?;
-
     // Everything is read in one transaction, so that it fits together whatever is written meanwhile.
     let tx = db.snapshot().await?;
-    let mut books = Books::open(tx, network.accounts).await?;
-    books.documents(from, to).await?;
-    books.payments(from, to).await?;
-    let Books { tx, accounts, projects, mut booked, .. } = books;
+    let booked = booked(&tx, network, Range::Between(from, to)).await?;
     tx.rollback().await?;
+    booked.journal(db, network)
+}
 
+/// Returns the vouchers of a range in the order of their days.
+///
+/// # Errors
+/// CONFLICT `NO_ACCOUNT` when a line is on what is no account.
+pub async fn booked<C: ConnectionTrait>(db: &C, network: &Network, range: Range) -> Result<Bookings> {
+    let mut books = Books::open(db, network, range).await?;
+    books.documents().await?;
+    books.payments().await?;
+    books.reminders().await?;
+    books.number().await?;
+    let Books { projects, mut booked, .. } = books;
     booked.sort_by(|one, other| one.0.cmp(&other.0));
-    let vouchers: Vec<Voucher> = booked.into_iter().map(|(_, voucher)| voucher).collect();
-    let used = || vouchers.iter().flat_map(|voucher| &voucher.transactions);
-    let used_accounts: BTreeSet<u32> = used().map(|line| line.account).collect();
-    let used_projects: BTreeSet<&str> = used().filter_map(|line| line.project.as_deref()).collect();
-    let mut projects: Vec<_> = projects.into_values().filter(|(slug, _)| used_projects.contains(slug.as_str())).collect();
-    projects.sort_unstable();
-    Ok(Journal {
-        program: "Samregister".to_owned(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        made_on: db.clock.today(),
-        company: network.name.clone().unwrap_or_default(),
-        org_number: network.org_number.clone(),
-        years: (from.year()..=to.year()).rev().filter_map(year).collect(),
-        accounts: used_accounts.into_iter().map(|account| (account, name_of(account, &accounts).to_owned())).collect(),
-        projects,
-        vouchers,
-    })
+    Ok(Bookings { vouchers: booked.into_iter().map(|(_, booked)| booked).collect(), projects: projects.into_values().collect(), range })
 }
 
 /// A financial year, which is the calendar's.
@@ -90,46 +168,60 @@ fn name_of(account: u32, accounts: &Accounts) -> &'static str {
         (accounts.revenue_12, "Försäljning av tjänster, 12 % moms"),
         (accounts.revenue_6, "Försäljning av tjänster, 6 % moms"),
         (accounts.revenue_untaxed, "Försäljning av tjänster, momsfri"),
-        (accounts.fees, "Medlems- och serviceavgifter"),
+        (accounts.revenue_eu, "Försäljning av tjänster till annat EU-land"),
+        (accounts.revenue_abroad, "Försäljning av tjänster utanför Sverige"),
+        (accounts.reminder_fees, "Påminnelseavgifter"),
     ];
-    known.iter().find(|(number, _)| u32::from(*number) == account).map_or("Intäkter", |(_, name)| name)
+    let fees = [(accounts.membership_fee, "Medlemsavgifter"), (accounts.service_fee, "Serviceavgifter")];
+    let fees = fees.into_iter().filter_map(|(number, name)| Some((number?, name)));
+    // A fee that shares the account of other revenue has its name.
+    known.into_iter().chain(fees).find(|(number, _)| u32::from(*number) == account).map_or("Intäkter", |(_, name)| name)
 }
 
-/// The order of vouchers: by day, documents before payments, then by number or reference.
+/// The order of vouchers: by day, documents before payments, these before reminders, then by number or reference.
 type Place = (NaiveDate, u8, String, Uuid);
 
+/// Returns the transactions that move an amount from an account, in credit, to another, in debit.
+fn transfer(to: u16, from: u16, amount: Money) -> Vec<Transaction> {
+    let booked = |account: u16, amount| Transaction { account: account.into(), project: None, amount };
+    vec![booked(to, amount), booked(from, -amount)]
+}
+
 /// The books in the making.
-struct Books {
-    tx: DatabaseTransaction,
+struct Books<'c, C> {
+    tx: &'c C,
+    range: Range,
     accounts: Accounts,
     /// What members and organisations are called.
     names: HashMap<Uuid, String>,
-    /// Slug and name of each activity.
+    /// Project and name of each activity.
     projects: HashMap<Uuid, (String, String)>,
-    booked: Vec<(Place, Voucher)>,
+    booked: Vec<(Place, Booked)>,
 }
 
-impl Books {
-    async fn open(tx: DatabaseTransaction, accounts: Accounts) -> Result<Self> {
+impl<'c, C: ConnectionTrait> Books<'c, C> {
+    async fn open(tx: &'c C, network: &Network, range: Range) -> Result<Self> {
         use activity::Column as A;
         // There are few of them, and everything refers to them.
         let select = Query::select().columns([A::Id, A::Slug, A::Name]).from(activity::Entity).take();
-        let found: Vec<activity::Model> = rows(&tx, &select, &[A::Id, A::Slug, A::Name]).await?;
-        let projects = found.into_iter().map(|row| (row.id.into(), (row.slug, row.name))).collect();
+        let found: Vec<activity::Model> = rows(tx, &select, &[A::Id, A::Slug, A::Name]).await?;
+        let number = |slug: String| network.activities.get(&slug).and_then(|own| own.project.clone()).unwrap_or(slug);
+        let projects = found.into_iter().map(|row| (row.id.into(), (number(row.slug), row.name))).collect();
         let columns = [member::Column::Id, member::Column::Name];
         let select = Query::select().columns(columns).from(member::Entity).take();
-        let members: Vec<member::Model> = rows(&tx, &select, &columns).await?;
+        let members: Vec<member::Model> = rows(tx, &select, &columns).await?;
         let columns = [organisation::Column::Id, organisation::Column::Name];
         let select = Query::select().columns(columns).from(organisation::Entity).take();
-        let organisations: Vec<organisation::Model> = rows(&tx, &select, &columns).await?;
+        let organisations: Vec<organisation::Model> = rows(tx, &select, &columns).await?;
         let names = members.into_iter().map(|row| (row.id.into(), row.name));
         let names = names.chain(organisations.into_iter().map(|row| (row.id.into(), row.name))).collect();
-        Ok(Self { tx, accounts, names, projects, booked: Vec::new() })
+        Ok(Self { tx, range, accounts: network.accounts, names, projects, booked: Vec::new() })
     }
 
-    async fn documents(&mut self, from: NaiveDate, to: NaiveDate) -> Result<()> {
+    async fn documents(&mut self) -> Result<()> {
         use invoice::Column as C;
-        let issued = Query::select().column(C::Id).from(invoice::Entity).and_where(Expr::col(C::IssuedOn).between(from, to)).take();
+        let is_issued = self.range.holds(VoucherSource::Invoice, Expr::col((invoice::Entity, C::Id)), Expr::col(C::IssuedOn));
+        let issued = Query::select().column(C::Id).from(invoice::Entity).cond_where(is_issued).take();
         for ids in self.ids(&issued).await?.chunks(CHUNK) {
             let columns = [C::Id, C::Kind, C::Number, C::NumberKey, C::MemberId, C::OrganisationId, C::IssuedOn, C::Total, C::Rounding];
             let mut lines = self.lines(ids).await?;
@@ -140,34 +232,79 @@ impl Books {
                 if transactions.is_empty() {
                     continue;
                 }
-                let voucher = Voucher { series: "F", date: issued_on, text: self.text(&document), transactions };
-                self.booked.push(((issued_on, document.kind as u8, document.number_key, document.id.into()), voucher));
+                let voucher = Voucher { series: "F", number: None, date: issued_on, text: self.text(&document), transactions };
+                let id = document.id.into();
+                let booked = Booked { source: VoucherSource::Invoice, source_id: id, voucher };
+                self.booked.push(((issued_on, document.kind as u8, document.number_key, id), booked));
             }
         }
         Ok(())
     }
 
-    async fn payments(&mut self, from: NaiveDate, to: NaiveDate) -> Result<()> {
-        use invoice::Column as C;
+    async fn payments(&mut self) -> Result<()> {
         use payment::Column as P;
-        let came = Query::select().column(P::Id).from(payment::Entity).and_where(Expr::col(P::ReceivedOn).between(from, to)).take();
+        let booked_on = Expr::from(Func::coalesce([Expr::col(P::BookedOn), Expr::col(P::ReceivedOn)]));
+        let came = self.range.holds(VoucherSource::Payment, Expr::col((payment::Entity, P::Id)), booked_on);
+        let came = Query::select().column(P::Id).from(payment::Entity).cond_where(came).take();
         for ids in self.ids(&came).await?.chunks(CHUNK) {
             let payments: Vec<payment::Model> = self.of(&payment::Model::every_column(), P::Id, ids).await?;
-            let paid: BTreeSet<Uuid> = payments.iter().map(|payment| payment.invoice_id.into()).collect();
-            let paid: Vec<Uuid> = paid.into_iter().collect();
-            let columns = [C::Id, C::Kind, C::Number, C::MemberId, C::OrganisationId];
-            let documents: Vec<invoice::Model> = self.of(&columns, C::Id, &paid).await?;
-            let documents: HashMap<InvoiceId, String> = documents.iter().map(|row| (row.id, self.text(row))).collect();
+            let documents = self.texts(payments.iter().map(|payment| payment.invoice_id).collect()).await?;
             for payment in payments {
-                let payment::Model { id, invoice_id, received_on, amount, reference, reverses_id: _, reason: _ } = payment;
+                let day = payment.day_in_books();
+                let payment::Model { id, invoice_id, amount, reference, .. } = payment;
                 let of = documents.get(&invoice_id).map_or("", String::as_str);
-                let booked = |account: u16, amount| Transaction { account: account.into(), project: None, amount };
-                let transactions = vec![booked(self.accounts.bank, amount), booked(self.accounts.receivables, -amount)];
-                let text = format!("Inbetalning {reference}: {of}");
-                self.booked.push(((received_on, 2, reference, id.into()), Voucher { series: "B", date: received_on, text, transactions }));
+                let transactions = transfer(self.accounts.bank, self.accounts.receivables, amount);
+                // What is too long for every program loses the bank's reference before it loses the invoice.
+                let text = Some(format!("Inbetalning {reference}: {of}")).filter(|text| text.chars().count() <= MAX_TEXT);
+                let text = text.unwrap_or_else(|| format!("Inbetalning {of}"));
+                let voucher = Voucher { series: "B", number: None, date: day, text, transactions };
+                let booked = Booked { source: VoucherSource::Payment, source_id: id.into(), voucher };
+                self.booked.push(((day, 2, reference, id.into()), booked));
             }
         }
         Ok(())
+    }
+
+    async fn reminders(&mut self) -> Result<()> {
+        use reminder::Column as R;
+        let sent = self.range.holds(VoucherSource::Reminder, Expr::col((reminder::Entity, R::Id)), Expr::col(R::SentOn));
+        let sent = Query::select().column(R::Id).from(reminder::Entity).cond_where(sent).and_where(Expr::col(R::Fee).ne(0)).take();
+        for ids in self.ids(&sent).await?.chunks(CHUNK) {
+            let reminders: Vec<reminder::Model> = self.of(&reminder::Model::every_column(), R::Id, ids).await?;
+            let documents = self.texts(reminders.iter().map(|reminder| reminder.invoice_id).collect()).await?;
+            for reminder::Model { id, invoice_id, sent_on, fee } in reminders {
+                let transactions = transfer(self.accounts.receivables, self.accounts.reminder_fees, fee);
+                let of = documents.get(&invoice_id).map_or("", String::as_str);
+                let voucher = Voucher { series: "P", number: None, date: sent_on, text: format!("Påminnelseavgift {of}"), transactions };
+                let booked = Booked { source: VoucherSource::Reminder, source_id: id.into(), voucher };
+                self.booked.push(((sent_on, 3, of.to_owned(), id.into()), booked));
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives the vouchers of a batch their numbers.
+    async fn number(&mut self) -> Result<()> {
+        use voucher::Column as V;
+        let ids: Vec<Uuid> = self.booked.iter().map(|(_, booked)| booked.source_id).collect();
+        let mut numbers: HashMap<(VoucherSource, Uuid), i32> = HashMap::new();
+        for ids in ids.chunks(CHUNK) {
+            let rows = self.of::<voucher::Model>(&[V::Source, V::SourceId, V::Number], V::SourceId, ids).await?;
+            numbers.extend(rows.into_iter().filter_map(|row| Some(((row.source, row.source_id), row.number?))));
+        }
+        for (_, booked) in &mut self.booked {
+            booked.voucher.number = numbers.get(&(booked.source, booked.source_id)).copied();
+        }
+        Ok(())
+    }
+
+    /// What people call these documents.
+    async fn texts(&self, documents: BTreeSet<InvoiceId>) -> Result<HashMap<InvoiceId, String>> {
+        use invoice::Column as C;
+        let ids: Vec<Uuid> = documents.into_iter().map(Uuid::from).collect();
+        let columns = [C::Id, C::Kind, C::Number, C::MemberId, C::OrganisationId];
+        let found: Vec<invoice::Model> = self.of(&columns, C::Id, &ids).await?;
+        Ok(found.iter().map(|row| (row.id, self.text(row))).collect())
     }
 
     /// What an invoice or credit note is booked as: claims against revenue of each account and project, VAT, and rounding.
@@ -185,7 +322,7 @@ impl Books {
                     format!("{} has a line on the account {:?}, which is none", self.text(document), line.account),
                 )
             })?;
-            let project = line.activity_id.and_then(|id| self.projects.get(&id.into())).map(|(slug, _)| slug.as_str());
+            let project = line.activity_id.and_then(|id| self.projects.get(&id.into())).map(|(number, _)| number.as_str());
             *revenue.entry((account, project)).or_default() += line.net;
         }
         let vat = by_rate(lines).into_iter().filter_map(|sum| {
@@ -232,7 +369,7 @@ impl Books {
     async fn of<M: Sparse>(&self, columns: &[sparse::Column<M>], id: sparse::Column<M>, ids: &[Uuid]) -> Result<Vec<M>> {
         let theirs = among(self.tx.get_database_backend(), Expr::col(id), ids.iter().copied());
         let select = Query::select().columns(columns.iter().copied()).from(M::Entity::default()).and_where(theirs).take();
-        rows(&self.tx, &select, columns).await
+        rows(self.tx, &select, columns).await
     }
 
     async fn lines(&self, documents: &[Uuid]) -> Result<HashMap<InvoiceId, Vec<invoice_line::Model>>> {

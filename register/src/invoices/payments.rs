@@ -162,6 +162,7 @@ pub async fn reverse(db: &Database, viewer: &Viewer, new: Reversal, mut faults: 
         reference: format!("{stem}{REVERSED}"),
         reverses_id: Some(payment.id),
         reason: Some(reason),
+        booked_on: None,
     };
     booking.add(reversal.clone());
     booking.close(&mut change).await?;

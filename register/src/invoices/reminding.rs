@@ -18,6 +18,7 @@ use super::{
 use crate::{
     audit,
     auth::viewer::{Deed, Viewer},
+    closing::Closing,
     database::Database,
     documents::invoice::Terms,
     error::{Error, Faults, Result},
@@ -51,6 +52,7 @@ pub async fn remind(db: &Database, viewer: &Viewer, id: InvoiceId, sent_on: Opti
     let row = invoice::Entity::find_by_id(id).one(change.tx()).await?;
     let row = row.ok_or_else(|| Error::NotFound("there is no such invoice".into()))?;
     require_overdue(&row, day)?;
+    Closing::load(change.tx()).await?.require_open(day)?;
     let sent = Entity::find().filter(Column::InvoiceId.eq(id)).order_by_asc(Column::SentOn).all(change.tx()).await?;
     let name = name(&row);
     if sent.iter().any(|reminder| reminder.sent_on == day) {

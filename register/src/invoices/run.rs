@@ -24,6 +24,7 @@ use super::{
     drafting,
     issuing::{self, Press},
     parties::{self, Buyers, buyer_of},
+    revenue_accounts::LineAccounts,
     vat_rates,
     whole::Whole,
 };
@@ -311,6 +312,7 @@ async fn special(db: &Database, network: &Network, ask: &Ask, id: ActivityId, pl
     let sums = fees::amounts_of(db, &Viewer::operator("invoices run"), &found, ask.year).await?;
     let invoiced = charges::invoiced(db.read(), &Whose::Activity(id), ask.year).await?;
     plan.unpaid = unpaid_months(&found, ask.year);
+    let accounts = LineAccounts::load(db.read(), network).await?;
     let mut items = Vec::new();
     for row in found {
         let Some(buyer) = row.member_id.map(Buyer::Member).or(row.organisation_id.map(Buyer::Organisation)) else { continue };
@@ -347,7 +349,8 @@ async fn special(db: &Database, network: &Network, ask: &Ask, id: ActivityId, pl
         };
         let months = if basis == FeeBasis::OneOff { 12 } else { amounts::months(&terms::of(&row), ask.year) };
         let part = if months < 12 { format!(", {months} av 12 månader") } else { String::new() };
-        let line = line(network, format!("Särskild avgift {} {}{part}", activity.name, ask.year), Some(id), period, sum, vat_rate);
+        let account = accounts.of_line(Some(id), vat_rate);
+        let line = line(account, format!("Särskild avgift {} {}{part}", activity.name, ask.year), Some(id), period, sum, vat_rate);
         let line = invoice_line::Model { agreement_id: Some(row.id), ..line };
         let charge = charges::of_run(ChargeKind::SpecialFee, ask.year, round, line.id, row.id.0);
         items.push(Item { buyer, agreement: Some(row.id), line, charge });
@@ -407,6 +410,7 @@ async fn of_members(db: &Database, network: &Network, ask: &Ask, kind: ChargeKin
     let ids: Vec<MemberId> = found.iter().map(|row| row.id).collect();
     let allocations = fees::allocations(db, &Viewer::operator("invoices run"), &ids, ask.year, fees::basis_of(&rule)).await?;
     let invoiced = charges::invoiced(db.read(), &Whose::Members(kind, ask.members.clone()), ask.year).await?;
+    let accounts = LineAccounts::load(db.read(), network).await?;
     let mut items = Vec::new();
     for row in found {
         let buyer = Buyer::Member(row.id);
@@ -438,7 +442,7 @@ async fn of_members(db: &Database, network: &Network, ask: &Ask, kind: ChargeKin
             }
             _ => format!("Medlemsavgift {}", ask.year),
         };
-        let line = line(network, text, None, (first, last), quote.amount, rule.vat_rate);
+        let line = line(accounts.of_fee(kind, rule.vat_rate), text, None, (first, last), quote.amount, rule.vat_rate);
         let charge = charges::of_run(kind, ask.year, round, line.id, row.id.0);
         items.push(Item { buyer, agreement: None, line, charge });
     }
@@ -459,7 +463,7 @@ fn in_part(whose: &str, year: i32, fee: Money, sum: Total, is_across: bool) -> S
 }
 
 fn line(
-    network: &Network,
+    account: String,
     description: String,
     activity_id: Option<ActivityId>,
     (from, to): (NaiveDate, NaiveDate),
@@ -475,7 +479,7 @@ fn line(
         quantity: Quantity(1000),
         unit_price: sum,
         vat_rate,
-        account: super::amounts::account(&network.accounts, activity_id, vat_rate),
+        account,
         ..invoice_line::Model::default()
     }
 }

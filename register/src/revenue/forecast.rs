@@ -1,6 +1,6 @@
 //! What the agreements of today will bring in a year.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use ::entity::{
     agreement::{Column, Entity, Model},
@@ -17,6 +17,7 @@ use sea_orm::{
 
 use super::{
     Groups, Report, Sums,
+    assumptions::{self, Assumed},
     ledger::{Group, Range},
     scope::Scope,
 };
@@ -46,19 +47,8 @@ pub struct Forecast {
     pub withheld: Vec<ActivityId>,
     /// What it rests on, a sentence each.
     pub assumptions: Vec<String>,
-}
-
-/// What a forecast had to assume of the agreements that it met.
-#[derive(Debug, Default)]
-struct Assumed {
-    /// Members whose allocation was taken from another year, by that year.
-    years: BTreeMap<i32, BTreeSet<MemberId>>,
-    /// Agreements per mille of an allocation that nobody knows.
-    unknown: usize,
-    /// Agreements with a fee per participant.
-    per_participant: usize,
-    /// Activities whose forecast is withheld; null: what belongs to no activity.
-    withheld: BTreeSet<Option<ActivityId>>,
+    /// The same in Swedish, for workbooks.
+    pub assumptions_in_swedish: Vec<String>,
 }
 
 impl Assumed {
@@ -160,8 +150,10 @@ pub async fn forecast(db: &Database, viewer: &Viewer, year: i32) -> Result<Forec
     if !assumed.withheld.is_empty() {
         report.total = None;
     }
-    let assumptions = assumed.sentences(year, db.clock.today());
-    Ok(Forecast { days: range, report, withheld: assumed.withheld.into_iter().flatten().collect(), assumptions })
+    let today = db.clock.today();
+    let (assumptions, assumptions_in_swedish) = (assumed.sentences(year, today), assumptions::in_swedish(&assumed, year, today));
+    let withheld = assumed.withheld.into_iter().flatten().collect();
+    Ok(Forecast { days: range, report, withheld, assumptions, assumptions_in_swedish })
 }
 
 fn column(column: Column) -> SimpleExpr {

@@ -27,6 +27,16 @@ use crate::{
     members, worker_pool,
 };
 
+/// Describes a report in a line, in Swedish.
+fn title(basis: Basis, days: Range) -> String {
+    let basis = match basis {
+        Basis::Invoiced => "Fakturerat",
+        Basis::Paid => "Inbetalt",
+        Basis::Accrued => "Periodiserat",
+    };
+    format!("{basis} {}–{}, i kronor; netto, krediterat, kostnad, bidrag och resultat är utan moms", days.from, days.to)
+}
+
 /// What a report is about, in a line.
 #[must_use]
 pub fn caption(basis: Basis, from: NaiveDate, to: NaiveDate) -> String {
@@ -38,7 +48,7 @@ pub fn caption(basis: Basis, from: NaiveDate, to: NaiveDate) -> String {
     format!("{basis} from {from} to {to}, in kronor; net, credited, cost, grants and result are without VAT")
 }
 
-/// The report that is asked for as a workbook: its rows, and beside them a chart of the same revenue by activity and year.
+/// The report that is asked for as a workbook in Swedish: its rows, and next to them a chart of the same revenue by activity and year.
 ///
 /// # Errors
 /// As [`super::report`]; INTERNAL when it has more rows than a sheet can hold.
@@ -47,13 +57,14 @@ pub async fn workbook(db: &Database, viewer: &Viewer, ask: &Ask) -> Result<Vec<u
     let reports = reports(db, viewer, ask, &[(ask.group_by, ask.counts), (by_year, (false, false))], Faults::default()).await?;
     let [found, of_years] = reports.as_slice() else { return Ok(Vec::new()) };
     let chart = Chart {
-        sheet: "By activity and year".to_owned(),
-        title: "Revenue by activity and year, kronor without VAT".to_owned(),
+        sheet: "Per verksamhet och år".to_owned(),
+        title: "Intäkter per verksamhet och år, kronor utan moms".to_owned(),
         ..by_activity(of_years, &Names::of(db, viewer, of_years).await?)
     };
     let shown = Shown::of(db, viewer, found, ask.group_by, ask.basis).await?;
-    let about = about("Revenue", Range { from: ask.from, to: ask.to }, caption(ask.basis, ask.from, ask.to), db);
-    let (grid, chart) = (shown.for_people(), Some(chart).filter(|chart| !chart.rows.is_empty()));
+    let days = Range { from: ask.from, to: ask.to };
+    let about = about("Intäkter", days, title(ask.basis, days), db);
+    let (grid, chart) = (shown.for_workbook(), Some(chart).filter(|chart| !chart.rows.is_empty()));
     worker_pool::run(&viewer.subject, move || sheet::xlsx(&grid, &about, chart.as_ref(), None)).await
 }
 
@@ -64,14 +75,16 @@ pub async fn workbook(db: &Database, viewer: &Viewer, ask: &Ask) -> Result<Vec<u
 pub async fn workbook_of_forecast(db: &Database, viewer: &Viewer, forecast: &Forecast) -> Result<Vec<u8>> {
     let Forecast { days, report, .. } = forecast;
     let shown = Shown::of(db, viewer, report, OF_FORECAST, Basis::Invoiced).await?;
-    let mut grid = shown.for_people();
+    let mut grid = shown.for_workbook();
     if grid.total.is_none() {
         // In the row of the total, where people look for it.
         grid.total = Some(vec![Cell::Text(WITHHELD.into())]);
     }
-    let title = format!("Forecast from {} to {}, in kronor", days.from, days.to);
-    let (about, assumptions) = (about("Forecast", *days, title, db), assumptions(forecast));
-    worker_pool::run(&viewer.subject, move || sheet::xlsx(&grid, &about, None, Some(("Assumptions", &assumptions)))).await
+    let title = format!("Prognos {}–{}, i kronor", days.from, days.to);
+    let rows = forecast.assumptions_in_swedish.iter().map(|sentence| vec![Cell::Text(sentence.clone())]).collect();
+    let columns = vec![Column::new("assumption", "Assumption", Kind::Text).swedish("Antagande")];
+    let (about, assumptions) = (about("Prognos", *days, title, db), Grid { columns, rows, total: None });
+    worker_pool::run(&viewer.subject, move || sheet::xlsx(&grid, &about, None, Some(("Antaganden", &assumptions)))).await
 }
 
 /// What a forecast rests on, a row each.
@@ -82,7 +95,7 @@ pub fn assumptions(forecast: &Forecast) -> Grid {
 }
 
 /// Stands instead of a total that can't be given.
-const WITHHELD: &str = "No total: activities are left out, see Assumptions";
+const WITHHELD: &str = "Ingen summa: verksamheter är utelämnade, se Antaganden";
 
 /// What the rows of a forecast are made for.
 pub const OF_FORECAST: Grouping = Grouping { activity: true, member: false, period: None };
@@ -106,13 +119,28 @@ fn by_activity(report: &Report, names: &Names) -> Chart {
         rows[place].1[year] += row.sums.net;
     }
     // What belongs to no activity stands last, whatever year it is first in.
-    rows.sort_by_cached_key(|(activity, _)| (activity.is_none(), crate::swedish::key(names.activity(*activity))));
+    rows.sort_by_cached_key(|(activity, _)| (activity.is_none(), crate::swedish::key(names.activity(*activity, SWEDISH))));
     Chart {
         series: years.into_iter().map(str::to_owned).collect(),
-        rows: rows.into_iter().map(|(activity, amounts)| (names.activity(activity).to_owned(), amounts)).collect(),
+        rows: rows.into_iter().map(|(activity, amounts)| (names.activity(activity, SWEDISH).to_owned(), amounts)).collect(),
         ..Chart::default()
     }
 }
+
+/// Words of a report for people.
+#[derive(Clone, Copy)]
+struct Words {
+    no_activity: &'static str,
+    no_member: &'static str,
+    total: &'static str,
+    period: fn(Period, &str) -> String,
+}
+
+/// Of the table at the terminal.
+const ENGLISH: Words = Words { no_activity: "(no activity)", no_member: "(no member)", total: "Total", period: |_, name| name.to_owned() };
+
+/// Of workbooks.
+const SWEDISH: Words = Words { no_activity: "(ingen verksamhet)", no_member: "(ingen medlem)", total: "Summa", period: Period::in_swedish };
 
 /// The names of what rows are for.
 struct Names {
@@ -133,8 +161,8 @@ impl Names {
     }
 
     /// What an activity is called, or what belongs to none.
-    fn activity(&self, id: Option<ActivityId>) -> &str {
-        id.and_then(|id| self.activities.get(&id)).map_or("(no activity)", |(_, name)| name)
+    fn activity(&self, id: Option<ActivityId>, words: Words) -> &str {
+        id.and_then(|id| self.activities.get(&id)).map_or(words.no_activity, |(_, name)| name)
     }
 }
 
@@ -159,20 +187,31 @@ impl<'r> Shown<'r> {
     /// With names, and a row of totals.
     #[must_use]
     pub fn for_people(&self) -> Grid {
+        self.in_words(ENGLISH)
+    }
+
+    /// With names and a row of totals, in Swedish.
+    #[must_use]
+    pub fn for_workbook(&self) -> Grid {
+        self.in_words(SWEDISH)
+    }
+
+    fn in_words(&self, words: Words) -> Grid {
         let mut columns = Vec::new();
         columns.extend(self.grouping.period.map(|_| Column::new("period", "Period", Kind::Text)));
-        columns.extend(self.grouping.activity.then_some(Column::new("activity_name", "Activity", Kind::Text)));
-        columns.extend(self.grouping.member.then_some(Column::new("member_name", "Member", Kind::Text)));
+        columns.extend(self.grouping.activity.then(|| Column::new("activity_name", "Activity", Kind::Text).swedish("Verksamhet")));
+        columns.extend(self.grouping.member.then(|| Column::new("member_name", "Member", Kind::Text).swedish("Medlem")));
         let is_one_row = columns.is_empty();
         // What pays no line is rare, and then people need no column of noughts.
         let is_rest_told = self.report.rows.iter().any(|row| row.sums.unattributed != Total::ZERO);
-        let grid = self.grid(columns, is_rest_told, Cell::Text("Total".into()), |group| {
+        let grid = self.grid(columns, is_rest_told, Cell::Text(words.total.into()), |group| {
             let mut cells = Vec::new();
-            cells.extend(self.grouping.period.map(|_| Cell::text(group.period.clone())));
-            cells.extend(self.grouping.activity.then(|| Cell::Text(self.names.activity(group.activity).to_owned())));
+            let name = |period: Period| Cell::text(group.period.as_deref().map(|name| (words.period)(period, name)));
+            cells.extend(self.grouping.period.map(name));
+            cells.extend(self.grouping.activity.then(|| Cell::Text(self.names.activity(group.activity, words).to_owned())));
             cells.extend(self.grouping.member.then(|| match group.member.and_then(|id| self.names.members.get(&id)) {
                 Some(name) => Cell::Text(name.clone()),
-                None => Cell::Text("(no member)".into()),
+                None => Cell::Text(words.no_member.into()),
             }));
             cells
         });
@@ -211,16 +250,16 @@ impl<'r> Shown<'r> {
     fn grid(&self, mut columns: Vec<Column>, is_rest_told: bool, total: Cell, groups: impl Fn(&Group) -> Vec<Cell>) -> Grid {
         let before = columns.len();
         columns.extend([
-            Column::new("net", "Net", Kind::Money),
-            Column::new("vat", "VAT", Kind::Money),
-            Column::new("gross", "Gross", Kind::Money),
-            Column::new("credited", "Credited", Kind::Money),
-            Column::new("cost", "Cost", Kind::Money),
-            Column::new("grants", "Grants", Kind::Money),
-            Column::new("result", "Result", Kind::Money),
-            Column::new("invoices", "Invoices", Kind::Distinct),
+            Column::new("net", "Net", Kind::Money).swedish("Netto"),
+            Column::new("vat", "VAT", Kind::Money).swedish("Moms"),
+            Column::new("gross", "Gross", Kind::Money).swedish("Brutto"),
+            Column::new("credited", "Credited", Kind::Money).swedish("Krediterat"),
+            Column::new("cost", "Cost", Kind::Money).swedish("Kostnad"),
+            Column::new("grants", "Grants", Kind::Money).swedish("Bidrag"),
+            Column::new("result", "Result", Kind::Money).swedish("Resultat"),
+            Column::new("invoices", "Invoices", Kind::Distinct).swedish("Antal fakturor"),
         ]);
-        columns.extend(is_rest_told.then_some(Column::new("unattributed", "On no line", Kind::Money)));
+        columns.extend(is_rest_told.then(|| Column::new("unattributed", "On no line", Kind::Money).swedish("På ingen rad")));
         let with_sums = |mut cells: Vec<Cell>, sums: &Sums| {
             let amounts = [sums.net, sums.vat, sums.gross(), sums.credited, sums.cost, sums.grants, sums.result()];
             cells.extend(amounts.map(Cell::Sum));

@@ -20,6 +20,7 @@ use crate::{
     database::{sum, total},
     error::Result,
     invoices::{attribution::NO_LINE, months::month_of},
+    swedish,
 };
 
 /// What a row of a report is for.
@@ -77,6 +78,16 @@ impl Period {
             Self::Year => day.format("%Y").to_string(),
             Self::Quarter => format!("{}-Q{}", day.year(), day.month0() / 3 + 1),
             Self::Month => day.format("%Y-%m").to_string(),
+        }
+    }
+
+    /// Returns the Swedish name of a period, from its name as [`Self::name`] gives it: `2026`, `kvartal 2 2026`, `april 2026`.
+    #[must_use]
+    pub fn in_swedish(self, name: &str) -> String {
+        match self {
+            Self::Year => name.to_owned(),
+            Self::Quarter => name.split_once("-Q").map_or_else(|| name.to_owned(), |(year, quarter)| format!("kvartal {quarter} {year}")),
+            Self::Month => format!("{name}-01").parse().map_or_else(|_| name.to_owned(), swedish::month),
         }
     }
 

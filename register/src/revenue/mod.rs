@@ -1,6 +1,7 @@
 //! Revenue: what came in over a period, by activity, member and time, with what it cost and what is left.
 
 pub mod accrual;
+mod assumptions;
 pub mod break_even;
 pub mod breaches;
 pub mod forecast;

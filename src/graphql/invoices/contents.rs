@@ -153,6 +153,12 @@ impl Payment {
         Date(self.0.received_on)
     }
 
+    /// Day in the books: revenue, receivables and vouchers go by it, lateness and interest by `receivedOn`. It is another when the period of
+    /// `receivedOn` was closed.
+    async fn booked_on(&self) -> Date {
+        Date(self.0.day_in_books())
+    }
+
     /// What came in; of a reversal, all of what it reverses, below nought.
     async fn amount(&self) -> Money {
         self.0.amount.into()

@@ -31,6 +31,7 @@ use super::{
 use crate::{
     error::{Faults, Result},
     invoices::{self, amounts, documents, late, lines, payments as paid},
+    receivables::{self, Standing},
 };
 
 /// Invoice or credit note.
@@ -156,18 +157,45 @@ impl Invoice {
     }
 
     /// Sum of its payments, less those that were reversed.
-    async fn paid(&self) -> Money {
-        self.0.paid.into()
+    async fn paid(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only those with a day in the books up to and including this day; all when left out.")] as_of: Option<Given<Date>>,
+    ) -> Result<Money> {
+        let standing = self.standing(ctx, as_of).await?;
+        Ok(standing.map_or(self.0.paid, |standing| standing.paid).into())
     }
 
     /// Sum of its credit notes, with VAT.
-    async fn credited(&self) -> Money {
-        self.0.credited.into()
+    async fn credited(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only those issued on this day or before; all when left out.")] as_of: Option<Given<Date>>,
+    ) -> Result<Money> {
+        let standing = self.standing(ctx, as_of).await?;
+        Ok(standing.map_or(self.0.credited, |standing| standing.credited).into())
     }
 
-    /// What is still to be paid: the total without what was paid and credited, never below nought. Nought for a credit note.
-    async fn outstanding(&self) -> Money {
-        invoices::outstanding(&self.0).into()
+    /// What is still to be paid: the total without what was paid and credited, never below zero. Zero for a credit note.
+    async fn outstanding(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "As of this day in the books; by all that is known when left out.")] as_of: Option<Given<Date>>,
+    ) -> Result<Money> {
+        let standing = self.standing(ctx, as_of).await?;
+        Ok(standing.map_or_else(|| invoices::outstanding(&self.0), |standing| standing.outstanding()).into())
+    }
+
+    /// What it has on the account of receivables: the total and the fees of reminders, without what was paid and credited. Below zero when
+    /// it is overpaid; zero for a credit note of an invoice, which is in that one's balance, and before the day of issue.
+    async fn balance(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "As of this day in the books; today when left out.")] as_of: Option<Given<Date>>,
+    ) -> Result<Money> {
+        let today = Given::Good(Date(database(ctx).clock.today()));
+        let standing = self.standing(ctx, Some(as_of.unwrap_or(today))).await?.unwrap_or_default();
+        Ok(standing.balance().into())
     }
 
     /// What was paid and credited beyond the total: to be paid back, but for what paid a reminder fee or late interest; nought for a credit note.
@@ -265,6 +293,16 @@ impl Invoice {
 }
 
 impl Invoice {
+    /// What it was paid and credited as of a day in the books; nothing of it before the day of issue. Null without a day.
+    async fn standing(&self, ctx: &Context<'_>, as_of: Option<Given<Date>>) -> Result<Option<Standing>> {
+        let mut faults = Faults::default();
+        let as_of = take(as_of, "asOf", &mut faults);
+        faults.finish()?;
+        let Some(Date(as_of)) = as_of else { return Ok(None) };
+        let found = self.0.load(ctx, "standing", receivables::of_invoices(database(ctx), viewer(ctx), &ids(&self.0), as_of)).await?;
+        Ok(Some(found.get(&self.0.id).cloned().unwrap_or_default()))
+    }
+
     /// Another invoice that a row names.
     async fn other(&self, ctx: &Context<'_>, of: fn(&invoice::Model) -> Option<InvoiceId>) -> Option<Result<Self>> {
         let own = of(&self.0)?;

@@ -28,6 +28,7 @@ use crate::{
     fees,
     invoices::{self, balances},
     members::{self, admission::NewBilling, allocations, contacts},
+    receivables::{self, Aged, Bucket},
 };
 
 /// Where a membership is in its life.
@@ -240,6 +241,21 @@ impl Member {
         found.map(|found| found.get(&self.0.id).copied().map(Balance)).transpose()
     }
 
+    /// Its receivables by age, as of a day in the books; null when you may not see its invoices.
+    async fn receivables(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "As of this day; today when left out.")] as_of: Option<Given<Date>>,
+    ) -> Option<Result<Receivables>> {
+        let found = async {
+            let mut faults = Faults::default();
+            let as_of = take(as_of, "asOf", &mut faults).map_or_else(|| database(ctx).clock.today(), |day| day.0);
+            faults.finish()?;
+            self.0.load(ctx, "", receivables::of_members(database(ctx), viewer(ctx), &ids(&self.0), as_of)).await
+        };
+        found.await.map(|found| found.get(&self.0.id).copied().map(Receivables)).transpose()
+    }
+
     /// The membership fee (medlemsavgift) of a year under the rule in force, the same for all and whole whenever in the year a member
     /// joined or left; null when there is no rule, or it is a member on no day of the year.
     async fn membership_fee(&self, ctx: &Context<'_>, #[graphql(desc = "Calendar year")] year: i32) -> Option<Result<FeeQuote>> {
@@ -344,6 +360,46 @@ impl Balance {
     /// deducted from what is outstanding of others.
     async fn overpaid(&self) -> Sum {
         self.0.overpaid.into()
+    }
+}
+
+/// Receivables by age, with VAT, by days after the last day to pay. Overpayments are below zero.
+#[derive(Clone, Copy, Description)]
+pub struct Receivables(Aged);
+
+#[Object(use_type_description)]
+impl Receivables {
+    /// All of them: what the account of receivables has.
+    async fn balance(&self) -> Sum {
+        self.0.balance().into()
+    }
+
+    /// Not due.
+    async fn not_due(&self) -> Sum {
+        self.0.of(Bucket::NotDue).into()
+    }
+
+    /// Due for 1 to 30 days.
+    #[graphql(name = "days1To30")]
+    async fn days_1_to_30(&self) -> Sum {
+        self.0.of(Bucket::Days1To30).into()
+    }
+
+    /// Due for 31 to 60 days.
+    #[graphql(name = "days31To60")]
+    async fn days_31_to_60(&self) -> Sum {
+        self.0.of(Bucket::Days31To60).into()
+    }
+
+    /// Due for 61 to 90 days.
+    #[graphql(name = "days61To90")]
+    async fn days_61_to_90(&self) -> Sum {
+        self.0.of(Bucket::Days61To90).into()
+    }
+
+    /// Due for more than 90 days.
+    async fn over_90(&self) -> Sum {
+        self.0.of(Bucket::Over90).into()
     }
 }
 

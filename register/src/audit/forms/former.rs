@@ -49,6 +49,7 @@ fn form_of(kind: SubjectKind, text: &Fields) -> Form {
         SubjectKind::Invoice => Form::Invoice,
         SubjectKind::BankPayment => Form::BankPayment,
         SubjectKind::ReferenceRate => Form::ReferenceRate,
+        SubjectKind::Books => Form::BooksClosing,
         SubjectKind::Token => Form::TokenRevocation,
         SubjectKind::ContactReads => Form::ContactReadsRemoval,
         SubjectKind::AuditTrail => Form::TrailMigration,

@@ -1,8 +1,9 @@
 //! The names of the forms' fields, which stay.
 
 use ::entity::{
-    acknowledgement, allocation, bank_payment, bank_payment_part, contact, contact_area, cost, decision, grant, invoice, invoice_line,
-    member_billing, organisation, payment, reference_rate, reminder, signature, template, template_version, token_revocation,
+    acknowledgement, allocation, bank_payment, bank_payment_part, books_closing, contact, contact_area, cost, decision, export_batch,
+    grant, invoice, invoice_line, member_billing, organisation, payment, reference_rate, reminder, signature, template, template_version,
+    token_revocation,
 };
 
 use super::{
@@ -45,7 +46,9 @@ fn the_fields_of_forms_keep_their_names() {
             names(&organisation::Model::default()),
             "id import_key name name_key org_number billing_email peppol_id buyer_reference address_line postal_code city",
         ),
-        (names(&payment::Model::default()), "id invoice_id received_on amount reference reverses_id reason"),
+        (names(&payment::Model::default()), "id invoice_id received_on amount reference reverses_id reason booked_on"),
+        (names(&export_batch::Model::default()), "id number made_at through_on vouchers vouchers_sha256 file_sha256"),
+        (names(&books_closing::Model::default()), "id closed_through reason"),
         (names(&reference_rate::Model::default()), "id valid_from hundredths source"),
         (names(&reminder::Model::default()), "id invoice_id sent_on fee"),
         (names(&bank_payment_part::Model::default()), "payment_id bank_payment_id"),

@@ -1,8 +1,8 @@
 //! The forms of rows that are recorded as they are, and of the parts of larger records.
 
 use ::entity::{
-    acknowledgement, activity, activity_text, agreement, allocation, bank_payment, contact, contact_area, cost, decision, fee_schedule,
-    grant, invoice, invoice_line,
+    acknowledgement, activity, activity_text, agreement, allocation, bank_payment, books_closing, contact, contact_area, cost, decision,
+    export_batch, fee_schedule, grant, invoice, invoice_line,
     kind::{Form, SubjectKind},
     member, member_billing, organisation, payment, reference_rate, reminder, signature, status_report, status_report_text, template,
     template_version, token_revocation,
@@ -52,6 +52,8 @@ recorded!(template::Model as Template, of Template |row| row.id.0);
 recorded!(acknowledgement::Model as Acknowledgement, of Agreement |row| row.agreement_id.0, personal acknowledgement_fields(row));
 recorded!(reminder::Model as Reminder, of Invoice |row| row.invoice_id.0);
 recorded!(bank_payment::Model as BankPayment, of BankPayment |row| row.id.0, personal payer_fields(row));
+recorded!(export_batch::Model as ExportBatch, of Books |row| row.id.0);
+recorded!(books_closing::Model as BooksClosing, of Books |row| row.id.0);
 recorded!(reference_rate::Model as ReferenceRate, of ReferenceRate |row| row.id.0);
 recorded!(token_revocation::Model as TokenRevocation, of Token |row| row.id.0, personal revocation_fields(row));
 
@@ -240,7 +242,9 @@ fields!(organisation::Model {
     postal_code,
     city,
 });
-fields!(payment::Model { id, invoice_id, received_on, amount, reference, reverses_id, reason });
+fields!(payment::Model { id, invoice_id, received_on, amount, reference, reverses_id, reason, booked_on });
+fields!(export_batch::Model { id, number, made_at, through_on, vouchers, vouchers_sha256, file_sha256 } skip { content });
+fields!(books_closing::Model { id, closed_through, reason });
 fields!(reference_rate::Model { id, valid_from, hundredths, source });
 fields!(reminder::Model { id, invoice_id, sent_on, fee });
 fields!(signature::Model { id, agreement_id, party, name, title, signed_on, method, document_sha256 });

@@ -10,6 +10,7 @@ use ::entity::{
     number, payment,
     sparse::Sparse,
 };
+use chrono::NaiveDate;
 use sea_orm::{
     ConnectionTrait, EntityTrait, QueryFilter,
     sea_query::{Expr, Query},
@@ -30,11 +31,12 @@ use super::{
     payments,
 };
 use crate::{
-    config::Network,
+    closing::Closing,
     database::{among, among_words},
     error::Result,
     invoices::{
         amounts, attribution,
+        revenue_accounts::LineAccounts,
         whole::{Whole, parts_of},
     },
     swedish,
@@ -50,6 +52,7 @@ struct Known {
     matches: Matches,
     numbers: Claims<String>,
     ocrs: Claims<String>,
+    accounts: LineAccounts,
 }
 
 /// What is to be written.
@@ -76,9 +79,10 @@ pub(super) async fn merge(import: &mut Import<'_>, incoming: Vec<Incoming>) -> R
         }
         let mut after = match &before {
             Some(before) if before.is_issued() => keep(&mut incoming, before, &mut known),
-            _ => make(&mut incoming, before.as_ref(), &mut known, import.network),
+            _ => make(&mut incoming, before.as_ref(), &mut known),
         };
         let matched = payments::take(&mut incoming, &mut after, &known.credits, &known.matches);
+        refuse_closed(import.closing, &mut incoming, before.as_ref(), &after);
         if incoming.is_good() && !incoming.lacks_lines {
             known.credits.take(&mut incoming, before.as_ref(), &after);
         }
@@ -131,6 +135,7 @@ async fn known(import: &Import<'_>, incoming: &[Incoming]) -> Result<Known> {
         credits: credits::load(import, incoming, &existing).await?,
         numbers: Claims::new(numbers_of(tx, numbers).await?),
         ocrs: Claims::new(keys::owners::<invoice::Model>(tx, invoice::Column::Ocr, &ocrs).await?),
+        accounts: LineAccounts::load(tx, import.network).await?,
         existing,
     })
 }
@@ -248,8 +253,22 @@ fn is_same_line(line: &LineDraft, old: &invoice_line::Model) -> bool {
         && line.vat.is_none_or(|vat| vat == old.vat)
 }
 
+/// Refuses what is issued or paid for the first time on a day of a closed period.
+fn refuse_closed(closing: Closing, incoming: &mut Incoming, before: Option<&Whole>, after: &Whole) {
+    let Some(through) = closing.through else { return };
+    let words = |day: NaiveDate| format!("is in a closed period with {day}: the books are closed through {through}");
+    if let Some(issued_on) = after.row.issued_on.filter(|day| *day <= through && before.is_none_or(|before| !before.is_issued())) {
+        incoming.fault("issued_on", words(issued_on));
+    }
+    let is_new = |payment: &payment::Model| before.is_none_or(|before| !before.payments.contains(payment));
+    if let Some(payment) = after.payments.iter().find(|payment| payment.day_in_books() <= through && is_new(payment)) {
+        let line = incoming.payments.iter().find(|(_, draft)| draft.reference == payment.reference).map_or(0, |(line, _)| *line);
+        incoming.bad.push(BadRow::new(File::Payments, line, "received_on", words(payment.day_in_books())));
+    }
+}
+
 /// A new invoice, or a draft as it becomes.
-fn make(incoming: &mut Incoming, before: Option<&Whole>, known: &mut Known, network: &Network) -> Whole {
+fn make(incoming: &mut Incoming, before: Option<&Whole>, known: &mut Known) -> Whole {
     let mut after = before.cloned().unwrap_or_default();
     if before.is_none() {
         after.row.id = InvoiceId::new();
@@ -289,7 +308,7 @@ fn make(incoming: &mut Incoming, before: Option<&Whole>, known: &mut Known, netw
         incoming.head = Some(line);
     }
     if !incoming.lines.is_empty() {
-        after.lines = lines_of(incoming, &after, &known.credits, network);
+        after.lines = lines_of(incoming, &after, &known.credits, &known.accounts);
     } else if after.lines.is_empty() && after.is_issued() && !incoming.lacks_lines {
         incoming.fault("", "has no lines in invoice_lines.csv");
     }
@@ -300,12 +319,12 @@ fn make(incoming: &mut Incoming, before: Option<&Whole>, known: &mut Known, netw
 }
 
 /// The lines that the file says; a draft's keep their ids by their place.
-fn lines_of(incoming: &mut Incoming, before: &Whole, credits: &Credits, network: &Network) -> Vec<invoice_line::Model> {
+fn lines_of(incoming: &mut Incoming, before: &Whole, credits: &Credits, accounts: &LineAccounts) -> Vec<invoice_line::Model> {
     let mut lines = Vec::with_capacity(incoming.lines.len());
     for (place, position) in (0..incoming.lines.len()).zip(1..) {
         let credits_line = credits.line(incoming, place, &before.row);
         let (old, (_, line)) = (before.lines.get(place), &incoming.lines[place]);
-        let account = || amounts::account(&network.accounts, line.activity_id, line.vat_rate);
+        let account = || accounts.of_line(line.activity_id, line.vat_rate);
         lines.push(invoice_line::Model {
             id: old.map_or_else(InvoiceLineId::new, |old| old.id),
             invoice_id: before.row.id,

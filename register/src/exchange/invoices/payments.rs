@@ -56,6 +56,7 @@ pub(super) fn take(incoming: &mut Incoming, after: &mut Whole, credits: &Credits
             reference: draft.reference.clone(),
             reverses_id: reversed.flatten().map(|payment| payment.id),
             reason: draft.reason.clone(),
+            booked_on: None,
         };
         if let Some(place) = places.get(&draft.reference) {
             let old = &after.payments[*place];

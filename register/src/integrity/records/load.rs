@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 
 use ::entity::{
-    acknowledgement, activity, agreement, agreement_document, allocation, bank_payment, bank_payment_part, contact, contact_area, cost,
-    fee_charge, fee_schedule, grant,
+    acknowledgement, activity, agreement, agreement_document, allocation, bank_payment, bank_payment_part, books_closing, contact,
+    contact_area, cost, export_batch, fee_charge, fee_schedule, grant,
     id::{AgreementId, InvoiceId, InvoiceLineId},
     invoice, invoice_content, invoice_file, invoice_line,
     kind::{FileFormat, Form},
@@ -95,6 +95,8 @@ pub(super) async fn each(db: &impl ConnectionTrait, form: Form, ids: &[Uuid], fo
             let theirs = among(db.get_database_backend(), Expr::col(bank_payment_part::Column::PaymentId), ids.iter().copied());
             found.add_all(bank_payment_part::Entity::find().filter(theirs).all(db).await?)
         }
+        Form::ExportBatch => found.add_all(rows::<export_batch::Entity>(db, ids).await?),
+        Form::BooksClosing => found.add_all(rows::<books_closing::Entity>(db, ids).await?),
         Form::ReferenceRate => found.add_all(rows::<reference_rate::Entity>(db, ids).await?),
         Form::TokenRevocation => found.add_all(rows::<token_revocation::Entity>(db, ids).await?),
         // What happened without a row of its own.
@@ -134,6 +136,8 @@ pub(super) fn current(form: Form, version: i32, text: Value) -> serde_json::Resu
         Form::InvoiceXml => forms::current::<InvoiceXml>(version, text),
         Form::BankPayment => forms::current::<bank_payment::Model>(version, text),
         Form::BankPaymentPart => forms::current::<bank_payment_part::Model>(version, text),
+        Form::ExportBatch => forms::current::<export_batch::Model>(version, text),
+        Form::BooksClosing => forms::current::<books_closing::Model>(version, text),
         Form::ReferenceRate => forms::current::<reference_rate::Model>(version, text),
         Form::TokenRevocation => forms::current::<token_revocation::Model>(version, text),
         Form::TokenMinting

@@ -56,6 +56,8 @@ pub const FORMS: &[(Form, &str, &[&str])] = &[
     (Form::InvoiceXml, "invoice_id", &["invoice_file"]),
     (Form::BankPayment, "id", &["bank_payment"]),
     (Form::BankPaymentPart, "payment_id", &["bank_payment_part"]),
+    (Form::ExportBatch, "id", &["export_batch", "voucher"]),
+    (Form::BooksClosing, "id", &["books_closing"]),
     (Form::ReferenceRate, "id", &["reference_rate"]),
     (Form::TokenRevocation, "id", &["token_revocation"]),
 ];

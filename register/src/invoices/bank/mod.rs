@@ -2,6 +2,7 @@
 
 pub mod breaches;
 pub mod importing;
+pub mod listing;
 pub mod matching;
 pub(super) mod recorded;
 

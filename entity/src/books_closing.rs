@@ -1,0 +1,28 @@
+//! The closing of the books: the day through which nothing more is booked.
+
+use chrono::NaiveDate;
+use sea_orm::entity::prelude::*;
+use serde::Serialize;
+
+use crate::{id::BooksClosingId, sparse::sparse};
+
+/// The closing of the books. There is one row, once they have been closed for the first time.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
+#[sea_orm(table_name = "books_closing")]
+pub struct Model {
+    /// Identifier, the same in every register.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: BooksClosingId,
+    /// Last day on which nothing is booked any more; null: every day is open.
+    pub closed_through: Option<NaiveDate>,
+    /// Why the last period was reopened; null: it was closed since.
+    pub reason: Option<String>,
+}
+
+/// No relations are declared: rules join by what the caller asked for.
+#[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+sparse!(id: Id, closed_through: ClosedThrough, reason: Reason);

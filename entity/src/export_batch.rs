@@ -1,0 +1,38 @@
+//! A batch of vouchers that was exported to the bookkeeping program.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use sea_orm::entity::prelude::*;
+use serde::Serialize;
+
+use crate::{id::ExportBatchId, sparse::sparse};
+
+/// A batch of vouchers that was exported to the bookkeeping program, with its file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
+#[sea_orm(table_name = "export_batch")]
+pub struct Model {
+    /// Identifier.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: ExportBatchId,
+    /// 1, 2, 3 …
+    pub number: i32,
+    /// When it was made.
+    pub made_at: DateTime<Utc>,
+    /// It has vouchers of days up to and including this one.
+    pub through_on: NaiveDate,
+    /// Number of vouchers.
+    pub vouchers: i32,
+    /// SHA-256 of the series, years and numbers of its vouchers, in hexadecimal.
+    pub vouchers_sha256: String,
+    /// SHA-256 of its file, in hexadecimal.
+    pub file_sha256: String,
+    /// Its file (SIE 4I).
+    pub content: Vec<u8>,
+}
+
+/// No relations are declared: rules join by what the caller asked for.
+#[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+sparse!(id: Id, number: Number, made_at: MadeAt, through_on: ThroughOn, vouchers: Vouchers, vouchers_sha256: VouchersSha256, file_sha256: FileSha256, content: Content);

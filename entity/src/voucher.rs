@@ -1,0 +1,34 @@
+//! A voucher: what was booked of a document, a payment or a reminder, and in which batch it was exported.
+
+use sea_orm::entity::prelude::*;
+use serde::Serialize;
+
+use crate::{id::ExportBatchId, kind::VoucherSource, sparse::sparse};
+
+/// A voucher. One of no batch was booked elsewhere, as imported history was.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
+#[sea_orm(table_name = "voucher")]
+pub struct Model {
+    /// What it is of.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub source: VoucherSource,
+    /// Id of the invoice, payment or reminder.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub source_id: Uuid,
+    /// Its series, as `F`; null: it was booked elsewhere.
+    pub series: Option<String>,
+    /// The year of its day; null: it was booked elsewhere.
+    pub year: Option<i32>,
+    /// 1, 2, 3 … in its series and year; null: it was booked elsewhere.
+    pub number: Option<i32>,
+    /// The batch that it was exported in; null: it was booked elsewhere.
+    pub batch_id: Option<ExportBatchId>,
+}
+
+/// No relations are declared: rules join by what the caller asked for.
+#[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+sparse!(source: Source, source_id: SourceId, series: Series, year: Year, number: Number, batch_id: BatchId);

@@ -1,0 +1,282 @@
+//! export_batches.csv and vouchers.csv: which voucher was exported in which batch, and which was booked elsewhere.
+//!
+//! A folder without vouchers.csv is history of another program: what it brings was booked there, and is never exported from here.
+
+use std::collections::{BTreeSet, HashMap};
+
+use ::entity::{
+    export_batch,
+    id::{ExportBatchId, InvoiceId},
+    invoice,
+    kind::VoucherSource,
+    payment, reminder,
+    sparse::Sparse,
+    voucher,
+};
+use chrono::{DateTime, NaiveDate, Utc};
+use sea_orm::{
+    ConnectionTrait, DbBackend, EntityTrait, Order,
+    sea_query::{Expr, Query},
+};
+use uuid::Uuid;
+
+use super::{
+    File, beside,
+    cells::{Cells, Line},
+    export::{CHUNK, Export, instant, optional},
+    import::{Fate, Import},
+    keys::{self, Keyed},
+    writing::{Batch, insert},
+};
+use crate::{
+    database::{among, rows},
+    documents::sha256,
+    error::{LINE, Result},
+};
+
+/// Where the files of batches are, below the folder.
+const FOLDER: &str = "export_batches";
+/// The longest file of a batch, in MiB.
+const LONGEST: u64 = 256;
+/// What an import does not mark as booked elsewhere, since it was there before.
+const TABLE: &str = "import_known_vouchers";
+
+/// The statement of ids that may have a voucher.
+const SOURCES: &str = "SELECT 'INVOICE' AS source, id FROM invoice WHERE issued_on IS NOT NULL
+    UNION ALL SELECT 'PAYMENT', id FROM payment UNION ALL SELECT 'REMINDER', id FROM reminder";
+
+/// Notes what is there before an import, unless the folder says itself what was exported.
+pub(super) async fn prepare(import: &Import<'_>) -> Result<()> {
+    if is_given(import) {
+        return Ok(());
+    }
+    let gone = if import.tx().get_database_backend() == DbBackend::Postgres { "ON COMMIT DROP" } else { "" };
+    clear(import).await?;
+    import.tx().execute_unprepared(&format!("CREATE TEMP TABLE {TABLE} {gone} AS {SOURCES}")).await?;
+    import.tx().execute_unprepared(&format!("CREATE INDEX {TABLE}__id ON {TABLE} (id)")).await?;
+    Ok(())
+}
+
+async fn clear(import: &Import<'_>) -> Result<()> {
+    let schema = if import.tx().get_database_backend() == DbBackend::Postgres { "pg_temp" } else { "temp" };
+    import.tx().execute_unprepared(&format!("DROP TABLE IF EXISTS {schema}.{TABLE}")).await?;
+    Ok(())
+}
+
+fn is_given(import: &Import<'_>) -> bool {
+    import.folder.join(File::Vouchers.name()).exists()
+}
+
+/// Reads both files; or marks what the import has brought as booked elsewhere.
+pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
+    if !is_given(import) {
+        let new = format!("SELECT source, id FROM ({SOURCES}) AS s WHERE NOT EXISTS (SELECT 1 FROM {TABLE} k WHERE k.id = s.id)");
+        import.tx().execute_unprepared(&format!("INSERT INTO voucher (source, source_id) {new}")).await?;
+        return clear(import).await;
+    }
+    import_batches(import).await?;
+    let Some(mut table) = import.open(File::Vouchers)? else { return Ok(()) };
+    while let Some(mut lines) = import.chunk(&mut table, read)? {
+        let name = |draft: &Draft| format!("{} {} {}", draft.source, draft.invoice, draft.reference);
+        import.check_names(File::Vouchers, &mut lines, "", name).await?;
+        merge(import, lines).await?;
+    }
+    Ok(())
+}
+
+/// A row of export_batches.csv.
+struct BatchDraft {
+    number: i32,
+    made_at: DateTime<Utc>,
+    through_on: NaiveDate,
+    vouchers: i32,
+    vouchers_sha256: String,
+    file_sha256: String,
+    content: Vec<u8>,
+}
+
+async fn import_batches(import: &mut Import<'_>) -> Result<()> {
+    let Some(mut table) = import.open(File::ExportBatches)? else { return Ok(()) };
+    let folder = import.folder;
+    let read = |cells: &mut Cells<'_>| {
+        let (number, made_at, through_on) = (cells.whole("number", 1, i32::MAX), cells.instant("made_at"), cells.day("through_on"));
+        let vouchers = cells.whole("vouchers", 1, i32::MAX);
+        let (vouchers_sha256, file_sha256) = (cells.digest("vouchers_sha256"), cells.digest("sha256"));
+        let name = cells.text("file", LINE);
+        let content = if name.is_empty() { Ok(Vec::new()) } else { beside::read(folder, &name, LONGEST) };
+        let content = cells.faults.take("file", content);
+        let draft = BatchDraft { number, made_at, through_on, vouchers, vouchers_sha256, file_sha256, content };
+        cells.check(|faults| faults.expect(sha256(&draft.content) == draft.file_sha256, "sha256", "is not that of the file"));
+        Some(draft)
+    };
+    while let Some(mut lines) = import.chunk_of(20, &mut table, read)? {
+        import.check_names(File::ExportBatches, &mut lines, "number", |draft| draft.number.to_string()).await?;
+        let known: HashMap<i32, export_batch::Model> =
+            export_batch::Entity::find().all(import.tx()).await?.into_iter().map(|row| (row.number, row)).collect();
+        let mut batch = Batch::default();
+        for mut line in lines {
+            let before = known.get(&line.draft.number);
+            if before.is_some_and(|before| before.file_sha256 != line.draft.file_sha256) {
+                line.fault("sha256", "differs from the batch that was exported, which never changes");
+            }
+            let Some(draft) = import.accept(File::ExportBatches, |_| String::new(), line) else { continue };
+            let after = export_batch::Model {
+                id: before.map_or_else(ExportBatchId::new, |before| before.id),
+                number: draft.number,
+                made_at: draft.made_at,
+                through_on: draft.through_on,
+                vouchers: draft.vouchers,
+                vouchers_sha256: draft.vouchers_sha256,
+                file_sha256: draft.file_sha256,
+                content: draft.content,
+            };
+            import.put(File::ExportBatches, before, after, &mut batch)?;
+        }
+        batch.write(import.tx()).await?;
+        import.settle().await?;
+    }
+    Ok(())
+}
+
+/// A row of vouchers.csv.
+struct Draft {
+    source: VoucherSource,
+    invoice: String,
+    /// Reference of a payment, or day of a reminder; empty for an invoice.
+    reference: String,
+    series: Option<String>,
+    year: Option<i32>,
+    number: Option<i32>,
+    batch: Option<i32>,
+}
+
+fn read(cells: &mut Cells<'_>) -> Option<Draft> {
+    let draft = Draft {
+        source: cells.value("source"),
+        invoice: cells.key("invoice"),
+        reference: cells.optional_text("reference", LINE).unwrap_or_default(),
+        series: cells.optional_text("series", 10),
+        year: cells.optional_whole("year", 1900, 2999),
+        number: cells.optional_whole("number", 1, i32::MAX),
+        batch: cells.optional_whole("batch", 1, i32::MAX),
+    };
+    cells.check(|faults| {
+        let given = [draft.series.is_some(), draft.year.is_some(), draft.number.is_some(), draft.batch.is_some()];
+        let is_whole = given.iter().all(|given| *given) || given.iter().all(|given| !given);
+        faults.expect(is_whole, "batch", "must be given together with series, year and number, or none of them");
+    });
+    Some(draft)
+}
+
+async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
+    let wanted = keys::given(lines.iter().map(|line| Some(line.draft.invoice.as_str())));
+    let invoices = keys::references::<invoice::Model, InvoiceId>(import, "invoice", File::Invoices, wanted.clone()).await?;
+    let ids: BTreeSet<InvoiceId> = wanted.iter().filter_map(|key| invoices.get(key)).collect();
+    let sources = sources(import.tx(), &ids).await?;
+    let known = by_sources(import.tx(), sources.values().copied()).await?;
+    let batches = batches(import.tx()).await?;
+    let mut added = Vec::new();
+    for mut line in lines {
+        let key = line.draft.invoice.clone();
+        let invoice = invoices.find(&mut line, "invoice", Some(&key));
+        let (source, reference) = (line.draft.source, line.draft.reference.clone());
+        let id = invoice.and_then(|invoice| sources.get(&(source, invoice, reference)).copied());
+        let batch_id = line.draft.batch.and_then(|number| batches.get(&number).copied());
+        if invoice.is_some() && id.is_none() {
+            line.fault("reference", "names nothing of this invoice");
+        }
+        if line.draft.batch.is_some() && batch_id.is_none() {
+            line.fault("batch", "is no batch of export_batches.csv");
+        }
+        let (Some(draft), Some(source_id)) = (import.accept(File::Vouchers, |_| String::new(), line), id) else { continue };
+        let after =
+            voucher::Model { source: draft.source, source_id, series: draft.series, year: draft.year, number: draft.number, batch_id };
+        // One that is there never changes.
+        let is_known = known.contains(&(after.source, after.source_id));
+        import.count(File::Vouchers, if is_known { Fate::Unchanged } else { Fate::Added });
+        if !is_known {
+            added.push(after);
+        }
+    }
+    insert(import.tx(), added).await?;
+    import.settle().await
+}
+
+/// What of these invoices may have a voucher, by how vouchers.csv names it.
+async fn sources(db: &impl ConnectionTrait, ids: &BTreeSet<InvoiceId>) -> Result<HashMap<(VoucherSource, InvoiceId, String), Uuid>> {
+    let backend = db.get_database_backend();
+    let mut found: HashMap<_, _> = ids.iter().map(|id| ((VoucherSource::Invoice, *id, String::new()), id.0)).collect();
+    let columns = [payment::Column::Id, payment::Column::InvoiceId, payment::Column::Reference];
+    let theirs = among(backend, Expr::col(payment::Column::InvoiceId), ids.iter().copied());
+    let select = Query::select().columns(columns).from(payment::Entity).and_where(theirs).take();
+    let payments: Vec<payment::Model> = rows(db, &select, &columns).await?;
+    found.extend(payments.into_iter().map(|row| ((VoucherSource::Payment, row.invoice_id, row.reference), row.id.0)));
+    let columns = [reminder::Column::Id, reminder::Column::InvoiceId, reminder::Column::SentOn];
+    let theirs = among(backend, Expr::col(reminder::Column::InvoiceId), ids.iter().copied());
+    let select = Query::select().columns(columns).from(reminder::Entity).and_where(theirs).take();
+    let reminders: Vec<reminder::Model> = rows(db, &select, &columns).await?;
+    found.extend(reminders.into_iter().map(|row| ((VoucherSource::Reminder, row.invoice_id, row.sent_on.to_string()), row.id.0)));
+    Ok(found)
+}
+
+async fn by_sources(db: &impl ConnectionTrait, ids: impl Iterator<Item = Uuid>) -> Result<BTreeSet<(VoucherSource, Uuid)>> {
+    let columns = [voucher::Column::Source, voucher::Column::SourceId];
+    let theirs = among(db.get_database_backend(), Expr::col(voucher::Column::SourceId), ids);
+    let select = Query::select().columns(columns).from(voucher::Entity).and_where(theirs).take();
+    let found: Vec<voucher::Model> = rows(db, &select, &columns).await?;
+    Ok(found.into_iter().map(|row| (row.source, row.source_id)).collect())
+}
+
+async fn batches(db: &impl ConnectionTrait) -> Result<HashMap<i32, ExportBatchId>> {
+    let columns = [export_batch::Column::Id, export_batch::Column::Number];
+    let select = Query::select().columns(columns).from(export_batch::Entity).take();
+    let found: Vec<export_batch::Model> = rows(db, &select, &columns).await?;
+    Ok(found.into_iter().map(|row| (row.number, row.id)).collect())
+}
+
+/// Writes both files, with the files of the batches.
+pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
+    let columns = export_batch::Model::every_column();
+    let select = Query::select()
+        .columns(columns.iter().copied())
+        .from(export_batch::Entity)
+        .order_by(export_batch::Column::Number, Order::Asc)
+        .take();
+    let batches: Vec<export_batch::Model> = rows(&export.tx, &select, &columns).await?;
+    let numbers: HashMap<ExportBatchId, i32> = batches.iter().map(|row| (row.id, row.number)).collect();
+    let mut sheet = export.begin(File::ExportBatches, batches.len())?;
+    for row in batches {
+        let file = format!("{FOLDER}/{}.si", row.file_sha256);
+        export.write_file(&file, &row.content)?;
+        let (number, vouchers) = (row.number.to_string(), row.vouchers.to_string());
+        sheet.write([number, instant(row.made_at), row.through_on.to_string(), vouchers, row.vouchers_sha256, row.file_sha256, file])?;
+    }
+    export.end(sheet)?;
+
+    let order = export.in_order_of_keys::<invoice::Model>().await?;
+    let mut sheet = export.begin(File::Vouchers, order.len())?;
+    for ids in order.chunks(CHUNK) {
+        let invoices = export.rows::<invoice::Model>(ids).await?;
+        let of = sources(&export.tx, &invoices.iter().map(|row| row.id).collect()).await?;
+        let columns = voucher::Model::every_column();
+        let theirs = among(export.tx.get_database_backend(), Expr::col(voucher::Column::SourceId), of.values().copied());
+        let select = Query::select().columns(columns.iter().copied()).from(voucher::Entity).and_where(theirs).take();
+        let known: Vec<voucher::Model> = rows(&export.tx, &select, &columns).await?;
+        let known: HashMap<(VoucherSource, Uuid), voucher::Model> =
+            known.into_iter().map(|row| ((row.source, row.source_id), row)).collect();
+        let mut theirs: Vec<_> = of.into_iter().collect();
+        theirs.sort_unstable();
+        for invoice in invoices {
+            for ((source, _, reference), id) in theirs.iter().filter(|((_, of, _), _)| *of == invoice.id) {
+                let Some(row) = known.get(&(*source, *id)) else { continue };
+                let batch = row.batch_id.and_then(|id| numbers.get(&id));
+                let series = row.series.clone().unwrap_or_default();
+                let cells = [optional(row.year), optional(row.number), optional(batch)];
+                let [year, number, batch] = cells;
+                sheet.write([source.to_string(), invoice.key(), reference.clone(), series, year, number, batch])?;
+            }
+        }
+        export.tell(&sheet);
+    }
+    export.end(sheet)
+}

@@ -1,0 +1,96 @@
+//! Revenue accounts of lines that name none: by activity or fee, and by VAT treatment, since the VAT return is made of accounts.
+
+use std::collections::HashMap;
+
+use ::entity::{
+    activity,
+    id::ActivityId,
+    kind::{ChargeKind, VatRate},
+};
+use sea_orm::{
+    ConnectionTrait,
+    sea_query::{Expr, Query},
+};
+
+use crate::{
+    config::{Accounts, Network, RevenueAccounts},
+    database::{among_words, rows},
+    error::Result,
+};
+
+/// The revenue accounts of a network.
+#[derive(Clone, Debug)]
+pub struct LineAccounts {
+    accounts: Accounts,
+    of_activities: HashMap<ActivityId, RevenueAccounts>,
+}
+
+impl LineAccounts {
+    /// Loads them: one statement when activities have accounts of their own in the settings, else none.
+    ///
+    /// # Errors
+    /// INTERNAL when the database fails.
+    pub async fn load(db: &impl ConnectionTrait, network: &Network) -> Result<Self> {
+        let mut of_activities = HashMap::new();
+        if !network.activities.is_empty() {
+            use activity::Column as A;
+            let slug = Expr::col((activity::Entity, A::Slug));
+            let select = Query::select()
+                .columns([A::Id, A::Slug])
+                .from(activity::Entity)
+                .and_where(among_words(db.get_database_backend(), slug, network.activities.keys()))
+                .take();
+            let general = network.accounts.revenue_accounts();
+            for row in rows::<activity::Model>(db, &select, &[A::Id, A::Slug]).await? {
+                if let Some(own) = network.activities.get(&row.slug) {
+                    of_activities.insert(row.id, own.accounts(general));
+                }
+            }
+        }
+        Ok(Self { accounts: network.accounts, of_activities })
+    }
+
+    /// Returns the account of a line: of its activity, or else of all revenue, by its VAT treatment.
+    #[must_use]
+    pub fn of_line(&self, activity: Option<ActivityId>, rate: VatRate) -> String {
+        let own = activity.and_then(|activity| self.of_activities.get(&activity)).copied();
+        own.unwrap_or_else(|| self.accounts.revenue_accounts()).at(rate).to_string()
+    }
+
+    /// Returns the account of a member's fee: the one that the settings have for it, or else by its VAT treatment.
+    #[must_use]
+    pub fn of_fee(&self, kind: ChargeKind, rate: VatRate) -> String {
+        let own = match kind {
+            ChargeKind::ServiceFee => self.accounts.service_fee,
+            ChargeKind::MembershipFee => self.accounts.membership_fee,
+            ChargeKind::SpecialFee => None,
+        };
+        own.map_or_else(|| self.of_line(None, rate), |account| account.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accounts_tell_activities_fees_and_rates_apart() {
+        let accounts = Accounts { revenue_6: 3999, service_fee: Some(3911), ..Accounts::default() };
+        let bip = ActivityId::new();
+        let own = RevenueAccounts { at_25: 3051, ..accounts.revenue_accounts() };
+        let known = LineAccounts { accounts, of_activities: HashMap::from([(bip, own)]) };
+        for (rate, of_bip, of_others) in [
+            (VatRate::Standard25, "3051", "3041"),
+            (VatRate::Reduced12, "3042", "3042"),
+            (VatRate::Reduced6, "3999", "3999"),
+            (VatRate::Zero, "3044", "3044"),
+            (VatRate::Exempt, "3044", "3044"),
+            (VatRate::OutsideScope, "3044", "3044"),
+        ] {
+            assert_eq!(known.of_line(Some(bip), rate), of_bip, "{rate:?}");
+            assert_eq!((known.of_line(Some(ActivityId::new()), rate), known.of_line(None, rate)), (of_others.into(), of_others.into()));
+            assert_eq!(known.of_fee(ChargeKind::ServiceFee, rate), "3911");
+            assert_eq!(known.of_fee(ChargeKind::MembershipFee, rate), of_others);
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! `samregister invoices list`: invoices and credit notes of a time.
+
+use chrono::NaiveDate;
+use clap::{Args, ValueEnum};
+use entity::{kind::InvoiceKind, money::Money, total::Total};
+use serde::Serialize;
+
+use super::{
+    Outcome, Result, count,
+    expiring::check_activities,
+    json, open,
+    report::{self, ReportFormat, ReportOptions},
+    settings, table,
+};
+use crate::{
+    auth::viewer::Viewer,
+    documents::{Cell, Column, Grid, Kind, labels, sheet},
+    invoices::{
+        self, Filter,
+        amounts::{self, State},
+        listing::{self, Listed},
+    },
+};
+
+/// List invoices and credit notes
+///
+/// Those issued from the first day to the last one, in order of day and number, with what was paid and credited by now. Amounts of credit
+/// notes are below zero, so that the totals are net of them.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  samregister invoices list --from 2026-01-01 --to 2026-12-31
+  samregister invoices list --state overdue --output fakturor.xlsx")]
+pub struct Options {
+    /// Issued on this day or later
+    #[arg(long, value_name = "DATE", value_parser = super::day)]
+    from: Option<NaiveDate>,
+    /// Issued on this day or earlier
+    #[arg(long, value_name = "DATE", value_parser = super::day)]
+    to: Option<NaiveDate>,
+    /// In one of these states today
+    #[arg(long = "state", value_enum, num_args = 1.., value_delimiter = ',')]
+    states: Vec<StateOption>,
+    /// With a line of one of these activities
+    #[arg(long = "activity", num_args = 1.., value_name = "SLUG", value_delimiter = ',')]
+    activities: Vec<String>,
+    #[command(flatten)]
+    report: ReportOptions,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum StateOption {
+    /// Not issued
+    Draft,
+    /// Not due and nothing paid
+    Issued,
+    /// Not due and paid in part
+    PartlyPaid,
+    /// Paid or credited in full
+    Paid,
+    /// Not paid in time
+    Overdue,
+    /// Credited in full
+    Credited,
+}
+
+impl From<StateOption> for State {
+    fn from(option: StateOption) -> Self {
+        match option {
+            StateOption::Draft => Self::Draft,
+            StateOption::Issued => Self::Issued,
+            StateOption::PartlyPaid => Self::PartlyPaid,
+            StateOption::Paid => Self::Paid,
+            StateOption::Overdue => Self::Overdue,
+            StateOption::Credited => Self::Credited,
+        }
+    }
+}
+
+/// Lists invoices.
+///
+/// # Errors
+/// When an activity is not known, the register can't be opened or the list can't be written.
+pub async fn run(options: Options) -> Result {
+    let format = options.report.format()?;
+    let settings = settings()?;
+    let db = open(&settings).await?;
+    let target = options.report.target(&db, &settings)?;
+    let viewer = Viewer::operator("invoices list");
+    check_activities(&db, &viewer, &options.activities).await?;
+    let filter = Filter {
+        states: options.states.iter().map(|state| State::from(*state)).collect(),
+        activities: options.activities.clone(),
+        issued_from: options.from,
+        issued_to: options.to,
+        ..Filter::default()
+    };
+    let found = listing::all(&db, &viewer, &filter).await?;
+    let today = db.clock.today();
+    let document = match format {
+        ReportFormat::Table => format!("{}\n{}\n", table(&grid(&found, today, ENGLISH)), count(found.len(), "document")).into_bytes(),
+        ReportFormat::Json => for_programs(&found, today)?.into_bytes(),
+        ReportFormat::Csv => sheet::csv(&grid(&found, today, ENGLISH))?,
+        ReportFormat::Xlsx => report::workbook(&db, "Fakturor", format!("Fakturor {today}"), grid(&found, today, SWEDISH))?,
+    };
+    db.close().await?;
+    target.write(&document)?;
+    Ok(Outcome::Done)
+}
+
+/// Words of a document's kind and state, and of the row of totals.
+#[derive(Clone, Copy)]
+struct Words {
+    kind: fn(InvoiceKind) -> &'static str,
+    state: fn(State) -> &'static str,
+    total: &'static str,
+}
+
+const ENGLISH: Words = Words { kind: InvoiceKind::word, state: State::word, total: "Total" };
+const SWEDISH: Words = Words { kind: labels::invoice_kind, state: State::in_swedish, total: "Summa" };
+
+fn grid(found: &[Listed], today: NaiveDate, words: Words) -> Grid {
+    let columns = vec![
+        Column::new("number", "Number", Kind::Text).swedish("Nummer"),
+        Column::new("kind", "Kind", Kind::Text).swedish("Slag"),
+        Column::new("state", "State", Kind::Text).swedish("Läge"),
+        Column::new("buyer", "Buyer", Kind::Text).swedish("Köpare"),
+        Column::new("issued_on", "Issued", Kind::Day).swedish("Fakturadatum"),
+        Column::new("due_on", "Due", Kind::Day).swedish("Förfallodag"),
+        Column::new("settled_on", "Settled", Kind::Day).swedish("Betald den"),
+        Column::new("ocr", "OCR", Kind::Text).swedish("OCR-nummer"),
+        Column::new("net", "Net", Kind::Money).swedish("Netto"),
+        Column::new("vat", "VAT", Kind::Money).swedish("Moms"),
+        Column::new("rounding", "Rounding", Kind::Money).swedish("Öresavrundning"),
+        Column::new("total", "Total", Kind::Money).swedish("Belopp"),
+        Column::new("paid", "Paid", Kind::Money).swedish("Betalt"),
+        Column::new("credited", "Credited", Kind::Money).swedish("Krediterat"),
+        Column::new("outstanding", "Outstanding", Kind::Money).swedish("Obetalt"),
+    ];
+    let rows: Vec<Vec<Cell>> = found.iter().map(|listed| row(listed, today, words)).collect();
+    let sum = |column: usize| {
+        let amount = |row: &Vec<Cell>| match row.get(column) {
+            Some(Cell::Money(amount)) => *amount,
+            _ => Money::ZERO,
+        };
+        Cell::Sum(rows.iter().map(amount).sum::<Total>())
+    };
+    let total = columns.iter().enumerate().map(|(index, column)| match column.kind {
+        Kind::Money => sum(index),
+        _ if index == 0 => Cell::Text(words.total.to_owned()),
+        _ => Cell::Empty,
+    });
+    let total = Some(total.collect()).filter(|_| !rows.is_empty());
+    Grid { columns, rows, total }
+}
+
+fn row(listed: &Listed, today: NaiveDate, words: Words) -> Vec<Cell> {
+    let Listed { row, buyer } = listed;
+    let signed = |amount: Money| Cell::Money(if row.kind == InvoiceKind::CreditNote { -amount } else { amount });
+    vec![
+        Cell::text(row.number.as_ref()),
+        Cell::Text((words.kind)(row.kind).to_owned()),
+        Cell::Text((words.state)(amounts::state(row, today)).to_owned()),
+        Cell::Text(buyer.clone()),
+        report::day(row.issued_on),
+        report::day(row.due_on),
+        report::day(row.settled_on.filter(|_| row.kind == InvoiceKind::Invoice)),
+        Cell::text(row.ocr.as_ref()),
+        signed(row.net),
+        signed(row.vat),
+        signed(row.rounding),
+        signed(row.total),
+        Cell::Money(row.paid),
+        Cell::Money(row.credited),
+        Cell::Money(invoices::outstanding(row)),
+    ]
+}
+
+/// What programs read.
+#[derive(Serialize)]
+struct Document<R> {
+    count: usize,
+    invoices: Vec<R>,
+}
+
+fn for_programs(found: &[Listed], today: NaiveDate) -> Result<String> {
+    json(&Document { count: found.len(), invoices: grid(found, today, ENGLISH).objects() })
+}

@@ -1,0 +1,138 @@
+//! `samregister matrix`: which members take part in which activities.
+
+use std::collections::HashMap;
+
+use chrono::NaiveDate;
+use clap::Args;
+use entity::{
+    activity, agreement,
+    id::{ActivityId, MemberId},
+    member,
+};
+
+use super::{
+    Outcome, Result, count,
+    expiring::check_activities,
+    json, open,
+    report::{self, ReportFormat, ReportOptions},
+    settings, table,
+};
+use crate::{
+    activities::coverage,
+    agreements::matrix,
+    auth::viewer::Viewer,
+    database::Database,
+    documents::{Cell, Column, Grid, Kind, sheet},
+    members,
+};
+
+/// Show which members take part in which activities
+///
+/// A row for each member and a column for each activity that runs on the day and needs agreements, with the number of the participation
+/// agreement in force. In CSV, which has fixed columns, and in JSON, a row for each member and activity with an agreement.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  samregister matrix --activity bip indikatorer
+  samregister matrix --on 2026-12-31 --output matris.xlsx")]
+pub struct Options {
+    /// As of this day; today unless given
+    #[arg(long, value_name = "DATE", value_parser = super::day)]
+    on: Option<NaiveDate>,
+    /// Only these activities
+    #[arg(long = "activity", num_args = 1.., value_name = "SLUG", value_delimiter = ',')]
+    activities: Vec<String>,
+    #[command(flatten)]
+    report: ReportOptions,
+}
+
+/// Shows the matrix.
+///
+/// # Errors
+/// When an activity is not known, the register can't be opened or the matrix can't be written.
+pub async fn run(options: Options) -> Result {
+    let format = options.report.format()?;
+    let settings = settings()?;
+    let db = open(&settings).await?;
+    let target = options.report.target(&db, &settings)?;
+    check_activities(&db, &Viewer::operator("matrix"), &options.activities).await?;
+    let on = options.on.unwrap_or_else(|| db.clock.today());
+    let found = Matrix::load(&db, on, &options.activities).await?;
+    let document = match format {
+        ReportFormat::Table => format!("{}\n{} on {on}\n", table(&found.grid("Total")), count(found.members.len(), "member")).into_bytes(),
+        ReportFormat::Json => json(&found.pairs().objects())?.into_bytes(),
+        ReportFormat::Csv => sheet::csv(&found.pairs())?,
+        ReportFormat::Xlsx => report::workbook(&db, "Matris", format!("Medlemmar och verksamheter {on}"), found.grid("Antal avtal"))?,
+    };
+    db.close().await?;
+    target.write(&document)?;
+    Ok(Outcome::Done)
+}
+
+/// Members, activities and the agreements between them.
+struct Matrix {
+    members: Vec<member::Model>,
+    activities: Vec<activity::Model>,
+    numbers: HashMap<(MemberId, ActivityId), String>,
+}
+
+impl Matrix {
+    async fn load(db: &Database, on: NaiveDate, slugs: &[String]) -> Result<Self> {
+        let viewer = Viewer::operator("matrix");
+        let columns = [activity::Column::Id, activity::Column::Slug, activity::Column::Name];
+        let activities = matrix::columns(db, &viewer, on, slugs, &columns).await?.activities;
+        let mut members = members::all(db, &viewer, &coverage::present(on), &[member::Column::Id, member::Column::Name]).await?;
+        members.sort_by_cached_key(|member| crate::swedish::key(&member.name));
+        let ids: (Vec<MemberId>, Vec<ActivityId>) =
+            (members.iter().map(|row| row.id).collect(), activities.iter().map(|row| row.id).collect());
+        let columns = [agreement::Column::MemberId, agreement::Column::ActivityId, agreement::Column::Number];
+        let mut numbers = HashMap::new();
+        for row in matrix::cells(db, &viewer, (&ids.0, &ids.1), on, &columns).await? {
+            if let (Some(member), Some(activity)) = (row.member_id, row.activity_id) {
+                // The one that began last comes first.
+                numbers.entry((member, activity)).or_insert_with(|| row.number.unwrap_or_default());
+            }
+        }
+        Ok(Self { members, activities, numbers })
+    }
+
+    fn number(&self, member: &member::Model, activity: &activity::Model) -> Option<&String> {
+        self.numbers.get(&(member.id, activity.id))
+    }
+
+    /// Members down, activities across, and how many agreements each activity has.
+    fn grid(&self, total: &str) -> Grid {
+        let mut columns = vec![Column::new("member_name", "Member", Kind::Text).swedish("Medlem")];
+        columns.extend(self.activities.iter().map(|activity| Column::new("number", "", Kind::Text).swedish(activity.name.clone())));
+        let row = |member: &member::Model| {
+            let numbers = self.activities.iter().map(|activity| Cell::text(self.number(member, activity)));
+            [Cell::Text(member.name.clone())].into_iter().chain(numbers).collect()
+        };
+        let agreements = |activity: &activity::Model| {
+            let number = self.members.iter().filter(|member| self.number(member, activity).is_some()).count();
+            Cell::Text(number.to_string())
+        };
+        let total = [Cell::Text(total.to_owned())].into_iter().chain(self.activities.iter().map(agreements)).collect();
+        Grid { columns, rows: self.members.iter().map(row).collect(), total: Some(total) }
+    }
+
+    /// A row for each agreement.
+    fn pairs(&self) -> Grid {
+        let columns = vec![
+            Column::new("member", "Member", Kind::Text),
+            Column::new("member_name", "Member's name", Kind::Text),
+            Column::new("activity", "Activity", Kind::Text),
+            Column::new("number", "Number", Kind::Text),
+        ];
+        let of = |member: &member::Model, activity: &activity::Model| {
+            Some(vec![
+                Cell::Text(format!("member_{}", member.id.0.simple())),
+                Cell::Text(member.name.clone()),
+                Cell::Text(activity.slug.clone()),
+                Cell::Text(self.number(member, activity)?.clone()),
+            ])
+        };
+        let rows = self.members.iter().flat_map(|member| self.activities.iter().filter_map(move |activity| of(member, activity)));
+        Grid { columns, rows: rows.collect(), total: None }
+    }
+}

@@ -1,0 +1,133 @@
+//! `samregister payments list`: bank payments of a time.
+
+use chrono::NaiveDate;
+use clap::Args;
+use entity::kind::BankFinding;
+use serde::Serialize;
+
+use super::{
+    Outcome, Result, count, json, open,
+    report::{self, ReportFormat, ReportOptions},
+    settings, table,
+};
+use crate::{
+    auth::viewer::Viewer,
+    documents::{Cell, Column, Grid, Kind, labels, sheet},
+    invoices::bank::{
+        self, Filter, State,
+        listing::{self, Listed},
+    },
+};
+
+/// List bank payments
+///
+/// What the bank's files stated from the first day to the last one, with the invoices that each pays, and what is left of it.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  samregister payments list --from 2026-01-01 --to 2026-01-31
+  samregister payments list --waiting --output inbetalningar.xlsx")]
+pub struct Options {
+    /// In the bank on this day or later
+    #[arg(long, value_name = "DATE", value_parser = super::day)]
+    from: Option<NaiveDate>,
+    /// In the bank on this day or earlier
+    #[arg(long, value_name = "DATE", value_parser = super::day)]
+    to: Option<NaiveDate>,
+    /// Only those that someone must match or exclude
+    #[arg(long)]
+    waiting: bool,
+    #[command(flatten)]
+    report: ReportOptions,
+}
+
+/// Lists bank payments.
+///
+/// # Errors
+/// When the register can't be opened or the list can't be written.
+pub async fn run(options: Options) -> Result {
+    let format = options.report.format()?;
+    let settings = settings()?;
+    let db = open(&settings).await?;
+    let target = options.report.target(&db, &settings)?;
+    let is_waiting = options.waiting.then_some(false);
+    let filter = Filter { matched: is_waiting, set_aside: is_waiting, from: options.from, to: options.to };
+    let found = listing::all(&db, &Viewer::operator("payments list"), &filter).await?;
+    let document = match format {
+        ReportFormat::Table => format!("{}\n{}\n", table(&grid(&found, ENGLISH)), count(found.len(), "bank payment")).into_bytes(),
+        ReportFormat::Json => json(&Document { count: found.len(), payments: grid(&found, ENGLISH).objects() })?.into_bytes(),
+        ReportFormat::Csv => sheet::csv(&grid(&found, ENGLISH))?,
+        ReportFormat::Xlsx => report::workbook(&db, "Inbetalningar", "Inbetalningar".to_owned(), grid(&found, SWEDISH))?,
+    };
+    db.close().await?;
+    target.write(&document)?;
+    Ok(Outcome::Done)
+}
+
+/// What programs read.
+#[derive(Serialize)]
+struct Document<R> {
+    count: usize,
+    payments: Vec<R>,
+}
+
+/// Words of a bank payment's state and of the finding about it.
+#[derive(Clone, Copy)]
+struct Words {
+    state: fn(State) -> &'static str,
+    finding: fn(BankFinding) -> &'static str,
+}
+
+const ENGLISH: Words = Words {
+    state: |state| match state {
+        State::Matched => "MATCHED",
+        State::SetAside => "SET_ASIDE",
+        State::Waiting => "WAITING",
+    },
+    finding: BankFinding::word,
+};
+const SWEDISH: Words = Words {
+    state: |state| match state {
+        State::Matched => "Bokad på faktura",
+        State::SetAside => "Undantagen",
+        State::Waiting => "Väntar",
+    },
+    finding: labels::bank_finding,
+};
+
+fn grid(found: &[Listed], words: Words) -> Grid {
+    let columns = vec![
+        Column::new("date", "Date", Kind::Day).swedish("Datum"),
+        Column::new("amount", "Amount", Kind::Money).swedish("Belopp"),
+        Column::new("left", "Left", Kind::Money).swedish("Kvar att boka"),
+        Column::new("state", "State", Kind::Text).swedish("Läge"),
+        Column::new("payer", "Payer", Kind::Text).swedish("Betalare"),
+        Column::new("reference", "Reference", Kind::Text).swedish("Referens"),
+        Column::new("message", "Message", Kind::Text).swedish("Meddelande"),
+        Column::new("finding", "Finding", Kind::Text).swedish("Igenkänd på"),
+        Column::new("invoices", "Invoices", Kind::Text).swedish("Fakturor"),
+        Column::new("account", "Account", Kind::Text).swedish("Konto"),
+        Column::new("bank_reference", "Bank's reference", Kind::Text).swedish("Bankens referens"),
+    ];
+    let row = |listed: &Listed| {
+        let Listed { row, invoices } = listed;
+        let invoices: Vec<String> = match &invoices[..] {
+            [(number, _)] => vec![number.clone()],
+            several => several.iter().map(|(number, amount)| format!("{number}: {amount}")).collect(),
+        };
+        vec![
+            Cell::Day(row.booked_on),
+            Cell::Money(row.amount),
+            Cell::Money(bank::left(row)),
+            Cell::Text((words.state)(bank::state(row)).to_owned()),
+            Cell::text(row.payer_name.as_ref()),
+            Cell::text(row.reference.as_ref()),
+            Cell::text(row.message.as_ref().map(|message| message.replace('\n', " "))),
+            Cell::Text((words.finding)(row.finding).to_owned()),
+            Cell::Text(invoices.join(", ")),
+            Cell::Text(row.account.clone()),
+            Cell::Text(row.bank_reference.clone()),
+        ]
+    };
+    Grid { columns, rows: found.iter().map(row).collect(), total: None }
+}

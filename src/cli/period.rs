@@ -1,0 +1,85 @@
+//! `samregister period`: closes the books through a day, and opens them again.
+
+use chrono::NaiveDate;
+use clap::{Args, Subcommand};
+
+use super::{Failure, Outcome, Result, open, put, say, settings};
+use crate::{
+    auth::viewer::Viewer,
+    closing::{self, Closing},
+    error::{Error, Faults},
+};
+
+/// Close the books through a day, or open them again
+///
+/// Nothing is booked on a closed day any more. Payments of such a day that come later are booked on the first open day and keep their own;
+/// costs, grants, invoices, credit notes and reminders of such a day are refused. Both stand in the audit trail.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  samregister period show
+  samregister period close --through 2026-01-31
+  samregister period reopen --from 2026-01-01 --reason \"Fel konto på faktura 2026-0007\"")]
+pub struct Options {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Print the last closed day
+    Show,
+    /// Close the books through a day
+    Close {
+        /// The last closed day, before today
+        #[arg(long, value_name = "DATE", value_parser = super::day)]
+        through: NaiveDate,
+    },
+    /// Open the books again from a day
+    Reopen {
+        /// The first open day
+        #[arg(long, value_name = "DATE", value_parser = super::day)]
+        from: NaiveDate,
+        /// Why, in one line
+        #[arg(long)]
+        reason: String,
+    },
+}
+
+/// Closes or opens the books.
+///
+/// # Errors
+/// When the day can't be closed or opened, or the register can't be opened.
+pub async fn run(options: Options) -> Result {
+    let settings = settings()?;
+    let viewer = Viewer::operator("period");
+    let db = open(&settings).await?;
+    let done = match options.action {
+        Action::Show => {
+            let closing = Closing::load(db.read()).await?;
+            put(closing.through.map_or_else(|| "no day is closed\n".to_owned(), |through| format!("{through}\n")))?;
+            None
+        }
+        Action::Close { through } => Some(closing::close(&db, &viewer, through, Faults::default()).await),
+        Action::Reopen { from, reason } => Some(closing::reopen(&db, &viewer, from, &reason, Faults::default()).await),
+    };
+    let closing = Closing::load(db.read()).await;
+    db.close().await?;
+    if let Some(done) = done {
+        done.map_err(refused)?;
+        let through = closing?.through;
+        say(&through.map_or_else(|| "every day is open".to_owned(), |through| format!("the books are closed through {through}")));
+    }
+    Ok(Outcome::Done)
+}
+
+/// Names the options where the API's fields are named.
+fn refused(error: Error) -> Failure {
+    match error {
+        Error::Invalid(faults) => {
+            let lines = faults.iter().map(|fault| format!("--{} {}", fault.path.trim_start_matches("input."), fault.message));
+            Failure { lines: lines.collect(), code: 2 }
+        }
+        other => other.into(),
+    }
+}

@@ -1,0 +1,153 @@
+//! `samregister receivables`: what is owed as of a day, by invoice or by buyer, and for how long it has been due.
+
+use chrono::NaiveDate;
+use clap::{Args, ValueEnum};
+use entity::total::Total;
+
+use super::{
+    Outcome, Result, json, open,
+    report::{self, ReportFormat, ReportOptions},
+    settings, table,
+};
+use crate::{
+    auth::viewer::Viewer,
+    documents::{Cell, Column, Grid, Kind, sheet},
+    invoices::Buyer,
+    receivables::{self, Aged, Bucket, Standing},
+};
+
+/// List receivables as of a day (kundreskontra)
+///
+/// Every invoice with a balance at the end of the day, by the day in the books of its payments, so that the sum equals the account of
+/// receivables in the bookkeeping file. Ages count from the last day to pay. Overpayments are below zero.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  samregister receivables --as-of 2026-12-31
+  samregister receivables --as-of 2026-12-31 --by buyer --output kundreskontra.xlsx")]
+pub struct Options {
+    /// As of this day; today unless given
+    #[arg(long, value_name = "DATE", value_parser = super::day)]
+    as_of: Option<NaiveDate>,
+    /// What each row is for
+    #[arg(long, value_enum, default_value_t = By::Invoice)]
+    by: By,
+    #[command(flatten)]
+    report: ReportOptions,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum By {
+    /// Each invoice
+    Invoice,
+    /// Each buyer
+    Buyer,
+}
+
+/// Lists receivables.
+///
+/// # Errors
+/// When the register can't be opened or the list can't be written.
+pub async fn run(options: Options) -> Result {
+    let format = options.report.format()?;
+    let settings = settings()?;
+    let db = open(&settings).await?;
+    let target = options.report.target(&db, &settings)?;
+    let as_of = options.as_of.unwrap_or_else(|| db.clock.today());
+    let found = receivables::open(&db, &Viewer::operator("receivables"), as_of).await?;
+    let grid = |total: &str| match options.by {
+        By::Invoice => by_invoice(&found, as_of, total),
+        By::Buyer => by_buyer(&found, as_of, total),
+    };
+    let document = match format {
+        ReportFormat::Table => format!("{}\nas of {as_of}\n", table(&grid("Total"))).into_bytes(),
+        ReportFormat::Json => json(&grid("Total").objects())?.into_bytes(),
+        ReportFormat::Csv => sheet::csv(&grid("Total"))?,
+        ReportFormat::Xlsx => report::workbook(&db, &format!("Kundreskontra {as_of}"), format!("Kundreskontra {as_of}"), grid("Summa"))?,
+    };
+    db.close().await?;
+    target.write(&document)?;
+    Ok(Outcome::Done)
+}
+
+type Found = (String, Standing);
+
+/// The columns of the ages.
+fn ages() -> Vec<Column> {
+    let names = ["not_due", "days_1_to_30", "days_31_to_60", "days_61_to_90", "over_90"];
+    let titles = ["Not due", "1-30 days", "31-60 days", "61-90 days", "Over 90 days"];
+    let column = |((name, title), bucket): ((&'static str, &'static str), Bucket)| {
+        Column::new(name, title, Kind::Money).swedish(bucket.in_swedish())
+    };
+    names.into_iter().zip(titles).zip(Bucket::ALL).map(column).collect()
+}
+
+fn by_age(aged: &Aged) -> impl Iterator<Item = Cell> + '_ {
+    Bucket::ALL.into_iter().map(|bucket| Cell::Sum(aged.of(bucket)))
+}
+
+/// Balances of these invoices by age.
+fn aged<'f>(found: impl Iterator<Item = &'f Standing>, as_of: NaiveDate) -> Aged {
+    let mut aged = Aged::default();
+    for standing in found {
+        aged.add(standing.bucket(as_of), standing.balance());
+    }
+    aged
+}
+
+fn by_invoice(found: &[Found], as_of: NaiveDate, total: &str) -> Grid {
+    let mut columns = vec![
+        Column::new("number", "Number", Kind::Text).swedish("Nummer"),
+        Column::new("buyer", "Buyer", Kind::Text).swedish("Köpare"),
+        Column::new("issued_on", "Issued", Kind::Day).swedish("Fakturadatum"),
+        Column::new("due_on", "Due", Kind::Day).swedish("Förfallodag"),
+        Column::new("total", "Total", Kind::Money).swedish("Belopp"),
+        Column::new("paid", "Paid", Kind::Money).swedish("Betalt"),
+        Column::new("credited", "Credited", Kind::Money).swedish("Krediterat"),
+        Column::new("reminder_fees", "Reminder fees", Kind::Money).swedish("Påminnelseavgifter"),
+        Column::new("balance", "Balance", Kind::Money).swedish("Saldo"),
+    ];
+    columns.extend(ages());
+    let amounts = |standing: &Standing| {
+        [standing.total, standing.paid, standing.credited, standing.reminder_fees, standing.balance()].map(Total::from)
+    };
+    let row = |(buyer, standing): &Found| {
+        let head =
+            [Cell::Text(standing.number.clone()), Cell::Text(buyer.clone()), Cell::Day(standing.issued_on), report::day(standing.due_on)];
+        let own = aged(std::iter::once(standing), as_of);
+        head.into_iter().chain(amounts(standing).map(Cell::Sum)).chain(by_age(&own)).collect::<Vec<_>>()
+    };
+    let mut sums = [Total::ZERO; 5];
+    for (_, standing) in found {
+        for (sum, amount) in sums.iter_mut().zip(amounts(standing)) {
+            *sum += amount;
+        }
+    }
+    let head = [Cell::Text(total.to_owned()), Cell::Empty, Cell::Empty, Cell::Empty];
+    let all = aged(found.iter().map(|(_, standing)| standing), as_of);
+    let total = head.into_iter().chain(sums.map(Cell::Sum)).chain(by_age(&all)).collect();
+    Grid { columns, rows: found.iter().map(row).collect(), total: Some(total) }
+}
+
+fn by_buyer(found: &[Found], as_of: NaiveDate, total: &str) -> Grid {
+    let mut columns =
+        vec![Column::new("buyer", "Buyer", Kind::Text).swedish("Köpare"), Column::new("balance", "Balance", Kind::Money).swedish("Saldo")];
+    columns.extend(ages());
+    let mut buyers: Vec<(&str, Option<Buyer>, Aged)> = Vec::new();
+    for (name, standing) in found {
+        let buyer = standing.buyer();
+        // Those of a buyer come together.
+        if buyers.last().is_none_or(|(_, last, _)| *last != buyer) {
+            buyers.push((name.as_str(), buyer, Aged::default()));
+        }
+        if let Some((_, _, aged)) = buyers.last_mut() {
+            aged.add(standing.bucket(as_of), standing.balance());
+        }
+    }
+    let row = |name: &str, aged: &Aged| {
+        let head = [Cell::Text(name.to_owned()), Cell::Sum(aged.balance())];
+        head.into_iter().chain(by_age(aged)).collect::<Vec<_>>()
+    };
+    let all = aged(found.iter().map(|(_, standing)| standing), as_of);
+    Grid { columns, rows: buyers.iter().map(|(name, _, aged)| row(name, aged)).collect(), total: Some(row(total, &all)) }
+}

@@ -1,0 +1,156 @@
+//! What is promised of closed periods: nothing is booked on a closed day, and what comes late is booked on the first open one.
+
+use std::{fs, path::Path};
+
+use samregister::{
+    auth::viewer::Viewer,
+    exchange::{export::export, import::import},
+    output::OwnFiles,
+};
+use serde_json::{Value, json};
+
+use crate::{
+    app::{Answer, App, on_both},
+    payment_samples::{LEDGER, adds_up, came_in, does, id, invoice, pays},
+};
+
+const NETWORK: &str = "[network]\nname = 'NNS'\n";
+
+async fn close(app: &App, through: &str) -> Answer {
+    does(app, "periodClose", json!({ "through": through }), "booksClosedThrough").await
+}
+
+async fn reopen(app: &App, from: &str, reason: &str) -> Answer {
+    does(app, "periodReopen", json!({ "from": from, "reason": reason }), "booksClosedThrough").await
+}
+
+async fn closed_through(app: &App) -> Value {
+    app.board().query("{ booksClosedThrough }").await["booksClosedThrough"].clone()
+}
+
+/// What the command writes of these days.
+fn file(app: &App, folder: &Path, from: &str, to: &str) -> String {
+    fs::write(folder.join("samregister.toml"), NETWORK).unwrap();
+    let output = app.program().current_dir(folder).args(["sie", "--from", from, "--to", to]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    output.stdout.iter().map(|byte| char::from(*byte)).collect()
+}
+
+on_both!(periods_are_closed_and_opened_with_a_reason, |app| async move {
+    assert_eq!(closed_through(&app).await, Value::Null);
+    // The clock of the tests stands on 21 November 2026, and a day is closed when it is over.
+    assert_eq!(close(&app, "2026-11-21").await.bad_fields(), ["input.through"]);
+    assert_eq!(close(&app, "2026-11-20").await["periodClose"], json!({ "booksClosedThrough": "2026-11-20" }));
+    assert_eq!((close(&app, "2026-11-20").await.reason(), close(&app, "2026-01-31").await.reason()), ("ALREADY_CLOSED", "ALREADY_CLOSED"));
+    assert_eq!(closed_through(&app).await, "2026-11-20");
+    assert_eq!(reopen(&app, "2026-11-21", "x").await.reason(), "NOT_CLOSED");
+    assert_eq!(reopen(&app, "2026-11-01", " ").await.bad_fields(), ["input.reason"]);
+    assert_eq!(reopen(&app, "2026-11-01", "Fel konto").await["periodReopen"], json!({ "booksClosedThrough": "2026-10-31" }));
+    let trail = app.office().query("{ auditLog(last: 2) { nodes { action actor after } } }").await["auditLog"]["nodes"].clone();
+    assert_eq!((&trail[0]["action"], &trail[1]["action"]), (&json!("periodClose"), &json!("periodReopen")), "{trail}");
+    assert!(trail[1]["after"].to_string().contains("Fel konto") && trail[1]["after"].to_string().contains("2026-10-31"), "{trail}");
+    for caller in [app.board(), app.auditor(), app.service("invoices:write")] {
+        let refused = caller.does("periodClose", "booksClosedThrough", json!({ "through": "2026-11-20" })).await;
+        assert_eq!(refused.code(), "FORBIDDEN");
+    }
+    assert_eq!(app.program().arg("verify").output().unwrap().status.code(), Some(0));
+});
+
+on_both!(the_command_closes_and_opens_periods, |app| async move {
+    let run = |line: &[&str]| {
+        let output = app.program().arg("period").args(line).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    assert_eq!(run(&["show"]).1, "no day is closed\n");
+    assert_eq!(run(&["close", "--through", "2026-01-31"]).2, "the books are closed through 2026-01-31\n");
+    assert_eq!(run(&["show"]).1, "2026-01-31\n");
+    let (code, _, message) = run(&["close", "--through", "2999-01-31"]);
+    assert_eq!((code, message.as_str()), (Some(2), "error: --through must be before today: a day is closed when it is over\n"));
+    assert_eq!(run(&["reopen", "--from", "2026-01-15", "--reason", "Glömd kostnad"]).2, "the books are closed through 2026-01-14\n");
+    assert_eq!(closed_through(&app).await, "2026-01-14");
+});
+
+on_both!(nothing_is_booked_on_a_closed_day, |app| async move {
+    app.import(&LEDGER).await;
+    close(&app, "2026-09-30").await.data();
+    let before = app.revision().await;
+    let activity = app.finance().query("{ activity(by: { slug: \"bip\" }) { id } }").await["activity"]["id"].clone();
+    let late = id(&app, "1002").await;
+    for (mutation, input) in [
+        ("costRecord", json!({ "activity": activity, "bookedOn": "2026-09-30", "amount": "1.00", "description": "x" })),
+        ("grantRecord", json!({ "activity": activity, "bookedOn": "2026-01-01", "amount": "1.00", "funder": "x" })),
+        ("invoiceCredit", json!({ "invoice": late, "reason": "x", "issuedOn": "2026-09-30" })),
+        ("invoiceRemind", json!({ "invoice": late, "sentOn": "2026-09-30" })),
+    ] {
+        let refused = does(&app, mutation, input, "id").await;
+        assert_eq!(refused.reason(), "PERIOD_CLOSED", "{mutation}: {}", refused.text());
+    }
+    assert_eq!(app.revision().await, before);
+    let open = json!({ "activity": activity, "bookedOn": "2026-10-01", "amount": "1.00", "description": "x" });
+    does(&app, "costRecord", open, "id").await.data();
+    reopen(&app, "2026-09-30", "Glömd kostnad").await.data();
+    let closed = json!({ "activity": activity, "bookedOn": "2026-09-30", "amount": "1.00", "description": "x" });
+    does(&app, "costRecord", closed, "id").await.data();
+});
+
+on_both!(a_payment_that_comes_late_is_booked_on_the_first_open_day, |app| async move {
+    app.import(&LEDGER).await;
+    let folder = tempfile::tempdir().unwrap();
+    pays(&app, "1002", "2026-03-10", "100.00", "A").await.data();
+    close(&app, "2026-03-31").await.data();
+    let march = file(&app, folder.path(), "2026-03-01", "2026-03-31");
+    let came = came_in(&app, "2026-03-01", "2026-03-31").await;
+
+    // It was paid in time, whatever the books say.
+    let paid = pays(&app, "1002", "2026-03-20", "700.00", "B").await;
+    assert_eq!(paid["paymentRecord"]["state"], "PAID");
+    let told = invoice(&app, "1002", "daysLate(on: \"2026-04-30\") payments { receivedOn bookedOn amount }").await;
+    assert_eq!(told["daysLate"], 0);
+    let payments = json!([
+        { "receivedOn": "2026-03-10", "bookedOn": "2026-03-10", "amount": "100.00" },
+        { "receivedOn": "2026-03-20", "bookedOn": "2026-04-01", "amount": "700.00" },
+    ]);
+    assert_eq!(told["payments"], payments);
+    assert_eq!(file(&app, folder.path(), "2026-03-01", "2026-03-31"), march);
+    assert_eq!(came_in(&app, "2026-03-01", "2026-03-31").await, came);
+    assert_eq!(came_in(&app, "2026-04-01", "2026-04-30").await, [("bip".to_owned(), "700.00".to_owned())]);
+    let april = file(&app, folder.path(), "2026-04-01", "2026-04-30");
+    assert!(april.contains("#VER \"B\" \"\" 20260401 ") && april.contains("#TRANS 1930 {} 700.00"), "{april}");
+    adds_up(&app).await;
+
+    // What is taken back of a closed day is so on the first open one too.
+    let reversal = json!({ "payment": invoice(&app, "1002", "payments { id }").await["payments"][0]["id"], "reversedOn": "2026-03-31", "reason": "Fel" });
+    does(&app, "paymentReverse", reversal, "id").await.data();
+    assert_eq!(file(&app, folder.path(), "2026-03-01", "2026-03-31"), march);
+    assert_eq!(came_in(&app, "2026-03-01", "2026-03-31").await, came);
+    adds_up(&app).await;
+    assert_eq!(app.program().arg("verify").output().unwrap().status.code(), Some(0));
+});
+
+on_both!(an_import_changes_no_closed_period_and_an_export_carries_it, |app| async move {
+    app.import(&LEDGER).await;
+    close(&app, "2026-10-31").await.data();
+    // The same again is no change.
+    let before = app.revision().await;
+    app.import(&LEDGER).await;
+    assert_eq!(app.revision().await, before);
+    let head = "key,number,kind,buyer,issued_on,due_on,credits\nx,900,INVOICE,gotland,2026-10-31,2026-11-30,\n";
+    let lines = "invoice,description,activity,agreement,period_from,period_to,quantity,unit_price,vat_rate\nx,Kurs,bip,,,,1,1.00,ZERO\n";
+    for files in [
+        vec![("invoices.csv", head), ("invoice_lines.csv", lines)],
+        vec![("payments.csv", "invoice,received_on,amount,reference\na,2026-10-31,1.00,X\n")],
+        vec![("costs.csv", "activity,booked_on,amount,description\nbip,2026-10-31,1.00,x\n")],
+        vec![("grants.csv", "activity,booked_on,amount,funder\nbip,2026-10-31,1.00,x\n")],
+    ] {
+        let refused = format!("{:?}", app.try_import(&files).await.map(|_| ()).unwrap_err());
+        assert!(refused.contains("is in a closed period"), "{refused}");
+    }
+    app.import(&[("payments.csv", "invoice,received_on,amount,reference\na,2026-11-01,1.00,X\n")]).await;
+
+    let (folder, other) = (tempfile::tempdir().unwrap(), app.beside().await);
+    export(&app.db, &Viewer::operator("export"), &OwnFiles::default(), folder.path(), &mut |_| {}).await.unwrap();
+    assert_eq!(fs::read_to_string(folder.path().join("books_closing.csv")).unwrap(), "closed_through,reason\n2026-10-31,\n");
+    let network = &samregister::config::Network::default();
+    import(&other.db, &Viewer::operator("import"), network, folder.path(), false, &mut |_| {}).await.unwrap();
+    assert_eq!(closed_through(&other).await, "2026-10-31");
+});

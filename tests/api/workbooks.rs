@@ -1,0 +1,141 @@
+//! What is promised of workbooks: every report for people is one in Swedish, by the ending of its file, and CSV stays as RFC 4180 has it.
+
+use std::{fs, path::Path, process::Output};
+
+use crate::{
+    app::{App, on_both},
+    judges, samples,
+};
+
+/// A sheet of a workbook with its texts.
+struct Workbook {
+    names: String,
+    texts: Vec<String>,
+    sheet: String,
+}
+
+impl Workbook {
+    fn read(file: &Path) -> Self {
+        let shared = judges::part(file, "xl/sharedStrings.xml");
+        let text = |item: &str| {
+            let inner = item.split_once("</t>").unwrap().0;
+            inner.rsplit_once('>').unwrap().1.replace("&amp;", "&")
+        };
+        Self {
+            names: judges::part(file, "xl/workbook.xml"),
+            texts: shared.split("<si>").skip(1).map(text).collect(),
+            sheet: judges::part(file, "xl/worksheets/sheet1.xml"),
+        }
+    }
+
+    /// The cells of a row of the first sheet, from 1: texts as they are, numbers as the file has them.
+    fn row(&self, number: usize) -> Vec<String> {
+        let row = self.sheet.split_once(&format!("<row r=\"{number}\"")).unwrap().1.split_once("</row>").unwrap().0;
+        let value = |cell: &str| {
+            let value = cell.split_once("<v>").map_or("", |(_, rest)| rest.split_once("</v>").unwrap().0);
+            if cell.contains("t=\"s\"") { self.texts[value.parse::<usize>().unwrap()].clone() } else { value.to_owned() }
+        };
+        row.split("<c ").skip(1).map(value).collect()
+    }
+}
+
+fn run(app: &App, folder: &Path, line: &str) -> Output {
+    app.program().current_dir(folder).args(line.split(' ')).output().unwrap()
+}
+
+/// Writes a report as a workbook.
+fn workbook(app: &App, folder: &Path, line: &str) -> Workbook {
+    let file = folder.join("rapport.xlsx");
+    fs::remove_file(&file).ok();
+    let output = run(app, folder, &format!("{line} --output rapport.xlsx"));
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && output.stdout.is_empty(), "{line}: {message}");
+    assert!(message.ends_with("wrote rapport.xlsx\n"), "{line}: {message}");
+    Workbook::read(&file)
+}
+
+on_both!(every_report_for_people_is_a_workbook_in_swedish, |app| async move {
+    app.import(samples::FILES).await;
+    let folder = tempfile::tempdir().unwrap();
+    let year = "--from 2026-01-01 --to 2026-12-31";
+    for (line, sheet, headings, filter) in [
+        (
+            format!("revenue {year} --group-by quarter,member"),
+            "Intäkter 2026-01-01–2026-12-31",
+            "Period|Medlem|Netto|Moms|Brutto|Krediterat|Kostnad|Bidrag|Resultat|Antal fakturor",
+            "A1:J4",
+        ),
+        (
+            "invoices late --on 2026-11-21".to_owned(),
+            "Sena fakturor",
+            "Faktura|Köpare|Fakturadatum|Förfallodag|Dagar sen|Belopp|Obetalt|Ränta|Påminnelseavgifter",
+            "A1:I3",
+        ),
+        (
+            format!("invoices list {year}"),
+            "Fakturor",
+            "Nummer|Slag|Läge|Köpare|Fakturadatum|Förfallodag|Betald den|OCR-nummer|Netto|Moms|Öresavrundning|Belopp|Betalt|Krediterat|Obetalt",
+            "A1:O3",
+        ),
+        (
+            "expiring --from 2026-11-21".to_owned(),
+            "Avtal som löper ut",
+            "Avtal|Motpart|Verksamhet|Slag|Tidsgräns|Datum|Dagar kvar|Orsak",
+            "A1:H4",
+        ),
+        ("matrix --on 2026-11-21".to_owned(), "Matris", "Medlem|BIP|Indikatorer", "A1:C3"),
+        (
+            "scenario --year 2026 --per-mille 2.5 --cap 60000".to_owned(),
+            "Scenario 1",
+            "Medlem|Tilldelning|Avgift nu|2,5 ‰, högst 60\u{a0}000,00|Skillnad|Begränsad av taket",
+            "A1:F3",
+        ),
+    ] {
+        let book = workbook(&app, folder.path(), &line);
+        assert!(book.names.contains(&format!("<sheet name=\"{sheet}\"")), "{line}: {}", book.names);
+        assert_eq!(book.row(1).join("|"), headings, "{line}");
+        assert!(book.sheet.contains(&format!("<autoFilter ref=\"{filter}\"")), "{line}: {}", book.sheet);
+        assert!(book.sheet.contains("ySplit=\"1\"") && book.sheet.contains("state=\"frozen\""), "{line}: {}", book.sheet);
+    }
+});
+
+on_both!(workbooks_have_swedish_words_and_days_as_days, |app| async move {
+    app.import(samples::FILES).await;
+    let folder = tempfile::tempdir().unwrap();
+    let book = workbook(&app, folder.path(), "expiring --from 2026-11-21 --within-days 90");
+    // 31 December 2026 is day 46387 of spreadsheets.
+    let first = ["2026-7001", "Samordningsförbundet Alfa", "BIP", "Särskilt avtal", "Sista dag för uppsägning", "46387", "40"];
+    assert_eq!(book.row(2)[..7], first);
+    assert_eq!(book.row(2)[7], "Förlängs med 12\u{a0}månader om det inte sägs upp");
+    assert!(book.sheet.contains("<c r=\"F2\" s="), "{}", book.sheet);
+    let book = workbook(&app, folder.path(), "revenue --from 2026-01-01 --to 2026-12-31 --group-by month");
+    assert_eq!((book.row(2)[0].as_str(), book.row(3)[0].as_str()), ("mars 2026", "april 2026"));
+    let book = workbook(&app, folder.path(), "revenue --from 2026-01-01 --to 2026-12-31 --group-by quarter");
+    assert_eq!((book.row(2)[0].as_str(), book.row(4)[0].as_str()), ("kvartal 1 2026", "Summa"));
+    let book = workbook(&app, folder.path(), "matrix --on 2026-11-21");
+    assert_eq!(book.row(2), ["Samordningsförbundet Alfa", "2026-7001"]);
+    assert_eq!(book.row(4), ["Antal avtal", "1", "1"]);
+});
+
+on_both!(csv_is_for_programs_and_says_so, |app| async move {
+    app.import(samples::FILES).await;
+    let folder = tempfile::tempdir().unwrap();
+    for (line, header) in [
+        ("invoices list --from 2026-01-01", "number,kind,state,buyer,issued_on,due_on,settled_on,ocr,net,"),
+        ("invoices late --on 2026-11-21", "number,buyer,issued_on,"),
+        ("payments list", "date,amount,left,state,"),
+        ("matrix --on 2026-11-21", "member,member_name,activity,number\r\n"),
+    ] {
+        let output = run(&app, folder.path(), &format!("{line} --output rapport.CSV"));
+        assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+        let text = fs::read_to_string(folder.path().join("rapport.CSV")).unwrap();
+        assert!(text.starts_with(header), "{line}: {text}");
+    }
+    let text = String::from_utf8(run(&app, folder.path(), "invoices list --help").stdout).unwrap();
+    assert!(text.contains("RFC 4180") && text.contains("an Excel workbook in Swedish"), "{text}");
+    let refused = run(&app, folder.path(), "invoices late --format csv --output sena.xlsx");
+    assert_eq!(refused.status.code(), Some(2));
+    let message = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(message, "error: --format csv does not fit --output: the file's ending says xlsx\n");
+    assert!(!folder.path().join("sena.xlsx").exists());
+});
