@@ -16,6 +16,7 @@ pub mod notice;
 mod numbers;
 pub mod offering;
 pub mod overlaps;
+pub mod payment_terms;
 pub mod replacement;
 pub mod signing;
 pub mod text;
