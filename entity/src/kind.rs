@@ -292,6 +292,8 @@ kind! {
         Cost = "COST",
         /// A grant to an activity.
         Grant = "GRANT",
+        /// A requisition of a grant.
+        Requisition = "REQUISITION",
         /// A fee schedule with its decision.
         FeeSchedule = "FEE_SCHEDULE",
         /// A status report with its texts.

@@ -46,6 +46,9 @@ mod m2026_11_30_41_sealed_entries;
 mod m2026_11_30_45_person_erasure;
 mod m2026_11_30_51_revocations_of_members;
 mod m2026_11_30_61_write_probe;
+mod m2026_12_01_40_reminder_compensation;
+mod m2026_12_01_41_requisitions;
+mod m2026_12_01_42_order_reference;
 
 /// Every change, in order.
 #[derive(Debug)]
@@ -87,6 +90,9 @@ impl MigratorTrait for Migrator {
             Box::new(m2026_11_30_45_person_erasure::Migration),
             Box::new(m2026_11_30_51_revocations_of_members::Migration),
             Box::new(m2026_11_30_61_write_probe::Migration),
+            Box::new(m2026_12_01_40_reminder_compensation::Migration),
+            Box::new(m2026_12_01_41_requisitions::Migration),
+            Box::new(m2026_12_01_42_order_reference::Migration),
         ]
     }
 }

@@ -87,7 +87,7 @@ pub enum Told {
 }
 
 /// Every deed of the trail, and who is told of it.
-pub const DEEDS: [(&str, Told); 54] = [
+pub const DEEDS: [(&str, Told); 56] = [
     ("activityClose", Told::Whoever),
     ("activityStart", Told::Whoever),
     ("activityUpdate", Told::Whoever),
@@ -114,6 +114,7 @@ pub const DEEDS: [(&str, Told); 54] = [
     ("feeScheduleSet", Told::Whoever),
     ("grantRecord", Told::Whoever),
     ("import", Told::Whoever),
+    ("interestInvoiceIssue", Told::Whoever),
     ("invoiceCredit", Told::Whoever),
     ("invoiceDraft", Told::Drafts),
     ("invoiceDraftDiscard", Told::Drafts),
@@ -132,6 +133,7 @@ pub const DEEDS: [(&str, Told); 54] = [
     ("paymentReverse", Told::Whoever),
     ("personErase", Told::Whoever),
     ("referenceRateSet", Told::Whoever),
+    ("requisitionIssue", Told::Drafts),
     ("statusReportFile", Told::Whoever),
     ("templateCreate", Told::Drafts),
     ("templateVersionDraft", Told::Drafts),

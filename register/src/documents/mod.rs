@@ -7,6 +7,8 @@ pub mod html;
 pub mod invoice;
 pub mod peppol;
 pub mod prose;
+pub mod reminder;
+pub mod requisition;
 pub mod sheet;
 pub mod sie;
 mod size;

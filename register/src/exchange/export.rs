@@ -19,7 +19,7 @@ use uuid::Uuid;
 use super::{
     File, Progress, Watcher, accounts, activities, agreements, bank_payments, fee_schedules, invoices,
     keys::{Identified, Keyed},
-    members, organisations, reference_rates, templates, unusable,
+    members, organisations, reference_rates, requisitions, templates, unusable,
 };
 use crate::{
     auth::viewer::{Deed, Viewer},
@@ -84,6 +84,7 @@ pub async fn export(db: &Database, viewer: &Viewer, own: &OwnFiles, to: &Path, w
     invoices::export(&mut export).await?;
     accounts::export_costs(&mut export).await?;
     accounts::export_grants(&mut export).await?;
+    requisitions::export(&mut export).await?;
     activities::export_status_reports(&mut export).await?;
     export.finish(own, to).await
 }

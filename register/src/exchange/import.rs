@@ -14,7 +14,7 @@ use super::{
     keys::{self, Keyed},
     members, organisations,
     reading::{Next, Table},
-    reference_rates, staging, templates, unusable,
+    reference_rates, requisitions, staging, templates, unusable,
     writing::Batch,
 };
 use crate::{
@@ -179,6 +179,7 @@ pub async fn import(
     invoices::import(&mut import).await?;
     accounts::import_costs(&mut import).await?;
     accounts::import_grants(&mut import).await?;
+    requisitions::import(&mut import).await?;
     activities::import_status_reports(&mut import).await?;
     let report = import.finish(ignored, dry_run).await?;
     if report.files.iter().any(|file| file.added + file.changed > 0) && !dry_run {

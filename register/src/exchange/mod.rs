@@ -26,6 +26,7 @@ mod members;
 mod organisations;
 mod reading;
 mod reference_rates;
+mod requisitions;
 mod staging;
 mod templates;
 mod writing;
@@ -67,13 +68,15 @@ pub enum File {
     Costs,
     /// Grants to activities.
     Grants,
+    /// Requisitions of grants.
+    Requisitions,
     /// Status reports of activities.
     StatusReports,
 }
 
 impl File {
     /// Every file; each refers only to those before it.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Members,
         Self::Organisations,
         Self::Allocations,
@@ -91,6 +94,7 @@ impl File {
         Self::InvoiceDocuments,
         Self::Costs,
         Self::Grants,
+        Self::Requisitions,
         Self::StatusReports,
     ];
 
@@ -115,6 +119,7 @@ impl File {
             Self::InvoiceDocuments => "invoice_documents.csv",
             Self::Costs => "costs.csv",
             Self::Grants => "grants.csv",
+            Self::Requisitions => "requisitions.csv",
             Self::StatusReports => "status_reports.csv",
         }
     }
@@ -192,6 +197,9 @@ impl File {
             Self::InvoiceDocuments => &["invoice", "format", "sha256", "file"],
             Self::Costs => &["activity", "booked_on", "amount", "description"],
             Self::Grants => &["activity", "booked_on", "amount", "funder"],
+            Self::Requisitions => {
+                &["number", "agreement", "issued_on", "due_on", "amount", "period_from", "period_to", "description", "reference", "content"]
+            }
             Self::StatusReports => &["activity", "period", "health", "summary", "deviations", "next_steps", "reported_by", "reported_at"],
         }
     }
@@ -206,7 +214,7 @@ impl File {
             Self::Activities => &["board_contact", "lead"],
             Self::Templates => &["published_at"],
             Self::Agreements => &["withdrawn_on", "termination_reason", "replaces", "parameters", "fee_cap", "fee_minimum"],
-            Self::Invoices => &["ocr", "rounding", "corrects", "reason", "due_in_days"],
+            Self::Invoices => &["ocr", "rounding", "corrects", "reason", "due_in_days", "order_reference"],
             Self::InvoiceLines => &["account", "credits_line", "vat"],
             Self::Payments => &["reverses", "reason", "bank_payment"],
             _ => &[],

@@ -2,7 +2,7 @@
 
 use ::entity::{
     acknowledgement, allocation, bank_payment, bank_payment_part, contact, contact_area, cost, decision, grant, invoice, invoice_line,
-    member_billing, organisation, payment, reference_rate, reminder, signature, template, template_version, token_revocation,
+    member_billing, organisation, payment, reference_rate, reminder, requisition, signature, template, template_version, token_revocation,
 };
 
 use super::{
@@ -35,6 +35,10 @@ fn the_fields_of_forms_keep_their_names() {
         (names(&cost::Model::default()), "id activity_id booked_on amount description occurrence"),
         (names(&decision::Model::default()), "id body decided_on paragraph document"),
         (names(&grant::Model::default()), "id activity_id booked_on amount funder occurrence"),
+        (
+            names(&requisition::Model::default()),
+            "id number agreement_id issued_on due_on amount period_from period_to description reference content",
+        ),
         (
             names(&invoice_line::Model::default()),
             "id invoice_id position description activity_id agreement_id credits_line_id period_from period_to quantity unit_price \
@@ -81,7 +85,7 @@ fn the_fields_of_forms_keep_their_names() {
         (names(&InvoiceXml::default()), "invoice_id number sha256"),
         (
             names(&invoice::Model::default()),
-            "id import_key kind number number_key ocr member_id organisation_id credits_id corrects_id reason due_in_days \
+            "id import_key kind number number_key ocr member_id organisation_id credits_id corrects_id reason order_reference due_in_days \
              line_count issued_on due_on net vat rounding total paid credited first_paid_on settled_on credited_on",
         ),
         (names(&template_version::Model::default()), "id template_id version state language published_at"),

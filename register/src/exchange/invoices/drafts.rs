@@ -38,6 +38,7 @@ pub(super) struct Head {
     pub corrects: Option<Option<String>>,
     pub reason: Option<Option<String>>,
     pub due_in_days: Option<Option<i32>>,
+    pub order_reference: Option<Option<String>>,
 }
 
 /// A row of invoice_lines.csv, without its invoice.
@@ -140,6 +141,7 @@ pub(super) fn read(kind: InvoiceKind, cells: &mut Cells<'_>) -> Option<Head> {
         corrects: cells.given("corrects").then(|| cells.optional_key("corrects")),
         reason: cells.given("reason").then(|| cells.optional_text("reason", TEXT)),
         due_in_days: cells.given("due_in_days").then(|| cells.optional_whole("due_in_days", 0, DUE_IN_DAYS)),
+        order_reference: cells.given("order_reference").then(|| cells.optional_text("order_reference", LINE)),
     };
     cells.check(|faults| check(&head, faults));
     Some(head)

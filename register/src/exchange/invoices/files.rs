@@ -86,6 +86,7 @@ pub(in super::super) async fn export(export: &mut Export<'_>) -> Result<()> {
                 key_in(&others, row.corrects_id),
                 optional(row.reason),
                 optional(row.due_in_days),
+                optional(row.order_reference),
             ])?;
         }
         export.tell(&sheet);

@@ -209,6 +209,7 @@ fn keep(incoming: &mut Incoming, before: &Whole, known: &mut Known) -> Whole {
             ("corrects", head.corrects.is_some() && corrects_id != old.corrects_id),
             ("reason", head.reason.as_ref().is_some_and(|reason| *reason != old.reason)),
             ("due_in_days", head.due_in_days.is_some_and(|days| days != old.due_in_days)),
+            ("order_reference", head.order_reference.as_ref().is_some_and(|order| *order != old.order_reference)),
         ];
         if line.is_good() {
             for (column, _) in differing.into_iter().filter(|(_, differs)| *differs) {
@@ -262,6 +263,7 @@ fn make(incoming: &mut Incoming, before: Option<&Whole>, known: &mut Known, netw
         (after.row.member_id, after.row.organisation_id) = Party::columns(party);
         after.row.reason = line.draft.reason.clone().unwrap_or(after.row.reason);
         after.row.due_in_days = line.draft.due_in_days.unwrap_or(after.row.due_in_days);
+        after.row.order_reference = line.draft.order_reference.clone().unwrap_or(after.row.order_reference);
         if let Some(corrected) = line.draft.corrects.clone().filter(|_| line.draft.kind == InvoiceKind::Invoice) {
             after.row.corrects_id = known.credits.corrected(&mut line, corrected.as_deref(), &after.row);
         }
