@@ -24,6 +24,7 @@ pub mod organisations;
 pub mod page;
 pub mod persons;
 pub mod request;
+pub mod requisitions;
 pub mod retention;
 pub mod revenue;
 pub mod scalars;
@@ -89,6 +90,8 @@ pub struct Mutation(
     invoices::payments::PaymentMutation,
     invoices::bank::BankPaymentMutation,
     invoices::RateMutation,
+    invoices::interest::InterestMutation,
+    requisitions::RequisitionMutation,
 );
 
 /// The schema of a register, and of the network whose it is. Who asks goes with each request, as [`viewer::Viewer`] in its data.

@@ -1,6 +1,7 @@
 //! Settings: where the register is kept, who may ask, how much they may ask for, and what the network itself is called.
 
 mod access;
+mod iban;
 mod keys;
 mod limits;
 mod network;

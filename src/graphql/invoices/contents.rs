@@ -176,22 +176,33 @@ impl Payment {
 
 /// A reminder (påminnelse) of an invoice.
 #[derive(Description)]
-pub struct Reminder(pub(super) reminder::Model);
+pub struct Reminder {
+    pub(super) row: reminder::Model,
+    /// `true` if the register has a document of the invoice.
+    pub(super) has_document: bool,
+}
 
 #[Object(use_type_description)]
 impl Reminder {
     /// Opaque and globally unique.
     async fn id(&self) -> ID {
-        node_id("reminder", self.0.id)
+        node_id("reminder", self.row.id)
     }
 
     /// When.
     async fn sent_on(&self) -> Date {
-        Date(self.0.sent_on)
+        Date(self.row.sent_on)
     }
 
-    /// The reminder fee (påminnelseavgift), at most 60.00 by law 1981:739; nought when none was agreed.
+    /// The reminder fee (påminnelseavgift), at most 60.00 by law 1981:739, or the compensation for the delay (förseningsersättning), 450.00; zero when
+    /// none was agreed.
     async fn fee(&self) -> Money {
-        self.0.fee.into()
+        self.row.fee.into()
+    }
+
+    /// A link to the PDF/A file in Swedish, with what was unpaid on the day, the interest to date and the fee; valid with the viewer's token. Null for
+    /// imported history, of whose invoices the register has no document.
+    async fn pdf_url(&self) -> Option<String> {
+        self.has_document.then(|| format!("/files/reminders/{}.pdf", node_id("reminder", self.row.id).as_str()))
     }
 }
