@@ -49,6 +49,7 @@ mod m2026_11_30_61_write_probe;
 mod m2026_12_01_40_reminder_compensation;
 mod m2026_12_01_41_requisitions;
 mod m2026_12_01_42_order_reference;
+mod m2026_12_01_43_units;
 
 /// Every change, in order.
 #[derive(Debug)]
@@ -93,6 +94,7 @@ impl MigratorTrait for Migrator {
             Box::new(m2026_12_01_40_reminder_compensation::Migration),
             Box::new(m2026_12_01_41_requisitions::Migration),
             Box::new(m2026_12_01_42_order_reference::Migration),
+            Box::new(m2026_12_01_43_units::Migration),
         ]
     }
 }

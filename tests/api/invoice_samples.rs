@@ -25,6 +25,7 @@ pub fn line(description: &str, quantity: i64, unit_price: i64, vat_rate: VatRate
         agreement: Some("2026-0042".into()),
         period: Some((day("2026-01-01"), day("2026-12-31"))),
         quantity,
+        unit: entity::kind::Unit::Piece,
         unit_price,
         vat_rate,
         net: quantity.at(unit_price).unwrap_or_default(),
@@ -181,6 +182,7 @@ pub fn named() -> Vec<(&'static str, Invoice)> {
         ("outside-scope-unregistered", with_seller(invoice(membership()), |seller| (seller.vat_number, seller.f_tax) = (None, false))),
         ("plusgiro", with_seller(ordinary(), |seller| (seller.bankgiro, seller.plusgiro) = (None, Some("28 65 43-4".into())))),
         ("both-giros", with_seller(ordinary(), |seller| seller.plusgiro = Some("28 65 43-4".into()))),
+        ("hours", invoice(vec![Line { unit: entity::kind::Unit::Hour, ..line("Handledning", 2500, 95_000, Standard25) }])),
         (
             "iban",
             with_seller(ordinary(), |seller| {

@@ -130,6 +130,7 @@ fn an_e_invoice_says_what_the_invoice_says() {
                 "<cbc:PayableAmount currencyID=\"SEK\">33500.00</cbc:PayableAmount>",
             ][..],
         ),
+        ("hours", &["<cbc:InvoicedQuantity unitCode=\"HUR\">2.5</cbc:InvoicedQuantity>"]),
         (
             "iban",
             &["<cbc:ID>SE4550000000058398257466</cbc:ID><cac:FinancialInstitutionBranch><cbc:ID>ESSESESS<", "<cbc:ID>50501055</cbc:ID>"],

@@ -214,7 +214,7 @@ impl Ubl<'_> {
         };
         self.group(element, |ubl| {
             ubl.text("cbc:ID", &place.to_string())?;
-            ubl.attributed(quantity, ("unitCode", "C62"), &signed(line))?;
+            ubl.attributed(quantity, ("unitCode", line.unit.code()), &signed(line))?;
             ubl.amount("cbc:LineExtensionAmount", line.net)?;
             ubl.period(line.period)?;
             ubl.group("cac:Item", |ubl| {

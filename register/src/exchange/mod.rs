@@ -215,7 +215,7 @@ impl File {
             Self::Templates => &["published_at"],
             Self::Agreements => &["withdrawn_on", "termination_reason", "replaces", "parameters", "fee_cap", "fee_minimum"],
             Self::Invoices => &["ocr", "rounding", "corrects", "reason", "due_in_days", "order_reference"],
-            Self::InvoiceLines => &["account", "credits_line", "vat"],
+            Self::InvoiceLines => &["unit", "account", "credits_line", "vat"],
             Self::Payments => &["reverses", "reason", "bank_payment"],
             _ => &[],
         }

@@ -93,6 +93,7 @@ pub(super) fn document(whole: &Whole, seller: document::Seller, buyer: document:
         agreement: line.agreement_id.and_then(|id| names.agreements.get(&id).cloned()),
         period: line.period_from.zip(line.period_to),
         quantity: line.quantity,
+        unit: line.unit,
         unit_price: line.unit_price,
         vat_rate: line.vat_rate,
         net: line.net,

@@ -6,7 +6,7 @@ use ::entity::{
     activity, agreement,
     id::{ActivityId, AgreementId, InvoiceId, InvoiceLineId},
     invoice, invoice_line,
-    kind::{InvoiceKind, VatRate},
+    kind::{InvoiceKind, Unit, VatRate},
     money::{Money, Quantity},
 };
 use chrono::NaiveDate;
@@ -65,6 +65,8 @@ pub struct NewLine {
     pub period_to: Option<NaiveDate>,
     /// How many.
     pub quantity: Quantity,
+    /// Of what.
+    pub unit: Unit,
     /// Öre each; negative for a deduction.
     pub unit_price: Money,
     /// VAT treatment.
@@ -237,6 +239,7 @@ fn as_new(line: &invoice_line::Model) -> NewLine {
         period_from: line.period_from,
         period_to: line.period_to,
         quantity: line.quantity,
+        unit: line.unit,
         unit_price: line.unit_price,
         vat_rate: line.vat_rate,
         account: Some(line.account.clone()),
@@ -312,6 +315,7 @@ async fn lines(
             period_from: line.period_from,
             period_to: line.period_to,
             quantity: line.quantity,
+            unit: line.unit,
             unit_price: line.unit_price,
             vat_rate: line.vat_rate,
             net: Money::ZERO,

@@ -3,7 +3,7 @@
 use ::entity::{id::InvoiceId, money};
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
 
-use super::{Invoice, node, run};
+use super::{Invoice, Unit, node, run};
 use crate::{
     error::{Error, Faults, Result},
     graphql::{
@@ -44,6 +44,9 @@ pub struct InvoiceLineInput {
     /// How many: a decimal number above 0 with at most three decimals.
     #[graphql(default_with = "\"1\".to_owned()")]
     quantity: String,
+    /// Of what.
+    #[graphql(default_with = "Unit::Piece")]
+    unit: Unit,
     /// The price of one, without VAT; negative for a deduction.
     unit_price: Given<Money>,
     /// How it is taxed. OUTSIDE_SCOPE can't stand on the same invoice as the others.
@@ -62,6 +65,7 @@ fn lines(given: Vec<InvoiceLineInput>, faults: &mut Faults) -> Vec<NewLine> {
             period_from: take(line.period_from, &path("periodFrom"), faults).map(|day| day.0),
             period_to: take(line.period_to, &path("periodTo"), faults).map(|day| day.0),
             quantity: faults.take(&path("quantity"), line.quantity.parse::<money::Quantity>()),
+            unit: line.unit.into(),
             unit_price: line.unit_price.take(&path("unitPrice"), faults).0,
             vat_rate: line.vat_rate.into(),
             account: line.account,

@@ -1,7 +1,7 @@
 //! What an invoice is made of: its lines and their VAT, its payments and reminders.
 
 use ::entity::{invoice_line, payment, reminder};
-use async_graphql::{Context, Description, ID, Object};
+use async_graphql::{Context, Description, Enum, ID, Object};
 
 use crate::{
     error::Result,
@@ -16,6 +16,28 @@ use crate::{
     },
     invoices::amounts::RateSum,
 };
+
+/// The unit (enhet) of what a line counts.
+#[derive(Enum, Copy, Clone, PartialEq, Eq)]
+#[graphql(remote = "::entity::kind::Unit")]
+pub enum Unit {
+    /// Pieces (styck).
+    Piece,
+    /// Persons.
+    Person,
+    /// Hours (timmar).
+    Hour,
+    /// Days.
+    Day,
+    /// Weeks.
+    Week,
+    /// Months.
+    Month,
+    /// Years.
+    Year,
+    /// Kilometers.
+    Kilometer,
+}
 
 /// A line of an invoice.
 #[derive(Clone, Description)]
@@ -56,6 +78,11 @@ impl InvoiceLine {
     /// How many: a decimal number with at most three decimals, `1.5`.
     async fn quantity(&self) -> String {
         self.0.quantity.to_string()
+    }
+
+    /// Of what.
+    async fn unit(&self) -> Unit {
+        self.0.unit.into()
     }
 
     /// The price of one, without VAT; negative for a deduction.
@@ -101,6 +128,7 @@ impl Noun for InvoiceLine {
             "periodFrom" => &[C::PeriodFrom],
             "periodTo" => &[C::PeriodTo],
             "quantity" => &[C::Quantity],
+            "unit" => &[C::Unit],
             "unitPrice" => &[C::UnitPrice],
             "vatRate" => &[C::VatRate],
             "net" => &[C::Net],

@@ -13,7 +13,7 @@ use ::entity::{id::InvoiceId, invoice};
 use async_graphql::{Context, Description, Enum, ID, Object};
 
 pub use self::{
-    contents::{InvoiceLine, Payment, Reminder, VatAmount},
+    contents::{InvoiceLine, Payment, Reminder, Unit, VatAmount},
     lists::{InvoiceBy, InvoiceFilter, InvoiceOrder, InvoiceOrderField, InvoiceQuery, invoices_of},
     rates::{RateMutation, RateQuery, ReferenceRate},
     run::InvoiceRunQuery,

@@ -41,7 +41,7 @@ fn the_fields_of_forms_keep_their_names() {
         ),
         (
             names(&invoice_line::Model::default()),
-            "id invoice_id position description activity_id agreement_id credits_line_id period_from period_to quantity unit_price \
+            "id invoice_id position description activity_id agreement_id credits_line_id period_from period_to quantity unit unit_price \
              vat_rate net vat account",
         ),
         (names(&member_billing::Model::default()), "member_id email peppol_id buyer_reference address_line postal_code city"),

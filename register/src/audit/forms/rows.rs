@@ -195,6 +195,7 @@ fields!(invoice_line::Model {
     period_from,
     period_to,
     quantity,
+    unit,
     unit_price,
     vat_rate,
     net,

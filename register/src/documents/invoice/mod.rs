@@ -5,7 +5,7 @@
 mod pdf;
 
 use ::entity::{
-    kind::{InvoiceKind, VatRate},
+    kind::{InvoiceKind, Unit, VatRate},
     money::{Money, Quantity},
     number::OrgNumber,
 };
@@ -146,6 +146,9 @@ pub struct Line {
     pub period: Option<(NaiveDate, NaiveDate)>,
     /// How many.
     pub quantity: Quantity,
+    /// Of what.
+    #[serde(default)]
+    pub unit: Unit,
     /// Öre each, without VAT; negative for a deduction.
     pub unit_price: Money,
     /// VAT treatment.

@@ -231,7 +231,10 @@ impl<'i> ShownLine<'i> {
         Self {
             description: &line.description,
             about: about.into_iter().flatten().filter(|part| !part.trim().is_empty()).collect::<Vec<_>>().join(" · "),
-            quantity: quantity(line.quantity),
+            quantity: match line.unit.abbreviation() {
+                Some(unit) => format!("{}\u{a0}{unit}", quantity(line.quantity)),
+                None => quantity(line.quantity),
+            },
             unit_price: kronor(line.unit_price),
             rate: match line.vat_rate {
                 VatRate::Standard25 => "25\u{a0}%",

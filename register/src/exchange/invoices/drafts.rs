@@ -3,7 +3,7 @@
 use ::entity::{
     agreement,
     id::{ActivityId, AgreementId},
-    kind::{InvoiceKind, VatRate},
+    kind::{InvoiceKind, Unit, VatRate},
     money::{Money, Quantity},
     number::luhn_holds,
 };
@@ -58,6 +58,8 @@ pub(super) struct LineDraft {
     pub credits_line: Option<i32>,
     /// Its share of the document's VAT; null: nobody says, and it is reckoned.
     pub vat: Option<Money>,
+    /// The unit of what it counts; null: the file does not say.
+    pub unit: Option<Unit>,
 }
 
 /// A row of payments.csv, without its invoice.
@@ -195,6 +197,7 @@ fn read_line(cells: &mut Cells<'_>) -> Option<Part<LineDraft>> {
             account: cells.optional_text("account", 10),
             credits_line: cells.optional_whole("credits_line", 1, i32::MAX),
             vat: cells.optional_decimal("vat"),
+            unit: cells.optional("unit"),
         },
     };
     cells.check(|faults| {

@@ -247,6 +247,7 @@ fn is_same_line(line: &LineDraft, old: &invoice_line::Model) -> bool {
         && (line.quantity, line.unit_price, line.vat_rate) == (old.quantity, old.unit_price, old.vat_rate)
         && line.account.as_ref().is_none_or(|account| *account == old.account)
         && line.vat.is_none_or(|vat| vat == old.vat)
+        && line.unit.is_none_or(|unit| unit == old.unit)
 }
 
 /// A new invoice, or a draft as it becomes.
@@ -319,6 +320,7 @@ fn lines_of(incoming: &mut Incoming, before: &Whole, credits: &Credits, network:
             period_from: line.period_from,
             period_to: line.period_to,
             quantity: line.quantity,
+            unit: line.unit.or(old.map(|old| old.unit)).unwrap_or_default(),
             unit_price: line.unit_price,
             vat_rate: line.vat_rate,
             net: Money::ZERO,
