@@ -83,6 +83,8 @@ id! {
     PaymentId,
     /// A reminder's.
     ReminderId,
+    /// A requisition's.
+    RequisitionId,
     /// A bank payment's.
     BankPaymentId,
     /// An export batch's.

@@ -38,7 +38,9 @@ pub struct Model {
     pub corrects_id: Option<InvoiceId>,
     /// Why it credits or corrects.
     pub reason: Option<String>,
-    /// Days from issue to the last day to pay; null: as the settings have it.
+    /// The buyer's order that it is for (BT-13).
+    pub order_reference: Option<String>,
+    /// Days from issue to the last day to pay; null: as the agreements of its lines have it, else as the settings do.
     pub due_in_days: Option<i32>,
     /// How many lines it has; null: a draft.
     pub line_count: Option<i32>,
@@ -72,4 +74,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(id: Id, import_key: ImportKey, kind: Kind, number: Number, number_key: NumberKey, ocr: Ocr, member_id: MemberId, organisation_id: OrganisationId, credits_id: CreditsId, corrects_id: CorrectsId, reason: Reason, due_in_days: DueInDays, line_count: LineCount, issued_on: IssuedOn, due_on: DueOn, net: Net, vat: Vat, rounding: Rounding, total: Total, paid: Paid, credited: Credited, first_paid_on: FirstPaidOn, settled_on: SettledOn, credited_on: CreditedOn);
+sparse!(id: Id, import_key: ImportKey, kind: Kind, number: Number, number_key: NumberKey, ocr: Ocr, member_id: MemberId, organisation_id: OrganisationId, credits_id: CreditsId, corrects_id: CorrectsId, reason: Reason, order_reference: OrderReference, due_in_days: DueInDays, line_count: LineCount, issued_on: IssuedOn, due_on: DueOn, net: Net, vat: Vat, rounding: Rounding, total: Total, paid: Paid, credited: Credited, first_paid_on: FirstPaidOn, settled_on: SettledOn, credited_on: CreditedOn);

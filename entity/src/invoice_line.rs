@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     id::{ActivityId, AgreementId, InvoiceId, InvoiceLineId},
-    kind::VatRate,
+    kind::{Unit, VatRate},
     money::{Money, Quantity},
     sparse::sparse,
 };
@@ -36,6 +36,8 @@ pub struct Model {
     pub period_to: Option<NaiveDate>,
     /// How many, in thousandths.
     pub quantity: Quantity,
+    /// The unit of what is counted.
+    pub unit: Unit,
     /// Öre each.
     pub unit_price: Money,
     /// VAT treatment.
@@ -54,4 +56,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(id: Id, invoice_id: InvoiceId, position: Position, description: Description, activity_id: ActivityId, agreement_id: AgreementId, credits_line_id: CreditsLineId, period_from: PeriodFrom, period_to: PeriodTo, quantity: Quantity, unit_price: UnitPrice, vat_rate: VatRate, net: Net, vat: Vat, account: Account);
+sparse!(id: Id, invoice_id: InvoiceId, position: Position, description: Description, activity_id: ActivityId, agreement_id: AgreementId, credits_line_id: CreditsLineId, period_from: PeriodFrom, period_to: PeriodTo, quantity: Quantity, unit: Unit, unit_price: UnitPrice, vat_rate: VatRate, net: Net, vat: Vat, account: Account);

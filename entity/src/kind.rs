@@ -119,6 +119,27 @@ kind! {
         OutsideScope = "OUTSIDE_SCOPE",
     }
 
+    /// The unit (enhet) of what a line counts.
+    Unit {
+        /// Styck.
+        #[default]
+        Piece = "PIECE",
+        /// Person.
+        Person = "PERSON",
+        /// Timme.
+        Hour = "HOUR",
+        /// Dag.
+        Day = "DAY",
+        /// Vecka.
+        Week = "WEEK",
+        /// Månad.
+        Month = "MONTH",
+        /// År.
+        Year = "YEAR",
+        /// Kilometer.
+        Kilometer = "KILOMETER",
+    }
+
     /// Who took a decision.
     DecisionBody {
         /// Årsstämma.
@@ -309,6 +330,8 @@ kind! {
         Cost = "COST",
         /// A grant to an activity.
         Grant = "GRANT",
+        /// A requisition of a grant.
+        Requisition = "REQUISITION",
         /// A fee schedule with its decision.
         FeeSchedule = "FEE_SCHEDULE",
         /// A status report with its texts.
@@ -405,6 +428,38 @@ kind! {
         CreditNote = "CREDIT_NOTE",
         /// The payer deducts what is no credit note of an invoice that it pays with it.
         Deduction = "DEDUCTION",
+    }
+}
+
+impl Unit {
+    /// Its code in UN/ECE Recommendation 20, as e-invoices have it.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Piece => "C62",
+            Self::Person => "IE",
+            Self::Hour => "HUR",
+            Self::Day => "DAY",
+            Self::Week => "WEE",
+            Self::Month => "MON",
+            Self::Year => "ANN",
+            Self::Kilometer => "KMT",
+        }
+    }
+
+    /// Its Swedish abbreviation; `None` for pieces, which need none.
+    #[must_use]
+    pub fn abbreviation(self) -> Option<&'static str> {
+        match self {
+            Self::Piece => None,
+            Self::Person => Some("pers"),
+            Self::Hour => Some("tim"),
+            Self::Day => Some("dag"),
+            Self::Week => Some("v"),
+            Self::Month => Some("mån"),
+            Self::Year => Some("år"),
+            Self::Kilometer => Some("km"),
+        }
     }
 }
 

@@ -1,7 +1,8 @@
-//! The tables of the register: a row type a file, their identifiers, money and numbers, and the date rules of a term.
+//! The tables of the register: a row type a file, their identifiers, money and numbers, banking days, and the date rules of a term.
 //!
 //! Knows SeaORM and nothing above it.
 
+pub mod banking_day;
 pub mod id;
 pub mod kind;
 pub mod money;
@@ -47,6 +48,7 @@ pub mod payment;
 pub mod person_key;
 pub mod reference_rate;
 pub mod reminder;
+pub mod requisition;
 pub mod revenue_month;
 pub mod sealed_entry;
 pub mod signature;

@@ -87,7 +87,7 @@ pub enum Told {
 }
 
 /// Every deed of the trail, and who is told of it.
-pub const DEEDS: [(&str, Told); 62] = [
+pub const DEEDS: [(&str, Told); 64] = [
     ("activityClose", Told::Whoever),
     ("activityStart", Told::Whoever),
     ("activityUpdate", Told::Whoever),
@@ -116,6 +116,7 @@ pub const DEEDS: [(&str, Told); 62] = [
     ("feeScheduleSet", Told::Whoever),
     ("grantRecord", Told::Whoever),
     ("import", Told::Whoever),
+    ("interestInvoiceIssue", Told::Whoever),
     ("invoiceCredit", Told::Whoever),
     ("invoiceDraft", Told::Drafts),
     ("invoiceDraftDiscard", Told::Drafts),
@@ -139,6 +140,7 @@ pub const DEEDS: [(&str, Told); 62] = [
     ("periodReopen", Told::Nobody),
     ("personErase", Told::Whoever),
     ("referenceRateSet", Told::Whoever),
+    ("requisitionIssue", Told::Drafts),
     ("statusReportFile", Told::Whoever),
     ("templateCreate", Told::Drafts),
     ("templateVersionDraft", Told::Drafts),

@@ -269,6 +269,17 @@ pub fn unprintable(text: &str) -> Option<&'static str> {
     typesetting::shows_nothing(text).then_some("shows nothing: each of its characters is invisible; write something that can be read")
 }
 
+/// Says which character of a text a document could not show, if that is so: its PDF would have another text than its e-invoice.
+#[must_use]
+pub fn undisplayable(text: &str) -> Option<String> {
+    let missing = typesetting::missing(text)?;
+    Some(format!(
+        "has the character {} (U+{:04X}), which documents can't show; write it in other words",
+        missing.escape_debug(),
+        u32::from(missing)
+    ))
+}
+
 impl Faults {
     /// A text without blanks around it; faulty when empty, longer than `most` characters, or with control characters (but for line breaks and tabs in a long one).
     pub fn text(&mut self, path: &str, text: &str, most: usize) -> String {

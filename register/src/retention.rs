@@ -124,9 +124,14 @@ impl Kind {
         match self {
             Self::FormerContacts => &["contact"],
             Self::ContactReads => &["contact_read"],
-            Self::EndedAgreements => {
-                &["agreement", "agreement_document", "agreement_parameters", "agreement_signature", "deadline_acknowledgement"]
-            }
+            Self::EndedAgreements => &[
+                "agreement",
+                "agreement_document",
+                "agreement_parameters",
+                "agreement_signature",
+                "deadline_acknowledgement",
+                "requisition",
+            ],
             Self::Invoices => {
                 &["invoice", "invoice_line", "invoice_content", "invoice_file", "fee_charge", "reminder", "attribution", "revenue_month"]
             }

@@ -49,6 +49,9 @@ pub struct Options {
     /// Leave out those who can't be invoiced
     #[arg(long)]
     skip_problems: bool,
+    /// Invoice a fee although it was decided after the day of issue, or after its year
+    #[arg(long)]
+    confirm_decision: bool,
     /// Only show what would be issued
     #[arg(long)]
     dry_run: bool,
@@ -72,18 +75,28 @@ pub async fn run(options: Options) -> Result {
         None if options.service_fee => Fees::Service,
         None => Fees::Membership,
     };
-    let ask = Ask { fees, year: options.year, issued_on: options.issued_on, members: None, skip_problems: options.skip_problems };
+    let ask = Ask {
+        fees,
+        year: options.year,
+        issued_on: options.issued_on,
+        members: None,
+        skip_problems: options.skip_problems,
+        confirm_decision: options.confirm_decision,
+    };
     let (problems, unpaid, by_hand, outcome) = if options.dry_run {
         let plan = run::preview(&db, &viewer, &settings.network, &ask, Faults::default()).await?;
         let names = parties::names(&db, plan.invoices.iter().filter_map(|whole| buyer_of(&whole.row))).await?;
         put(super::table(&grid(&plan.invoices, &names)))?;
+        for warning in plan.warnings.iter().filter(|_| !options.confirm_decision) {
+            say(&format!("{warning}; --confirm-decision is needed to invoice it all the same"));
+        }
         let said = format!("would issue {}; {} had been invoiced before", count(plan.invoices.len(), "invoice"), plan.already);
         (plan.problems, plan.unpaid, plan.by_hand, said)
     } else {
         let mut bar = Bar::new("invoices");
         let done = run::run(&db, &viewer, &settings.network, &ask, Faults::default(), |done, of| bar.show(done, of)).await;
         bar.finish();
-        let Done { invoices, net, total, already, by_hand, problems, unpaid } = done?;
+        let Done { invoices, net, total, already, by_hand, problems, unpaid, .. } = done?;
         let invoices = count(invoices.len(), "invoice");
         (
             problems,

@@ -25,6 +25,7 @@ pub mod organisations;
 pub mod page;
 pub mod persons;
 pub mod request;
+pub mod requisitions;
 pub mod retention;
 pub mod revenue;
 pub mod scalars;
@@ -95,6 +96,8 @@ pub struct Mutation(
     invoices::bank::BankPaymentMutation,
     invoices::RateMutation,
     closing::ClosingMutation,
+    invoices::interest::InterestMutation,
+    requisitions::RequisitionMutation,
 );
 
 /// The schema of a register, and of the network whose it is. Who asks goes with each request, as [`viewer::Viewer`] in its data.

@@ -19,6 +19,7 @@ use super::{
     organisations::Organisation,
     page::{Noun, every},
     request::RequestCache,
+    requisitions::Requisition,
     scalars::NodeId,
     status_reports::StatusReport,
     templates::{AgreementTemplate, AgreementTemplateVersion},
@@ -54,6 +55,8 @@ pub enum Node {
     TemplateVersion(AgreementTemplateVersion),
     /// An invoice.
     Invoice(Invoice),
+    /// A requisition of a grant.
+    Requisition(Requisition),
     /// A payment as the bank's file tells of it.
     BankPayment(BankPayment),
     /// An entry of the audit trail.
@@ -117,6 +120,10 @@ async fn of_noun(ctx: &Context<'_>, noun: &str, ids: &[Uuid]) -> Result<Vec<(Uui
             nodes(rows, |row| row.id.0, Node::TemplateVersion)
         }
         "invoice" => nodes(invoices::by_ids(db, viewer, &typed(ids), &every::<Invoice>()).await?, |row| row.id.0, Node::Invoice),
+        "requisition" => {
+            let rows = invoices::requisitions::by_ids(db, viewer, &typed(ids), &every::<Requisition>()).await?;
+            nodes(rows, |row| row.id.0, Node::Requisition)
+        }
         "bank_payment" => {
             nodes(invoices::bank::by_ids(db, viewer, &typed(ids), &every::<BankPayment>()).await?, |row| row.id.0, Node::BankPayment)
         }

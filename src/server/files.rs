@@ -20,7 +20,10 @@ use crate::{
     documents::agreement::Rendered,
     error::{Error, Result},
     graphql::scalars::NodeId,
-    invoices::documents::{self, File},
+    invoices::{
+        documents::{self, File},
+        reminder_documents, requisitions,
+    },
     templates::{layout, preview},
 };
 
@@ -65,6 +68,32 @@ pub async fn invoice(State(app): State<App>, Path(file): Path<String>, request: 
     });
     match made.await {
         Ok(File { number, sha256, bytes }) => kept(bytes, media_type, &number, ending, &sha256, request.headers()),
+        Err(error) => caller.refuse(error),
+    }
+}
+
+/// The PDF of a requisition of a grant, `/files/requisitions/{id}.pdf`.
+pub async fn requisition(State(app): State<App>, Path(file): Path<String>, request: Request) -> Response {
+    let caller = Caller::of(&request);
+    let made = make(&app, &caller, points::SET, move |app, viewer| async move {
+        let id = id_of(&file, "pdf", "requisition")?.into();
+        requisitions::pdf_of(&app.db, &viewer, id).await?.ok_or_else(no_such_file)
+    });
+    match made.await {
+        Ok((number, made)) => pdf(made.bytes, &number, &made.sha256, request.headers()),
+        Err(error) => caller.refuse(error),
+    }
+}
+
+/// The PDF of a reminder, `/files/reminders/{id}.pdf`.
+pub async fn reminder(State(app): State<App>, Path(file): Path<String>, request: Request) -> Response {
+    let caller = Caller::of(&request);
+    let made = make(&app, &caller, points::SET, move |app, viewer| async move {
+        let id = id_of(&file, "pdf", "reminder")?.into();
+        reminder_documents::pdf_of(&app.db, &viewer, id).await?.ok_or_else(no_such_file)
+    });
+    match made.await {
+        Ok((number, made)) => pdf(made.bytes, &format!("{number}-paminnelse"), &made.sha256, request.headers()),
         Err(error) => caller.refuse(error),
     }
 }

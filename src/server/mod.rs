@@ -220,6 +220,8 @@ pub fn router(app: App, settings: &Settings) -> Router {
         .route("/graphql/ws", get(socket::open))
         .route("/files/agreements/{file}", get(files::agreement))
         .route("/files/invoices/{file}", get(files::invoice))
+        .route("/files/requisitions/{file}", get(files::requisition))
+        .route("/files/reminders/{file}", get(files::reminder))
         .route("/files/expiring.ics", get(calendar::expiring))
         .route("/files/revenue.csv", get(revenue::csv))
         .route("/files/revenue.xlsx", get(revenue::xlsx))

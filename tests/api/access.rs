@@ -429,6 +429,14 @@ pub async fn input(app: &App, samples: &Samples, name: &str, turn: usize) -> Val
         }
         _ if name.starts_with("invoice") && name != "invoiceRemind" => crate::invoicing_samples::input(app, id("alfa"), name, turn).await,
         _ if name.contains("ayment") || name == "invoiceRemind" => crate::payment_samples::input(app, id("faktura beta"), name, turn).await,
+        "interestInvoiceIssue" => {
+            // Late since February, of imported history; each of its own day.
+            json!({ "invoiceId": id("faktura beta"), "until": format!("2026-06-{}", 10 + turn) })
+        }
+        "requisitionIssue" => {
+            let funder = id("gamma");
+            crate::requisitions::input(&crate::requisitions::grant(app, &format!("bidrag-{turn}"), funder).await)
+        }
         "referenceRateSet" => json!({ "validFrom": format!("{}-01-01", 2030 + turn), "percent": 2.5, "source": "SFS" }),
         "periodClose" => json!({ "through": format!("2019-12-{:02}", turn + 1) }),
         "periodReopen" => {

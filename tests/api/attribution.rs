@@ -15,7 +15,10 @@ async fn issued(app: &App, lines: &[(&str, &str)]) -> String {
     for slug in ["bip", "indikatorer"] {
         of_slug.insert(slug, activity(app, slug).await);
     }
-    let line = |(slug, price): &(&str, &str)| json!({ "description": slug, "activity": of_slug[slug], "unitPrice": price, "vatRate": "STANDARD_25" });
+    let line = |(slug, price): &(&str, &str)| {
+        json!({ "description": slug, "activity": of_slug[slug], "unitPrice": price, "vatRate": "STANDARD_25",
+            "periodFrom": "2026-11-20", "periodTo": "2026-11-20" })
+    };
     let lines: Vec<Value> = lines.iter().map(line).collect();
     let id = drafted(&app.finance(), json!({ "buyer": member(app, 1).await, "lines": lines })).await;
     deed(&app.finance(), "invoiceIssue", json!({ "invoice": id, "issuedOn": "2026-09-01" }), "id").await.data();

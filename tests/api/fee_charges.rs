@@ -180,3 +180,39 @@ on_both!(fees_that_a_run_cant_tell_are_counted_or_named, |app| async move {
     );
     assert_eq!(breaches(&app).await, [""; 0]);
 });
+
+on_both!(a_fee_that_was_decided_late_needs_a_confirmation, |app| async move {
+    let (app, _folder) = fill(&app, 12).await;
+    let app = app.at("2026-12-12T09:00:00Z");
+    let decision = json!({ "body": "ANNUAL_MEETING", "on": "2026-12-10" });
+    let rule = json!({ "validFrom": "2027-01-01", "basis": "FIXED_PER_YEAR", "amount": "6000.00", "vatRate": "OUTSIDE_SCOPE", "decision": decision });
+    deed(&app.office(), "networkFeeSet", rule, "id").await.data();
+    let of = async |n: usize, issued_on: &str| json!({ "membershipFee": true, "year": 2027, "members": [member(&app, n).await], "issuedOn": issued_on });
+    let preview = async |input: &Value| {
+        let document = "query($input: InvoiceRunInput!) { invoiceRunPreview(input: $input) { count warnings } }";
+        app.finance().ask(document, json!({ "input": input })).await["invoiceRunPreview"].clone()
+    };
+    let run = async |input: &Value| deed(&app.finance(), "invoiceRun", input.clone(), "count warnings").await;
+    let warnings = ["the fee of 2027 was decided on 2026-12-10, which is after the day of the invoices, 2026-12-01"];
+    let early = of(1, "2026-12-01").await;
+    assert_eq!(preview(&early).await, json!({ "count": 1, "warnings": warnings }));
+    let before = app.revision().await;
+    assert_eq!(run(&early).await.reason(), "DECIDED_LATE");
+    assert_eq!(app.revision().await, before);
+    let confirmed = with(early, json!({ "confirmDecision": true }));
+    assert_eq!(run(&confirmed).await["invoiceRun"], json!({ "count": 1, "warnings": warnings }));
+    // Once it is decided, nobody has to confirm anything.
+    let late = of(3, "2026-12-10").await;
+    assert_eq!(run(&late).await["invoiceRun"], json!({ "count": 1, "warnings": [] }));
+
+    // The fee of a year that was decided in the next one.
+    let app = app.at("2027-02-01T09:00:00Z");
+    let decision = json!({ "body": "BOARD", "on": "2027-01-15" });
+    let rule = json!({ "validFrom": "2020-01-01", "validTo": "2026-12-31", "basis": "FIXED_PER_YEAR", "amount": "5500.00",
+        "vatRate": "OUTSIDE_SCOPE", "decision": decision });
+    deed(&app.office(), "networkFeeSet", rule, "id").await.data();
+    let input = json!({ "membershipFee": true, "year": 2026, "members": [member(&app, 4).await] });
+    let refused = deed(&app.finance(), "invoiceRun", input, "count").await;
+    assert_eq!(refused.reason(), "DECIDED_LATE");
+    assert!(refused.text().contains("the fee of 2026 was decided on 2027-01-15, which is after that year"), "{}", refused.text());
+});

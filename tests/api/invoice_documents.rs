@@ -5,7 +5,7 @@ use entity::{
     money::Money,
 };
 use samregister::documents::{
-    invoice::{self, Invoice},
+    invoice::{self, Invoice, Terms},
     peppol,
 };
 
@@ -82,4 +82,30 @@ fn an_invoice_of_thousands_of_lines_is_a_document_too() {
     let xml = peppol::xml(&invoice).unwrap();
     assert_eq!(String::from_utf8_lossy(&xml).matches("<cac:InvoiceLine>").count(), count);
     assert!(set(&invoice).starts_with(b"%PDF-1.7"));
+}
+
+#[test]
+fn an_invoice_says_since_when_interest_runs_and_what_a_delay_costs() {
+    let lines = vec![line("Kurs", 1000, 100_000, VatRate::Standard25)];
+    let says = |due_in_days: u64, change: &dyn Fn(&mut Terms)| {
+        let mut invoice = document(InvoiceKind::Invoice, lines.clone(), false);
+        invoice.due_on = invoice.issued_on.checked_add_days(chrono::Days::new(due_in_days));
+        change(&mut invoice.terms);
+        invoice.payment_terms().replace('\u{a0}', " ")
+    };
+    let agreed = says(14, &|_| ());
+    assert!(agreed.starts_with("Betalas senast 2026-12-15. Efter förfallodagen tas dröjsmålsränta ut enligt räntelagen"), "{agreed}");
+    assert!(agreed.ends_with(" Avgiften för en påminnelse är 60,00 kr."), "{agreed}");
+    let silent = says(14, &|terms| (terms.interest_is_agreed, terms.reminder_fee) = (Some(false), None));
+    let thirtieth = "Betalas senast 2026-12-15. Efter den 2026-12-31, den trettionde dagen efter fakturans datum, tas dröjsmålsränta ut";
+    assert!(silent.starts_with(thirtieth) && !silent.contains("påminnelse"), "{silent}");
+    // The thirtieth day is the last day to pay.
+    let usual = says(30, &|terms| terms.interest_is_agreed = Some(false));
+    assert!(usual.starts_with("Betalas senast 2026-12-31. Efter förfallodagen tas"), "{usual}");
+    // What was issued before the register knew says what it said.
+    let old = says(14, &|terms| terms.interest_is_agreed = None);
+    assert_eq!(old, agreed);
+    let compensated = says(14, &|terms| (terms.reminder_fee, terms.late_compensation) = (None, Some(Money(45_000))));
+    assert!(compensated.contains("förseningsersättning ut med 450,00 kr enligt lagen (1981:739)"), "{compensated}");
+    assert!(!compensated.contains("påminnelse"), "{compensated}");
 }

@@ -208,15 +208,15 @@ on_both!(bad_drafts_are_told_all_that_is_wrong, |app| async move {
     let (app, _folder) = fill(&app, 3).await;
     let (buyer, bip, before) = (member(&app, 1).await, activity(&app, "bip").await, app.revision().await);
     let agreement = app.office().query("{ agreement(by: { number: \"2024-0003\" }) { id } }").await["agreement"]["id"].clone();
-    let line = json!({ "description": "x", "unitPrice": "1", "vatRate": "ZERO" });
+    let line = json!({ "description": "x", "unitPrice": "1", "vatRate": "EXEMPT" });
     for (input, fields) in [
         (json!({ "buyer": buyer, "lines": [] }), vec!["input.lines"]),
         (json!({ "buyer": bip, "lines": [line] }), vec!["input.buyer"]),
         (json!({ "buyer": buyer, "lines": vec![line.clone(); 1001] }), vec!["input.lines"]),
         (
             json!({ "buyer": buyer, "dueInDays": 31, "lines": [
-                { "description": " ", "quantity": "0", "unitPrice": "1.005", "vatRate": "ZERO", "periodFrom": "2026-02-30", "account": "31" },
-                { "description": "a\u{0}b", "quantity": "1.0001", "unitPrice": "10000000000.00", "vatRate": "ZERO",
+                { "description": " ", "quantity": "0", "unitPrice": "1.005", "vatRate": "EXEMPT", "periodFrom": "2026-02-30", "account": "31" },
+                { "description": "a\u{0}b", "quantity": "1.0001", "unitPrice": "10000000000.00", "vatRate": "EXEMPT",
                   "periodFrom": "2026-02-02", "periodTo": "2026-02-01", "agreement": agreement },
             ] }),
             vec![
@@ -234,6 +234,7 @@ on_both!(bad_drafts_are_told_all_that_is_wrong, |app| async move {
             ],
         ),
         (json!({ "buyer": buyer, "lines": [with(line.clone(), json!({ "unitPrice": "-1" }))] }), vec!["input.lines"]),
+        (json!({ "buyer": buyer, "lines": [line, with(line.clone(), json!({ "vatRate": "ZERO" }))] }), vec!["input.lines.1.vatRate"]),
         (json!({ "buyer": buyer, "lines": [with(line.clone(), json!({ "unitPrice": "0" }))] }), vec!["input.lines"]),
         (json!({ "buyer": buyer, "lines": [line, with(line.clone(), json!({ "vatRate": "OUTSIDE_SCOPE" }))] }), vec!["input.lines"]),
         (json!({ "buyer": buyer, "lines": vec![with(line.clone(), json!({ "unitPrice": "10000000000.00" })); 2] }), vec!["input.lines"]),
@@ -544,7 +545,7 @@ on_both!(what_was_issued_never_changes_in_the_database_either, |app| async move 
 on_both!(a_line_names_no_agreement_that_its_writer_may_not_see, |app| async move {
     let samples = Samples::fill(&app).await;
     let input = |agreement: &str| {
-        let line = json!({ "description": "Avgift", "unitPrice": "1.00", "vatRate": "ZERO", "agreement": agreement });
+        let line = json!({ "description": "Avgift", "unitPrice": "1.00", "vatRate": "EXEMPT", "agreement": agreement });
         json!({ "buyer": samples.id("alfa"), "lines": [line] })
     };
     let blind = app.service("invoices:write");

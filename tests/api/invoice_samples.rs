@@ -25,6 +25,7 @@ pub fn line(description: &str, quantity: i64, unit_price: i64, vat_rate: VatRate
         agreement: Some("2026-0042".into()),
         period: Some((day("2026-01-01"), day("2026-12-31"))),
         quantity,
+        unit: entity::kind::Unit::Piece,
         unit_price,
         vat_rate,
         net: quantity.at(unit_price).unwrap_or_default(),
@@ -54,10 +55,13 @@ pub fn document(kind: InvoiceKind, lines: Vec<Line>, whole_kronor: bool) -> Invo
         rounding: sums.rounding,
         total: sums.total,
         refers_to: is_credit.then(|| Reference { number: "2026-0001".into(), issued_on: day("2026-11-01") }),
+        order_reference: (!is_credit).then(|| "PO-4711".into()),
         reason: is_credit.then(|| "Avgiften var för hög, eftersom deltagandet började i april.".into()),
         terms: Terms {
             interest_points: 8,
+            interest_is_agreed: Some(true),
             reminder_fee: Some(Money(6000)),
+            late_compensation: None,
             exemption_reason: "Undantag från moms enligt 10 kap. mervärdesskattelagen".into(),
             outside_scope_reason: "Avgiften är inte ersättning för en vara eller tjänst och omfattas inte av moms".into(),
         },
@@ -86,6 +90,8 @@ fn seller() -> Seller {
         peppol_id: "0007:8025550008".into(),
         bankgiro: Some("5050-1055".into()),
         plusgiro: None,
+        iban: None,
+        bic: None,
         f_tax: true,
     }
 }
@@ -176,6 +182,13 @@ pub fn named() -> Vec<(&'static str, Invoice)> {
         ("outside-scope-unregistered", with_seller(invoice(membership()), |seller| (seller.vat_number, seller.f_tax) = (None, false))),
         ("plusgiro", with_seller(ordinary(), |seller| (seller.bankgiro, seller.plusgiro) = (None, Some("28 65 43-4".into())))),
         ("both-giros", with_seller(ordinary(), |seller| seller.plusgiro = Some("28 65 43-4".into()))),
+        ("hours", invoice(vec![Line { unit: entity::kind::Unit::Hour, ..line("Handledning", 2500, 95_000, Standard25) }])),
+        (
+            "iban",
+            with_seller(ordinary(), |seller| {
+                (seller.iban, seller.bic) = (Some("SE45 5000 0000 0583 9825 7466".into()), Some("ESSESESS".into()));
+            }),
+        ),
         ("no-giro", with_seller(ordinary(), |seller| seller.bankgiro = None)),
         ("no-f-tax", with_seller(ordinary(), |seller| seller.f_tax = false)),
         ("rounded-up", document(InvoiceKind::Invoice, vec![line("Serviceavgift 2026", 1000, 864_850, Standard25)], true)),

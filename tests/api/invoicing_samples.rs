@@ -120,7 +120,8 @@ pub async fn activity(app: &App, slug: &str) -> String {
 
 /// What drafts an invoice of one course for a member.
 pub fn course(buyer: &str, price: &str) -> Value {
-    json!({ "buyer": buyer, "lines": [{ "description": "Kurs", "unitPrice": price, "vatRate": "STANDARD_25" }] })
+    let line = json!({ "description": "Kurs", "unitPrice": price, "vatRate": "STANDARD_25", "periodFrom": "2026-11-20", "periodTo": "2026-11-20" });
+    json!({ "buyer": buyer, "lines": [line] })
 }
 
 /// Drafts an invoice and answers its id.

@@ -7,6 +7,7 @@ use tempfile::TempDir;
 use crate::{
     app::{App, on_both},
     invoicing_samples::{NETWORK, course, drafted, fill, issue, member, with_network},
+    judges,
     payment_samples::{LEDGER, adds_up, does, id, invoice, pays},
 };
 
@@ -60,6 +61,8 @@ on_both!(of_imported_history_nobody_knows_what_was_agreed, |app| async move {
         remind(&app, "1001", json!("2026-03-01")).await["invoiceRemind"]["reminders"],
         json!([{ "sentOn": "2026-03-01", "fee": "0.00" }])
     );
+    // Nor is there a document to make a reminder of.
+    assert_eq!(invoice(&app, "1001", "reminders { pdfUrl }").await, json!({ "reminders": [{ "pdfUrl": null }] }));
 });
 
 on_both!(where_no_fee_was_agreed_there_is_none, |app| async move {
@@ -100,4 +103,20 @@ on_both!(only_what_is_overdue_is_reminded_of, |app| async move {
     remind(&app, "1002", json!("2026-04-01")).await.data();
     remind(&app, "1002", json!("2026-04-09")).await.data();
     assert_eq!(invoice(&app, "1002", "reminders { sentOn }").await["reminders"].as_array().unwrap().len(), 2);
+});
+
+on_both!(a_reminder_is_a_document_that_the_buyer_can_pay_by, |app| async move {
+    let (app, invoice, _folder) = issued_with_fee(&app).await;
+    let input = json!({ "invoice": invoice, "sentOn": "2027-01-15" });
+    let sent = does(&app, "invoiceRemind", input, "reminders { pdfUrl }").await;
+    let path = sent["invoiceRemind"]["reminders"][0]["pdfUrl"].as_str().unwrap().to_owned();
+    let pdf = app.finance().get(&path).await;
+    assert_eq!(pdf.status, 200, "{}", pdf.text());
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("paminnelse.pdf");
+    std::fs::write(&file, &pdf.bytes).unwrap();
+    judges::are_sound(std::slice::from_ref(&file));
+    // The buyer sees its own, and nobody else's.
+    assert_eq!(app.member(&member(&app, 1).await).get(&path).await.status, 200);
+    assert_eq!(app.member(&member(&app, 3).await).get(&path).await.status, 404);
 });

@@ -9,8 +9,8 @@ use crate::{
     app::{Answer, App, on_both},
     invoicing_samples::{self, NETWORK, course, issue, with_network},
     judges,
-    life_samples::{drafted, offered},
-    marks,
+    life_samples::{deed, drafted, offered, with},
+    marks, requisitions,
     samples::Samples,
 };
 
@@ -77,6 +77,8 @@ struct Question {
 struct Documents {
     agreements: [String; 2],
     invoices: [String; 2],
+    requisitions: [String; 2],
+    reminders: [String; 2],
 }
 
 impl Documents {
@@ -93,9 +95,25 @@ impl Documents {
             issue(&app.finance(), &id, "id").await.data();
             id
         };
+        let reminder = async |member: &str| {
+            let input = with(course(samples.id(member), "100.00"), json!({ "dueInDays": 0 }));
+            let id = invoicing_samples::drafted(&app.finance(), input).await;
+            deed(&app.finance(), "invoiceIssue", json!({ "invoice": id, "issuedOn": "2026-10-15" }), "id").await.data();
+            let sent = deed(&app.finance(), "invoiceRemind", json!({ "invoice": id, "sentOn": "2026-10-20" }), "reminders { id }").await;
+            sent["invoiceRemind"]["reminders"][0]["id"].as_str().unwrap().to_owned()
+        };
+        // Before those of today, since numbers follow days.
+        let reminders = [reminder("alfa").await, reminder("beta").await];
+        let requisition = async |member: &str| {
+            let grant = requisitions::grant(app, &format!("bidrag-{member}"), samples.id(member)).await;
+            let issued = deed(&app.finance(), "requisitionIssue", requisitions::input(&grant), "requisition { id }").await;
+            issued["requisitionIssue"]["requisition"]["id"].as_str().unwrap().to_owned()
+        };
         Self {
             agreements: [agreement("bip", "alfa").await, agreement("indikatorer", "beta").await],
             invoices: [invoice("alfa").await, invoice("beta").await],
+            requisitions: [requisition("alfa").await, requisition("beta").await],
+            reminders,
         }
     }
 }
@@ -112,6 +130,8 @@ fn question(samples: &Samples, documents: &Documents, row: &str) -> Question {
         "/graphql/ws" => Question { public: Fetched::report(row, "WebSocket"), ..Question::default() },
         "/files/agreements/{id}.pdf" => each(&documents.agreements),
         "/files/invoices/{id}.pdf" | "/files/invoices/{id}.xml" => each(&documents.invoices),
+        "/files/requisitions/{id}.pdf" => each(&documents.requisitions),
+        "/files/reminders/{id}.pdf" => each(&documents.reminders),
         "/files/templates/{id}.pdf" => Question {
             alfa: Fetched::document(row, samples.id("nytt 1")),
             public: Fetched::document(row, samples.id("deltagande 1")),

@@ -368,7 +368,7 @@ on_both!(values_stay_within_the_bounds_that_a_text_declares, |app| async move {
     let days =
         boxed["templates"]["nodes"].as_array().unwrap().iter().flat_map(|node| node["versions"][0]["parameters"].as_array().unwrap());
     let days: Vec<_> = days.filter(|parameter| parameter["name"] == "payment_days").collect();
-    assert_eq!(days.len(), 4);
+    assert_eq!(days.len(), 6);
     assert!(days.iter().all(|days| **days == json!({ "name": "payment_days", "minimum": 1, "maximum": 30 })), "{days:?}");
 });
 

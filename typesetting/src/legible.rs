@@ -3,63 +3,120 @@
 use serde_json::Value;
 
 use crate::{
-    fonts,
+    fonts, joints,
     visibility::{MAX_MARKS, is_mark},
 };
 
 /// What stands for a character that can't be set.
 pub const MISSING: char = '□';
 /// The longest word that a line is sure to hold where columns are narrow, in characters.
-const LONGEST_WORD: usize = 32;
+const LONGEST_WORD: usize = 24;
 /// Where a line may break with nothing to be seen.
 const MAY_BREAK: char = '\u{200b}';
+/// Where a word may break, which a hyphen then shows.
+const SOFT_HYPHEN: char = '\u{ad}';
 
-/// Makes every text of the data legible. The keys of objects are the layout's own words and stay.
+/// Makes every text of the data legible. The keys of objects are the layout's own words and stay, and so does where a link leads (`to`).
 pub fn make(data: &mut Value) {
+    make_each(data, |text| if is_plain(text) { None } else { Some(breakable(&legible(text))) });
+}
+
+/// The same for what is not set: it has no places to break.
+pub fn make_unbroken(data: &mut Value) {
+    make_each(data, |text| if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) { None } else { Some(legible(text)) });
+}
+
+fn make_each(data: &mut Value, change: fn(&str) -> Option<String>) {
     match data {
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
         Value::String(text) => {
-            if !is_plain(text) {
-                *text = legible(text);
+            if let Some(changed) = change(text) {
+                *text = changed;
             }
         }
-        Value::Array(values) => values.iter_mut().for_each(make),
-        Value::Object(fields) => fields.values_mut().for_each(make),
+        Value::Array(values) => values.iter_mut().for_each(|value| make_each(value, change)),
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                if name == "to" { make_unbroken(value) } else { make_each(value, change) }
+            }
+        }
     }
+}
+
+/// Returns the first character of a text that documents show as [`MISSING`], since the fonts lack it or it hides; `None` when all of it can be
+/// read.
+#[must_use]
+pub fn missing(text: &str) -> Option<char> {
+    text.chars().zip(legible_chars(text)).find_map(|(char, shown)| (shown == Some(MISSING) && char != MISSING).then_some(char))
 }
 
 /// Whether nothing needs to be looked at closely.
 fn is_plain(text: &str) -> bool {
-    text.bytes().all(|byte| matches!(byte, b' '..=b'~')) && text.split(' ').all(|word| word.len() <= LONGEST_WORD)
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~')) && text.split(' ').all(|word| word.len() < joints::SHORTEST)
+}
+
+/// Adds the places where words may break: compounds at their joints, and what is longer than any line holds anywhere.
+fn breakable(text: &str) -> String {
+    let mut result = String::with_capacity(text.len() + text.len() / 8);
+    for token in text.split_inclusive(char::is_whitespace) {
+        // A hyphen in an address would be taken for its own.
+        let is_address = token.contains(['@', '/']) || token.starts_with("www.");
+        break_token(token, if is_address { MAY_BREAK } else { SOFT_HYPHEN }, &mut result);
+    }
+    result
+}
+
+/// Adds the places where a text without blanks may break, between letters with this character.
+fn break_token(token: &str, between_letters: char, result: &mut String) {
+    let (mut word, mut length) = (Vec::new(), 0);
+    for char in token.chars().map(Some).chain([None]) {
+        if let Some(letter) = char.filter(|char| char.is_alphabetic() || is_mark(*char)) {
+            word.push(letter);
+            continue;
+        }
+        let joints = if between_letters == SOFT_HYPHEN { joints::joints(&word) } else { Vec::new() };
+        for (place, letter) in word.drain(..).enumerate() {
+            if joints.contains(&place) || length >= LONGEST_WORD && !is_mark(letter) {
+                result.push(if place > 0 { between_letters } else { MAY_BREAK });
+                length = 0;
+            }
+            result.push(letter);
+            length += 1;
+        }
+        let Some(char) = char else { break };
+        if length >= LONGEST_WORD && !char.is_whitespace() {
+            result.push(MAY_BREAK);
+            length = 0;
+        }
+        result.push(char);
+        length = if matches!(char, '-' | SOFT_HYPHEN) { 0 } else { length + 1 };
+    }
 }
 
 fn legible(text: &str) -> String {
-    let mut result = String::with_capacity(text.len());
-    let (mut length, mut marks, mut before) = (0, 0, ' ');
-    for char in text.chars() {
+    legible_chars(text).flatten().collect()
+}
+
+/// What stands for each character of a text; `None`: nothing.
+fn legible_chars(text: &str) -> impl Iterator<Item = Option<char>> {
+    let (mut marks, mut before) = (0, ' ');
+    text.chars().map(move |char| {
         let follows_letter = before.is_alphanumeric() && !is_mark(before);
         before = char;
         marks = if is_mark(char) { marks + 1 } else { 0 };
-        let char = match char {
+        match char {
             // Not stream-safe: stored before such texts were refused. One sign stands for what is left out.
-            _ if marks > MAX_MARKS + 1 => continue,
-            _ if marks > MAX_MARKS => MISSING,
-            '\n' | '\r' | '\t' | '\u{2028}' | '\u{2029}' => ' ',
+            _ if marks > MAX_MARKS + 1 => None,
+            _ if marks > MAX_MARKS => Some(MISSING),
+            '\n' | '\r' | '\t' | '\u{2028}' | '\u{2029}' => Some(' '),
             // Nobody sees them, and they carry no meaning in the languages that the fonts have.
-            '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}' | '\u{fe00}'..='\u{fe0f}' => continue,
+            '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}' | '\u{fe00}'..='\u{fe0f}' => None,
             // A place to break a word. Where there is no word, lines would be tried at each of them, in time that grows with their square.
-            '\u{ad}' if !follows_letter => continue,
-            char if can_be_set(char) => char,
-            _ => MISSING,
-        };
-        length = if char.is_whitespace() || char == '-' { 0 } else { length + 1 };
-        if length > LONGEST_WORD {
-            result.push(MAY_BREAK);
-            length = 1;
+            SOFT_HYPHEN if !follows_letter => None,
+            char if can_be_set(char) => Some(char),
+            _ => Some(MISSING),
         }
-        result.push(char);
-    }
-    result
+    })
 }
 
 /// Whether the character hides, or turns what stands around it, or means nothing to others. Those that end a line, and tabs, don't.
@@ -83,4 +140,46 @@ pub fn is_hidden(char: char) -> bool {
 
 fn can_be_set(char: char) -> bool {
     !is_hidden(char) && (char == ' ' || fonts::cover(char))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(text: &str) -> String {
+        breakable(&legible(text)).replace(SOFT_HYPHEN, "~").replace(MAY_BREAK, "|")
+    }
+
+    #[test]
+    fn words_break_at_joints_and_what_is_too_long_with_a_hyphen() {
+        assert_eq!(set("Samordningsförbundets kursintäkter"), "Samordnings~förbundets kursintäkter");
+        assert_eq!(set("kursintäkterna, personuppgiftsbehandling."), "kurs~intäkterna, personuppgifts~behandling.");
+        assert_eq!(set(&"å".repeat(60)), format!("{0}~{0}~{1}", "å".repeat(24), "å".repeat(12)));
+        assert_eq!(set(&"1".repeat(30)), format!("{}|{}", "1".repeat(24), "1".repeat(6)));
+        assert_eq!(set("verksamhetsledare@example.se"), "verksamhetsledare@exampl|e.se");
+        for text in ["ett kort ord", "Avtal 2026-0042", "https://example.se/a"] {
+            assert_eq!(set(text), text);
+        }
+    }
+
+    #[test]
+    fn what_no_font_has_is_named() {
+        for (text, expected) in [
+            ("Åäö – «kr» ‰ é ü ł Ж Ω", None),
+            ("rad\nrad", None),
+            ("Kurs 漢字", Some('漢')),
+            ("😀", Some('😀')),
+            ("a\u{202e}b", Some('\u{202e}')),
+            ("□", None),
+        ] {
+            assert_eq!(missing(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn metadata_has_no_places_to_break() {
+        let mut about = serde_json::json!({ "title": "Avtal om samordningsförbundsavgifter 漢" });
+        make_unbroken(&mut about);
+        assert_eq!(about["title"], "Avtal om samordningsförbundsavgifter □");
+    }
 }

@@ -4,13 +4,14 @@
 //! clock, no chance, no file and no package within reach of a layout. Data is data: no text in it is ever read as Typst's language.
 
 mod fonts;
+mod joints;
 mod legible;
 mod one_thread;
 mod time_limit;
 mod visibility;
 mod world;
 
-pub use legible::{MISSING, is_hidden};
+pub use legible::{MISSING, is_hidden, missing};
 pub use time_limit::CLOCK_FACTOR;
 pub use visibility::{MAX_MARKS, count_marks, shows_nothing, stacks_marks};
 
@@ -133,7 +134,7 @@ pub fn pdf(document: Document<'_>) -> Result<Vec<u8>, Error> {
         "region": region,
         "dated": { "year": dated.year(), "month": dated.month(), "day": dated.day() },
     });
-    legible::make(&mut about);
+    legible::make_unbroken(&mut about);
     // Names stay as they are: programs look for them.
     about["attachments"] = attachments.iter().map(described).collect();
     let desk = Desk::new(layout, &about, &data, attachments, limit);

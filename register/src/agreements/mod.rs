@@ -17,6 +17,7 @@ pub mod notice_ends;
 mod numbers;
 pub mod offering;
 pub mod overlaps;
+pub mod payment_terms;
 pub mod replacement;
 pub mod signing;
 pub mod text;

@@ -2,6 +2,7 @@
 
 mod access;
 mod books;
+mod iban;
 mod keys;
 mod limits;
 mod network;

@@ -8,7 +8,7 @@ use ::entity::{
 };
 use chrono::NaiveDate;
 
-use super::{ActivityBooks, Given, RevenueAccounts, VatBox, checked, line, number, yes_or_no};
+use super::{ActivityBooks, Given, RevenueAccounts, VatBox, checked, iban, line, number, yes_or_no};
 
 /// The tables that say who may sign for the network.
 pub(super) const SIGNATORIES: &str = "network.signatories";
@@ -32,6 +32,10 @@ pub struct Network {
     pub bankgiro: Option<String>,
     /// Plusgiro, as `28 65 43-4`.
     pub plusgiro: Option<String>,
+    /// Account for payments from abroad (IBAN), as `SE45 5000 0000 0583 9825 7466`.
+    pub iban: Option<String>,
+    /// The bank of that account (BIC), as `ESSESESS`.
+    pub bic: Option<String>,
     /// Where questions about invoices go.
     pub email: Option<String>,
     /// Its Peppol participant, as `0007:8025550008`; null: `0007` and its organisation number.
@@ -90,6 +94,8 @@ pub struct Accounts {
     pub revenue_abroad: u16,
     /// Öresavrundning.
     pub rounding: u16,
+    /// Ränteintäkter från kundfordringar.
+    pub interest: u16,
     /// Medlemsavgifter; null: the revenue account of the line's VAT treatment.
     pub membership_fee: Option<u16>,
     /// Serviceavgifter; null: the revenue account of the line's VAT treatment.
@@ -135,6 +141,7 @@ impl Default for Accounts {
             revenue_eu: 3308,
             revenue_abroad: 3305,
             rounding: 3740,
+            interest: 8313,
             membership_fee: None,
             service_fee: None,
             reminder_fees: 3990,
@@ -152,13 +159,18 @@ pub struct Invoicing {
     pub whole_kronor: bool,
     /// Whether OCR references have a length digit, as the network has agreed with its bank.
     pub ocr_length_digit: bool,
-    /// Whether it says «Godkänd för F-skatt».
+    /// `true` if it says «Godkänd för F-skatt», which only who is approved may say.
     pub f_tax: bool,
     /// Percentage points of late interest above the reference rate (räntelagen 6 §).
     pub interest_points: u16,
-    /// What the network has agreed with its members that a reminder costs, öre: at most 60 kr, and nothing that was not agreed (lag
-    /// 1981:739). Invoices say what held when they were issued.
+    /// `true` if the statutes say that interest runs from the last day to pay (räntelagen 3 §). An agreement that says otherwise goes before.
+    pub interest_from_due_date: bool,
+    /// What a reminder costs by the statutes, öre: at most 60 kr, and nothing that was not agreed (lag 1981:739). The statutes bind members; what
+    /// an agreement says goes before. Invoices say what held when they were issued.
     pub reminder_fee: Money,
+    /// `true` if 450 kr are claimed of who pays late (förseningsersättning, lag 1981:739 4 a §), in the place of a reminder fee; never for what is
+    /// outside the scope of VAT, which is paid for neither goods nor services.
+    pub late_compensation: bool,
     /// Why lines without VAT are exempt, in the words that such an invoice must have (mervärdesskattelag 17 kap. 24 §).
     pub exemption_reason: String,
     /// Why lines are outside the scope of VAT, in words.
@@ -171,9 +183,11 @@ impl Default for Invoicing {
             due_days: 30,
             whole_kronor: false,
             ocr_length_digit: true,
-            f_tax: true,
+            f_tax: false,
             interest_points: 8,
+            interest_from_due_date: false,
             reminder_fee: Money::ZERO,
+            late_compensation: false,
             exemption_reason: "Undantag från moms enligt 10 kap. mervärdesskattelagen".to_owned(),
             outside_scope_reason: "Avgiften är inte ersättning för en vara eller tjänst och omfattas inte av moms".to_owned(),
         }
@@ -214,6 +228,7 @@ impl Given {
             revenue_eu: account("network.accounts.revenue_eu", defaults.revenue_eu),
             revenue_abroad: account("network.accounts.revenue_abroad", defaults.revenue_abroad),
             rounding: account("network.accounts.rounding", defaults.rounding),
+            interest: account("network.accounts.interest", defaults.interest),
             reminder_fees: account("network.accounts.reminder_fees", defaults.reminder_fees),
             membership_fee: self.optional("network.accounts.membership_fee", |text| number(text, 1000..=9999)),
             service_fee: self.optional("network.accounts.service_fee", |text| number(text, 1000..=9999)),
@@ -229,6 +244,8 @@ impl Given {
             city: self.optional("network.city", line),
             bankgiro: self.optional("network.bankgiro", |text| giro(text, 7..=8, "is not a bankgiro, as 5050-1055")),
             plusgiro: self.optional("network.plusgiro", |text| giro(text, 2..=8, "is not a plusgiro, as 28 65 43-4")),
+            iban: self.optional("network.iban", iban::iban),
+            bic: self.optional("network.bic", iban::bic),
             email: self.optional("network.email", line),
             peppol_id: self.optional("network.peppol_id", |text| check_peppol_id(text).map(|()| text.to_owned()).map_err(str::to_owned)),
             accounts,
@@ -248,10 +265,12 @@ impl Given {
             ocr_length_digit: self.take("network.invoicing.ocr_length_digit", defaults.ocr_length_digit, yes_or_no),
             f_tax: self.take("network.invoicing.f_tax", defaults.f_tax, yes_or_no),
             interest_points: self.take("network.invoicing.interest_points", defaults.interest_points, |text| number(text, 0..=100)),
+            interest_from_due_date: self.take("network.invoicing.interest_from_due_date", defaults.interest_from_due_date, yes_or_no),
             reminder_fee: self.take("network.invoicing.reminder_fee", defaults.reminder_fee, |text| {
                 let fee: Option<Money> = text.parse().ok().filter(|fee| (Money::ZERO..=Money(6000)).contains(fee));
                 fee.ok_or_else(|| "must be kronor from 0 to 60, the most that the law allows".to_owned())
             }),
+            late_compensation: self.take("network.invoicing.late_compensation", defaults.late_compensation, yes_or_no),
             exemption_reason: self.take("network.invoicing.exemption_reason", defaults.exemption_reason, line),
             outside_scope_reason: self.take("network.invoicing.outside_scope_reason", defaults.outside_scope_reason, line),
         }
@@ -362,6 +381,8 @@ mod tests {
             "peppol_id = '0007:8025550009'",
             "org_number = 1",
             "postal_code = 1",
+            "iban = 'SE4550000000058398257467'",
+            "bic = 'ESSE'",
             "name = '-\t-'",
         ] {
             let name = entry.split(' ').next().unwrap_or_default();
@@ -383,10 +404,17 @@ mod tests {
 
     #[test]
     fn how_the_network_invoices_is_read_from_its_table() {
-        let file = "[network.invoicing]\ndue_days = 20\nwhole_kronor = true\nocr_length_digit = false\nreminder_fee = '59.50'";
+        let file = "[network.invoicing]\ndue_days = 20\nwhole_kronor = true\nocr_length_digit = false\nreminder_fee = '59.50'\nlate_compensation = true\ninterest_from_due_date = true";
         let invoicing = good(&[], file).network.invoicing;
-        let expected =
-            Invoicing { due_days: 20, whole_kronor: true, ocr_length_digit: false, reminder_fee: Money(5950), ..Invoicing::default() };
+        let expected = Invoicing {
+            due_days: 20,
+            whole_kronor: true,
+            ocr_length_digit: false,
+            reminder_fee: Money(5950),
+            late_compensation: true,
+            interest_from_due_date: true,
+            ..Invoicing::default()
+        };
         assert_eq!(invoicing, expected);
         for entry in ["due_days = 31", "whole_kronor = 'ja'", "reminder_fee = '60.01'", "interest_points = -1", "f_tax = 1"] {
             let name = entry.split(' ').next().unwrap_or_default();

@@ -8,6 +8,8 @@ pub mod invoice;
 pub mod labels;
 pub mod peppol;
 pub mod prose;
+pub mod reminder;
+pub mod requisition;
 pub mod sheet;
 pub mod sie;
 mod size;

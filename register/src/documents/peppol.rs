@@ -87,6 +87,9 @@ impl Ubl<'_> {
         self.text("cbc:BuyerReference", &invoice.buyer.reference)?;
         // The document's period must hold those of its lines.
         self.period(invoice.period())?;
+        if let Some(order) = invoice.order_reference.as_deref().filter(|order| !clean(order).is_empty()) {
+            self.group("cac:OrderReference", |ubl| ubl.text("cbc:ID", order))?;
+        }
         if let Some(reference) = &invoice.refers_to {
             self.group("cac:BillingReference", |ubl| {
                 ubl.group("cac:InvoiceDocumentReference", |ubl| {
@@ -152,7 +155,7 @@ impl Ubl<'_> {
         })
     }
 
-    /// How it is paid: a means for each giro, all of them with the same reference.
+    /// How it is paid: a means for each giro and for the account abroad, all of them with the same reference.
     fn payment(&mut self, invoice: &Invoice) -> io::Result<()> {
         let giros = [("SE:BANKGIRO", &invoice.seller.bankgiro), ("SE:PLUSGIRO", &invoice.seller.plusgiro)];
         for (branch, account) in giros {
@@ -163,6 +166,19 @@ impl Ubl<'_> {
                 ubl.group("cac:PayeeFinancialAccount", |ubl| {
                     ubl.text("cbc:ID", &digits(account))?;
                     ubl.group("cac:FinancialInstitutionBranch", |ubl| ubl.text("cbc:ID", branch))
+                })
+            })?;
+        }
+        if let Some(iban) = &invoice.seller.iban {
+            self.group("cac:PaymentMeans", |ubl| {
+                ubl.text("cbc:PaymentMeansCode", "30")?;
+                ubl.optional("cbc:PaymentID", invoice.ocr.as_deref())?;
+                ubl.group("cac:PayeeFinancialAccount", |ubl| {
+                    ubl.text("cbc:ID", &iban.replace(' ', ""))?;
+                    match &invoice.seller.bic {
+                        Some(bic) => ubl.group("cac:FinancialInstitutionBranch", |ubl| ubl.text("cbc:ID", bic)),
+                        None => Ok(()),
+                    }
                 })
             })?;
         }
@@ -198,7 +214,7 @@ impl Ubl<'_> {
         };
         self.group(element, |ubl| {
             ubl.text("cbc:ID", &place.to_string())?;
-            ubl.attributed(quantity, ("unitCode", "C62"), &signed(line))?;
+            ubl.attributed(quantity, ("unitCode", line.unit.code()), &signed(line))?;
             ubl.amount("cbc:LineExtensionAmount", line.net)?;
             ubl.period(line.period)?;
             ubl.group("cac:Item", |ubl| {

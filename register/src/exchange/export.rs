@@ -19,7 +19,7 @@ use uuid::Uuid;
 use super::{
     File, Progress, Watcher, accounts, activities, agreements, bank_payments, books_closing, fee_schedules, invoices,
     keys::{Identified, Keyed},
-    members, organisations, reference_rates, templates, unusable, vouchers,
+    members, organisations, reference_rates, requisitions, templates, unusable, vouchers,
 };
 use crate::{
     auth::viewer::{Deed, Viewer},
@@ -84,6 +84,7 @@ pub async fn export(db: &Database, viewer: &Viewer, own: &OwnFiles, to: &Path, w
     invoices::export(&mut export).await?;
     accounts::export_costs(&mut export).await?;
     accounts::export_grants(&mut export).await?;
+    requisitions::export(&mut export).await?;
     activities::export_status_reports(&mut export).await?;
     vouchers::export(&mut export).await?;
     books_closing::export(&mut export).await?;

@@ -14,7 +14,7 @@ use super::{
     keys::{self, Keyed},
     members, organisations,
     reading::{Next, Table},
-    reference_rates, staging, templates, unusable, vouchers,
+    reference_rates, requisitions, staging, templates, unusable, vouchers,
     writing::Batch,
 };
 use crate::{
@@ -183,6 +183,7 @@ pub async fn import(
     invoices::import(&mut import).await?;
     accounts::import_costs(&mut import).await?;
     accounts::import_grants(&mut import).await?;
+    requisitions::import(&mut import).await?;
     activities::import_status_reports(&mut import).await?;
     vouchers::import(&mut import).await?;
     books_closing::import(&mut import).await?;

@@ -11,7 +11,7 @@ use std::{
 use ::entity::{
     activity, agreement, allocation, bank_payment, books_closing, contact, cost, export_batch, fee_schedule, grant,
     id::{ActivityId, MemberId, OrganisationId, TemplateVersionId},
-    invoice, member, organisation, reference_rate,
+    invoice, member, organisation, reference_rate, requisition,
     sparse::Sparse,
     status_report, template, template_version,
 };
@@ -68,6 +68,7 @@ identified!(
     template_version,
     cost,
     grant,
+    requisition,
     status_report,
     reference_rate,
     books_closing,

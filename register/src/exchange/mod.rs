@@ -27,6 +27,7 @@ mod members;
 mod organisations;
 mod reading;
 mod reference_rates;
+mod requisitions;
 mod staging;
 mod templates;
 mod vouchers;
@@ -69,6 +70,8 @@ pub enum File {
     Costs,
     /// Grants to activities.
     Grants,
+    /// Requisitions of grants.
+    Requisitions,
     /// Status reports of activities.
     StatusReports,
     /// Batches of vouchers that were exported to the bookkeeping program; their files are files of their own.
@@ -81,7 +84,7 @@ pub enum File {
 
 impl File {
     /// Every file; each refers only to those before it.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Members,
         Self::Organisations,
         Self::Allocations,
@@ -99,6 +102,7 @@ impl File {
         Self::InvoiceDocuments,
         Self::Costs,
         Self::Grants,
+        Self::Requisitions,
         Self::StatusReports,
         Self::ExportBatches,
         Self::Vouchers,
@@ -126,6 +130,7 @@ impl File {
             Self::InvoiceDocuments => "invoice_documents.csv",
             Self::Costs => "costs.csv",
             Self::Grants => "grants.csv",
+            Self::Requisitions => "requisitions.csv",
             Self::StatusReports => "status_reports.csv",
             Self::ExportBatches => "export_batches.csv",
             Self::Vouchers => "vouchers.csv",
@@ -206,6 +211,9 @@ impl File {
             Self::InvoiceDocuments => &["invoice", "format", "sha256", "file"],
             Self::Costs => &["activity", "booked_on", "amount", "description"],
             Self::Grants => &["activity", "booked_on", "amount", "funder"],
+            Self::Requisitions => {
+                &["number", "agreement", "issued_on", "due_on", "amount", "period_from", "period_to", "description", "reference", "content"]
+            }
             Self::StatusReports => &["activity", "period", "health", "summary", "deviations", "next_steps", "reported_by", "reported_at"],
             Self::ExportBatches => &["number", "made_at", "through_on", "vouchers", "vouchers_sha256", "sha256", "file"],
             Self::Vouchers => &["source", "invoice", "reference", "series", "year", "number", "batch"],
@@ -224,8 +232,8 @@ impl File {
             Self::Templates => &["published_at"],
             Self::Agreements => &["withdrawn_on", "termination_reason", "replaces", "parameters", "fee_cap", "fee_minimum", "fee_allocation_basis"],
             Self::FeeSchedules => &["allocation_basis"],
-            Self::Invoices => &["ocr", "rounding", "corrects", "reason", "due_in_days"],
-            Self::InvoiceLines => &["account", "credits_line", "vat"],
+            Self::Invoices => &["ocr", "rounding", "corrects", "reason", "due_in_days", "order_reference"],
+            Self::InvoiceLines => &["unit", "account", "credits_line", "vat"],
             Self::Payments => &["reverses", "reason", "bank_payment"],
             _ => &[],
         }

@@ -3,9 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use ::entity::id::{
-    AcknowledgementId, ActivityId, AgreementId, AllocationId, BankPaymentId, BooksClosingId, ContactId, CostId, ExportBatchId,
-    FeeScheduleId, GrantId, InvoiceId, MemberId, OrganisationId, PaymentId, ReferenceRateId, ReminderId, SignatureId, StatusReportId,
-    TemplateId, TemplateVersionId,
+    AcknowledgementId, ActivityId, AgreementId, AllocationId, BankPaymentId, BooksClosingId, ContactId, CostId, ExportBatchId, FeeScheduleId, GrantId, InvoiceId, MemberId, OrganisationId, PaymentId, ReferenceRateId, ReminderId, RequisitionId, SignatureId, StatusReportId, TemplateId, TemplateVersionId,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -174,6 +172,7 @@ identifiers! {
     PaymentId = "payment",
     ReferenceRateId = "reference_rate",
     ReminderId = "reminder",
+    RequisitionId = "requisition",
     SignatureId = "signature",
     StatusReportId = "status_report",
     TemplateId = "template",

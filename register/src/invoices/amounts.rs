@@ -3,6 +3,7 @@
 //! Nothing here asks the database; every sum is in öre, and what is shared out always adds up to what there was.
 
 use ::entity::{
+banking_day,
     invoice, invoice_line,
     kind::VatRate,
     money::{Money, Quantity},
@@ -197,7 +198,7 @@ pub enum State {
     PartlyPaid,
     /// Payments and credit notes together cover it.
     Paid,
-    /// Not covered, and its last day to pay has passed.
+    /// Not covered, and its last day to pay has passed; when banks are closed on it, the next banking day.
     Overdue,
     /// Credit notes alone cover it.
     Credited,
@@ -218,7 +219,7 @@ pub fn state(row: &invoice::Model, on: NaiveDate) -> State {
         State::Credited
     } else if by(row.settled_on) {
         State::Paid
-    } else if row.due_on.is_some_and(|due_on| due_on < on) {
+    } else if row.due_on.is_some_and(|due_on| banking_day::on_or_after(due_on) < on) {
         State::Overdue
     } else if by(row.first_paid_on) {
         State::PartlyPaid
@@ -350,6 +351,9 @@ mod tests {
         assert_eq!(state(&row, day("2026-01-10")), State::Issued);
         assert_eq!(state(&row, day("2026-02-09")), State::Issued);
         assert_eq!(state(&row, day("2026-02-10")), State::Overdue);
+        // Due on a Sunday: the Monday is in time.
+        row.due_on = Some(day("2026-02-08"));
+        assert_eq!((state(&row, day("2026-02-09")), state(&row, day("2026-02-10"))), (State::Issued, State::Overdue));
         row.first_paid_on = Some(day("2026-02-01"));
         assert_eq!(state(&row, day("2026-02-09")), State::PartlyPaid);
         assert_eq!(state(&row, day("2026-02-10")), State::Overdue);

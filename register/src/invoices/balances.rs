@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use ::entity::{
+    banking_day,
     id::MemberId,
     invoice::{Column, Entity},
     kind::InvoiceKind,
@@ -91,7 +92,7 @@ pub async fn of_members(db: &Database, viewer: &Viewer, members: &[MemberId]) ->
     let left = || column(Column::Total).sub(column(Column::Paid)).sub(column(Column::Credited));
     let sum_if =
         |condition: SimpleExpr, amount: SimpleExpr| total(db.backend(), Expr::case(condition, amount).finally(Expr::cust("0")).into());
-    let (owes, is_due) = (|| left().gt(0), column(Column::DueOn).lt(db.clock.today()));
+    let (owes, is_due) = (|| left().gt(0), column(Column::DueOn).lte(banking_day::last_before(db.clock.today())));
     let select = Query::select()
         .expr(column(Column::MemberId))
         .expr(sum_if(owes(), left()))

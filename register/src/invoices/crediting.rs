@@ -12,7 +12,7 @@ use chrono::NaiveDate;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, sea_query::Expr};
 
 use super::{
-    amounts::{RateSum, by_rate},
+    amounts::{RateSum, by_rate, rounding_to_krona},
     attribution, drafting,
     issuing::{self, Press},
     whole::{self, Whole},
@@ -78,12 +78,13 @@ pub async fn credit(db: &Database, viewer: &Viewer, network: &Network, new: NewC
             organisation_id: original.row.organisation_id,
             credits_id: Some(original.row.id),
             reason: Some(reason),
+            order_reference: original.row.order_reference.clone(),
             ..invoice::Model::default()
         },
         ..Whole::default()
     };
     note.lines = lines(&original, &note, &left, &wanted);
-    left.reckon(&mut note);
+    left.reckon(&mut note, has_whole_kronor(&original, network.invoicing.whole_kronor));
     if note.row.total <= Money::ZERO {
         return Err(Error::invalid("input.lines", "must add up to more than nought"));
     }
@@ -109,6 +110,12 @@ pub async fn credit(db: &Database, viewer: &Viewer, network: &Network, new: NewC
     attribution::renew(&change, &BTreeSet::from([original.row.id])).await?.write(&change).await?;
     change.commit_with(Outcome::of(id).with(original.row.id)).await?;
     Ok(id)
+}
+
+/// Returns `true` if an invoice was rounded to whole kronor, so that its credit notes are too: its rounding shows it, or it came out even where the
+/// settings round.
+fn has_whole_kronor(original: &Whole, rounds: bool) -> bool {
+    original.row.rounding != Money::ZERO || rounds && original.row.total.0 % 100 == 0
 }
 
 fn beyond(original: &Whole, left: Money) -> Error {
@@ -141,6 +148,8 @@ pub(super) struct Left {
     rounding: Money,
     /// In all.
     total: Money,
+    /// The rounding of the invoice itself, and what it came to before that.
+    original: (Money, Money),
 }
 
 impl Left {
@@ -158,7 +167,8 @@ impl Left {
             }
             attribution::take(&original.lines, &mut shares, &note.lines);
         }
-        Self { lines: shares.into_iter().map(|share| share.net).collect(), rates, rounding, total }
+        let original = (original.row.rounding, original.row.total - original.row.rounding);
+        Self { lines: shares.into_iter().map(|share| share.net).collect(), rates, rounding, total, original }
     }
 
     /// How much of each line is to be credited: what is asked for, or all.
@@ -205,8 +215,9 @@ impl Left {
     }
 
     /// Works out the sums of a credit note: VAT per rate as on any document, but never more than is left, and all that is left with the
-    /// last net sum of the rate; the rounding goes with the last of all.
-    pub(super) fn reckon(&self, note: &mut Whole) {
+    /// last net sum of the rate; the rounding goes with the last of all. In whole kronor, what is credited so far is rounded as the invoice was,
+    /// so that no credit note is rounded by a krona or more, and the last leaves nothing.
+    pub(super) fn reckon(&self, note: &mut Whole, in_whole_kronor: bool) {
         // Whatever it comes to is less than the invoice, which was within bounds.
         let _is_small = note.reckon(|_| Money::ZERO);
         for sum in by_rate(&note.lines) {
@@ -218,9 +229,25 @@ impl Left {
             }
         }
         note.row.vat = note.lines.iter().map(|line| line.vat).sum();
-        let takes_all = note.row.net + note.row.vat + self.rounding == self.total;
-        note.row.rounding = if takes_all { self.rounding } else { Money::ZERO };
-        note.row.total = note.row.net + note.row.vat + note.row.rounding;
+        let exact = note.row.net + note.row.vat;
+        let takes_all = exact + self.rounding == self.total;
+        note.row.rounding = match (takes_all, in_whole_kronor) {
+            (true, _) => self.rounding,
+            (false, true) => self.whole_kronor(exact),
+            (false, false) => Money::ZERO,
+        };
+        note.row.total = exact + note.row.rounding;
+    }
+}
+
+impl Left {
+    /// The rounding of a part that comes to `exact`; zero when nothing would be left of it, or more than all taken.
+    fn whole_kronor(&self, exact: Money) -> Money {
+        let (rounding, of_all) = self.original;
+        let credited = of_all - (self.total - self.rounding) + exact;
+        let own = rounding_to_krona(credited) - (rounding - self.rounding);
+        let is_fit = (Money(1)..=self.total).contains(&(exact + own));
+        if is_fit { own } else { Money::ZERO }
     }
 }
 
@@ -234,8 +261,11 @@ pub(super) fn breaches(original: &Whole, notes: &[Whole]) -> Vec<(InvoiceId, Str
         }
         let left = Left::of(original, &notes[..place]);
         let mut expected = note.clone();
-        left.reckon(&mut expected);
-        if expected != *note {
+        left.reckon(&mut expected, false);
+        // The invoice's rounding does not tell whether its credit notes are rounded: those of earlier versions are not.
+        let mut rounded = note.clone();
+        left.reckon(&mut rounded, true);
+        if expected != *note && rounded != *note {
             let words = |note: &Whole| format!("net {}, VAT {}, rounding {}", note.row.net, note.row.vat, note.row.rounding);
             found.push((note.row.id, format!("has {} of {}, which must be {}", note.name(), words(note), words(&expected))));
         }
@@ -321,8 +351,42 @@ mod tests {
         let wanted = wanted.map_or_else(|| left.lines.clone(), |wanted| wanted.into_iter().map(Money).collect());
         let mut note = Whole::default();
         note.lines = lines(original, &note, &left, &wanted);
-        left.reckon(&mut note);
+        left.reckon(&mut note, false);
         note
+    }
+
+    #[test]
+    fn part_credits_of_whole_kronor_are_whole_kronor() {
+        // 1 000.41 and 0.07 with VAT: 1 250.58, rounded to 1 251.
+        let mut original = invoice(&[(100_041, VatRate::Standard25), (7, VatRate::Reduced6)], 0);
+        assert!(original.reckon(rounding_to_krona));
+        assert_eq!((original.row.rounding, original.row.total), (Money(42), Money(125_100)));
+        assert!(has_whole_kronor(&original, false));
+        for part in [[3_337, 0], [4_100, 0], [50_000, 7], [333, 0], [10_001, 1]] {
+            let mut notes: Vec<Whole> = Vec::new();
+            for step in 0.. {
+                let left = Left::of(&original, &notes);
+                let fits = (0..2).all(|line| left.lines[line].0 >= part[line]);
+                let wanted: Vec<Money> = if fits { part.iter().map(|net| Money(*net)).collect() } else { left.lines.clone() };
+                let mut next = Whole::default();
+                next.lines = lines(&original, &next, &left, &wanted);
+                left.reckon(&mut next, true);
+                assert!(next.row.rounding.0.abs() < 100, "{part:?} {step}: {}", next.row.rounding);
+                let is_whole = next.row.total.0 % 100 == 0;
+                let was_too_small = next.row.rounding == Money::ZERO && next.row.total < Money(100);
+                assert!(
+                    is_whole || was_too_small || notes.iter().any(|note| note.row.total.0 % 100 != 0),
+                    "{part:?} {step}: {}",
+                    next.row.total
+                );
+                notes.push(next);
+                if !fits {
+                    break;
+                }
+            }
+            assert_eq!(notes.iter().map(|note| note.row.total).sum::<Money>(), original.row.total, "{part:?}");
+            assert_eq!(breaches(&original, &notes), [], "{part:?}");
+        }
     }
 
     #[test]

@@ -93,6 +93,7 @@ pub(super) fn document(whole: &Whole, seller: document::Seller, buyer: document:
         agreement: line.agreement_id.and_then(|id| names.agreements.get(&id).cloned()),
         period: line.period_from.zip(line.period_to),
         quantity: line.quantity,
+        unit: line.unit,
         unit_price: line.unit_price,
         vat_rate: line.vat_rate,
         net: line.net,
@@ -114,6 +115,7 @@ pub(super) fn document(whole: &Whole, seller: document::Seller, buyer: document:
         total: row.total,
         refers_to: row.credits_id.or(row.corrects_id).and_then(|id| names.invoices.get(&id).cloned()),
         reason: row.reason.clone(),
+        order_reference: row.order_reference.clone(),
         terms,
     }
 }
@@ -127,29 +129,43 @@ pub async fn content(db: &impl ConnectionTrait, id: InvoiceId) -> Result<Option<
     found.map(|found| serde_json::from_str(&found.content).map_err(Error::internal)).transpose()
 }
 
-/// Percentage points of late interest above the reference rate that each of these invoices was issued with, by one statement; those without
-/// a document, as imported history, are left out. The database takes the number out of the document, which is kept as it was issued: a
-/// copy of it beside could only come to differ.
+/// The terms of late interest that an invoice was issued with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InterestTerms {
+    /// Percentage points above the reference rate.
+    pub points: u16,
+    /// `true` if interest runs from the last day to pay, as agreed.
+    pub is_agreed: bool,
+}
+
+/// The terms of late interest that each of these invoices was issued with, by one statement; those without a document, as imported history,
+/// are left out. The database takes them out of the document, which is kept as it was issued: a copy of them could only come to differ.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn interest_points(db: &Database, invoices: &[InvoiceId]) -> Result<HashMap<InvoiceId, u16>> {
-    let points = if db.backend() == DbBackend::Postgres {
-        "CAST(content AS json) #>> '{terms,interest_points}'"
+pub async fn interest_terms(db: &Database, invoices: &[InvoiceId]) -> Result<HashMap<InvoiceId, InterestTerms>> {
+    let (points, is_agreed) = if db.backend() == DbBackend::Postgres {
+        (
+            "CAST(content AS json) #>> '{terms,interest_points}'",
+            "CASE WHEN CAST(content AS json) #>> '{terms,interest_is_agreed}' = 'true' THEN 1 ELSE 0 END",
+        )
     } else {
-        "json_extract(content, '$.terms.interest_points')"
+        ("json_extract(content, '$.terms.interest_points')", "COALESCE(json_extract(content, '$.terms.interest_is_agreed'), 0)")
     };
     let id = Expr::col(invoice_content::Column::InvoiceId);
     let select = Query::select()
         .column(invoice_content::Column::InvoiceId)
         .expr(Expr::cust(format!("CAST({points} AS bigint)")))
+        .expr(Expr::cust(format!("CAST({is_agreed} AS bigint)")))
         .from(invoice_content::Entity)
         .and_where(among(db.backend(), id, invoices.iter().copied()))
         .take();
     let mut found = HashMap::new();
     for row in db.read().query_all(&select).await? {
         if let Some(points) = row.try_get_by_index::<Option<i64>>(1)? {
-            found.insert(row.try_get_by_index(0)?, u16::try_from(points).map_err(Error::internal)?);
+            let is_agreed = row.try_get_by_index::<i64>(2)? == 1;
+            let terms = InterestTerms { points: u16::try_from(points).map_err(Error::internal)?, is_agreed };
+            found.insert(row.try_get_by_index(0)?, terms);
         }
     }
     Ok(found)

@@ -6,7 +6,7 @@ use ::entity::{
     activity, agreement,
     id::{ActivityId, AgreementId, InvoiceId, InvoiceLineId},
     invoice, invoice_line,
-    kind::{InvoiceKind, VatRate},
+    kind::{InvoiceKind, Unit, VatRate},
     money::{Money, Quantity},
 };
 use chrono::NaiveDate;
@@ -25,7 +25,7 @@ use crate::{
     config::Network,
     database::{Database, among},
     documents::invoice::{MAX_TIME_OF_LINES, time_of_lines},
-    error::{Error, Faults, LINE, Result, TEXT, unprintable},
+    error::{Error, Faults, LINE, Result, TEXT, undisplayable, unprintable},
     idempotency::Outcome,
 };
 
@@ -41,12 +41,14 @@ pub struct NewInvoice {
     pub buyer: Buyer,
     /// What it is for.
     pub lines: Vec<NewLine>,
-    /// Days from issue to the last day to pay; null: as the settings have it.
+    /// Days from issue to the last day to pay; null: as the agreements of its lines have it, else as the settings do.
     pub due_in_days: Option<i32>,
     /// The invoice that it corrects upwards.
     pub corrects: Option<InvoiceId>,
     /// Why it corrects, or any other word to the buyer.
     pub reason: Option<String>,
+    /// The buyer's order that it is for.
+    pub order_reference: Option<String>,
 }
 
 /// A line to be written.
@@ -64,6 +66,8 @@ pub struct NewLine {
     pub period_to: Option<NaiveDate>,
     /// How many.
     pub quantity: Quantity,
+    /// Of what.
+    pub unit: Unit,
     /// Öre each; negative for a deduction.
     pub unit_price: Money,
     /// VAT treatment.
@@ -79,10 +83,12 @@ pub struct DraftChanges {
     pub buyer: Option<Buyer>,
     /// All of its lines.
     pub lines: Option<Vec<NewLine>>,
-    /// `Some(None)`: as the settings have it.
+    /// `Some(None)`: as the agreements of its lines have it, else as the settings do.
     pub due_in_days: Option<Option<i32>>,
     /// `Some(None)`: none.
     pub reason: Option<Option<String>>,
+    /// `Some(None)`: none.
+    pub order_reference: Option<Option<String>>,
 }
 
 /// Drafts an invoice. `faults` are those that reading the input has found already.
@@ -95,6 +101,7 @@ pub async fn draft(db: &Database, viewer: &Viewer, network: &Network, new: NewIn
     let mut after = Whole { row: invoice::Model { id: InvoiceId::new(), ..invoice::Model::default() }, ..Whole::default() };
     after.row.due_in_days = new.due_in_days;
     after.row.reason = faults.optional_text("input.reason", new.reason.as_deref(), TEXT);
+    after.row.order_reference = faults.optional_text("input.orderReference", new.order_reference.as_deref(), LINE);
     set_buyer(change.tx(), &mut after, new.buyer, &mut faults).await?;
     if let Some(corrected) = new.corrects {
         after.row.corrects_id = Some(corrected);
@@ -136,6 +143,9 @@ pub async fn update(
     }
     if let Some(reason) = changes.reason {
         after.row.reason = faults.optional_text("input.reason", reason.as_deref(), TEXT);
+    }
+    if let Some(reference) = changes.order_reference {
+        after.row.order_reference = faults.optional_text("input.orderReference", reference.as_deref(), LINE);
     }
     if let Some(buyer) = changes.buyer {
         set_buyer(change.tx(), &mut after, buyer, &mut faults).await?;
@@ -230,6 +240,7 @@ fn as_new(line: &invoice_line::Model) -> NewLine {
         period_from: line.period_from,
         period_to: line.period_to,
         quantity: line.quantity,
+        unit: line.unit,
         unit_price: line.unit_price,
         vat_rate: line.vat_rate,
         account: Some(line.account.clone()),
@@ -306,6 +317,7 @@ async fn lines(
             period_from: line.period_from,
             period_to: line.period_to,
             quantity: line.quantity,
+            unit: line.unit,
             unit_price: line.unit_price,
             vat_rate: line.vat_rate,
             net: Money::ZERO,
@@ -322,12 +334,23 @@ pub(super) fn check(network: &Network, name: &str, after: &mut Whole, faults: &m
     let message = "must be 0 to 30: a public body may not be given longer (räntelagen 2 a §)";
     faults.expect(days_fit, &format!("{name}.dueInDays"), message);
     let lines = format!("{name}.lines");
+    for (place, _) in after.lines.iter().enumerate().filter(|(_, line)| line.vat_rate == VatRate::Zero) {
+        let message =
+            "must not be ZERO: Swedish law has no such rate on services, but exemptions (EXEMPT) and what is outside the scope of VAT";
+        faults.add(format!("{lines}.{place}.vatRate"), message);
+    }
     let fit = amounts::rates_fit_together(after.lines.iter().map(|line| line.vat_rate));
     faults.expect(fit, &lines, "has lines outside the scope of VAT beside others, which need an invoice of their own");
     // A draft may be older than the check of what is drafted.
     for (place, line) in after.lines.iter().enumerate() {
-        if let Some(problem) = unprintable(&line.description) {
+        let problem = unprintable(&line.description).map(str::to_owned).or_else(|| undisplayable(&line.description));
+        if let Some(problem) = problem {
             faults.add(format!("{lines}.{place}.description"), problem);
+        }
+    }
+    for (field, text) in [("reason", &after.row.reason), ("orderReference", &after.row.order_reference)] {
+        if let Some(problem) = text.as_deref().and_then(undisplayable) {
+            faults.add(format!("{name}.{field}"), problem);
         }
     }
     if !faults.is_empty() {

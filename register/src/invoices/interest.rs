@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn a_rate_that_nobody_published_is_not_guessed() {
         assert_eq!(owed(5_000_000, "2026-12-01", "2027-01-01", &[], &[]), Interest::NeedsRateOf(day("2027-01-01")));
-        assert_eq!(owed(5_000_000, "2009-12-31", "2010-07-01", &[], &[]), Interest::NeedsRateOf(day("2010-01-01")));
+        assert_eq!(owed(5_000_000, "2008-06-30", "2009-07-01", &[], &[]), Interest::NeedsRateOf(day("2008-07-01")));
         assert_eq!(owed(5_000_000, "2026-12-01", "2026-12-31", &[], &[]), Interest::Is(Money(41_096)));
         assert_eq!(interest(&[], &Rates::default(), 8), Interest::Is(Money::ZERO));
     }

@@ -13,13 +13,15 @@ use chrono::{Datelike, Days, NaiveDate};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, Order, sea_query::Query};
 
 use super::{
-    breaches, charges, documents,
+    breaches, charges,
+    claim_terms::{Agreed, ClaimTerms},
+    documents,
     documents::Names,
     drafting,
     months::Growth,
     numbers::{self, Numbers},
     parties::{self, Buyers, buyer_of},
-    vat_rates,
+    supply_date, vat_rates,
     whole::Whole,
 };
 use crate::{
@@ -61,10 +63,11 @@ pub async fn issue(
     }
     let mut press = Press::load(&change, network, InvoiceKind::Invoice, issued_on, std::slice::from_ref(&before)).await?;
     let mut whole = before.clone();
-    whole.row.due_on = Some(due_on(network, issued_on, before.row.due_in_days));
+    whole.row.due_on = Some(press.due_on(&before));
     // An import may have brought what nobody could have drafted, and the settings may be others than they were.
     press.parties(&whole, &mut faults);
     vat_rates::check(&whole, issued_on, &mut faults);
+    supply_date::check(&whole, "invoice", &mut faults);
     match whole.row.corrects_id {
         Some(corrected) => drafting::correct(change.tx(), "invoice", &whole, corrected, &mut faults).await?,
         None => refuse_twice(db, &change, &whole).await?,
@@ -156,10 +159,9 @@ pub(super) async fn check_day(
     Ok(())
 }
 
-/// The last day to pay.
-pub(super) fn due_on(network: &Network, issued_on: NaiveDate, days: Option<i32>) -> NaiveDate {
-    let days = days.and_then(|days| u64::try_from(days).ok()).unwrap_or(network.invoicing.due_days.into());
-    issued_on.checked_add_days(Days::new(days)).unwrap_or(issued_on)
+/// The last day to pay, so many days after the day of issue.
+pub(super) fn due_on(issued_on: NaiveDate, days: u16) -> NaiveDate {
+    issued_on.checked_add_days(Days::new(days.into())).unwrap_or(issued_on)
 }
 
 pub(super) fn taken(error: Error) -> Error {
@@ -182,6 +184,7 @@ pub(super) struct Press<'n> {
     numbers: Numbers,
     buyers: Buyers,
     names: Names,
+    agreed: Agreed,
 }
 
 impl<'n> Press<'n> {
@@ -204,6 +207,7 @@ impl<'n> Press<'n> {
             numbers: Numbers::of(tx, kind, issued_on).await?,
             buyers: Buyers::load(tx, buyers).await?,
             names: Names::load(tx, drafts).await?,
+            agreed: Agreed::load(tx, drafts.iter().flat_map(|draft| &draft.lines)).await?,
         })
     }
 
@@ -225,10 +229,21 @@ impl<'n> Press<'n> {
         row.issued_on = Some(self.issued_on);
         row.line_count = i32::try_from(whole.lines.len()).ok();
         whole.settle(&[]);
-        let document = documents::document(&whole, seller, buyer, parties::terms(self.network), &self.names);
+        let terms = parties::terms(self.network, self.claim_terms(&whole));
+        let document = documents::document(&whole, seller, buyer, terms, &self.names);
         document.require_settable()?;
         let content = serde_json::to_string(&document).map_err(Error::internal)?;
         Ok(Issued { xml: peppol::xml(&document)?, whole, content })
+    }
+
+    /// The last day to pay of a draft: as it says itself, else as its agreements have it, else as the settings do.
+    fn due_on(&self, draft: &Whole) -> NaiveDate {
+        let own = draft.row.due_in_days.and_then(|days| u16::try_from(days).ok());
+        due_on(self.issued_on, own.unwrap_or_else(|| self.claim_terms(draft).days))
+    }
+
+    fn claim_terms(&self, whole: &Whole) -> ClaimTerms {
+        self.agreed.terms(&self.network.invoicing, whole.row.member_id.is_some(), &whole.lines)
     }
 
     fn parties(&self, whole: &Whole, lacks: &mut Faults) -> (document::Seller, document::Buyer) {

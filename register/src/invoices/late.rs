@@ -22,7 +22,8 @@ use sea_orm::{
 use super::{
     Filter,
     amounts::State,
-    documents,
+    claim_terms::{interest_from, payable_until},
+    documents::{self, InterestTerms},
     interest::{Interest, interest, unpaid},
     matching, payments, reference_rates,
 };
@@ -40,10 +41,10 @@ fn column(column: Column) -> SimpleExpr {
 /// The columns of an invoice that [`days_late`] and [`interest_of`] need.
 pub const COLUMNS: [Column; 6] = [Column::Id, Column::Kind, Column::IssuedOn, Column::DueOn, Column::Total, Column::SettledOn];
 
-/// Days after its last day to pay until it was settled, or until `on`; nought when it is not late, and for a draft or a credit note.
+/// Days after [`payable_until`] until it was settled, or until `on`; zero when it is not late, and for a draft or a credit note.
 #[must_use]
 pub fn days_late(row: &Model, on: NaiveDate) -> i64 {
-    let Some(due_on) = row.due_on.filter(|_| row.kind == InvoiceKind::Invoice) else { return 0 };
+    let Some(due_on) = payable_until(row) else { return 0 };
     let until = row.settled_on.map_or(on, |settled_on| min(settled_on, on));
     max(0, (until - due_on).num_days())
 }
@@ -104,7 +105,7 @@ pub struct Lateness {
 
 /// The figures of those of these invoices, whose rows must have [`COLUMNS`] and which the viewer must be known to see, that are late on
 /// `on`, or were settled late before it. An invoice has the interest of the terms that it was issued with; imported history, of which
-/// the register has none, that of `points`, as the settings have it. Three statements, whatever their number; none when none is late.
+/// the register has none, that of `points`, as the settings have it, from the 30th day after its issue. Three statements, whatever their number; none when none is late.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
@@ -116,14 +117,15 @@ pub async fn interest_of(db: &Database, invoices: &[Model], on: NaiveDate, point
     let rates = reference_rates::all(db.read()).await?.into_iter().collect();
     let ids: Vec<InvoiceId> = late.iter().map(|row| row.id).collect();
     let mut entries = entries_of(db, &ids).await?;
-    let issued_with = documents::interest_points(db, &ids).await?;
+    let issued_with = documents::interest_terms(db, &ids).await?;
     let figures = |row: &Model| {
         let Entries { payments, credits } = entries.remove(&row.id).unwrap_or_default();
         let by_then = |entries: &[(NaiveDate, Money)]| entries.iter().filter(|(day, _)| *day <= on).map(|(_, sum)| *sum).sum::<Money>();
         let left = row.total - by_then(&payments) - by_then(&credits);
-        let spans = unpaid(row.total, row.due_on.unwrap_or(on), on, &payments, &credits);
-        let points = issued_with.get(&row.id).copied().unwrap_or(points);
-        (row.id, Lateness { unpaid: max(Money::ZERO, left), interest: interest(&spans, &rates, points) })
+        // Of imported history nobody knows that anything was agreed.
+        let terms = issued_with.get(&row.id).copied().unwrap_or(InterestTerms { points, is_agreed: false });
+        let spans = unpaid(row.total, interest_from(row, terms.is_agreed).unwrap_or(on), on, &payments, &credits);
+        (row.id, Lateness { unpaid: max(Money::ZERO, left), interest: interest(&spans, &rates, terms.points) })
     };
     Ok(late.into_iter().map(figures).collect())
 }
@@ -139,9 +141,9 @@ pub struct Late {
     pub buyer: String,
     /// Day of issue.
     pub issued_on: NaiveDate,
-    /// Last day to pay.
+    /// Last day to pay, as the invoice has it.
     pub due_on: NaiveDate,
-    /// Days since then.
+    /// Days since then, or since the next banking day when banks were closed on it.
     pub days: i64,
     /// What it is over, öre.
     pub total: Money,

@@ -10,12 +10,12 @@ use ::entity::{
 };
 use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter, sea_query::Expr};
 
-use super::Buyer;
+use super::{Buyer, claim_terms::ClaimTerms};
 use crate::{
     config::Network,
     database::{Database, among},
-    documents::invoice as document,
-    error::{Faults, Result},
+    documents::{invoice as document, requisition},
+    error::{Faults, Result, undisplayable},
 };
 
 /// The buyer of an invoice; null of a row that has none.
@@ -117,11 +117,23 @@ impl Buyers {
                 String::new()
             })
         };
-        let number = need(known.org_number.as_ref().map(ToString::to_string), "buyer.orgNumber", "an organisation number");
+        // One abroad has none. Its invoices would need reverse charge or what is outside the scope of VAT, and the register issues neither to it.
+        let what = "an organisation number (a Swedish one: buyers abroad can't be invoiced from the register)";
+        let number = need(known.org_number.as_ref().map(ToString::to_string), "buyer.orgNumber", what);
         let reference = need(known.reference.clone(), "buyer.billing.buyerReference", "a buyer's reference (Er referens)");
         let address_line = need(known.address_line.clone(), "buyer.billing.addressLine", "an address");
         let postal_code = need(known.postal_code.clone(), "buyer.billing.postalCode", "a postal code");
         let city = need(known.city.clone(), "buyer.billing.city", "a city");
+        for (path, text) in [
+            ("buyer.name", &known.name),
+            ("buyer.billing.buyerReference", &reference),
+            ("buyer.billing.addressLine", &address_line),
+            ("buyer.billing.city", &city),
+        ] {
+            if let Some(problem) = undisplayable(text) {
+                lacks.add(path, format!("{problem}; correct it with {change}"));
+            }
+        }
         // The register has taken others in its time, and what is issued stands for ever.
         if let Some(Err(fault)) = known.peppol_id.as_deref().map(check_peppol_id) {
             lacks.add("buyer.billing.peppolId", format!("{fault}; correct that of {} with {change}", known.name));
@@ -135,6 +147,18 @@ impl Buyers {
             postal_code,
             city,
             email: known.email.clone(),
+        }
+    }
+
+    /// One of them as a requisition is addressed to it, as far as the register knows it.
+    pub(super) fn recipient(&self, buyer: Buyer) -> requisition::Recipient {
+        let known = self.0.get(&buyer).cloned().unwrap_or_default();
+        requisition::Recipient {
+            name: known.name,
+            org_number: known.org_number,
+            address_line: known.address_line,
+            postal_code: known.postal_code,
+            city: known.city,
         }
     }
 }
@@ -183,16 +207,20 @@ pub(super) fn seller(network: &Network, is_taxed: bool, lacks: &mut Faults) -> d
         peppol_id: network.peppol_id.clone().unwrap_or_else(|| participant(&org_number)),
         bankgiro: network.bankgiro.clone(),
         plusgiro: network.plusgiro.clone(),
+        iban: network.iban.clone(),
+        bic: network.bic.clone(),
         f_tax: network.invoicing.f_tax,
     }
 }
 
-/// The terms of payment as they are today.
-pub(super) fn terms(network: &Network) -> document::Terms {
+/// The terms of payment as they are today, with what was agreed with the buyer.
+pub(super) fn terms(network: &Network, agreed: ClaimTerms) -> document::Terms {
     let invoicing = &network.invoicing;
     document::Terms {
         interest_points: invoicing.interest_points,
-        reminder_fee: Some(invoicing.reminder_fee).filter(|fee| fee.0 > 0),
+        interest_is_agreed: Some(agreed.interest_is_agreed),
+        reminder_fee: Some(agreed.reminder_fee).filter(|fee| fee.0 > 0),
+        late_compensation: Some(agreed.late_compensation).filter(|sum| sum.0 > 0),
         exemption_reason: invoicing.exemption_reason.clone(),
         outside_scope_reason: invoicing.outside_scope_reason.clone(),
     }

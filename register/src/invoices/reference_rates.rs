@@ -160,10 +160,40 @@ mod tests {
         assert_eq!(COMES_WITH_THE_PROGRAM.len(), PUBLISHED.lines().count() - 1);
         assert!(COMES_WITH_THE_PROGRAM.iter().all(|rate| half_year(rate.valid_from) == rate.valid_from && !rate.source.is_empty()));
         let rates = published();
-        for (from, hundredths) in
-            [("2009-01-01", Some(200)), ("2016-07-01", Some(-50)), ("2024-07-01", Some(400)), ("2010-01-01", None), ("2016-01-01", None)]
-        {
+        for (from, hundredths) in [
+            ("2009-01-01", Some(200)),
+            ("2016-07-01", Some(-50)),
+            ("2024-07-01", Some(400)),
+            ("2010-01-01", Some(50)),
+            ("2008-07-01", None),
+        ] {
             assert_eq!(rates.of(day(from)), hundredths, "{from}");
+        }
+    }
+
+    #[test]
+    fn no_half_year_is_missing_from_2009_to_2026() {
+        let rates = published();
+        for year in 2009..=2026 {
+            for month in [1, 7] {
+                let first = NaiveDate::from_ymd_opt(year, month, 1).unwrap();
+                assert!(rates.of(first).is_some(), "{first}");
+            }
+        }
+        // Those that were missing in the first edition of the file.
+        for (from, hundredths) in [
+            ("2010-01-01", 50),
+            ("2014-01-01", 100),
+            ("2014-07-01", 100),
+            ("2016-01-01", 0),
+            ("2017-01-01", -50),
+            ("2018-01-01", -50),
+            ("2018-07-01", -50),
+            ("2019-01-01", -50),
+            ("2020-07-01", 0),
+            ("2021-01-01", 0),
+        ] {
+            assert_eq!(rates.of(day(from)), Some(hundredths), "{from}");
         }
     }
 

@@ -1,5 +1,7 @@
 //! Reminding: a reminder (påminnelse) of an invoice that is overdue, with a fee where one was agreed.
 
+use std::cmp::min;
+
 use ::entity::{
     id::{InvoiceId, ReminderId},
     invoice,
@@ -12,6 +14,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
 use super::{
     amounts::{State, state},
+    claim_terms::{LATE_COMPENSATION, MAX_REMINDER_FEE, payable_until},
     documents,
     whole::Whole,
 };
@@ -25,14 +28,13 @@ use crate::{
     idempotency::Outcome,
 };
 
-/// The most that a reminder may cost (lag 1981:739 and förordning 1981:1057), öre.
-pub const MOST: Money = Money(6000);
-
-/// What was agreed that a reminder of an invoice costs: nothing that was not agreed when the claim arose may be taken (lag 1981:739), so
-/// that the terms it was issued with decide. Of imported history the register knows no terms, and takes nothing.
+/// What the first reminder of an invoice costs: the compensation for the delay of the terms that it was issued with, else the fee that was agreed
+/// when the claim arose (lag 1981:739 2 and 4 a §§), never both. Of imported history the register knows no terms, and takes nothing.
 #[must_use]
 pub fn agreed_fee(issued_with: Option<&Terms>) -> Money {
-    issued_with.and_then(|terms| terms.reminder_fee).unwrap_or_default().clamp(Money::ZERO, MOST)
+    let Some(terms) = issued_with else { return Money::ZERO };
+    let fee = terms.reminder_fee.unwrap_or_default().clamp(Money::ZERO, MAX_REMINDER_FEE);
+    terms.late_compensation.filter(|sum| *sum > Money::ZERO).map_or(fee, |sum| min(sum, LATE_COMPENSATION))
 }
 
 /// Notes that a reminder of an invoice was sent; on `sent_on`, or today. The first one costs what was agreed, and later ones nothing: the fee is
@@ -88,7 +90,7 @@ fn require_overdue(row: &invoice::Model, day: NaiveDate) -> Result<()> {
         State::Credited => ("CREDITED", "was credited"),
         State::Issued | State::PartlyPaid => ("NOT_OVERDUE", "was not overdue"),
     };
-    let due = row.due_on.map_or_else(String::new, |due_on| format!("; its last day to pay is {due_on}"));
+    let due = payable_until(row).map_or_else(String::new, |until| format!("; its last day to pay is {until}"));
     Err(Error::conflict(reason, format!("{} {words} on {day}{due}", name(row))))
 }
 
@@ -103,6 +105,8 @@ mod tests {
             assert_eq!(agreed_fee(Some(&terms)), Money(taken));
         }
         assert_eq!(agreed_fee(Some(&Terms::default())), Money::ZERO);
+        let compensated = Terms { reminder_fee: Some(MAX_REMINDER_FEE), late_compensation: Some(LATE_COMPENSATION), ..Terms::default() };
+        assert_eq!(agreed_fee(Some(&compensated)), Money(45_000), "in the place of the fee, and never beside it");
         assert_eq!(agreed_fee(None), Money::ZERO, "nobody knows that any was agreed");
     }
 }

@@ -6,7 +6,7 @@ use ::entity::{
     activity, agreement, fee_charge,
     id::{ActivityId, AgreementId, InvoiceId, InvoiceLineId, MemberId},
     invoice, invoice_line,
-    kind::{ChargeKind, Direction, FeeBasis, InvoiceKind, VatRate},
+    kind::{AgreementKind, ChargeKind, Direction, FeeBasis, InvoiceKind, VatRate},
     member,
     money::{Money, Quantity},
     total::Total,
@@ -21,7 +21,8 @@ use serde::{Deserialize, Serialize};
 use super::{
     Buyer,
     charges::{self, Standing, Whose},
-    drafting,
+    claim_terms::{Agreed, ClaimTerms},
+    drafting, fee_decision,
     issuing::{self, Press},
     parties::{self, Buyers, buyer_of},
     revenue_accounts::LineAccounts,
@@ -70,6 +71,8 @@ pub struct Ask {
     pub members: Option<BTreeSet<MemberId>>,
     /// Whether what can't be invoiced holds up the rest.
     pub skip_problems: bool,
+    /// `true` if a fee is invoiced although it was decided late: see [`fee_decision`].
+    pub confirm_decision: bool,
 }
 
 /// Somebody who can't be invoiced.
@@ -115,6 +118,8 @@ pub struct Plan {
     pub problems: Vec<Problem>,
     /// Months of participations that no agreement pays.
     pub unpaid: Vec<UnpaidMonth>,
+    /// What needs a confirmation, in a sentence each.
+    pub warnings: Vec<String>,
 }
 
 /// What a run issued.
@@ -137,6 +142,9 @@ pub struct Done {
     /// Months of participations that no agreement pays.
     #[serde(default)]
     pub unpaid: Vec<UnpaidMonth>,
+    /// What was confirmed, in a sentence each.
+    #[serde(default)]
+    pub warnings: Vec<String>,
 }
 
 impl Done {
@@ -168,7 +176,8 @@ pub async fn preview(db: &Database, viewer: &Viewer, network: &Network, ask: &As
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the invoices, NOT_FOUND for the activity, INVALID naming every bad field and all that the
-/// network's settings lack, CONFLICT `NO_FEE_RULE` for members' fees of a year without a rule, `TOO_LARGE` when the invoices come to more in
+/// network's settings lack, CONFLICT `NO_FEE_RULE` for members' fees of a year without a rule, `DECIDED_LATE` for a fee that was decided after
+/// the day of issue or after its year unless that is confirmed, `TOO_LARGE` when the invoices come to more in
 /// all than the register can count, `ALREADY_INVOICED`, `OCR_TAKEN` or `BUSY`.
 pub async fn run(
     db: &Database,
@@ -182,13 +191,17 @@ pub async fn run(
     // Nobody writes while this is open, so that what is planned from what readers see still holds when it is written.
     let mut change = audit::begin(db, viewer, "invoiceRun").await?;
     let issued_on = issuing::day_of_issue(change.tx(), InvoiceKind::Invoice, ask.issued_on, day_of(change.at()), &mut faults).await?;
-    let Plan { invoices, mut charges, net, total, already, by_hand, problems, unpaid } = plan(db, network, ask, issued_on, faults).await?;
+    let Plan { invoices, mut charges, net, total, already, by_hand, problems, warnings, unpaid } =
+        plan(db, network, ask, issued_on, faults).await?;
+    if !warnings.is_empty() && !ask.confirm_decision {
+        return Err(Error::conflict("DECIDED_LATE", format!("{}; confirm that to invoice it all the same", warnings.join("; "))));
+    }
     if invoices.is_empty() || (!problems.is_empty() && !ask.skip_problems) {
         // Like a refusal, that is not stored: a retry tries again.
         change.undo().await?;
-        return Ok(Done { already, by_hand, problems, unpaid, ..Done::default() });
+        return Ok(Done { already, by_hand, problems, warnings, unpaid, ..Done::default() });
     }
-    let mut done = Done { net, total, already, by_hand, problems, unpaid, ..Done::default() };
+    let mut done = Done { net, total, already, by_hand, problems, warnings, unpaid, ..Done::default() };
     let mut press = Press::load(&change, network, InvoiceKind::Invoice, issued_on, &invoices).await?;
     let count = invoices.len();
     let mut waiting = invoices.into_iter();
@@ -245,10 +258,11 @@ async fn plan(db: &Database, network: &Network, ask: &Ask, issued_on: NaiveDate,
     let mut plan = Plan::default();
     let items = match ask.fees {
         Fees::Special(activity) => special(db, network, ask, activity, &mut plan).await?,
-        Fees::Service => of_members(db, network, ask, ChargeKind::ServiceFee, &mut plan).await?,
-        Fees::Membership => of_members(db, network, ask, ChargeKind::MembershipFee, &mut plan).await?,
+        Fees::Service => of_members(db, network, ask, (ChargeKind::ServiceFee, issued_on), &mut plan).await?,
+        Fees::Membership => of_members(db, network, ask, (ChargeKind::MembershipFee, issued_on), &mut plan).await?,
     };
-    gather(network, issued_on, items, &mut plan);
+    let agreed = Agreed::load(db.read(), items.iter().map(|item| &item.line)).await?;
+    gather(network, issued_on, &agreed, items, &mut plan);
 
     // What every invoice needs. What only taxed ones do is a problem of theirs.
     let mut lacks = Faults::default();
@@ -299,6 +313,8 @@ async fn special(db: &Database, network: &Network, ask: &Ask, id: ActivityId, pl
         .from(agreement::Entity)
         .and_where(of(C::ActivityId).eq(id))
         .and_where(C::Direction.eq(Direction::Income))
+        // What comes in by a cooperation agreement is a grant, and is requisitioned: see `requisitions::is_grant`.
+        .and_where(C::Kind.ne(AgreementKind::Cooperation))
         .and_where(of(C::SignedOn).is_not_null())
         .and_where(of(C::WithdrawnOn).is_null())
         .and_where(of(C::StartsOn).lte(last))
@@ -385,13 +401,20 @@ fn period(row: &agreement::Model, year: i32) -> Option<(NaiveDate, NaiveDate)> {
 }
 
 /// The fee of every member of the year, in order of name: whoever was a member on some day of it pays the year's whole fee.
-async fn of_members(db: &Database, network: &Network, ask: &Ask, kind: ChargeKind, plan: &mut Plan) -> Result<Vec<Item>> {
+async fn of_members(
+    db: &Database,
+    network: &Network,
+    ask: &Ask,
+    (kind, issued_on): (ChargeKind, NaiveDate),
+    plan: &mut Plan,
+) -> Result<Vec<Item>> {
     use member::Column as C;
     let basis = if kind == ChargeKind::ServiceFee { FeeBasis::PerMilleOfAllocation } else { FeeBasis::FixedPerYear };
     let rule = fees::rule(db, basis, ask.year).await?.ok_or_else(|| {
         let fee = if kind == ChargeKind::ServiceFee { "service fee" } else { "membership fee" };
         Error::conflict("NO_FEE_RULE", format!("no {fee} is in force on 1 January {}; set one with networkFeeSet", ask.year))
     })?;
+    plan.warnings.extend(fee_decision::of_rule(db.read(), &rule, issued_on, ask.year).await?);
     let (first, last) = amounts::year(ask.year).ok_or_else(|| Error::invalid("input.year", "must be 1900 to 2999"))?;
     let of = |column: C| -> SimpleExpr { Expr::col((member::Entity, column)) };
     let columns = [C::Id, C::Name];
@@ -484,17 +507,20 @@ fn line(
     }
 }
 
-/// Makes invoices of the lines: one a buyer, or two when some are outside the scope of VAT, in the order in which the buyers come.
-fn gather(network: &Network, issued_on: NaiveDate, items: Vec<Item>, plan: &mut Plan) {
-    let mut places: BTreeMap<(Buyer, bool), usize> = BTreeMap::new();
+/// Makes invoices of the lines: one a buyer, or several when some are outside the scope of VAT or have other terms of payment, in the order
+/// in which the buyers come.
+fn gather(network: &Network, issued_on: NaiveDate, agreed: &Agreed, items: Vec<Item>, plan: &mut Plan) {
+    let mut places: BTreeMap<(Buyer, bool, ClaimTerms), usize> = BTreeMap::new();
     for Item { buyer, agreement, mut line, charge } in items {
-        let place = *places.entry((buyer, line.vat_rate == VatRate::OutsideScope)).or_insert(plan.invoices.len());
+        let is_member = matches!(buyer, Buyer::Member(_));
+        let terms = agreed.terms(&network.invoicing, is_member, std::slice::from_ref(&line));
+        let place = *places.entry((buyer, line.vat_rate == VatRate::OutsideScope, terms)).or_insert(plan.invoices.len());
         if place == plan.invoices.len() {
             let (member_id, organisation_id) = match buyer {
                 Buyer::Member(id) => (Some(id), None),
                 Buyer::Organisation(id) => (None, Some(id)),
             };
-            let due_on = Some(issuing::due_on(network, issued_on, None));
+            let due_on = Some(issuing::due_on(issued_on, terms.days));
             let row = invoice::Model { id: InvoiceId::new(), member_id, organisation_id, due_on, ..invoice::Model::default() };
             plan.invoices.push(Whole { row, ..Whole::default() });
         }

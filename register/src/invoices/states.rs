@@ -1,6 +1,9 @@
 //! The state of an invoice as an SQL condition: the second telling of `amounts::state`, held against the first by a test.
 
-use ::entity::invoice::{Column, Entity};
+use ::entity::{
+    banking_day,
+    invoice::{Column, Entity},
+};
 use chrono::NaiveDate;
 use sea_orm::{
     Condition, ExprTrait,
@@ -34,16 +37,18 @@ fn among(condition: impl IntoCondition, by: Column) -> SimpleExpr {
 
 fn is(state: State, on: NaiveDate) -> Condition {
     let issued = Condition::all().add(by(Column::IssuedOn, on));
+    // What was due by then is late, since the next banking day has passed too.
+    let late_by = banking_day::last_before(on);
     let not_credited = issued.clone().add(not_by(Column::CreditedOn, on));
     // Few invoices are open, and an index on settled_on finds them: named apart, they lead the way through the table.
     let open = not_credited.clone().add(among(not_by(Column::SettledOn, on), Column::Id));
-    let in_time = open.clone().add(Condition::any().add(column(Column::DueOn).is_null()).add(column(Column::DueOn).gte(on)));
+    let in_time = open.clone().add(Condition::any().add(column(Column::DueOn).is_null()).add(column(Column::DueOn).gt(late_by)));
     match state {
         State::Draft => not_by(Column::IssuedOn, on),
         // So do those that have a credit note.
         State::Credited => issued.add(among(column(Column::CreditsId).is_not_null(), Column::CreditsId)).add(by(Column::CreditedOn, on)),
         State::Paid => not_credited.add(by(Column::SettledOn, on)),
-        State::Overdue => open.add(column(Column::DueOn).lt(on)),
+        State::Overdue => open.add(column(Column::DueOn).lte(late_by)),
         State::PartlyPaid => in_time.add(by(Column::FirstPaidOn, on)),
         State::Issued => in_time.add(not_by(Column::FirstPaidOn, on)),
     }

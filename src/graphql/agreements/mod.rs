@@ -12,6 +12,7 @@ use std::{collections::HashMap, sync::Arc};
 use ::entity::{
     agreement,
     id::{AgreementId, MemberId, OrganisationId},
+    requisition,
 };
 use async_graphql::{Context, Description, Enum, ID, Object, Union};
 use chrono::NaiveDate;
@@ -35,6 +36,7 @@ use super::{
     organisations::Organisation,
     page::{self, Column, Connection, DIRECT, Noun, and, asked, every},
     request::{LongText, take_bytes},
+    requisitions::Requisition,
     scalars::{Date, DateTime, Given, Json, node_id, take},
     templates::{AgreementTemplateVersion, version_of},
     viewer,
@@ -42,7 +44,8 @@ use super::{
 use crate::{
     agreements::{self, contents as rules},
     error::{Error, Faults, Result},
-    invoices, members, organisations, terms,
+    invoices::{self, requisitions},
+    members, organisations, terms,
 };
 
 /// What an agreement is for.
@@ -285,6 +288,17 @@ impl Agreement {
         #[graphql(desc = "Only rows before the one with this cursor")] before: Option<String>,
     ) -> Result<Connection<Invoice>> {
         invoices_of(ctx, &self.0, invoices::Of::Agreement, |row| row.id.0, filter, order_by, page::args(first, after, last, before)).await
+    }
+
+    /// The requisitions of its grant, in order of number; empty for those who may not see all invoices.
+    #[graphql(directive = list_size::apply(Some(5), None))]
+    async fn requisitions(&self, ctx: &Context<'_>) -> Result<Vec<Requisition>> {
+        let columns = and(asked::<Requisition>(ctx, DIRECT), requisition::Column::AgreementId);
+        let found = self.0.load(ctx, "", async {
+            let rows = requisitions::of_agreements(database(ctx), viewer(ctx), &ids(&self.0), &columns).await?;
+            Ok(grouped(Handle::each(rows), |row| row.agreement_id))
+        });
+        listed(ctx, found.await?.get(&self.0.id), Requisition)
     }
 
     /// What was done to it, the oldest first; empty for those who may not read the audit trail.

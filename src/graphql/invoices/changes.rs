@@ -3,7 +3,7 @@
 use ::entity::{id::InvoiceId, money};
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
 
-use super::{Invoice, node, run};
+use super::{Invoice, Unit, node, run};
 use crate::{
     error::{Error, Faults, Result},
     graphql::{
@@ -44,6 +44,9 @@ pub struct InvoiceLineInput {
     /// How many: a decimal number above 0 with at most three decimals.
     #[graphql(default_with = "\"1\".to_owned()")]
     quantity: String,
+    /// Of what.
+    #[graphql(default_with = "Unit::Piece")]
+    unit: Unit,
     /// The price of one, without VAT; negative for a deduction.
     unit_price: Given<Money>,
     /// How it is taxed. OUTSIDE_SCOPE can't stand on the same invoice as the others.
@@ -62,6 +65,7 @@ fn lines(given: Vec<InvoiceLineInput>, faults: &mut Faults) -> Vec<NewLine> {
             period_from: take(line.period_from, &path("periodFrom"), faults).map(|day| day.0),
             period_to: take(line.period_to, &path("periodTo"), faults).map(|day| day.0),
             quantity: faults.take(&path("quantity"), line.quantity.parse::<money::Quantity>()),
+            unit: line.unit.into(),
             unit_price: line.unit_price.take(&path("unitPrice"), faults).0,
             vat_rate: line.vat_rate.into(),
             account: line.account,
@@ -86,12 +90,15 @@ pub struct InvoiceDraftInput {
     buyer: ID,
     /// What it is for, 1 to 1000 lines.
     lines: Vec<InvoiceLineInput>,
-    /// Days from issue to the last day to pay, 0 to 30; left out, as the settings have it.
+    /// Days from issue to the last day to pay, 0 to 30; left out: as the agreements of its lines have it (`payment_days`), else as the settings
+    /// do. Fewer than 30 days take no interest before the 30th day after issue, unless an agreement or the statutes say so.
     due_in_days: Option<i32>,
     /// The issued invoice that this one corrects upwards; needs a `reason`. What was too much is credited instead.
     corrects: Option<ID>,
     /// What is corrected, and why; or any other word to the buyer.
     reason: Option<String>,
+    /// The buyer's order that it is for (BT-13), as `PO-4711`.
+    order_reference: Option<String>,
 }
 
 /// What changes about a draft; what is left out stays as it is.
@@ -103,10 +110,12 @@ pub struct InvoiceDraftUpdateInput {
     buyer: Option<ID>,
     /// All of its lines.
     lines: Option<Vec<InvoiceLineInput>>,
-    /// Null: as the settings have it.
+    /// Null: as the agreements of its lines have it, else as the settings do.
     due_in_days: MaybeUndefined<i32>,
     /// Null: none.
     reason: MaybeUndefined<String>,
+    /// Null: none.
+    order_reference: MaybeUndefined<String>,
 }
 
 /// A draft to be thrown away.
@@ -162,6 +171,7 @@ impl InvoiceMutation {
             due_in_days: input.due_in_days,
             corrects: input.corrects.map(|id| row_id(&id, "invoice", "input.corrects", &mut faults)),
             reason: input.reason,
+            order_reference: input.order_reference,
         };
         let mutation = mutation(ctx);
         mutation.perform(drafting::draft(mutation.db(), viewer(ctx), network(ctx), new, faults), |id| changed(ctx, id)).await
@@ -180,6 +190,7 @@ impl InvoiceMutation {
             lines: input.lines.map(|given| lines(given, &mut faults)),
             due_in_days: plain_change(input.due_in_days),
             reason: plain_change(input.reason),
+            order_reference: plain_change(input.order_reference),
         };
         let mutation = mutation(ctx);
         mutation.perform(drafting::update(mutation.db(), viewer(ctx), network(ctx), id, changes, faults), |()| changed(ctx, id)).await

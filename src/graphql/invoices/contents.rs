@@ -1,7 +1,7 @@
 //! What an invoice is made of: its lines and their VAT, its payments and reminders.
 
 use ::entity::{invoice_line, payment, reminder};
-use async_graphql::{Context, Description, ID, Object};
+use async_graphql::{Context, Description, Enum, ID, Object};
 
 use crate::{
     error::Result,
@@ -16,6 +16,28 @@ use crate::{
     },
     invoices::amounts::RateSum,
 };
+
+/// The unit (enhet) of what a line counts.
+#[derive(Enum, Copy, Clone, PartialEq, Eq)]
+#[graphql(remote = "::entity::kind::Unit")]
+pub enum Unit {
+    /// Pieces (styck).
+    Piece,
+    /// Persons.
+    Person,
+    /// Hours (timmar).
+    Hour,
+    /// Days.
+    Day,
+    /// Weeks.
+    Week,
+    /// Months.
+    Month,
+    /// Years.
+    Year,
+    /// Kilometers.
+    Kilometer,
+}
 
 /// A line of an invoice.
 #[derive(Clone, Description)]
@@ -56,6 +78,11 @@ impl InvoiceLine {
     /// How many: a decimal number with at most three decimals, `1.5`.
     async fn quantity(&self) -> String {
         self.0.quantity.to_string()
+    }
+
+    /// Of what.
+    async fn unit(&self) -> Unit {
+        self.0.unit.into()
     }
 
     /// The price of one, without VAT; negative for a deduction.
@@ -101,6 +128,7 @@ impl Noun for InvoiceLine {
             "periodFrom" => &[C::PeriodFrom],
             "periodTo" => &[C::PeriodTo],
             "quantity" => &[C::Quantity],
+            "unit" => &[C::Unit],
             "unitPrice" => &[C::UnitPrice],
             "vatRate" => &[C::VatRate],
             "net" => &[C::Net],
@@ -182,22 +210,33 @@ impl Payment {
 
 /// A reminder (påminnelse) of an invoice.
 #[derive(Description)]
-pub struct Reminder(pub(super) reminder::Model);
+pub struct Reminder {
+    pub(super) row: reminder::Model,
+    /// `true` if the register has a document of the invoice.
+    pub(super) has_document: bool,
+}
 
 #[Object(use_type_description)]
 impl Reminder {
     /// Opaque and globally unique.
     async fn id(&self) -> ID {
-        node_id("reminder", self.0.id)
+        node_id("reminder", self.row.id)
     }
 
     /// When.
     async fn sent_on(&self) -> Date {
-        Date(self.0.sent_on)
+        Date(self.row.sent_on)
     }
 
-    /// The reminder fee (påminnelseavgift), at most 60.00 by law 1981:739; nought when none was agreed.
+    /// The reminder fee (påminnelseavgift), at most 60.00 by law 1981:739, or the compensation for the delay (förseningsersättning), 450.00; zero when
+    /// none was agreed.
     async fn fee(&self) -> Money {
-        self.0.fee.into()
+        self.row.fee.into()
+    }
+
+    /// A link to the PDF/A file in Swedish, with what was unpaid on the day, the interest to date and the fee; valid with the viewer's token. Null for
+    /// imported history, of whose invoices the register has no document.
+    async fn pdf_url(&self) -> Option<String> {
+        self.has_document.then(|| format!("/files/reminders/{}.pdf", node_id("reminder", self.row.id).as_str()))
     }
 }

@@ -3,6 +3,7 @@
 pub mod bank;
 pub mod changes;
 mod contents;
+pub mod interest;
 mod lists;
 pub mod payments;
 mod rates;
@@ -12,7 +13,7 @@ use ::entity::{id::InvoiceId, invoice};
 use async_graphql::{Context, Description, Enum, ID, Object};
 
 pub use self::{
-    contents::{InvoiceLine, Payment, Reminder, VatAmount},
+    contents::{InvoiceLine, Payment, Reminder, Unit, VatAmount},
     lists::{InvoiceBy, InvoiceFilter, InvoiceOrder, InvoiceOrderField, InvoiceQuery, invoices_of},
     rates::{RateMutation, RateQuery, ReferenceRate},
     run::InvoiceRunQuery,
@@ -30,7 +31,7 @@ use super::{
 };
 use crate::{
     error::{Faults, Result},
-    invoices::{self, amounts, documents, late, lines, payments as paid},
+    invoices::{self, amounts, claim_terms, documents, late, lines, payments as paid},
     receivables::{self, Standing},
 };
 
@@ -107,9 +108,15 @@ impl Invoice {
         self.0.issued_on.map(Date)
     }
 
-    /// Last day to pay; null for a draft or a credit note.
+    /// Last day to pay, as the invoice has it; null for a draft or a credit note.
     async fn due_on(&self) -> Option<Date> {
         self.0.due_on.map(Date)
+    }
+
+    /// The day by which it must be paid: `dueOn` or, when that is a Saturday, a Sunday, a public holiday or Midsummer's, Christmas or New
+    /// Year's Eve, the next banking day. A payment on it is in time; `daysLate`, `interest` and OVERDUE count from it. Null as `dueOn`.
+    async fn payable_until(&self) -> Option<Date> {
+        claim_terms::payable_until(&self.0).map(Date)
     }
 
     /// What it is for, in its own order.
@@ -203,7 +210,7 @@ impl Invoice {
         invoices::overpaid(&self.0).into()
     }
 
-    /// Days after its last day to pay, until it was settled or until `on`; nought when it is not late.
+    /// Days after `payableUntil`, until it was settled or until `on`; zero when it is not late.
     async fn days_late(
         &self,
         ctx: &Context<'_>,
@@ -213,8 +220,9 @@ impl Invoice {
     }
 
     /// Late interest (dröjsmålsränta) up to and including `on`, of no VAT: the reference rate and the percentage points of the terms that
-    /// it was issued with (räntelagen 6 §), for imported history the network's own (8 unless set); simple, on what was unpaid each day after
-    /// the last day to pay up to and including the day of payment. A payment that was reversed never came in. Null when it was never late
+    /// it was issued with (räntelagen 6 §), for imported history the network's own (8 unless set); simple, on what was unpaid each day up to
+    /// and including the day of payment. It runs after `payableUntil` where an agreement or the statutes said so when it was issued
+    /// (räntelagen 3 §), else after the 30th day from its issue (4 §), as for imported history. A payment that was reversed never came in. Null when it was never late
     /// by then, and when it was on days whose reference rate is not known (see `referenceRates`).
     async fn interest(
         &self,
@@ -246,7 +254,13 @@ impl Invoice {
             let rows = paid::reminders_of(database(ctx), &ids(&self.0)).await?;
             Ok(grouped(rows, |row| row.invoice_id))
         });
-        listed(ctx, found.await?.get(&self.0.id), Reminder)
+        let found = found.await?;
+        let has_document = if ctx.look_ahead().field("pdfUrl").exists() {
+            self.0.load(ctx, "documents", documents::with_content(database(ctx), &ids(&self.0))).await?.contains(&self.0.id)
+        } else {
+            false
+        };
+        listed(ctx, found.get(&self.0.id), |row| Reminder { row, has_document })
     }
 
     /// The invoice that this one corrects upwards; null for most.
@@ -259,7 +273,12 @@ impl Invoice {
         self.0.reason.as_deref().map(LongText)
     }
 
-    /// Days from issue to the last day to pay, for a draft; null: as the settings have it.
+    /// The buyer's order that it is for (BT-13); null: none. A credit note has that of its invoice.
+    async fn order_reference(&self) -> Option<&str> {
+        self.0.order_reference.as_deref()
+    }
+
+    /// Days from issue to the last day to pay, as the draft gives them; null: as the agreements of its lines have it, else as the settings do.
     async fn due_in_days(&self) -> Option<i32> {
         self.0.due_in_days
     }
@@ -355,6 +374,7 @@ impl Noun for Invoice {
             "buyer" => &[C::MemberId, C::OrganisationId],
             "issuedOn" => &[C::IssuedOn],
             "dueOn" => &[C::DueOn],
+            "payableUntil" => &[C::Kind, C::DueOn],
             "net" => &[C::Net],
             "vat" => &[C::Vat],
             "rounding" => &[C::Rounding],
@@ -367,6 +387,7 @@ impl Noun for Invoice {
             "corrects" => &[C::CorrectsId],
             "reason" => &[C::Reason],
             "dueInDays" => &[C::DueInDays],
+            "orderReference" => &[C::OrderReference],
             _ => &[],
         }
     }

@@ -96,9 +96,9 @@ impl PaymentMutation {
     }
 
     /// Notes that a reminder of an overdue invoice was sent. The first one of an invoice has the reminder fee (påminnelseavgift) that was
-    /// agreed when it was issued, at most 60.00 (lag 1981:739); where none was agreed, of imported history, whose terms nobody knows, and on
-    /// later ones there is none. It is claimed beside the invoice, whose
-    /// total never changes.
+    /// agreed when it was issued, by an agreement or the statutes, at most 60.00 (lag 1981:739), or in its place the compensation for the delay
+    /// (förseningsersättning) of 450.00 where the settings said so; where none was agreed, of imported history, whose terms nobody knows, and
+    /// on later ones there is none. It is claimed next to the invoice, whose total never changes.
     ///
     /// CONFLICT with reason NOT_OVERDUE, PAID, CREDITED, DRAFT or CREDIT_NOTE when there was nothing to remind of on that day, or
     /// ALREADY_REMINDED when a reminder was sent on the same day.

@@ -47,6 +47,10 @@ pub struct InvoiceRunInput {
     /// Whether those who can't be invoiced are left out; otherwise they hold up the rest.
     #[graphql(default)]
     skip_problems: bool,
+    /// True: a fee that was decided after the day of issue, or after its year, is invoiced all the same. Otherwise the run fails with CONFLICT and the
+    /// reason DECIDED_LATE; the preview has it among its `warnings`.
+    #[graphql(default)]
+    confirm_decision: bool,
 }
 
 impl InvoiceRunInput {
@@ -66,6 +70,7 @@ impl InvoiceRunInput {
             issued_on: take(self.issued_on, "input.issuedOn", faults).map(|day| day.0),
             members: self.members.map(|ids| ids.into_iter().enumerate().map(|id| member(id, faults)).collect()),
             skip_problems: self.skip_problems,
+            confirm_decision: self.confirm_decision,
         }
     }
 }
@@ -103,6 +108,7 @@ pub struct InvoiceRun {
     by_hand: i64,
     problems: Vec<InvoiceRunProblem>,
     unpaid: Vec<InvoiceRunUnpaidMonth>,
+    warnings: Vec<String>,
 }
 
 #[Object(use_type_description)]
@@ -137,6 +143,11 @@ impl InvoiceRun {
     /// How many agreements have a fee per participant. Nobody knows how many take part, so that such fees are invoiced by hand.
     async fn invoiced_by_hand(&self) -> i32 {
         i32::try_from(self.by_hand).unwrap_or(i32::MAX)
+    }
+
+    /// What needs a confirmation, a sentence each: a fee that was decided after the day of issue or after its year (`confirmDecision`).
+    async fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 
     /// Who can't be invoiced, and why.
@@ -229,12 +240,12 @@ pub(super) async fn run(ctx: &Context<'_>, input: InvoiceRunInput) -> Result<Inv
 }
 
 async fn payload(ctx: &Context<'_>, done: Done) -> Result<InvoiceRun> {
-    let Done { invoices: ids, net, total, already, by_hand, problems: found, unpaid } = done;
+    let Done { invoices: ids, net, total, already, by_hand, problems: found, unpaid, warnings } = done;
     let mut rows: HashMap<InvoiceId, invoice::Model> =
         invoices::by_ids(database(ctx), viewer(ctx), &ids, &every::<Invoice>()).await?.into_iter().map(|row| (row.id, row)).collect();
     let in_order: Vec<_> = ids.iter().filter_map(|id| rows.remove(id)).collect();
     let invoices = Handle::each(in_order).into_iter().map(Invoice).collect();
-    Ok(InvoiceRun { invoices, net, total, already, by_hand, problems: problems(found), unpaid: unpaid_months(unpaid) })
+    Ok(InvoiceRun { invoices, net, total, already, by_hand, problems: problems(found), unpaid: unpaid_months(unpaid), warnings })
 }
 
 /// What runs would do.
@@ -253,8 +264,8 @@ impl InvoiceRunQuery {
         let mut faults = Faults::default();
         let ask = input.check(&mut faults);
         let plan = run::preview(database(ctx), viewer(ctx), network(ctx), &ask, faults).await?;
-        let Plan { invoices, net, total, already, by_hand, problems: found, unpaid, .. } = plan;
+        let Plan { invoices, net, total, already, by_hand, problems: found, unpaid, warnings, .. } = plan;
         let (invoices, problems, unpaid) = (planned(invoices), problems(found), unpaid_months(unpaid));
-        Ok(InvoiceRun { invoices, net, total, already, by_hand, problems, unpaid })
+        Ok(InvoiceRun { invoices, net, total, already, by_hand, problems, unpaid, warnings })
     }
 }

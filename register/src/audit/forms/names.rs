@@ -1,9 +1,7 @@
 //! The names of the forms' fields, which stay.
 
 use ::entity::{
-    acknowledgement, allocation, bank_payment, bank_payment_part, books_closing, contact, contact_area, cost, decision, export_batch,
-    grant, invoice, invoice_line, member_billing, organisation, payment, reference_rate, reminder, signature, template, template_version,
-    token_revocation,
+    acknowledgement, allocation, bank_payment, bank_payment_part, books_closing, contact, contact_area, cost, decision, export_batch, grant, invoice, invoice_line, member_billing, organisation, payment, reference_rate, reminder, requisition, signature, template, template_version, token_revocation,
 };
 
 use super::{
@@ -37,8 +35,12 @@ fn the_fields_of_forms_keep_their_names() {
         (names(&decision::Model::default()), "id body decided_on paragraph document"),
         (names(&grant::Model::default()), "id activity_id booked_on amount funder occurrence"),
         (
+            names(&requisition::Model::default()),
+            "id number agreement_id issued_on due_on amount period_from period_to description reference content",
+        ),
+        (
             names(&invoice_line::Model::default()),
-            "id invoice_id position description activity_id agreement_id credits_line_id period_from period_to quantity unit_price \
+            "id invoice_id position description activity_id agreement_id credits_line_id period_from period_to quantity unit unit_price \
              vat_rate net vat account",
         ),
         (names(&member_billing::Model::default()), "member_id email peppol_id buyer_reference address_line postal_code city"),
@@ -85,7 +87,7 @@ fn the_fields_of_forms_keep_their_names() {
         (names(&InvoiceXml::default()), "invoice_id number sha256"),
         (
             names(&invoice::Model::default()),
-            "id import_key kind number number_key ocr member_id organisation_id credits_id corrects_id reason due_in_days \
+            "id import_key kind number number_key ocr member_id organisation_id credits_id corrects_id reason order_reference due_in_days \
              line_count issued_on due_on net vat rounding total paid credited first_paid_on settled_on credited_on",
         ),
         (names(&template_version::Model::default()), "id template_id version state language published_at"),

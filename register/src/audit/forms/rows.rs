@@ -4,8 +4,8 @@ use ::entity::{
     acknowledgement, activity, activity_text, agreement, allocation, bank_payment, books_closing, contact, contact_area, cost, decision,
     export_batch, fee_schedule, grant, invoice, invoice_line,
     kind::{Form, SubjectKind},
-    member, member_billing, organisation, payment, reference_rate, reminder, signature, status_report, status_report_text, template,
-    template_version, token_revocation,
+    member, member_billing, organisation, payment, reference_rate, reminder, requisition, signature, status_report, status_report_text,
+    template, template_version, token_revocation,
 };
 use uuid::Uuid;
 
@@ -48,6 +48,7 @@ recorded!(organisation::Model as Organisation, of Organisation |row| row.id.0, p
 ]);
 recorded!(cost::Model as Cost, of Activity |row| row.activity_id.0);
 recorded!(grant::Model as Grant, of Activity |row| row.activity_id.0);
+recorded!(requisition::Model as Requisition, of Agreement |row| row.agreement_id.0);
 recorded!(template::Model as Template, of Template |row| row.id.0);
 recorded!(acknowledgement::Model as Acknowledgement, of Agreement |row| row.agreement_id.0, personal acknowledgement_fields(row));
 recorded!(reminder::Model as Reminder, of Invoice |row| row.invoice_id.0);
@@ -184,6 +185,7 @@ fields!(invoice::Model {
     credits_id,
     corrects_id,
     reason,
+    order_reference,
     due_in_days,
     line_count,
     issued_on,
@@ -209,6 +211,7 @@ fields!(invoice_line::Model {
     period_from,
     period_to,
     quantity,
+    unit,
     unit_price,
     vat_rate,
     net,
@@ -247,6 +250,19 @@ fields!(export_batch::Model { id, number, made_at, through_on, vouchers, voucher
 fields!(books_closing::Model { id, closed_through, reason });
 fields!(reference_rate::Model { id, valid_from, hundredths, source });
 fields!(reminder::Model { id, invoice_id, sent_on, fee });
+fields!(requisition::Model {
+    id,
+    number,
+    agreement_id,
+    issued_on,
+    due_on,
+    amount,
+    period_from,
+    period_to,
+    description,
+    reference,
+    content,
+});
 fields!(signature::Model { id, agreement_id, party, name, title, signed_on, method, document_sha256 });
 fields!(status_report::Model { id, activity_id, period, health, reported_by, reported_at });
 fields!(status_report_text::Model { summary, deviations, next_steps } skip { status_report_id });

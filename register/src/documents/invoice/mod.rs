@@ -5,11 +5,11 @@
 mod pdf;
 
 use ::entity::{
-    kind::{InvoiceKind, VatRate},
+    kind::{InvoiceKind, Unit, VatRate},
     money::{Money, Quantity},
     number::OrgNumber,
 };
-use chrono::NaiveDate;
+use chrono::{Days, NaiveDate};
 use serde::{Deserialize, Serialize};
 
 use crate::swedish::kronor;
@@ -52,6 +52,9 @@ pub struct Invoice {
     pub refers_to: Option<Reference>,
     /// Why it credits or corrects, in the office's words.
     pub reason: Option<String>,
+    /// The buyer's order that it is for (BT-13).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order_reference: Option<String>,
     /// The terms of payment that the day of issue had.
     pub terms: Terms,
 }
@@ -79,6 +82,12 @@ pub struct Seller {
     pub bankgiro: Option<String>,
     /// Plusgiro, as `28 65 43-4`.
     pub plusgiro: Option<String>,
+    /// Account for payments from abroad (IBAN), as `SE45 5000 0000 0583 9825 7466`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iban: Option<String>,
+    /// The bank of that account (BIC), as `ESSESESS`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bic: Option<String>,
     /// Whether it says «Godkänd för F-skatt».
     pub f_tax: bool,
 }
@@ -109,8 +118,15 @@ pub struct Buyer {
 pub struct Terms {
     /// Percentage points of late interest above the reference rate (räntelagen 6 §).
     pub interest_points: u16,
+    /// `true` if interest runs from the last day to pay, as agreed (räntelagen 3 §); `false`: from the 30th day after the invoice (4 §); null: an
+    /// invoice from before the register knew which, whose text speaks of the last day to pay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interest_is_agreed: Option<bool>,
     /// What a reminder costs where it was agreed, öre; null: it is free.
     pub reminder_fee: Option<Money>,
+    /// Compensation for paying late (förseningsersättning, lag 1981:739 4 a §), öre, in the place of a reminder fee; null: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub late_compensation: Option<Money>,
     /// Why exempt lines are exempt.
     pub exemption_reason: String,
     /// Why lines are outside the scope of VAT.
@@ -130,6 +146,9 @@ pub struct Line {
     pub period: Option<(NaiveDate, NaiveDate)>,
     /// How many.
     pub quantity: Quantity,
+    /// Of what.
+    #[serde(default)]
+    pub unit: Unit,
     /// Öre each, without VAT; negative for a deduction.
     pub unit_price: Money,
     /// VAT treatment.
@@ -184,15 +203,26 @@ impl Invoice {
     /// The terms of payment in words, on one line.
     #[must_use]
     pub fn payment_terms(&self) -> String {
-        let Terms { interest_points, reminder_fee, .. } = &self.terms;
+        let Terms { interest_points, interest_is_agreed, reminder_fee, late_compensation, .. } = &self.terms;
         let Some(due_on) = self.due_on.filter(|_| self.kind == InvoiceKind::Invoice && self.total > Money::ZERO) else {
             return "Inget att betala.".to_owned();
         };
         let fee = reminder_fee.filter(|fee| *fee > Money::ZERO);
         let fee = fee.map_or_else(String::new, |fee| format!(" Avgiften för en påminnelse är {} kr.", kronor(fee)));
+        let compensation = late_compensation.map_or_else(String::new, |sum| {
+            format!(
+                " Betalas fakturan för sent tas förseningsersättning ut med {} kr enligt lagen (1981:739) om ersättning för inkassokostnader m.m.",
+                kronor(sum)
+            )
+        });
+        let thirtieth = self.issued_on.checked_add_days(Days::new(30)).filter(|day| *interest_is_agreed == Some(false) && due_on < *day);
+        let since = thirtieth.map_or_else(
+            || "Efter förfallodagen".to_owned(),
+            |day| format!("Efter den {day}, den trettionde dagen efter fakturans datum,"),
+        );
         format!(
-            "Betalas senast {due_on}. Efter förfallodagen tas dröjsmålsränta ut enligt räntelagen (1975:635), \
-             {interest_points} procentenheter över referensräntan.{fee}"
+            "Betalas senast {due_on}. {since} tas dröjsmålsränta ut enligt räntelagen (1975:635), \
+             {interest_points} procentenheter över referensräntan.{fee}{compensation}"
         )
     }
 

@@ -138,6 +138,8 @@ struct ShownLine<'i> {
     unit_price: String,
     rate: &'static str,
     net: String,
+    /// Sum of the lines so far, which a page carries forward to the next.
+    carried: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -165,7 +167,14 @@ impl<'i> View<'i> {
                 format!("{verb} faktura {} av {}", reference.number, reference.issued_on)
             }),
             reason: reason.as_deref(),
-            lines: invoice.lines.iter().map(|line| ShownLine::of(line, agreement)).collect(),
+            lines: invoice
+                .lines
+                .iter()
+                .scan(Money::ZERO, |sum, line| {
+                    *sum += line.net;
+                    Some(ShownLine::of(line, agreement, *sum))
+                })
+                .collect(),
             rates: invoice.rates.iter().map(ShownRate::of).collect(),
             net: kronor(*net),
             vat: kronor(*vat),
@@ -190,6 +199,7 @@ fn facts(invoice: &Invoice, agreement: Option<&str>) -> Vec<(&'static str, Strin
         ("Förfallodatum", invoice.due_on.filter(|_| !is_credit).map(|day| day.to_string())),
         ("OCR-nummer", invoice.ocr.clone().filter(|_| !is_credit)),
         ("Er referens", Some(invoice.buyer.reference.clone()).filter(|reference| !reference.trim().is_empty())),
+        ("Er beställning", invoice.order_reference.clone()),
         ("Avtal", agreement.map(str::to_owned)),
         ("Avser tiden", invoice.period().map(days)),
     ];
@@ -214,14 +224,17 @@ fn days((from, to): (NaiveDate, NaiveDate)) -> String {
 }
 
 impl<'i> ShownLine<'i> {
-    /// A line of a document that as a whole is about `agreement`.
-    fn of(line: &'i Line, agreement: Option<&str>) -> Self {
+    /// A line of a document that as a whole is about `agreement`, of which the lines so far come to `carried`.
+    fn of(line: &'i Line, agreement: Option<&str>, carried: Money) -> Self {
         let own = line.agreement.as_deref().filter(|own| agreement != Some(own));
         let about = [line.activity.clone(), own.map(|own| format!("avtal {own}")), line.period.map(days)];
         Self {
             description: &line.description,
             about: about.into_iter().flatten().filter(|part| !part.trim().is_empty()).collect::<Vec<_>>().join(" · "),
-            quantity: quantity(line.quantity),
+            quantity: match line.unit.abbreviation() {
+                Some(unit) => format!("{}\u{a0}{unit}", quantity(line.quantity)),
+                None => quantity(line.quantity),
+            },
             unit_price: kronor(line.unit_price),
             rate: match line.vat_rate {
                 VatRate::Standard25 => "25\u{a0}%",
@@ -231,6 +244,7 @@ impl<'i> ShownLine<'i> {
                 VatRate::Exempt | VatRate::OutsideScope => "utan",
             },
             net: kronor(line.net),
+            carried: kronor(carried),
         }
     }
 }

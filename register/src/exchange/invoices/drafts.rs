@@ -3,7 +3,7 @@
 use ::entity::{
     agreement,
     id::{ActivityId, AgreementId},
-    kind::{InvoiceKind, VatRate},
+    kind::{InvoiceKind, Unit, VatRate},
     money::{Money, Quantity},
     number::luhn_holds,
 };
@@ -38,6 +38,7 @@ pub(super) struct Head {
     pub corrects: Option<Option<String>>,
     pub reason: Option<Option<String>>,
     pub due_in_days: Option<Option<i32>>,
+    pub order_reference: Option<Option<String>>,
 }
 
 /// A row of invoice_lines.csv, without its invoice.
@@ -57,6 +58,8 @@ pub(super) struct LineDraft {
     pub credits_line: Option<i32>,
     /// Its share of the document's VAT; null: nobody says, and it is reckoned.
     pub vat: Option<Money>,
+    /// The unit of what it counts; null: the file does not say.
+    pub unit: Option<Unit>,
 }
 
 /// A row of payments.csv, without its invoice.
@@ -140,6 +143,7 @@ pub(super) fn read(kind: InvoiceKind, cells: &mut Cells<'_>) -> Option<Head> {
         corrects: cells.given("corrects").then(|| cells.optional_key("corrects")),
         reason: cells.given("reason").then(|| cells.optional_text("reason", TEXT)),
         due_in_days: cells.given("due_in_days").then(|| cells.optional_whole("due_in_days", 0, DUE_IN_DAYS)),
+        order_reference: cells.given("order_reference").then(|| cells.optional_text("order_reference", LINE)),
     };
     cells.check(|faults| check(&head, faults));
     Some(head)
@@ -193,6 +197,7 @@ fn read_line(cells: &mut Cells<'_>) -> Option<Part<LineDraft>> {
             account: cells.optional_text("account", 10),
             credits_line: cells.optional_whole("credits_line", 1, i32::MAX),
             vat: cells.optional_decimal("vat"),
+            unit: cells.optional("unit"),
         },
     };
     cells.check(|faults| {

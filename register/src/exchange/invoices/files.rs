@@ -53,6 +53,7 @@ pub(in super::super) async fn export(export: &mut Export<'_>) -> Result<()> {
                     line.quantity.to_string(),
                     line.unit_price.to_string(),
                     line.vat_rate.to_string(),
+                    line.unit.to_string(),
                     line.account,
                     optional(line.credits_line_id.and_then(|id| credited_lines.get(&id))),
                     // An invoice's follows from its lines; what a credit note takes depends on what those before it have left.
@@ -86,6 +87,7 @@ pub(in super::super) async fn export(export: &mut Export<'_>) -> Result<()> {
                 key_in(&others, row.corrects_id),
                 optional(row.reason),
                 optional(row.due_in_days),
+                optional(row.order_reference),
             ])?;
         }
         export.tell(&sheet);

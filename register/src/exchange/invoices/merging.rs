@@ -214,6 +214,7 @@ fn keep(incoming: &mut Incoming, before: &Whole, known: &mut Known) -> Whole {
             ("corrects", head.corrects.is_some() && corrects_id != old.corrects_id),
             ("reason", head.reason.as_ref().is_some_and(|reason| *reason != old.reason)),
             ("due_in_days", head.due_in_days.is_some_and(|days| days != old.due_in_days)),
+            ("order_reference", head.order_reference.as_ref().is_some_and(|order| *order != old.order_reference)),
         ];
         if line.is_good() {
             for (column, _) in differing.into_iter().filter(|(_, differs)| *differs) {
@@ -251,6 +252,7 @@ fn is_same_line(line: &LineDraft, old: &invoice_line::Model) -> bool {
         && (line.quantity, line.unit_price, line.vat_rate) == (old.quantity, old.unit_price, old.vat_rate)
         && line.account.as_ref().is_none_or(|account| *account == old.account)
         && line.vat.is_none_or(|vat| vat == old.vat)
+        && line.unit.is_none_or(|unit| unit == old.unit)
 }
 
 /// Refuses what is issued or paid for the first time on a day of a closed period.
@@ -281,6 +283,7 @@ fn make(incoming: &mut Incoming, before: Option<&Whole>, known: &mut Known) -> W
         (after.row.member_id, after.row.organisation_id) = Party::columns(party);
         after.row.reason = line.draft.reason.clone().unwrap_or(after.row.reason);
         after.row.due_in_days = line.draft.due_in_days.unwrap_or(after.row.due_in_days);
+        after.row.order_reference = line.draft.order_reference.clone().unwrap_or(after.row.order_reference);
         if let Some(corrected) = line.draft.corrects.clone().filter(|_| line.draft.kind == InvoiceKind::Invoice) {
             after.row.corrects_id = known.credits.corrected(&mut line, corrected.as_deref(), &after.row);
         }
@@ -336,6 +339,7 @@ fn lines_of(incoming: &mut Incoming, before: &Whole, credits: &Credits, accounts
             period_from: line.period_from,
             period_to: line.period_to,
             quantity: line.quantity,
+            unit: line.unit.or(old.map(|old| old.unit)).unwrap_or_default(),
             unit_price: line.unit_price,
             vat_rate: line.vat_rate,
             net: Money::ZERO,

@@ -20,7 +20,11 @@ use super::super::{
     keys,
     writing::Batch,
 };
-use crate::{database::among, error::Result, invoices::reminding::MOST};
+use crate::{
+    database::among,
+    error::Result,
+    invoices::claim_terms::{LATE_COMPENSATION, MAX_REMINDER_FEE},
+};
 
 /// A row of reminders.csv.
 struct Draft {
@@ -32,8 +36,9 @@ struct Draft {
 fn read(cells: &mut Cells<'_>) -> Option<Draft> {
     let draft = Draft { invoice: cells.key("invoice"), sent_on: cells.day("sent_on"), fee: cells.decimal("fee") };
     cells.check(|faults| {
-        let is_lawful = (Money::ZERO..=MOST).contains(&draft.fee);
-        faults.expect(is_lawful, "fee", "must be 0 to 60.00, the most that a reminder may cost (förordning 1981:1057)");
+        let is_lawful = (Money::ZERO..=MAX_REMINDER_FEE).contains(&draft.fee) || draft.fee == LATE_COMPENSATION;
+        let message = "must be 0 to 60.00, the most that a reminder may cost, or 450.00 for the delay (lag 1981:739 4 and 4 a §§)";
+        faults.expect(is_lawful, "fee", message);
     });
     Some(draft)
 }

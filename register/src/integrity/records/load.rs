@@ -8,7 +8,8 @@ use ::entity::{
     id::{AgreementId, InvoiceId, InvoiceLineId},
     invoice, invoice_content, invoice_file, invoice_line,
     kind::{FileFormat, Form},
-    member, organisation, reference_rate, reminder, status_report, template, template_text, template_version, token_revocation,
+    member, organisation, reference_rate, reminder, requisition, status_report, template, template_text, template_version,
+    token_revocation,
 };
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QuerySelect,
@@ -71,6 +72,7 @@ pub(super) async fn each(db: &impl ConnectionTrait, form: Form, ids: &[Uuid], fo
         Form::Activity => found.add_all(forms::activities(db, rows::<activity::Entity>(db, ids).await?).await?),
         Form::Cost => found.add_all(rows::<cost::Entity>(db, ids).await?),
         Form::Grant => found.add_all(rows::<grant::Entity>(db, ids).await?),
+        Form::Requisition => found.add_all(rows::<requisition::Entity>(db, ids).await?),
         Form::FeeSchedule => found.add_all(forms::fee_schedules(db, rows::<fee_schedule::Entity>(db, ids).await?).await?),
         Form::StatusReport => found.add_all(forms::status_reports(db, rows::<status_report::Entity>(db, ids).await?).await?),
         Form::Template => found.add_all(rows::<template::Entity>(db, ids).await?),
@@ -121,6 +123,7 @@ pub(super) fn current(form: Form, version: i32, text: Value) -> serde_json::Resu
         Form::Activity => forms::current::<Activity>(version, text),
         Form::Cost => forms::current::<cost::Model>(version, text),
         Form::Grant => forms::current::<grant::Model>(version, text),
+        Form::Requisition => forms::current::<requisition::Model>(version, text),
         Form::FeeSchedule => forms::current::<FeeSchedule>(version, text),
         Form::StatusReport => forms::current::<StatusReport>(version, text),
         Form::Template => forms::current::<template::Model>(version, text),

@@ -41,6 +41,7 @@ pub const FORMS: &[(Form, &str, &[&str])] = &[
     (Form::Activity, "id", &["activity", "activity_text", "activity_funding", "decision"]),
     (Form::Cost, "id", &["cost"]),
     (Form::Grant, "id", &["activity_grant"]),
+    (Form::Requisition, "id", &["requisition"]),
     (Form::FeeSchedule, "id", &["fee_schedule", "decision"]),
     (Form::StatusReport, "id", &["status_report", "status_report_text"]),
     (Form::Template, "id", &["agreement_template"]),

@@ -1,0 +1,48 @@
+//! A requisition (rekvisition): a request for the payment of a grant, issued for a cooperation agreement by which money comes in.
+
+use chrono::NaiveDate;
+use sea_orm::entity::prelude::*;
+use serde::Serialize;
+
+use crate::{
+    id::{AgreementId, RequisitionId},
+    money::Money,
+    sparse::sparse,
+};
+
+/// A requisition (rekvisition) of a grant; it never changes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
+#[sea_orm(table_name = "requisition")]
+pub struct Model {
+    /// Identifier.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: RequisitionId,
+    /// `R2026-0001`, gapless per year.
+    pub number: String,
+    /// The agreement about the grant.
+    pub agreement_id: AgreementId,
+    /// Day of issue.
+    pub issued_on: NaiveDate,
+    /// Last day to pay.
+    pub due_on: NaiveDate,
+    /// Öre.
+    pub amount: Money,
+    /// First day of the period that the grant is for.
+    pub period_from: NaiveDate,
+    /// Last day of it.
+    pub period_to: NaiveDate,
+    /// What the grant is for.
+    pub description: String,
+    /// The funder's own reference, as a case number (diarienummer).
+    pub reference: Option<String>,
+    /// What the document says, as it was issued: a JSON object.
+    pub content: String,
+}
+
+/// No relations are declared: rules join by what the caller asked for.
+#[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+sparse!(id: Id, number: Number, agreement_id: AgreementId, issued_on: IssuedOn, due_on: DueOn, amount: Amount, period_from: PeriodFrom, period_to: PeriodTo, description: Description, reference: Reference, content: Content);

@@ -1,0 +1,159 @@
+//! Terms of payment that an agreement has: days to pay, and what was agreed of interest and reminders, read from the parameters of its text.
+//!
+//! A parameter counts by its name and type, whoever wrote the template: `payment_days` (INTEGER), `interest_from_due_date` (BOOLEAN) and
+//! `reminder_fee` (INTEGER or MONEY, kronor). What nobody filled in has the template's default, as in the text that was signed.
+
+use std::collections::{BTreeSet, HashMap};
+
+use ::entity::{
+    agreement, agreement_parameters,
+    id::{AgreementId, TemplateVersionId},
+    money::Money,
+    template_text,
+};
+use sea_orm::{
+    ConnectionTrait, EntityTrait, QueryFilter,
+    sea_query::{Expr, Query},
+};
+use serde_json::{Map, Value};
+
+use crate::{
+    database::{among, rows},
+    error::Result,
+    templates::{
+        self, Parameter,
+        parameters::{Datum, take},
+    },
+};
+
+/// The longest time to pay, in days: a public body may not be given longer (räntelagen 2 a §).
+pub const MAX_DAYS: u16 = 30;
+
+/// What an agreement says of paying; what it says nothing of is `None`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PaymentTerms {
+    /// Days from the invoice's date to its last day to pay, at most [`MAX_DAYS`].
+    pub days: Option<u16>,
+    /// `true` if late interest runs from the last day to pay.
+    pub interest_from_due_date: Option<bool>,
+    /// What a written reminder costs, öre; zero: nothing.
+    pub reminder_fee: Option<Money>,
+}
+
+impl PaymentTerms {
+    /// Reads the terms from the parameters that a template declares and the values that the agreement gives them.
+    #[must_use]
+    pub fn read(declared: &[Parameter], given: &Map<String, Value>) -> Self {
+        let value = |name: &str| {
+            let parameter = declared.iter().find(|parameter| parameter.name == name)?;
+            let is_given = |value: &&Value| !value.is_null();
+            let value = given.get(name).filter(is_given).or(parameter.default.as_ref().filter(is_given))?;
+            take(parameter, value).ok()
+        };
+        Self {
+            days: value("payment_days").and_then(|datum| match datum {
+                Datum::Integer(days) => u16::try_from(days.min(MAX_DAYS.into())).ok(),
+                _ => None,
+            }),
+            interest_from_due_date: value("interest_from_due_date").and_then(|datum| match datum {
+                Datum::Boolean(is_agreed) => Some(is_agreed),
+                _ => None,
+            }),
+            reminder_fee: value("reminder_fee").and_then(|datum| match datum {
+                Datum::Integer(kronor) => kronor.checked_mul(100).map(Money),
+                Datum::Money(fee) => Some(fee),
+                _ => None,
+            }),
+        }
+    }
+}
+
+/// Returns the terms of payment of each of these agreements, by three statements; one without a text has none.
+///
+/// # Errors
+/// INTERNAL when the database fails or a template's parameters can't be read.
+pub async fn of(db: &impl ConnectionTrait, agreements: BTreeSet<AgreementId>) -> Result<HashMap<AgreementId, PaymentTerms>> {
+    use agreement::Column as C;
+    if agreements.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let backend = db.get_database_backend();
+    let columns = [C::Id, C::TemplateVersionId];
+    let theirs = among(backend, Expr::col(C::Id), agreements);
+    let select = Query::select().columns(columns).from(agreement::Entity).and_where(theirs).take();
+    let found: Vec<agreement::Model> = rows(db, &select, &columns).await?;
+    let made_from: HashMap<AgreementId, TemplateVersionId> =
+        found.into_iter().filter_map(|row| Some((row.id, row.template_version_id?))).collect();
+    if made_from.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let versions: BTreeSet<TemplateVersionId> = made_from.values().copied().collect();
+    let texts = template_text::Entity::find().filter(among(backend, Expr::col(template_text::Column::VersionId), versions)).all(db).await?;
+    let mut declared = HashMap::new();
+    for text in texts {
+        declared.insert(text.version_id, templates::parameters(&text.parameters)?);
+    }
+    let theirs = among(backend, Expr::col(agreement_parameters::Column::AgreementId), made_from.keys().copied());
+    let given = agreement_parameters::Entity::find().filter(theirs).all(db).await?;
+    let given: HashMap<AgreementId, Map<String, Value>> =
+        given.into_iter().map(|row| (row.agreement_id, serde_json::from_str(&row.parameters).unwrap_or_default())).collect();
+    let (none, empty) = (Vec::new(), Map::new());
+    let terms = |(id, version): (AgreementId, TemplateVersionId)| {
+        (id, PaymentTerms::read(declared.get(&version).unwrap_or(&none), given.get(&id).unwrap_or(&empty)))
+    };
+    Ok(made_from.into_iter().map(terms).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::templates::{ParameterType, library};
+
+    fn parameter(name: &str, kind: ParameterType, default: Value) -> Parameter {
+        Parameter { name: name.into(), label: "Fråga".into(), kind, required: true, default: Some(default), minimum: None, maximum: None }
+    }
+
+    fn read(declared: &[Parameter], given: &Value) -> PaymentTerms {
+        PaymentTerms::read(declared, given.as_object().unwrap_or(&Map::new()))
+    }
+
+    #[test]
+    fn what_is_given_counts_and_else_the_default() {
+        let declared = [
+            parameter("payment_days", ParameterType::Integer, json!(30)),
+            parameter("interest_from_due_date", ParameterType::Boolean, json!(true)),
+            parameter("reminder_fee", ParameterType::Integer, json!(60)),
+        ];
+        let terms = |days, is_agreed, fee| PaymentTerms {
+            days: Some(days),
+            interest_from_due_date: Some(is_agreed),
+            reminder_fee: Some(Money(fee)),
+        };
+        assert_eq!(read(&declared, &json!({})), terms(30, true, 6000));
+        assert_eq!(read(&declared, &json!({ "payment_days": 14, "reminder_fee": null })), terms(14, true, 6000));
+        assert_eq!(
+            read(&declared, &json!({ "payment_days": 45, "interest_from_due_date": false, "reminder_fee": 0 })),
+            terms(30, false, 0)
+        );
+        // A value that is none of the type says nothing, and so does one that no text asks for.
+        assert_eq!(read(&declared, &json!({ "payment_days": "snart" })).days, None);
+        assert_eq!(read(&[], &json!({ "payment_days": 14 })), PaymentTerms::default());
+        let in_kronor = [parameter("reminder_fee", ParameterType::Money, json!("59.50"))];
+        assert_eq!(read(&in_kronor, &json!({})).reminder_fee, Some(Money(5950)));
+        let text = [parameter("payment_days", ParameterType::Text, json!("14"))];
+        assert_eq!(read(&text, &json!({})), PaymentTerms::default());
+    }
+
+    #[test]
+    fn every_text_of_the_box_agrees_on_interest_and_the_fee() {
+        for template in library::shelf().unwrap() {
+            let terms = PaymentTerms::read(&template.parameters, &Map::new());
+            let expected = PaymentTerms { days: Some(30), interest_from_due_date: Some(true), reminder_fee: Some(Money(6000)) };
+            assert_eq!(terms, expected, "{}", template.slug);
+            assert!(template.body.contains("från förfallodagen{% endif %}"), "{}", template.slug);
+            assert!(template.body.contains("kr enligt lagen (1981:739) om ersättning för inkassokostnader m.m."), "{}", template.slug);
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! A reminder (påminnelse) as the buyer reads it: what is unpaid of an invoice, the interest to date and the fee, and the PDF of it.
+
+use std::time::Duration;
+
+use ::entity::money::Money;
+use chrono::NaiveDate;
+use serde::Serialize;
+
+use super::{
+    invoice::{Buyer, Invoice, Pdf, Seller},
+    sha256, unset,
+};
+use crate::{
+    error::{Error, Result},
+    swedish::kronor,
+};
+
+/// A reminder that was sent.
+#[derive(Clone, Debug)]
+pub struct Reminder {
+    /// What the invoice says.
+    pub invoice: Invoice,
+    /// The day of the reminder.
+    pub sent_on: NaiveDate,
+    /// What was unpaid then, öre.
+    pub unpaid: Money,
+    /// Interest up to and including that day, öre; null: the reference rate is not known.
+    pub interest: Option<Money>,
+    /// The fees of the reminders by then, öre.
+    pub fees: Money,
+    /// `true` if the fee is the compensation for the delay.
+    pub is_compensation: bool,
+}
+
+/// What the layout shows, every value as people read it.
+#[derive(Debug, Serialize)]
+struct View<'r> {
+    named: String,
+    seller: &'r Seller,
+    buyer: &'r Buyer,
+    facts: Vec<(&'static str, String)>,
+    message: String,
+    /// What it comes to, as «Kvar att betala» and «800,00».
+    rows: Vec<(String, String)>,
+    total: String,
+    payment: Vec<(&'static str, String)>,
+    notes: Vec<String>,
+}
+
+impl<'r> View<'r> {
+    fn of(reminder: &'r Reminder) -> Self {
+        let Reminder { invoice, sent_on, unpaid, interest, fees, is_compensation } = reminder;
+        let shown = |facts: Vec<(&'static str, Option<String>)>| {
+            facts.into_iter().filter_map(|(name, value)| value.map(|value| (name, value))).collect::<Vec<_>>()
+        };
+        let settled = invoice.total - *unpaid;
+        let mut rows = vec![(format!("Faktura {}", invoice.number), kronor(invoice.total))];
+        if settled > Money::ZERO {
+            rows.push(("Betalt och krediterat".to_owned(), kronor(Money::ZERO - settled)));
+        }
+        if let Some(interest) = interest.filter(|interest| *interest > Money::ZERO) {
+            rows.push((format!("Dröjsmålsränta till och med {sent_on}"), kronor(interest)));
+        }
+        if *fees > Money::ZERO {
+            let name = if *is_compensation { "Förseningsersättning" } else { "Påminnelseavgift" };
+            rows.push((name.to_owned(), kronor(*fees)));
+        }
+        let total = *unpaid + interest.unwrap_or_default() + *fees;
+        Self {
+            named: format!("Påminnelse om faktura {}", invoice.number),
+            seller: &invoice.seller,
+            buyer: &invoice.buyer,
+            facts: shown(vec![
+                ("Datum", Some(sent_on.to_string())),
+                ("Fakturanummer", Some(invoice.number.clone())),
+                ("Fakturadatum", Some(invoice.issued_on.to_string())),
+                ("Förfallodatum", invoice.due_on.map(|day| day.to_string())),
+                ("OCR-nummer", invoice.ocr.clone()),
+                ("Er referens", Some(invoice.buyer.reference.clone()).filter(|reference| !reference.trim().is_empty())),
+            ]),
+            message: format!(
+                "Vi har inte fått full betalning för faktura {}. Betala beloppet nedan så snart som möjligt. Har ni redan betalat kan ni bortse \
+                 från påminnelsen.",
+                invoice.number
+            ),
+            rows,
+            total: kronor(total),
+            payment: shown(vec![
+                ("Bankgiro", invoice.seller.bankgiro.clone()),
+                ("Plusgiro", invoice.seller.plusgiro.clone()),
+                ("OCR-nummer", invoice.ocr.clone()),
+                ("Att betala", Some(format!("{} kr", kronor(total)))),
+            ]),
+            notes: notes(reminder),
+        }
+    }
+}
+
+/// What the law wants to be said.
+fn notes(reminder: &Reminder) -> Vec<String> {
+    let Reminder { invoice, interest, fees, is_compensation, .. } = reminder;
+    let interest = if interest.is_some() {
+        format!(
+            "Dröjsmålsräntan är {} procentenheter över referensräntan enligt räntelagen (1975:635) och löper tills betalning sker.",
+            invoice.terms.interest_points
+        )
+    } else {
+        "Dröjsmålsränta enligt räntelagen (1975:635) tillkommer; den är inte inräknad i beloppet.".to_owned()
+    };
+    let law = "lagen (1981:739) om ersättning för inkassokostnader m.m.";
+    let fee = match (*fees > Money::ZERO, is_compensation) {
+        (false, _) => None,
+        (true, true) => Some(format!("Förseningsersättningen tas ut enligt 4 a § {law}")),
+        (true, false) => Some(format!("Påminnelseavgiften tas ut enligt {law}")),
+    };
+    [Some(interest), fee, Some("Ränta och avgift är utan moms.".to_owned())].into_iter().flatten().collect()
+}
+
+/// The reminder as a PDF. A server calls it in its worker pool, with a time limit.
+///
+/// # Errors
+/// CONFLICT `DOCUMENT_TOO_LONG` when it takes longer than the time limit; INTERNAL when the layout is faulty.
+pub fn rendered(reminder: &Reminder, time_limit: Option<Duration>) -> Result<Pdf> {
+    let view = View::of(reminder);
+    let title = format!("{} från {}", view.named, reminder.invoice.seller.name);
+    let bytes = typesetting::pdf(typesetting::Document {
+        layout: include_str!("../../../assets/documents/reminder.typ"),
+        data: serde_json::to_value(&view).map_err(Error::internal)?,
+        title: &title,
+        language: "sv",
+        dated: reminder.sent_on,
+        attachments: &[],
+        time_limit,
+    });
+    let bytes = bytes.map_err(unset)?;
+    Ok(Pdf { sha256: sha256(&bytes), bytes })
+}
+
+#[cfg(test)]
+mod tests {
+    use ::entity::kind::InvoiceKind;
+
+    use super::{super::invoice::Terms, *};
+
+    fn reminder(interest: Option<i64>, fees: i64, is_compensation: bool) -> Reminder {
+        let day = |text: &str| text.parse::<NaiveDate>().unwrap();
+        let invoice = Invoice {
+            kind: InvoiceKind::Invoice,
+            number: "20260001".into(),
+            ocr: Some("2026000102".into()),
+            issued_on: day("2026-11-02"),
+            due_on: Some(day("2026-12-02")),
+            seller: Seller { name: "Nätverket".into(), bankgiro: Some("5050-1055".into()), ..Seller::default() },
+            buyer: Buyer { name: "Förbundet".into(), reference: "REF 1".into(), ..Buyer::default() },
+            lines: Vec::new(),
+            rates: Vec::new(),
+            net: Money(100_000),
+            vat: Money::ZERO,
+            rounding: Money::ZERO,
+            total: Money(100_000),
+            refers_to: None,
+            reason: None,
+            order_reference: None,
+            terms: Terms { interest_points: 8, ..Terms::default() },
+        };
+        Reminder {
+            invoice,
+            sent_on: day("2026-12-22"),
+            unpaid: Money(80_000),
+            interest: interest.map(Money),
+            fees: Money(fees),
+            is_compensation,
+        }
+    }
+
+    #[test]
+    fn a_reminder_adds_up_what_is_unpaid_interest_and_the_fee() {
+        let plain = reminder(Some(438), 6000, false);
+        let view = View::of(&plain);
+        let rows: Vec<_> = view.rows.iter().map(|(name, sum)| format!("{name}: {}", sum.replace('\u{a0}', " "))).collect();
+        assert_eq!(
+            rows,
+            [
+                "Faktura 20260001: 1 000,00",
+                "Betalt och krediterat: \u{2212}200,00",
+                "Dröjsmålsränta till och med 2026-12-22: 4,38",
+                "Påminnelseavgift: 60,00"
+            ]
+        );
+        assert_eq!(view.total.replace('\u{a0}', " "), "864,38");
+        assert!(
+            view.payment.contains(&("OCR-nummer", "2026000102".to_owned())) && view.payment.contains(&("Bankgiro", "5050-1055".to_owned()))
+        );
+        let compensated = reminder(None, 45_000, true);
+        let view = View::of(&compensated);
+        assert_eq!(view.total.replace('\u{a0}', " "), "1 250,00");
+        assert!(view.rows.iter().any(|(name, _)| name == "Förseningsersättning"), "{:?}", view.rows);
+        assert!(view.notes[0].contains("tillkommer") && view.notes[1].contains("4 a §"), "{:?}", view.notes);
+        for reminder in [plain, compensated, reminder(Some(0), 0, false)] {
+            assert!(rendered(&reminder, None).unwrap().bytes.starts_with(b"%PDF-1.7"));
+        }
+    }
+}

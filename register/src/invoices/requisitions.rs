@@ -1,0 +1,222 @@
+//! Requisitions (rekvisitioner): a grant is asked for explicitly, and never by the run of fees.
+
+use std::collections::BTreeSet;
+
+use ::entity::{
+    activity, agreement,
+    id::{AgreementId, RequisitionId},
+    kind::{AgreementKind, Direction},
+    money::Money,
+    requisition::{Column, Entity, Model},
+};
+use chrono::{Datelike, NaiveDate};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect,
+    sea_query::{Expr, Query, SelectStatement, SimpleExpr},
+};
+
+use super::{
+    Buyer, issuing,
+    parties::{self, Buyers},
+};
+use crate::{
+    agreements::payment_terms,
+    audit,
+    auth::viewer::{Deed, Realm, Viewer},
+    clock::day_of,
+    config::Network,
+    database::{Database, among, rows},
+    documents::{
+        TIME_LIMIT,
+        invoice::Pdf,
+        requisition::{Requisition, rendered},
+    },
+    error::{Error, Faults, LINE, Result, TEXT, undisplayable},
+    idempotency::Outcome,
+    worker_pool,
+};
+
+/// A requisition to be issued.
+#[derive(Clone, Debug)]
+pub struct NewRequisition {
+    /// The agreement about the grant.
+    pub agreement: AgreementId,
+    /// Öre.
+    pub amount: Money,
+    /// First day of the period that the grant is for.
+    pub period_from: NaiveDate,
+    /// Last day of it.
+    pub period_to: NaiveDate,
+    /// What the grant is for.
+    pub description: String,
+    /// The funder's own reference, as a case number (diarienummer).
+    pub reference: Option<String>,
+    /// Day of issue; null: today.
+    pub issued_on: Option<NaiveDate>,
+}
+
+fn column(column: Column) -> SimpleExpr {
+    Expr::col((Entity, column))
+}
+
+/// The requisitions that the viewer sees: all for those who see all invoices, and none for the others.
+fn select(viewer: &Viewer) -> SelectStatement {
+    let mut select = Query::select();
+    select.from(Entity).and_where_option((!viewer.sees(Realm::Invoices).all).then(|| Expr::cust("1 = 0")));
+    select
+}
+
+/// Returns those of these requisitions that the viewer sees, in no order.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn by_ids(db: &Database, viewer: &Viewer, ids: &[RequisitionId], columns: &[Column]) -> Result<Vec<Model>> {
+    let mut select = select(viewer);
+    select.columns(columns.iter().map(|column| (Entity, *column))).and_where(among(db.backend(), column(Column::Id), ids.iter().copied()));
+    rows(db.read(), &select, columns).await
+}
+
+/// Returns the requisitions for these agreements that the viewer sees, in order of number.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn of_agreements(db: &Database, viewer: &Viewer, agreements: &[AgreementId], columns: &[Column]) -> Result<Vec<Model>> {
+    let mut select = select(viewer);
+    select
+        .columns(columns.iter().map(|column| (Entity, *column)))
+        .and_where(among(db.backend(), column(Column::AgreementId), agreements.iter().copied()))
+        .order_by_expr(column(Column::Number), sea_orm::Order::Asc);
+    rows(db.read(), &select, columns).await
+}
+
+/// Issues a requisition for a signed cooperation agreement by which money comes in: it gets the next number of its year, and never changes. `errors`
+/// are those that reading the input has found already.
+///
+/// # Errors
+/// FORBIDDEN unless the viewer keeps the invoices, NOT_FOUND for the agreement, INVALID naming every bad field and all that the network's settings
+/// lack, CONFLICT `NOT_A_GRANT`, `NOT_SIGNED`, or `ALREADY_REQUISITIONED` for the same amount and period of the same agreement.
+pub async fn issue(db: &Database, viewer: &Viewer, network: &Network, new: NewRequisition, mut errors: Faults) -> Result<RequisitionId> {
+    viewer.require(Deed::KeepInvoices)?;
+    errors.expect(new.amount > Money::ZERO, "input.amount", "must be above 0.00");
+    errors.expect(new.period_from <= new.period_to, "input.periodTo", "must not be before periodFrom");
+    let description = errors.text("input.description", &new.description, TEXT);
+    let reference = errors.optional_text("input.reference", new.reference.as_deref(), LINE);
+    for (path, text) in [("input.description", Some(&description)), ("input.reference", reference.as_ref())] {
+        if let Some(problem) = text.and_then(|text| undisplayable(text)) {
+            errors.add(path, problem);
+        }
+    }
+    let sender = parties::seller(network, false, &mut errors);
+
+    let mut change = audit::begin(db, viewer, "requisitionIssue").await?;
+    let today = day_of(change.at());
+    let issued_on = new.issued_on.unwrap_or(today);
+    errors.expect(issued_on <= today, "input.issuedOn", "must not be after today");
+    let latest = latest(change.tx(), issued_on.year()).await?;
+    if let Some((_, day)) = latest.filter(|(_, day)| *day > issued_on) {
+        errors.add("input.issuedOn", format!("must not be before {day}, the day of the latest requisition: numbers follow days"));
+    }
+    errors.finish()?;
+    // Who keeps the invoices knows what they are for, as in a run of fees.
+    let agreement = agreement::Entity::find_by_id(new.agreement).one(change.tx()).await?;
+    let agreement = agreement.ok_or_else(|| Error::NotFound("there is no such agreement".into()))?;
+    require_grant(&agreement)?;
+    let buyer = agreement.member_id.map(Buyer::Member).or(agreement.organisation_id.map(Buyer::Organisation));
+    let buyer = buyer.ok_or_else(|| Error::NotFound("there is no such counterparty".into()))?;
+    refuse_twice(change.tx(), &new).await?;
+
+    let days = payment_terms::of(change.tx(), BTreeSet::from([agreement.id])).await?.remove(&agreement.id).and_then(|terms| terms.days);
+    let activity = match agreement.activity_id {
+        Some(id) => activity::Entity::find_by_id(id).one(change.tx()).await?.map(|row| row.name),
+        None => None,
+    };
+    let document = Requisition {
+        number: format!("R{}-{:04}", issued_on.year(), latest.map_or(0, |(serial, _)| serial) + 1),
+        issued_on,
+        due_on: issuing::due_on(issued_on, days.unwrap_or(network.invoicing.due_days)),
+        sender,
+        recipient: Buyers::load(change.tx(), [buyer]).await?.recipient(buyer),
+        agreement: agreement.number.clone().unwrap_or_default(),
+        activity,
+        description,
+        reference,
+        period: (new.period_from, new.period_to),
+        amount: new.amount,
+    };
+    let row = row_of(RequisitionId::new(), agreement.id, &document)?;
+    audit::insert(&change, row.clone()).await?;
+    change.record(None, Some(&row))?;
+    change.commit_with(Outcome::of(row.id).with(agreement.id)).await?;
+    Ok(row.id)
+}
+
+/// Returns the row that stores a document.
+///
+/// # Errors
+/// INTERNAL when it can't be written as JSON.
+pub fn row_of(id: RequisitionId, agreement_id: AgreementId, document: &Requisition) -> Result<Model> {
+    Ok(Model {
+        id,
+        number: document.number.clone(),
+        agreement_id,
+        issued_on: document.issued_on,
+        due_on: document.due_on,
+        amount: document.amount,
+        period_from: document.period.0,
+        period_to: document.period.1,
+        description: document.description.clone(),
+        reference: document.reference.clone(),
+        content: serde_json::to_string(document).map_err(Error::internal)?,
+    })
+}
+
+/// Returns the PDF of a requisition with its number, made from what was stored when it was issued; `None` if the viewer sees none with this id.
+///
+/// # Errors
+/// CONFLICT `DOCUMENT_TOO_LONG`, or when the server has too much to do.
+pub async fn pdf_of(db: &Database, viewer: &Viewer, id: RequisitionId) -> Result<Option<(String, Pdf)>> {
+    let Some(row) = by_ids(db, viewer, &[id], &[Column::Id, Column::Number, Column::Content]).await?.pop() else { return Ok(None) };
+    let document: Requisition = serde_json::from_str(&row.content).map_err(Error::internal)?;
+    let pdf = worker_pool::run(&viewer.subject, move || rendered(&document, Some(TIME_LIMIT))).await?;
+    Ok(Some((row.number, pdf)))
+}
+
+fn require_grant(agreement: &agreement::Model) -> Result<()> {
+    let number = agreement.number.as_deref().unwrap_or("the draft");
+    if !is_grant(agreement) {
+        let message = format!("{number} is no cooperation agreement by which money comes in; invoice its fee instead");
+        return Err(Error::conflict("NOT_A_GRANT", message));
+    }
+    if agreement.signed_on.is_none() || agreement.withdrawn_on.is_some() {
+        return Err(Error::conflict("NOT_SIGNED", format!("{number} is not signed by both parties; a grant is requisitioned afterwards")));
+    }
+    Ok(())
+}
+
+/// Returns `true` if what an agreement brings in is a grant (bidrag) and no fee: it is never in the run of fees.
+#[must_use]
+pub fn is_grant(agreement: &agreement::Model) -> bool {
+    agreement.kind == AgreementKind::Cooperation && agreement.direction == Direction::Income
+}
+
+async fn refuse_twice(tx: &impl ConnectionTrait, new: &NewRequisition) -> Result<()> {
+    let same = Entity::find()
+        .filter(Column::AgreementId.eq(new.agreement))
+        .filter(Column::Amount.eq(new.amount))
+        .filter(Column::PeriodFrom.eq(new.period_from))
+        .filter(Column::PeriodTo.eq(new.period_to))
+        .one(tx)
+        .await?;
+    let Some(same) = same else { return Ok(()) };
+    let message = format!("{} asks for the same amount and period already; give another period for another instalment", same.number);
+    Err(Error::conflict("ALREADY_REQUISITIONED", message))
+}
+
+/// The highest number of a year's requisitions, and the latest day of issue.
+async fn latest(tx: &impl ConnectionTrait, year: i32) -> Result<Option<(u64, NaiveDate)>> {
+    let prefix = format!("R{year}-");
+    let select = Entity::find().select_only().columns([Column::Number, Column::IssuedOn]).filter(Column::Number.starts_with(&prefix));
+    let found: Vec<(String, NaiveDate)> = select.into_tuple().all(tx).await?;
+    let serials = found.iter().filter_map(|(number, _)| number.strip_prefix(&prefix)?.parse::<u64>().ok());
+    Ok(serials.max().zip(found.iter().map(|(_, day)| *day).max()))
+}

@@ -1,0 +1,178 @@
+//! Requisitions of grants as the API has them.
+
+use ::entity::{id::RequisitionId, requisition};
+use async_graphql::{Context, Description, ID, InputObject, Object, SimpleObject};
+
+use super::{
+    agreements::{Agreement, agreement_of},
+    database,
+    loaders::Handle,
+    mutation::mutation,
+    network,
+    page::{Column, Noun, every},
+    request::LongText,
+    scalars::{Date, Given, Money, node_id, row_id, take},
+    viewer,
+};
+use crate::{
+    error::{Error, Faults, Result},
+    invoices::requisitions::{self, NewRequisition},
+};
+
+/// A requisition (rekvisition): a request for the payment of a grant, issued for a cooperation agreement by which money comes in. It never
+/// changes. What is paid is recorded with `grantRecord`.
+#[derive(Clone, Description)]
+pub struct Requisition(pub Handle<requisition::Model>);
+
+#[Object(use_type_description)]
+impl Requisition {
+    /// Opaque and globally unique.
+    pub async fn id(&self) -> ID {
+        node_id("requisition", self.0.id)
+    }
+
+    /// Its number, as `R2026-0001`: gapless per year.
+    async fn number(&self) -> &str {
+        &self.0.number
+    }
+
+    /// The agreement about the grant; null when you may not see it.
+    async fn agreement(&self, ctx: &Context<'_>) -> Option<Result<Agreement>> {
+        agreement_of(ctx, &self.0, |row| Some(row.agreement_id)).await.transpose()
+    }
+
+    /// Day of issue.
+    async fn issued_on(&self) -> Date {
+        Date(self.0.issued_on)
+    }
+
+    /// Last day to pay.
+    async fn due_on(&self) -> Date {
+        Date(self.0.due_on)
+    }
+
+    /// The amount that is asked for.
+    async fn amount(&self) -> Money {
+        self.0.amount.into()
+    }
+
+    /// First day of the period that the grant is for.
+    async fn period_from(&self) -> Date {
+        Date(self.0.period_from)
+    }
+
+    /// Last day of the period that the grant is for.
+    async fn period_to(&self) -> Date {
+        Date(self.0.period_to)
+    }
+
+    /// What the grant is for.
+    async fn description(&self) -> LongText<&str> {
+        LongText(&self.0.description)
+    }
+
+    /// The funder's own reference, as a case number (diarienummer); null: none.
+    async fn reference(&self) -> Option<&str> {
+        self.0.reference.as_deref()
+    }
+
+    /// A link to the PDF/A file, valid with the viewer's token.
+    async fn pdf_url(&self) -> String {
+        format!("/files/requisitions/{}.pdf", node_id("requisition", self.0.id).as_str())
+    }
+}
+
+impl Noun for Requisition {
+    type Row = requisition::Model;
+    const NAME: &'static str = "Requisition";
+
+    fn of(row: Handle<Self::Row>) -> Self {
+        Self(row)
+    }
+
+    fn columns(field: &str) -> &'static [Column<Self::Row>] {
+        use requisition::Column as C;
+        match field {
+            "number" => &[C::Number],
+            "agreement" => &[C::AgreementId],
+            "issuedOn" => &[C::IssuedOn],
+            "dueOn" => &[C::DueOn],
+            "amount" => &[C::Amount],
+            "periodFrom" => &[C::PeriodFrom],
+            "periodTo" => &[C::PeriodTo],
+            "description" => &[C::Description],
+            "reference" => &[C::Reference],
+            _ => &[],
+        }
+    }
+
+    fn always() -> &'static [Column<Self::Row>] {
+        &[requisition::Column::Id]
+    }
+}
+
+/// A requisition to be issued.
+#[derive(InputObject)]
+pub struct RequisitionIssueInput {
+    /// The signed cooperation agreement by which the money comes in.
+    agreement_id: ID,
+    /// The amount to ask for, above 0.00.
+    amount: Given<Money>,
+    /// First day of the period that the grant is for.
+    period_from: Given<Date>,
+    /// Last day of the period that the grant is for.
+    period_to: Given<Date>,
+    /// What the grant is for, as the funder reads it.
+    description: String,
+    /// The funder's own reference, as a case number (diarienummer).
+    reference: Option<String>,
+    /// Day of issue, not after today; today when left out.
+    issued_on: Option<Given<Date>>,
+}
+
+/// The result of `requisitionIssue`.
+#[derive(SimpleObject)]
+pub struct RequisitionIssuePayload {
+    /// The requisition.
+    requisition: Requisition,
+}
+
+/// Mutations on requisitions.
+#[derive(Default)]
+pub struct RequisitionMutation;
+
+#[Object]
+impl RequisitionMutation {
+    /// Issues a requisition (rekvisition) of a grant, with the next number of its year and a PDF in Swedish. Days to pay are the agreement's
+    /// (`payment_days`), else those of the settings. A grant is never in the run of fees (`invoiceRun`).
+    ///
+    /// CONFLICT with reason NOT_A_GRANT unless the agreement is a COOPERATION by which money comes in, NOT_SIGNED, or ALREADY_REQUISITIONED for
+    /// the same amount and period of the same agreement.
+    async fn requisition_issue(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to ask for")] input: RequisitionIssueInput,
+    ) -> Option<Result<RequisitionIssuePayload>> {
+        Some(issue(ctx, input).await)
+    }
+}
+
+async fn issue(ctx: &Context<'_>, input: RequisitionIssueInput) -> Result<RequisitionIssuePayload> {
+    let mut errors = Faults::default();
+    let new = NewRequisition {
+        agreement: row_id(&input.agreement_id, "agreement", "input.agreementId", &mut errors),
+        amount: input.amount.take("input.amount", &mut errors).0,
+        period_from: input.period_from.take("input.periodFrom", &mut errors).0,
+        period_to: input.period_to.take("input.periodTo", &mut errors).0,
+        description: input.description,
+        reference: input.reference,
+        issued_on: take(input.issued_on, "input.issuedOn", &mut errors).map(|day| day.0),
+    };
+    let mutation = mutation(ctx);
+    let payload = async |id: RequisitionId| {
+        let found = requisitions::by_ids(database(ctx), viewer(ctx), &[id], &every::<Requisition>()).await?.pop();
+        let row = found.ok_or_else(|| Error::NotFound("there is no such requisition".into()))?;
+        Ok(RequisitionIssuePayload { requisition: Requisition(Handle::single(row)) })
+    };
+    mutation.perform(requisitions::issue(mutation.db(), viewer(ctx), network(ctx), new, errors), payload).await
+}
