@@ -113,7 +113,7 @@ fn a_bad_file_of_documents_stops_the_start_and_says_why() {
     assert!(load("[]").contains("is not a JSON object of texts by their ids"));
     assert!(load("{\"a\": 1}").contains("is not a JSON object of texts by their ids"));
     let several = load(&json!({ "good": QUESTION, "broken": "{ a", "deep": "{a".repeat(40) + &"}".repeat(40) }).to_string());
-    assert!(several.contains("broken is not taken: syntax error") && several.contains("documents.json"), "{several}");
+    assert!(several.contains("broken is not taken: has a syntax error") && several.contains("documents.json"), "{several}");
     let missing = Documents::load(Some(Path::new("no-such.json")), false, &Limits::default());
     assert!(missing.unwrap_err().to_string().starts_with("SAMREGISTER_DOCUMENTS names no-such.json, which can't be read"));
 }

@@ -98,7 +98,7 @@ on_both!(payers_are_erased_when_the_payment_is_kept_no_longer, |app| async move 
     let found = bank_payments(&app, "").await;
     let payment = found.iter().find(|payment| payment["payerName"].is_string()).unwrap().clone();
     let (id, payer) = (payment["id"].clone(), payment["payerName"].as_str().unwrap().to_owned());
-    deed(&app.finance(), "bankPaymentSetAside", json!({ "bankPayment": id, "reason": "Tillhör Kajsa Varg" }), "id").await;
+    deed(&app.finance(), "bankPaymentSetAside", json!({ "payment": id, "reason": "Tillhör Kajsa Varg" }), "id").await.data();
     let year: i32 = payment["bookedOn"].as_str().unwrap()[..4].parse().unwrap();
     is_retained(&app, json!({ "bankPaymentId": id }), json!(format!("{}-01-01", year + 8))).await;
     let later = app.at(&format!("{}-01-01T11:00:00Z", year + 8));
