@@ -68,7 +68,7 @@ on_both!(a_late_mutation_is_to_be_retried, |app| async move {
     let hurried = app.with(&[("SAMREGISTER_REQUEST_SECONDS", "1")]).with_lanes();
     let writing = audit::begin(&app.db, &Viewer::operator("test"), "test").await.unwrap();
     let late = post_once(&hurried, ADMISSION).await;
-    assert!(is_late(&late) && late.text().contains("retry with the same Idempotency-Key"), "{}", late.text());
+    assert!(is_late(&late) && late.text().contains("Retry with the same Idempotency-Key"), "{}", late.text());
     assert_eq!((late.status, late.header("retry-after")), (StatusCode::SERVICE_UNAVAILABLE, "5"), "{}", late.text());
     assert_eq!(late.error()["extensions"]["retryAfterSeconds"], 5);
     writing.undo().await.unwrap();
@@ -145,7 +145,7 @@ on_both!(a_server_that_stops_makes_no_more_files, |app| async move {
     let stopped = server.stop();
     for answer in waiting {
         let answer = answer.await.unwrap();
-        assert!(answer.starts_with("HTTP/1.1 400") && answer.contains("since the server stops"), "{answer}");
+        assert!(answer.starts_with("HTTP/1.1 400") && answer.contains("because the server is stopping"), "{answer}");
     }
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     drop(taken);
