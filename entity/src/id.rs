@@ -83,6 +83,8 @@ id! {
     PaymentId,
     /// A reminder's.
     ReminderId,
+    /// An adjustment's.
+    AdjustmentId,
     /// A bank payment's.
     BankPaymentId,
     /// A reference rate's.

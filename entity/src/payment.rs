@@ -29,6 +29,16 @@ pub struct Model {
     pub reverses_id: Option<PaymentId>,
     /// Why it was reversed; null: this is a payment.
     pub reason: Option<String>,
+    /// Day in the books, when it is another than `received_on`; null: the same.
+    pub booked_on: Option<NaiveDate>,
+}
+
+impl Model {
+    /// Returns the day in the books: lateness and interest go by `received_on`, revenue and vouchers by this day.
+    #[must_use]
+    pub fn day_in_books(&self) -> NaiveDate {
+        self.booked_on.unwrap_or(self.received_on)
+    }
 }
 
 /// No relations are declared: rules join by what the caller asked for.
@@ -37,4 +47,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(id: Id, invoice_id: InvoiceId, received_on: ReceivedOn, amount: Amount, reference: Reference, reverses_id: ReversesId, reason: Reason);
+sparse!(id: Id, invoice_id: InvoiceId, received_on: ReceivedOn, amount: Amount, reference: Reference, reverses_id: ReversesId, reason: Reason, booked_on: BookedOn);

@@ -46,6 +46,8 @@ mod m2026_11_30_41_sealed_entries;
 mod m2026_11_30_45_person_erasure;
 mod m2026_11_30_51_revocations_of_members;
 mod m2026_11_30_61_write_probe;
+mod m2026_12_01_30_payments_booked;
+mod m2026_12_01_31_adjustments;
 
 /// Every change, in order.
 #[derive(Debug)]
@@ -87,6 +89,8 @@ impl MigratorTrait for Migrator {
             Box::new(m2026_11_30_45_person_erasure::Migration),
             Box::new(m2026_11_30_51_revocations_of_members::Migration),
             Box::new(m2026_11_30_61_write_probe::Migration),
+            Box::new(m2026_12_01_30_payments_booked::Migration),
+            Box::new(m2026_12_01_31_adjustments::Migration),
         ]
     }
 }

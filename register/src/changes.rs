@@ -87,7 +87,7 @@ pub enum Told {
 }
 
 /// Every deed of the trail, and who is told of it.
-pub const DEEDS: [(&str, Told); 54] = [
+pub const DEEDS: [(&str, Told); 58] = [
     ("activityClose", Told::Whoever),
     ("activityStart", Told::Whoever),
     ("activityUpdate", Told::Whoever),
@@ -100,6 +100,7 @@ pub const DEEDS: [(&str, Told); 54] = [
     ("agreementWithdraw", Told::Whoever),
     ("allocationSet", Told::Whoever),
     ("bankFileImport", Told::Whoever),
+    ("bankPaymentMarkDuplicate", Told::Whoever),
     ("bankPaymentMatch", Told::Whoever),
     ("bankPaymentSetAside", Told::Whoever),
     ("bankPaymentTakeUp", Told::Whoever),
@@ -122,6 +123,7 @@ pub const DEEDS: [(&str, Told); 54] = [
     ("invoicePdfKeep", Told::Drafts),
     ("invoiceRemind", Told::Whoever),
     ("invoiceRun", Told::Whoever),
+    ("invoiceWriteOff", Told::Whoever),
     ("memberAdmit", Told::Whoever),
     ("memberLeave", Told::Whoever),
     ("memberMerge", Told::Whoever),
@@ -132,6 +134,8 @@ pub const DEEDS: [(&str, Told); 54] = [
     ("paymentReverse", Told::Whoever),
     ("personErase", Told::Whoever),
     ("referenceRateSet", Told::Whoever),
+    ("refundRecord", Told::Whoever),
+    ("refundReverse", Told::Whoever),
     ("statusReportFile", Told::Whoever),
     ("templateCreate", Told::Drafts),
     ("templateVersionDraft", Told::Drafts),
@@ -145,7 +149,8 @@ pub const DEEDS: [(&str, Told); 54] = [
 ];
 
 /// The deeds by which something is paid of an invoice, or no longer is.
-const PAYMENTS: [&str; 4] = ["bankFileImport", "bankPaymentMatch", "paymentRecord", "paymentReverse"];
+const PAYMENTS: [&str; 7] =
+    ["bankFileImport", "bankPaymentMatch", "invoiceWriteOff", "paymentRecord", "paymentReverse", "refundRecord", "refundReverse"];
 
 /// Events that are read at once, and revisions that are looked through for them.
 const PAGE: (u64, i64) = (100, 10_000);
@@ -332,12 +337,13 @@ fn select(db: &Database, viewer: &Viewer, kinds: &[Kind], after: i64, upto: i64)
         .and_where(Column::Action.ne(audit::TRAIL_MIGRATE))
         // Digests of documents and parts come with what they are of.
         .and_where(Expr::cust(format!(
-            "COALESCE(form, '') NOT IN ('{}', '{}', '{}', '{}', '{}')",
+            "COALESCE(form, '') NOT IN ('{}', '{}', '{}', '{}', '{}', '{}')",
             Form::InvoiceContent,
             Form::InvoiceXml,
             Form::AgreementHtml,
             Form::FeeCharge,
-            Form::BankPaymentPart
+            Form::BankPaymentPart,
+            Form::Adjustment
         )))
         .cond_where(matching(db, viewer, kinds))
         .order_by((Entity, Column::Revision), sea_orm::Order::Asc)

@@ -32,6 +32,7 @@ pub mod templates;
 pub mod agreements;
 pub mod fees;
 pub mod invoices;
+pub mod payments;
 pub mod revenue;
 pub mod changes;
 pub mod exchange;

@@ -120,7 +120,7 @@ impl Kind {
             Self::Invoices => {
                 &["invoice", "invoice_line", "invoice_content", "invoice_file", "fee_charge", "reminder", "attribution", "revenue_month"]
             }
-            Self::Payments => &["payment"],
+            Self::Payments => &["payment", "adjustment"],
             Self::BankPayments => &["bank_payment", "bank_payment_part"],
             Self::Costs => &["cost"],
             Self::Grants => &["activity_grant"],

@@ -6,7 +6,7 @@ use std::{
 };
 
 /// The rules, in the order that they may use each other: each knows those before it.
-const RULES: [&str; 14] = [
+const RULES: [&str; 15] = [
     "terms",
     "members",
     "organisations",
@@ -15,6 +15,7 @@ const RULES: [&str; 14] = [
     "agreements",
     "fees",
     "invoices",
+    "payments",
     "revenue",
     "changes",
     "exchange",

@@ -8,7 +8,7 @@ use ::entity::{
 };
 use chrono::NaiveDate;
 
-use super::{Given, checked, line, number, yes_or_no};
+use super::{Given, Payments, checked, line, number, yes_or_no};
 
 /// The tables that say who may sign for the network.
 pub(super) const SIGNATORIES: &str = "network.signatories";
@@ -40,6 +40,8 @@ pub struct Network {
     pub accounts: Accounts,
     /// How it invoices.
     pub invoicing: Invoicing,
+    /// How it takes in payments.
+    pub payments: Payments,
     /// For how long it keeps personal data.
     pub retention: Retention,
     /// Who may sign for it; empty: the register does not look at who does.
@@ -80,6 +82,8 @@ pub struct Accounts {
     pub revenue_6: u16,
     /// Försäljning av tjänster without VAT: at the rate of nought, exempt, or outside the scope of VAT (momsfri).
     pub revenue_untaxed: u16,
+    /// Observation account: payments of the bank that are not matched.
+    pub observation: u16,
     /// Öresavrundning.
     pub rounding: u16,
     /// Membership and service fees (medlems- och serviceavgifter).
@@ -98,6 +102,7 @@ impl Default for Accounts {
             revenue_12: 3042,
             revenue_6: 3043,
             revenue_untaxed: 3044,
+            observation: 2890,
             rounding: 3740,
             fees: 3901,
         }
@@ -171,6 +176,7 @@ impl Given {
             revenue_12: account("network.accounts.revenue_12", defaults.revenue_12),
             revenue_6: account("network.accounts.revenue_6", defaults.revenue_6),
             revenue_untaxed: account("network.accounts.revenue_untaxed", defaults.revenue_untaxed),
+            observation: account("network.accounts.observation", defaults.observation),
             rounding: account("network.accounts.rounding", defaults.rounding),
             fees: account("network.accounts.fees", defaults.fees),
         };
@@ -187,6 +193,7 @@ impl Given {
             peppol_id: self.optional("network.peppol_id", |text| check_peppol_id(text).map(|()| text.to_owned()).map_err(str::to_owned)),
             accounts,
             invoicing: self.invoicing(),
+            payments: self.payments(),
             retention: self.retention(),
             signatories: self.signatories(),
         }
@@ -255,7 +262,7 @@ fn postal_code(text: &str) -> Result<String, String> {
     checked(text, holds, "is not a postal code, as 123 45")
 }
 
-fn giro(text: &str, lengths: RangeInclusive<usize>, fault: &str) -> Result<String, String> {
+pub(super) fn giro(text: &str, lengths: RangeInclusive<usize>, fault: &str) -> Result<String, String> {
     let digits = text.replace([' ', '-'], "");
     checked(text, lengths.contains(&digits.len()) && luhn_holds(&digits), fault)
 }

@@ -108,13 +108,16 @@ async fn credited_and_days(
             days.extend(row.issued_on);
         }
         let paid = Query::select()
-            .column(payment::Column::ReceivedOn)
+            .columns([payment::Column::ReceivedOn, payment::Column::BookedOn])
             .from(payment::Entity)
             .and_where(theirs(Expr::col(payment::Column::InvoiceId)))
             .take();
         for row in db.query_all(&paid).await? {
             days.insert(row.try_get_by_index(0)?);
+            days.extend(row.try_get_by_index::<Option<NaiveDate>>(1)?);
         }
+        let refunded = invoices::adjustments::of_invoices(db, ids.iter().copied().collect()).await?;
+        days.extend(refunded.values().flatten().map(::entity::adjustment::Model::day_in_books));
     }
     Ok((credited, days))
 }

@@ -2,8 +2,8 @@
 //! but sorts and compares as another.
 
 use ::entity::{
-    acknowledgement, activity, activity_funding, activity_text, agreement, agreement_document, agreement_parameters, allocation,
-    attribution, audit_entry, bank_payment, bank_payment_part, contact, contact_area, contact_read, cost, decision, fee_charge,
+    acknowledgement, activity, activity_funding, activity_text, adjustment, agreement, agreement_document, agreement_parameters,
+    allocation, attribution, audit_entry, bank_payment, bank_payment_part, contact, contact_area, contact_read, cost, decision, fee_charge,
     fee_schedule, grant, idempotent_outcome, idempotent_request, invoice, invoice_content, invoice_file, invoice_line, member,
     member_billing, member_former_name, member_municipality, organisation, payment, person_key, reference_rate, reminder, revenue_month,
     sealed_entry, signature, status_report, status_report_text, template, template_text, template_version, token_revocation,
@@ -34,6 +34,7 @@ pub fn dated_columns() -> Vec<Dated> {
         activity,
         activity_funding,
         activity_text,
+        adjustment,
         agreement,
         agreement_document,
         agreement_parameters,

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ::entity::{
-    activity,
+    activity, adjustment,
     id::{InvoiceId, MemberId, OrganisationId},
     invoice, invoice_line,
-    kind::{InvoiceKind, VatRate},
+    kind::{AdjustmentKind, InvoiceKind, VatRate},
     member,
     money::Money,
     organisation, payment,
@@ -15,11 +15,11 @@ use ::entity::{
 use chrono::{Datelike, NaiveDate};
 use sea_orm::{
     ConnectionTrait, DatabaseTransaction, ExprTrait,
-    sea_query::{Expr, Query, SelectStatement},
+    sea_query::{Expr, Func, Query, SelectStatement},
 };
 use uuid::Uuid;
 
-use super::amounts::by_rate;
+use super::{amounts::by_rate, bank::bookkeeping};
 use crate::{
     auth::viewer::{Deed, Viewer},
     config::{Accounts, Network},
@@ -32,7 +32,8 @@ use crate::{
 const CHUNK: usize = 500;
 
 /// The journal of what was issued and came in from `from` to `to`, both included, in the order of its days: for each invoice and
-/// credit note a voucher of the series F, for each payment one of the series B. What comes to nought has none.
+/// credit note a voucher of the series F, for each payment, refund and write-off, and for what of the bank's payments was not matched on its day,
+/// one of the series B. What comes to nought has none.
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps invoices, INVALID when the days are out of order or the network has no name, CONFLICT
@@ -48,7 +49,9 @@ pub async fn journal(db: &Database, viewer: &Viewer, network: &Network, from: Na
     let tx = db.snapshot().await?;
     let mut books = Books::open(tx, network.accounts).await?;
     books.documents(from, to).await?;
+    books.observations(from, to).await?;
     books.payments(from, to).await?;
+    books.adjustments(from, to).await?;
     let Books { tx, accounts, projects, mut booked, .. } = books;
     tx.rollback().await?;
 
@@ -85,6 +88,7 @@ fn name_of(account: u32, accounts: &Accounts) -> &'static str {
         (accounts.vat, "Utgående moms, 25 %"),
         (accounts.vat_12, "Utgående moms, 12 %"),
         (accounts.vat_6, "Utgående moms, 6 %"),
+        (accounts.observation, "Observationskonto, ej matchade inbetalningar"),
         (accounts.rounding, "Öres- och kronutjämning"),
         (accounts.revenue, "Försäljning av tjänster"),
         (accounts.revenue_12, "Försäljning av tjänster, 12 % moms"),
@@ -148,26 +152,75 @@ impl Books {
     }
 
     async fn payments(&mut self, from: NaiveDate, to: NaiveDate) -> Result<()> {
-        use invoice::Column as C;
         use payment::Column as P;
-        let came = Query::select().column(P::Id).from(payment::Entity).and_where(Expr::col(P::ReceivedOn).between(from, to)).take();
+        let in_time = Expr::expr(Func::coalesce([Expr::col(P::BookedOn), Expr::col(P::ReceivedOn)])).between(from, to);
+        let came = Query::select().column(P::Id).from(payment::Entity).and_where(in_time).take();
         for ids in self.ids(&came).await?.chunks(CHUNK) {
             let payments: Vec<payment::Model> = self.of(&payment::Model::every_column(), P::Id, ids).await?;
-            let paid: BTreeSet<Uuid> = payments.iter().map(|payment| payment.invoice_id.into()).collect();
-            let paid: Vec<Uuid> = paid.into_iter().collect();
-            let columns = [C::Id, C::Kind, C::Number, C::MemberId, C::OrganisationId];
-            let documents: Vec<invoice::Model> = self.of(&columns, C::Id, &paid).await?;
-            let documents: HashMap<InvoiceId, String> = documents.iter().map(|row| (row.id, self.text(row))).collect();
+            let documents = self.texts(payments.iter().map(|payment| payment.invoice_id.into()).collect()).await?;
+            let bank_days = bookkeeping::bank_days(&self.tx, &payments.iter().map(|payment| payment.id).collect::<Vec<_>>()).await?;
             for payment in payments {
-                let payment::Model { id, invoice_id, received_on, amount, reference, reverses_id: _, reason: _ } = payment;
+                // What the bank told of stands on the observation account until the day on which it is matched.
+                let is_direct = bank_days.get(&payment.id).is_none_or(|day| bookkeeping::is_direct(&payment, *day));
+                let account = if is_direct { self.accounts.bank } else { self.accounts.observation };
+                let date = payment.day_in_books();
+                let payment::Model { id, invoice_id, amount, reference, .. } = payment;
                 let of = documents.get(&invoice_id).map_or("", String::as_str);
                 let booked = |account: u16, amount| Transaction { account: account.into(), project: None, amount };
-                let transactions = vec![booked(self.accounts.bank, amount), booked(self.accounts.receivables, -amount)];
+                let transactions = vec![booked(account, amount), booked(self.accounts.receivables, -amount)];
                 let text = format!("Inbetalning {reference}: {of}");
-                self.booked.push(((received_on, 2, reference, id.into()), Voucher { series: "B", date: received_on, text, transactions }));
+                self.booked.push(((date, 2, reference, id.into()), Voucher { series: "B", date, text, transactions }));
             }
         }
         Ok(())
+    }
+
+    /// What came in and was not matched on its day, so that the bank's account equals the bank's statement every day.
+    async fn observations(&mut self, from: NaiveDate, to: NaiveDate) -> Result<()> {
+        for (row, amount) in bookkeeping::observed(&self.tx, from, to).await? {
+            let booked = |account: u16, amount| Transaction { account: account.into(), project: None, amount };
+            let transactions = vec![booked(self.accounts.bank, amount), booked(self.accounts.observation, -amount)];
+            let direction = if amount > Money::ZERO { "Inbetalning" } else { "Utbetalning" };
+            let text = format!("{direction} {}, ej matchad", row.bank_reference);
+            let date = row.booked_on;
+            self.booked.push(((date, 1, row.bank_reference, row.id.into()), Voucher { series: "B", date, text, transactions }));
+        }
+        Ok(())
+    }
+
+    /// Refunds and write-offs: what is paid back goes from the claims to the bank, and small differences to the account of rounding, without VAT.
+    async fn adjustments(&mut self, from: NaiveDate, to: NaiveDate) -> Result<()> {
+        use adjustment::Column as A;
+        let in_time = Expr::expr(Func::coalesce([Expr::col(A::BookedOn), Expr::col(A::DatedOn)])).between(from, to);
+        let booked = Query::select().column(A::Id).from(adjustment::Entity).and_where(in_time).take();
+        for ids in self.ids(&booked).await?.chunks(CHUNK) {
+            let adjustments: Vec<adjustment::Model> = self.of(&adjustment::Model::every_column(), A::Id, ids).await?;
+            let documents = self.texts(adjustments.iter().map(|adjustment| adjustment.invoice_id.into()).collect()).await?;
+            for own in adjustments {
+                let (noun, account) = match own.kind {
+                    AdjustmentKind::Refund => ("Återbetalning", self.accounts.bank),
+                    AdjustmentKind::WriteOff => ("Öresutjämning", self.accounts.rounding),
+                };
+                let of = documents.get(&own.invoice_id).map_or("", String::as_str);
+                let date = own.day_in_books();
+                let booked = |account: u16, amount| Transaction { account: account.into(), project: None, amount };
+                // What is paid back lies above what was claimed; what is written off was claimed.
+                let claim = if own.kind == AdjustmentKind::Refund { own.amount } else { -own.amount };
+                let transactions = vec![booked(account, -claim), booked(self.accounts.receivables, claim)];
+                let text = format!("{noun} {}: {of}", own.reference);
+                self.booked.push(((date, 3, own.reference, own.id.into()), Voucher { series: "B", date, text, transactions }));
+            }
+        }
+        Ok(())
+    }
+
+    /// What people call these invoices.
+    async fn texts(&self, invoices: BTreeSet<Uuid>) -> Result<HashMap<InvoiceId, String>> {
+        use invoice::Column as C;
+        let invoices: Vec<Uuid> = invoices.into_iter().collect();
+        let columns = [C::Id, C::Kind, C::Number, C::MemberId, C::OrganisationId];
+        let documents: Vec<invoice::Model> = self.of(&columns, C::Id, &invoices).await?;
+        Ok(documents.iter().map(|row| (row.id, self.text(row))).collect())
     }
 
     /// What an invoice or credit note is booked as: claims against revenue of each account and project, VAT, and rounding.

@@ -153,6 +153,11 @@ impl Payment {
         Date(self.0.received_on)
     }
 
+    /// Day in the books, by which revenue and vouchers count it; the same as `receivedOn`, unless it was matched in a later month.
+    async fn booked_on(&self) -> Date {
+        Date(self.0.day_in_books())
+    }
+
     /// What came in; of a reversal, all of what it reverses, below nought.
     async fn amount(&self) -> Money {
         self.0.amount.into()
