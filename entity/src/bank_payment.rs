@@ -43,6 +43,10 @@ pub struct Model {
     pub set_aside_on: Option<NaiveDate>,
     /// Why; null: it was not.
     pub set_aside_reason: Option<String>,
+    /// What the bank knows the entry or deposit by that it is one of several payments of; null: the bank gives none, or it is a total.
+    pub entry_reference: Option<String>,
+    /// The bank payment that stands for the same money, so that this one counts no more; null: it counts.
+    pub duplicate_of_id: Option<BankPaymentId>,
 }
 
 /// No relations are declared: rules join by what the caller asked for.
@@ -51,4 +55,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(id: Id, bank_reference: BankReference, file_name: FileName, file_sha256: FileSha256, imported_at: ImportedAt, account: Account, booked_on: BookedOn, amount: Amount, reference: Reference, message: Message, payer_name: PayerName, payer_org_number: PayerOrgNumber, finding: Finding, matched: Matched, set_aside_on: SetAsideOn, set_aside_reason: SetAsideReason);
+sparse!(id: Id, bank_reference: BankReference, file_name: FileName, file_sha256: FileSha256, imported_at: ImportedAt, account: Account, booked_on: BookedOn, amount: Amount, reference: Reference, message: Message, payer_name: PayerName, payer_org_number: PayerOrgNumber, finding: Finding, matched: Matched, set_aside_on: SetAsideOn, set_aside_reason: SetAsideReason, entry_reference: EntryReference, duplicate_of_id: DuplicateOfId);

@@ -85,6 +85,8 @@ id! {
     ReminderId,
     /// A requisition's.
     RequisitionId,
+    /// An adjustment's.
+    AdjustmentId,
     /// A bank payment's.
     BankPaymentId,
     /// An export batch's.

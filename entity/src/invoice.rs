@@ -56,10 +56,12 @@ pub struct Model {
     pub rounding: Money,
     /// What is to be paid, öre.
     pub total: Money,
-    /// Sum of its payments, öre.
+    /// Sum of its payments without what was paid back, öre.
     pub paid: Money,
     /// Sum of its credit notes' totals, öre.
     pub credited: Money,
+    /// What was written off of what it is over, öre; below zero for an overpayment that is kept.
+    pub written_off: Money,
     /// Day of its first payment.
     pub first_paid_on: Option<NaiveDate>,
     /// First day on which payments and credit notes together covered it.
@@ -74,4 +76,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(id: Id, import_key: ImportKey, kind: Kind, number: Number, number_key: NumberKey, ocr: Ocr, member_id: MemberId, organisation_id: OrganisationId, credits_id: CreditsId, corrects_id: CorrectsId, reason: Reason, order_reference: OrderReference, due_in_days: DueInDays, line_count: LineCount, issued_on: IssuedOn, due_on: DueOn, net: Net, vat: Vat, rounding: Rounding, total: Total, paid: Paid, credited: Credited, first_paid_on: FirstPaidOn, settled_on: SettledOn, credited_on: CreditedOn);
+sparse!(id: Id, import_key: ImportKey, kind: Kind, number: Number, number_key: NumberKey, ocr: Ocr, member_id: MemberId, organisation_id: OrganisationId, credits_id: CreditsId, corrects_id: CorrectsId, reason: Reason, order_reference: OrderReference, due_in_days: DueInDays, line_count: LineCount, issued_on: IssuedOn, due_on: DueOn, net: Net, vat: Vat, rounding: Rounding, total: Total, paid: Paid, credited: Credited, written_off: WrittenOff, first_paid_on: FirstPaidOn, settled_on: SettledOn, credited_on: CreditedOn);

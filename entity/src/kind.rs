@@ -241,6 +241,15 @@ kind! {
         BankPayment = "BANK_PAYMENT",
     }
 
+    /// An adjustment of an invoice.
+    AdjustmentKind {
+        /// Återbetalning: what was paid too much was paid back.
+        #[default]
+        Refund = "REFUND",
+        /// Öresutjämning: a difference was written off.
+        WriteOff = "WRITE_OFF",
+    }
+
     /// A file of an invoice.
     FileFormat {
         /// For people: PDF/A-3 with the other one in it.
@@ -352,6 +361,8 @@ kind! {
         FeeCharge = "FEE_CHARGE",
         /// A reminder of an invoice.
         Reminder = "REMINDER",
+        /// A refund or a write-off of an invoice.
+        Adjustment = "ADJUSTMENT",
         /// The digest of what an issued invoice says.
         InvoiceContent = "INVOICE_CONTENT",
         /// The digest of an invoice's PDF.

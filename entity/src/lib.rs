@@ -15,6 +15,7 @@ pub mod acknowledgement;
 pub mod activity;
 pub mod activity_funding;
 pub mod activity_text;
+pub mod adjustment;
 pub mod agreement;
 pub mod agreement_document;
 pub mod agreement_parameters;

@@ -1,4 +1,4 @@
-//! A voucher: what was booked of a document, a payment or a reminder, and in which batch it was exported.
+//! A voucher: what was booked of a document, a payment, a reminder, an adjustment or a bank payment, and in which batch it was exported.
 
 use sea_orm::entity::prelude::*;
 use serde::Serialize;
@@ -12,7 +12,7 @@ pub struct Model {
     /// What it is of.
     #[sea_orm(primary_key, auto_increment = false)]
     pub source: VoucherSource,
-    /// Id of the invoice, payment or reminder.
+    /// Id of the invoice, payment, reminder, adjustment or bank payment.
     #[sea_orm(primary_key, auto_increment = false)]
     pub source_id: Uuid,
     /// Its series, as `F`; null: it was booked elsewhere.

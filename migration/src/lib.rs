@@ -56,6 +56,7 @@ mod m2026_12_01_40_reminder_compensation;
 mod m2026_12_01_41_requisitions;
 mod m2026_12_01_42_order_reference;
 mod m2026_12_01_43_units;
+mod m2026_12_01_31_adjustments;
 
 /// Every change, in order.
 #[derive(Debug)]
@@ -107,6 +108,7 @@ impl MigratorTrait for Migrator {
             Box::new(m2026_12_01_41_requisitions::Migration),
             Box::new(m2026_12_01_42_order_reference::Migration),
             Box::new(m2026_12_01_43_units::Migration),
+            Box::new(m2026_12_01_31_adjustments::Migration),
         ]
     }
 }

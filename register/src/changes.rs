@@ -87,7 +87,7 @@ pub enum Told {
 }
 
 /// Every deed of the trail, and who is told of it.
-pub const DEEDS: [(&str, Told); 64] = [
+pub const DEEDS: [(&str, Told); 68] = [
     ("activityClose", Told::Whoever),
     ("activityStart", Told::Whoever),
     ("activityUpdate", Told::Whoever),
@@ -102,6 +102,7 @@ pub const DEEDS: [(&str, Told); 64] = [
     ("agreementWithdraw", Told::Whoever),
     ("allocationSet", Told::Whoever),
     ("bankFileImport", Told::Whoever),
+    ("bankPaymentMarkDuplicate", Told::Whoever),
     ("bankPaymentMatch", Told::Whoever),
     ("bankPaymentSetAside", Told::Whoever),
     ("bankPaymentTakeUp", Told::Whoever),
@@ -125,6 +126,7 @@ pub const DEEDS: [(&str, Told); 64] = [
     ("invoicePdfKeep", Told::Drafts),
     ("invoiceRemind", Told::Whoever),
     ("invoiceRun", Told::Whoever),
+    ("invoiceWriteOff", Told::Whoever),
     ("memberAdmit", Told::Whoever),
     ("memberLeave", Told::Whoever),
     ("memberMerge", Told::Whoever),
@@ -140,6 +142,8 @@ pub const DEEDS: [(&str, Told); 64] = [
     ("periodReopen", Told::Nobody),
     ("personErase", Told::Whoever),
     ("referenceRateSet", Told::Whoever),
+    ("refundRecord", Told::Whoever),
+    ("refundReverse", Told::Whoever),
     ("requisitionIssue", Told::Drafts),
     ("statusReportFile", Told::Whoever),
     ("templateCreate", Told::Drafts),
@@ -155,7 +159,8 @@ pub const DEEDS: [(&str, Told); 64] = [
 ];
 
 /// The deeds by which something is paid of an invoice, or no longer is.
-const PAYMENTS: [&str; 4] = ["bankFileImport", "bankPaymentMatch", "paymentRecord", "paymentReverse"];
+const PAYMENTS: [&str; 7] =
+    ["bankFileImport", "bankPaymentMatch", "invoiceWriteOff", "paymentRecord", "paymentReverse", "refundRecord", "refundReverse"];
 
 /// Events that are read at once, and revisions that are looked through for them.
 const PAGE: (u64, i64) = (100, 10_000);
@@ -337,6 +342,10 @@ fn matching(db: &Database, viewer: &Viewer, kinds: &[Kind]) -> Condition {
     any
 }
 
+/// Digests of documents and parts, which come with what they are of.
+const PARTS: [Form; 6] =
+    [Form::InvoiceContent, Form::InvoiceXml, Form::AgreementHtml, Form::FeeCharge, Form::BankPaymentPart, Form::Adjustment];
+
 fn select(db: &Database, viewer: &Viewer, kinds: &[Kind], after: i64, upto: i64) -> SelectStatement {
     Query::select()
         .columns(COLUMNS.map(|column| (Entity, column)))
@@ -345,15 +354,7 @@ fn select(db: &Database, viewer: &Viewer, kinds: &[Kind], after: i64, upto: i64)
         .and_where(Column::Revision.lte(upto))
         // What a migration records was there before.
         .and_where(Column::Action.ne(audit::TRAIL_MIGRATE))
-        // Digests of documents and parts come with what they are of.
-        .and_where(Expr::cust(format!(
-            "COALESCE(form, '') NOT IN ('{}', '{}', '{}', '{}', '{}')",
-            Form::InvoiceContent,
-            Form::InvoiceXml,
-            Form::AgreementHtml,
-            Form::FeeCharge,
-            Form::BankPaymentPart
-        )))
+        .and_where(Expr::cust(format!("COALESCE(form, '') NOT IN ('{}')", PARTS.map(Form::word).join("', '"))))
         .cond_where(matching(db, viewer, kinds))
         .order_by((Entity, Column::Revision), sea_orm::Order::Asc)
         .limit(PAGE.0)

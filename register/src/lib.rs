@@ -34,6 +34,7 @@ pub mod agreements;
 pub mod fees;
 pub mod invoices;
 pub mod receivables;
+pub mod payments;
 pub mod revenue;
 pub mod changes;
 pub mod exchange;

@@ -135,7 +135,7 @@ impl Kind {
             Self::Invoices => {
                 &["invoice", "invoice_line", "invoice_content", "invoice_file", "fee_charge", "reminder", "attribution", "revenue_month"]
             }
-            Self::Payments => &["payment", "export_batch", "voucher"],
+            Self::Payments => &["payment", "adjustment", "export_batch", "voucher"],
             Self::BankPayments => &["bank_payment", "bank_payment_part"],
             Self::Payers => &["bank_payment"],
             Self::Costs => &["cost"],

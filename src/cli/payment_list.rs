@@ -82,6 +82,7 @@ const ENGLISH: Words = Words {
     state: |state| match state {
         State::Matched => "MATCHED",
         State::SetAside => "SET_ASIDE",
+        State::Duplicate => "DUPLICATE",
         State::Waiting => "WAITING",
     },
     finding: BankFinding::word,
@@ -90,6 +91,7 @@ const SWEDISH: Words = Words {
     state: |state| match state {
         State::Matched => "Bokad på faktura",
         State::SetAside => "Undantagen",
+        State::Duplicate => "Dubblett",
         State::Waiting => "Väntar",
     },
     finding: labels::bank_finding,

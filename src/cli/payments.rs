@@ -1,6 +1,7 @@
 //! `samregister payments`: the bank's files of what came in.
 
 use std::{
+    collections::BTreeSet,
     io::{self, IsTerminal},
     path::PathBuf,
     time::{Duration, Instant},
@@ -20,8 +21,11 @@ use super::{
 use crate::{
     auth::viewer::Viewer,
     documents::{Cell, Column, Grid, Kind, labels, sheet},
-    exchange::bank::{self, Report},
-    invoices::bank::importing,
+    exchange::bank::{self, Left, Report, WhyLeft},
+    invoices::{
+        bank::importing::{self, Booked},
+        differences::Difference,
+    },
 };
 
 /// Take in what the bank tells of payments
@@ -48,10 +52,11 @@ enum Deed {
 
 /// Import a file of the bank, all or nothing
 ///
-/// The file is BgMax of Bankgirot, or camt.054 (ISO 20022) in its versions 02 to 08; what it is, it says itself. A payment is booked on
+/// The file is BgMax of Bankgirot, or camt.053 or camt.054 (ISO 20022) in their versions 02 to 13; what it is, it says itself. A payment is booked on
 /// the invoice of its OCR reference, or on the one whose number stands in its text when exactly its sum is to be paid. What can't be
 /// matched is kept and listed: see `bankPayments` in the API. The same file again, or another that tells of the same payments, books
-/// nothing twice. When a line is bad, every bad line is named and nothing is changed.
+/// nothing twice. What came to an account that is not the network's own in samregister.toml, or in another currency than kronor, is left and
+/// named. When a line is bad, or no account of the file is the network's own, every such line is named and nothing is changed.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -93,6 +98,9 @@ async fn run_import(import: Import) -> Result {
     let made_at = db.clock.now();
     db.close().await?;
     let report = done?;
+    for left in &report.left {
+        say(&format!("left: {}:{}: {}", report.source.file_name, left.line, describe(left)));
+    }
     say(if report.dry_run { "nothing was changed: a dry run" } else { "imported" });
     target.write(&match format {
         ReportFormat::Table => for_eyes(&report).into_bytes(),
@@ -108,6 +116,7 @@ async fn run_import(import: Import) -> Result {
 /// What became of a payment, in a word.
 fn fate(outcome: &importing::Outcome) -> &'static str {
     match (outcome.was_known, outcome.booked.is_empty(), outcome.row.set_aside_on) {
+        _ if outcome.refunded.is_some() => "REFUND",
         (true, ..) => "KNOWN",
         (false, false, _) => "MATCHED",
         (false, true, Some(_)) => "SET_ASIDE",
@@ -120,20 +129,37 @@ fn fate(outcome: &importing::Outcome) -> &'static str {
 struct Words {
     fate: fn(&'static str) -> &'static str,
     finding: fn(BankFinding) -> &'static str,
+    difference: fn(Difference) -> &'static str,
 }
 
 /// Of the table and CSV.
-const ENGLISH: Words = Words { fate: |word| word, finding: BankFinding::word };
+const ENGLISH: Words = Words { fate: |word| word, finding: BankFinding::word, difference: Difference::word };
 /// Of the workbook.
 const SWEDISH: Words = Words {
     fate: |word| match word {
         "KNOWN" => "Känd sedan tidigare",
         "MATCHED" => "Bokad på faktura",
         "SET_ASIDE" => "Undantagen",
+        "REFUND" => "Återbetald",
         _ => "Väntar",
     },
     finding: labels::bank_finding,
+    difference: |difference| match difference {
+        Difference::Overpaid => "Överbetald",
+        Difference::PaidTwice => "Betald två gånger",
+        Difference::FarTooMuch => "Alldeles för mycket betalt",
+        Difference::OreOnly => "Endast ören",
+    },
 };
+
+/// A payment that is not the network's to book, in words.
+fn describe(left: &Left) -> String {
+    let why = match left.why {
+        WhyLeft::Account => "not an account of the network's own",
+        WhyLeft::Currency => "in another currency than kronor",
+    };
+    format!("{} {} on {}, {why}", left.amount, left.currency, left.account)
+}
 
 fn grid(report: &Report, words: Words) -> Grid {
     let columns = vec![
@@ -145,13 +171,19 @@ fn grid(report: &Report, words: Words) -> Grid {
         Column::new("fate", "Fate", Kind::Text).swedish("Läge"),
         Column::new("finding", "Finding", Kind::Text).swedish("Igenkänd på"),
         Column::new("invoices", "Invoices", Kind::Text).swedish("Fakturor"),
+        Column::new("difference", "Difference", Kind::Text).swedish("Avvikelse"),
         Column::new("bank_reference", "Bank's reference", Kind::Text).swedish("Bankens referens"),
     ];
     let rows = report.outcomes.iter().map(|outcome| {
         let row = &outcome.row;
-        let invoices: Vec<_> = match &outcome.booked[..] {
-            [(number, _)] => vec![number.clone()],
-            several => several.iter().map(|(number, amount)| format!("{number}: {amount}")).collect(),
+        let mut invoices: Vec<_> = match &outcome.booked[..] {
+            [booked] => vec![booked.number.clone()],
+            several => several.iter().map(|Booked { number, amount, .. }| format!("{number}: {amount}")).collect(),
+        };
+        invoices.extend(outcome.refunded.clone());
+        let differences: Vec<_> = match &outcome.booked[..] {
+            [booked] => booked.difference.map(|difference| (words.difference)(difference).to_owned()).into_iter().collect(),
+            several => several.iter().filter_map(|own| Some(format!("{}: {}", own.number, (words.difference)(own.difference?)))).collect(),
         };
         vec![
             Cell::Day(row.booked_on),
@@ -162,6 +194,7 @@ fn grid(report: &Report, words: Words) -> Grid {
             Cell::Text((words.fate)(fate(outcome)).into()),
             Cell::Text((words.finding)(row.finding).into()),
             Cell::Text(invoices.join(", ")),
+            Cell::Text(differences.join(", ")),
             Cell::Text(row.bank_reference.clone()),
         ]
     });
@@ -180,16 +213,28 @@ fn for_eyes(report: &Report) -> String {
     let parts = [
         ("MATCHED", "matched"),
         ("SET_ASIDE", "deducted for credit notes"),
+        ("REFUND", "paid back"),
         ("WAITING", "waiting for somebody"),
         ("KNOWN", "known from before"),
     ];
-    let parts = parts.iter().filter(|(word, _)| *word != "SET_ASIDE" || of(word).next().is_some());
+    let parts = parts.iter().filter(|(word, _)| !["SET_ASIDE", "REFUND"].contains(word) || of(word).next().is_some());
     let parts: Vec<_> = parts.map(|(word, words)| format!("{} {words} ({})", of(word).count(), sum(word))).collect();
     text.push_str(&parts.join(", "));
+    for difference in [Difference::Overpaid, Difference::PaidTwice, Difference::FarTooMuch, Difference::OreOnly] {
+        let booked = report.outcomes.iter().flat_map(|outcome| &outcome.booked);
+        let numbers: BTreeSet<&str> = booked.filter(|own| own.difference == Some(difference)).map(|own| own.number.as_str()).collect();
+        if !numbers.is_empty() {
+            let numbers: Vec<&str> = numbers.into_iter().collect();
+            text.push_str(&format!("; {}: {}", difference.describe(), numbers.join(", ")));
+        }
+    }
     if report.passed_over > 0 {
         text.push_str(&format!("; {} passed over", count(report.passed_over, "other entry").replace("entrys", "entries")));
     }
     let accounts: Vec<_> = report.accounts.iter().map(String::as_str).collect();
+    if !report.left.is_empty() {
+        text.push_str(&format!("; {} left, not the network's to book", count(report.left.len(), "payment")));
+    }
     text.push_str(&format!("; on {}\n", if accounts.is_empty() { "no account".to_owned() } else { accounts.join(", ") }));
     text
 }
@@ -208,7 +253,18 @@ struct Document<'r> {
     waiting: usize,
     known: usize,
     passed_over: usize,
+    /// Payments that are not the network's to book.
+    left: Vec<LeftEntry<'r>>,
     payments: Vec<Entry<'r>>,
+}
+
+#[derive(Serialize)]
+struct LeftEntry<'r> {
+    line: u64,
+    amount: &'r str,
+    currency: &'r str,
+    account: &'r str,
+    reason: &'static str,
 }
 
 #[derive(Serialize)]
@@ -222,18 +278,29 @@ struct Entry<'r> {
     message: Option<&'r str>,
     fate: &'static str,
     finding: BankFinding,
-    invoices: Vec<Booked<'r>>,
+    invoices: Vec<BookedEntry<'r>>,
+    /// The invoice that it pays back what was overpaid of.
+    refunded: Option<&'r str>,
+    /// Whether another bank payment stands for the same money.
+    is_duplicate: bool,
 }
 
 #[derive(Serialize)]
-struct Booked<'r> {
+struct BookedEntry<'r> {
     number: &'r str,
     amount: String,
+    /// How what is paid of the invoice differs from what it is over; null: it does not.
+    difference: Option<&'static str>,
 }
 
 impl<'r> Document<'r> {
     fn of(report: &'r Report) -> Self {
         let number = |word: &str| report.outcomes.iter().filter(|outcome| fate(outcome) == word).count();
+        let booked = |own: &'r Booked| BookedEntry {
+            number: &own.number,
+            amount: own.amount.to_string(),
+            difference: own.difference.map(Difference::word),
+        };
         let entry = |outcome: &'r importing::Outcome| {
             let row = &outcome.row;
             Entry {
@@ -246,8 +313,17 @@ impl<'r> Document<'r> {
                 message: row.message.as_deref(),
                 fate: fate(outcome),
                 finding: row.finding,
-                invoices: outcome.booked.iter().map(|(number, amount)| Booked { number, amount: amount.to_string() }).collect(),
+                invoices: outcome.booked.iter().map(booked).collect(),
+                refunded: outcome.refunded.as_deref(),
+                is_duplicate: row.duplicate_of_id.is_some(),
             }
+        };
+        let left = |left: &'r Left| LeftEntry {
+            line: left.line,
+            amount: &left.amount,
+            currency: &left.currency,
+            account: &left.account,
+            reason: left.why.word(),
         };
         Self {
             file: &report.source.file_name,
@@ -260,6 +336,7 @@ impl<'r> Document<'r> {
             waiting: number("WAITING"),
             known: number("KNOWN"),
             passed_over: report.passed_over,
+            left: report.left.iter().map(left).collect(),
             payments: report.outcomes.iter().map(entry).collect(),
         }
     }

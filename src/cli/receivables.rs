@@ -104,12 +104,14 @@ fn by_invoice(found: &[Found], as_of: NaiveDate, total: &str) -> Grid {
         Column::new("total", "Total", Kind::Money).swedish("Belopp"),
         Column::new("paid", "Paid", Kind::Money).swedish("Betalt"),
         Column::new("credited", "Credited", Kind::Money).swedish("Krediterat"),
+        Column::new("written_off", "Written off", Kind::Money).swedish("Avskrivet"),
         Column::new("reminder_fees", "Reminder fees", Kind::Money).swedish("Påminnelseavgifter"),
         Column::new("balance", "Balance", Kind::Money).swedish("Saldo"),
     ];
     columns.extend(ages());
     let amounts = |standing: &Standing| {
-        [standing.total, standing.paid, standing.credited, standing.reminder_fees, standing.balance()].map(Total::from)
+        let Standing { total, paid, credited, written_off, reminder_fees, .. } = *standing;
+        [total, paid, credited, written_off, reminder_fees, standing.balance()].map(Total::from)
     };
     let row = |(buyer, standing): &Found| {
         let head =
@@ -117,7 +119,7 @@ fn by_invoice(found: &[Found], as_of: NaiveDate, total: &str) -> Grid {
         let own = aged(std::iter::once(standing), as_of);
         head.into_iter().chain(amounts(standing).map(Cell::Sum)).chain(by_age(&own)).collect::<Vec<_>>()
     };
-    let mut sums = [Total::ZERO; 5];
+    let mut sums = [Total::ZERO; 6];
     for (_, standing) in found {
         for (sum, amount) in sums.iter_mut().zip(amounts(standing)) {
             *sum += amount;

@@ -93,6 +93,7 @@ pub struct Mutation(
     invoices::changes::InvoiceMutation,
     templates::changes::TemplateMutation,
     invoices::payments::PaymentMutation,
+    invoices::adjustments::AdjustmentMutation,
     invoices::bank::BankPaymentMutation,
     invoices::RateMutation,
     closing::ClosingMutation,

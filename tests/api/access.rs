@@ -427,6 +427,9 @@ pub async fn input(app: &App, samples: &Samples, name: &str, turn: usize) -> Val
         "networkFeeSet" => {
             json!({ "validFrom": format!("{}-01-01", 2030 + turn), "basis": "FIXED_PER_YEAR", "amount": "1", "vatRate": "ZERO" })
         }
+        _ if name.starts_with("refund") || name == "invoiceWriteOff" => {
+            crate::payment_samples::input(app, id("faktura beta"), name, turn).await
+        }
         _ if name.starts_with("invoice") && name != "invoiceRemind" => crate::invoicing_samples::input(app, id("alfa"), name, turn).await,
         _ if name.contains("ayment") || name == "invoiceRemind" => crate::payment_samples::input(app, id("faktura beta"), name, turn).await,
         "interestInvoiceIssue" => {

@@ -4,7 +4,7 @@ use std::fs;
 
 use samregister::{
     auth::viewer::Viewer,
-    config::Network,
+    config::{Network, Payments},
     error::Error,
     exchange::bank::{self, Report},
 };
@@ -16,18 +16,27 @@ pub const BGMAX: &[u8] = include_bytes!("bank/bgmax.txt");
 pub const CAMT_02: &str = include_str!("bank/camt054_02.xml");
 pub const CAMT_08: &str = include_str!("bank/camt054_08.xml");
 
+/// The settings of the network whose accounts the samples tell of.
+pub fn own_network() -> Network {
+    let payments = Payments { ibans: vec!["SE4550000000058398257466".into()], ..Payments::default() };
+    Network { bankgiro: Some("5050-1055".into()), payments, ..Network::default() }
+}
+
+/// The same as a file of settings.
+pub const OWN: &str = "[network]\nbankgiro = '5050-1055'\n[network.payments]\niban = 'SE45 5000 0000 0583 9825 7466'\n";
+
 pub async fn try_import(app: &App, name: &str, bytes: impl AsRef<[u8]>) -> Result<Report, Error> {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join(name);
     fs::write(&file, bytes).unwrap();
-    bank::import(&app.db, &Viewer::operator("payments import"), &Network::default(), &file, false, &mut |_, _| {}).await
+    bank::import(&app.db, &Viewer::operator("payments import"), &own_network(), &file, false, &mut |_, _| {}).await
 }
 
 /// What became of each payment of a file, in its order: fate, finding, sum and invoices.
 pub async fn import(app: &App, name: &str, bytes: impl AsRef<[u8]>) -> Vec<String> {
     let report = try_import(app, name, bytes).await.unwrap();
     let of = |outcome: &samregister::invoices::bank::importing::Outcome| {
-        let invoices: Vec<_> = outcome.booked.iter().map(|(number, sum)| format!(" {number}:{sum}")).collect();
+        let invoices: Vec<_> = outcome.booked.iter().map(|booked| format!(" {}:{}", booked.number, booked.amount)).collect();
         format!("{}{} {}{}", if outcome.was_known { "again " } else { "" }, outcome.row.finding, outcome.row.amount, invoices.concat())
     };
     report.outcomes.iter().map(of).collect()

@@ -91,6 +91,7 @@ const NOT_SEARCHED: &[&str] = &[
     "search_stale.*",
     // Facts about the register, about bodies and about money.
     "activity.*",
+    "adjustment.*",
     "activity_funding.*",
     "activity_text.*",
     "agreement.*",
@@ -146,6 +147,7 @@ const NOT_SEARCHED: &[&str] = &[
     "bank_payment.payer_org_number",
     "bank_payment.finding",
     "bank_payment.set_aside_reason",
+    "bank_payment.entry_reference",
     "member_billing.peppol_id",
     "member_billing.buyer_reference",
     "member_billing.address_line",

@@ -6,7 +6,7 @@ use std::{
 };
 
 /// The rules, in the order that they may use each other: each knows those before it.
-const RULES: [&str; 16] = [
+const RULES: [&str; 17] = [
     "terms",
     "closing",
     "members",
@@ -17,6 +17,7 @@ const RULES: [&str; 16] = [
     "fees",
     "invoices",
     "receivables",
+    "payments",
     "revenue",
     "changes",
     "exchange",

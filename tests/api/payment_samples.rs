@@ -1,11 +1,12 @@
 //! A small ledger that payments come in on, and how tests ask about it.
 
 use entity::money::Money;
-use samregister::{auth::viewer::Viewer, config::Network, exchange::bank, revenue};
+use samregister::{auth::viewer::Viewer, exchange::bank, revenue};
 use serde_json::{Value, json};
 
 use crate::{
     app::{Answer, App},
+    bank_samples::own_network,
     samples::{BUYERS, EARNERS},
 };
 
@@ -106,11 +107,18 @@ pub async fn bank_payment(app: &App, payer: &str, serial: usize) -> String {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), lines.join("\n")).unwrap();
     let viewer = Viewer::operator("payments import");
-    bank::import(&app.db, &viewer, &Network::default(), file.path(), false, &mut |_, _| {}).await.unwrap();
+    bank::import(&app.db, &viewer, &own_network(), file.path(), false, &mut |_, _| {}).await.unwrap();
     let document = "{ bankPayments(first: 200) { nodes { id bankReference } } }";
     let nodes = app.office().query(document).await["bankPayments"]["nodes"].as_array().unwrap().clone();
     let own = format!("BG 50501055 20261120 {serial:05} {serial}");
     nodes.iter().find(|node| node["bankReference"] == own).unwrap()["id"].as_str().unwrap().to_owned()
+}
+
+/// A good input of a refund of an invoice, of which so much is paid that there is something to pay back.
+async fn refundable(app: &App, invoice: &str, turn: usize) -> Value {
+    let paid = json!({ "invoice": invoice, "receivedOn": "2026-11-01", "amount": "30000.00", "reference": format!("Ö{turn}") });
+    app.office().does("paymentRecord", "id", paid).await.data();
+    json!({ "invoice": invoice, "paidOn": "2026-11-02", "amount": "1.00", "reference": format!("UT{turn}") })
 }
 
 /// A good input of each deed on what comes in, for an invoice that is overdue; each turn's is another.
@@ -124,8 +132,39 @@ pub async fn input(app: &App, invoice: &str, name: &str, turn: usize) -> Value {
             let payments = recorded["paymentRecord"]["payments"].as_array().unwrap().clone();
             json!({ "payment": payments.iter().find(|payment| payment["reference"] == reference).unwrap()["id"], "reason": "Fel" })
         }
+        "refundRecord" => refundable(app, invoice, turn).await,
+        "refundReverse" => {
+            let (turn, input) = (40 + turn, refundable(app, invoice, 40 + turn).await);
+            let recorded = app.office().does("refundRecord", "refunds { id reference }", input).await;
+            let refunds = recorded["refundRecord"]["refunds"].as_array().unwrap().clone();
+            let reference = format!("UT{turn}");
+            json!({ "refund": refunds.iter().find(|refund| refund["reference"] == reference).unwrap()["id"], "reason": "Fel" })
+        }
+        "invoiceWriteOff" => {
+            // Nothing was paid of it, so that no setting writes it off.
+            let number = 99_000 + turn;
+            let files = [
+                (
+                    "invoices.csv",
+                    format!("key,number,kind,buyer,issued_on,due_on,credits\nliten-{turn},{number},INVOICE,beta,2026-03-02,2026-04-01,\n"),
+                ),
+                (
+                    "invoice_lines.csv",
+                    format!(
+                        "invoice,description,activity,agreement,period_from,period_to,quantity,unit_price,vat_rate\n\
+                         liten-{turn},Avgift,,,,,1,0.50,OUTSIDE_SCOPE\n"
+                    ),
+                ),
+            ];
+            app.import(&files.iter().map(|(name, text)| (*name, text.as_str())).collect::<Vec<_>>()).await;
+            json!({ "invoice": id(app, &number.to_string()).await, "reason": "Ören" })
+        }
         "invoiceRemind" => json!({ "invoice": invoice, "sentOn": format!("2026-08-{}", 10 + turn) }),
         "bankPaymentMatch" => json!({ "payment": bank_payment(app, "Betalare", 10 + turn).await, "invoice": invoice }),
+        "bankPaymentMarkDuplicate" => json!({
+            "payment": bank_payment(app, "Betalare", 130 + turn).await,
+            "duplicateOf": bank_payment(app, "Betalare", 160 + turn).await,
+        }),
         "bankPaymentSetAside" => json!({ "payment": bank_payment(app, "Betalare", 40 + turn).await, "reason": "Annat" }),
         _ => {
             let payment = bank_payment(app, "Betalare", 70 + turn).await;

@@ -110,14 +110,13 @@ on_both!(receivables_are_listed_by_age, |app| async move {
     let run = |line: &str| app.program().args(line.split(' ')).output().unwrap();
     let output = run("receivables --as-of 2026-04-30 --format csv");
     let text = String::from_utf8(output.stdout).unwrap();
-    let header =
-        "number,buyer,issued_on,due_on,total,paid,credited,reminder_fees,balance,not_due,days_1_to_30,days_31_to_60,days_61_to_90,over_90";
+    let header = "number,buyer,issued_on,due_on,total,paid,credited,written_off,reminder_fees,balance,not_due,days_1_to_30,days_31_to_60,days_61_to_90,over_90";
     assert_eq!(
         text.lines().collect::<Vec<_>>(),
         [
             header,
-            "1001,Gotland,2026-01-15,2026-02-14,1855.99,0.00,0.00,0.00,1855.99,0.00,0.00,0.00,1855.99,0.00",
-            "1002,Gävle,2026-03-01,2026-03-31,800.00,0.00,0.00,0.00,800.00,0.00,800.00,0.00,0.00,0.00",
+            "1001,Gotland,2026-01-15,2026-02-14,1855.99,0.00,0.00,0.00,0.00,1855.99,0.00,0.00,0.00,1855.99,0.00",
+            "1002,Gävle,2026-03-01,2026-03-31,800.00,0.00,0.00,0.00,0.00,800.00,0.00,800.00,0.00,0.00,0.00",
         ]
     );
     let output = run("receivables --as-of 2026-11-30 --by buyer --format csv");

@@ -6,6 +6,7 @@ mod iban;
 mod keys;
 mod limits;
 mod network;
+mod own_accounts;
 mod own_files;
 mod secrets;
 mod sockets;
@@ -27,6 +28,7 @@ pub use self::limits::DOCUMENTS;
 pub use self::limits::{Exposure, Limits};
 use self::network::SIGNATORIES;
 pub use self::network::{Accounts, Invoicing, Network, Retention, Signatory};
+pub use self::own_accounts::{OwnAccounts, Payments};
 pub use self::secrets::Secret;
 pub use self::sockets::Sockets;
 pub use self::trail::Trail;
@@ -232,7 +234,8 @@ impl Given {
             let place = format!("{file}: {name}");
             let text = match value {
                 toml::Value::Table(inner)
-                    if ["network", "network.accounts", "network.invoicing", "network.retention"].contains(&name.as_str())
+                    if ["network", "network.accounts", "network.invoicing", "network.payments", "network.retention"]
+                        .contains(&name.as_str())
                         || books::is_table(&name) =>
                 {
                     self.read_table(file, &format!("{name}."), inner);
@@ -244,6 +247,9 @@ impl Given {
                         self.read_table(file, &format!("{name}.{place}."), table.try_into().unwrap_or_default());
                     }
                     continue;
+                }
+                toml::Value::Array(texts) if name.starts_with("network.payments.") && texts.iter().all(toml::Value::is_str) => {
+                    Some(texts.iter().filter_map(toml::Value::as_str).collect::<Vec<_>>().join(","))
                 }
                 toml::Value::String(text) => Some(text),
                 toml::Value::Datetime(day) => Some(day.to_string()),

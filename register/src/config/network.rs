@@ -8,7 +8,7 @@ use ::entity::{
 };
 use chrono::NaiveDate;
 
-use super::{ActivityBooks, Given, RevenueAccounts, VatBox, checked, iban, line, number, yes_or_no};
+use super::{ActivityBooks, Given, Payments, RevenueAccounts, VatBox, checked, iban, line, number, yes_or_no};
 
 /// The tables that say who may sign for the network.
 pub(super) const SIGNATORIES: &str = "network.signatories";
@@ -48,6 +48,8 @@ pub struct Network {
     pub vat_boxes: BTreeMap<u16, VatBox>,
     /// How it invoices.
     pub invoicing: Invoicing,
+    /// How it takes in payments.
+    pub payments: Payments,
     /// For how long it keeps personal data.
     pub retention: Retention,
     /// Who may sign for it; empty: the register does not look at who does.
@@ -92,6 +94,8 @@ pub struct Accounts {
     pub revenue_eu: u16,
     /// Försäljning av tjänster utanför Sverige.
     pub revenue_abroad: u16,
+    /// Observation account: payments of the bank that are not matched.
+    pub observation: u16,
     /// Öresavrundning.
     pub rounding: u16,
     /// Ränteintäkter från kundfordringar.
@@ -140,6 +144,7 @@ impl Default for Accounts {
             revenue_untaxed: 3044,
             revenue_eu: 3308,
             revenue_abroad: 3305,
+            observation: 2890,
             rounding: 3740,
             interest: 8313,
             membership_fee: None,
@@ -227,6 +232,7 @@ impl Given {
             revenue_untaxed: account("network.accounts.revenue_untaxed", defaults.revenue_untaxed),
             revenue_eu: account("network.accounts.revenue_eu", defaults.revenue_eu),
             revenue_abroad: account("network.accounts.revenue_abroad", defaults.revenue_abroad),
+            observation: account("network.accounts.observation", defaults.observation),
             rounding: account("network.accounts.rounding", defaults.rounding),
             interest: account("network.accounts.interest", defaults.interest),
             reminder_fees: account("network.accounts.reminder_fees", defaults.reminder_fees),
@@ -252,6 +258,7 @@ impl Given {
             activities,
             vat_boxes,
             invoicing: self.invoicing(),
+            payments: self.payments(),
             retention: self.retention(),
             signatories: self.signatories(),
         }
@@ -324,7 +331,7 @@ fn postal_code(text: &str) -> Result<String, String> {
     checked(text, holds, "is not a postal code, as 123 45")
 }
 
-fn giro(text: &str, lengths: RangeInclusive<usize>, fault: &str) -> Result<String, String> {
+pub(super) fn giro(text: &str, lengths: RangeInclusive<usize>, fault: &str) -> Result<String, String> {
     let digits = text.replace([' ', '-'], "");
     checked(text, lengths.contains(&digits.len()) && luhn_holds(&digits), fault)
 }

@@ -334,7 +334,7 @@ fn build(line: &mut Line<Draft>, before: Option<&Whole>, known: &Known) -> Whole
     let old_parameters = before.and_then(|before| before.parameters.clone());
     let parameters = match draft.parameters.clone() {
         // What only looks otherwise stays as it is.
-        Some(new) if is_same_json(new.as_deref(), old_parameters.as_deref()) => old_parameters,
+        Some(new) if before.is_some() && is_same_json(new.as_deref(), old_parameters.as_deref()) => old_parameters,
         Some(new) => new,
         None => old_parameters,
     };

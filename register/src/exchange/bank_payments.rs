@@ -3,23 +3,28 @@
 use std::collections::{BTreeSet, HashMap};
 
 use ::entity::{
-    bank_payment::{Column, Model},
+    bank_payment::{Column, Entity, Model},
     id::BankPaymentId,
     kind::BankFinding,
     money::Money,
 };
 use chrono::{DateTime, NaiveDate, Utc};
+use sea_orm::{
+    ConnectionTrait,
+    sea_query::{Expr, Query},
+};
 
 use super::{
     File,
     cells::{Cells, Line},
     export::{CHUNK, Export, instant, optional},
-    import::Import,
+    import::{BadRow, Import},
     keys,
-    writing::Batch,
+    writing::{Batch, replace},
 };
 use crate::{
     audit::forms::ERASED,
+    database::among,
     error::{LINE, Result, TEXT},
 };
 
@@ -39,6 +44,10 @@ struct Draft {
     finding: BankFinding,
     set_aside_on: Option<NaiveDate>,
     set_aside_reason: Option<String>,
+    /// Null: the file does not say.
+    entry_reference: Option<Option<String>>,
+    /// The reference of the bank payment that stands for the same money; null: the file does not say.
+    duplicate_of: Option<Option<String>>,
 }
 
 fn read(cells: &mut Cells<'_>) -> Option<Draft> {
@@ -57,11 +66,15 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
         finding: cells.value("finding"),
         set_aside_on: cells.optional_day("set_aside_on"),
         set_aside_reason: cells.optional_text("set_aside_reason", LINE),
+        entry_reference: cells.given("entry_reference").then(|| cells.optional_text("entry_reference", LINE)),
+        duplicate_of: cells.given("duplicate_of").then(|| cells.optional_key("duplicate_of")),
     };
     cells.check(|faults| {
         faults.expect(draft.amount != Money::ZERO, "amount", "must not be nought");
         let has_both = draft.set_aside_on.is_some() == draft.set_aside_reason.is_some();
         faults.expect(has_both, "set_aside_reason", "must be given together with set_aside_on");
+        let is_duplicate = draft.duplicate_of.as_ref().is_some_and(Option::is_some);
+        faults.expect(!is_duplicate || draft.set_aside_on.is_some(), "duplicate_of", "must be given together with set_aside_on");
     });
     Some(draft)
 }
@@ -69,14 +82,54 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
 /// Reads bank_payments.csv: one is known by what the bank knows it by.
 pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
     let Some(mut table) = import.open(File::BankPayments)? else { return Ok(()) };
+    let mut duplicates = Vec::new();
     while let Some(mut lines) = import.chunk(&mut table, read)? {
         import.check_names(File::BankPayments, &mut lines, "bank_reference", |draft| draft.bank_reference.clone()).await?;
-        merge(import, lines).await?;
+        merge(import, lines, &mut duplicates).await?;
+    }
+    for chunk in duplicates.chunks(CHUNK) {
+        link(import, chunk).await?;
     }
     Ok(())
 }
 
-async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
+/// A row that says of which bank payment it is a duplicate, or that it is none.
+struct Duplicate {
+    line: u64,
+    bank_reference: String,
+    of: Option<String>,
+}
+
+/// Notes which bank payments stand for others, now that all are there: a duplicate may stand before the one that counts.
+async fn link(import: &mut Import<'_>, duplicates: &[Duplicate]) -> Result<()> {
+    let named = duplicates.iter().flat_map(|own| [Some(&own.bank_reference), own.of.as_ref()]).flatten().cloned().collect();
+    let rows = keys::bank_payments(import.tx(), &named).await?;
+    let mut changed = Vec::new();
+    for Duplicate { line, bank_reference, of } in duplicates {
+        let Some(before) = rows.get(bank_reference) else { continue };
+        let other = of.as_ref().map(|of| rows.get(of));
+        match other {
+            Some(None) => {
+                let reason = format!("there is no bank payment {}", of.as_deref().unwrap_or_default());
+                import.reject(BadRow::new(File::BankPayments, *line, "duplicate_of", reason));
+            }
+            Some(Some(other)) if other.id == before.id => {
+                import.reject(BadRow::new(File::BankPayments, *line, "duplicate_of", "must be another bank payment"));
+            }
+            _ => {
+                let after = Model { duplicate_of_id: other.flatten().map(|other| other.id), ..before.clone() };
+                if after != *before {
+                    import.change.record(Some(before), Some(&after))?;
+                    changed.push(after);
+                }
+            }
+        }
+    }
+    replace(import.tx(), changed).await?;
+    import.settle().await
+}
+
+async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>, duplicates: &mut Vec<Duplicate>) -> Result<()> {
     let references: BTreeSet<String> = lines.iter().map(|line| line.draft.bank_reference.clone()).collect();
     let existing: HashMap<String, Model> = keys::bank_payments(import.tx(), &references).await?;
     let mut batch = Batch::default();
@@ -86,7 +139,12 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
         if let Some(before) = before {
             keep(&mut line, before, &after);
         }
-        if import.accept(File::BankPayments, |draft| draft.bank_reference.clone(), line).is_some() {
+        let number = line.number;
+        if let Some(draft) = import.accept(File::BankPayments, |draft| draft.bank_reference.clone(), line) {
+            // What is none, and was none, needs no link.
+            let was = before.is_some_and(|before| before.duplicate_of_id.is_some());
+            let of = draft.duplicate_of.filter(|of| of.is_some() || was);
+            duplicates.extend(of.map(|of| Duplicate { line: number, bank_reference: draft.bank_reference, of }));
             import.put(File::BankPayments, before, after, &mut batch)?;
         }
     }
@@ -112,6 +170,8 @@ fn build(draft: &Draft, before: Option<&Model>) -> Model {
         matched: before.map(|before| before.matched).unwrap_or_default(),
         set_aside_on: draft.set_aside_on,
         set_aside_reason: draft.set_aside_reason.clone(),
+        entry_reference: draft.entry_reference.clone().unwrap_or_else(|| before.and_then(|before| before.entry_reference.clone())),
+        duplicate_of_id: before.and_then(|before| before.duplicate_of_id),
     }
 }
 
@@ -147,12 +207,25 @@ fn keep(line: &mut Line<Draft>, before: &Model, after: &Model) {
     }
 }
 
+/// What the bank knows these by.
+pub(super) async fn references(tx: &impl ConnectionTrait, ids: BTreeSet<BankPaymentId>) -> Result<HashMap<BankPaymentId, String>> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let theirs = among(tx.get_database_backend(), Expr::col(Column::Id), ids);
+    let select = Query::select().columns([Column::Id, Column::BankReference]).from(Entity).and_where(theirs).take();
+    tx.query_all(&select).await?.iter().map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?))).collect()
+}
+
 /// Writes bank_payments.csv.
 pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
     let order = export.in_order(&[Column::Id, Column::BankReference], |row: &Model| row.bank_reference.clone()).await?;
     let mut sheet = export.begin(File::BankPayments, order.len())?;
     for ids in order.chunks(CHUNK) {
-        for row in export.rows::<Model>(ids).await? {
+        let rows = export.rows::<Model>(ids).await?;
+        let others: BTreeSet<BankPaymentId> = rows.iter().filter_map(|row| row.duplicate_of_id).collect();
+        let others = references(&export.tx, others).await?;
+        for row in rows {
             sheet.write([
                 row.bank_reference,
                 row.file_name,
@@ -168,6 +241,8 @@ pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
                 row.finding.to_string(),
                 optional(row.set_aside_on),
                 optional(row.set_aside_reason),
+                optional(row.entry_reference),
+                optional(row.duplicate_of_id.and_then(|id| others.get(&id))),
             ])?;
         }
         export.tell(&sheet);

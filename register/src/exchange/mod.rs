@@ -62,6 +62,8 @@ pub enum File {
     InvoiceLines,
     /// Their payments.
     Payments,
+    /// Refunds and write-offs of them.
+    Adjustments,
     /// The reminders that were sent of them.
     Reminders,
     /// Their documents; the bytes are files of their own.
@@ -84,7 +86,7 @@ pub enum File {
 
 impl File {
     /// Every file; each refers only to those before it.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Members,
         Self::Organisations,
         Self::Allocations,
@@ -98,6 +100,7 @@ impl File {
         Self::Invoices,
         Self::InvoiceLines,
         Self::Payments,
+        Self::Adjustments,
         Self::Reminders,
         Self::InvoiceDocuments,
         Self::Costs,
@@ -126,6 +129,7 @@ impl File {
             Self::Invoices => "invoices.csv",
             Self::InvoiceLines => "invoice_lines.csv",
             Self::Payments => "payments.csv",
+            Self::Adjustments => "adjustments.csv",
             Self::Reminders => "reminders.csv",
             Self::InvoiceDocuments => "invoice_documents.csv",
             Self::Costs => "costs.csv",
@@ -207,6 +211,7 @@ impl File {
                 &["invoice", "description", "activity", "agreement", "period_from", "period_to", "quantity", "unit_price", "vat_rate"]
             }
             Self::Payments => &["invoice", "received_on", "amount", "reference"],
+            Self::Adjustments => &["invoice", "kind", "dated_on", "amount", "reference"],
             Self::Reminders => &["invoice", "sent_on", "fee"],
             Self::InvoiceDocuments => &["invoice", "format", "sha256", "file"],
             Self::Costs => &["activity", "booked_on", "amount", "description"],
@@ -230,11 +235,15 @@ impl File {
             Self::Contacts => &["organisation", "contact_area", "erased_at"],
             Self::Activities => &["board_contact", "lead"],
             Self::Templates => &["published_at"],
-            Self::Agreements => &["withdrawn_on", "termination_reason", "replaces", "parameters", "fee_cap", "fee_minimum", "fee_allocation_basis"],
+            Self::Agreements => {
+                &["withdrawn_on", "termination_reason", "replaces", "parameters", "fee_cap", "fee_minimum", "fee_allocation_basis"]
+            }
             Self::FeeSchedules => &["allocation_basis"],
             Self::Invoices => &["ocr", "rounding", "corrects", "reason", "due_in_days", "order_reference"],
             Self::InvoiceLines => &["unit", "account", "credits_line", "vat"],
-            Self::Payments => &["reverses", "reason", "bank_payment"],
+            Self::Payments => &["reverses", "reason", "bank_payment", "booked_on"],
+            Self::Adjustments => &["bank_payment", "reverses", "reason", "booked_on"],
+            Self::BankPayments => &["entry_reference", "duplicate_of"],
             _ => &[],
         }
     }

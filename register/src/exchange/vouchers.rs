@@ -5,7 +5,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use ::entity::{
-    export_batch,
+    adjustment, bank_payment, export_batch,
     id::{ExportBatchId, InvoiceId},
     invoice,
     kind::VoucherSource,
@@ -15,7 +15,7 @@ use ::entity::{
 };
 use chrono::{DateTime, NaiveDate, Utc};
 use sea_orm::{
-    ConnectionTrait, DbBackend, EntityTrait, Order,
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, Order,
     sea_query::{Expr, Query},
 };
 use uuid::Uuid;
@@ -23,7 +23,7 @@ use uuid::Uuid;
 use super::{
     File, beside,
     cells::{Cells, Line},
-    export::{CHUNK, Export, instant, optional},
+    export::{CHUNK, Export, Sheet, instant, optional},
     import::{Fate, Import},
     keys::{self, Keyed},
     writing::{Batch, insert},
@@ -43,7 +43,8 @@ const TABLE: &str = "import_known_vouchers";
 
 /// The statement of ids that may have a voucher.
 const SOURCES: &str = "SELECT 'INVOICE' AS source, id FROM invoice WHERE issued_on IS NOT NULL
-    UNION ALL SELECT 'PAYMENT', id FROM payment UNION ALL SELECT 'REMINDER', id FROM reminder";
+    UNION ALL SELECT 'PAYMENT', id FROM payment UNION ALL SELECT 'REMINDER', id FROM reminder
+    UNION ALL SELECT 'ADJUSTMENT', id FROM adjustment UNION ALL SELECT 'BANK_PAYMENT', id FROM bank_payment";
 
 /// Notes what is there before an import, unless the folder says itself what was exported.
 pub(super) async fn prepare(import: &Import<'_>) -> Result<()> {
@@ -141,8 +142,9 @@ async fn import_batches(import: &mut Import<'_>) -> Result<()> {
 /// A row of vouchers.csv.
 struct Draft {
     source: VoucherSource,
+    /// Empty for a bank payment, which is of none.
     invoice: String,
-    /// Reference of a payment, or day of a reminder; empty for an invoice.
+    /// Reference of a payment or bank payment, kind and reference of an adjustment, or day of a reminder; empty for an invoice.
     reference: String,
     series: Option<String>,
     year: Option<i32>,
@@ -153,14 +155,21 @@ struct Draft {
 fn read(cells: &mut Cells<'_>) -> Option<Draft> {
     let draft = Draft {
         source: cells.value("source"),
-        invoice: cells.key("invoice"),
-        reference: cells.optional_text("reference", LINE).unwrap_or_default(),
+        invoice: cells.optional_key("invoice").unwrap_or_default(),
+        // The kind of an adjustment comes before its reference.
+        reference: cells.optional_text("reference", LINE + 20).unwrap_or_default(),
         series: cells.optional_text("series", 10),
         year: cells.optional_whole("year", 1900, 2999),
         number: cells.optional_whole("number", 1, i32::MAX),
         batch: cells.optional_whole("batch", 1, i32::MAX),
     };
     cells.check(|faults| {
+        if draft.source == VoucherSource::BankPayment {
+            faults.expect(draft.invoice.is_empty(), "invoice", "must be empty for a bank payment");
+            faults.expect(!draft.reference.is_empty(), "reference", "must not be empty");
+        } else {
+            faults.expect(!draft.invoice.is_empty(), "invoice", "must not be empty");
+        }
         let given = [draft.series.is_some(), draft.year.is_some(), draft.number.is_some(), draft.batch.is_some()];
         let is_whole = given.iter().all(|given| *given) || given.iter().all(|given| !given);
         faults.expect(is_whole, "batch", "must be given together with series, year and number, or none of them");
@@ -173,14 +182,26 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
     let invoices = keys::references::<invoice::Model, InvoiceId>(import, "invoice", File::Invoices, wanted.clone()).await?;
     let ids: BTreeSet<InvoiceId> = wanted.iter().filter_map(|key| invoices.get(key)).collect();
     let sources = sources(import.tx(), &ids).await?;
-    let known = by_sources(import.tx(), sources.values().copied()).await?;
+    let named = lines.iter().filter(|line| line.draft.source == VoucherSource::BankPayment);
+    let named: BTreeSet<String> = named.map(|line| line.draft.reference.clone()).collect();
+    let bank_payments = keys::bank_payments(import.tx(), &named).await?;
+    let ids: Vec<Uuid> = sources.values().copied().chain(bank_payments.values().map(|row| row.id.0)).collect();
+    let known = by_sources(import.tx(), ids.into_iter()).await?;
     let batches = batches(import.tx()).await?;
     let mut added = Vec::new();
     for mut line in lines {
         let key = line.draft.invoice.clone();
         let invoice = invoices.find(&mut line, "invoice", Some(&key));
         let (source, reference) = (line.draft.source, line.draft.reference.clone());
-        let id = invoice.and_then(|invoice| sources.get(&(source, invoice, reference)).copied());
+        let id = if source == VoucherSource::BankPayment {
+            let id = bank_payments.get(&reference).map(|row| row.id.0);
+            if id.is_none() {
+                line.fault("reference", format!("there is no bank payment {reference}"));
+            }
+            id
+        } else {
+            invoice.and_then(|invoice| sources.get(&(source, invoice, reference)).copied())
+        };
         let batch_id = line.draft.batch.and_then(|number| batches.get(&number).copied());
         if invoice.is_some() && id.is_none() {
             line.fault("reference", "names nothing of this invoice");
@@ -216,6 +237,12 @@ async fn sources(db: &impl ConnectionTrait, ids: &BTreeSet<InvoiceId>) -> Result
     let select = Query::select().columns(columns).from(reminder::Entity).and_where(theirs).take();
     let reminders: Vec<reminder::Model> = rows(db, &select, &columns).await?;
     found.extend(reminders.into_iter().map(|row| ((VoucherSource::Reminder, row.invoice_id, row.sent_on.to_string()), row.id.0)));
+    let columns = [adjustment::Column::Id, adjustment::Column::InvoiceId, adjustment::Column::Kind, adjustment::Column::Reference];
+    let theirs = among(backend, Expr::col(adjustment::Column::InvoiceId), ids.iter().copied());
+    let select = Query::select().columns(columns).from(adjustment::Entity).and_where(theirs).take();
+    let adjustments: Vec<adjustment::Model> = rows(db, &select, &columns).await?;
+    let named = |row: &adjustment::Model| format!("{} {}", row.kind, row.reference);
+    found.extend(adjustments.into_iter().map(|row| ((VoucherSource::Adjustment, row.invoice_id, named(&row)), row.id.0)));
     Ok(found)
 }
 
@@ -278,5 +305,36 @@ pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
         }
         export.tell(&sheet);
     }
+    export_bank_payments(export, &mut sheet, &numbers).await?;
     export.end(sheet)
+}
+
+/// Writes the vouchers of bank payments, which are of no invoice, in order of the bank's references.
+async fn export_bank_payments(export: &mut Export<'_>, sheet: &mut Sheet, numbers: &HashMap<ExportBatchId, i32>) -> Result<()> {
+    use voucher::Column as V;
+    let columns = voucher::Model::every_column();
+    let select = Query::select()
+        .columns(columns.iter().copied())
+        .from(voucher::Entity)
+        .and_where(V::Source.eq(VoucherSource::BankPayment))
+        .order_by(V::SourceId, Order::Asc)
+        .take();
+    let mut named = Vec::new();
+    for vouchers in rows::<voucher::Model>(&export.tx, &select, &columns).await?.chunks(CHUNK) {
+        let columns = [bank_payment::Column::Id, bank_payment::Column::BankReference];
+        let ids = vouchers.iter().map(|row| row.source_id).collect::<Vec<_>>();
+        let theirs = among(export.tx.get_database_backend(), Expr::col(bank_payment::Column::Id), ids);
+        let select = Query::select().columns(columns).from(bank_payment::Entity).and_where(theirs).take();
+        let found: Vec<bank_payment::Model> = rows(&export.tx, &select, &columns).await?;
+        let references: HashMap<Uuid, String> = found.into_iter().map(|row| (row.id.0, row.bank_reference)).collect();
+        named.extend(vouchers.iter().filter_map(|row| Some((references.get(&row.source_id)?.clone(), row.clone()))));
+    }
+    named.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+    for (reference, row) in named {
+        let batch = row.batch_id.and_then(|id| numbers.get(&id));
+        let [year, number, batch] = [optional(row.year), optional(row.number), optional(batch)];
+        let series = row.series.unwrap_or_default();
+        sheet.write([row.source.to_string(), String::new(), reference, series, year, number, batch])?;
+    }
+    Ok(())
 }

@@ -3,7 +3,9 @@
 use std::{fmt, str::FromStr};
 
 use ::entity::id::{
-    AcknowledgementId, ActivityId, AgreementId, AllocationId, BankPaymentId, BooksClosingId, ContactId, CostId, ExportBatchId, FeeScheduleId, GrantId, InvoiceId, MemberId, OrganisationId, PaymentId, ReferenceRateId, ReminderId, RequisitionId, SignatureId, StatusReportId, TemplateId, TemplateVersionId,
+    AcknowledgementId, ActivityId, AdjustmentId, AgreementId, AllocationId, BankPaymentId, BooksClosingId, ContactId, CostId,
+    ExportBatchId, FeeScheduleId, GrantId, InvoiceId, MemberId, OrganisationId, PaymentId, ReferenceRateId, ReminderId, RequisitionId,
+    SignatureId, StatusReportId, TemplateId, TemplateVersionId,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -156,6 +158,7 @@ macro_rules! identifiers {
 
 identifiers! {
     AcknowledgementId = "acknowledgement",
+    AdjustmentId = "adjustment",
     ActivityId = "activity",
     AgreementId = "agreement",
     AllocationId = "allocation",

@@ -3,8 +3,7 @@
 //! Nothing here asks the database; every sum is in öre, and what is shared out always adds up to what there was.
 
 use ::entity::{
-banking_day,
-    invoice, invoice_line,
+    banking_day, invoice, invoice_line,
     kind::VatRate,
     money::{Money, Quantity},
 };
@@ -142,6 +141,8 @@ pub struct Settlement {
     pub paid: Money,
     /// Sum of the credit notes, öre.
     pub credited: Money,
+    /// What was written off, öre.
+    pub written_off: Money,
     /// Day since which something is paid.
     pub first_paid_on: Option<NaiveDate>,
     /// Day since which payments and credit notes together cover it.
@@ -159,6 +160,7 @@ pub fn settlement(total: Money, issued_on: NaiveDate, payments: &[(NaiveDate, Mo
     Settlement {
         paid: payments.iter().map(|(_, amount)| *amount).sum(),
         credited: credits.iter().map(|(_, amount)| *amount).sum(),
+        written_off: Money::ZERO,
         first_paid_on: covered_on(Money(1), payments.to_vec()),
         settled_on: if total <= Money::ZERO { Some(issued_on) } else { covered_on(total, both) },
         credited_on: if total <= Money::ZERO { None } else { covered_on(total, credits.to_vec()) },
@@ -166,7 +168,7 @@ pub fn settlement(total: Money, issued_on: NaiveDate, payments: &[(NaiveDate, Mo
 }
 
 /// The day since which the sums so far have reached `total`; null when they don't in the end.
-fn covered_on(total: Money, mut sums: Vec<(NaiveDate, Money)>) -> Option<NaiveDate> {
+pub(super) fn covered_on(total: Money, mut sums: Vec<(NaiveDate, Money)>) -> Option<NaiveDate> {
     sums.sort_by_key(|(day, _)| *day);
     let (mut so_far, mut since) = (Money::ZERO, None);
     for (day, amount) in sums {
@@ -181,6 +183,7 @@ impl Settlement {
     pub fn write(self, row: &mut invoice::Model) {
         row.paid = self.paid;
         row.credited = self.credited;
+        row.written_off = self.written_off;
         row.first_paid_on = self.first_paid_on;
         row.settled_on = self.settled_on;
         row.credited_on = self.credited_on;

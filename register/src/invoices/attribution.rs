@@ -16,9 +16,11 @@ use std::{
 };
 
 use ::entity::{
+    adjustment,
     attribution::{Column, Entity, Model},
     id::InvoiceId,
     invoice_line,
+    kind::AdjustmentKind,
     money::Money,
     payment,
     sparse::Sparse,
@@ -63,7 +65,10 @@ pub fn moves(invoice: &Whole, notes: &[Whole]) -> Moves {
     let mut notes: Vec<&Whole> = notes.iter().filter(|note| note.is_issued()).collect();
     notes.sort_by(|one, other| order(one).cmp(&order(other)));
     let days = notes.iter().filter_map(|note| note.row.issued_on);
-    let days: BTreeSet<NaiveDate> = days.chain(invoice.payments.iter().map(payment::Model::day_in_books)).collect();
+    let days: BTreeSet<NaiveDate> = days
+        .chain(invoice.payments.iter().map(payment::Model::day_in_books))
+        .chain(refunds(invoice).map(adjustment::Model::day_in_books))
+        .collect();
     let (mut left, mut rounding, mut paid) = (invoice.shares(), invoice.row.rounding, Money::ZERO);
     let (mut lie, mut beyond) = (vec![Share::default(); left.len()], Money::ZERO);
     for day in days {
@@ -72,6 +77,7 @@ pub fn moves(invoice: &Whole, notes: &[Whole]) -> Moves {
             rounding = rounding - note.row.rounding;
         }
         paid += invoice.payments.iter().filter(|payment| payment.day_in_books() == day).map(|payment| payment.amount).sum();
+        paid += refunds(invoice).filter(|refund| refund.day_in_books() == day).map(|refund| -refund.amount).sum();
         let now = spread(paid, &left, rounding);
         let beyond_now = paid - now.iter().map(|share| share.gross()).sum();
         let mut note = |position: i32, net: Money, vat: Money| {
@@ -86,6 +92,11 @@ pub fn moves(invoice: &Whole, notes: &[Whole]) -> Moves {
         (lie, beyond) = (now, beyond_now);
     }
     moves
+}
+
+/// What was paid back of an invoice, and reversals of that.
+fn refunds(invoice: &Whole) -> impl Iterator<Item = &adjustment::Model> {
+    invoice.adjustments.iter().filter(|adjustment| adjustment.kind == AdjustmentKind::Refund)
 }
 
 /// The order in which credit notes take from their invoice.
@@ -269,7 +280,7 @@ mod tests {
             ..own.clone()
         };
         let row = invoice::Model { kind: InvoiceKind::CreditNote, issued_on: Some(day(on)), ..invoice::Model::default() };
-        Whole { row, lines: taken.map(line).collect(), payments: Vec::new() }
+        Whole { row, lines: taken.map(line).collect(), ..Whole::default() }
     }
 
     /// What lies on each line, and on none first, after these moves up to a day.

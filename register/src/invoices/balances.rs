@@ -89,7 +89,7 @@ pub async fn of_members(db: &Database, viewer: &Viewer, members: &[MemberId]) ->
     if balances.is_empty() {
         return Ok(balances);
     }
-    let left = || column(Column::Total).sub(column(Column::Paid)).sub(column(Column::Credited));
+    let left = || column(Column::Total).sub(column(Column::Paid)).sub(column(Column::Credited)).sub(column(Column::WrittenOff));
     let sum_if =
         |condition: SimpleExpr, amount: SimpleExpr| total(db.backend(), Expr::case(condition, amount).finally(Expr::cust("0")).into());
     let (owes, is_due) = (|| left().gt(0), column(Column::DueOn).lte(banking_day::last_before(db.clock.today())));

@@ -5,14 +5,16 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use ::entity::{id::InvoiceId, invoice, kind::InvoiceKind, money::Money, payment};
+use ::entity::{adjustment, id::InvoiceId, invoice, kind::InvoiceKind, money::Money, payment};
 use chrono::NaiveDate;
 use sea_orm::{ActiveModelBehavior, ActiveModelTrait, ActiveValue::Set, EntityTrait, IntoActiveModel};
 
 use super::{
+    adjustments::uncovered,
     attribution,
     payments::order,
     whole::{Whole, by_ids, credits_of},
+    write_offs,
 };
 use crate::{audit::Change, closing::Closing, error::Result};
 
@@ -21,7 +23,7 @@ const ROWS: usize = 250;
 
 /// Why a payment can't be booked on an invoice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Obstacle {
+pub(crate) enum Obstacle {
     /// It is a credit note.
     CreditNote,
     /// It is not issued.
@@ -33,11 +35,13 @@ pub(super) enum Obstacle {
 }
 
 /// Invoices on which payments are being booked.
-pub(super) struct Booking {
+pub(crate) struct Booking {
     before: BTreeMap<InvoiceId, Whole>,
     after: HashMap<InvoiceId, Whole>,
     credits: HashMap<InvoiceId, Vec<(NaiveDate, Money)>>,
     closing: Closing,
+    /// The largest difference that is written off automatically.
+    write_off_limit: Money,
 }
 
 impl Booking {
@@ -46,7 +50,17 @@ impl Booking {
         let after = by_ids(change.tx(), &invoices).await?;
         let before = after.iter().map(|(id, whole)| (*id, whole.clone())).collect();
         let closing = Closing::load(change.tx()).await?;
-        Ok(Self { before, after, credits: credits_of(change.tx(), invoices).await?, closing })
+        Ok(Self { before, after, credits: credits_of(change.tx(), invoices).await?, closing, write_off_limit: Money::ZERO })
+    }
+
+    /// Writes off differences up to a limit, once something is paid of an invoice.
+    pub fn writing_off(self, limit: Money) -> Self {
+        Self { write_off_limit: limit, ..self }
+    }
+
+    /// Days and sums of the issued credit notes of an invoice.
+    pub fn credits(&self, id: InvoiceId) -> &[(NaiveDate, Money)] {
+        self.credits.get(&id).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// An invoice as it is with what has been booked so far.
@@ -57,7 +71,7 @@ impl Booking {
     /// What is still to be paid of an invoice with what has been booked so far.
     pub fn outstanding(&self, id: InvoiceId) -> Money {
         let Some(whole) = self.after.get(&id) else { return Money::ZERO };
-        whole.row.total - whole.row.credited - whole.payments.iter().map(|payment| payment.amount).sum()
+        uncovered(whole, whole.row.credited)
     }
 
     /// What hinders a payment of that day and sum.
@@ -90,20 +104,42 @@ impl Booking {
         }
     }
 
+    /// Adds a refund or a write-off of one of the invoices; one of a closed day as [`Self::add`] does a payment.
+    pub fn adjust(&mut self, mut adjustment: adjustment::Model) {
+        adjustment.booked_on = self.closing.booked_on(adjustment.day_in_books()).or(adjustment.booked_on);
+        if let Some(whole) = self.after.get_mut(&adjustment.invoice_id) {
+            whole.adjustments.push(adjustment);
+        }
+    }
+
     /// Writes what has changed, with an entry in the trail for each invoice.
     pub async fn close(mut self, change: &mut Change) -> Result<()> {
-        let (mut added, mut booked) = (Vec::new(), BTreeSet::new());
+        let (mut added, mut adjusted, mut booked) = (Vec::new(), Vec::new(), BTreeSet::new());
         for (id, before) in &self.before {
-            let Some(mut after) = self.after.remove(id).filter(|after| after.payments.len() > before.payments.len()) else { continue };
+            let Some(mut after) = self.after.remove(id) else { continue };
+            let size = |whole: &Whole| whole.payments.len() + whole.adjustments.len();
+            if size(&after) == size(before) {
+                continue;
+            }
+            let credits = self.credits.get(id).map(Vec::as_slice).unwrap_or_default();
+            for mut due in write_offs::due(&after, credits, self.write_off_limit) {
+                due.booked_on = self.closing.booked_on(due.day_in_books()).or(due.booked_on);
+                after.adjustments.push(due);
+            }
             after.payments.sort_by(|one, other| order(one).cmp(&order(other)));
-            after.settle(self.credits.get(id).map(Vec::as_slice).unwrap_or_default());
+            after.settle(credits);
             let is_new = |payment: &&payment::Model| before.payments.iter().all(|old| old.id != payment.id);
             added.extend(after.payments.iter().filter(is_new).cloned());
+            adjusted.extend(after.adjustments.iter().skip(before.adjustments.len()).cloned());
             booked.insert(*id);
             change.record(Some(before), Some(&after))?;
             settle(change, &after.row).await?;
         }
         insert(change, added).await?;
+        for adjustment in &adjusted {
+            change.record(None, Some(adjustment))?;
+        }
+        insert(change, adjusted).await?;
         attribution::renew(change, &booked).await?.write(change).await
     }
 }
@@ -114,6 +150,7 @@ async fn settle(change: &Change, row: &invoice::Model) -> Result<()> {
         id: sea_orm::ActiveValue::Unchanged(row.id),
         paid: Set(row.paid),
         credited: Set(row.credited),
+        written_off: Set(row.written_off),
         first_paid_on: Set(row.first_paid_on),
         settled_on: Set(row.settled_on),
         credited_on: Set(row.credited_on),

@@ -6,10 +6,11 @@ use std::{
 };
 
 use ::entity::{
+    adjustment,
     id::InvoiceId,
     invoice::{Column, Entity, Model},
     invoice_line,
-    kind::InvoiceKind,
+    kind::{AdjustmentKind, InvoiceKind},
     money::Money,
     payment,
     sparse::Sparse,
@@ -20,7 +21,8 @@ use sea_orm::{
 };
 
 use super::{
-    amounts::{Priced, Settlement, Share, rates_fit_together, settlement, totals},
+    adjustments::{self, sum},
+    amounts::{Priced, Settlement, Share, rates_fit_together, totals},
     attribution::{self, Moves, NO_LINE},
     bank, crediting, date_order, export_batches, kept,
     numbers::Series,
@@ -111,7 +113,8 @@ async fn look_at(db: &impl ConnectionTrait, invoices: Vec<Model>, found: &mut Ve
     for invoice in invoices {
         let id = invoice.id;
         let (lines, payments) = (parts.lines.remove(&id).unwrap_or_default(), parts.payments.remove(&id).unwrap_or_default());
-        let whole = Whole { row: invoice, lines, payments };
+        let adjustments = parts.adjustments.remove(&id).unwrap_or_default();
+        let whole = Whole { row: invoice, lines, payments, adjustments };
         each(&whole);
         let violations = parts.look_at(&whole);
         if !violations.is_empty() {
@@ -156,6 +159,7 @@ pub(super) fn name(invoice: &Model) -> String {
 struct Parts {
     lines: HashMap<InvoiceId, Vec<invoice_line::Model>>,
     payments: HashMap<InvoiceId, Vec<payment::Model>>,
+    adjustments: HashMap<InvoiceId, Vec<adjustment::Model>>,
     /// What lies on which line, as it is stored.
     stored: HashMap<InvoiceId, Moves>,
     credit_notes: HashMap<InvoiceId, Vec<Whole>>,
@@ -186,6 +190,7 @@ impl Parts {
         for payment in found {
             parts.payments.entry(payment.invoice_id).or_default().push(payment);
         }
+        parts.adjustments = adjustments::of_invoices(db, ids().collect()).await?;
         parts.credit_notes = crediting::notes_of(db, ids().collect()).await?;
         Ok(parts)
     }
@@ -193,7 +198,7 @@ impl Parts {
     /// What is wrong with one.
     fn look_at(&self, whole: &Whole) -> Vec<String> {
         let mut found = Vec::new();
-        let Whole { row: invoice, lines, payments } = whole;
+        let Whole { row: invoice, lines, payments, .. } = whole;
         let credit_notes = self.credit_notes.get(&invoice.id).map(Vec::as_slice).unwrap_or_default();
         // What a credit note may take depends on those before it, and is looked at with its invoice.
         if lines.iter().all(|line| line.credits_line_id.is_none()) {
@@ -206,21 +211,21 @@ impl Parts {
                 found.push(format!("has the payment {:?} on {}, before it was issued", payment.reference, payment.received_on));
             }
         }
-        let payments: Vec<_> = payments::counted(payments).map(|payment| (payment.received_on, payment.amount)).collect();
         let credits: Vec<_> = credit_notes.iter().filter_map(|note| Some((note.row.issued_on?, note.row.total))).collect();
         // A credit note, and what is not issued yet, is not there to be settled.
-        let expected = match (invoice.kind, invoice.issued_on) {
-            (InvoiceKind::Invoice, Some(issued_on)) => settlement(invoice.total, issued_on, &payments, &credits),
-            (InvoiceKind::CreditNote, _) | (_, None) => Settlement::default(),
-        };
-        let mut settled = invoice.clone();
-        expected.write(&mut settled);
+        let mut settled = whole.clone();
+        Settlement::default().write(&mut settled.row);
+        settled.settle(&credits);
+        let settled = settled.row;
         let days = |row: &Model| [row.first_paid_on, row.settled_on, row.credited_on];
         if (invoice.paid, invoice.credited) != (settled.paid, settled.credited) {
             let words = format!(
                 "says that {} is paid and {} credited, but its payments come to {} and its credit notes to {}",
                 invoice.paid, invoice.credited, settled.paid, settled.credited
             );
+            found.push(words);
+        } else if invoice.written_off != settled.written_off {
+            let words = format!("says that {} is written off, but its write-offs come to {}", invoice.written_off, settled.written_off);
             found.push(words);
         } else if days(invoice) != days(&settled) && invoice.kind == InvoiceKind::Invoice {
             found.push("has days of payment or settlement that don't follow from its payments and credit notes".to_owned());
@@ -236,8 +241,10 @@ impl Parts {
         let nothing = Moves::new();
         let (stored, expected) = (self.stored.get(&invoice.row.id).unwrap_or(&nothing), attribution::moves(invoice, notes));
         // Whatever the rule says, every öre that came in lies somewhere.
-        let (lies, paid): (Money, Money) =
-            (stored.values().map(|share| share.gross()).sum(), invoice.payments.iter().map(|payment| payment.amount).sum());
+        let (lies, paid): (Money, Money) = (
+            stored.values().map(|share| share.gross()).sum(),
+            invoice.payments.iter().map(|payment| payment.amount).sum::<Money>() - sum(&invoice.adjustments, AdjustmentKind::Refund),
+        );
         if lies != paid {
             found.push(format!("has {lies} attributed to its lines and to none, but {paid} came in"));
         }

@@ -13,9 +13,12 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, sea_query:
 
 use super::{
     amounts::{RateSum, by_rate, rounding_to_krona},
-    attribution, drafting,
+    attribution,
+    booking::insert,
+    drafting,
     issuing::{self, Press},
     whole::{self, Whole},
+    write_offs,
 };
 use crate::{
     audit,
@@ -103,9 +106,16 @@ pub async fn credit(db: &Database, viewer: &Viewer, network: &Network, new: NewC
     let mut settled = original.clone();
     let mut credits: Vec<_> = earlier.iter().filter_map(|note| Some((note.row.issued_on?, note.row.total))).collect();
     credits.push((issued_on, total));
+    // What was written off is no longer what is left.
+    let adjusted = write_offs::due(&settled, &credits, network.payments.write_off_limit);
+    settled.adjustments.extend(adjusted.iter().cloned());
     settled.settle(&credits);
     audit::replace(&change, settled.row.clone()).await?;
     change.record(Some(&original), Some(&settled))?;
+    for adjustment in &adjusted {
+        change.record(None, Some(adjustment))?;
+    }
+    insert(&change, adjusted).await?;
     // What was paid of the credited lines moves to those that have something left.
     attribution::renew(&change, &BTreeSet::from([original.row.id])).await?.write(&change).await?;
     change.commit_with(Outcome::of(id).with(original.row.id)).await?;
@@ -132,8 +142,10 @@ pub(super) async fn notes_of(db: &impl ConnectionTrait, invoices: BTreeSet<Invoi
     let mut parts = whole::parts_of(db, rows.iter().map(|row| row.id).collect()).await?;
     let mut notes: HashMap<InvoiceId, Vec<Whole>> = HashMap::new();
     for row in rows {
-        let (Some(credited), (lines, payments)) = (row.credits_id, parts.remove(&row.id).unwrap_or_default()) else { continue };
-        notes.entry(credited).or_default().push(Whole { row, lines, payments });
+        let (Some(credited), (lines, payments, adjustments)) = (row.credits_id, parts.remove(&row.id).unwrap_or_default()) else {
+            continue;
+        };
+        notes.entry(credited).or_default().push(Whole { row, lines, payments, adjustments });
     }
     Ok(notes)
 }

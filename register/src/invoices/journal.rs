@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ::entity::{
-    activity,
-    id::{InvoiceId, MemberId, OrganisationId},
+    activity, adjustment, bank_payment,
+    id::{BankPaymentId, InvoiceId, MemberId, OrganisationId},
     invoice, invoice_line,
-    kind::{InvoiceKind, VatRate, VoucherSource},
+    kind::{AdjustmentKind, InvoiceKind, VatRate, VoucherSource},
     member,
     money::Money,
     organisation, payment, reminder,
@@ -20,7 +20,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::amounts::by_rate;
+use super::{amounts::by_rate, bank::bookkeeping};
 use crate::{
     auth::viewer::{Deed, Viewer},
     config::{Accounts, Network},
@@ -64,7 +64,7 @@ impl Range {
 pub struct Booked {
     /// What it is of.
     pub source: VoucherSource,
-    /// Id of the invoice, payment or reminder.
+    /// Id of the invoice, payment, reminder, adjustment or bank payment.
     pub source_id: Uuid,
     /// The voucher.
     pub voucher: Voucher,
@@ -116,8 +116,9 @@ impl Bookings {
 }
 
 /// The journal of what was issued and came in from `from` to `to`, both included, in the order of its days: for each invoice and
-/// credit note a voucher of the series F, for each payment one of the series B, for each reminder with a fee one of the series P. What comes
-/// to zero has none. Vouchers of a batch have their numbers.
+/// credit note a voucher of the series F, for each payment, refund and write-off, and for what of the bank's payments was not matched on its
+/// day, one of the series B, for each reminder with a fee one of the series P. What comes to zero has none. Vouchers of a batch have their
+/// numbers.
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps invoices, INVALID when the days are out of order or the network has no name, CONFLICT
@@ -142,7 +143,9 @@ pub async fn journal(db: &Database, viewer: &Viewer, network: &Network, from: Na
 pub async fn booked<C: ConnectionTrait>(db: &C, network: &Network, range: Range) -> Result<Bookings> {
     let mut books = Books::open(db, network, range).await?;
     books.documents().await?;
+    books.observations().await?;
     books.payments().await?;
+    books.adjustments().await?;
     books.reminders().await?;
     books.number().await?;
     let Books { projects, mut booked, .. } = books;
@@ -163,6 +166,7 @@ fn name_of(account: u32, accounts: &Accounts) -> &'static str {
         (accounts.vat, "Utgående moms, 25 %"),
         (accounts.vat_12, "Utgående moms, 12 %"),
         (accounts.vat_6, "Utgående moms, 6 %"),
+        (accounts.observation, "Observationskonto, ej matchade inbetalningar"),
         (accounts.rounding, "Öres- och kronutjämning"),
         (accounts.revenue, "Försäljning av tjänster"),
         (accounts.revenue_12, "Försäljning av tjänster, 12 % moms"),
@@ -178,13 +182,19 @@ fn name_of(account: u32, accounts: &Accounts) -> &'static str {
     known.into_iter().chain(fees).find(|(number, _)| u32::from(*number) == account).map_or("Intäkter", |(_, name)| name)
 }
 
-/// The order of vouchers: by day, documents before payments, these before reminders, then by number or reference.
+/// The order of vouchers: by day, documents before payments, these before adjustments and these before reminders, then by number or reference.
 type Place = (NaiveDate, u8, String, Uuid);
 
 /// Returns the transactions that move an amount from an account, in credit, to another, in debit.
 fn transfer(to: u16, from: u16, amount: Money) -> Vec<Transaction> {
     let booked = |account: u16, amount| Transaction { account: account.into(), project: None, amount };
     vec![booked(to, amount), booked(from, -amount)]
+}
+
+/// The text of what was put on a document. What is too long for every program loses the bank's reference before it loses the document.
+fn text_of(noun: &str, reference: &str, document: &str) -> String {
+    let text = Some(format!("{noun} {reference}: {document}")).filter(|text| text.chars().count() <= MAX_TEXT);
+    text.unwrap_or_else(|| format!("{noun} {document}"))
 }
 
 /// The books in the making.
@@ -249,20 +259,80 @@ impl<'c, C: ConnectionTrait> Books<'c, C> {
         for ids in self.ids(&came).await?.chunks(CHUNK) {
             let payments: Vec<payment::Model> = self.of(&payment::Model::every_column(), P::Id, ids).await?;
             let documents = self.texts(payments.iter().map(|payment| payment.invoice_id).collect()).await?;
+            let told = bookkeeping::bank_days(self.tx, &payments.iter().map(|payment| payment.id).collect::<Vec<_>>()).await?;
+            let observed = self.observed_before(told.values().map(|(row, _)| *row).collect()).await?;
             for payment in payments {
+                // What the bank told of stands on the observation account until the day on which it is matched.
+                let is_direct =
+                    told.get(&payment.id).is_none_or(|(row, day)| bookkeeping::is_direct(&payment, *day) && !observed.contains(row));
+                let account = if is_direct { self.accounts.bank } else { self.accounts.observation };
                 let day = payment.day_in_books();
                 let payment::Model { id, invoice_id, amount, reference, .. } = payment;
                 let of = documents.get(&invoice_id).map_or("", String::as_str);
-                let transactions = transfer(self.accounts.bank, self.accounts.receivables, amount);
-                // What is too long for every program loses the bank's reference before it loses the invoice.
-                let text = Some(format!("Inbetalning {reference}: {of}")).filter(|text| text.chars().count() <= MAX_TEXT);
-                let text = text.unwrap_or_else(|| format!("Inbetalning {of}"));
+                let transactions = transfer(account, self.accounts.receivables, amount);
+                let text = text_of("Inbetalning", &reference, of);
                 let voucher = Voucher { series: "B", number: None, date: day, text, transactions };
                 let booked = Booked { source: VoucherSource::Payment, source_id: id.into(), voucher };
                 self.booked.push(((day, 2, reference, id.into()), booked));
             }
         }
         Ok(())
+    }
+
+    /// What came in and was not matched on its day, so that the bank's account equals the bank's statement every day.
+    async fn observations(&mut self) -> Result<()> {
+        use bank_payment::Column as B;
+        let is_in = self.range.holds(VoucherSource::BankPayment, Expr::col((bank_payment::Entity, B::Id)), Expr::col(B::BookedOn));
+        for (row, amount) in bookkeeping::observed(self.tx, is_in).await? {
+            let transactions = transfer(self.accounts.bank, self.accounts.observation, amount);
+            let direction = if amount > Money::ZERO { "Inbetalning" } else { "Utbetalning" };
+            let text = Some(format!("{direction} {}, ej matchad", row.bank_reference)).filter(|text| text.chars().count() <= MAX_TEXT);
+            let text = text.unwrap_or_else(|| format!("{direction} {}", row.bank_reference));
+            let voucher = Voucher { series: "B", number: None, date: row.booked_on, text, transactions };
+            let booked = Booked { source: VoucherSource::BankPayment, source_id: row.id.into(), voucher };
+            self.booked.push(((row.booked_on, 1, row.bank_reference, row.id.into()), booked));
+        }
+        Ok(())
+    }
+
+    /// Refunds and write-offs: what is paid back goes from the claims to the bank, and small differences to the account of rounding, without VAT.
+    async fn adjustments(&mut self) -> Result<()> {
+        use adjustment::Column as A;
+        let day = Expr::from(Func::coalesce([Expr::col(A::BookedOn), Expr::col(A::DatedOn)]));
+        let is_in = self.range.holds(VoucherSource::Adjustment, Expr::col((adjustment::Entity, A::Id)), day);
+        let select = Query::select().column(A::Id).from(adjustment::Entity).cond_where(is_in).take();
+        for ids in self.ids(&select).await?.chunks(CHUNK) {
+            let adjustments: Vec<adjustment::Model> = self.of(&adjustment::Model::every_column(), A::Id, ids).await?;
+            let documents = self.texts(adjustments.iter().map(|own| own.invoice_id).collect()).await?;
+            let observed = self.observed_before(adjustments.iter().filter_map(|own| own.bank_payment_id).collect()).await?;
+            for own in adjustments {
+                let (noun, account) = match own.kind {
+                    AdjustmentKind::Refund if own.bank_payment_id.is_some_and(|row| observed.contains(&row)) => {
+                        ("Återbetalning", self.accounts.observation)
+                    }
+                    AdjustmentKind::Refund => ("Återbetalning", self.accounts.bank),
+                    AdjustmentKind::WriteOff => ("Öresutjämning", self.accounts.rounding),
+                };
+                // What is paid back lies above what was claimed; what is written off was claimed.
+                let claim = if own.kind == AdjustmentKind::Refund { own.amount } else { -own.amount };
+                let transactions = transfer(self.accounts.receivables, account, claim);
+                let text = text_of(noun, &own.reference, documents.get(&own.invoice_id).map_or("", String::as_str));
+                let day = own.day_in_books();
+                let voucher = Voucher { series: "B", number: None, date: day, text, transactions };
+                let booked = Booked { source: VoucherSource::Adjustment, source_id: own.id.into(), voucher };
+                self.booked.push(((day, 3, own.reference, own.id.into()), booked));
+            }
+        }
+        Ok(())
+    }
+
+    /// Those of these bank payments that were exported on the observation account before, or booked elsewhere: only what is new is looked for
+    /// beside them, and that comes from there, even on the bank's own day.
+    async fn observed_before(&self, rows: BTreeSet<BankPaymentId>) -> Result<BTreeSet<BankPaymentId>> {
+        match self.range {
+            Range::Between(..) => Ok(BTreeSet::new()),
+            Range::NewThrough(_) => bookkeeping::with_voucher(self.tx, &rows).await,
+        }
     }
 
     async fn reminders(&mut self) -> Result<()> {
@@ -277,7 +347,7 @@ impl<'c, C: ConnectionTrait> Books<'c, C> {
                 let of = documents.get(&invoice_id).map_or("", String::as_str);
                 let voucher = Voucher { series: "P", number: None, date: sent_on, text: format!("Påminnelseavgift {of}"), transactions };
                 let booked = Booked { source: VoucherSource::Reminder, source_id: id.into(), voucher };
-                self.booked.push(((sent_on, 3, of.to_owned(), id.into()), booked));
+                self.booked.push(((sent_on, 4, of.to_owned(), id.into()), booked));
             }
         }
         Ok(())

@@ -6,6 +6,7 @@ use std::{
 };
 
 use ::entity::{
+    adjustment,
     id::{InvoiceId, MemberId, OrganisationId},
     invoice::{Column, Entity, Model},
     kind::InvoiceKind,
@@ -16,7 +17,7 @@ use ::entity::{
 use chrono::NaiveDate;
 use sea_orm::{
     ConnectionTrait, ExprTrait, Order,
-    sea_query::{Expr, Query, SimpleExpr, UnionType},
+    sea_query::{Expr, Query, SelectStatement, SimpleExpr, UnionType},
 };
 
 use super::{
@@ -56,6 +57,29 @@ struct Entries {
     credits: Vec<(NaiveDate, Money)>,
 }
 
+/// The adjustments that count of each of these invoices: what was written off as what is taken off, what was paid back as less that came in.
+fn adjustments_of(db: &Database, invoices: &[InvoiceId]) -> SelectStatement {
+    let own = |column: adjustment::Column| Expr::col((adjustment::Entity, column));
+    let reversal = |column: adjustment::Column| Expr::col(("reversal", column));
+    let reversed = Query::select()
+        .expr(Expr::cust("1"))
+        .from_as(adjustment::Entity, "reversal")
+        .and_where(reversal(adjustment::Column::ReversesId).eq(own(adjustment::Column::Id)))
+        .take();
+    Query::select()
+        .exprs([
+            own(adjustment::Column::InvoiceId),
+            own(adjustment::Column::DatedOn),
+            Expr::cust("CASE kind WHEN 'REFUND' THEN -amount ELSE amount END"),
+            Expr::cust("CASE kind WHEN 'REFUND' THEN 0 ELSE 1 END"),
+        ])
+        .from(adjustment::Entity)
+        .and_where(among(db.backend(), own(adjustment::Column::InvoiceId), invoices.iter().copied()))
+        .and_where(own(adjustment::Column::ReversesId).is_null())
+        .and_where(Expr::exists(reversed).not())
+        .take()
+}
+
 /// The payments that count and the issued credit notes of each of these invoices, by one statement.
 async fn entries_of(db: &Database, invoices: &[InvoiceId]) -> Result<HashMap<InvoiceId, Entries>> {
     let payment = |column: payment::Column| Expr::col((payment::Entity, column));
@@ -84,6 +108,7 @@ async fn entries_of(db: &Database, invoices: &[InvoiceId]) -> Result<HashMap<Inv
         .and_where(payment(payment::Column::ReversesId).is_null())
         .and_where(Expr::exists(reversed).not())
         .union(UnionType::All, credits)
+        .union(UnionType::All, adjustments_of(db, invoices))
         .take();
     let mut entries: HashMap<InvoiceId, Entries> = HashMap::new();
     for row in db.read().query_all(&both).await? {

@@ -28,7 +28,7 @@ pub struct Listed {
 }
 
 /// The columns of a listed row.
-pub const COLUMNS: [Column; 18] = [
+pub const COLUMNS: [Column; 19] = [
     Column::Id,
     Column::Kind,
     Column::Number,
@@ -43,6 +43,7 @@ pub const COLUMNS: [Column; 18] = [
     Column::Total,
     Column::Paid,
     Column::Credited,
+    Column::WrittenOff,
     Column::FirstPaidOn,
     Column::SettledOn,
     Column::CreditedOn,

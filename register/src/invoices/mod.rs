@@ -1,15 +1,17 @@
 //! Invoices and credit notes: which the viewer sees, how they are found, and what they are made of.
 
+pub mod adjustments;
 pub mod amounts;
 pub mod attribution;
 pub mod balances;
 pub mod bank;
-mod booking;
+pub(crate) mod booking;
 pub mod breaches;
 mod charges;
 pub mod claim_terms;
 pub mod crediting;
 pub mod date_order;
+pub mod differences;
 pub mod documents;
 pub mod drafting;
 pub mod export_batches;
@@ -37,6 +39,7 @@ mod supply_date;
 pub mod vat_rates;
 pub mod vat_return;
 pub mod whole;
+pub mod write_offs;
 
 use std::{cmp::max, collections::HashMap};
 
@@ -57,7 +60,7 @@ use sea_orm::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use self::amounts::State;
+use self::{amounts::State, differences::Difference};
 use crate::{
     auth::viewer::{Realm, Viewer},
     database::{Database, among, among_words, rows},
@@ -95,6 +98,10 @@ pub struct Filter {
     pub issued_to: Option<NaiveDate>,
     /// With a last day to pay before this day.
     pub due_before: Option<NaiveDate>,
+    /// Whether something of it is overpaid.
+    pub overpaid: Option<bool>,
+    /// With one of these differences between what is paid and what it is over; empty: with any or none.
+    pub differences: Vec<Difference>,
 }
 
 /// What invoices can be ordered by.
@@ -152,6 +159,12 @@ fn narrow(db: &Database, mut select: SelectStatement, filter: &Filter) -> Select
     let on = filter.as_of.unwrap_or_else(|| db.clock.today());
     if !filter.states.is_empty() {
         select.cond_where(states::has_state(&filter.states, on));
+    }
+    if let Some(overpaid) = filter.overpaid {
+        select.cond_where(differences::is_overpaid(overpaid));
+    }
+    if !filter.differences.is_empty() {
+        select.cond_where(differences::has_difference(&filter.differences));
     }
     if let Some(kind) = filter.kind {
         select.and_where(Column::Kind.eq(kind));
@@ -347,11 +360,11 @@ pub async fn count_each(db: &Database, viewer: &Viewer, of: Of, parents: &[Uuid]
     page::count_each(db.read(), narrow(db, select, filter), column(parent)).await
 }
 
-/// What is still to be paid: the total without what was paid and credited, never below nought. A credit note is never paid.
+/// What is still to be paid: the total without what was paid, credited and written off, never below nought. A credit note is never paid.
 #[must_use]
 pub fn outstanding(row: &Model) -> Money {
     match row.kind {
-        InvoiceKind::Invoice => max(Money::ZERO, row.total - row.paid - row.credited),
+        InvoiceKind::Invoice => max(Money::ZERO, row.total - row.paid - row.credited - row.written_off),
         InvoiceKind::CreditNote => Money::ZERO,
     }
 }
@@ -360,7 +373,7 @@ pub fn outstanding(row: &Model) -> Money {
 #[must_use]
 pub fn overpaid(row: &Model) -> Money {
     match row.kind {
-        InvoiceKind::Invoice => max(Money::ZERO, row.paid + row.credited - row.total),
+        InvoiceKind::Invoice => max(Money::ZERO, row.paid + row.credited + row.written_off - row.total),
         InvoiceKind::CreditNote => Money::ZERO,
     }
 }

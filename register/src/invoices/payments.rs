@@ -12,7 +12,10 @@ use chrono::NaiveDate;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, sea_query::Expr};
 
 use super::{
-    bank::{self, recorded::shows},
+    bank::{
+        self,
+        recorded::{DAYS_APART, Recorded, shows},
+    },
     booking::{Booking, Obstacle},
 };
 use crate::{
@@ -24,9 +27,9 @@ use crate::{
 };
 
 /// What the reference of a reversal has after that of the payment, in the members' own language: they see it too.
-const REVERSED: &str = " (återförd)";
+pub const REVERSED: &str = " (återförd)";
 /// The longest reference of a payment, in characters, so that its reversal's is a line too.
-const LONGEST: usize = LINE - 20;
+pub const LONGEST: usize = LINE - 20;
 
 /// A payment to be recorded.
 #[derive(Clone, Debug, Default)]
@@ -39,22 +42,24 @@ pub struct NewPayment {
     pub amount: Money,
     /// The bank's own reference.
     pub reference: String,
+    /// `true` if it is another payment than the one of the same amount about the same day that a file of the bank told of.
+    pub is_another: bool,
 }
 
 /// Records a payment of an invoice, whole, in part or beyond what was to be paid. The same reference on the same invoice is the same
-/// payment: again, it changes nothing. So is what a file of the bank told of that day and sum with the reference that a statement shows. `faults` are those that reading the input has found already.
+/// payment: again, it changes nothing. A difference up to `limit` is written off. So is what a file of the bank told of that day and sum with the reference that a statement shows. `faults` are those that reading the input has found already.
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the invoices, INVALID naming every bad field, also for a draft or a credit note, NOT_FOUND, CONFLICT
-/// `PAYMENT_DIFFERS` or `PAYMENT_REVERSED`.
-pub async fn record(db: &Database, viewer: &Viewer, new: NewPayment, mut faults: Faults) -> Result<()> {
+/// `PAYMENT_DIFFERS`, `PAYMENT_REVERSED` or `POSSIBLE_DUPLICATE`.
+pub async fn record(db: &Database, viewer: &Viewer, limit: Money, new: NewPayment, mut faults: Faults) -> Result<()> {
     viewer.require(Deed::KeepInvoices)?;
     faults.expect(new.amount > Money::ZERO, "input.amount", "must be above nought");
     faults.expect(new.received_on <= db.clock.today(), "input.receivedOn", "must not be in the future");
     let reference = faults.text("input.reference", &new.reference, LONGEST);
 
     let mut change = audit::begin(db, viewer, "paymentRecord").await?;
-    let mut booking = Booking::open(&change, BTreeSet::from([new.invoice])).await?;
+    let mut booking = Booking::open(&change, BTreeSet::from([new.invoice])).await?.writing_off(limit);
     let Some(invoice) = booking.invoice(new.invoice) else {
         faults.finish()?;
         return Err(Error::NotFound("there is no such invoice".into()));
@@ -85,6 +90,9 @@ pub async fn record(db: &Database, viewer: &Viewer, new: NewPayment, mut faults:
         }
         return change.commit_with(Outcome::of(new.invoice).with(same.id)).await;
     }
+    if !new.is_another {
+        require_another(&Recorded::look_for(&change, &booking, [new.invoice]).await?, &new, &name, &payments)?;
+    }
     let id = PaymentId::new();
     booking.add(payment::Model {
         id,
@@ -96,6 +104,19 @@ pub async fn record(db: &Database, viewer: &Viewer, new: NewPayment, mut faults:
     });
     booking.close(&mut change).await?;
     change.commit_with(Outcome::of(new.invoice).with(id)).await
+}
+
+/// Refuses a payment that may be one that a file of the bank told of: the same amount, a few days apart.
+fn require_another(recorded: &Recorded, new: &NewPayment, name: &str, payments: &[payment::Model]) -> Result<()> {
+    let is_near = |own: &&payment::Model| {
+        own.amount == new.amount && (own.received_on - new.received_on).num_days().abs() <= DAYS_APART && recorded.is_of_bank(own.id)
+    };
+    let Some(own) = counted(payments).find(is_near) else { return Ok(()) };
+    let words = format!(
+        "{name} has a payment of {} on {} that the bank told of as {:?}: it may be the same; record it with isAnother if it is another",
+        own.amount, own.received_on, own.reference
+    );
+    Err(Error::conflict("POSSIBLE_DUPLICATE", words))
 }
 
 /// Notes what hinders a payment; its day is read from the field `day`.
@@ -129,7 +150,7 @@ pub struct Reversal {
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the invoices, INVALID naming every bad field, NOT_FOUND, CONFLICT `PAYMENT_REVERSED` or `IS_REVERSAL`.
-pub async fn reverse(db: &Database, viewer: &Viewer, new: Reversal, mut faults: Faults) -> Result<InvoiceId> {
+pub async fn reverse(db: &Database, viewer: &Viewer, limit: Money, new: Reversal, mut faults: Faults) -> Result<InvoiceId> {
     viewer.require(Deed::KeepInvoices)?;
     let today = db.clock.today();
     let day = new.reversed_on.unwrap_or(today);
@@ -152,7 +173,7 @@ pub async fn reverse(db: &Database, viewer: &Viewer, new: Reversal, mut faults: 
     if let Some(earlier) = earlier {
         return Err(Error::conflict("PAYMENT_REVERSED", format!("the payment was reversed on {} already", earlier.received_on)));
     }
-    let mut booking = Booking::open(&change, BTreeSet::from([payment.invoice_id])).await?;
+    let mut booking = Booking::open(&change, BTreeSet::from([payment.invoice_id])).await?.writing_off(limit);
     let stem: String = payment.reference.chars().take(LONGEST).collect();
     let reversal = payment::Model {
         id: PaymentId::new(),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use ::entity::{
+    adjustment,
     id::InvoiceId,
     invoice, invoice_line,
     kind::{Form, InvoiceKind, SubjectKind},
@@ -20,6 +21,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::{
+    adjustments,
     amounts::{self, Priced, Share},
     payments::{counted, order},
 };
@@ -39,6 +41,8 @@ pub struct Whole {
     pub lines: Vec<invoice_line::Model>,
     /// Its payments, in the order in which they pay it.
     pub payments: Vec<payment::Model>,
+    /// Its refunds and write-offs, which have audit entries of their own.
+    pub adjustments: Vec<adjustment::Model>,
 }
 
 /// A draft that a mutation deleted, in the form of its audit entry: another version of the program reads it as it reads the trail.
@@ -57,7 +61,7 @@ impl Deleted {
         let mut record = forms::current::<Whole>(self.version, self.record)?;
         let mut take = |name| record.get_mut(name).map(Value::take).unwrap_or_default();
         let (lines, payments) = (read_all(take("lines"))?, read_all(take("payments"))?);
-        Ok(Whole { row: serde_json::from_value(record)?, lines, payments })
+        Ok(Whole { row: serde_json::from_value(record)?, lines, payments, adjustments: Vec::new() })
     }
 }
 
@@ -77,7 +81,7 @@ impl FromOutcome for Whole {
 
 impl Fields for Whole {
     fn write<M: SerializeMap>(&self, map: &mut M) -> std::result::Result<(), M::Error> {
-        let Self { row, lines, payments } = self;
+        let Self { row, lines, payments, adjustments: _ } = self;
         row.write(map)?;
         map.serialize_entry("lines", &parts(lines))?;
         map.serialize_entry("payments", &parts(payments))
@@ -150,7 +154,9 @@ impl Whole {
     pub fn settle(&mut self, credits: &[(NaiveDate, Money)]) {
         if let (InvoiceKind::Invoice, Some(issued_on)) = (self.row.kind, self.row.issued_on) {
             let payments: Vec<_> = counted(&self.payments).map(|payment| (payment.received_on, payment.amount)).collect();
-            amounts::settlement(self.row.total, issued_on, &payments, credits).write(&mut self.row);
+            let mut settlement = amounts::settlement(self.row.total, issued_on, &payments, credits);
+            adjustments::adjust(&mut settlement, self, credits);
+            settlement.write(&mut self.row);
         }
     }
 }
@@ -171,15 +177,15 @@ pub async fn by_ids(db: &impl ConnectionTrait, ids: &BTreeSet<InvoiceId>) -> Res
         .take();
     let mut parts = parts_of(db, ids.clone()).await?;
     let whole = |row: invoice::Model| {
-        let (lines, payments) = parts.remove(&row.id).unwrap_or_default();
-        (row.id, Whole { row, lines, payments })
+        let (lines, payments, adjustments) = parts.remove(&row.id).unwrap_or_default();
+        (row.id, Whole { row, lines, payments, adjustments })
     };
     Ok(rows(db, &select, &columns).await?.into_iter().map(whole).collect())
 }
 
-type Parts = (Vec<invoice_line::Model>, Vec<payment::Model>);
+type Parts = (Vec<invoice_line::Model>, Vec<payment::Model>, Vec<adjustment::Model>);
 
-/// The lines and payments of these invoices, in order.
+/// The lines, payments and adjustments of these invoices, in order.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
@@ -201,12 +207,15 @@ pub async fn parts_of(db: &impl ConnectionTrait, ids: BTreeSet<InvoiceId>) -> Re
         parts.entry(line.invoice_id).or_default().0.push(line);
     }
     let columns = payment::Model::every_column();
-    let theirs = among(db.get_database_backend(), Expr::col(payment::Column::InvoiceId), ids);
+    let theirs = among(db.get_database_backend(), Expr::col(payment::Column::InvoiceId), ids.iter().copied());
     let select = Query::select().columns(columns.iter().copied()).from(payment::Entity).and_where(theirs).take();
     let mut payments = rows::<payment::Model>(db, &select, &columns).await?;
     payments.sort_by(|one, other| order(one).cmp(&order(other)));
     for payment in payments {
         parts.entry(payment.invoice_id).or_default().1.push(payment);
+    }
+    for (invoice, own) in adjustments::of_invoices(db, ids).await? {
+        parts.entry(invoice).or_default().2 = own;
     }
     Ok(parts)
 }
@@ -241,7 +250,7 @@ mod tests {
     fn a_deleted_draft_is_read_by_a_version_with_more_fields() {
         let line = invoice_line::Model { description: "Kurs".into(), net: Money(100), ..invoice_line::Model::default() };
         let row = invoice::Model { id: InvoiceId::new(), net: Money(100), ..invoice::Model::default() };
-        let draft = Whole { row, lines: vec![line], payments: Vec::new() };
+        let draft = Whole { row, lines: vec![line], ..Whole::default() };
         let mut outcome = Outcome::default().detailed(&Deleted::of(&draft).unwrap()).unwrap();
         assert_eq!(outcome.details["version"], 1);
         assert_eq!(Whole::from_outcome(&outcome).as_ref(), Some(&draft));

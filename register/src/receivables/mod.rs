@@ -1,22 +1,23 @@
 //! Receivables (kundreskontra) as of a day: what each invoice has left, by the day in the books, and for how long it has been due.
 //!
-//! Invoices, credit notes and reminders count from their own day, payments from their day in the books. So the sum of all balances equals the
-//! account of receivables in the SIE file on every day.
+//! Invoices, credit notes and reminders count from their own day, payments, refunds and write-offs from their day in the books. So the sum of
+//! all balances equals the account of receivables in the SIE file on every day.
 
 pub mod aging;
 
 use std::collections::HashMap;
 
 use ::entity::{
+    adjustment,
     id::{InvoiceId, MemberId, OrganisationId},
     invoice::{Column, Entity, Model},
-    kind::InvoiceKind,
+    kind::{AdjustmentKind, InvoiceKind},
     money::Money,
     payment, reminder,
 };
 use chrono::NaiveDate;
 use sea_orm::{
-    ConnectionTrait, ExprTrait, JoinType, Order, QueryResult,
+    ColumnTrait, ConnectionTrait, ExprTrait, JoinType, Order, QueryResult,
     sea_query::{Expr, Func, Query, SelectStatement, SimpleExpr},
 };
 
@@ -49,25 +50,27 @@ pub struct Standing {
     pub due_on: Option<NaiveDate>,
     /// What it was issued over, öre; below zero for a credit note of no invoice.
     pub total: Money,
-    /// What was paid of it by then, less what was taken back, öre.
+    /// What was paid of it by then, less what was taken back and paid back, öre.
     pub paid: Money,
     /// What was credited of it by then, öre.
     pub credited: Money,
+    /// What was written off of it by then, öre; below zero for an overpayment that is kept.
+    pub written_off: Money,
     /// Fees of reminders sent by then, öre.
     pub reminder_fees: Money,
 }
 
 impl Standing {
-    /// Returns what is left, öre; below zero when more was paid and credited than it came to.
+    /// Returns what is left, öre; below zero when more was paid, credited and written off than it came to.
     #[must_use]
     pub fn balance(&self) -> Money {
-        self.total - self.paid - self.credited + self.reminder_fees
+        self.total - self.paid - self.credited - self.written_off + self.reminder_fees
     }
 
     /// Returns what is still to be paid of the invoice itself, never below zero, öre.
     #[must_use]
     pub fn outstanding(&self) -> Money {
-        std::cmp::max(Money::ZERO, self.total - self.paid - self.credited)
+        std::cmp::max(Money::ZERO, self.total - self.paid - self.credited - self.written_off)
     }
 
     /// Returns the bucket of its age.
@@ -100,6 +103,15 @@ fn sums(mut of: SelectStatement, invoice: SimpleExpr, amount: SimpleExpr, day: S
         .take()
 }
 
+/// Sums of adjustments of a kind by invoice, as a table to join.
+fn adjusted(kind: AdjustmentKind, as_of: NaiveDate) -> SelectStatement {
+    use adjustment::Column as A;
+    let own = |column: A| Expr::col((adjustment::Entity, column));
+    let booked_on = Expr::from(Func::coalesce([own(A::BookedOn), own(A::DatedOn)]));
+    let of_kind = Query::select().from(adjustment::Entity).and_where(A::Kind.eq(kind)).take();
+    sums(of_kind, own(A::InvoiceId), own(A::Amount), booked_on, as_of)
+}
+
 /// Invoices that the viewer sees and that were issued by then, with their sums as of that day.
 fn select(viewer: &Viewer, as_of: NaiveDate) -> SelectStatement {
     let payment = |column: payment::Column| Expr::col((payment::Entity, column));
@@ -117,9 +129,11 @@ fn select(viewer: &Viewer, as_of: NaiveDate) -> SelectStatement {
     select
         .exprs([Column::Id, Column::Number, Column::MemberId, Column::OrganisationId, Column::IssuedOn, Column::DueOn].map(column))
         .exprs([column(Column::Kind), column(Column::Total)])
-        .exprs(["paid", "credited", "reminded"].map(joined))
+        .exprs(["paid", "credited", "reminded", "refunded", "written_off"].map(joined))
         .from(Entity);
-    for (name, sums) in [("paid", paid), ("credited", credited), ("reminded", reminded)] {
+    let (refunded, written_off) = (adjusted(AdjustmentKind::Refund, as_of), adjusted(AdjustmentKind::WriteOff, as_of));
+    let tables = [("paid", paid), ("credited", credited), ("reminded", reminded), ("refunded", refunded), ("written_off", written_off)];
+    for (name, sums) in tables {
         let is_of = Expr::col((name, "invoice_id")).eq(column(Column::Id));
         select.join_subquery(JoinType::LeftJoin, sums, name, is_of);
     }
@@ -146,9 +160,10 @@ fn read(row: &QueryResult) -> Result<Standing> {
         issued_on: row.try_get_by_index(4)?,
         due_on: row.try_get_by_index(5)?,
         total: if kind == InvoiceKind::CreditNote { -total } else { total },
-        paid: row.try_get_by_index(8)?,
+        paid: row.try_get_by_index::<Money>(8)? - row.try_get_by_index::<Money>(11)?,
         credited: row.try_get_by_index(9)?,
         reminder_fees: row.try_get_by_index(10)?,
+        written_off: row.try_get_by_index(12)?,
     })
 }
 
@@ -159,7 +174,8 @@ fn read(row: &QueryResult) -> Result<Standing> {
 /// INTERNAL when the database fails.
 pub async fn open(db: &Database, viewer: &Viewer, as_of: NaiveDate) -> Result<Vec<(String, Standing)>> {
     let mut select = select(viewer, as_of);
-    let left = column(Column::Total).sub(joined("paid")).sub(joined("credited")).add(joined("reminded"));
+    let left = column(Column::Total).sub(joined("paid")).add(joined("refunded")).sub(joined("credited"));
+    let left = left.sub(joined("written_off")).add(joined("reminded"));
     select.and_where(left.ne(0)).order_by_expr(column(Column::NumberKey), Order::Asc).order_by_expr(column(Column::Id), Order::Asc);
     let found: Vec<Standing> = db.read().query_all(&select).await?.iter().map(read).collect::<Result<_>>()?;
     let names = parties::names(db, found.iter().filter_map(Standing::buyer)).await?;

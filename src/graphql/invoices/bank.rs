@@ -5,10 +5,11 @@ use std::{collections::HashMap, sync::Arc};
 use ::entity::{
     bank_payment,
     id::{BankPaymentId, InvoiceId},
+    invoice, payment,
 };
 use async_graphql::{Context, Description, Enum, ID, InputObject, Object};
 
-use super::{Invoice, Payment};
+use super::{Invoice, Payment, payments::limit};
 use crate::{
     error::{Error, Faults, Result},
     graphql::{
@@ -16,7 +17,7 @@ use crate::{
         database,
         loaders::{Handle, distinct, grouped, listed},
         mutation::mutation,
-        page::{self, CONNECTION, Column, Connection, Noun, asked, every},
+        page::{self, CONNECTION, Column, Connection, DIRECT, Noun, asked, every},
         request::LongText,
         scalars::{Date, DateTime, Given, Money, node_id, row_id, take},
         viewer,
@@ -25,6 +26,7 @@ use crate::{
         self,
         bank::{self, Filter, Match},
     },
+    payments::duplicates,
 };
 
 /// What became of a bank payment so far.
@@ -35,6 +37,8 @@ pub enum BankPaymentState {
     Matched,
     /// What is left of it pays no invoice (`bankPaymentSetAside`).
     SetAside,
+    /// Another bank payment stands for the same money (`duplicateOf`).
+    Duplicate,
     /// Somebody must look at it: match it (`bankPaymentMatch`) or set it aside.
     Waiting,
 }
@@ -54,7 +58,7 @@ pub enum BankFinding {
     /// What it says is no invoice's reference or number.
     UnknownReference,
     /// What it says may mean one invoice or another, or somebody else than the buyer paid, or several payments of the invoice that were
-    /// recorded by hand may be it.
+    /// recorded by hand may be it, or it may be of the same money as a bank payment of another file (`possibleDuplicates`).
     Ambiguous,
     /// It names invoices, but the sums don't come out.
     AmountDiffers,
@@ -164,28 +168,86 @@ impl BankPayment {
         self.0.set_aside_reason.as_deref()
     }
 
+    /// The bank payment that stands for the same money, which another file told of; null when this one counts.
+    async fn duplicate_of(&self, ctx: &Context<'_>) -> Option<Result<BankPayment>> {
+        let own = self.0.duplicate_of_id?;
+        let found = self.0.load(ctx, "", async {
+            let ids = distinct(self.0.siblings().iter().filter_map(|row| row.duplicate_of_id));
+            let rows = bank::by_ids(database(ctx), viewer(ctx), &ids, &asked::<BankPayment>(ctx, DIRECT)).await?;
+            Ok(grouped(Handle::each(rows), |row| row.id))
+        });
+        match found.await {
+            Ok(found) => found.get(&own)?.first().cloned().map(BankPayment).map(Ok),
+            Err(error) => Some(Err(error)),
+        }
+    }
+
+    /// The bank payments of other files that tell of the same money, in the order in which they came.
+    #[graphql(directive = list_size::apply(Some(5), None))]
+    async fn duplicates(&self, ctx: &Context<'_>) -> Result<Vec<BankPayment>> {
+        let found = self.0.load(ctx, "", async {
+            let rows = duplicates::of(database(ctx), &ids(&self.0)).await?;
+            Ok(grouped(Handle::each(rows), |row| row.duplicate_of_id))
+        });
+        listed(ctx, found.await?.get(&Some(self.0.id)), BankPayment)
+    }
+
+    /// Bank payments of other files that may be of the same money, while this one waits: mark it as a duplicate (`bankPaymentMarkDuplicate`), or
+    /// match it if it is another payment.
+    #[graphql(directive = list_size::apply(Some(5), None))]
+    async fn possible_duplicates(&self, ctx: &Context<'_>) -> Result<Vec<BankPayment>> {
+        let found = self.0.load(ctx, "", async {
+            let found = duplicates::possible(database(ctx), viewer(ctx), &ids(&self.0)).await?;
+            let of_each = found.into_iter().map(|(id, possible)| (id, Handle::each(possible.bank_payments)));
+            Ok(of_each.collect::<HashMap<_, _>>())
+        });
+        listed(ctx, found.await?.get(&self.0.id), BankPayment)
+    }
+
+    /// Payments of the same sum and about the same day that were recorded manually and may be of the same money, while this one waits: match it
+    /// with the invoice and `recordedPayment`, or without if it is another payment.
+    #[graphql(directive = list_size::apply(Some(5), None))]
+    async fn possible_payments(&self, ctx: &Context<'_>) -> Result<Vec<BankPaymentMatch>> {
+        let columns = asked::<Invoice>(ctx, &[&["invoice"]]);
+        let found = self.0.load(ctx, "", async {
+            let found = duplicates::possible(database(ctx), viewer(ctx), &ids(&self.0)).await?;
+            with_invoices(ctx, found.into_iter().map(|(id, possible)| (id, possible.payments)).collect(), &columns).await
+        });
+        listed(ctx, found.await?.get(&self.0.id), |matched| matched)
+    }
+
     /// The payments that were made of it with their invoices, and those of them that were reversed; the first one first.
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn matches(&self, ctx: &Context<'_>) -> Result<Vec<BankPaymentMatch>> {
         let columns = asked::<Invoice>(ctx, &[&["invoice"]]);
-        let found = self.0.load(ctx, "", async {
-            let ids: Vec<BankPaymentId> = self.0.siblings().iter().map(|row| row.id).collect();
-            let payments = bank::payments_of(database(ctx), &ids).await?;
-            let invoices = distinct(payments.values().flatten().map(|payment| payment.invoice_id));
-            let rows = invoices::by_ids(database(ctx), viewer(ctx), &invoices, &columns).await?;
-            let invoices: HashMap<InvoiceId, Vec<Handle<_>>> = grouped(Handle::each(rows), |row| row.id);
-            let matched = |payment: ::entity::payment::Model| {
-                let invoice = invoices.get(&payment.invoice_id)?.first()?.clone();
-                Some(BankPaymentMatch { payment: Payment(payment), invoice: Invoice(invoice) })
-            };
-            let of_each = payments.into_iter().map(|(id, payments)| (id, payments.into_iter().filter_map(matched).collect::<Vec<_>>()));
-            Ok(of_each.collect::<HashMap<_, _>>())
-        });
+        let found =
+            self.0.load(ctx, "", async { with_invoices(ctx, bank::payments_of(database(ctx), &ids(&self.0)).await?, &columns).await });
         listed(ctx, found.await?.get(&self.0.id), |matched| matched)
     }
 }
 
-/// A payment that was made of a bank payment.
+/// The ids of a row and of all that came with it.
+fn ids(row: &Handle<bank_payment::Model>) -> Vec<BankPaymentId> {
+    row.siblings().iter().map(|row| row.id).collect()
+}
+
+/// These payments of each bank payment with their invoices.
+async fn with_invoices(
+    ctx: &Context<'_>,
+    payments: HashMap<BankPaymentId, Vec<payment::Model>>,
+    columns: &[Column<invoice::Model>],
+) -> Result<HashMap<BankPaymentId, Vec<BankPaymentMatch>>> {
+    let invoices = distinct(payments.values().flatten().map(|payment| payment.invoice_id));
+    let rows = invoices::by_ids(database(ctx), viewer(ctx), &invoices, columns).await?;
+    let invoices: HashMap<InvoiceId, Vec<Handle<_>>> = grouped(Handle::each(rows), |row| row.id);
+    let matched = |payment: payment::Model| {
+        let invoice = invoices.get(&payment.invoice_id)?.first()?.clone();
+        Some(BankPaymentMatch { payment: Payment(payment), invoice: Invoice(invoice) })
+    };
+    Ok(payments.into_iter().map(|(id, payments)| (id, payments.into_iter().filter_map(matched).collect())).collect())
+}
+
+/// A payment that was made of a bank payment, or may be of the same money.
 #[derive(Clone, Description)]
 pub struct BankPaymentMatch {
     payment: Payment,
@@ -228,7 +290,8 @@ impl Noun for BankPayment {
             "payerName" => &[C::PayerName],
             "payerOrgNumber" => &[C::PayerOrgNumber],
             "finding" => &[C::Finding],
-            "state" => &[C::Amount, C::Matched, C::SetAsideOn],
+            "state" => &[C::Amount, C::Matched, C::SetAsideOn, C::DuplicateOfId],
+            "duplicateOf" => &[C::DuplicateOfId],
             "matched" => &[C::Matched],
             "left" => &[C::Amount, C::Matched],
             "setAsideOn" => &[C::SetAsideOn],
@@ -306,6 +369,21 @@ pub struct BankPaymentMatchInput {
     invoice: ID,
     /// How much of it; all that is left when left out. Match the rest with another invoice by another deed.
     amount: Option<Given<Money>>,
+    /// Day in the books, from the bank's day to today. When left out it is the bank's day, or today for money that came in an earlier month or
+    /// that was given back by a reversal in one, so that what was reported of that month stays true.
+    booked_on: Option<Given<Date>>,
+    /// The payment of the invoice that somebody recorded manually of the same money: nothing is booked again. Left out, a payment of the same
+    /// day and sum is taken for it.
+    recorded_payment: Option<ID>,
+}
+
+/// A bank payment that is of the same money as another.
+#[derive(InputObject)]
+pub struct BankPaymentMarkDuplicateInput {
+    /// The bank payment that counts no more; nothing of it may be matched.
+    payment: ID,
+    /// The one that stands for the money; of the same amount.
+    duplicate_of: ID,
 }
 
 /// A bank payment that pays no invoice.
@@ -340,8 +418,8 @@ impl BankPaymentMutation {
     /// be; of the day of issue, when the money came before that (`BankPayment.bookedOn` keeps the bank's day). A payment of that day and sum
     /// that somebody recorded by hand is taken for it, so that nothing is booked twice. A match is undone by `paymentReverse`.
     ///
-    /// CONFLICT with reason ALREADY_MATCHED when nothing is left of it, SET_ASIDE when it was set aside, or NOT_INCOMING when the bank took
-    /// it back or the payer deducted it.
+    /// CONFLICT with reason ALREADY_MATCHED when nothing is left of it, SET_ASIDE when it was set aside, DUPLICATE when another stands for its
+    /// money, or NOT_INCOMING when the bank took it back or the payer deducted it.
     async fn bank_payment_match(
         &self,
         ctx: &Context<'_>,
@@ -352,10 +430,12 @@ impl BankPaymentMutation {
             payment: row_id(&input.payment, "bank_payment", "input.payment", &mut faults),
             invoice: row_id(&input.invoice, "invoice", "input.invoice", &mut faults),
             amount: take(input.amount, "input.amount", &mut faults).map(|amount| amount.0),
+            booked_on: take(input.booked_on, "input.bookedOn", &mut faults).map(|day| day.0),
+            recorded: input.recorded_payment.map(|id| row_id(&id, "payment", "input.recordedPayment", &mut faults)),
         };
         let id = new.payment;
         let mutation = mutation(ctx);
-        mutation.perform(bank::match_with(mutation.db(), viewer(ctx), new, faults), |()| changed(ctx, id)).await
+        mutation.perform(bank::match_with(mutation.db(), viewer(ctx), limit(ctx), new, faults), |()| changed(ctx, id)).await
     }
 
     /// Sets aside what is left of a bank payment, since it pays no invoice: a grant, somebody else's money that was sent back, or what the
@@ -371,7 +451,24 @@ impl BankPaymentMutation {
         mutation.perform(bank::set_aside(mutation.db(), viewer(ctx), id, &input.reason, faults), |()| changed(ctx, id)).await
     }
 
-    /// Takes up a bank payment again that was set aside, so that it can be matched. CONFLICT with reason NOT_SET_ASIDE.
+    /// Marks a bank payment that waits as one of the same money as another, which stands for it: it counts no more, and stays as the bank told it.
+    /// `bankPaymentTakeUp` undoes that.
+    ///
+    /// CONFLICT with reason ALREADY_MATCHED when some of it is matched, or DUPLICATE when one of the two is a duplicate already or stands for others.
+    async fn bank_payment_mark_duplicate(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do")] input: BankPaymentMarkDuplicateInput,
+    ) -> Result<BankPayment> {
+        let mut faults = Faults::default();
+        let id = row_id(&input.payment, "bank_payment", "input.payment", &mut faults);
+        let of = row_id(&input.duplicate_of, "bank_payment", "input.duplicateOf", &mut faults);
+        let mutation = mutation(ctx);
+        mutation.perform(duplicates::mark(mutation.db(), viewer(ctx), id, of, faults), |()| changed(ctx, id)).await
+    }
+
+    /// Takes up a bank payment again that was set aside, so that it can be matched. CONFLICT with reason NOT_SET_ASIDE, or IS_REFUND for one that
+    /// is matched as a refund (see `refundReverse`).
     async fn bank_payment_take_up(
         &self,
         ctx: &Context<'_>,

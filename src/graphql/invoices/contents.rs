@@ -181,8 +181,8 @@ impl Payment {
         Date(self.0.received_on)
     }
 
-    /// Day in the books: revenue, receivables and vouchers go by it, lateness and interest by `receivedOn`. It is another when the period of
-    /// `receivedOn` was closed.
+    /// Day in the books: revenue, receivables and vouchers go by it, lateness and interest by `receivedOn`. It is another when it was matched
+    /// in a later month, or when the period of `receivedOn` was closed.
     async fn booked_on(&self) -> Date {
         Date(self.0.day_in_books())
     }

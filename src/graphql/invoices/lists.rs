@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Context, Enum, ID, InputObject, Object, OneofObject};
 use uuid::Uuid;
 
-use super::{Invoice, InvoiceKind, InvoiceState};
+use super::{Invoice, InvoiceDifference, InvoiceKind, InvoiceState};
 use crate::{
     error::{Faults, LINE, Result},
     graphql::{
@@ -38,6 +38,10 @@ pub struct InvoiceFilter {
     issued_to: Option<Given<Date>>,
     /// With a last day to pay before this day.
     due_before: Option<Given<Date>>,
+    /// Whether something of it is overpaid: `true` lists what is to be paid back.
+    overpaid: Option<bool>,
+    /// With one of these differences between what is paid and what it is over.
+    difference: Option<Vec<InvoiceDifference>>,
 }
 
 impl InvoiceFilter {
@@ -56,6 +60,8 @@ impl InvoiceFilter {
             issued_from: take(self.issued_from, "filter.issuedFrom", faults).map(|day| day.0),
             issued_to: take(self.issued_to, "filter.issuedTo", faults).map(|day| day.0),
             due_before: take(self.due_before, "filter.dueBefore", faults).map(|day| day.0),
+            overpaid: self.overpaid,
+            differences: self.difference.into_iter().flatten().map(Into::into).collect(),
         }
     }
 }

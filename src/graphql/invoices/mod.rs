@@ -1,5 +1,6 @@
 //! Invoices as the API tells of them.
 
+pub mod adjustments;
 pub mod bank;
 pub mod changes;
 mod contents;
@@ -9,10 +10,11 @@ pub mod payments;
 mod rates;
 mod run;
 
-use ::entity::{id::InvoiceId, invoice};
+use ::entity::{adjustment, id::InvoiceId, invoice, kind::AdjustmentKind};
 use async_graphql::{Context, Description, Enum, ID, Object};
 
 pub use self::{
+    adjustments::{InvoiceDifference, Refund, WriteOff},
     contents::{InvoiceLine, Payment, Reminder, Unit, VatAmount},
     lists::{InvoiceBy, InvoiceFilter, InvoiceOrder, InvoiceOrderField, InvoiceQuery, invoices_of},
     rates::{RateMutation, RateQuery, ReferenceRate},
@@ -31,7 +33,7 @@ use super::{
 };
 use crate::{
     error::{Faults, Result},
-    invoices::{self, amounts, claim_terms, documents, late, lines, payments as paid},
+    invoices::{self, adjustments as paid_back, amounts, claim_terms, differences, documents, late, lines, payments as paid},
     receivables::{self, Standing},
 };
 
@@ -163,7 +165,7 @@ impl Invoice {
         self.0.total.into()
     }
 
-    /// Sum of its payments, less those that were reversed.
+    /// Sum of its payments, less those that were reversed and what was paid back (`refunds`).
     async fn paid(
         &self,
         ctx: &Context<'_>,
@@ -183,7 +185,12 @@ impl Invoice {
         Ok(standing.map_or(self.0.credited, |standing| standing.credited).into())
     }
 
-    /// What is still to be paid: the total without what was paid and credited, never below zero. Zero for a credit note.
+    /// What was written off of it (`writeOffs`); below zero for an overpayment of öre that is kept.
+    async fn written_off(&self) -> Money {
+        self.0.written_off.into()
+    }
+
+    /// What is still to be paid: the total without what was paid, credited and written off, never below zero. Zero for a credit note.
     async fn outstanding(
         &self,
         ctx: &Context<'_>,
@@ -193,8 +200,8 @@ impl Invoice {
         Ok(standing.map_or_else(|| invoices::outstanding(&self.0), |standing| standing.outstanding()).into())
     }
 
-    /// What it has on the account of receivables: the total and the fees of reminders, without what was paid and credited. Below zero when
-    /// it is overpaid; zero for a credit note of an invoice, which is in that one's balance, and before the day of issue.
+    /// What it has on the account of receivables: the total and the fees of reminders, without what was paid, credited and written off. Below
+    /// zero when it is overpaid; zero for a credit note of an invoice, which is in that one's balance, and before the day of issue.
     async fn balance(
         &self,
         ctx: &Context<'_>,
@@ -205,7 +212,30 @@ impl Invoice {
         Ok(standing.balance().into())
     }
 
-    /// What was paid and credited beyond the total: to be paid back, but for what paid a reminder fee or late interest; nought for a credit note.
+    /// How what is paid differs from what it is over: overpaid, paid twice, far too much, or by öre alone; null when there is no such difference.
+    async fn difference(&self, ctx: &Context<'_>) -> Result<Option<InvoiceDifference>> {
+        let found = self.0.load(ctx, "", async {
+            let rows = paid::of_invoices(database(ctx), &ids(&self.0)).await?;
+            Ok(grouped(rows, |row| row.invoice_id))
+        });
+        let payments = found.await?;
+        let own = payments.get(&self.0.id).map(Vec::as_slice).unwrap_or_default();
+        Ok(differences::of_row(&self.0, own).map(Into::into))
+    }
+
+    /// What was paid back of it (`refundRecord`) and what of that was reversed, in the order in which it was recorded.
+    #[graphql(directive = list_size::apply(Some(5), None))]
+    async fn refunds(&self, ctx: &Context<'_>) -> Result<Vec<Refund>> {
+        listed(ctx, Some(&self.adjustments(ctx, AdjustmentKind::Refund).await?), Refund)
+    }
+
+    /// What was written off of it and what of that was reversed, in the order in which it was done.
+    #[graphql(directive = list_size::apply(Some(5), None))]
+    async fn write_offs(&self, ctx: &Context<'_>) -> Result<Vec<WriteOff>> {
+        listed(ctx, Some(&self.adjustments(ctx, AdjustmentKind::WriteOff).await?), WriteOff)
+    }
+
+    /// What was paid, credited and written off beyond the total: to be paid back, but for what paid a reminder fee or late interest; nought for a credit note.
     async fn overpaid(&self) -> Money {
         invoices::overpaid(&self.0).into()
     }
@@ -322,6 +352,16 @@ impl Invoice {
         Ok(Some(found.get(&self.0.id).cloned().unwrap_or_default()))
     }
 
+    /// Its adjustments of a kind.
+    async fn adjustments(&self, ctx: &Context<'_>, kind: AdjustmentKind) -> Result<Vec<adjustment::Model>> {
+        let found = self.0.share("adjustments".to_owned(), async {
+            paid_back::of_invoices(database(ctx).read(), ids(&self.0).into_iter().collect()).await
+        });
+        let found = found.await?;
+        let own = found.get(&self.0.id).map(Vec::as_slice).unwrap_or_default();
+        Ok(own.iter().filter(|adjustment| adjustment.kind == kind).cloned().collect())
+    }
+
     /// Another invoice that a row names.
     async fn other(&self, ctx: &Context<'_>, of: fn(&invoice::Model) -> Option<InvoiceId>) -> Option<Result<Self>> {
         let own = of(&self.0)?;
@@ -381,7 +421,9 @@ impl Noun for Invoice {
             "total" => &[C::Total],
             "paid" => &[C::Paid],
             "credited" => &[C::Credited],
-            "outstanding" | "overpaid" => &[C::Kind, C::Total, C::Paid, C::Credited],
+            "writtenOff" => &[C::WrittenOff],
+            "outstanding" | "overpaid" => &[C::Kind, C::Total, C::Paid, C::Credited, C::WrittenOff],
+            "difference" => &[C::Kind, C::IssuedOn, C::Total, C::Paid, C::Credited, C::WrittenOff],
             "daysLate" | "interest" => &late::COLUMNS,
             "credits" => &[C::CreditsId],
             "corrects" => &[C::CorrectsId],

@@ -8,6 +8,7 @@ use crate::{
     error::{Error, Faults, Result},
     graphql::{
         mutation::mutation,
+        network,
         scalars::{Date, Given, Money, row_id, take},
         viewer,
     },
@@ -19,6 +20,11 @@ use crate::{
 
 pub(super) async fn changed(ctx: &Context<'_>, id: InvoiceId) -> Result<Invoice> {
     node(ctx, id).await?.ok_or_else(|| Error::NotFound("there is no such invoice".into()))
+}
+
+/// The largest difference that is written off automatically.
+pub(super) fn limit(ctx: &Context<'_>) -> ::entity::money::Money {
+    network(ctx).payments.write_off_limit
 }
 
 /// A payment of an invoice.
@@ -33,6 +39,9 @@ pub struct PaymentRecordInput {
     /// The bank's own reference: the same one twice on an invoice is the same payment, and so is one of this day and sum that a file of the
     /// bank told of with it.
     reference: String,
+    /// `true` if it is another payment than one of the same amount within 7 days that a file of the bank told of.
+    #[graphql(default)]
+    is_another: bool,
 }
 
 /// A payment to be taken back.
@@ -62,10 +71,12 @@ pub struct PaymentMutation;
 #[Object]
 impl PaymentMutation {
     /// Records a payment of an invoice. It is shared out over the lines pro rata to the öre, so that what came in by activity is always
-    /// what came in; what is beyond the total is kept as `Invoice.overpaid`. The same again changes nothing.
+    /// what came in; what is beyond the total is kept as `Invoice.overpaid`. A difference of less than a krona is written off
+    /// (`network.payments.write_off_limit`). The same again changes nothing.
     ///
     /// CONFLICT with reason PAYMENT_DIFFERS when the invoice has a payment with this reference of another day or sum, or
-    /// PAYMENT_REVERSED when that was reversed.
+    /// PAYMENT_REVERSED when that was reversed, or POSSIBLE_DUPLICATE when a file of the bank told of a payment of the same amount within 7 days
+    /// (see `isAnother`).
     async fn payment_record(&self, ctx: &Context<'_>, #[graphql(desc = "What to do")] input: PaymentRecordInput) -> Result<Invoice> {
         let mut faults = Faults::default();
         let new = NewPayment {
@@ -73,10 +84,11 @@ impl PaymentMutation {
             received_on: input.received_on.take("input.receivedOn", &mut faults).0,
             amount: input.amount.take("input.amount", &mut faults).0,
             reference: input.reference,
+            is_another: input.is_another,
         };
         let id = new.invoice;
         let mutation = mutation(ctx);
-        mutation.perform(payments::record(mutation.db(), viewer(ctx), new, faults), |()| changed(ctx, id)).await
+        mutation.perform(payments::record(mutation.db(), viewer(ctx), limit(ctx), new, faults), |()| changed(ctx, id)).await
     }
 
     /// Takes a payment back that was booked on the wrong invoice, or that the bank took back: by a payment of the same sum below nought
@@ -92,7 +104,7 @@ impl PaymentMutation {
             reason: input.reason,
         };
         let mutation = mutation(ctx);
-        mutation.perform(payments::reverse(mutation.db(), viewer(ctx), new, faults), |id| changed(ctx, id)).await
+        mutation.perform(payments::reverse(mutation.db(), viewer(ctx), limit(ctx), new, faults), |id| changed(ctx, id)).await
     }
 
     /// Notes that a reminder of an overdue invoice was sent. The first one of an invoice has the reminder fee (påminnelseavgift) that was

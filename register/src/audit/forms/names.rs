@@ -1,7 +1,9 @@
 //! The names of the forms' fields, which stay.
 
 use ::entity::{
-    acknowledgement, allocation, bank_payment, bank_payment_part, books_closing, contact, contact_area, cost, decision, export_batch, grant, invoice, invoice_line, member_billing, organisation, payment, reference_rate, reminder, requisition, signature, template, template_version, token_revocation,
+    acknowledgement, adjustment, allocation, bank_payment, bank_payment_part, books_closing, contact, contact_area, cost, decision,
+    export_batch, grant, invoice, invoice_line, member_billing, organisation, payment, reference_rate, reminder, requisition, signature,
+    template, template_version, token_revocation,
 };
 
 use super::{
@@ -20,11 +22,12 @@ fn names(record: &impl Fields) -> Vec<String> {
 fn the_fields_of_forms_keep_their_names() {
     let forms = [
         (names(&acknowledgement::Model::default()), "id agreement_id acknowledged_by acknowledged_at until note"),
+        (names(&adjustment::Model::default()), "id invoice_id kind dated_on amount reference bank_payment_id reverses_id reason booked_on"),
         (names(&allocation::Model::default()), "id member_id year basis amount source"),
         (
             names(&bank_payment::Model::default()),
             "id bank_reference file_name file_sha256 imported_at account booked_on amount reference message payer_name \
-             payer_org_number finding matched set_aside_on set_aside_reason",
+             payer_org_number finding matched set_aside_on set_aside_reason entry_reference duplicate_of_id",
         ),
         (
             names(&contact::Model::default()),
@@ -88,7 +91,7 @@ fn the_fields_of_forms_keep_their_names() {
         (
             names(&invoice::Model::default()),
             "id import_key kind number number_key ocr member_id organisation_id credits_id corrects_id reason order_reference due_in_days \
-             line_count issued_on due_on net vat rounding total paid credited first_paid_on settled_on credited_on",
+             line_count issued_on due_on net vat rounding total paid credited written_off first_paid_on settled_on credited_on",
         ),
         (names(&template_version::Model::default()), "id template_id version state language published_at"),
     ];

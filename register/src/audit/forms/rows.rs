@@ -1,8 +1,8 @@
 //! The forms of rows that are recorded as they are, and of the parts of larger records.
 
 use ::entity::{
-    acknowledgement, activity, activity_text, agreement, allocation, bank_payment, books_closing, contact, contact_area, cost, decision,
-    export_batch, fee_schedule, grant, invoice, invoice_line,
+    acknowledgement, activity, activity_text, adjustment, agreement, allocation, bank_payment, books_closing, contact, contact_area, cost,
+    decision, export_batch, fee_schedule, grant, invoice, invoice_line,
     kind::{Form, SubjectKind},
     member, member_billing, organisation, payment, reference_rate, reminder, requisition, signature, status_report, status_report_text,
     template, template_version, token_revocation,
@@ -51,6 +51,7 @@ recorded!(grant::Model as Grant, of Activity |row| row.activity_id.0);
 recorded!(requisition::Model as Requisition, of Agreement |row| row.agreement_id.0);
 recorded!(template::Model as Template, of Template |row| row.id.0);
 recorded!(acknowledgement::Model as Acknowledgement, of Agreement |row| row.agreement_id.0, personal acknowledgement_fields(row));
+recorded!(adjustment::Model as Adjustment, of Invoice |row| row.invoice_id.0);
 recorded!(reminder::Model as Reminder, of Invoice |row| row.invoice_id.0);
 recorded!(bank_payment::Model as BankPayment, of BankPayment |row| row.id.0, personal payer_fields(row));
 recorded!(export_batch::Model as ExportBatch, of Books |row| row.id.0);
@@ -86,6 +87,7 @@ fn revocation_fields(row: &token_revocation::Model) -> Vec<Personal> {
 }
 
 fields!(acknowledgement::Model { id, agreement_id, acknowledged_by, acknowledged_at, until, note });
+fields!(adjustment::Model { id, invoice_id, kind, dated_on, amount, reference, bank_payment_id, reverses_id, reason, booked_on });
 fields!(activity::Model { id, import_key, slug, name, name_key, starts_on, ends_on, board_contact_id, lead_contact_id, decision_id });
 fields!(activity_text::Model { purpose, goal } skip { activity_id });
 fields!(agreement::Model {
@@ -139,6 +141,8 @@ fields!(bank_payment::Model {
     matched,
     set_aside_on,
     set_aside_reason,
+    entry_reference,
+    duplicate_of_id,
 });
 fields!(contact::Model {
     id,
@@ -196,6 +200,7 @@ fields!(invoice::Model {
     total,
     paid,
     credited,
+    written_off,
     first_paid_on,
     settled_on,
     credited_on,

@@ -3,35 +3,53 @@
 //! Lines of 80 columns in ISO 8859-1, each with a transaction code (TK). A file is a start (01), deposits and an end (70); a deposit is an
 //! opening (05), payments (20) and deductions (21) with what belongs to them (22 to 29), and its sum (15). A deduction is a credit note that
 //! a payer makes use of: its bank takes it off what the same payer pays in the same deposit. Codes that are unknown are passed over, as
-//! the manual asks; the sums and counts of deposits and file tell whether anything was lost.
+//! the manual asks; the sums and counts of deposits and file tell whether anything was lost. Some programs leave the line ends out: then a
+//! record is 80 columns long, and is counted as a line.
 
 use std::collections::HashMap;
 
 use ::entity::{money::Money, number::OrgNumber};
 use chrono::NaiveDate;
 
-use super::{Reading, within_bounds};
-use crate::invoices::bank::matching::{Incoming, Reference};
+use super::{Left, Reading, WhyLeft, within_bounds};
+use crate::{
+    config::OwnAccounts,
+    invoices::bank::matching::{Incoming, Reference},
+};
 
 /// The columns of a line.
 const WIDTH: usize = 80;
 
-/// Reads a file; `giro` is the network's bankgiro as digits, when the settings name one.
-pub(super) fn read(bytes: &[u8], giro: Option<&str>) -> Reading {
-    let mut file = File { reading: Reading::default(), giro, counts: Counts::default(), section: None, has_start: false, has_end: false };
+/// Reads a file: what it has of these accounts, in kronor.
+pub(super) fn read(bytes: &[u8], own: &OwnAccounts) -> Reading {
+    let mut file = File { reading: Reading::default(), own, counts: Counts::default(), section: None, has_start: false, has_end: false };
     let mut last = 0;
-    for (line, bytes) in (1..).zip(bytes.split(|byte| *byte == b'\n')) {
-        let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
-        if bytes.trim_ascii().is_empty() {
+    for (line, text) in (1..).zip(lines(bytes)) {
+        if text.is_empty() {
             continue;
         }
         last = line;
-        file.line(line, &decoded(bytes));
+        file.line(line, &text);
     }
     if !file.has_end {
         file.reading.fault(last, "is the last line, but no end record (70): some of the file is missing");
     }
     file.reading
+}
+
+/// The lines as text. Without a line end among its bytes a file is cut into records.
+fn lines(bytes: &[u8]) -> Vec<String> {
+    // An old mark of the end of a file.
+    let bytes = bytes.strip_suffix(b"\x1a").unwrap_or(bytes);
+    let ended = bytes.trim_ascii_end();
+    let line_end = [b'\n', b'\r'].into_iter().find(|end| ended.contains(end));
+    match line_end {
+        Some(end) => bytes.split(|byte| *byte == end).map(|line| decoded(line.strip_suffix(b"\r").unwrap_or(line))).collect(),
+        None => {
+            let chars: Vec<char> = decoded(ended).chars().collect();
+            chars.chunks(WIDTH).map(|record| record.iter().collect::<String>().trim_end().to_owned()).collect()
+        }
+    }
 }
 
 /// A line as text: ISO 8859-1, in which every byte is a letter, unless some program has made UTF-8 of it. Where ISO 8859-1 has control
@@ -94,9 +112,9 @@ struct Counts {
     deposits: i64,
 }
 
-struct File<'g> {
+struct File<'o> {
     reading: Reading,
-    giro: Option<&'g str>,
+    own: &'o OwnAccounts,
     counts: Counts,
     section: Option<Section>,
     has_start: bool,
@@ -107,6 +125,9 @@ struct File<'g> {
 struct Section {
     /// Whom it is for: a bankgiro or plusgiro, as digits.
     account: String,
+    currency: String,
+    /// Why nothing of it is booked; null: it is the network's, in kronor.
+    left: Option<WhyLeft>,
     payments: Vec<Pending>,
     /// Whether a payment of it could not be read, so that its sum says nothing.
     lacks_payments: bool,
@@ -173,19 +194,19 @@ impl File<'_> {
             self.reading.fault(line.number, "opens a deposit (05), but the one before has no sum (15)");
         }
         let (bankgiro, plusgiro, currency) = (line.text(3, 12), line.text(13, 22), line.text(23, 25));
-        if currency != "SEK" {
-            self.reading.fault(line.number, format!("is in {currency:?}, and the register knows kronor alone (SEK)"));
-        }
         let account =
             [&bankgiro, &plusgiro].into_iter().map(|giro| giro.trim_start_matches('0')).find(|giro| !giro.is_empty()).unwrap_or_default();
         if account.is_empty() {
             self.reading.fault(line.number, "names no bankgiro or plusgiro");
         }
-        if let Some(own) = self.giro.filter(|own| bankgiro.trim_start_matches('0') != *own && !bankgiro.is_empty()) {
-            self.reading.fault(line.number, format!("is of bankgiro {account}, not of the network's own, {own}"));
-        }
-        self.reading.accounts.insert(account.to_owned());
-        self.section = Some(Section { account: account.to_owned(), payments: Vec::new(), lacks_payments: false });
+        let (kind, is_own) = if bankgiro.trim_start_matches('0').is_empty() {
+            ("plusgiro", self.own.has_plusgiro(&plusgiro))
+        } else {
+            ("bankgiro", self.own.has_bankgiro(&bankgiro))
+        };
+        self.reading.of_account(line.number, account, &format!("{kind} {account}"), is_own);
+        let left = (!is_own).then_some(WhyLeft::Account).or((currency != "SEK").then_some(WhyLeft::Currency));
+        self.section = Some(Section { account: account.to_owned(), currency, left, payments: Vec::new(), lacks_payments: false });
     }
 
     fn payment(&mut self, is_deduction: bool, line: &Line<'_>) {
@@ -278,8 +299,8 @@ impl File<'_> {
         if booked_on.is_none() {
             self.reading.fault(line.number, format!("has the day {day:?}, which is no day of the calendar"));
         }
-        if currency != "SEK" {
-            self.reading.fault(line.number, format!("is in {currency:?}, and the register knows kronor alone (SEK)"));
+        if currency != section.currency {
+            self.reading.fault(line.number, format!("is in {currency:?}, but the deposit was opened (05) in {:?}", section.currency));
         }
         let sum = section.payments.iter().try_fold(0_i64, |sum, pending| sum.checked_add(pending.incoming.amount.0));
         let stated = line.number(51, 68);
@@ -292,10 +313,21 @@ impl File<'_> {
         if line.number(72, 79) != Some(count) {
             self.reading.fault(line.number, format!("says that the deposit has {:?} payments, but it has {count}", line.text(72, 79)));
         }
+        if let Some(why) = section.left {
+            self.reading.left.extend(section.payments.into_iter().map(|Pending { incoming, .. }| Left {
+                line: incoming.line,
+                amount: incoming.amount.to_string(),
+                currency: section.currency.clone(),
+                account: section.account.clone(),
+                why,
+            }));
+            return;
+        }
         // What a payer deducts is taken off any of its payments here, so that all of them must be looked at together.
         let mut together: HashMap<String, u64> =
             section.payments.iter().filter(|pending| pending.incoming.is_deduction).map(|pending| (pending.sender.clone(), 0)).collect();
         let mut seen = HashMap::new();
+        let deposit = format!("BG {} {day} {serial}", section.account);
         for Pending { mut incoming, sender, serial: own, .. } in section.payments {
             if let Some(first) = together.get_mut(&sender) {
                 *first = if *first == 0 { incoming.line } else { *first };
@@ -306,7 +338,8 @@ impl File<'_> {
             // A deposit comes whole and in one order, in whatever file: a payment without a number of its own is known by its place.
             let own = own.trim_start_matches('0');
             let place = if *nth > 1 || own.is_empty() { format!("/{nth}") } else { String::new() };
-            incoming.bank_reference = format!("BG {} {day} {serial} {own}{place}", section.account);
+            incoming.bank_reference = format!("{deposit} {own}{place}");
+            incoming.entry_reference = Some(deposit.clone());
             incoming.booked_on = booked_on.unwrap_or_default();
             self.reading.payments.push(incoming);
         }
@@ -344,6 +377,54 @@ pub(super) fn org_number(digits: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Network;
+
+    fn own() -> OwnAccounts {
+        Network { bankgiro: Some("5050-1055".into()), plusgiro: Some("28 65 43-4".into()), ..Network::default() }.own_accounts()
+    }
+
+    const FILE: &str = "01BGMAX               0120261119173035010331P
+050050501055          SEK
+200000000000               2026001509000000000000101400214906301700600
+26Åsa Öhr
+15000000000000000000000000584100000102026112000080000000000000101400SEK00000001
+050050501055          EUR
+200000000000                      999000000000000001000214906301700610
+15000000000000000000000000584100000102026112000081000000000000001000EUR00000001
+7000000002000000000000000000000002";
+
+    #[test]
+    fn records_are_read_without_line_ends_and_with_old_ones() {
+        let expected = read(FILE.as_bytes(), &own());
+        assert_eq!((expected.payments.len(), expected.left.len(), &expected.faults), (1, 1, &Vec::new()));
+        let joined: String = FILE.lines().map(|line| format!("{line:<80}")).collect();
+        let latin = |text: &str| text.chars().map(|char| u8::try_from(u32::from(char)).unwrap()).collect::<Vec<u8>>();
+        for bytes in [
+            joined.clone().into_bytes(),
+            latin(&joined),
+            format!("{joined}\r\n").into_bytes(),
+            joined.trim_end().as_bytes().to_vec(),
+            FILE.replace('\n', "\r").into_bytes(),
+            FILE.replace('\n', "\r\n").into_bytes(),
+            format!("{}\u{1a}", FILE.replace('\n', "\r\n") + "\r\n").into_bytes(),
+        ] {
+            let reading = read(&bytes, &own());
+            assert_eq!((reading.faults, reading.payments), (Vec::new(), expected.payments.clone()));
+        }
+        let cut = read(&joined.as_bytes()[..joined.len() - 85], &own());
+        assert!(!cut.faults.is_empty());
+    }
+
+    #[test]
+    fn a_deposit_on_an_own_plusgiro_is_the_networks() {
+        let text = FILE.replacen("050050501055          SEK", "0500000000000002865434SEK", 1);
+        let reading = read(text.as_bytes(), &own());
+        assert_eq!((reading.payments[0].account.as_str(), reading.faults), ("2865434", Vec::new()));
+        // The digits of an own plusgiro are no own bankgiro.
+        let text = FILE.replace("050050501055", "050002865434");
+        let reading = read(text.as_bytes(), &own());
+        assert!(!reading.has_own && reading.payments.is_empty() && reading.left.len() == 2);
+    }
 
     #[test]
     fn letters_are_read_in_whatever_way_the_bank_writes_them() {

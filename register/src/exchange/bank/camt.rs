@@ -1,5 +1,7 @@
-//! camt.054: the bank's notification of what it booked on an account (ISO 20022 BankToCustomerDebitCreditNotification, versions 02 to 08).
+//! camt.053 and camt.054: the bank's statement and its notification of what it booked on an account (ISO 20022 BankToCustomerStatement and
+//! BankToCustomerDebitCreditNotification, versions 02 to 13).
 //!
+//! The two differ in the names of two elements: a statement (Stmt) is read as a notification (Ntfctn).
 //! An entry (Ntry) stands for one booking and may hold several transactions (TxDtls), each of which is a payment. The XML is read as it
 //! comes, by the paths of its elements: what is not asked for is passed over. A document type, and with it every entity of one's own, is
 //! refused, and so is what lies deeper than the standard goes.
@@ -7,16 +9,20 @@
 use std::collections::HashMap;
 
 use ::entity::money::Money;
-use chrono::{DateTime, NaiveDate};
+use chrono::NaiveDate;
 use quick_xml::{
     Reader,
-    escape::resolve_predefined_entity,
-    events::{BytesRef, BytesStart, Event},
+    events::{BytesStart, Event},
 };
 
-use super::{Reading, bgmax::org_number, within_bounds};
+use super::{
+    Layout, Left, Reading, WhyLeft,
+    bgmax::org_number,
+    iso20022::{Amount, References, Structured, attribute, day, is_credit, kronor, layout_of, resolved, said},
+    within_bounds,
+};
 use crate::{
-    clock::day_of,
+    config::OwnAccounts,
     error::{LINE, TEXT},
     invoices::bank::matching::{Incoming, Reference},
 };
@@ -31,8 +37,14 @@ const PLACE: usize = 10;
 /// The root of what is read, below which paths begin.
 const ROOT: &str = "Document/BkToCstmrDbtCdtNtfctn";
 
-/// Reads a file.
-pub(super) fn read(bytes: &[u8]) -> Reading {
+/// Reads a file: what it has of these accounts, in kronor.
+pub(super) fn read(bytes: &[u8], own: &OwnAccounts) -> (Layout, Reading) {
+    let mut layout = Layout::Camt054;
+    let reading = read_as(bytes, own, &mut layout);
+    (layout, reading)
+}
+
+fn read_as(bytes: &[u8], own: &OwnAccounts, layout: &mut Layout) -> Reading {
     let mut reading = Reading::default();
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text,
@@ -44,6 +56,8 @@ pub(super) fn read(bytes: &[u8]) -> Reading {
     };
     let mut document = Document {
         reading,
+        own,
+        layout,
         path: String::new(),
         lengths: Vec::new(),
         text: String::new(),
@@ -73,7 +87,7 @@ pub(super) fn read(bytes: &[u8]) -> Reading {
     if document.lengths.is_empty() && document.account.is_found {
         return document.reading;
     }
-    document.reading.fault(line, "is the end, but no camt.054 was found in it, or not all of one");
+    document.reading.fault(line, "is the end, but no camt.053 or camt.054 was found in it, or not all of one");
     document.reading
 }
 
@@ -86,8 +100,10 @@ fn line_at(bytes: &[u8]) -> u64 {
 }
 
 /// A document that is being read.
-struct Document {
+struct Document<'d> {
     reading: Reading,
+    own: &'d OwnAccounts,
+    layout: &'d mut Layout,
     /// The names of the open elements, with slashes between.
     path: String,
     /// How long the path was before each of them.
@@ -102,14 +118,20 @@ struct Document {
 #[derive(Debug, Default)]
 struct Account {
     is_found: bool,
+    line: u64,
     id: String,
+    /// The scheme of its number, as `BGNR`; null for an IBAN.
+    scheme: Option<String>,
+    /// How many payments the reading had before it, in and out.
+    before: (usize, usize),
     /// What the bank calls the notification.
     notification: Option<String>,
     /// How often each reference came in it.
     seen: HashMap<String, u64>,
     entries: u64,
     credits: u64,
-    credit_sum: i64,
+    /// Null when there is an amount that is not in öre.
+    credit_sum: Option<i64>,
     stated_entries: Option<String>,
     stated_credits: Option<String>,
     stated_credit_sum: Option<String>,
@@ -131,36 +153,6 @@ struct Entry {
     transactions: Vec<Transaction>,
 }
 
-/// What an entry or a transaction is known by.
-#[derive(Debug, Default)]
-struct References {
-    /// The bank's own reference (AcctSvcrRef), which nothing else has.
-    of_bank: Option<String>,
-    /// A number within the notification, or what the payer and its bank call it, the best first.
-    others: [Option<String>; 3],
-}
-
-impl References {
-    fn of_bank(&self) -> Option<&str> {
-        said([&self.of_bank])
-    }
-
-    fn other(&self) -> Option<&str> {
-        said(&self.others)
-    }
-}
-
-/// The first of these references that says something.
-fn said<'r>(references: impl IntoIterator<Item = &'r Option<String>>) -> Option<&'r str> {
-    references.into_iter().flatten().map(String::as_str).find(|reference| !reference.is_empty() && *reference != "NOTPROVIDED")
-}
-
-#[derive(Clone, Debug, Default)]
-struct Amount {
-    text: String,
-    currency: String,
-}
-
 /// A transaction of an entry.
 #[derive(Debug, Default)]
 struct Transaction {
@@ -175,18 +167,9 @@ struct Transaction {
     payer_org_number: Option<String>,
 }
 
-/// A reference with what is said to be for it.
-#[derive(Debug, Default)]
-struct Structured {
-    reference: Option<String>,
-    document: Option<String>,
-    remitted: Option<Amount>,
-    credited: bool,
-}
-
 type Refused = Result<(), String>;
 
-impl Document {
+impl Document<'_> {
     fn event(&mut self, line: u64, event: &Event<'_>) -> Refused {
         match event {
             Event::Start(start) => self.start(line, start),
@@ -227,21 +210,33 @@ impl Document {
         if name.len() > LONGEST_NAME {
             return Err(format!("has an element with a name of more than {LONGEST_NAME} bytes"));
         }
+        let called = match (*self.layout, self.lengths.len(), name) {
+            (Layout::Camt053, 1, "BkToCstmrStmt") => "BkToCstmrDbtCdtNtfctn",
+            (Layout::Camt053, 2, "Stmt") => "Ntfctn",
+            // Each has its own name and not the other's.
+            (Layout::Camt053, 1, "BkToCstmrDbtCdtNtfctn") | (Layout::Camt053, 2, "Ntfctn") => "",
+            (_, _, name) => name,
+        };
         self.lengths.push(self.path.len());
         if !self.path.is_empty() {
             self.path.push('/');
         }
-        self.path.push_str(name);
+        self.path.push_str(called);
         self.text.clear();
         if self.lengths.len() == 1 {
-            return check_root(name, start);
+            *self.layout = layout_of(name, start)?;
+            return Ok(());
         }
         if self.lengths.len() == 2 && self.path != ROOT {
-            return Err(format!("is {name}, where camt.054 has BkToCstmrDbtCdtNtfctn"));
+            let wanted = if *self.layout == Layout::Camt053 { "camt.053 has BkToCstmrStmt" } else { "camt.054 has BkToCstmrDbtCdtNtfctn" };
+            return Err(format!("is {name}, where {wanted}"));
         }
         let amount = || Amount { text: String::new(), currency: attribute(start, "Ccy") };
         match self.below() {
-            "Ntfctn" => self.account = Account { is_found: true, ..Account::default() },
+            "Ntfctn" => {
+                let before = (self.reading.payments.len(), self.reading.outgoing.len());
+                self.account = Account { is_found: true, line, before, credit_sum: Some(0), ..Account::default() };
+            }
             "Ntfctn/Ntry" => self.entry = Entry { line, ..Entry::default() },
             "Ntfctn/Ntry/Amt" => self.entry.amount = amount(),
             "Ntfctn/Ntry/NtryDtls/TxDtls" => self.entry.transactions.push(Transaction { line, ..Transaction::default() }),
@@ -253,6 +248,7 @@ impl Document {
                 own.remitted = Some(amount());
                 own.credited = true;
             }),
+            "Ntfctn/Ntry/NtryDtls/TxDtls/RmtInf/Strd/RfrdDocAmt/RmtAmtAndTp/Amt" => self.last_structured(|own| own.typed = amount()),
             _ => {}
         }
         Ok(())
@@ -302,7 +298,9 @@ impl Document {
         let account = &mut self.account;
         match path {
             "Id" => account.notification = Some(text),
-            "Acct/Id/IBAN" | "Acct/Id/Othr/Id" => account.id = text,
+            "Acct/Id/IBAN" => (account.id, account.scheme) = (text, None),
+            "Acct/Id/Othr/Id" => account.id = text,
+            "Acct/Id/Othr/SchmeNm/Prtry" | "Acct/Id/Othr/SchmeNm/Cd" => account.scheme = Some(text),
             "TxsSummry/TtlNtries/NbOfNtries" => account.stated_entries = Some(text),
             "TxsSummry/TtlCdtNtries/NbOfNtries" => account.stated_credits = Some(text),
             "TxsSummry/TtlCdtNtries/Sum" => account.stated_credit_sum = Some(text),
@@ -352,6 +350,15 @@ impl Document {
                     amount.text = text;
                 }
             }),
+            "RmtInf/Strd/RfrdDocAmt/RmtAmtAndTp/Tp/Cd" => self.last_structured(|own| own.type_code = text),
+            "RmtInf/Strd/RfrdDocAmt/RmtAmtAndTp/Amt" => self.last_structured(|own| own.typed.text = text),
+            "RmtInf/Strd/RfrdDocAmt/RmtAmtAndTp" => self.last_structured(|own| {
+                // What is paid, and what of it a credit note takes off.
+                if let code @ ("RMTD" | "CDTN") = std::mem::take(&mut own.type_code).as_str() {
+                    own.remitted = Some(std::mem::take(&mut own.typed));
+                    own.credited = code == "CDTN";
+                }
+            }),
             // Later versions have a level more.
             "RltdPties/Dbtr/Nm" | "RltdPties/Dbtr/Pty/Nm" => self.last(|own| own.payer_name = Some(text)),
             "RltdPties/Dbtr/Id/OrgId/Othr/Id" | "RltdPties/Dbtr/Pty/Id/OrgId/Othr/Id" => self.last(|own| {
@@ -363,15 +370,31 @@ impl Document {
     }
 
     fn finish_account(&mut self, line: u64) {
-        let Account { id, entries, credits, credit_sum, stated_entries, stated_credits, stated_credit_sum, .. } =
-            std::mem::take(&mut self.account);
+        let account = std::mem::take(&mut self.account);
         self.account.is_found = true;
-        self.reading.accounts.insert(id);
+        // Without a name each of its payments is an error of its own.
+        let is_own = account.id.is_empty() || self.own.has(&account.id, account.scheme.as_deref());
+        self.reading.of_account(account.line, &account.id, &format!("the account {}", account.id), is_own);
+        if !is_own {
+            let (before, before_out) = account.before;
+            self.reading.passed_over += self.reading.outgoing.split_off(before_out).len();
+            let theirs = self.reading.payments.split_off(before);
+            self.reading.left.iter_mut().filter(|left| left.line >= account.line).for_each(|left| left.why = WhyLeft::Account);
+            self.reading.left.extend(theirs.into_iter().map(|payment| Left {
+                line: payment.line,
+                amount: payment.amount.to_string(),
+                currency: "SEK".to_owned(),
+                account: payment.account,
+                why: WhyLeft::Account,
+            }));
+        }
+        let Account { entries, credits, credit_sum, stated_entries, stated_credits, stated_credit_sum, .. } = account;
         for (what, stated, found) in [("entries", stated_entries, entries), ("credit entries", stated_credits, credits)] {
             if let Some(stated) = stated.filter(|stated| stated.parse() != Ok(found)) {
                 self.reading.fault(line, format!("ends a notification that says that it has {stated:?} {what}, but it has {found}"));
             }
         }
+        let Some(credit_sum) = credit_sum else { return };
         if let Some(stated) = stated_credit_sum.filter(|stated| kronor(stated) != within_bounds(credit_sum)) {
             let found = Money(credit_sum);
             self.reading
@@ -390,30 +413,58 @@ impl Document {
         let Some(amount) = self.amount_of(entry.line, &entry.amount, is_payment_in) else { return };
         if is_credit {
             self.account.credits += 1;
-            self.account.credit_sum = self.account.credit_sum.saturating_add(amount.0);
+            self.account.credit_sum = self.account.credit_sum.zip(amount).map(|(sum, amount)| sum.saturating_add(amount.0));
         }
         let is_booked = entry.status.is_empty() || entry.status == "BOOK";
-        if !is_booked || !is_payment_in {
+        if !is_booked {
             self.reading.passed_over += 1;
             return;
         }
+        if !is_payment_in {
+            self.pay_out(entry, amount);
+            return;
+        }
+        let Some(amount) = amount.filter(|_| entry.amount.currency == "SEK") else {
+            let sign = if is_credit { "" } else { "-" };
+            let Amount { text, currency } = entry.amount;
+            let account = self.account.id.clone();
+            self.reading.left.push(Left { line: entry.line, amount: format!("{sign}{text}"), currency, account, why: WhyLeft::Currency });
+            return;
+        };
         match payments_of(&mut self.account, entry, amount, is_credit) {
             Ok(payments) => self.reading.payments.extend(payments),
             Err((line, reason)) => self.reading.fault(line, reason),
         }
     }
 
-    /// The amount of an entry; a payment out may be in whatever currency, since it is passed over.
-    fn amount_of(&mut self, line: u64, amount: &Amount, is_payment_in: bool) -> Option<Money> {
-        if is_payment_in && amount.currency != "SEK" {
-            self.reading.fault(line, format!("has an entry in {:?}, and the register knows kronor alone (SEK)", amount.currency));
-            return None;
+    /// Takes a payment out of an account, which may be a refund. Of what can't be read of it nobody asks.
+    fn pay_out(&mut self, entry: Entry, amount: Option<Money>) {
+        let amount = amount.filter(|_| entry.amount.currency == "SEK");
+        match amount.map(|amount| payments_of(&mut self.account, entry, amount, false)) {
+            Some(Ok(payments)) => self.reading.outgoing.extend(payments),
+            Some(Err(_)) | None => self.reading.passed_over += 1,
         }
+    }
+
+    /// The amount of an entry as kronor would be read, null when it has more decimals than these in another currency; null in whole, with an
+    /// error, when it can't be read.
+    fn amount_of(&mut self, line: u64, amount: &Amount, is_payment_in: bool) -> Option<Option<Money>> {
+        let is_foreign = amount.currency.len() == 3 && amount.currency != "SEK";
         let found = kronor(&amount.text).filter(|amount| *amount > Money::ZERO);
-        if found.is_none() {
-            self.reading.fault(line, format!("has an entry of {:?}, which must be an amount above nought", amount.text));
+        if found.is_some() && (is_foreign || !is_payment_in || amount.currency == "SEK") {
+            return Some(found);
         }
-        found
+        let is_decimal = amount.text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') && amount.text.matches('.').count() < 2;
+        if is_foreign && is_decimal && amount.text.bytes().any(|byte| (b'1'..=b'9').contains(&byte)) {
+            return Some(None);
+        }
+        let reason = if found.is_some() {
+            format!("has an entry in {:?}, which is no currency", amount.currency)
+        } else {
+            format!("has an entry of {:?}, which must be an amount above nought", amount.text)
+        };
+        self.reading.fault(line, reason);
+        None
     }
 }
 
@@ -438,6 +489,7 @@ fn payments_of(account: &mut Account, entry: Entry, total: Money, is_credit: boo
         return Err((at, format!("has an entry that says that it has \"{stated}\" transactions, but it has {count}")));
     }
     let mut transactions = entry.transactions;
+    let is_total = transactions.is_empty();
     if transactions.is_empty() {
         transactions.push(Transaction { line: at, ..Transaction::default() });
     }
@@ -445,6 +497,7 @@ fn payments_of(account: &mut Account, entry: Entry, total: Money, is_credit: boo
     // Some banks say of what is undone in which direction it went at first.
     let tells_of_first = entry.is_reversal && transactions.iter().all(|own| own.is_credit == Some(!is_credit));
     let signed = |amount: Money, is_credit: bool| if is_credit { amount } else { -amount };
+    let entry_reference = entry.references.of_bank().filter(|_| !is_total).map(|of_entry| account.reference(booked_on, [of_entry]));
     let (mut payments, mut sum) = (Vec::with_capacity(transactions.len()), 0_i64);
     for own in transactions {
         let amount = match &own.amount {
@@ -473,6 +526,9 @@ fn payments_of(account: &mut Account, entry: Entry, total: Money, is_credit: boo
             payer_name: own.payer_name.filter(|name| !name.is_empty()),
             payer_org_number: own.payer_org_number,
             is_reversal: entry.is_reversal,
+            entry_reference: entry_reference.clone(),
+            entry_total: signed(total, is_credit),
+            is_total,
             ..Incoming::default()
         });
     }
@@ -495,17 +551,22 @@ impl Account {
                 [Some(said([&self.notification])?), entry.other(), own.other()]
             }
         };
+        let reference = self.reference(booked_on, found.into_iter().flatten());
+        let nth = self.seen.entry(reference.clone()).or_default();
+        *nth += 1;
+        Some(if *nth > 1 { format!("{reference}/{nth}") } else { reference })
+    }
+
+    /// A reference of what was booked on a day, of the bank's words for it.
+    fn reference<'w>(&self, booked_on: NaiveDate, found: impl IntoIterator<Item = &'w str>) -> String {
         let mut words = vec!["CAMT".to_owned(), self.id.clone(), booked_on.format("%Y%m%d").to_string()];
-        for word in found.into_iter().flatten() {
+        for word in found {
             if words.last().is_none_or(|last| last != word) {
                 words.push(word.to_owned());
             }
         }
         let reference: String = words.join(" ").chars().take(LINE - PLACE).collect();
-        let reference = reference.trim_end().to_owned();
-        let nth = self.seen.entry(reference.clone()).or_default();
-        *nth += 1;
-        Some(if *nth > 1 { format!("{reference}/{nth}") } else { reference })
+        reference.trim_end().to_owned()
     }
 }
 
@@ -523,50 +584,4 @@ fn references_of(structured: Vec<Structured>) -> Result<Vec<Reference>, String> 
         references.push(Reference { text, amount });
     }
     Ok(references)
-}
-
-/// Kronor with a point and any number of decimals, of which those beyond öre must be noughts.
-fn kronor(text: &str) -> Option<Money> {
-    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
-    let part = if part.len() > 2 { part.trim_end_matches('0') } else { part };
-    if part.is_empty() { whole.parse().ok() } else { format!("{whole}.{part}").parse().ok() }
-}
-
-/// A day, or the one that it is in Sweden at an instant. A time without an offset is the bank's own.
-fn day(text: &str) -> Option<NaiveDate> {
-    match DateTime::parse_from_rfc3339(text) {
-        Ok(instant) => Some(day_of(instant.to_utc())),
-        Err(_) => text.get(..10)?.parse().ok(),
-    }
-}
-
-/// Whether money came in or went out; null for another word.
-fn is_credit(text: &str) -> Option<bool> {
-    match text {
-        "CRDT" => Some(true),
-        "DBIT" => Some(false),
-        _ => None,
-    }
-}
-
-fn check_root(name: &str, start: &BytesStart<'_>) -> Refused {
-    let spaces = start.attributes().flatten().filter(|attribute| attribute.key.as_ref().starts_with("xmlns"));
-    let versions: Vec<String> = spaces.map(|attribute| attribute.value.into_owned()).collect();
-    let version = versions.iter().find_map(|space| space.strip_prefix("urn:iso:std:iso:20022:tech:xsd:camt.054.001."));
-    let is_known = version.and_then(|version| version.parse::<u8>().ok()).is_some_and(|version| (2..=8).contains(&version));
-    if name == "Document" && is_known { Ok(()) } else { Err("is not the beginning of a camt.054.001.02 to camt.054.001.08".into()) }
-}
-
-fn attribute(start: &BytesStart<'_>, name: &str) -> String {
-    let found = start.attributes().flatten().find(|attribute| attribute.key.as_ref() == name);
-    found.map(|attribute| attribute.value.into_owned()).unwrap_or_default()
-}
-
-/// What a reference stands for: a sign by its number, or one of the five that XML itself knows.
-fn resolved(reference: &BytesRef<'_>) -> Result<String, String> {
-    if let Some(char) = reference.resolve_char_ref().map_err(|error| format!("has a bad reference to a sign: {error}"))? {
-        return Ok(char.to_string());
-    }
-    let name = reference.xml10_content();
-    resolve_predefined_entity(&name).map(str::to_owned).ok_or_else(|| format!("has the entity &{name};, which XML does not know"))
 }

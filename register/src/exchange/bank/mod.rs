@@ -5,8 +5,13 @@
 
 mod bgmax;
 mod camt;
+mod iso20022;
 
-use std::{collections::BTreeSet, io::Read, path::Path};
+use std::{
+    collections::{BTreeSet, HashSet},
+    io::Read,
+    path::Path,
+};
 
 use ::entity::money::Money;
 use sha2::{Digest, Sha256};
@@ -16,7 +21,7 @@ use super::unusable;
 use crate::{
     audit,
     auth::viewer::{Deed, Viewer},
-    config::Network,
+    config::{Network, OwnAccounts},
     database::Database,
     error::{Error, Faults, LINE, Result, TEXT},
     files,
@@ -24,6 +29,7 @@ use crate::{
         importing::{self, CHUNK, Outcome, Source},
         matching::Incoming,
     },
+    payments::{refunds, twins},
 };
 
 /// The largest file that is read, in bytes: some hundred thousand payments.
@@ -36,6 +42,8 @@ const MOST_FAULTS: usize = 1000;
 pub enum Layout {
     /// Bankgirot's BgMax, of the service Bankgiro Inbetalningar.
     BgMax,
+    /// ISO 20022 camt.053, BankToCustomerStatement.
+    Camt053,
     /// ISO 20022 camt.054, BankToCustomerDebitCreditNotification.
     Camt054,
 }
@@ -46,7 +54,43 @@ impl Layout {
     pub fn name(self) -> &'static str {
         match self {
             Self::BgMax => "BgMax",
+            Self::Camt053 => "camt.053",
             Self::Camt054 => "camt.054",
+        }
+    }
+}
+
+/// A payment of a file that is not the network's to book.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// Where it stands in the file, as an editor counts.
+    pub line: u64,
+    /// Its amount, in its currency.
+    pub amount: String,
+    /// The currency, as `EUR`.
+    pub currency: String,
+    /// The account or giro that it came to.
+    pub account: String,
+    /// Why it is left.
+    pub why: WhyLeft,
+}
+
+/// Why a payment is not the network's to book.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhyLeft {
+    /// It came to an account that is not the network's own.
+    Account,
+    /// It is in another currency than kronor.
+    Currency,
+}
+
+impl WhyLeft {
+    /// The reason in a word, for programs.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Account => "ACCOUNT",
+            Self::Currency => "CURRENCY",
         }
     }
 }
@@ -56,7 +100,15 @@ impl Layout {
 struct Reading {
     /// The accounts or giros that it tells of.
     accounts: BTreeSet<String>,
+    /// `true` if one of them is the network's own.
+    has_own: bool,
+    /// The first line that tells of each account that is not, with what to call it.
+    foreign: Vec<(u64, String)>,
     payments: Vec<Incoming>,
+    /// Payments that went out of an own account, of which some may be refunds.
+    outgoing: Vec<Incoming>,
+    /// Payments that are not the network's to book.
+    left: Vec<Left>,
     /// Entries that are no payments in: payments out, and what the bank has not booked.
     passed_over: usize,
     /// What is bad, by line.
@@ -67,6 +119,25 @@ impl Reading {
     fn fault(&mut self, line: u64, reason: impl Into<String>) {
         if self.faults.len() < MOST_FAULTS {
             self.faults.push((line, reason.into()));
+        }
+    }
+
+    /// Notes that the file tells of an account.
+    fn of_account(&mut self, line: u64, account: &str, called: &str, is_own: bool) {
+        self.accounts.insert(account.to_owned());
+        self.has_own |= is_own;
+        if !is_own && !account.is_empty() && self.foreign.iter().all(|(_, known)| known != called) {
+            self.foreign.push((line, called.to_owned()));
+        }
+    }
+
+    /// Adds an error for each account of a file that tells of no own one.
+    fn require_own_account(&mut self, own: &OwnAccounts) {
+        if self.has_own {
+            return;
+        }
+        for (line, called) in std::mem::take(&mut self.foreign) {
+            self.fault(line, format!("is of {called}, {}", own.describe()));
         }
     }
 
@@ -90,6 +161,22 @@ impl Reading {
             payment.references.iter_mut().for_each(|reference| reference.text = readable(&reference.text).unwrap_or_default());
         }
         self.payments = payments;
+        // Of a payment out that the register can't store, nothing is a refund.
+        let can_be_stored = |payment: &Incoming| {
+            let mut faults = Faults::default();
+            faults.text("account", &payment.account, LINE);
+            faults.text("bank reference", &payment.bank_reference, LINE);
+            faults.is_empty()
+        };
+        let count = self.outgoing.len();
+        self.outgoing.retain(can_be_stored);
+        self.passed_over += count - self.outgoing.len();
+        for payment in &mut self.outgoing {
+            // Whose account it went to is nothing that the register needs.
+            (payment.payer_name, payment.payer_org_number) = (None, None);
+            payment.message = payment.message.take().and_then(|text| readable(&text));
+            payment.references.iter_mut().for_each(|reference| reference.text = readable(&reference.text).unwrap_or_default());
+        }
     }
 }
 
@@ -125,6 +212,8 @@ pub struct Report {
     pub accounts: BTreeSet<String>,
     /// Its payments in its order, but for those that must be looked at together, which stand together.
     pub outcomes: Vec<Outcome>,
+    /// Payments that are not the network's to book, in the file's order.
+    pub left: Vec<Left>,
     /// Entries of it that are no payments in.
     pub passed_over: usize,
     /// Whether it only said what it would do.
@@ -133,11 +222,12 @@ pub struct Report {
 
 /// Takes the payments of a bank's file into the register, in one transaction: what its payers' references and words say is booked on the
 /// invoices that they mean, and the rest waits for people. Payments that an earlier file told of are known again. A dry run does the same
-/// and then undoes it. `watcher` is told how many are done, of how many.
+/// and then undoes it. `watcher` is told how many are done, of how many. What is on an account that the settings don't name as the
+/// network's own, or in another currency than kronor, is left and reported.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the invoices, CONFLICT `FILE` when the file can't be read, INVALID naming every bad line, INTERNAL.
-/// Nothing has changed then.
+/// FORBIDDEN unless the viewer keeps the invoices, CONFLICT `FILE` when the file can't be read, INVALID naming every bad line, or every account of
+/// a file that has none of the network's own, INTERNAL. Nothing has changed then.
 pub async fn import(
     db: &Database,
     viewer: &Viewer,
@@ -162,12 +252,23 @@ pub async fn import(
 
     let mut change = audit::begin(db, viewer, "bankFileImport").await?;
     let (mut outcomes, mut faults) = (Vec::with_capacity(reading.payments.len()), Faults::default());
+    let outgoing = refunds::possible(&change, &reading.outgoing).await?;
+    reading.passed_over += reading.outgoing.len() - outgoing.len();
+    reading.payments.extend(std::mem::take(&mut reading.outgoing).into_iter().filter(|own| outgoing.contains_key(&own.bank_reference)));
     reading.payments.sort_by_key(|payment| (payment.goes_with.unwrap_or(payment.line), payment.line));
-    let mut rest = &reading.payments[..];
+    let limit = network.payments.write_off_limit;
+    let of_file: HashSet<String> = reading.payments.iter().map(|payment| payment.bank_reference.clone()).collect();
+    let count = reading.payments.len();
+    let mut rest = &mut reading.payments[..];
     while !rest.is_empty() {
-        let (chunk, later) = rest.split_at(chunk_of(rest));
-        outcomes.extend(importing::take(&mut change, &source, chunk, &mut faults).await?);
-        watcher(outcomes.len(), reading.payments.len());
+        let all = std::mem::take(&mut rest);
+        let size = chunk_of(all);
+        let (chunk, later) = all.split_at_mut(size);
+        twins::recognize(&change, &source, chunk, &of_file, &mut faults).await?;
+        let mut taken = importing::take(&mut change, &source, limit, chunk, &mut faults).await?;
+        refunds::book(&mut change, &outgoing, limit, &mut taken).await?;
+        outcomes.extend(taken);
+        watcher(outcomes.len(), count);
         rest = later;
     }
     faults.finish()?;
@@ -176,7 +277,9 @@ pub async fn import(
     } else {
         change.commit().await?
     }
-    Ok(Report { layout, source, accounts: reading.accounts, outcomes, passed_over: reading.passed_over, dry_run })
+    reading.left.sort_by_key(|left| left.line);
+    let Reading { accounts, left, passed_over, .. } = reading;
+    Ok(Report { layout, source, accounts, outcomes, left, passed_over, dry_run })
 }
 
 /// How many of these payments are taken together: a chunk, and what belongs with its last.
@@ -200,14 +303,16 @@ fn bytes_of(file: &Path) -> Result<Vec<u8>> {
 fn read(bytes: &[u8], network: &Network, name: &str) -> Result<(Layout, Reading)> {
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let start = text.trim_ascii_start();
+    let own = network.own_accounts();
     let (layout, mut reading) = if start.starts_with(b"01BGMAX") {
-        let giro = network.bankgiro.as_ref().map(|giro| giro.replace('-', ""));
-        (Layout::BgMax, bgmax::read(text, giro.as_deref()))
+        (Layout::BgMax, bgmax::read(text, &own))
     } else if start.starts_with(b"<") {
-        (Layout::Camt054, camt::read(text))
+        camt::read(text, &own)
     } else {
-        return Err(Error::invalid(format!("{name}:1:"), "is neither BgMax, which begins with 01BGMAX, nor camt.054, which is XML"));
+        let reason = "is neither BgMax, which begins with 01BGMAX, nor camt.053 or camt.054, which are XML";
+        return Err(Error::invalid(format!("{name}:1:"), reason));
     };
+    reading.require_own_account(&own);
     reading.make_readable();
     Ok((layout, reading))
 }
@@ -218,7 +323,9 @@ fn read(bytes: &[u8], network: &Network, name: &str) -> Result<(Layout, Reading)
 /// INVALID when it is a file of neither kind.
 #[cfg(fuzzing)]
 pub fn fuzz(bytes: &[u8]) -> Result<(Vec<Incoming>, Vec<(u64, String)>)> {
-    let (_, reading) = read(bytes, &Network::default(), "file")?;
+    let payments = crate::config::Payments { ibans: vec!["SE4550000000058398257466".to_owned()], ..Default::default() };
+    let network = Network { bankgiro: Some("5050-1055".to_owned()), payments, ..Network::default() };
+    let (_, reading) = read(bytes, &network, "file")?;
     Ok((reading.payments, reading.faults))
 }
 
@@ -232,6 +339,7 @@ mod tests {
     use rand::{Rng, SeedableRng, rngs::StdRng};
 
     use super::*;
+    use crate::config::Payments;
 
     const SAMPLES: [&[u8]; 3] = [
         include_bytes!("../../../../tests/api/bank/bgmax.txt"),
@@ -239,19 +347,25 @@ mod tests {
         include_bytes!("../../../../tests/api/bank/camt054_08.xml"),
     ];
 
+    /// The accounts that the samples tell of.
+    fn network() -> Network {
+        let payments = Payments { ibans: vec!["SE4550000000058398257466".to_owned()], ..Payments::default() };
+        Network { bankgiro: Some("5050-1055".to_owned()), payments, ..Network::default() }
+    }
+
     #[test]
     fn the_samples_are_read_without_a_fault() {
         for (sample, payments) in SAMPLES.iter().zip([6, 4, 1]) {
-            let (_, reading) = read(sample, &Network::default(), "x").unwrap_or_else(|error| panic!("{error}"));
+            let (_, reading) = read(sample, &network(), "x").unwrap_or_else(|error| panic!("{error}"));
             assert_eq!((reading.payments.len(), reading.faults), (payments, Vec::new()));
         }
     }
 
     #[test]
     fn what_is_spoiled_is_a_fault_or_says_the_same_sum_and_never_panics() {
-        // Sums and counts of the file itself guard what came in; what is not booked is passed over, and counted.
+        // Sums and counts of the file itself guard what came in; what is not booked is passed over or left, and counted.
         let came_in = |reading: &Reading| -> i64 { reading.payments.iter().map(|payment| payment.amount.0.max(0)).sum() };
-        let told = |bytes: &[u8]| read(bytes, &Network::default(), "x").map(|(_, reading)| reading);
+        let told = |bytes: &[u8]| read(bytes, &network(), "x").map(|(_, reading)| reading);
         let whole = SAMPLES.map(|sample| told(sample).unwrap_or_else(|error| panic!("{error}")));
         let (mut random, mut bad) = (StdRng::seed_from_u64(1), 0);
         for round in 0..6000 {
@@ -268,7 +382,9 @@ mod tests {
             match told(&bytes) {
                 Ok(reading) if reading.faults.is_empty() => {
                     let sample = &whole[round % SAMPLES.len()];
-                    let is_same = came_in(&reading) == came_in(sample) || reading.passed_over > sample.passed_over;
+                    let is_same = came_in(&reading) == came_in(sample)
+                        || reading.passed_over > sample.passed_over
+                        || reading.left.len() > sample.left.len();
                     assert!(is_same, "{}", String::from_utf8_lossy(&bytes));
                 }
                 _ => bad += 1,
@@ -297,8 +413,7 @@ mod tests {
 
     #[test]
     fn what_is_read_of_a_file_can_be_exported_and_read_again() {
-        let told =
-            |bytes: &[u8]| read(bytes, &Network::default(), "x").map(|(_, reading)| reading).unwrap_or_else(|error| panic!("{error}"));
+        let told = |bytes: &[u8]| read(bytes, &network(), "x").map(|(_, reading)| reading).unwrap_or_else(|error| panic!("{error}"));
         let sample = String::from_utf8_lossy(SAMPLES[1]).into_owned();
         let name = sample.split_once("<Nm>").and_then(|(_, rest)| rest.split_once("</Nm>")).map(|(name, _)| name).unwrap_or_default();
         let invisible = told(sample.replace(name, "&#x200b;").as_bytes());
@@ -308,7 +423,7 @@ mod tests {
     #[test]
     fn every_payment_has_a_reference_of_its_own() {
         for sample in SAMPLES {
-            let (_, reading) = read(sample, &Network::default(), "x").unwrap_or_else(|error| panic!("{error}"));
+            let (_, reading) = read(sample, &network(), "x").unwrap_or_else(|error| panic!("{error}"));
             let references: BTreeSet<_> = reading.payments.iter().map(|payment| &payment.bank_reference).collect();
             assert_eq!(references.len(), reading.payments.len());
             assert!(references.iter().all(|reference| reference.trim() == *reference), "{references:?}");

@@ -181,8 +181,8 @@ impl Credits {
         let mut changed = Vec::new();
         for &id in &touched {
             let Some(row) = rows.get(&id.0).cloned() else { continue };
-            let (lines, payments) = parts.remove(&id).unwrap_or_default();
-            let before = Whole { row, lines, payments };
+            let (lines, payments, adjustments) = parts.remove(&id).unwrap_or_default();
+            let before = Whole { row, lines, payments, adjustments };
             let mut after = before.clone();
             after.settle(notes.get(&id).map(Vec::as_slice).unwrap_or_default());
             if after != before {

@@ -74,6 +74,8 @@ pub(super) struct PaymentDraft {
     pub reason: Option<String>,
     /// The reference of the bank's payment that it was made of; null: nobody says.
     pub bank_payment: Option<String>,
+    /// Its day in the books; null: the day on which it came in.
+    pub booked_on: Option<NaiveDate>,
 }
 
 /// What the three files say of one invoice, and what is bad about it.
@@ -222,6 +224,7 @@ fn read_payment(cells: &mut Cells<'_>) -> Option<Part<PaymentDraft>> {
             reverses: cells.optional_text("reverses", LINE),
             reason: cells.optional_text("reason", LINE),
             bank_payment: cells.optional_key("bank_payment"),
+            booked_on: cells.optional_day("booked_on"),
         },
     };
     cells.check(|faults| {

@@ -14,15 +14,16 @@ use super::super::{
     export::{CHUNK, Export, key_in, optional},
     keys::{self, Keyed},
 };
-use super::{credits::positions, documents, matches, reminders};
+use super::{adjustments, credits::positions, documents, matches, reminders};
 use crate::{error::Result, invoices::whole::parts_of};
 
-/// Writes invoices.csv, invoice_lines.csv, payments.csv, reminders.csv and invoice_documents.csv.
+/// Writes invoices.csv, invoice_lines.csv, payments.csv, adjustments.csv, reminders.csv and invoice_documents.csv.
 pub(in super::super) async fn export(export: &mut Export<'_>) -> Result<()> {
     let order = export.in_order_of_keys::<invoice::Model>().await?;
     let mut sheet = export.begin(File::Invoices, order.len())?;
     let mut line_sheet = export.begin(File::InvoiceLines, 0)?;
     let mut payment_sheet = export.begin(File::Payments, 0)?;
+    let mut adjustment_sheet = export.begin(File::Adjustments, 0)?;
     let mut reminder_sheet = export.begin(File::Reminders, 0)?;
     let mut document_sheet = export.begin(File::InvoiceDocuments, 0)?;
     for ids in order.chunks(CHUNK) {
@@ -30,18 +31,19 @@ pub(in super::super) async fn export(export: &mut Export<'_>) -> Result<()> {
         let mut parts = parts_of(&export.tx, rows.iter().map(|row| row.id).collect::<BTreeSet<InvoiceId>>()).await?;
         let others = rows.iter().flat_map(|row| [row.credits_id, row.corrects_id]).flatten().map(Into::into).collect();
         let others = keys::keys_of::<invoice::Model>(&export.tx, others).await?;
-        let credited_lines = parts.values().flat_map(|(lines, _)| lines).filter_map(|line| line.credits_line_id).collect();
+        let credited_lines = parts.values().flat_map(|(lines, ..)| lines).filter_map(|line| line.credits_line_id).collect();
         let credited_lines = positions(&export.tx, invoice_line::Column::Id, credited_lines).await?;
         let credited_lines: HashMap<InvoiceLineId, i32> = credited_lines.into_iter().map(|line| (line.id, line.position)).collect();
-        let agreements = parts.values().flat_map(|(lines, _)| lines).filter_map(|line| line.agreement_id).map(Into::into).collect();
+        let agreements = parts.values().flat_map(|(lines, ..)| lines).filter_map(|line| line.agreement_id).map(Into::into).collect();
         let agreements = keys::keys_of::<agreement::Model>(&export.tx, agreements).await?;
-        let payments = parts.values().flat_map(|(_, payments)| payments).map(|payment| payment.id).collect();
+        let payments = parts.values().flat_map(|(_, payments, _)| payments).map(|payment| payment.id).collect();
         let bank_payments = matches::references_of(&export.tx, payments).await?;
+        let told = adjustments::references(export, parts.values().flat_map(|(.., adjustments)| adjustments)).await?;
         let reminders = reminders::of_invoices(&export.tx, rows.iter().map(|row| row.id).collect()).await?;
         documents::write(export, &mut document_sheet, &rows).await?;
         for row in rows {
             let key = row.key();
-            let (lines, payments) = parts.remove(&row.id).unwrap_or_default();
+            let (lines, payments, adjusted) = parts.remove(&row.id).unwrap_or_default();
             for line in lines {
                 line_sheet.write([
                     key.clone(),
@@ -70,8 +72,10 @@ pub(in super::super) async fn export(export: &mut Export<'_>) -> Result<()> {
                     optional(payment.reverses_id.and_then(|id| references.get(&id))),
                     optional(payment.reason),
                     optional(bank_payments.get(&payment.id)),
+                    optional(payment.booked_on),
                 ])?;
             }
+            adjustments::write(&mut adjustment_sheet, &key, &adjusted, &told)?;
             let theirs: Vec<_> = reminders.iter().filter(|reminder| reminder.invoice_id == row.id).cloned().collect();
             reminders::write(&mut reminder_sheet, &key, &theirs)?;
             sheet.write([
@@ -95,6 +99,7 @@ pub(in super::super) async fn export(export: &mut Export<'_>) -> Result<()> {
     export.end(sheet)?;
     export.end(line_sheet)?;
     export.end(payment_sheet)?;
+    export.end(adjustment_sheet)?;
     export.end(reminder_sheet)?;
     export.end(document_sheet)
 }

@@ -137,12 +137,8 @@ impl Matches {
             let is_same = said.is_none() || said == own;
             return if is_same { Ok(own) } else { Err((COLUMN, "must be that of the payment that it reverses".to_owned())) };
         }
-        match said.and_then(|id| self.after.get(&id)) {
-            Some(row) if row.booked_on != payment.received_on => {
-                Err(("received_on", format!("must be {}, the day of its bank payment", row.booked_on)))
-            }
-            Some(_) | None => Ok(said),
-        }
+        // Its day may be another than the bank's: that of the invoice's issue, or the one that somebody recorded it with.
+        Ok(said)
     }
 
     /// What these parts would match beyond what there is of a bank payment: the line of the first, and why.

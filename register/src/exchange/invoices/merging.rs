@@ -120,8 +120,8 @@ async fn known(import: &Import<'_>, incoming: &[Incoming]) -> Result<Known> {
     let existing: HashMap<String, Whole> = rows
         .into_iter()
         .map(|(key, row)| {
-            let (lines, payments) = parts.remove(&row.id).unwrap_or_default();
-            (key, Whole { row, lines, payments })
+            let (lines, payments, adjustments) = parts.remove(&row.id).unwrap_or_default();
+            (key, Whole { row, lines, payments, adjustments })
         })
         .collect();
     let shunned = if import.is_good() { HashSet::new() } else { staging::bad(tx, File::Invoices, &own).await? };
@@ -440,6 +440,7 @@ fn count(import: &mut Import<'_>, incoming: &Incoming, before: Option<&Whole>, a
             total: Money::ZERO,
             paid: Money::ZERO,
             credited: Money::ZERO,
+            written_off: Money::ZERO,
             first_paid_on: None,
             settled_on: None,
             credited_on: None,

@@ -1,10 +1,11 @@
 //! invoices.csv, invoice_lines.csv and payments.csv, three files that tell of one thing, and what belongs to them:
-//! reminders.csv and invoice_documents.csv.
+//! adjustments.csv, reminders.csv and invoice_documents.csv.
 //!
 //! Lines and payments are put aside first, whatever their order; then invoices are taken a few hundred at a time, each with its
 //! lines and payments, so that an invoice is checked, compared, written and recorded as a whole. Credit notes come after the
 //! invoices that they credit, and last come lines and payments of invoices that only the register has.
 
+mod adjustments;
 mod credits;
 mod documents;
 mod drafts;
@@ -67,6 +68,7 @@ pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
         Box::pin(merge(import, with_parts(import, incoming).await?)).await?;
     }
     credits::check(import).await?;
+    adjustments::import(import).await?;
     reminders::import(import).await?;
     documents::import(import).await
 }

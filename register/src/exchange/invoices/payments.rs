@@ -37,6 +37,9 @@ pub(super) fn take(incoming: &mut Incoming, after: &mut Whole, credits: &Credits
             }
             _ => {}
         }
+        if draft.booked_on.is_some_and(|booked_on| booked_on < draft.received_on) {
+            fault("booked_on", format!("must not be before {}, when it came in", draft.received_on));
+        }
         let reversed = draft.reverses.as_ref().map(|reference| places.get(reference).map(|place| &after.payments[*place]));
         match reversed {
             Some(None) => fault("reverses", "is the reference of no payment of this invoice".to_owned()),
@@ -56,7 +59,7 @@ pub(super) fn take(incoming: &mut Incoming, after: &mut Whole, credits: &Credits
             reference: draft.reference.clone(),
             reverses_id: reversed.flatten().map(|payment| payment.id),
             reason: draft.reason.clone(),
-            booked_on: None,
+            booked_on: draft.booked_on.filter(|booked_on| *booked_on != draft.received_on),
         };
         if let Some(place) = places.get(&draft.reference) {
             let old = &after.payments[*place];

@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 
 use ::entity::{
-    acknowledgement, activity, agreement, agreement_document, allocation, bank_payment, bank_payment_part, books_closing, contact,
-    contact_area, cost, export_batch, fee_charge, fee_schedule, grant,
+    acknowledgement, activity, adjustment, agreement, agreement_document, allocation, bank_payment, bank_payment_part, books_closing,
+    contact, contact_area, cost, export_batch, fee_charge, fee_schedule, grant,
     id::{AgreementId, InvoiceId, InvoiceLineId},
     invoice, invoice_content, invoice_file, invoice_line,
     kind::{FileFormat, Form},
@@ -83,6 +83,7 @@ pub(super) async fn each(db: &impl ConnectionTrait, form: Form, ids: &[Uuid], fo
         Form::Invoice => found.add_all(whole::by_ids(db, &ids.iter().copied().map(InvoiceId).collect()).await?.into_values()),
         Form::FeeCharge => found.add_all(fee_charges(db, ids).await?),
         Form::Reminder => found.add_all(rows::<reminder::Entity>(db, ids).await?),
+        Form::Adjustment => found.add_all(rows::<adjustment::Entity>(db, ids).await?),
         Form::InvoiceContent => found.add_all(contents(db, ids).await?),
         Form::InvoicePdf => {
             let files = digests(db, ids, FileFormat::Pdf).await?;
@@ -134,6 +135,7 @@ pub(super) fn current(form: Form, version: i32, text: Value) -> serde_json::Resu
         Form::Invoice => forms::current::<Whole>(version, text),
         Form::FeeCharge => forms::current::<FeeCharge>(version, text),
         Form::Reminder => forms::current::<reminder::Model>(version, text),
+        Form::Adjustment => forms::current::<adjustment::Model>(version, text),
         Form::InvoiceContent => forms::current::<InvoiceContent>(version, text),
         Form::InvoicePdf => forms::current::<InvoicePdf>(version, text),
         Form::InvoiceXml => forms::current::<InvoiceXml>(version, text),

@@ -52,6 +52,7 @@ pub const FORMS: &[(Form, &str, &[&str])] = &[
     (Form::Invoice, "id", &["invoice", "invoice_line", "payment"]),
     (Form::FeeCharge, "line_id", &["fee_charge"]),
     (Form::Reminder, "id", &["reminder"]),
+    (Form::Adjustment, "id", &["adjustment"]),
     (Form::InvoiceContent, "invoice_id", &["invoice_content"]),
     (Form::InvoicePdf, "invoice_id", &["invoice_file"]),
     (Form::InvoiceXml, "invoice_id", &["invoice_file"]),

@@ -1,6 +1,6 @@
 //! Importing: the payments of a bank's file into the register, each of them once however many files tell of it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ::entity::{
     bank_payment::{Column, Entity, Model},
@@ -8,22 +8,26 @@ use ::entity::{
     money::Money,
     sparse::Sparse,
 };
+use chrono::NaiveDate;
 use sea_orm::{
-    ConnectionTrait,
+    ConnectionTrait, EntityTrait, QueryFilter,
     sea_query::{Expr, Query},
 };
 
 use super::{
-    super::booking::{Booking, insert},
+    super::{
+        booking::{Booking, insert},
+        differences::{Difference, difference},
+    },
     book,
-    matching::{Incoming, Known, Verdict, decide},
+    matching::{Incoming, Known, Twin, Verdict, decide},
     recorded::Recorded,
 };
 use crate::{
-    audit::Change,
+    audit::{self, Change},
     clock::day_of,
-    database::{among_words, rows},
-    error::{Faults, Result, TEXT},
+    database::{among, among_words, rows},
+    error::{Faults, LINE, Result, TEXT},
 };
 
 /// Payments that are looked up, matched and written together.
@@ -43,10 +47,23 @@ pub struct Source {
 pub struct Outcome {
     /// It, as the register keeps it.
     pub row: Model,
-    /// Whether an earlier file told of it already; then nothing was done.
+    /// Whether an earlier file told of it already, by the same reference or by another; then nothing was booked.
     pub was_known: bool,
-    /// The numbers of the invoices that it was booked on, with what of it.
-    pub booked: Vec<(String, Money)>,
+    /// The invoices that it was booked on.
+    pub booked: Vec<Booked>,
+    /// The number of the invoice that it pays back what was overpaid of; null: none.
+    pub refunded: Option<String>,
+}
+
+/// What of a payment was booked on an invoice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Booked {
+    /// The invoice's number.
+    pub number: String,
+    /// How much.
+    pub amount: Money,
+    /// How what is paid of the invoice differs from what it is over now; null: it does not, or some of it is still to be paid.
+    pub difference: Option<Difference>,
 }
 
 /// Takes a chunk of a file's payments into the register, within the change that takes them all. What can't be is noted in `faults`, under
@@ -54,11 +71,12 @@ pub struct Outcome {
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn take(change: &mut Change, source: &Source, chunk: &[Incoming], faults: &mut Faults) -> Result<Vec<Outcome>> {
+pub async fn take(change: &mut Change, source: &Source, limit: Money, chunk: &[Incoming], faults: &mut Faults) -> Result<Vec<Outcome>> {
     let mut known_rows = existing(change, chunk).await?;
     let today = day_of(change.at());
     let mut news: Vec<&Incoming> = Vec::new();
     let mut repeated = BTreeSet::new();
+    let mut twins = Twins::load(change, chunk).await?;
     for (place, incoming) in chunk.iter().enumerate() {
         let at = || format!("{}:{}:", source.file_name, incoming.line);
         if incoming.booked_on > today {
@@ -66,17 +84,15 @@ pub async fn take(change: &mut Change, source: &Source, chunk: &[Incoming], faul
         }
         match known_rows.get(&incoming.bank_reference) {
             Some(row) if (row.amount, row.booked_on) == (incoming.amount, incoming.booked_on) => drop(repeated.insert(place)),
-            Some(row) => faults.add(
-                at(),
-                format!(
-                    "is the payment {:?} of {} on {}, which came in before as {} on {} with {}",
-                    row.bank_reference, incoming.amount, incoming.booked_on, row.amount, row.booked_on, row.file_name
-                ),
-            ),
+            Some(row) => faults.add(at(), says_else(row, incoming)),
             None => {
-                let row = row_of(change, source, incoming);
+                let mut row = row_of(change, source, incoming);
+                if twins.take(incoming, &mut row, today) {
+                    repeated.insert(place);
+                } else {
+                    news.push(incoming);
+                }
                 known_rows.insert(incoming.bank_reference.clone(), row);
-                news.push(incoming);
             }
         }
     }
@@ -85,7 +101,7 @@ pub async fn take(change: &mut Change, source: &Source, chunk: &[Incoming], faul
     }
 
     let known = Known::look_for(change, &news).await?;
-    let mut booking = Booking::open(change, known.invoices()).await?;
+    let mut booking = Booking::open(change, known.invoices()).await?.writing_off(limit);
     let mut recorded = Recorded::look_for(change, &booking, known.invoices()).await?;
     let (mut parts, mut booked) = (Vec::new(), HashMap::new());
     for together in news.chunk_by(|one, other| one.goes_together_with(other)) {
@@ -96,16 +112,21 @@ pub async fn take(change: &mut Change, source: &Source, chunk: &[Incoming], faul
             if !deducted.is_empty() {
                 (row.set_aside_on, row.set_aside_reason) = (Some(today), Some(format!("Avdrag: kreditfaktura {}", deducted.join(", "))));
             }
-            let numbers = sums.iter().map(|(invoice, sum)| (number(&booking, *invoice), *sum)).collect::<Vec<_>>();
+            let mut numbers = Vec::with_capacity(sums.len());
             for (invoice, sum) in sums {
-                parts.push(book(&mut booking, &mut recorded, row, invoice, sum, row.booked_on));
+                let number = number(&booking, invoice);
+                parts.push(book(&mut booking, &mut recorded, row, invoice, sum, (row.booked_on, row.booked_on)));
                 row.matched += sum;
+                let difference = booking.invoice(invoice).and_then(difference);
+                numbers.push(Booked { number, amount: sum, difference });
             }
             booked.insert(row.id, numbers);
         }
     }
-    let rows: Vec<Model> = news.iter().filter_map(|incoming| known_rows.get(&incoming.bank_reference).cloned()).collect();
+    let references = news.iter().map(|incoming| &incoming.bank_reference).chain(&twins.told);
+    let rows: Vec<Model> = references.filter_map(|reference| known_rows.get(reference).cloned()).collect();
     insert(change, rows.clone()).await?;
+    let replaced = twins.replaced(&rows, today);
     booking.close(change).await?;
     for part in &parts {
         change.record(None, Some(part))?;
@@ -114,13 +135,81 @@ pub async fn take(change: &mut Change, source: &Source, chunk: &[Incoming], faul
     for row in &rows {
         change.record(None, Some(row))?;
     }
+    for (before, after) in replaced {
+        audit::replace(change, after.clone()).await?;
+        change.record(Some(&before), Some(&after))?;
+    }
     change.flush().await?;
     let outcome = |(place, incoming): (usize, &Incoming)| {
         let (row, was_known) = (known_rows.get(&incoming.bank_reference)?.clone(), repeated.contains(&place));
         let booked = booked.get(&row.id).filter(|_| !was_known).cloned().unwrap_or_default();
-        Some(Outcome { row, was_known, booked })
+        Some(Outcome { row, was_known, booked, refunded: None })
     };
     Ok(chunk.iter().enumerate().filter_map(outcome).collect())
+}
+
+/// Bank payments that stand for the money of a chunk's payments.
+struct Twins {
+    rows: HashMap<BankPaymentId, Model>,
+    /// The references of payments that others stand for.
+    told: Vec<String>,
+    /// Totals, each with the first of the payments that stand for it.
+    totals: BTreeMap<BankPaymentId, BankPaymentId>,
+}
+
+impl Twins {
+    async fn load(change: &Change, chunk: &[Incoming]) -> Result<Self> {
+        let ids: BTreeSet<BankPaymentId> = chunk
+            .iter()
+            .filter_map(|incoming| match incoming.twin {
+                Twin::Same(id) | Twin::PartOf(id) => Some(id),
+                Twin::None | Twin::Unclear => None,
+            })
+            .collect();
+        let mut rows = HashMap::new();
+        if !ids.is_empty() {
+            let theirs = among(change.tx().get_database_backend(), Expr::col(Column::Id), ids);
+            rows = Entity::find().filter(theirs).all(change.tx()).await?.into_iter().map(|row| (row.id, row)).collect();
+        }
+        Ok(Self { rows, told: Vec::new(), totals: BTreeMap::new() })
+    }
+
+    /// Notes in the row of a payment which one stands for its money. Answers `true` if there is one, so that nothing of it is booked.
+    fn take(&mut self, incoming: &Incoming, row: &mut Model, today: NaiveDate) -> bool {
+        match incoming.twin {
+            Twin::Same(id) => {
+                let Some(twin) = self.rows.get(&id) else { return false };
+                row.finding = twin.finding;
+                stand_for(row, twin, today);
+                self.told.push(row.bank_reference.clone());
+                true
+            }
+            Twin::PartOf(id) => {
+                self.totals.entry(id).or_insert(row.id);
+                false
+            }
+            Twin::None | Twin::Unclear => false,
+        }
+    }
+
+    /// The totals as they were and as they are now that the payments among these rows stand for them.
+    fn replaced(&self, rows: &[Model], today: NaiveDate) -> Vec<(Model, Model)> {
+        let replaced = self.totals.iter().filter_map(|(total, first)| {
+            let (before, first) = (self.rows.get(total)?.clone(), rows.iter().find(|row| row.id == *first)?);
+            let mut after = before.clone();
+            stand_for(&mut after, first, today);
+            Some((before, after))
+        });
+        replaced.collect()
+    }
+}
+
+/// Notes that another bank payment stands for the money of this one, which counts no more.
+pub(crate) fn stand_for(row: &mut Model, other: &Model, today: NaiveDate) {
+    row.duplicate_of_id = Some(other.id);
+    row.set_aside_on = Some(today);
+    let reason: String = format!("Samma pengar som {}", other.bank_reference).chars().take(LINE).collect();
+    row.set_aside_reason = Some(reason.trim_end().to_owned());
 }
 
 /// Those of the payments that earlier files, or earlier lines of this one, told of.
@@ -133,6 +222,14 @@ async fn existing(change: &Change, chunk: &[Incoming]) -> Result<HashMap<String,
         .and_where(among_words(tx.get_database_backend(), Expr::col(Column::BankReference), references))
         .take();
     Ok(rows::<Model>(tx, &select, &columns).await?.into_iter().map(|row| (row.bank_reference.clone(), row)).collect())
+}
+
+/// What to say of a payment that an earlier file told otherwise of.
+fn says_else(row: &Model, incoming: &Incoming) -> String {
+    format!(
+        "is the payment {:?} of {} on {}, which came in before as {} on {} with {}",
+        row.bank_reference, incoming.amount, incoming.booked_on, row.amount, row.booked_on, row.file_name
+    )
 }
 
 fn row_of(change: &Change, source: &Source, incoming: &Incoming) -> Model {
@@ -151,6 +248,7 @@ fn row_of(change: &Change, source: &Source, incoming: &Incoming) -> Model {
         message: incoming.message.clone(),
         payer_name: incoming.payer_name.clone(),
         payer_org_number: incoming.payer_org_number.clone(),
+        entry_reference: incoming.entry_reference.clone(),
         ..Model::default()
     }
 }

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ::entity::{
-    id::InvoiceId,
+    id::{BankPaymentId, InvoiceId},
     invoice,
     kind::{BankFinding, InvoiceKind},
     member,
@@ -57,6 +57,28 @@ pub struct Incoming {
     pub is_deduction: bool,
     /// The line of the first of those payments that this one must be looked at together with; null: it stands alone.
     pub goes_with: Option<u64>,
+    /// What the bank knows the entry or deposit by that it is one of the payments of; null: the bank gives none, or it is a total.
+    pub entry_reference: Option<String>,
+    /// The sum of that entry.
+    pub entry_total: Money,
+    /// `true` for an entry that the bank tells of without its payments.
+    pub is_total: bool,
+    /// What is known of the same money from other files.
+    pub twin: Twin,
+}
+
+/// What is known of a payment's money from other files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Twin {
+    /// Nothing.
+    #[default]
+    None,
+    /// It is the money of this bank payment.
+    Same(BankPaymentId),
+    /// It may be the money of another bank payment: people decide.
+    Unclear,
+    /// This bank payment told of it as a part of a total, for which its payments stand from now on.
+    PartOf(BankPaymentId),
 }
 
 impl Incoming {
@@ -107,13 +129,13 @@ pub fn ocr_digits(text: &str) -> Option<String> {
 }
 
 /// What in a text may be an invoice's number: words of four signs and more with a digit among them.
-fn numbers(text: &str) -> impl Iterator<Item = &str> {
+pub fn numbers(text: &str) -> impl Iterator<Item = &str> {
     let words = text.split(|char: char| !char.is_alphanumeric() && char != '-').map(|word| word.trim_matches('-'));
     words.filter(|word| word.chars().count() >= 4 && word.bytes().any(|byte| byte.is_ascii_digit()))
 }
 
 /// What in a text may be an OCR reference: its lines, and the words that may be numbers.
-fn ocrs(text: &str) -> impl Iterator<Item = String> {
+pub fn ocrs(text: &str) -> impl Iterator<Item = String> {
     text.lines().chain(numbers(text)).filter_map(ocr_digits)
 }
 
@@ -303,7 +325,7 @@ pub(super) fn decide(together: &[&Incoming], known: &Known, booking: &Booking, r
     for (incoming, verdict) in together.iter().zip(&mut verdicts) {
         if incoming.is_deduction {
             verdict.deducted = deducted(incoming).map(|(number, _)| number.to_owned()).collect();
-        } else if is_unclear(incoming, &verdict.parts) {
+        } else if incoming.twin == Twin::Unclear || is_unclear(incoming, &verdict.parts) {
             if !verdict.deducted.is_empty() {
                 return all_wait();
             }

@@ -1,10 +1,11 @@
 //! Payments as the bank's files tell of them: kept for ever, matched with invoices by themselves or by hand, or set aside.
 
+pub mod bookkeeping;
 pub mod breaches;
 pub mod importing;
 pub mod listing;
 pub mod matching;
-pub(super) mod recorded;
+pub(crate) mod recorded;
 
 use std::{
     cmp::max,
@@ -19,7 +20,7 @@ use ::entity::{
     payment,
     sparse::Sparse,
 };
-use chrono::NaiveDate;
+use chrono::{Datelike, NaiveDate};
 use sea_orm::{
     ConnectionTrait, EntityTrait, ExprTrait,
     sea_query::{Expr, Query, SelectStatement, SimpleExpr},
@@ -56,6 +57,8 @@ pub enum State {
     Matched,
     /// What is left of it is none of the network's business.
     SetAside,
+    /// Another bank payment stands for the same money.
+    Duplicate,
     /// Somebody must look at it.
     Waiting,
 }
@@ -63,7 +66,9 @@ pub enum State {
 /// What became of it so far.
 #[must_use]
 pub fn state(row: &Model) -> State {
-    if row.matched == row.amount {
+    if row.duplicate_of_id.is_some() {
+        State::Duplicate
+    } else if row.matched == row.amount {
         State::Matched
     } else if row.set_aside_on.is_some() {
         State::SetAside
@@ -158,7 +163,7 @@ pub async fn payments_of(db: &Database, ids: &[BankPaymentId]) -> Result<HashMap
 }
 
 /// A bank payment, for a change of it.
-pub(super) async fn find(db: &impl ConnectionTrait, id: BankPaymentId) -> Result<Model> {
+pub(crate) async fn find(db: &impl ConnectionTrait, id: BankPaymentId) -> Result<Model> {
     let found = Entity::find_by_id(id).one(db).await?;
     found.ok_or_else(|| Error::NotFound("there is no such bank payment".into()))
 }
@@ -172,15 +177,20 @@ pub struct Match {
     pub invoice: InvoiceId,
     /// How much of it; null: all that is left.
     pub amount: Option<Money>,
+    /// Day in the books; null: the bank's day, or today for money of an earlier month or that was given back by a reversal.
+    pub booked_on: Option<NaiveDate>,
+    /// The payment that somebody recorded of it already; null: none, or as the days and sums tell.
+    pub recorded: Option<PaymentId>,
 }
 
 /// Matches a bank payment, or some of it, with an invoice: it is booked there as a payment of the same day, or of the day of issue when the
-/// money came before that. A payment of that day and sum that somebody recorded by hand is taken for it.
+/// money came before that. A payment of that day and sum that somebody recorded by hand is taken for it. In the books it stands on a day of its
+/// own, so that what was reported of earlier months stays true. A difference up to `limit` is written off.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the invoices, INVALID naming every bad field, NOT_FOUND, CONFLICT `NOT_INCOMING`, `ALREADY_MATCHED` or
-/// `SET_ASIDE`.
-pub async fn match_with(db: &Database, viewer: &Viewer, new: Match, mut faults: Faults) -> Result<()> {
+/// FORBIDDEN unless the viewer keeps the invoices, INVALID naming every bad field, NOT_FOUND, CONFLICT `NOT_INCOMING`, `ALREADY_MATCHED`,
+/// `SET_ASIDE` or `DUPLICATE`.
+pub async fn match_with(db: &Database, viewer: &Viewer, limit: Money, new: Match, mut faults: Faults) -> Result<()> {
     viewer.require(Deed::KeepInvoices)?;
     let mut change = audit::begin(db, viewer, "bankPaymentMatch").await?;
     if !faults.is_empty() {
@@ -201,9 +211,10 @@ pub async fn match_with(db: &Database, viewer: &Viewer, new: Match, mut faults: 
             ));
         }
         State::SetAside => return Err(Error::conflict("SET_ASIDE", "this bank payment was set aside; take it up again first")),
+        State::Duplicate => return Err(duplicate()),
         State::Waiting => {}
     }
-    let mut booking = Booking::open(&change, BTreeSet::from([new.invoice])).await?;
+    let mut booking = Booking::open(&change, BTreeSet::from([new.invoice])).await?.writing_off(limit);
     let Some(invoice) = booking.invoice(new.invoice) else { return Err(Error::NotFound("there is no such invoice".into())) };
     let day = invoice.row.issued_on.map_or(before.booked_on, |issued_on| max(issued_on, before.booked_on));
     let left = left(&before);
@@ -212,10 +223,33 @@ pub async fn match_with(db: &Database, viewer: &Viewer, new: Match, mut faults: 
     if amount > left {
         faults.add("input.amount", format!("must be at most {left}, which is what is left of it"));
     }
-    payments::refuse(&booking.obstacles(new.invoice, day, amount), "input.invoice", &mut faults);
-    faults.finish()?;
     let mut recorded = Recorded::look_for(&change, &booking, [new.invoice]).await?;
-    let part = book(&mut booking, &mut recorded, &before, new.invoice, amount, day);
+    // What was recorded already adds nothing to what has come in.
+    let added = if new.recorded.is_some() { Money::ZERO } else { amount };
+    payments::refuse(&booking.obstacles(new.invoice, day, added), "input.invoice", &mut faults);
+    if let Some(id) = new.recorded {
+        let whole = booking.invoice(new.invoice).map(|whole| &whole.payments[..]).unwrap_or_default();
+        let own = payments::counted(whole).find(|payment| payment.id == id);
+        let is_free = own.is_some_and(|payment| !recorded.is_of_bank(id) && payment.amount == amount);
+        faults.expect(
+            is_free,
+            "input.recordedPayment",
+            "must be a payment of the invoice with the same amount that no file of the bank told of",
+        );
+    }
+    let today = db.clock.today();
+    let earliest = free_from(&change, &before).await?.map_or(day, |freed| max(day, freed));
+    let is_late = (earliest.year(), earliest.month()) != (today.year(), today.month());
+    let booked_on = new.booked_on.unwrap_or(if is_late { today } else { earliest });
+    faults.expect(booked_on <= today, "input.bookedOn", "must not be in the future");
+    if booked_on < earliest {
+        faults.add("input.bookedOn", format!("must not be before {earliest}, since when there is this to be matched"));
+    }
+    faults.finish()?;
+    let part = match new.recorded {
+        Some(id) => bank_payment_part::Model { payment_id: id, bank_payment_id: before.id },
+        None => book(&mut booking, &mut recorded, &before, new.invoice, amount, (day, booked_on)),
+    };
     booking.close(&mut change).await?;
     let after = Model { matched: before.matched + amount, ..before.clone() };
     audit::replace(&change, after.clone()).await?;
@@ -226,15 +260,34 @@ pub async fn match_with(db: &Database, viewer: &Viewer, new: Match, mut faults: 
     change.commit_with(outcome).await
 }
 
-/// Books some of a bank payment on an invoice on a day, or takes for it the payment that somebody recorded by hand. What is booked has the
-/// bank's reference there, with a count when that is taken by one that was reversed.
+fn duplicate() -> Error {
+    let words = "another bank payment stands for the same money (duplicateOf): match that one, or take this one up again first";
+    Error::conflict("DUPLICATE", words)
+}
+
+/// The last day on which some of a bank payment was given back by a reversal; null: nothing was.
+async fn free_from(change: &Change, row: &Model) -> Result<Option<NaiveDate>> {
+    let part = |column| Expr::col((bank_payment_part::Entity, column));
+    let select = Query::select()
+        .expr(Expr::col((payment::Entity, payment::Column::ReceivedOn)).max())
+        .from(bank_payment_part::Entity)
+        .inner_join(payment::Entity, part(bank_payment_part::Column::PaymentId).equals((payment::Entity, payment::Column::Id)))
+        .and_where(part(bank_payment_part::Column::BankPaymentId).eq(row.id))
+        .and_where(Expr::col((payment::Entity, payment::Column::ReversesId)).is_not_null())
+        .take();
+    let found = change.tx().query_one(&select).await?;
+    Ok(found.map(|row| row.try_get_by_index(0)).transpose()?.flatten())
+}
+
+/// Books some of a bank payment on an invoice on a day (its own, and that in the books), or takes for it the payment that somebody recorded by
+/// hand. What is booked has the bank's reference there, with a count when that is taken by one that was reversed.
 fn book(
     booking: &mut Booking,
     recorded: &mut Recorded,
     row: &Model,
     invoice: InvoiceId,
     amount: Money,
-    day: NaiveDate,
+    (day, booked_on): (NaiveDate, NaiveDate),
 ) -> bank_payment_part::Model {
     let payments = booking.invoice(invoice).map(|whole| &whole.payments[..]).unwrap_or_default();
     let part = Part { bank_reference: &row.bank_reference, day, amount };
@@ -252,7 +305,16 @@ fn book(
             count += 1;
             reference = format!("{} nr {count}", row.bank_reference);
         }
-        booking.add(payment::Model { id, invoice_id: invoice, received_on: day, amount, reference, ..payment::Model::default() });
+        let booked_on = Some(booked_on).filter(|booked_on| *booked_on != day);
+        booking.add(payment::Model {
+            id,
+            invoice_id: invoice,
+            received_on: day,
+            amount,
+            reference,
+            booked_on,
+            ..payment::Model::default()
+        });
     }
     bank_payment_part::Model { payment_id: id, bank_payment_id: row.id }
 }
@@ -260,7 +322,8 @@ fn book(
 /// Sets aside what is left of a bank payment, since it pays no invoice.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the invoices, INVALID naming every bad field, NOT_FOUND, CONFLICT `ALREADY_MATCHED` or `SET_ASIDE`.
+/// FORBIDDEN unless the viewer keeps the invoices, INVALID naming every bad field, NOT_FOUND, CONFLICT `ALREADY_MATCHED`, `SET_ASIDE` or
+/// `DUPLICATE`.
 pub async fn set_aside(db: &Database, viewer: &Viewer, id: BankPaymentId, reason: &str, mut faults: Faults) -> Result<()> {
     viewer.require(Deed::KeepInvoices)?;
     let reason = faults.text("input.reason", reason, LINE);
@@ -272,16 +335,18 @@ pub async fn set_aside(db: &Database, viewer: &Viewer, id: BankPaymentId, reason
             return Err(Error::conflict("ALREADY_MATCHED", "all of this bank payment is matched, and nothing is left to be set aside"));
         }
         State::SetAside => return Err(Error::conflict("SET_ASIDE", "this bank payment was set aside already")),
+        State::Duplicate => return Err(duplicate()),
         State::Waiting => {}
     }
     let after = Model { set_aside_on: Some(db.clock.today()), set_aside_reason: Some(reason), ..before.clone() };
     replace(change, &before, after).await
 }
 
-/// Takes up a bank payment again that was set aside.
+/// Takes up a bank payment again that was set aside, or that was found to be of the same money as another.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the invoices, INVALID for a bad id, NOT_FOUND, CONFLICT `NOT_SET_ASIDE`.
+/// FORBIDDEN unless the viewer keeps the invoices, INVALID for a bad id, NOT_FOUND, CONFLICT `NOT_SET_ASIDE`, or `IS_REFUND` for a refund that was
+/// not reversed.
 pub async fn take_up(db: &Database, viewer: &Viewer, id: BankPaymentId, faults: Faults) -> Result<()> {
     viewer.require(Deed::KeepInvoices)?;
     faults.finish()?;
@@ -290,11 +355,15 @@ pub async fn take_up(db: &Database, viewer: &Viewer, id: BankPaymentId, faults: 
     if before.set_aside_on.is_none() {
         return Err(Error::conflict("NOT_SET_ASIDE", "this bank payment was not set aside"));
     }
-    let after = Model { set_aside_on: None, set_aside_reason: None, ..before.clone() };
+    if !bookkeeping::refunds(change.tx(), &BTreeSet::from([id])).await?.is_empty() {
+        return Err(Error::conflict("IS_REFUND", "this bank payment is matched as a refund; reverse the refund instead"));
+    }
+    let after = Model { set_aside_on: None, set_aside_reason: None, duplicate_of_id: None, ..before.clone() };
     replace(change, &before, after).await
 }
 
-async fn replace(mut change: Change, before: &Model, after: Model) -> Result<()> {
+/// Writes a bank payment as it is now, and commits.
+pub(crate) async fn replace(mut change: Change, before: &Model, after: Model) -> Result<()> {
     audit::replace(&change, after.clone()).await?;
     change.record(Some(before), Some(&after))?;
     change.commit_with(before.id).await

@@ -17,12 +17,14 @@ use sea_orm::{
 use super::super::{booking::Booking, payments::counted, whole::Whole};
 use crate::{audit::Change, database::among, error::Result};
 
+/// A payment that was recorded by hand with another day than the bank's may be the same within so many days.
+pub const DAYS_APART: i64 = 7;
 /// The fewest signs of a reference by which a payment is known: shorter ones are anybody's.
 const SHORTEST: usize = 4;
 
 /// What of a bank payment is for an invoice.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Part<'r> {
+pub(crate) struct Part<'r> {
     pub bank_reference: &'r str,
     pub day: NaiveDate,
     pub amount: Money,
@@ -30,18 +32,19 @@ pub(super) struct Part<'r> {
 
 /// What somebody recorded by hand of a part of a bank payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ByHand {
+pub(crate) enum ByHand {
     /// Nothing.
     Nothing,
     /// This payment.
     Payment(PaymentId),
-    /// One of several that are alike, of which this is the first; or, when null, one that has the bank's reference and says something else.
+    /// One of several that are alike, of which this is the first; or, when null, one that has the bank's reference and says something else, or
+    /// one of the same sum a few days apart.
     Unclear(Option<PaymentId>),
 }
 
 /// Which payments of some invoices came by a file of the bank; the others were recorded by hand.
 #[derive(Default)]
-pub(super) struct Recorded {
+pub(crate) struct Recorded {
     of_bank: HashSet<PaymentId>,
 }
 
@@ -63,6 +66,11 @@ impl Recorded {
         Ok(Self { of_bank: rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, _>>()? })
     }
 
+    /// `true` if a file of the bank tells of a payment.
+    pub fn is_of_bank(&self, payment: PaymentId) -> bool {
+        self.of_bank.contains(&payment)
+    }
+
     /// Notes that a payment is one that a file of the bank tells of.
     pub fn add(&mut self, payment: PaymentId) {
         self.of_bank.insert(payment);
@@ -78,10 +86,15 @@ impl Recorded {
         let named: Vec<_> = same.iter().copied().filter(is_named).collect();
         match (&named[..], &same[..]) {
             ([one], _) | ([], [one]) => ByHand::Payment(one.id),
-            ([], []) if !others.iter().any(is_named) => ByHand::Nothing,
+            ([], []) if !others.iter().any(|other| is_named(other) || is_near(other, part)) => ByHand::Nothing,
             _ => ByHand::Unclear(same.first().map(|payment| payment.id)),
         }
     }
+}
+
+/// `true` if a payment has the sum of a part of a bank payment, and a day close to it.
+fn is_near(payment: &payment::Model, part: Part<'_>) -> bool {
+    payment.amount == part.amount && (payment.received_on - part.day).num_days().abs() <= DAYS_APART
 }
 
 /// Whether what somebody wrote is what a statement shows of this reference of a bank payment: words of the bank's own, which stand after the
