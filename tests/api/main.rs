@@ -83,6 +83,7 @@ mod private_files;
 mod probes;
 mod protocol;
 mod query_cost;
+mod random_model;
 mod reminders;
 mod retention;
 mod revenue;
