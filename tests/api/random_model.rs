@@ -14,6 +14,7 @@ use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle};
 
 use crate::{
     app::{App, Caller},
+    bank_samples,
     invoicing_samples::{NETWORK, breaches, with_network},
     round_trip::{exported, try_import},
 };
@@ -138,7 +139,7 @@ impl Flow {
     }
 }
 
-/// What the flow's lines ask for: the clock, a copy of each register by its files, and whether all that is stored is consistent.
+/// What the flow's lines ask for: the clock, a file of the bank, a copy of each register by its files, and whether all that is stored is consistent.
 async fn serve(flow: &mut Flow, registers: &[Register; 2], is_whole_kronor: bool) {
     let (mut instant, mut copies) = (String::new(), Vec::new());
     while let Some(line) = flow.lines.recv().await {
@@ -163,6 +164,14 @@ async fn serve(flow: &mut Flow, registers: &[Register; 2], is_whole_kronor: bool
                     }
                     Err(message) => format!("differs: {message}"),
                 }
+            }
+            ("bank", path) => {
+                let bytes = std::fs::read(path).unwrap();
+                let mut refused = Vec::new();
+                for register in registers {
+                    refused.extend(bank_samples::try_import(&register.app(), "bgmax.txt", &bytes).await.err());
+                }
+                if refused.is_empty() { "ok".to_owned() } else { format!("differs: {refused:?}") }
             }
             ("verify", _) => {
                 let mut found = Vec::new();

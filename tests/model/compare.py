@@ -122,6 +122,10 @@ class Reader:
             row["lines"] = sorted(texts) if is_special else len(lines)
         return sorted(rows, key=lambda row: (row["number"] or "", row["buyer"], row["net"], str(row)))
 
+    def bank_payments(self):
+        keys = ("bookedOn", "amount", "finding", "state", "matched", "left", "setAsideOn")
+        return sorted([[row[key] for key in keys] for row in self.client.every("FINANCE", "bankPayments", "", " ".join(keys))], key=str)
+
     @staticmethod
     def run(answer):
         invoices = [
@@ -169,6 +173,7 @@ def questions(model, asked):
     yield "agreements", "agreements", (days, years)
     yield "members", "members", (years,)
     yield "invoices", "invoices", (days,)
+    yield "bank payments", "bank_payments", ()
     yield f"expiring {asked['within']}", "expiring", (max(days[0], model.today), asked["within"])
     yield "matrix", "matrix", (max(days), min(days))
     yield f"forecast {model.today.year}", "forecast", (model.today.year,)

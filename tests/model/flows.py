@@ -60,9 +60,10 @@ class Flow:
         if self.queue and self.random.random() < 0.9:
             return self.queue.pop(0)
         choices = {
-            self.clock: 16, self.draft: 22, self.replace: 8, self.notice: 9, self.withdraw: 3, self.offer_or_sign: 4, self.leave: 1.5, self.merge: 1,
-            self.admit: 1.5, self.update: 2, self.any_allocation: 3, self.close: 1, self.any_price: 1.5, self.run: 9, self.draft_invoice: 5,
+            self.clock: 16, self.draft: 22, self.replace: 8, self.notice: 9, self.withdraw: 3, self.offer_or_sign: 4, self.leave: 2, self.merge: 1.2,
+            self.admit: 2.5, self.update: 2, self.any_allocation: 3, self.close: 1, self.any_price: 1.5, self.run: 9, self.draft_invoice: 5,
             self.issue: 2, self.pay: 12, self.reverse: 3, self.credit: 4, self.remind: 2, self.book: 3,
+            self.bank_file: 4, self.match: 3, self.set_aside: 1.5,
         }
         while True:
             step = self.random.choices(list(choices), choices.values())[0]()
@@ -99,7 +100,7 @@ class Flow:
         return self.step("memberAdmit", given, "m")
 
     def admit(self):
-        return self.admission(self.near(400, 30)) if len(self.model.members) < 14 else None
+        return self.admission(self.near(400, 30)) if len(self.model.members) < 25 else None
 
     def present(self):
         return [m for m in self.model.members.values() if m.left is None and m.joined <= self.model.today]
@@ -128,17 +129,29 @@ class Flow:
         return self.step("feeScheduleSet", given)
 
     def leave(self):
-        member = self.pick(self.present())
+        replacing = {a.counterparty for a in self.model.agreements.values() if a.replaces and a.signed and a.starts > self.model.today}
+        wanted = [m for m in self.present() if m.handle in replacing and self.random.random() < 0.5]
+        member = self.pick(wanted or self.present())
         if member is None or len(self.present()) < 5:
             return None
-        return self.step("memberLeave", {"member": "$" + member.handle, "leftOn": self.near(30, 120).isoformat(), "endAgreements": self.random.random() < 0.75})
+        given = {"member": "$" + member.handle, "leftOn": self.leaving_day([member]).isoformat()}
+        return self.step("memberLeave", {**given, "endAgreements": self.random.random() < 0.75})
+
+    def leaving_day(self, members):
+        """A last day of membership: often around the first or last day of an agreement."""
+        days = [self.near(30, 120), self.near(10, 60)]
+        for member in members:
+            for agreement in self.model.of_member(member.handle):
+                if self.model.is_live(agreement):
+                    days += [agreement.starts - DAY, agreement.starts, min(self.model.last_day(agreement), days[0]) - DAY]
+        return self.random.choice([on for on in days if on > self.model.today - timedelta(days=60)])
 
     def merge(self):
         present = self.present()
         if len(present) < 6:
             return None
         into, *leaving = self.random.sample(present, self.random.choice([2, 2, 3]))
-        given = {"into": "$" + into.handle, "from": ["$" + m.handle for m in leaving], "leftOn": self.near(10, 60).isoformat()}
+        given = {"into": "$" + into.handle, "from": ["$" + m.handle for m in leaving], "leftOn": self.leaving_day(leaving).isoformat()}
         return self.step("memberMerge", {**given, "endAgreements": self.random.random() < 0.75})
 
     def close(self):
@@ -219,7 +232,8 @@ class Flow:
         return self.signature(agreement.handle, self.pick(["NETWORK", "COUNTERPARTY"]))
 
     def replace(self):
-        agreement = self.pick(a for a in self.model.agreements.values() if a.signed or self.random.random() < 0.1)
+        going_on = lambda a: self.model.is_live(a) and self.model.last_day(a) >= self.model.today
+        agreement = self.pick(a for a in self.model.agreements.values() if going_on(a) or self.random.random() < 0.03)
         if agreement is None:
             return None
         lasts = self.model.last_day(agreement)
@@ -318,6 +332,45 @@ class Flow:
     def remind(self):
         invoice = self.pick(self.invoices())
         return invoice and self.step("invoiceRemind", {"invoice": "$" + invoice.handle})
+
+    def bank_file(self):
+        """A file of the bank with payments of all kinds; sometimes one that came before."""
+        if self.made.get("file") and self.random.random() < 0.2:
+            return self.made["file"]
+        serial, rows = self.made.get("serial", 0) + 1, []
+        on = self.near(30, 0)
+        for _ in range(self.random.randint(1, 3)):
+            invoice, handle = self.pick(self.invoices()), self.handle("b")
+            row = {"as": handle, "reference": self.random.choice(["", "99999999995", "12300"])}
+            # No two payments have the same sum, so that none is taken for another.
+            row["amount"] = kronor(1_000_000 + 100 * self.made["b"] + self.random.randint(1, 99))
+            if invoice and self.random.random() < 0.75:
+                row["pays"] = "$" + invoice.handle
+            rows.append(row)
+        self.made["serial"] = serial
+        self.made["file"] = {"bank": {"day": on.isoformat(), "serial": serial, "rows": rows}}
+        return self.made["file"]
+
+    def waiting(self):
+        return self.pick(p for p in self.model.bank.values() if not p.was_reversed and (self.model.bank_left(p) or self.random.random() < 0.05))
+
+    def match(self):
+        payment, invoice = self.waiting(), self.pick(self.invoices())
+        if payment is None or invoice is None:
+            return None
+        given = {"payment": "$" + payment.handle, "invoice": "$" + invoice.handle}
+        left = self.model.bank_left(payment)
+        if left > 1 and self.random.random() < 0.4:
+            given["amount"] = kronor(self.random.randint(1, left))
+        return self.step("bankPaymentMatch", given, "p")
+
+    def set_aside(self):
+        payment = self.waiting()
+        if payment is None:
+            return None
+        if payment.set_aside:
+            return self.step("bankPaymentTakeUp", {"payment": "$" + payment.handle})
+        return self.step("bankPaymentSetAside", {"payment": "$" + payment.handle, "reason": "Annans"})
 
     def book(self):
         activity = self.pick(self.model.activities)

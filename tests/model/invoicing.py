@@ -13,7 +13,7 @@ class Register(Model):
     def __init__(self, today, rates, whole_kronor=False, due_days=30):
         super().__init__(today)
         self.rates, self.whole_kronor, self.due_days = rates, whole_kronor, due_days
-        self.invoices, self.costs, self.grants, self.payments = {}, [], [], {}
+        self.invoices, self.costs, self.grants, self.payments, self.bank = {}, [], [], {}, {}
         self.counts, self.latest_issue = {}, {}
 
     # Drafts and issue
@@ -127,6 +127,9 @@ class Register(Model):
         refuse_if(not payment.on <= on <= self.today, "INVALID")
         reversal = Record(handle=handle, invoice=payment.invoice, on=on, amount=-payment.amount, reverses=payment.handle, reversed=None)
         payment.reversed = on
+        if payment.get("bank"):
+            self.bank[payment.bank].matched -= payment.amount
+            self.bank[payment.bank].was_reversed = True
         self.payments[handle] = reversal
         self.invoices[payment.invoice].payments.append(reversal)
 
@@ -138,6 +141,60 @@ class Register(Model):
         refuse_if(state != "OVERDUE", "NOT_OVERDUE")
         refuse_if(self.today in invoice.reminders, "ALREADY_REMINDED")
         invoice.reminders.append(self.today)
+
+    # Payments that the bank's files tell of
+
+    def bank_import(self, given):
+        """Takes a file of the bank: matches by OCR reference what came in after the invoice was issued."""
+        on = day(given["day"])
+        for row in given["rows"]:
+            if row["as"] in self.bank:
+                continue
+            invoice = self.invoices.get(row.get("pays"))
+            finding = "NO_REFERENCE" if not row["reference"] else "UNKNOWN_REFERENCE"
+            if invoice:
+                finding = "OCR" if invoice.issued <= on else "BEFORE_ISSUE"
+            payment = Record(handle=row["as"], on=on, amount=ore(row["amount"]), finding=finding, matched=0, set_aside=None, was_reversed=False)
+            self.bank[row["as"]] = payment
+            if finding == "OCR":
+                self.match(payment, invoice, payment.amount, row["as"] + ".1")
+
+    def match(self, payment, invoice, amount, handle):
+        """Books a bank payment on an invoice; on the day of issue when the money came before."""
+        made = Record(
+            handle=handle, invoice=invoice.handle, on=max(payment.on, invoice.issued), amount=amount, reverses=None, reversed=None, bank=payment.handle
+        )
+        payment.matched += amount
+        invoice.payments.append(made)
+        self.payments[handle] = made
+
+    def bank_left(self, payment):
+        return payment.amount - payment.matched
+
+    def bank_state(self, payment):
+        return "MATCHED" if not self.bank_left(payment) else "SET_ASIDE" if payment.set_aside else "WAITING"
+
+    def check_waiting(self, payment):
+        state = self.bank_state(payment)
+        refuse_if(state == "MATCHED", "ALREADY_MATCHED")
+        refuse_if(state == "SET_ASIDE", "SET_ASIDE")
+
+    def bank_payment_match(self, handle, given):
+        payment, invoice = self.bank[given["payment"]], self.invoices[given["invoice"]]
+        self.check_waiting(payment)
+        amount = ore(given["amount"]) if given.get("amount") else self.bank_left(payment)
+        refuse_if(invoice.issued is None or invoice.kind == "CREDIT_NOTE" or amount > self.bank_left(payment), "INVALID", "CREDIT_NOTE", "NOT_ISSUED", "DRAFT")
+        self.match(payment, invoice, amount, handle)
+
+    def bank_payment_set_aside(self, _, given):
+        payment = self.bank[given["payment"]]
+        self.check_waiting(payment)
+        payment.set_aside = self.today
+
+    def bank_payment_take_up(self, _, given):
+        payment = self.bank[given["payment"]]
+        refuse_if(not payment.set_aside, "NOT_SET_ASIDE", "ALREADY_MATCHED")
+        payment.set_aside = None
 
     # What follows from them
 

@@ -20,6 +20,17 @@ def refuse_if(condition, *words):
         raise Refusal(*words)
 
 
+def refuse_for_any(*checks):
+    """Runs checks and refuses for what any of them says: which one the register looks at first is left open."""
+    words = set()
+    for check in checks:
+        try:
+            check()
+        except Refusal as refusal:
+            words |= refusal.words
+    refuse_if(words, *words)
+
+
 class Record(dict):
     """A row of the model, whose columns are attributes too."""
 
@@ -84,7 +95,7 @@ class Model:
         later = sorted(self.in_force_after(handle, left), key=lambda a: a.starts, reverse=True)
         for agreement in later:
             if agreement.starts > left:
-                agreement.withdrawn = self.today
+                agreement.withdrawn = min(left, self.today)
         # What a withdrawn successor was to replace goes on, and so must end as well.
         for agreement in self.in_force_after(handle, left):
             agreement.ends = left
@@ -215,12 +226,7 @@ class Model:
 
     def agreement_replace(self, handle, given):
         old = self.agreements[given["agreement"]]
-        status = self.status(old, self.today)
-        refuse_if(status in ("DRAFT", "OFFERED"), "NOT_SIGNED")
-        refuse_if(status in ("ENDED", "WITHDRAWN"), status)
-        refuse_if(self.successor(old, is_signed=False), "ALREADY_REPLACED")
-        starts, ends = day(given["startsOn"]), day(given.get("endsOn"))
-        refuse_if(starts <= old.starts, "INVALID")
+        status, starts, ends = self.status(old, self.today), day(given["startsOn"]), day(given.get("endsOn"))
         renewal = given.get("renewalMonths", old.renewal if ends else None)
         fee = fee_of(given["fee"]) if "fee" in given else old.fee
         if "fee" not in given and old.kind == "PARTICIPATION":
@@ -230,15 +236,20 @@ class Model:
             old, handle=handle, starts=starts, ends=ends, renewal=renewal, notice=given.get("noticeMonths", old.notice), fee=fee, direction=direction,
             offered=None, signatures={}, signed=None, withdrawn=None, notice_given=None, replaces=old.handle, number=None,
         )
-        self.check_days(agreement, "INVALID")
+        refuse_for_any(
+            lambda: refuse_if(status in ("DRAFT", "OFFERED"), "NOT_SIGNED"),
+            lambda: refuse_if(status in ("ENDED", "WITHDRAWN"), status),
+            lambda: refuse_if(self.successor(old, is_signed=False), "ALREADY_REPLACED"),
+            lambda: refuse_if(starts <= old.starts, "INVALID"),
+            lambda: self.check_days(agreement, "INVALID"),
+        )
         self.agreements[handle] = agreement
 
     def agreement_offer(self, _, given):
         agreement = self.agreements[given["agreement"]]
         refuse_if(agreement.withdrawn, "WITHDRAWN")
         refuse_if(agreement.offered, "ALREADY_OFFERED")
-        self.check_days(agreement, "NOT_A_MEMBER", "ACTIVITY_ENDED", "ACTIVITY_NOT_STARTED")
-        self.check_overlaps(agreement)
+        self.check_that_it_fits(agreement)
         year = self.today.year
         self.numbers[year] = self.numbers.get(year, 0) + 1
         agreement.number, agreement.offered = f"{year}-{self.numbers[year]:04}", self.today
@@ -256,11 +267,15 @@ class Model:
         refuse_if(given["party"] in agreement.signatures, "ALREADY_SIGNED")
         refuse_if(not agreement.offered <= signed <= self.today, "INVALID")
         if agreement.signatures:
-            self.check_days(agreement, "NOT_A_MEMBER", "ACTIVITY_ENDED", "ACTIVITY_NOT_STARTED")
-            self.check_overlaps(agreement)
+            self.check_that_it_fits(agreement)
         agreement.signatures[given["party"]] = signed
         if len(agreement.signatures) == 2:
             agreement.signed = max(agreement.signatures.values())
+
+    def check_that_it_fits(self, agreement):
+        """Refuses an offer or a last signature when something has changed since the draft."""
+        words = ("NOT_A_MEMBER", "ACTIVITY_ENDED", "ACTIVITY_NOT_STARTED")
+        refuse_for_any(lambda: self.check_days(agreement, *words), lambda: self.check_overlaps(agreement))
 
     def check_overlaps(self, agreement):
         """Refuses an agreement by which a member would take part in an activity twice on some day."""

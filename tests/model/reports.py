@@ -160,6 +160,15 @@ class Reports:
         rows = [self.invoice(i, days) for i in self.model.invoices.values()]
         return sorted(rows, key=lambda row: (row["number"] or "", row["buyer"], row["net"], str(row)))
 
+    def bank_payments(self):
+        """Day, sum, finding, state and what is left of each payment of the bank's files."""
+        model = self.model
+        rows = [
+            [iso(p.on), kronor(p.amount), p.finding, model.bank_state(p), kronor(p.matched), kronor(model.bank_left(p)), iso(p.set_aside)]
+            for p in model.bank.values()
+        ]
+        return sorted(rows, key=str)
+
     def run(self, run):
         """What an invoice run or its preview answers."""
         invoices = [

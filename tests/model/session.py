@@ -1,22 +1,29 @@
 """Takes each step on the model and on the registers, and compares what they answer."""
 
+import os
 import re
 import sys
+import tempfile
 from fractions import Fraction
 
+from bank import bgmax
 from client import Client, Refused
 from compare import NAME, RUN, Reader, compare, differences
 from dates import day
 from invoicing import Register
 from model import Refusal
-from money import kronor, ore
+from money import kronor, ocr, ore
 from reports import Reports
 
-FINANCE = {"invoiceRun", "invoiceDraft", "invoiceIssue", "invoiceDraftDiscard", "invoiceCredit", "paymentRecord", "paymentReverse", "invoiceRemind"}
+FINANCE = {
+    "invoiceRun", "invoiceDraft", "invoiceIssue", "invoiceDraftDiscard", "invoiceCredit", "paymentRecord", "paymentReverse", "invoiceRemind", "bankPaymentMatch",
+    "bankPaymentSetAside", "bankPaymentTakeUp",
+}
 INVOICE = f"id number issuedOn buyer {{ {NAME} }} lines {{ id net vat periodFrom periodTo agreement {{ number }} }}"
 SELECTIONS = {
     "agreementOffer": "id document { sha256 }", "invoiceRun": RUN, "invoiceDraft": INVOICE, "invoiceIssue": INVOICE, "invoiceCredit": INVOICE,
     "paymentRecord": "payments { id reference reverses }", "paymentReverse": "payments { id reference reverses }",
+    "bankPaymentMatch": "id matches { payment { id reverses } }",
 }
 TEMPLATE = "## Avtal\n\nMellan {{ counterparty.name }} och {{ network.name }}."
 
@@ -92,6 +99,8 @@ class Session:
             return self.move_clock(step["clock"])
         if "check" in step:
             return self.check(step["check"])
+        if "bank" in step:
+            return self.take_bank_file(step["bank"])
         if not self.known(step["input"]):
             return None
         name, answers, words = step["do"], [], None
@@ -133,6 +142,9 @@ class Session:
                 ids[handle] = next(p["id"] for p in answer["payments"] if p["reference"] == step["input"]["reference"])
             elif name == "paymentReverse":
                 ids[handle] = next(p["id"] for p in answer["payments"] if p["reverses"] == ids[step["input"]["payment"][1:]])
+            elif name == "bankPaymentMatch":
+                known = set(ids.values())
+                ids[handle] = next(m["payment"]["id"] for m in answer["matches"] if m["payment"]["id"] not in known and not m["payment"]["reverses"])
             elif handle:
                 ids[handle] = answer["id"]
             if name in ("invoiceDraft", "invoiceCredit"):
@@ -180,6 +192,32 @@ class Session:
             role, _, token = word.partition("=")
             self.tokens[role] = token
         self.model.today = day(to)
+
+    def take_bank_file(self, given):
+        """Lets the driver import a BgMax file, and takes the ids of what it told of."""
+        rows = []
+        for row in given["rows"]:
+            invoice = self.model.invoices.get((row.get("pays") or "")[1:])
+            if row.get("pays") and (invoice is None or invoice.issued is None):
+                return
+            reference = ocr(invoice.number) if invoice else row["reference"]
+            rows.append({"as": row["as"], "pays": invoice and invoice.handle, "reference": reference, "amount": row["amount"]})
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, f"bgmax-{given['serial']}.txt")
+            with open(path, "w", encoding="latin-1") as file:
+                file.write(bgmax(day(given["day"]), given["serial"], [{**row, "amount": ore(row["amount"])} for row in rows]))
+            self.ask_driver(f"bank {path}")
+        self.mutations += 1
+        self.model.bank_import({**given, "rows": rows})
+        for client, ids in zip(self.clients, self.ids):
+            found = client.every("FINANCE", "bankPayments", "", "id amount matches { payment { id } }")
+            for row in rows:
+                node = next((node for node in found if ore(node["amount"]) == ore(row["amount"])), None)
+                if node is None:
+                    raise Difference(f"bank file: no payment of {row['amount']} is known after the import")
+                ids[row["as"]] = node["id"]
+                if node["matches"]:
+                    ids.setdefault(row["as"] + ".1", node["matches"][0]["payment"]["id"])
 
     def check(self, asked, clients=None, title=""):
         """Compares every report of each register with the model's."""
