@@ -2,7 +2,7 @@
 
 from dates import DAY, FOREVER, add_months, day, last_of_month
 from datetime import date, timedelta
-from money import kronor, luhn_digit
+from money import kronor, luhn_digit, ore
 
 START = date(2026, 1, 5)
 LAST_DAY = date(2029, 12, 20)
@@ -18,8 +18,8 @@ def org_number(index):
 class Flow:
     """A source of steps: `{"do": mutation, "as": handle, "input": …}` or `{"clock": day}`. Texts that begin with `$` are handles."""
 
-    def __init__(self, model, random):
-        self.model, self.random = model, random
+    def __init__(self, model, random, offered):
+        self.model, self.random, self.offered = model, random, offered
         self.queue, self.made = [], {}
 
     def handle(self, letter):
@@ -63,6 +63,7 @@ class Flow:
             self.clock: 16, self.draft: 22, self.replace: 8, self.notice: 9, self.withdraw: 3, self.offer_or_sign: 4, self.leave: 2, self.merge: 1.2,
             self.admit: 2.5, self.update: 2, self.any_allocation: 3, self.close: 1, self.any_price: 1.5, self.run: 9, self.draft_invoice: 5,
             self.issue: 2, self.pay: 12, self.reverse: 3, self.credit: 4, self.remind: 2, self.book: 3,
+            self.acknowledge: 2, self.withdraw_notice: 2, self.reinstate: 1,
             self.bank_file: 4, self.match: 3, self.set_aside: 1.5,
         }
         while True:
@@ -106,12 +107,19 @@ class Flow:
         return [m for m in self.model.members.values() if m.left is None and m.joined <= self.model.today]
 
     def update(self):
-        """Moves the first day of a membership or an activity, within what is safe to judge."""
+        """Moves the first day of a membership or an activity, where the rule leaves no doubt."""
+        first = self.near(900, 0)
         if self.random.random() < 0.5:
             member = self.pick(self.present())
-            return member and self.step("memberUpdate", {"member": "$" + member.handle, "joinedOn": self.near(900, 0).isoformat()})
-        activity = self.pick(v for v in self.model.activities.values() if v.ends is None)
-        return activity and self.step("activityUpdate", {"activity": "$" + activity.handle, "startsOn": self.near(900, 0).isoformat()})
+            agreements = self.model.of_member(member.handle) if member else []
+            step = member and self.step("memberUpdate", {"member": "$" + member.handle, "joinedOn": first.isoformat()})
+        else:
+            activity = self.pick(v for v in self.model.activities.values() if v.ends is None)
+            agreements = self.model.participations(activity.handle) if activity else []
+            step = activity and self.step("activityUpdate", {"activity": "$" + activity.handle, "startsOn": first.isoformat()})
+        begun = [a for a in agreements if not a.withdrawn and a.starts < first]
+        is_clear = not begun or any(self.model.is_in_force(a, self.model.today) for a in begun)
+        return step if is_clear else None
 
     def allocation(self, member, year):
         basis = "ALL_PARTIES" if self.random.random() < 0.85 else "STATE_SHARE"
@@ -259,6 +267,26 @@ class Flow:
             given.update(endsOn=ends.isoformat(), reason="Förtida upphörande")
         return self.step("agreementGiveNotice", given)
 
+    def acknowledge(self):
+        agreement = self.pick(a for a in self.model.agreements.values() if self.model.next_deadline(a, self.model.today))
+        if agreement is None:
+            return None
+        latest = self.model.next_deadline(agreement, self.model.today)[2]
+        until = self.model.today + timedelta(days=self.random.randint(0, (min(latest, self.model.today + timedelta(days=300)) - self.model.today).days))
+        return self.step("deadlineAcknowledge", {"agreement": "$" + agreement.handle, "until": until.isoformat(), "note": "Sett"})
+
+    def withdraw_notice(self):
+        agreement = self.pick(a for a in self.model.agreements.values() if a.notice_given or self.random.random() < 0.03)
+        if agreement is None or "agreementNoticeWithdraw" not in self.offered:
+            return None
+        return self.step("agreementNoticeWithdraw", {"agreementId": "$" + agreement.handle})
+
+    def reinstate(self):
+        member = self.pick(m for m in self.model.members.values() if m.left or self.random.random() < 0.02)
+        if member is None or "memberReinstate" not in self.offered:
+            return None
+        return self.step("memberReinstate", {"memberId": "$" + member.handle})
+
     def withdraw(self):
         agreement = self.pick(a for a in self.model.agreements.values() if not a.signed or self.random.random() < 0.1)
         return agreement and self.step("agreementWithdraw", {"agreement": "$" + agreement.handle, "reason": "Ångrat"})
@@ -280,7 +308,8 @@ class Flow:
             line = {"description": "Kurs", "unitPrice": self.money(10, 3000), "vatRate": self.pick(rates), "quantity": self.pick(["1", "3", "1.5", "0.333"])}
             if self.random.random() < 0.7:
                 line["activity"] = "$" + self.pick(self.model.activities)
-            if self.random.random() < 0.4:
+            # What is taxed says when it was supplied.
+            if line["vatRate"][0] in "SR" or self.random.random() < 0.3:
                 first = self.near(60, 60)
                 line.update(periodFrom=first.isoformat(), periodTo=(first + timedelta(days=self.random.randint(0, 200))).isoformat())
             lines.append(line)
@@ -304,6 +333,8 @@ class Flow:
             return None
         left = self.model.outstanding(invoice) or 5000
         amount = self.random.choice([left, left, left, self.random.randint(1, left), left + 12345])
+        # Less than a krona would be written off.
+        amount = left if 0 < left - amount < 100 else amount
         days = (self.model.today - invoice.issued).days
         on = self.model.today - timedelta(days=self.random.choice([0, 0, self.random.randint(0, days), self.random.randint(0, min(days, 9))]))
         reference = f"B{self.made.get('p', 0) + 1}"
@@ -338,13 +369,15 @@ class Flow:
         if self.made.get("file") and self.random.random() < 0.2:
             return self.made["file"]
         serial, rows = self.made.get("serial", 0) + 1, []
-        on = self.near(30, 0)
+        # Money of an earlier month may be booked on another day than the bank's.
+        on = max(self.near(30, 0), self.model.today.replace(day=1))
         for _ in range(self.random.randint(1, 3)):
             invoice, handle = self.pick(self.invoices()), self.handle("b")
             row = {"as": handle, "reference": self.random.choice(["", "99999999995", "12300"])}
             # No two payments have the same sum, so that none is taken for another.
             row["amount"] = kronor(1_000_000 + 100 * self.made["b"] + self.random.randint(1, 99))
-            if invoice and self.random.random() < 0.75:
+            leaves = abs(self.model.outstanding(invoice) - ore(row["amount"])) if invoice else 0
+            if leaves > 1_000 and self.random.random() < 0.75:
                 row["pays"] = "$" + invoice.handle
             rows.append(row)
         self.made["serial"] = serial
@@ -356,12 +389,15 @@ class Flow:
 
     def match(self):
         payment, invoice = self.waiting(), self.pick(self.invoices())
-        if payment is None or invoice is None:
+        if payment is None or invoice is None or payment.on < self.model.today.replace(day=1):
             return None
         given = {"payment": "$" + payment.handle, "invoice": "$" + invoice.handle}
         left = self.model.bank_left(payment)
         if left > 1 and self.random.random() < 0.4:
             given["amount"] = kronor(self.random.randint(1, left))
+        leaves = self.model.outstanding(invoice) - ore(given.get("amount", kronor(left)))
+        if 0 < abs(leaves) < 100:
+            return None
         return self.step("bankPaymentMatch", given, "p")
 
     def set_aside(self):

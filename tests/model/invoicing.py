@@ -1,9 +1,10 @@
 """Models invoices, credit notes, payments and invoice runs on top of members and agreements."""
 
 from datetime import timedelta
+from fractions import Fraction
 
 from dates import DAY, banking_day, day
-from model import Model, Record, refuse_if
+from model import Model, Record, refuse_for_any, refuse_if
 from money import half_up, interest, ore, shares, sums_by_rate, vat_of
 
 
@@ -32,13 +33,13 @@ class Register(Model):
         quantity = line.get("quantity", "1")
         whole, _, rest = quantity.partition(".")
         thousandths = int(whole + rest.ljust(3, "0"))
-        return half_up(ore(line["unitPrice"]) * thousandths / 1000) if rest else ore(line["unitPrice"]) * int(whole)
+        return half_up(Fraction(ore(line["unitPrice"]) * thousandths, 1000)) if rest else ore(line["unitPrice"]) * int(whole)
 
     def invoice_of(self, kind, buyer, lines, handle):
         """An invoice with its sums, not issued yet."""
         vat = sum(vat_of(sums_by_rate(lines)).values())
         net = sum(line.net for line in lines)
-        rounding = half_up((net + vat) / 100) * 100 - net - vat if self.whole_kronor else 0
+        rounding = half_up(Fraction(net + vat, 100)) * 100 - net - vat if self.whole_kronor else 0
         return Record(
             handle=handle, kind=kind, buyer=buyer, lines=lines, net=net, vat=vat, rounding=rounding, total=net + vat + rounding, number=None, issued=None,
             due=None, payments=[], credits=None, credit_notes=[], reminders=[],
@@ -50,9 +51,11 @@ class Register(Model):
 
     def invoice_issue(self, _, given):
         invoice, on = self.invoices[given["invoice"]], day(given.get("issuedOn")) or self.today
-        refuse_if(invoice.issued, "ALREADY_ISSUED")
-        refuse_if(not self.is_complete(invoice.buyer), "INVALID")
-        self.check_day_of_issue(on)
+        refuse_for_any(
+            lambda: refuse_if(invoice.issued, "ALREADY_ISSUED"),
+            lambda: refuse_if(not self.is_complete(invoice.buyer), "INVALID"),
+            lambda: self.check_day_of_issue(on),
+        )
         self.issue(invoice, on)
 
     def check_day_of_issue(self, on):
@@ -67,7 +70,7 @@ class Register(Model):
         prefix = "K" if invoice.kind == "CREDIT_NOTE" else ""
         invoice.number = f"{prefix}{on.year}{self.counts[series]:04}"
         self.latest_issue[invoice.kind] = invoice.issued = on
-        invoice.due = banking_day(on + timedelta(days=self.due_days)) if invoice.kind == "INVOICE" else None
+        invoice.due = on + timedelta(days=self.due_days) if invoice.kind == "INVOICE" else None
 
     def invoice_draft_discard(self, _, given):
         refuse_if(self.invoices[given["invoice"]].issued, "ALREADY_ISSUED")
@@ -107,7 +110,10 @@ class Register(Model):
             vat_by_rate[rate] = vat_left if is_last else min(vat_by_rate[rate], vat_left)
         note.vat_by_rate, note.vat, note.credits = vat_by_rate, sum(vat_by_rate.values()), invoice.handle
         is_last = all(line.net == line.credited for line in invoice.lines)
-        note.rounding = invoice.rounding - sum(other.rounding for other in notes) if is_last else 0
+        if is_last:
+            note.rounding = invoice.rounding - sum(other.rounding for other in notes)
+        else:
+            note.rounding = half_up(Fraction(note.net + note.vat, 100)) * 100 - note.net - note.vat if self.whole_kronor else 0
         note.total = note.net + note.vat + note.rounding
         return note
 
@@ -122,9 +128,11 @@ class Register(Model):
 
     def payment_reverse(self, handle, given):
         payment, on = self.payments[given["payment"]], day(given.get("reversedOn")) or self.today
-        refuse_if(payment.reverses, "IS_REVERSAL")
-        refuse_if(payment.reversed, "PAYMENT_REVERSED")
-        refuse_if(not payment.on <= on <= self.today, "INVALID")
+        refuse_for_any(
+            lambda: refuse_if(payment.reverses, "IS_REVERSAL"),
+            lambda: refuse_if(payment.reversed, "PAYMENT_REVERSED"),
+            lambda: refuse_if(not payment.on <= on <= self.today, "INVALID"),
+        )
         reversal = Record(handle=handle, invoice=payment.invoice, on=on, amount=-payment.amount, reverses=payment.handle, reversed=None)
         payment.reversed = on
         if payment.get("bank"):
@@ -220,7 +228,7 @@ class Register(Model):
             return "CREDITED"
         if paid + credited >= invoice.total:
             return "PAID"
-        if on > invoice.due:
+        if on > banking_day(invoice.due):
             return "OVERDUE"
         return "PARTLY_PAID" if paid else "ISSUED"
 
@@ -249,14 +257,14 @@ class Register(Model):
     def days_late(self, invoice, on):
         if invoice.due is None or invoice.issued > on:
             return 0
-        return max(0, (self.late_until(invoice, on) - invoice.due).days)
+        return max(0, (self.late_until(invoice, on) - banking_day(invoice.due)).days)
 
     def interest(self, invoice, on):
         """Late interest up to and including a day; `None` when it was never late by then."""
         if not self.days_late(invoice, on):
             return None
         unpaid = lambda at: invoice.total - self.paid(invoice, at - DAY) - self.credited(invoice, on)
-        return interest(invoice.due, self.late_until(invoice, on), unpaid, self.rates)
+        return interest(banking_day(invoice.due), self.late_until(invoice, on), unpaid, self.rates)
 
     def line_lefts(self, invoice, until):
         """What each line has left on a day, with VAT, after credit notes. Line VAT is learned from the register."""

@@ -63,7 +63,7 @@ class Model:
         needed = ("buyerReference", "addressLine", "postalCode", "city")
         is_complete = bool(given.get("orgNumber")) and all(billing.get(key) for key in needed)
         self.members[handle] = Record(
-            handle=handle, name=given["name"], joined=day(given["joinedOn"]), left=None, successor=None, allocations={}, is_complete=is_complete
+            departure={}, handle=handle, name=given["name"], joined=day(given["joinedOn"]), left=None, successor=None, allocations={}, is_complete=is_complete
         )
 
     def member_update(self, _, given):
@@ -85,21 +85,55 @@ class Model:
 
     def check_departure(self, handle, given):
         member, left = self.members[handle], day(given["leftOn"])
-        refuse_if(member.left is not None, "ALREADY_LEFT", "HAS_LEFT", "LEAVES_ALREADY")
+        refuse_if(member.left is not None, "ALREADY_LEFT", "LEAVING")
+        before = [other.left for other in self.members.values() if other.successor == handle]
+        refuse_if(before and max(before) > left, "HAS_PREDECESSORS")
         refuse_if(left < member.joined, "INVALID")
         refuse_if(self.in_force_after(handle, left) and not given.get("endAgreements"), "AGREEMENTS_IN_FORCE")
 
     def depart(self, handle, left):
         """Ends a membership and the agreements that would go on after it."""
-        self.members[handle].left = left
+        member = self.members[handle]
+        member.left = left
+        before = {a.handle: (a.ends, a.notice_given, a.withdrawn) for a in self.of_member(handle)}
         later = sorted(self.in_force_after(handle, left), key=lambda a: a.starts, reverse=True)
         for agreement in later:
             if agreement.starts > left:
-                agreement.withdrawn = min(left, self.today)
+                agreement.withdrawn = min(agreement.starts, self.today)
         # What a withdrawn successor was to replace goes on, and so must end as well.
         for agreement in self.in_force_after(handle, left):
-            agreement.ends = left
+            agreement.agreed = agreement.agreed or (agreement.ends,)
+            agreement.ends, agreement.quiet_until = left, None
             agreement.notice_given = agreement.notice_given or min(left, self.today)
+
+        after = {a.handle: (a.ends, a.notice_given, a.withdrawn) for a in self.of_member(handle)}
+        member.departure = {key: (before[key], after[key]) for key in before if before[key] != after[key]}
+
+    def member_reinstate(self, _, given):
+        """Reverses a departure with all that it ended."""
+        member = self.members[given["memberId"]]
+        refuse_if(member.left is None, "NOT_LEFT")
+        changed = [key for key, (_, after) in member.departure.items() if self.state_of(key) != after]
+        refuse_if(changed, "AGREEMENT_CHANGED")
+        self.restore(member.departure, 0)
+        try:
+            for key in member.departure:
+                self.check_activity(self.agreements[key])
+                self.check_overlaps(self.agreements[key], is_whole=False)
+        except Refusal:
+            self.restore(member.departure, 1)
+            raise
+        member.left = member.successor = None
+
+    def state_of(self, handle):
+        agreement = self.agreements[handle]
+        return agreement.ends, agreement.notice_given, agreement.withdrawn
+
+    def restore(self, departure, place):
+        """Gives agreements the values of before (0) or after (1) a departure."""
+        for key, values in departure.items():
+            agreement = self.agreements[key]
+            agreement.ends, agreement.notice_given, agreement.withdrawn = values[place]
 
     def member_leave(self, _, given):
         self.check_departure(given["member"], given)
@@ -203,9 +237,14 @@ class Model:
         if agreement.counterparty in self.members:
             member = self.members[agreement.counterparty]
             refuse_if(agreement.starts < member.joined or lasts > (member.left or FOREVER), *words)
+        self.check_activity(agreement, *words)
+
+    def check_activity(self, agreement, *words):
+        """Refuses a participation on days on which its activity does not run."""
+        lasts = FOREVER if agreement.renewal or agreement.ends is None else agreement.ends
         if agreement.kind == "PARTICIPATION":
             activity = self.activities[agreement.activity]
-            refuse_if(agreement.starts < activity.starts or lasts > (activity.ends or FOREVER), *words)
+            refuse_if(agreement.starts < activity.starts or lasts > (activity.ends or FOREVER), *(words or ("ACTIVITY_ENDED",)))
 
     def agreement_draft(self, handle, given):
         starts, ends, renewal = day(given["startsOn"]), day(given.get("endsOn")), given.get("renewalMonths")
@@ -219,7 +258,7 @@ class Model:
         agreement = Record(
             handle=handle, kind=kind, activity=activity, counterparty=given["counterparty"], direction=direction, starts=starts, ends=ends,
             notice=notice, renewal=renewal, fee=fee, offered=None, signatures={}, signed=None, withdrawn=None, notice_given=None,
-            replaces=None, number=None,
+            replaces=None, number=None, agreed=None, quiet_until=None,
         )
         self.check_days(agreement, "INVALID")
         self.agreements[handle] = agreement
@@ -235,6 +274,7 @@ class Model:
         agreement = Record(
             old, handle=handle, starts=starts, ends=ends, renewal=renewal, notice=given.get("noticeMonths", old.notice), fee=fee, direction=direction,
             offered=None, signatures={}, signed=None, withdrawn=None, notice_given=None, replaces=old.handle, number=None,
+            agreed=None, quiet_until=None,
         )
         refuse_for_any(
             lambda: refuse_if(status in ("DRAFT", "OFFERED"), "NOT_SIGNED"),
@@ -277,11 +317,12 @@ class Model:
         words = ("NOT_A_MEMBER", "ACTIVITY_ENDED", "ACTIVITY_NOT_STARTED")
         refuse_for_any(lambda: self.check_days(agreement, *words), lambda: self.check_overlaps(agreement))
 
-    def check_overlaps(self, agreement):
-        """Refuses an agreement by which a member would take part in an activity twice on some day."""
+    def check_overlaps(self, agreement, is_whole=True):
+        """Refuses an agreement by which a member would take part in an activity twice on some day; without `is_whole`, on days left by successors."""
         if agreement.kind != "PARTICIPATION":
             return
         ends = FOREVER if agreement.renewal or agreement.ends is None else agreement.ends
+        ends = ends if is_whole else self.last_day(agreement)
         for other in self.participations(agreement.activity):
             if other.handle == agreement.handle or other.counterparty != agreement.counterparty or not self.is_live(other):
                 continue
@@ -379,7 +420,31 @@ class Model:
             agreement.withdrawn = on
             self.check_what_goes_on(agreement, before)
         else:
+            agreement.agreed, agreement.quiet_until = (agreement.ends,), None
             agreement.ends, agreement.notice_given = ends, on
+
+    def agreement_notice_withdraw(self, _, given):
+        """Gives an agreement its agreed last day again, before a notice takes effect."""
+        agreement = self.agreements[given["agreementId"]]
+        status = self.status(agreement, self.today)
+        refuse_if(agreement.withdrawn or not agreement.notice_given, "NO_NOTICE")
+        refuse_if(status == "ENDED", "ENDED")
+        before = dict(agreement)
+        agreement.ends, agreement.notice_given, agreement.agreed = agreement.agreed[0], None, None
+        try:
+            refuse_for_any(
+                lambda: self.check_days(agreement, "NOT_A_MEMBER", "ACTIVITY_ENDED"), lambda: self.check_overlaps(agreement, is_whole=False)
+            )
+        except Refusal:
+            agreement.update(before)
+            raise
+
+    def deadline_acknowledge(self, _, given):
+        agreement, until = self.agreements[given["agreement"]], day(given["until"])
+        deadline = self.next_deadline(agreement, self.today)
+        refuse_if(deadline is None, "NO_DEADLINE")
+        refuse_if(until < self.today or (deadline[0] == "NOTICE" and until > deadline[2]), "INVALID")
+        agreement.quiet_until = until
 
     def check_what_goes_on(self, agreement, before):
         """Refuses an end that lets a replaced agreement go on next to another one."""

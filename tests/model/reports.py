@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 from fractions import Fraction
 
-from dates import DAY, FOREVER
+from dates import DAY, FOREVER, banking_day
 from money import half_up, kronor, ocr
 
 
@@ -63,9 +63,15 @@ class Reports:
         found = []
         for a in self.model.agreements.values():
             deadline = self.deadline(a, start)
+            if self.is_quiet(a, start):
+                continue
             if deadline and start <= date.fromisoformat(deadline["on"]) <= start + timedelta(days=within):
                 found.append({"number": self.number(a), **deadline})
         return sorted(found, key=lambda row: (row["on"], row["number"]))
+
+    def is_quiet(self, agreement, on):
+        """`true` if the deadline is acknowledged until a day or later."""
+        return agreement.quiet_until is not None and agreement.quiet_until >= on
 
     # Members
 
@@ -75,7 +81,7 @@ class Reports:
             status = "UPCOMING" if m.joined > model.today else "LEFT" if m.left and m.left < model.today else "ACTIVE"
             before = [other.name for other in model.members.values() if other.successor == m.handle]
             invoices = [i for i in model.invoices.values() if i.buyer == m.handle and i.issued]
-            overdue = [i for i in invoices if i.due and i.due < model.today]
+            overdue = [i for i in invoices if i.due and banking_day(i.due) < model.today]
             row = {
                 "name": m.name, "joinedOn": iso(m.joined), "leftOn": iso(m.left), "status": status, "successor": self.name(m.successor),
                 "predecessors": sorted(before),

@@ -6,6 +6,7 @@ import os
 import random
 import sys
 import time
+import traceback
 
 from client import Refused
 from flows import START, Flow
@@ -38,7 +39,7 @@ def options():
 def drawn(session, chosen):
     """The steps of a random flow: mutations, clock moves and, every few, a comparison."""
     draw = random.Random(chosen.seed)
-    flow, began = Flow(session.model, draw), time.monotonic()
+    flow, began = Flow(session.model, draw, session.offered), time.monotonic()
     yield from flow.setup()
     for count in range(1, chosen.steps + 1):
         yield flow.next()
@@ -79,10 +80,12 @@ def main():
     status = 0
     try:
         play(session, replayed(chosen.replay) if chosen.replay else drawn(session, chosen))
-    except (Difference, Refused) as difference:
+    except Exception as difference:
         complain("\n".join(json.dumps(step, ensure_ascii=False) for step in session.log))
         complain(f"seed {chosen.seed}, step {len(session.log)} of the log above, on {session.model.today}:\n{difference}")
         status = 1
+        if not isinstance(difference, (Difference, Refused)):
+            traceback.print_exc()
     if chosen.log:
         with open(chosen.log, "w", encoding="utf-8") as file:
             file.writelines(json.dumps(step, ensure_ascii=False) + "\n" for step in session.log)

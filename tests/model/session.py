@@ -23,6 +23,7 @@ INVOICE = f"id number issuedOn buyer {{ {NAME} }} lines {{ id net vat periodFrom
 SELECTIONS = {
     "agreementOffer": "id document { sha256 }", "invoiceRun": RUN, "invoiceDraft": INVOICE, "invoiceIssue": INVOICE, "invoiceCredit": INVOICE,
     "paymentRecord": "payments { id reference reverses }", "paymentReverse": "payments { id reference reverses }",
+    "agreementNoticeWithdraw": "agreement { id }", "memberReinstate": "member { id }",
     "bankPaymentMatch": "id matches { payment { id reverses } }",
 }
 TEMPLATE = "## Avtal\n\nMellan {{ counterparty.name }} och {{ network.name }}."
@@ -39,9 +40,18 @@ class Session:
         self.tokens, self.ask_driver = tokens, ask_driver
         self.clients = [Client(url, tokens) for url in urls]
         self.ids = [{} for _ in urls]
+        self.offered = self.mutations_of(self.clients[0])
         self.log, self.mutations, self.values = [], 0, 0
         rates = self.clients[0].ask("FINANCE", "{ referenceRates { validFrom percent } }")["referenceRates"]
         self.model = Register(today, {day(rate["validFrom"]): Fraction(str(rate["percent"])) for rate in rates}, is_whole_kronor)
+
+    @staticmethod
+    def mutations_of(client):
+        """The names of the schema's mutations; empty when the register does not show its schema."""
+        try:
+            return {field["name"] for field in client.ask("OFFICE", '{ __type(name: "Mutation") { fields { name } } }')["__type"]["fields"]}
+        except (Refused, TypeError):
+            return set()
 
     def prepare(self):
         """Publishes a template for each kind of agreement and makes the reference rates of the coming years known."""
