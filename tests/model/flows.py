@@ -285,6 +285,9 @@ class Flow:
         member = self.pick(m for m in self.model.members.values() if m.left or self.random.random() < 0.02)
         if member is None or "memberReinstate" not in self.offered:
             return None
+        ended = [self.model.agreements[key] for key in member.departure]
+        if any(a.quiet_until or self.model.successor(a, is_signed=False) for a in ended):
+            return None
         return self.step("memberReinstate", {"memberId": "$" + member.handle})
 
     def withdraw(self):
@@ -296,6 +299,8 @@ class Flow:
     def run(self):
         year = self.model.today.year - (self.random.random() < 0.15) + (self.model.today.month == 12 and self.random.random() < 0.3)
         given = self.random.choice([{"activity": "$v1"}, {"activity": "$v1"}, {"activity": "$v2"}, {"serviceFee": True}, {"membershipFee": True}])
+        if self.random.random() < 0.15:
+            given = {**given, "members": ["$" + handle for handle in self.random.sample(sorted(self.model.members), 3)]}
         return self.step("invoiceRun", {**given, "year": year, "skipProblems": self.random.random() < 0.85}, "r")
 
     def buyer(self):

@@ -99,7 +99,7 @@ class Model:
         later = sorted(self.in_force_after(handle, left), key=lambda a: a.starts, reverse=True)
         for agreement in later:
             if agreement.starts > left:
-                agreement.withdrawn = min(agreement.starts, self.today)
+                agreement.withdrawn = min(max(left, agreement.signed), self.today)
         # What a withdrawn successor was to replace goes on, and so must end as well.
         for agreement in self.in_force_after(handle, left):
             agreement.agreed = agreement.agreed or (agreement.ends,)

@@ -74,7 +74,7 @@ def ocr(number):
 def shares(paid, lefts):
     """Shares of what is paid on lines with so much left each; what is paid beyond them is on none."""
     total = sum(lefts)
-    if total <= 0 or paid <= 0:
+    if paid <= 0:
         return [0] * len(lefts)
     if paid >= total:
         return list(lefts)
