@@ -111,7 +111,7 @@ impl Flow {
         let mut command = Command::new("python3");
         command.args(["-B", "-u"]).arg(script).args(["--seed", &seed.to_string(), "--steps", if is_long { LONG_STEPS } else { STEPS }]);
         if !is_long {
-            command.args(["--seconds", SECONDS]);
+            command.args(["--seconds", SECONDS, "--every", "20"]);
         }
         let app = registers[0].app();
         command

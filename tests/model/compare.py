@@ -122,6 +122,23 @@ class Reader:
             row["lines"] = sorted(texts) if is_special else len(lines)
         return sorted(rows, key=lambda row: (row["number"] or "", row["buyer"], row["net"], str(row)))
 
+    def filters(self, on):
+        statuses = ("DRAFT", "OFFERED", "SIGNED", "ACTIVE", "NOTICE_GIVEN", "ENDED", "WITHDRAWN")
+        states = ("DRAFT", "ISSUED", "PARTLY_PAID", "PAID", "OVERDUE", "CREDITED")
+        lists = [("agreements " + word, "agreements", f"status: [{word}]", "number") for word in statuses]
+        lists += [("invoices " + word, "invoices", f"state: [{word}]", "number") for word in states]
+        lists += [("members " + word, "members", f"status: {word}", "name") for word in ("UPCOMING", "ACTIVE", "LEFT")]
+        lists += [(f"members {word} bip", "members", f'{field}: ["bip"]', "name") for word, field in (("in", "inActivity"), ("not in", "notInActivity"))]
+        found = {}
+        for role, fields in (("OFFICE", ("agreements", "members")), ("FINANCE", ("invoices",))):
+            asked = [(title, field, filtered, key) for title, field, filtered, key in lists if field in fields]
+            parts = [f'l{i}: {field}(first: 200, filter: {{ {filtered}, asOf: "{on}" }}) {{ nodes {{ {key} }} }}' for i, (_, field, filtered, key) in enumerate(asked)]
+            data = self.client.ask(role, "{ " + " ".join(parts) + " }")
+            for i, (title, _, _, key) in enumerate(asked):
+                if data[f"l{i}"]["nodes"]:
+                    found[title] = sorted(node[key] or "" for node in data[f"l{i}"]["nodes"])
+        return dict(sorted(found.items()))
+
     def bank_payments(self):
         keys = ("bookedOn", "amount", "finding", "state", "matched", "left", "setAsideOn")
         return sorted([[row[key] for key in keys] for row in self.client.every("FINANCE", "bankPayments", "", " ".join(keys))], key=str)
@@ -173,6 +190,8 @@ def questions(model, asked):
     yield "agreements", "agreements", (days, years)
     yield "members", "members", (years,)
     yield "invoices", "invoices", (days,)
+    yield f"filters as of {days[0]}", "filters", (days[0],)
+    yield f"filters as of {days[1]}", "filters", (days[1],)
     yield "bank payments", "bank_payments", ()
     yield f"expiring {asked['within']}", "expiring", (max(days[0], model.today), asked["within"])
     yield "matrix", "matrix", (max(days), min(days))
@@ -199,9 +218,9 @@ def differences(expected, actual, path=""):
         yield f"{path}: expected {json.dumps(expected, ensure_ascii=False)}, register {json.dumps(actual, ensure_ascii=False)}"
 
 
-def compare(model, client, asked):
+def compare(model, client, asked, is_copy=False):
     """Compares every report of one register with the model's. Returns the differences and how many values were compared."""
-    reports, reader, found, count = Reports(model), Reader(client, model.today), [], 0
+    reports, reader, found, count = Reports(model, is_copy), Reader(client, model.today), [], 0
     for title, method, arguments in questions(model, asked):
         texts = [f"{a // 100}.00" if method == "scenario" and index == 2 else a for index, a in enumerate(arguments)]
         expected = getattr(reports, method)(*arguments)

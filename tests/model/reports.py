@@ -16,10 +16,10 @@ def month_of(on):
 
 
 class Reports:
-    """The expected reports of a model."""
+    """The expected reports of a model; those of a copy by files have no acknowledgements, which are in no file."""
 
-    def __init__(self, model):
-        self.model = model
+    def __init__(self, model, is_copy=False):
+        self.model, self.is_copy = model, is_copy
 
     def name(self, handle):
         rows = {**self.model.members, **self.model.organisations}
@@ -71,7 +71,21 @@ class Reports:
 
     def is_quiet(self, agreement, on):
         """`true` if the deadline is acknowledged until a day or later."""
-        return agreement.quiet_until is not None and agreement.quiet_until >= on
+        return not self.is_copy and agreement.quiet_until is not None and agreement.quiet_until >= on
+
+    def filters(self, on):
+        """What lists hold when they are filtered by a status as of a day, and by participation."""
+        model, answer = self.model, {}
+        for a in model.agreements.values():
+            answer.setdefault("agreements " + model.status(a, on), []).append(self.number(a))
+        for i in model.invoices.values():
+            answer.setdefault("invoices " + model.state(i, on), []).append(i.number or "")
+        for m in model.members.values():
+            status = "UPCOMING" if m.joined > on else "LEFT" if m.left and m.left < on else "ACTIVE"
+            takes_part = any(model.is_in_force(a, on) for a in model.of_member(m.handle) if a.activity == "v1" and a.kind == "PARTICIPATION")
+            for key in ("members " + status, "members in bip" if takes_part else "members not in bip"):
+                answer.setdefault(key, []).append(m.name)
+        return {key: sorted(names) for key, names in sorted(answer.items())}
 
     # Members
 

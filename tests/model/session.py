@@ -233,7 +233,7 @@ class Session:
         """Compares every report of each register with the model's."""
         found = []
         for place, client in enumerate(clients or self.clients):
-            lines, count = compare(self.model, client, asked)
+            lines, count = compare(self.model, client, asked, is_copy=clients is not None)
             self.values += count
             found += [f"{title}register {place + 1}: {line}" for line in lines]
             self.preview(client, found, f"{title}register {place + 1}: ") if clients is None else None
