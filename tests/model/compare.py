@@ -176,6 +176,16 @@ class Reader:
         rows = self.client.ask("FINANCE", f"{{ revenueForecast(year: {year}) {{ rows {{ activity {{ slug }} net invoices }} }} }}")["revenueForecast"]["rows"]
         return {row["activity"]["slug"]: [row["net"], row["invoices"]] for row in sorted(rows, key=lambda row: row["activity"]["slug"]) if row["net"] != "0.00"}
 
+    def break_even(self, year):
+        asked = f"""slug breakEven(year: {year}) {{ agreements joined }}
+            breakEvenByFee(year: {year}) {{ basis need count shortfall missing }}"""
+        answer = {}
+        for row in self.client.every("FINANCE", "activities", "", asked):
+            fixed, keys = row["breakEven"], ("basis", "need", "count", "shortfall", "missing")
+            rows = [[fee[key] for key in keys] for fee in row["breakEvenByFee"]]
+            answer[row["slug"]] = {"fixed": fixed and [fixed["agreements"], fixed["joined"]], "rows": sorted([*row[:4], sorted(row[4])] for row in rows)}
+        return answer
+
     def results(self, year):
         rows = self.client.every("FINANCE", "activities", "", f"slug result(year: {year}) {{ invoiced paid outstanding cost grants result }}")
         keys = ("invoiced", "paid", "outstanding", "cost", "grants", "result")
@@ -201,6 +211,7 @@ def questions(model, asked):
     for basis in ("INVOICED", "PAID", "ACCRUED"):
         yield f"revenue {basis}", "revenue", (basis, start, end)
         yield f"revenue {basis} by member", "revenue", (basis, start, end, False)
+    yield f"break-even {model.today.year}", "break_even", (model.today.year,)
     yield f"results {years[0]}", "results", (years[0],)
     yield f"results {model.today.year}", "results", (model.today.year,)
 

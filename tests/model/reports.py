@@ -4,7 +4,7 @@ from datetime import date, timedelta
 from fractions import Fraction
 
 from dates import DAY, FOREVER, banking_day
-from money import half_up, kronor, ocr
+from money import half_up, kronor, ocr, year_fee
 
 
 def iso(on):
@@ -298,3 +298,40 @@ class Reports:
             amounts = [invoiced, sums(self.paid()), outstanding, cost, grants, invoiced + grants - cost]
             answer[v.slug] = [kronor(amount) for amount in amounts]
         return answer
+
+    def break_even(self, year):
+        """How many must take part for each activity to carry its cost: the fixed yearly fee, and every fee by its basis."""
+        model, answer = self.model, {}
+        for v in model.activities.values():
+            booked = lambda rows: sum(amount for activity, on, amount in rows if activity == v.handle and on.year == year)
+            need = max(0, booked(model.costs) - booked(model.grants))
+            rows = []
+            for price in v.prices:
+                if not price.valid_from <= model.today <= (price.valid_to or FOREVER):
+                    continue
+                if price.basis == "PER_MILLE_OF_ALLOCATION":
+                    rows.append([price.basis, kronor(need), *self.largest_fees(price, need, year)])
+                else:
+                    rows.append([price.basis, kronor(need), -(-need // price.amount), kronor(0), []])
+            fixed = [row[2] for row in rows if row[0] == "FIXED_PER_YEAR"]
+            joined = sum(1 for a in model.participations(v.handle) if model.is_in_force(a, model.today))
+            answer[v.slug] = {"fixed": [fixed[0], joined] if fixed else None, "rows": sorted(rows)}
+        return answer
+
+    def largest_fees(self, price, need, year):
+        """The least number of members whose fees cover a need, what is lacking, and who has no allocation."""
+        fees, missing = [], []
+        for m in self.model.members.values():
+            if m.joined.year > year or (m.left and m.left.year < year):
+                continue
+            known = [key[0] for key in m.allocations if key[1] == "ALL_PARTIES" and key[0] <= year]
+            if known:
+                fees.append(half_up(year_fee(price, m.allocations[(max(known), "ALL_PARTIES")])))
+            else:
+                missing.append(m.name)
+        total, count = 0, 0
+        for fee in sorted(fees, reverse=True):
+            if total >= need:
+                break
+            total, count = total + fee, count + 1
+        return count if total >= need else None, kronor(max(0, need - total)), sorted(missing)
