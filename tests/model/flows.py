@@ -216,6 +216,13 @@ class Flow:
             given["counterparty"] = "$" + self.pick([*self.model.organisations, self.pick(members).handle])
             given["fee"] = {**PUBLIC, "amount": self.money(100, 9000)} if kind == "ASSIGNMENT" else None
         step = self.step("agreementDraft", given, "a")
+        if self.random.random() < 0.2:
+            changed = self.term({"agreement": "$" + step["as"]}, day(given["startsOn"]))
+            changed = {"endsOn": None, "renewalMonths": None, "noticeMonths": 3, **changed}
+            del changed["startsOn"]
+            if given.get("fee") and kind == "PARTICIPATION":
+                changed["fee"] = self.fee()
+            self.queue.append(self.step("agreementDraftUpdate", changed))
         self.to_signature(step["as"])
         return step
 
@@ -306,7 +313,8 @@ class Flow:
     def buyer(self):
         return self.pick([m.handle for m in self.model.members.values()] + list(self.model.organisations))
 
-    def draft_invoice(self):
+    def lines(self):
+        """Lines of an invoice by hand."""
         rates = self.random.choice([["STANDARD_25"], ["STANDARD_25", "REDUCED_6", "EXEMPT"], ["OUTSIDE_SCOPE"], ["REDUCED_12", "STANDARD_25"]])
         lines = []
         for _ in range(self.random.randint(1, 4)):
@@ -318,7 +326,12 @@ class Flow:
                 first = self.near(60, 60)
                 line.update(periodFrom=first.isoformat(), periodTo=(first + timedelta(days=self.random.randint(0, 200))).isoformat())
             lines.append(line)
-        step = self.step("invoiceDraft", {"buyer": "$" + self.buyer(), "lines": lines}, "i")
+        return lines
+
+    def draft_invoice(self):
+        step = self.step("invoiceDraft", {"buyer": "$" + self.buyer(), "lines": self.lines()}, "i")
+        if self.random.random() < 0.2:
+            self.queue.append(self.step("invoiceDraftUpdate", {"invoice": "$" + step["as"], "lines": self.lines()}))
         if self.random.random() < 0.8:
             self.queue.append(self.step("invoiceIssue", {"invoice": "$" + step["as"]}))
         return step

@@ -20,13 +20,22 @@ class Register(Model):
     # Drafts and issue
 
     def invoice_draft(self, handle, given):
+        self.invoices[handle] = self.draft_of(handle, given["buyer"], given)
+
+    def invoice_draft_update(self, _, given):
+        invoice = self.invoices[given["invoice"]]
+        refuse_if(invoice.issued, "ALREADY_ISSUED")
+        self.invoices[invoice.handle] = self.draft_of(invoice.handle, invoice.buyer, given)
+
+    def draft_of(self, handle, buyer, given):
+        """A draft with the lines of an input."""
         lines = [
             Record(activity=line.get("activity"), agreement=None, vat_rate=line["vatRate"], net=self.line_net(line), credited=0, charge=None)
             for line in given["lines"]
         ]
         rates = {line.vat_rate for line in lines}
         refuse_if("OUTSIDE_SCOPE" in rates and len(rates) > 1, "INVALID")
-        self.invoices[handle] = self.invoice_of("INVOICE", given["buyer"], lines, handle)
+        return self.invoice_of("INVOICE", buyer, lines, handle)
 
     @staticmethod
     def line_net(line):

@@ -263,6 +263,17 @@ class Model:
         self.check_days(agreement, "INVALID")
         self.agreements[handle] = agreement
 
+    def agreement_draft_update(self, _, given):
+        agreement = self.agreements[given["agreement"]]
+        refuse_if(agreement.withdrawn, "WITHDRAWN")
+        refuse_if(agreement.offered, "ALREADY_OFFERED")
+        changed = Record(agreement, ends=day(given["endsOn"]), renewal=given["renewalMonths"], notice=given["noticeMonths"])
+        if "fee" in given:
+            changed.fee = fee_of(given["fee"])
+            changed.direction = "INCOME" if changed.fee else "NONE"
+        self.check_days(changed, "INVALID")
+        agreement.update(changed)
+
     def agreement_replace(self, handle, given):
         old = self.agreements[given["agreement"]]
         status, starts, ends = self.status(old, self.today), day(given["startsOn"]), day(given.get("endsOn"))
