@@ -1,4 +1,4 @@
-"""Writes BgMax files, as the bank tells of payments that came in."""
+"""Writes BgMax files, which report payments that came in."""
 
 GIRO = 50501055
 

@@ -3,7 +3,7 @@
 import json
 
 from client import Refused
-from dates import FOREVER, day
+from dates import day
 from reports import Reports, iso
 
 NAME = "__typename ... on Member { name } ... on Organisation { name }"
@@ -66,7 +66,8 @@ class Reader:
 
     def members(self, years):
         yearly = " ".join(
-            f"service{y}: serviceFee(year: {y}) {{ amount }} membership{y}: membershipFee(year: {y}) {{ amount }} allocation{y}: allocation(year: {y}) {{ amount }}"
+            f"service{y}: serviceFee(year: {y}) {{ amount }} membership{y}: membershipFee(year: {y}) {{ amount }} "
+            f"allocation{y}: allocation(year: {y}) {{ amount }}"
             for y in years
         )
         fixed = "name joinedOn leftOn status successor { name } predecessors { name } balance { outstanding overdue overpaid }"
@@ -80,7 +81,8 @@ class Reader:
         return sorted(rows, key=lambda row: row["name"])
 
     def scenario(self, year, per_mille, cap):
-        document = f'{{ serviceFeeScenario(input: {{ year: {year}, perMille: {per_mille}, cap: "{cap}" }}) {{ rows {{ member {{ name }} current proposed lostToCap }} }} }}'
+        given = f'{{ year: {year}, perMille: {per_mille}, cap: "{cap}" }}'
+        document = f"{{ serviceFeeScenario(input: {given}) {{ rows {{ member {{ name }} current proposed lostToCap }} }} }}"
         rows = self.client.ask("OFFICE", document)["serviceFeeScenario"]["rows"]
         return sorted([row["member"]["name"], row["current"], row["proposed"], row["lostToCap"]] for row in rows)
 
@@ -132,7 +134,10 @@ class Reader:
         found = {}
         for role, fields in (("OFFICE", ("agreements", "members")), ("FINANCE", ("invoices",))):
             asked = [(title, field, filtered, key) for title, field, filtered, key in lists if field in fields]
-            parts = [f'l{i}: {field}(first: 200, filter: {{ {filtered}, asOf: "{on}" }}) {{ nodes {{ {key} }} }}' for i, (_, field, filtered, key) in enumerate(asked)]
+            parts = [
+                f'l{i}: {field}(first: 200, filter: {{ {filtered}, asOf: "{on}" }}) {{ nodes {{ {key} }} }}'
+                for i, (_, field, filtered, key) in enumerate(asked)
+            ]
             data = self.client.ask(role, "{ " + " ".join(parts) + " }")
             for i, (title, _, _, key) in enumerate(asked):
                 if data[f"l{i}"]["nodes"]:

@@ -16,12 +16,13 @@ from money import kronor, ocr, ore
 from reports import Reports
 
 FINANCE = {
-    "invoiceRun", "invoiceDraft", "invoiceDraftUpdate", "invoiceIssue", "invoiceDraftDiscard", "invoiceCredit", "paymentRecord", "paymentReverse", "invoiceRemind", "bankPaymentMatch",
-    "bankPaymentSetAside", "bankPaymentTakeUp",
+    "invoiceRun", "invoiceDraft", "invoiceDraftUpdate", "invoiceIssue", "invoiceDraftDiscard", "invoiceCredit", "paymentRecord", "paymentReverse",
+    "invoiceRemind", "bankPaymentMatch", "bankPaymentSetAside", "bankPaymentTakeUp",
 }
 INVOICE = f"id number issuedOn buyer {{ {NAME} }} lines {{ id net vat periodFrom periodTo agreement {{ number }} }}"
 SELECTIONS = {
-    "agreementOffer": "id document { sha256 }", "invoiceRun": RUN, "invoiceDraft": INVOICE, "invoiceDraftUpdate": INVOICE, "invoiceIssue": INVOICE, "invoiceCredit": INVOICE,
+    "agreementOffer": "id document { sha256 }", "invoiceRun": RUN,
+    "invoiceDraft": INVOICE, "invoiceDraftUpdate": INVOICE, "invoiceIssue": INVOICE, "invoiceCredit": INVOICE,
     "paymentRecord": "payments { id reference reverses }", "paymentReverse": "payments { id reference reverses }",
     "agreementNoticeWithdraw": "agreement { id }", "memberReinstate": "member { id }",
     "bankPaymentMatch": "id matches { payment { id reverses } }",
@@ -133,12 +134,12 @@ class Session:
     def judge(self, step, answers, words):
         """Compares whether the model and the registers refuse a mutation, and why."""
         said = [answer.word() if isinstance(answer, Refused) else None for answer in answers]
-        told = next((f": {answer}" for answer in answers if isinstance(answer, Refused)), "")
+        detail = next((f": {answer}" for answer in answers if isinstance(answer, Refused)), "")
         if len(set(said)) > 1:
-            raise Difference(f"{step['do']}: one register answers {said[0] or 'data'}, the other {said[1] or 'data'}{told}")
+            raise Difference(f"{step['do']}: one register answers {said[0] or 'data'}, the other {said[1] or 'data'}{detail}")
         is_right = said[0] is None if words is None else said[0] is not None and (words == {"*"} or said[0] in words)
         if not is_right:
-            raise Difference(f"{step['do']}: expected {sorted(words) if words else 'data'}, the register answers {said[0] or 'data'}{told}")
+            raise Difference(f"{step['do']}: expected {sorted(words) if words else 'data'}, the register answers {said[0] or 'data'}{detail}")
 
     def learn(self, step, made, answers):
         """Takes ids and what the rules leave open (line VAT, periods) from the answers."""
@@ -205,7 +206,7 @@ class Session:
         self.model.today = day(to)
 
     def take_bank_file(self, given):
-        """Lets the driver import a BgMax file, and takes the ids of what it told of."""
+        """Lets the driver import a BgMax file, and takes the ids of the payments in it."""
         rows = []
         for row in given["rows"]:
             invoice = self.model.invoices.get((row.get("pays") or "")[1:])
