@@ -24,7 +24,7 @@ const SEEDS: [u64; 2] = [1, 8];
 /// Steps of each of them.
 const STEPS: &str = "40";
 /// Steps of each flow of the long form (`SAMREGISTER_TEST_RUNS`), which plays one for every four registers that `secrecy` draws.
-const LONG_STEPS: &str = "400";
+const LONG_STEPS: &str = "250";
 /// Seconds after which a flow of every run ends, however slow the machine is.
 const SECONDS: &str = "12";
 
