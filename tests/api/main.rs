@@ -94,6 +94,7 @@ mod protocol;
 mod query_cost;
 mod receivables;
 mod refunds;
+mod random_model;
 mod reminders;
 mod requisitions;
 mod retention;

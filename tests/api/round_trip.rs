@@ -47,7 +47,8 @@ pub async fn exported(app: &App) -> Files {
     files
 }
 
-async fn try_import(app: &App, files: &Files) -> Result<Report, ImportError> {
+/// Imports these files into a register.
+pub async fn try_import(app: &App, files: &Files) -> Result<Report, ImportError> {
     let folder = tempfile::tempdir().unwrap();
     for (name, bytes) in files {
         let file = folder.path().join(name);

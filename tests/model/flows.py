@@ -1,0 +1,441 @@
+"""Draws random mutations that a register may take next, from the model's state."""
+
+from dates import DAY, FOREVER, add_months, day, last_of_month
+from datetime import date, timedelta
+from money import kronor, luhn_digit, ore
+
+START = date(2026, 1, 5)
+LAST_DAY = date(2029, 12, 20)
+BILLING = {"buyerReference": "Ref 7", "addressLine": "Gatan 1", "postalCode": "702 10", "city": "Örebro"}
+PUBLIC = {"basis": "FIXED_PER_YEAR", "vatRate": "STANDARD_25"}
+
+
+def org_number(index):
+    base = f"222{index:06}"
+    return f"{base[:6]}-{base[6:]}{luhn_digit(base)}"
+
+
+class Flow:
+    """A source of steps: `{"do": mutation, "as": handle, "input": …}` or `{"clock": day}`. Texts that begin with `$` are handles."""
+
+    def __init__(self, model, random, offered):
+        self.model, self.random, self.offered = model, random, offered
+        self.queue, self.made = [], {}
+
+    def handle(self, letter):
+        self.made[letter] = self.made.get(letter, 0) + 1
+        return f"{letter}{self.made[letter]}"
+
+    def step(self, name, given, letter=None):
+        step = {"do": name, "input": given}
+        if letter:
+            step["as"] = self.handle(letter)
+        return step
+
+    def setup(self):
+        """The first steps: templates, members, activities, prices and allocations."""
+        for index in range(7):
+            yield self.admission(date(2020 + index % 5, 1 + index % 3, 1 if index % 2 else 15))
+        for index in range(2):
+            yield self.step("organisationAdd", {"name": f"Organisation {index + 1}", "orgNumber": org_number(700 + index), "billing": BILLING}, "o")
+        for slug, funding in (("bip", "SPECIAL_FEE"), ("indikatorer", "SPECIAL_FEE"), ("valdet", "GRANT"), ("design", "VOLUNTEER")):
+            yield self.step("activityStart", {"slug": slug, "name": slug.capitalize(), "funding": [funding], "startsOn": "2020-01-01"}, "v")
+        amounts = {"basis": "FIXED_PER_YEAR", "amount": "12345.67", "vatRate": "STANDARD_25"}
+        yield self.step("feeScheduleSet", {"activity": "$v1", "validFrom": "2020-01-01", **amounts})
+        rates = {"basis": "PER_MILLE_OF_ALLOCATION", "perMille": 1.5, "cap": "40000.00", "minimum": "2500.00", "vatRate": "OUTSIDE_SCOPE"}
+        yield self.step("feeScheduleSet", {"activity": "$v2", "validFrom": "2020-01-01", **rates})
+        membership = {"basis": "FIXED_PER_YEAR", "amount": "1500.00", "vatRate": "OUTSIDE_SCOPE"}
+        yield self.step("networkFeeSet", {"validFrom": "2025-01-01", **membership})
+        service = {"basis": "PER_MILLE_OF_ALLOCATION", "perMille": 2, "cap": "61234.50", "vatRate": "OUTSIDE_SCOPE"}
+        yield self.step("networkFeeSet", {"validFrom": "2025-01-01", **service})
+        for index in range(1, 8):
+            for year in (2025, 2026, 2027):
+                if self.random.random() < 0.8:
+                    yield self.allocation(f"m{index}", year)
+
+    # What is drawn
+
+    def next(self):
+        """The next step."""
+        if self.queue and self.random.random() < 0.9:
+            return self.queue.pop(0)
+        choices = {
+            self.clock: 16, self.draft: 22, self.replace: 8, self.notice: 9, self.withdraw: 3, self.offer_or_sign: 4, self.leave: 2, self.merge: 1.2,
+            self.admit: 2.5, self.update: 2, self.any_allocation: 3, self.close: 1, self.any_price: 1.5, self.run: 9, self.draft_invoice: 5,
+            self.issue: 2, self.pay: 12, self.reverse: 3, self.credit: 4, self.remind: 2, self.book: 3,
+            self.acknowledge: 2, self.withdraw_notice: 2, self.reinstate: 1,
+            self.bank_file: 4, self.match: 3, self.set_aside: 1.5,
+        }
+        while True:
+            step = self.random.choices(list(choices), choices.values())[0]()
+            if step:
+                return step
+
+    def pick(self, rows):
+        rows = list(rows)
+        return self.random.choice(rows) if rows else None
+
+    def near(self, before=40, after=60):
+        return self.model.today + timedelta(days=self.random.randint(-before, after))
+
+    def money(self, low, high):
+        return kronor(self.random.choice([self.random.randint(low, high) * 100, self.random.randint(low * 100, high * 100)]))
+
+    def clock(self):
+        """Moves the clock some days, often to a day on which something changes."""
+        today, model = self.model.today, self.model
+        days = [today + timedelta(days=self.random.randint(1, 45)), today + DAY, last_of_month(today), date(today.year, 12, 31)]
+        for agreement in model.agreements.values():
+            deadline = model.next_deadline(agreement, today)
+            ends = [deadline[2], agreement.starts, model.last_day(agreement)] if deadline else [agreement.starts]
+            days += [on for end in ends if end != FOREVER for on in (end, end + DAY)]
+        days += [invoice.due + timedelta(days=more) for invoice in model.invoices.values() if invoice.due for more in (0, 1)]
+        coming = [on for on in days if today < on <= min(LAST_DAY, today + timedelta(days=90))]
+        return {"clock": self.random.choice(coming).isoformat()} if coming else None
+
+    def admission(self, joined):
+        index = self.made.get("m", 0)
+        given = {"name": f"Förbund {index + 1:02}", "joinedOn": joined.isoformat()}
+        if index % 5 != 4:
+            given.update(orgNumber=org_number(index), billing=BILLING)
+        return self.step("memberAdmit", given, "m")
+
+    def admit(self):
+        return self.admission(self.near(400, 30)) if len(self.model.members) < 25 else None
+
+    def present(self):
+        return [m for m in self.model.members.values() if m.left is None and m.joined <= self.model.today]
+
+    def update(self):
+        """Moves the first day of a membership or an activity, where the rule leaves no doubt."""
+        first = self.near(900, 0)
+        if self.random.random() < 0.5:
+            member = self.pick(self.present())
+            agreements = self.model.of_member(member.handle) if member else []
+            step = member and self.step("memberUpdate", {"member": "$" + member.handle, "joinedOn": first.isoformat()})
+        else:
+            activity = self.pick(v for v in self.model.activities.values() if v.ends is None)
+            agreements = self.model.participations(activity.handle) if activity else []
+            step = activity and self.step("activityUpdate", {"activity": "$" + activity.handle, "startsOn": first.isoformat()})
+        begun = [a for a in agreements if not a.withdrawn and a.starts < first]
+        is_clear = not begun or any(self.model.is_in_force(a, self.model.today) for a in begun)
+        return step if is_clear else None
+
+    def allocation(self, member, year):
+        basis = "ALL_PARTIES" if self.random.random() < 0.85 else "STATE_SHARE"
+        return self.step("allocationSet", {"member": "$" + member, "year": year, "amount": self.money(900_000, 40_000_000), "basis": basis})
+
+    def any_allocation(self):
+        return self.allocation(self.pick(self.model.members), self.model.today.year + self.random.randint(-1, 1))
+
+    def any_price(self):
+        given = {"validFrom": f"{self.model.today.year + self.random.randint(0, 1)}-{self.random.choice(['01', '07'])}-01"}
+        if self.random.random() < 0.5:
+            given.update(basis="PER_MILLE_OF_ALLOCATION", perMille=self.random.choice([1, 1.75, 2, 2.125]), vatRate="OUTSIDE_SCOPE")
+            return self.step("networkFeeSet", given)
+        given.update(activity="$v1", basis="FIXED_PER_YEAR", amount=self.money(1000, 20000), vatRate=self.random.choice(["STANDARD_25", "REDUCED_6", "EXEMPT"]))
+        return self.step("feeScheduleSet", given)
+
+    def leave(self):
+        replacing = {a.counterparty for a in self.model.agreements.values() if a.replaces and a.signed and a.starts > self.model.today}
+        wanted = [m for m in self.present() if m.handle in replacing and self.random.random() < 0.5]
+        member = self.pick(wanted or self.present())
+        if member is None or len(self.present()) < 5:
+            return None
+        given = {"member": "$" + member.handle, "leftOn": self.leaving_day([member]).isoformat()}
+        return self.step("memberLeave", {**given, "endAgreements": self.random.random() < 0.75})
+
+    def leaving_day(self, members):
+        """A last day of membership: often around the first or last day of an agreement."""
+        days = [self.near(30, 120), self.near(10, 60)]
+        for member in members:
+            for agreement in self.model.of_member(member.handle):
+                if self.model.is_live(agreement):
+                    days += [agreement.starts - DAY, agreement.starts, min(self.model.last_day(agreement), days[0]) - DAY]
+        return self.random.choice([on for on in days if on > self.model.today - timedelta(days=60)])
+
+    def merge(self):
+        present = self.present()
+        if len(present) < 6:
+            return None
+        into, *leaving = self.random.sample(present, self.random.choice([2, 2, 3]))
+        given = {"into": "$" + into.handle, "from": ["$" + m.handle for m in leaving], "leftOn": self.leaving_day(leaving).isoformat()}
+        return self.step("memberMerge", {**given, "endAgreements": self.random.random() < 0.75})
+
+    def close(self):
+        activity = self.pick(v for v in self.model.activities.values() if v.handle != "v1")
+        return activity and self.step("activityClose", {"activity": "$" + activity.handle, "endsOn": self.near(20, 200).isoformat()})
+
+    # Agreements
+
+    def term(self, given, starts):
+        """Adds a term to an input: until further notice, fixed or renewing."""
+        given["startsOn"] = starts.isoformat()
+        shape = self.random.random()
+        notice = self.random.choice([None, 0, 1, 2, 3, 3, 6, 12])
+        if notice is not None:
+            given["noticeMonths"] = notice
+        if shape < 0.25:
+            return given
+        months = self.random.choice([1, 2, 3, 6, 6, 12, 12, 24])
+        ends = add_months(starts, months) - DAY
+        if self.random.random() < 0.25:
+            ends = self.random.choice([last_of_month(ends), date(ends.year, 12, 31), ends + timedelta(days=self.random.randint(1, 40))])
+        given["endsOn"] = ends.isoformat()
+        if shape > 0.5:
+            given["renewalMonths"] = self.random.choice([1, 2, 3, 6, 6, 12, 12, 24, 36])
+        elif "noticeMonths" not in given:
+            given["noticeMonths"] = self.random.choice([0, 1, 3])
+        if "renewalMonths" not in given:
+            given["renewalMonths"] = None
+        return given
+
+    def fee(self):
+        basis = self.random.choice(["FIXED_PER_YEAR", "FIXED_PER_YEAR", "PER_MILLE_OF_ALLOCATION", "ONE_OFF", "PER_PARTICIPANT"])
+        fee = {"basis": basis, "vatRate": self.random.choice(["STANDARD_25", "STANDARD_25", "REDUCED_12", "EXEMPT", "OUTSIDE_SCOPE"])}
+        if basis == "PER_MILLE_OF_ALLOCATION":
+            return {**fee, "perMille": self.random.choice([0.5, 1, 2.375]), **self.random.choice([{}, {"cap": "20000.00"}, {"minimum": "9999.99"}])}
+        return {**fee, "amount": self.money(100, 30000)}
+
+    def starting_day(self):
+        on = self.near(90, 120)
+        return self.random.choice([on, on.replace(day=1), last_of_month(on), on.replace(day=15), date(self.model.today.year, 1, 1)])
+
+    def draft(self):
+        members = self.present()
+        if not members:
+            return None
+        kind = self.random.choices(["PARTICIPATION", "COOPERATION", "ASSIGNMENT"], [12, 1, 1])[0]
+        given = self.term({"template": "$" + kind, "counterparty": "$" + self.pick(members).handle}, self.starting_day())
+        if kind == "PARTICIPATION":
+            activity = self.pick(v for v in self.model.activities.values() if v.ends is None or v.ends > self.model.today)
+            given["activity"] = "$" + activity.handle
+            if not self.model.takes_no_fee(activity.handle) and self.random.random() < 0.6:
+                given["fee"] = self.fee()
+        else:
+            given["counterparty"] = "$" + self.pick([*self.model.organisations, self.pick(members).handle])
+            given["fee"] = {**PUBLIC, "amount": self.money(100, 9000)} if kind == "ASSIGNMENT" else None
+        step = self.step("agreementDraft", given, "a")
+        if self.random.random() < 0.2:
+            changed = self.term({"agreement": "$" + step["as"]}, day(given["startsOn"]))
+            changed = {"endsOn": None, "renewalMonths": None, "noticeMonths": 3, **changed}
+            del changed["startsOn"]
+            if given.get("fee") and kind == "PARTICIPATION":
+                changed["fee"] = self.fee()
+            self.queue.append(self.step("agreementDraftUpdate", changed))
+        self.to_signature(step["as"])
+        return step
+
+    def to_signature(self, handle):
+        """Queues the offer and the signatures of a draft."""
+        if self.random.random() < 0.88:
+            self.queue.append(self.step("agreementOffer", {"agreement": "$" + handle}))
+            if self.random.random() < 0.9:
+                for party in self.random.sample(["NETWORK", "COUNTERPARTY"], 2):
+                    self.queue.append(self.signature(handle, party))
+
+    def signature(self, handle, party):
+        given = {"agreement": "$" + handle, "party": party, "name": "Ada Ås", "method": "PAPER", "signedOn": "today", "documentSha256": "hash"}
+        return self.step("agreementSign", given)
+
+    def offer_or_sign(self):
+        agreement = self.pick(a for a in self.model.agreements.values() if not a.signed or self.random.random() < 0.05)
+        if agreement is None:
+            return None
+        if agreement.offered is None:
+            return self.step("agreementOffer", {"agreement": "$" + agreement.handle})
+        return self.signature(agreement.handle, self.pick(["NETWORK", "COUNTERPARTY"]))
+
+    def replace(self):
+        going_on = lambda a: self.model.is_live(a) and self.model.last_day(a) >= self.model.today
+        agreement = self.pick(a for a in self.model.agreements.values() if going_on(a) or self.random.random() < 0.03)
+        if agreement is None:
+            return None
+        lasts = self.model.last_day(agreement)
+        starts = self.random.choice([self.near(20, 120), self.near(0, 60).replace(day=1), lasts + DAY if lasts < FOREVER else self.near()])
+        given = self.term({"agreement": "$" + agreement.handle}, starts)
+        if agreement.kind == "PARTICIPATION" and not self.model.takes_no_fee(agreement.activity) and self.random.random() < 0.4:
+            given["fee"] = self.fee()
+        step = self.step("agreementReplace", given, "a")
+        self.to_signature(step["as"])
+        return step
+
+    def notice(self):
+        model = self.model
+        wanted = lambda a: model.status(a, model.today) in ("ACTIVE", "SIGNED", "NOTICE_GIVEN")
+        agreement = self.pick(a for a in model.agreements.values() if wanted(a) or self.random.random() < 0.05)
+        if agreement is None:
+            return None
+        given_on = self.random.choice([model.today, model.today, self.near(30, 0)])
+        given = {"agreement": "$" + agreement.handle, "givenOn": given_on.isoformat()}
+        if agreement.signed and self.random.random() < 0.35:
+            latest = min(model.end_after_notice(agreement, given_on), given_on + timedelta(days=200))
+            ends = given_on + timedelta(days=self.random.randint(0, max(0, (latest - given_on).days)))
+            given.update(endsOn=ends.isoformat(), reason="Förtida upphörande")
+        return self.step("agreementGiveNotice", given)
+
+    def acknowledge(self):
+        agreement = self.pick(a for a in self.model.agreements.values() if self.model.next_deadline(a, self.model.today))
+        if agreement is None:
+            return None
+        latest = self.model.next_deadline(agreement, self.model.today)[2]
+        until = self.model.today + timedelta(days=self.random.randint(0, (min(latest, self.model.today + timedelta(days=300)) - self.model.today).days))
+        return self.step("deadlineAcknowledge", {"agreement": "$" + agreement.handle, "until": until.isoformat(), "note": "Sett"})
+
+    def withdraw_notice(self):
+        agreement = self.pick(a for a in self.model.agreements.values() if a.notice_given or self.random.random() < 0.03)
+        if agreement is None or "agreementNoticeWithdraw" not in self.offered:
+            return None
+        return self.step("agreementNoticeWithdraw", {"agreementId": "$" + agreement.handle})
+
+    def reinstate(self):
+        member = self.pick(m for m in self.model.members.values() if m.left or self.random.random() < 0.02)
+        if member is None or "memberReinstate" not in self.offered:
+            return None
+        ended = [self.model.agreements[key] for key in member.departure]
+        if any(a.quiet_until or self.model.successor(a, is_signed=False) for a in ended):
+            return None
+        return self.step("memberReinstate", {"memberId": "$" + member.handle})
+
+    def withdraw(self):
+        agreement = self.pick(a for a in self.model.agreements.values() if not a.signed or self.random.random() < 0.1)
+        return agreement and self.step("agreementWithdraw", {"agreement": "$" + agreement.handle, "reason": "Ångrat"})
+
+    # Money
+
+    def run(self):
+        year = self.model.today.year - (self.random.random() < 0.15) + (self.model.today.month == 12 and self.random.random() < 0.3)
+        given = self.random.choice([{"activity": "$v1"}, {"activity": "$v1"}, {"activity": "$v2"}, {"serviceFee": True}, {"membershipFee": True}])
+        if self.random.random() < 0.15:
+            given = {**given, "members": ["$" + handle for handle in self.random.sample(sorted(self.model.members), 3)]}
+        return self.step("invoiceRun", {**given, "year": year, "skipProblems": self.random.random() < 0.85}, "r")
+
+    def buyer(self):
+        return self.pick([m.handle for m in self.model.members.values()] + list(self.model.organisations))
+
+    def lines(self):
+        """Lines of an invoice by hand."""
+        rates = self.random.choice([["STANDARD_25"], ["STANDARD_25", "REDUCED_6", "EXEMPT"], ["OUTSIDE_SCOPE"], ["REDUCED_12", "STANDARD_25"]])
+        lines = []
+        for _ in range(self.random.randint(1, 4)):
+            line = {"description": "Kurs", "unitPrice": self.money(10, 3000), "vatRate": self.pick(rates), "quantity": self.pick(["1", "3", "1.5", "0.333"])}
+            if self.random.random() < 0.7:
+                line["activity"] = "$" + self.pick(self.model.activities)
+            # What is taxed says when it was supplied.
+            if line["vatRate"][0] in "SR" or self.random.random() < 0.3:
+                first = self.near(60, 60)
+                line.update(periodFrom=first.isoformat(), periodTo=(first + timedelta(days=self.random.randint(0, 200))).isoformat())
+            lines.append(line)
+        return lines
+
+    def draft_invoice(self):
+        step = self.step("invoiceDraft", {"buyer": "$" + self.buyer(), "lines": self.lines()}, "i")
+        if self.random.random() < 0.2:
+            self.queue.append(self.step("invoiceDraftUpdate", {"invoice": "$" + step["as"], "lines": self.lines()}))
+        if self.random.random() < 0.8:
+            self.queue.append(self.step("invoiceIssue", {"invoice": "$" + step["as"]}))
+        return step
+
+    def invoices(self, is_issued=True):
+        return [i for i in self.model.invoices.values() if bool(i.issued) == is_issued and i.kind == "INVOICE"]
+
+    def issue(self):
+        invoice = self.pick(self.invoices(is_issued=False))
+        name = self.random.choice(["invoiceIssue", "invoiceIssue", "invoiceDraftDiscard"])
+        return invoice and self.step(name, {"invoice": "$" + invoice.handle})
+
+    def pay(self):
+        open_ones = [i for i in self.invoices() if self.model.outstanding(i)]
+        invoice = self.pick(open_ones if open_ones and self.random.random() < 0.93 else self.invoices())
+        if invoice is None:
+            return None
+        left = self.model.outstanding(invoice) or 5000
+        amount = self.random.choice([left, left, left, self.random.randint(1, left), left + 12345])
+        # Less than a krona would be written off.
+        amount = left if 0 < left - amount < 100 else amount
+        days = (self.model.today - invoice.issued).days
+        on = self.model.today - timedelta(days=self.random.choice([0, 0, self.random.randint(0, days), self.random.randint(0, min(days, 9))]))
+        reference = f"B{self.made.get('p', 0) + 1}"
+        given = {"invoice": "$" + invoice.handle, "receivedOn": on.isoformat(), "amount": kronor(amount), "reference": reference}
+        return self.step("paymentRecord", given, "p")
+
+    def reverse(self):
+        payment = self.pick(self.model.payments.values())
+        if payment is None:
+            return None
+        on = self.random.choice([self.model.today, payment.on, self.near(10, 0)])
+        return self.step("paymentReverse", {"payment": "$" + payment.handle, "reversedOn": on.isoformat(), "reason": "Fel faktura"}, "p")
+
+    def credit(self):
+        invoice = self.pick(self.invoices())
+        if invoice is None:
+            return None
+        given = {"invoice": "$" + invoice.handle, "reason": "Rättelse"}
+        if self.random.random() < 0.6:
+            index = self.random.randrange(len(invoice.lines))
+            left = invoice.lines[index].net - invoice.lines[index].credited
+            amount = self.random.choice([left, self.random.randint(1, max(1, left)), left + 100])
+            given["lines"] = [{"line": index, "amount": kronor(amount)}]
+        return self.step("invoiceCredit", given, "i")
+
+    def remind(self):
+        invoice = self.pick(self.invoices())
+        return invoice and self.step("invoiceRemind", {"invoice": "$" + invoice.handle})
+
+    def bank_file(self):
+        """A file of the bank with payments of all kinds; sometimes one that came before."""
+        if self.made.get("file") and self.random.random() < 0.2:
+            return self.made["file"]
+        serial, rows = self.made.get("serial", 0) + 1, []
+        # Money of an earlier month may be booked on another day than the bank's.
+        on = max(self.near(30, 0), self.model.today.replace(day=1))
+        for _ in range(self.random.randint(1, 3)):
+            invoice, handle = self.pick(self.invoices()), self.handle("b")
+            row = {"as": handle, "reference": self.random.choice(["", "99999999995", "12300"])}
+            # No two payments have the same sum, so that none is taken for another.
+            row["amount"] = kronor(1_000_000 + 100 * self.made["b"] + self.random.randint(1, 99))
+            leaves = abs(self.model.outstanding(invoice) - ore(row["amount"])) if invoice else 0
+            if leaves > 1_000 and self.random.random() < 0.75:
+                row["pays"] = "$" + invoice.handle
+            rows.append(row)
+        self.made["serial"] = serial
+        self.made["file"] = {"bank": {"day": on.isoformat(), "serial": serial, "rows": rows}}
+        return self.made["file"]
+
+    def waiting(self):
+        return self.pick(p for p in self.model.bank.values() if not p.was_reversed and (self.model.bank_left(p) or self.random.random() < 0.05))
+
+    def match(self):
+        payment, invoice = self.waiting(), self.pick(self.invoices())
+        if payment is None or invoice is None or payment.on < self.model.today.replace(day=1):
+            return None
+        given = {"payment": "$" + payment.handle, "invoice": "$" + invoice.handle}
+        left = self.model.bank_left(payment)
+        if left > 1 and self.random.random() < 0.4:
+            given["amount"] = kronor(self.random.randint(1, left))
+        leaves = self.model.outstanding(invoice) - ore(given.get("amount", kronor(left)))
+        if 0 < abs(leaves) < 100:
+            return None
+        return self.step("bankPaymentMatch", given, "p")
+
+    def set_aside(self):
+        payment = self.waiting()
+        if payment is None:
+            return None
+        if payment.set_aside:
+            return self.step("bankPaymentTakeUp", {"payment": "$" + payment.handle})
+        return self.step("bankPaymentSetAside", {"payment": "$" + payment.handle, "reason": "Annans"})
+
+    def book(self):
+        activity = self.pick(self.model.activities)
+        given = {"activity": "$" + activity, "bookedOn": self.near(200, 0).isoformat(), "amount": self.money(100, 90000)}
+        if self.random.random() < 0.6:
+            return self.step("costRecord", {**given, "description": "Konsult"})
+        return self.step("grantRecord", {**given, "funder": "Myndigheten"})
+
+    def questions(self):
+        """Days, years and a window that the reports are asked about after a step."""
+        today = self.model.today
+        days = sorted([today, self.near(500, 0), self.near(0, 500)], key=lambda on: self.random.random())
+        years = [today.year + self.random.randint(-1, 0), today.year + 1]
+        return {"days": [on.isoformat() for on in days], "years": years, "within": self.random.choice([30, 90, 365]), "perMille": self.pick([1, 2.5, 4])}

@@ -1,0 +1,359 @@
+"""Models invoices, credit notes, payments and invoice runs on top of members and agreements."""
+
+from datetime import timedelta
+from fractions import Fraction
+
+from dates import DAY, banking_day, day
+from model import Model, Record, refuse_for_any, refuse_if
+from money import half_up, interest, ore, shares, sums_by_rate, vat_of
+
+
+class Register(Model):
+    """The model with all that is about money."""
+
+    def __init__(self, today, rates, whole_kronor=False, due_days=30):
+        super().__init__(today)
+        self.rates, self.whole_kronor, self.due_days = rates, whole_kronor, due_days
+        self.invoices, self.costs, self.grants, self.payments, self.bank = {}, [], [], {}, {}
+        self.counts, self.latest_issue = {}, {}
+
+    # Drafts and issue
+
+    def invoice_draft(self, handle, given):
+        self.invoices[handle] = self.draft_of(handle, given["buyer"], given)
+
+    def invoice_draft_update(self, _, given):
+        invoice = self.invoices[given["invoice"]]
+        refuse_if(invoice.issued, "ALREADY_ISSUED")
+        self.invoices[invoice.handle] = self.draft_of(invoice.handle, invoice.buyer, given)
+
+    def draft_of(self, handle, buyer, given):
+        """A draft with the lines of an input."""
+        lines = [
+            Record(activity=line.get("activity"), agreement=None, vat_rate=line["vatRate"], net=self.line_net(line), credited=0, charge=None)
+            for line in given["lines"]
+        ]
+        rates = {line.vat_rate for line in lines}
+        refuse_if("OUTSIDE_SCOPE" in rates and len(rates) > 1, "INVALID")
+        return self.invoice_of("INVOICE", buyer, lines, handle)
+
+    @staticmethod
+    def line_net(line):
+        quantity = line.get("quantity", "1")
+        whole, _, rest = quantity.partition(".")
+        thousandths = int(whole + rest.ljust(3, "0"))
+        return half_up(Fraction(ore(line["unitPrice"]) * thousandths, 1000)) if rest else ore(line["unitPrice"]) * int(whole)
+
+    def invoice_of(self, kind, buyer, lines, handle):
+        """An invoice with its sums, not issued yet."""
+        vat = sum(vat_of(sums_by_rate(lines)).values())
+        net = sum(line.net for line in lines)
+        rounding = half_up(Fraction(net + vat, 100)) * 100 - net - vat if self.whole_kronor else 0
+        return Record(
+            handle=handle, kind=kind, buyer=buyer, lines=lines, net=net, vat=vat, rounding=rounding, total=net + vat + rounding, number=None, issued=None,
+            due=None, payments=[], credits=None, credit_notes=[], reminders=[],
+        )
+
+    def is_complete(self, buyer):
+        """`true` if all is known of a buyer that an invoice needs."""
+        return self.members[buyer].is_complete if buyer in self.members else self.organisations[buyer].is_complete
+
+    def invoice_issue(self, _, given):
+        invoice, on = self.invoices[given["invoice"]], day(given.get("issuedOn")) or self.today
+        refuse_for_any(
+            lambda: refuse_if(invoice.issued, "ALREADY_ISSUED"),
+            lambda: refuse_if(not self.is_complete(invoice.buyer), "INVALID"),
+            lambda: self.check_day_of_issue(on),
+        )
+        self.issue(invoice, on)
+
+    def check_day_of_issue(self, on):
+        """Refuses a day of issue that lies ahead or before the latest invoice."""
+        latest = self.latest_issue.get("INVOICE", on)
+        refuse_if(on > self.today or on < latest, "INVALID")
+
+    def issue(self, invoice, on):
+        """Gives a draft its number, its reference and its due date."""
+        series = (invoice.kind, on.year)
+        self.counts[series] = self.counts.get(series, 0) + 1
+        prefix = "K" if invoice.kind == "CREDIT_NOTE" else ""
+        invoice.number = f"{prefix}{on.year}{self.counts[series]:04}"
+        self.latest_issue[invoice.kind] = invoice.issued = on
+        invoice.due = on + timedelta(days=self.due_days) if invoice.kind == "INVOICE" else None
+
+    def invoice_draft_discard(self, _, given):
+        refuse_if(self.invoices[given["invoice"]].issued, "ALREADY_ISSUED")
+        del self.invoices[given["invoice"]]
+
+    # Credit notes
+
+    def invoice_credit(self, handle, given):
+        invoice = self.invoices[given["invoice"]]
+        refuse_if(invoice.kind == "CREDIT_NOTE", "CREDIT_NOTE")
+        refuse_if(invoice.issued is None, "NOT_ISSUED")
+        left = {index: line.net - line.credited for index, line in enumerate(invoice.lines)}
+        refuse_if(not any(left.values()), "NOTHING_LEFT")
+        amounts = {index: amount for index, amount in left.items() if amount}
+        if given.get("lines"):
+            amounts = {line["line"]: ore(line["amount"]) for line in given["lines"]}
+            too_much = [index for index, amount in amounts.items() if amount <= 0 or amount > left[index]]
+            refuse_if(too_much, "BEYOND_INVOICE", "INVALID", "NOTHING_LEFT")
+        lines = []
+        for index, amount in sorted(amounts.items()):
+            line = invoice.lines[index]
+            line.credited += amount
+            lines.append(Record(line, net=amount, credits=index))
+        self.invoices[handle] = note = self.credit_note_of(invoice, lines, handle)
+        self.issue(note, self.today)
+        invoice.credit_notes.append(handle)
+
+    def credit_note_of(self, invoice, lines, handle):
+        """A credit note, which takes what is left of VAT and rounding when nothing else is left."""
+        note = self.invoice_of("CREDIT_NOTE", invoice.buyer, lines, handle)
+        notes = [self.invoices[other] for other in invoice.credit_notes]
+        vat_by_rate = vat_of(sums_by_rate(lines))
+        for rate in vat_by_rate:
+            of_rate = [line for line in invoice.lines if line.vat_rate == rate]
+            vat_left = vat_of(sums_by_rate(of_rate))[rate] - sum(other.vat_by_rate.get(rate, 0) for other in notes)
+            is_last = all(line.net == line.credited for line in of_rate)
+            vat_by_rate[rate] = vat_left if is_last else min(vat_by_rate[rate], vat_left)
+        note.vat_by_rate, note.vat, note.credits = vat_by_rate, sum(vat_by_rate.values()), invoice.handle
+        is_last = all(line.net == line.credited for line in invoice.lines)
+        if is_last:
+            note.rounding = invoice.rounding - sum(other.rounding for other in notes)
+        else:
+            note.rounding = half_up(Fraction(note.net + note.vat, 100)) * 100 - note.net - note.vat if self.whole_kronor else 0
+        note.total = note.net + note.vat + note.rounding
+        return note
+
+    # Payments and reminders
+
+    def payment_record(self, handle, given):
+        invoice, on, amount = self.invoices[given["invoice"]], day(given["receivedOn"]), ore(given["amount"])
+        refuse_if(invoice.issued is None or invoice.kind == "CREDIT_NOTE", "DRAFT", "NOT_ISSUED", "CREDIT_NOTE", "INVALID")
+        refuse_if(not invoice.issued <= on <= self.today or amount <= 0, "INVALID")
+        self.payments[handle] = payment = Record(handle=handle, invoice=invoice.handle, on=on, amount=amount, reverses=None, reversed=None)
+        invoice.payments.append(payment)
+
+    def payment_reverse(self, handle, given):
+        payment, on = self.payments[given["payment"]], day(given.get("reversedOn")) or self.today
+        refuse_for_any(
+            lambda: refuse_if(payment.reverses, "IS_REVERSAL"),
+            lambda: refuse_if(payment.reversed, "PAYMENT_REVERSED"),
+            lambda: refuse_if(not payment.on <= on <= self.today, "INVALID"),
+        )
+        reversal = Record(handle=handle, invoice=payment.invoice, on=on, amount=-payment.amount, reverses=payment.handle, reversed=None)
+        payment.reversed = on
+        if payment.get("bank"):
+            self.bank[payment.bank].matched -= payment.amount
+            self.bank[payment.bank].was_reversed = True
+        self.payments[handle] = reversal
+        self.invoices[payment.invoice].payments.append(reversal)
+
+    def invoice_remind(self, _, given):
+        invoice = self.invoices[given["invoice"]]
+        refuse_if(invoice.kind == "CREDIT_NOTE", "CREDIT_NOTE")
+        state = self.state(invoice, self.today)
+        refuse_if(state in ("DRAFT", "PAID", "CREDITED"), state)
+        refuse_if(state != "OVERDUE", "NOT_OVERDUE")
+        refuse_if(self.today in invoice.reminders, "ALREADY_REMINDED")
+        invoice.reminders.append(self.today)
+
+    # Payments that the bank's files tell of
+
+    def bank_import(self, given):
+        """Takes a file of the bank: matches by OCR reference what came in after the invoice was issued."""
+        on = day(given["day"])
+        for row in given["rows"]:
+            if row["as"] in self.bank:
+                continue
+            invoice = self.invoices.get(row.get("pays"))
+            finding = "NO_REFERENCE" if not row["reference"] else "UNKNOWN_REFERENCE"
+            if invoice:
+                finding = "OCR" if invoice.issued <= on else "BEFORE_ISSUE"
+            payment = Record(handle=row["as"], on=on, amount=ore(row["amount"]), finding=finding, matched=0, set_aside=None, was_reversed=False)
+            self.bank[row["as"]] = payment
+            if finding == "OCR":
+                self.match(payment, invoice, payment.amount, row["as"] + ".1")
+
+    def match(self, payment, invoice, amount, handle):
+        """Books a bank payment on an invoice; on the day of issue when the money came before."""
+        made = Record(
+            handle=handle, invoice=invoice.handle, on=max(payment.on, invoice.issued), amount=amount, reverses=None, reversed=None, bank=payment.handle
+        )
+        payment.matched += amount
+        invoice.payments.append(made)
+        self.payments[handle] = made
+
+    def bank_left(self, payment):
+        return payment.amount - payment.matched
+
+    def bank_state(self, payment):
+        return "MATCHED" if not self.bank_left(payment) else "SET_ASIDE" if payment.set_aside else "WAITING"
+
+    def check_waiting(self, payment):
+        state = self.bank_state(payment)
+        refuse_if(state == "MATCHED", "ALREADY_MATCHED")
+        refuse_if(state == "SET_ASIDE", "SET_ASIDE")
+
+    def bank_payment_match(self, handle, given):
+        payment, invoice = self.bank[given["payment"]], self.invoices[given["invoice"]]
+        self.check_waiting(payment)
+        amount = ore(given["amount"]) if given.get("amount") else self.bank_left(payment)
+        refuse_if(invoice.issued is None or invoice.kind == "CREDIT_NOTE" or amount > self.bank_left(payment), "INVALID", "CREDIT_NOTE", "NOT_ISSUED", "DRAFT")
+        self.match(payment, invoice, amount, handle)
+
+    def bank_payment_set_aside(self, _, given):
+        payment = self.bank[given["payment"]]
+        self.check_waiting(payment)
+        payment.set_aside = self.today
+
+    def bank_payment_take_up(self, _, given):
+        payment = self.bank[given["payment"]]
+        refuse_if(not payment.set_aside, "NOT_SET_ASIDE", "ALREADY_MATCHED")
+        payment.set_aside = None
+
+    # What follows from them
+
+    def true_payments(self, invoice):
+        """Payments that were not reversed."""
+        return [p for p in invoice.payments if not p.reverses and not p.reversed]
+
+    def paid(self, invoice, until=None):
+        return sum(p.amount for p in self.true_payments(invoice) if until is None or p.on <= until)
+
+    def credited(self, invoice, until=None):
+        notes = [self.invoices[handle] for handle in invoice.credit_notes]
+        return sum(note.total for note in notes if until is None or note.issued <= until)
+
+    def state(self, invoice, on):
+        """The state of an invoice on a day."""
+        if invoice.issued is None or invoice.issued > on:
+            return "DRAFT"
+        if invoice.kind == "CREDIT_NOTE":
+            return "ISSUED"
+        paid, credited = self.paid(invoice, on), self.credited(invoice, on)
+        if credited >= invoice.total:
+            return "CREDITED"
+        if paid + credited >= invoice.total:
+            return "PAID"
+        if on > banking_day(invoice.due):
+            return "OVERDUE"
+        return "PARTLY_PAID" if paid else "ISSUED"
+
+    def outstanding(self, invoice):
+        """What is still to be paid; of a draft, its total."""
+        if invoice.kind == "CREDIT_NOTE":
+            return 0
+        return max(0, invoice.total - self.paid(invoice) - self.credited(invoice))
+
+    def overpaid(self, invoice):
+        if invoice.kind == "CREDIT_NOTE" or invoice.issued is None:
+            return 0
+        return max(0, self.paid(invoice) + self.credited(invoice) - invoice.total)
+
+    def settled_on(self, invoice):
+        """The day on which payments and credit notes first covered the total; `None` while they do not."""
+        days = {p.on for p in self.true_payments(invoice)} | {self.invoices[handle].issued for handle in invoice.credit_notes}
+        covered = [on for on in sorted(days) if self.paid(invoice, on) + self.credited(invoice, on) >= invoice.total]
+        return covered[0] if covered else None
+
+    def late_until(self, invoice, on):
+        """The last day by which lateness counts on a day; not after the due date when it is not late."""
+        settled = self.settled_on(invoice)
+        return min(on, settled) if settled else on
+
+    def days_late(self, invoice, on):
+        if invoice.due is None or invoice.issued > on:
+            return 0
+        return max(0, (self.late_until(invoice, on) - banking_day(invoice.due)).days)
+
+    def interest(self, invoice, on):
+        """Late interest up to and including a day; `None` when it was never late by then."""
+        if not self.days_late(invoice, on):
+            return None
+        unpaid = lambda at: invoice.total - self.paid(invoice, at - DAY) - self.credited(invoice, on)
+        return interest(banking_day(invoice.due), self.late_until(invoice, on), unpaid, self.rates)
+
+    def line_lefts(self, invoice, until):
+        """What each line has left on a day, with VAT, after credit notes. Line VAT is learned from the register."""
+        lefts = [line.net + line.vat for line in invoice.lines]
+        for handle in invoice.credit_notes:
+            note = self.invoices[handle]
+            if note.issued <= until:
+                for line in note.lines:
+                    lefts[line.credits] -= line.net + line.vat
+        return lefts
+
+    def paid_by_line(self, invoice, until):
+        """What the payments until a day pay of each line, with VAT, reversed ones until their reversal."""
+        came = sum(p.amount for p in invoice.payments if p.on <= until)
+        return shares(came, self.line_lefts(invoice, until))
+
+    # Costs and grants
+
+    def cost_record(self, _, given):
+        self.costs.append((given["activity"], day(given["bookedOn"]), ore(given["amount"])))
+
+    def grant_record(self, _, given):
+        self.grants.append((given["activity"], day(given["bookedOn"]), ore(given["amount"])))
+
+    # Invoice runs
+
+    def charges(self):
+        """The fees that were invoiced and not credited whole: agreement or member, basis and year."""
+        lines = [line for invoice in self.invoices.values() if invoice.kind == "INVOICE" and invoice.issued for line in invoice.lines]
+        return {line.charge for line in lines if line.charge and line.credited != line.net}
+
+    def run(self, given):
+        """What an invoice run would issue: invoices by buyer, problems, and counts."""
+        year, only = given["year"], given.get("members")
+        drafts, problems, already, manual = {}, [], 0, 0
+        charged = self.charges()
+        for buyer, agreement, charge, net, vat_rate, activity in self.fees_of_run(given):
+            if only and buyer not in only:
+                continue
+            if net == "MANUAL":
+                manual += 1
+            elif charge in charged:
+                already += 1
+            elif net is None:
+                problems.append((buyer, agreement))
+            elif not self.is_complete(buyer):
+                problems.append((buyer, None))
+            else:
+                group = (buyer, vat_rate == "OUTSIDE_SCOPE")
+                line = Record(activity=activity, agreement=agreement, vat_rate=vat_rate, net=net, credited=0, charge=charge)
+                drafts.setdefault(group, []).append(line)
+        invoices = [self.invoice_of("INVOICE", buyer, lines, None) for (buyer, _), lines in drafts.items()]
+        return Record(invoices=invoices, problems=sorted(set(problems), key=str), already=already, manual=manual, year=year)
+
+    def fees_of_run(self, given):
+        """Every fee of a run's year: buyer, agreement, charge, net (`None`: no allocation), VAT rate and activity."""
+        year = given["year"]
+        if given.get("activity"):
+            for agreement in self.participations(given["activity"]):
+                if not self.is_live(agreement) or agreement.direction != "INCOME" or not agreement.fee:
+                    continue
+                charge = (agreement.handle, "SPECIAL", year)
+                net = self.fee_for(agreement, year)
+                if agreement.fee["basis"] == "PER_PARTICIPANT":
+                    net = "MANUAL" if self.months(agreement, year) else 0
+                if net == 0:
+                    continue
+                yield agreement.counterparty, agreement.handle, charge, net, agreement.fee["vat_rate"], agreement.activity
+            return
+        basis = "PER_MILLE_OF_ALLOCATION" if given.get("serviceFee") else "FIXED_PER_YEAR"
+        refuse_if(self.price_on(self.network_fees, day(f"{year}-01-01"), basis) is None, "NO_FEE_RULE")
+        for member in self.members.values():
+            if member.joined.year <= year and (member.left is None or member.left.year >= year):
+                net, rule = self.member_fee(member.handle, year, basis)
+                yield member.handle, None, (member.handle, basis, year), net, rule["vat_rate"], None
+
+    def invoice_run(self, _, given):
+        on = day(given.get("issuedOn")) or self.today
+        self.check_day_of_issue(on)
+        run = self.run(given)
+        if run.problems and not given.get("skipProblems"):
+            run.invoices = []
+        return Record(run, on=on)
