@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::{
-    app::on_both,
+    app::{App, on_both},
     bank_samples::{BGMAX, bank_payments, bgmax, find, import, payment, waiting},
     payment_samples::{LEDGER, adds_up, does, id, invoice, ocr, pays},
     refunds::books,
