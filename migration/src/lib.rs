@@ -50,13 +50,13 @@ mod m2026_12_01_20_month_end_deadlines;
 mod m2026_12_01_21_agreement_reversals;
 mod m2026_12_01_22_allocation_basis;
 mod m2026_12_01_30_payments_booked;
-mod m2026_12_01_50_books_closing;
-mod m2026_12_01_51_export_batches;
+mod m2026_12_01_31_adjustments;
 mod m2026_12_01_40_reminder_compensation;
 mod m2026_12_01_41_requisitions;
 mod m2026_12_01_42_order_reference;
 mod m2026_12_01_43_units;
-mod m2026_12_01_31_adjustments;
+mod m2026_12_01_50_books_closing;
+mod m2026_12_01_51_export_batches;
 
 /// Every change, in order.
 #[derive(Debug)]
@@ -102,13 +102,13 @@ impl MigratorTrait for Migrator {
             Box::new(m2026_12_01_21_agreement_reversals::Migration),
             Box::new(m2026_12_01_22_allocation_basis::Migration),
             Box::new(m2026_12_01_30_payments_booked::Migration),
-            Box::new(m2026_12_01_50_books_closing::Migration),
-            Box::new(m2026_12_01_51_export_batches::Migration),
+            Box::new(m2026_12_01_31_adjustments::Migration),
             Box::new(m2026_12_01_40_reminder_compensation::Migration),
             Box::new(m2026_12_01_41_requisitions::Migration),
             Box::new(m2026_12_01_42_order_reference::Migration),
             Box::new(m2026_12_01_43_units::Migration),
-            Box::new(m2026_12_01_31_adjustments::Migration),
+            Box::new(m2026_12_01_50_books_closing::Migration),
+            Box::new(m2026_12_01_51_export_batches::Migration),
         ]
     }
 }
