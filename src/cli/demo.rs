@@ -269,6 +269,8 @@ mod tests {
             File::ExportBatches,
             File::Vouchers,
             File::BooksClosing,
+            File::Adjustments,
+            File::Requisitions,
         ];
         let names: Vec<_> = File::ALL.iter().filter(|file| !of_work.contains(file)).map(|file| file.name()).collect();
         assert_eq!(TABLES.map(|(name, _)| name).to_vec(), names);

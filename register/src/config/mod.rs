@@ -362,7 +362,9 @@ pub(super) mod tests {
         assert_eq!(settings.exposure, closed);
         let Ok(demo) = Settings::load_for_demo([("SAMREGISTER_EXPLORER".to_owned(), "false".to_owned())], None) else { panic!() };
         assert_eq!(demo.exposure, Exposure { introspection: true, suggestions: true, ..closed });
-        assert_eq!(settings.network, Network::default());
+        let network = Network::default();
+        let vat_boxes = network.accounts.vat_boxes(&network.activities);
+        assert_eq!(settings.network, Network { vat_boxes, ..network });
     }
 
     #[test]
