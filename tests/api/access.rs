@@ -308,6 +308,8 @@ on_both!(deeds_are_done_for_those_that_the_table_says, |app| async move {
                 "organisationRemove" => "organisationId",
                 "agreementNoticeWithdraw" | "agreementNoticeEndDecide" => "agreement { id }",
                 "periodClose" | "periodReopen" => "booksClosedThrough",
+                "interestInvoiceIssue" => "invoice { id }",
+                "requisitionIssue" => "requisition { id }",
                 _ => "id",
             };
             let document =

@@ -75,7 +75,9 @@ on_both!(a_file_without_an_own_account_is_refused, |app| async move {
     let found = faults(&app, "camt.xml", OTHER_BANKGIRO).await;
     assert_eq!(
         found,
-        ["camt.xml:2: is of the account 9912346, not of the network's own, 50501055, SE4550000000058398257466"],
+        [
+            "camt.xml:2: is of the account 9912346, not of the network's own, 50501055, SE4550000000058398257466; add it to [network.payments] if it is yours"
+        ],
         "booked for somebody else"
     );
     let other = CAMT_02.replace("SE4550000000058398257466", "SE3550000000054910000003");

@@ -26,7 +26,8 @@ async fn follow(server: &Served, caller: &Caller<'_>, arguments: &str) -> Client
 
 /// The next event.
 async fn event(client: &mut Client) -> Value {
-    client.data("1").await["changes"].clone()
+    let data = tokio::time::timeout(Duration::from_secs(60), client.data("1")).await;
+    data.unwrap_or_else(|_| panic!("no event came within a minute"))["changes"].clone()
 }
 
 /// Every event after a revision that the caller hears of, up to one that everybody does.
@@ -278,6 +279,8 @@ on_both!(a_commit_is_read_once_for_all_who_see_alike, |app| async move {
     // A viewer who sees something else does not learn what they are.
     let mut member = follow(&server, &app.member("member_00000000000000000000000000000000"), kinds).await;
     let mut settled = follow(&server, &app.board(), "after: \"0\"").await;
+    // Each follows from the revision at which the server comes to its subscription.
+    tokio::time::sleep(Duration::from_secs(1)).await;
     app.office().does("organisationAdd", "id", json!({ "name": "Första" })).await.data();
     event(&mut settled).await;
     for follower in &mut followers {

@@ -47,8 +47,8 @@ on_both!(periods_are_closed_and_opened_with_a_reason, |app| async move {
     assert_eq!(reopen(&app, "2026-11-01", " ").await.bad_fields(), ["input.reason"]);
     assert_eq!(reopen(&app, "2026-11-01", "Fel konto").await["periodReopen"], json!({ "booksClosedThrough": "2026-10-31" }));
     let trail = app.office().query("{ auditLog(last: 2) { nodes { action actor after } } }").await["auditLog"]["nodes"].clone();
-    assert_eq!((&trail[0]["action"], &trail[1]["action"]), (&json!("periodClose"), &json!("periodReopen")), "{trail}");
-    assert!(trail[1]["after"].to_string().contains("Fel konto") && trail[1]["after"].to_string().contains("2026-10-31"), "{trail}");
+    assert_eq!((&trail[0]["action"], &trail[1]["action"]), (&json!("periodReopen"), &json!("periodClose")), "{trail}");
+    assert!(trail[0]["after"].to_string().contains("Fel konto") && trail[0]["after"].to_string().contains("2026-10-31"), "{trail}");
     for caller in [app.board(), app.auditor(), app.service("invoices:write")] {
         let refused = caller.does("periodClose", "booksClosedThrough", json!({ "through": "2026-11-20" })).await;
         assert_eq!(refused.code(), "FORBIDDEN");

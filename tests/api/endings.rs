@@ -98,7 +98,7 @@ on_both!(notice_ends_an_agreement_when_its_months_have_passed, |app| async move 
             assert_eq!(answer.reason(), outcome, "{terms} on {given_on}");
         }
     }
-    let id = agreed(&past, register.draft(11, "bip", "2025-10-01")).await;
+    let id = agreed(&past, register.draft(11, "indikatorer", "2025-10-01")).await;
     for (given_on, reason) in [("2025-10-31", None), ("2026-11-22", None), ("igår", None), (TODAY, Some("\u{0}"))] {
         let answer =
             deed(&app.office(), "agreementGiveNotice", json!({ "agreement": id, "givenOn": given_on, "reason": reason }), "id").await;

@@ -271,7 +271,12 @@ on_both!(what_files_say_otherwise_of_a_life_is_refused, |app| async move {
         ("reminders.csv", "2026-10-25", "2026-10-01", "sent_on: must be after 2026-10-01, the last day to pay"),
         ("bank_payments.csv", ",1.00,", ",2.00,", "amount: differs from what the bank reported before, which never changes"),
         ("payments.csv", ",0.35,", ",0.34,", "reference: is that of a payment that came from the bank or was reversed, and never changes"),
-        ("payments.csv", "00003 3\n", "00001 1\n", "bank_payment: is not the one that the payment was made of, which never changes"),
+        (
+            "payments.csv",
+            "00003 3,2026-11-21\n",
+            "00001 1,2026-11-21\n",
+            "bank_payment: is not the one that the payment was made of, which never changes",
+        ),
         ("invoice_documents.csv", "CONTENT,", "CONTENT,0", "sha256: is not a SHA-256: 64 hexadecimal digits"),
         ("invoice_documents.csv", ",invoice_documents/", ",../invoice_documents/", "file: must name a file below the folder"),
         ("reference_rates.csv", "-0.25", "-0.255", "rate: has more than two decimals"),
@@ -300,7 +305,7 @@ on_both!(what_files_say_otherwise_of_a_life_is_refused, |app| async move {
     // More than there is of a bank payment.
     let refused = bad_rows(&other, &changed(&files, "payments.csv", ",0.35,", ",1.35,")).await;
     assert!(refused[0].contains("bank_payment: has 1.00 left, and 1.35 of it is matched here"), "{refused:?}");
-    let refused = bad_rows(&other, &changed(&files, "payments.csv", "00003 3\n", "00004 4\n")).await;
+    let refused = bad_rows(&other, &changed(&files, "payments.csv", "00003 3,2026-11-21\n", "00004 4,2026-11-21\n")).await;
     assert!(refused[0].contains("bank_payment: there is no bank payment BG 50501055 20261120 00004 4"), "{refused:?}");
     assert_eq!(other.revision().await, 0);
 });

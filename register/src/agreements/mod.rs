@@ -134,7 +134,9 @@ pub fn visible(backend: DbBackend, viewer: &Viewer) -> Condition {
     }
     let mut seen = Condition::any();
     if let Some(own) = sight.member {
-        seen = seen.add(Condition::all().add(succession::is_own(&sight, own, column(Column::MemberId))).add(column(Column::OfferedAt).is_not_null()));
+        seen = seen.add(
+            Condition::all().add(succession::is_own(&sight, own, column(Column::MemberId))).add(column(Column::OfferedAt).is_not_null()),
+        );
     }
     if !sight.activities.is_empty() {
         seen = seen.add(about(backend, &sight.activities));

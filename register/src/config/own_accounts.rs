@@ -85,7 +85,7 @@ impl OwnAccounts {
         if all.is_empty() {
             "not of the network's own: the settings name none; set network.bankgiro, network.plusgiro or network.payments.iban".to_owned()
         } else {
-            format!("not of the network's own, {}", all.join(", "))
+            format!("not of the network's own, {}; add it to [network.payments] if it is yours", all.join(", "))
         }
     }
 }

@@ -45,7 +45,7 @@ const TRAIL_MIGRATION: &str = "m2026_11_30_21_trail_migration";
 
 /// Records the rows that the entries of an older audit trail do not tell of in full. It reads rows by the rules of this program, and so runs
 /// when every other step is done.
-const TRAIL_ROWS: &str = "m2026_11_30_99_trail_rows";
+const TRAIL_ROWS: &str = "m2026_12_01_98_trail_rows";
 
 /// Corrects agreements that name a withdrawn agreement as their successor. It reads rows by the rules of this program, and so runs when every
 /// other step is done.

@@ -57,6 +57,7 @@ pub async fn issue(
         Err(Error::NotFound(_)) if !errors.is_empty() => return errors.finish().map(|()| id),
         found => found?,
     };
+    std::mem::take(&mut errors).finish()?;
     let until = until.unwrap_or_else(|| original.row.settled_on.map_or(today, |settled_on| settled_on.min(today)));
     let (from, interest) = interest_until(db, network, &original, until).await?;
     let claimed = claimed(change.tx(), &original).await?;

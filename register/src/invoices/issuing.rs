@@ -67,7 +67,7 @@ pub async fn issue(
     // An import may have brought what nobody could have drafted, and the settings may be others than they were.
     press.parties(&whole, &mut faults);
     vat_rates::check(&whole, issued_on, &mut faults);
-    supply_date::check(&whole, "invoice", &mut faults);
+    supply_date::complete(&mut whole, issued_on);
     match whole.row.corrects_id {
         Some(corrected) => drafting::correct(change.tx(), "invoice", &whole, corrected, &mut faults).await?,
         None => refuse_twice(db, &change, &whole).await?,
@@ -75,6 +75,9 @@ pub async fn issue(
     drafting::check(network, "invoice", &mut whole, &mut faults);
     faults.finish()?;
     let issued = press.issue(whole)?;
+    for (line, _) in issued.whole.lines.iter().zip(&before.lines).filter(|(line, drafted)| line != drafted) {
+        audit::replace(&change, line.clone()).await?;
+    }
     audit::replace(&change, issued.whole.row.clone()).await.map_err(taken)?;
     change.record(Some(&before), Some(&issued.whole))?;
     keep(&mut change, vec![issued]).await?;

@@ -1,16 +1,20 @@
 //! When goods or services were supplied: an invoice that charges VAT says so (mervärdesskattelag 2023:200, 17 kap. 24 §).
 
-use super::whole::Whole;
-use crate::error::Faults;
+use chrono::NaiveDate;
 
-/// Adds an error for an invoice that charges VAT and has no line with the days that it covers. One day is a period from it to itself.
-pub(super) fn check(whole: &Whole, name: &str, errors: &mut Faults) {
-    let mut taxed = whole.lines.iter().filter(|line| line.vat_rate.percent() > 0).peekable();
-    let is_taxed = taxed.peek().is_some();
-    let has_days = taxed.any(|line| line.period_from.is_some() && line.period_to.is_some());
-    let message =
-        "must say when it was supplied, since VAT is charged: give a line its periodFrom and periodTo, the same day twice for one day";
-    errors.expect(!is_taxed || has_days, &format!("{name}.lines"), message);
+use super::whole::Whole;
+
+/// Gives the taxed lines of an invoice of which none has the days that it covers the day of issue: the law demands the day of supply where it
+/// is another than that. One day is a period from it to itself.
+pub(super) fn complete(whole: &mut Whole, issued_on: NaiveDate) {
+    let has_days = whole.lines.iter().any(|line| line.vat_rate.percent() > 0 && line.period_from.is_some() && line.period_to.is_some());
+    if has_days {
+        return;
+    }
+    for line in whole.lines.iter_mut().filter(|line| line.vat_rate.percent() > 0) {
+        line.period_from = line.period_from.or(line.period_to).or(Some(issued_on));
+        line.period_to = line.period_to.or(line.period_from);
+    }
 }
 
 #[cfg(test)]
@@ -21,19 +25,21 @@ mod tests {
 
     #[test]
     fn what_charges_vat_says_when_it_was_supplied() {
-        let day = "2026-11-20".parse().ok();
+        let (day, issued_on) = ("2026-11-20".parse().ok(), NaiveDate::from_ymd_opt(2026, 11, 21).unwrap_or_default());
         let line = |vat_rate, period_from| Model { vat_rate, period_from, period_to: period_from, ..Model::default() };
-        for (lines, is_good) in [
-            (vec![line(VatRate::Standard25, None)], false),
-            (vec![line(VatRate::Standard25, day)], true),
-            (vec![line(VatRate::Standard25, None), line(VatRate::Reduced6, day)], true),
-            (vec![line(VatRate::Reduced12, None), line(VatRate::Exempt, day)], false),
-            (vec![line(VatRate::Exempt, None)], true),
-            (vec![line(VatRate::OutsideScope, None)], true),
+        let issued = Some(issued_on);
+        for (lines, days) in [
+            (vec![line(VatRate::Standard25, None)], vec![issued]),
+            (vec![line(VatRate::Standard25, day)], vec![day]),
+            (vec![line(VatRate::Standard25, None), line(VatRate::Reduced6, day)], vec![None, day]),
+            (vec![line(VatRate::Reduced12, None), line(VatRate::Exempt, day)], vec![issued, day]),
+            (vec![line(VatRate::Exempt, None)], vec![None]),
+            (vec![line(VatRate::OutsideScope, None)], vec![None]),
         ] {
-            let mut errors = Faults::default();
-            check(&Whole { lines: lines.clone(), ..Whole::default() }, "invoice", &mut errors);
-            assert_eq!(errors.is_empty(), is_good, "{lines:?}");
+            let mut whole = Whole { lines, ..Whole::default() };
+            complete(&mut whole, issued_on);
+            assert_eq!(whole.lines.iter().map(|line| line.period_from).collect::<Vec<_>>(), days);
+            assert!(whole.lines.iter().all(|line| line.period_from == line.period_to));
         }
     }
 }
