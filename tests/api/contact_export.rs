@@ -117,6 +117,7 @@ const NOT_SEARCHED: &[&str] = &[
     "payment.*",
     "reference_rate.*",
     "reminder.*",
+    "requisition.*",
     "revenue_month.*",
     "token_revocation.*",
     "idempotent_request.*",

@@ -42,6 +42,9 @@ on_both!(late_interest_is_invoiced_once, |app| async move {
     };
     assert_eq!((&first["total"], &first["vat"], &first["lines"]), (&json!("40.00"), &json!("0.00"), &line("2026-11-21", "2026-11-24", 4)));
     assert_eq!((&first["state"], &first["buyer"]["name"], first["ocr"].is_string()), (&json!("ISSUED"), &json!("Förbund 001"), true));
+    // Interest bears no interest.
+    let first_id = invoice(&app, first["number"].as_str().unwrap(), "id").await["id"].as_str().unwrap().to_owned();
+    assert_eq!(claim(&app, &first_id, None).await.reason(), "NO_INTEREST");
     let rest = claim(&app, &id, None).await["interestInvoiceIssue"]["invoice"].clone();
     assert_eq!((&rest["total"], &rest["lines"]), (&json!("60.00"), &line("2026-11-21", "2026-11-30", 10)));
     let before = app.revision().await;

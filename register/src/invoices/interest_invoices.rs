@@ -58,6 +58,10 @@ pub async fn issue(
         found => found?,
     };
     std::mem::take(&mut errors).finish()?;
+    if !original.lines.is_empty() && original.lines.iter().all(|line| line.description.starts_with(WORDS)) {
+        let message = format!("{} is of interest, which bears none itself", original.name());
+        return Err(Error::conflict("NO_INTEREST", message));
+    }
     let until = until.unwrap_or_else(|| original.row.settled_on.map_or(today, |settled_on| settled_on.min(today)));
     let (from, interest) = interest_until(db, network, &original, until).await?;
     let claimed = claimed(change.tx(), &original).await?;

@@ -93,10 +93,11 @@ pub async fn of_agreements(db: &Database, viewer: &Viewer, agreements: &[Agreeme
 /// are those that reading the input has found already.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the invoices, NOT_FOUND for the agreement, INVALID naming every bad field and all that the network's settings
+/// FORBIDDEN unless the viewer is the office or finance, NOT_FOUND for the agreement, INVALID naming every bad field and all that the network's settings
 /// lack, CONFLICT `NOT_A_GRANT`, `NOT_SIGNED`, or `ALREADY_REQUISITIONED` for the same amount and period of the same agreement.
 pub async fn issue(db: &Database, viewer: &Viewer, network: &Network, new: NewRequisition, mut errors: Faults) -> Result<RequisitionId> {
-    viewer.require(Deed::KeepInvoices)?;
+    // By the agreement, which who writes invoices alone may not see.
+    viewer.require(Deed::KeepAccounts)?;
     errors.expect(new.amount > Money::ZERO, "input.amount", "must be above 0.00");
     errors.expect(new.period_from <= new.period_to, "input.periodTo", "must not be before periodFrom");
     let description = errors.text("input.description", &new.description, TEXT);
@@ -117,7 +118,6 @@ pub async fn issue(db: &Database, viewer: &Viewer, network: &Network, new: NewRe
         errors.add("input.issuedOn", format!("must not be before {day}, the day of the latest requisition: numbers follow days"));
     }
     errors.finish()?;
-    // Who keeps the invoices knows what they are for, as in a run of fees.
     let agreement = agreement::Entity::find_by_id(new.agreement).one(change.tx()).await?;
     let agreement = agreement.ok_or_else(|| Error::NotFound("there is no such agreement".into()))?;
     require_grant(&agreement)?;

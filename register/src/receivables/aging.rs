@@ -1,6 +1,6 @@
 //! Ages of receivables: not due, and the days since they were due in steps of thirty.
 
-use ::entity::{money::Money, total::Total};
+use ::entity::{banking_day, money::Money, total::Total};
 use chrono::NaiveDate;
 
 /// How long something has been due.
@@ -22,10 +22,10 @@ impl Bucket {
     /// Every bucket, in order.
     pub const ALL: [Self; 5] = [Self::NotDue, Self::Days1To30, Self::Days31To60, Self::Days61To90, Self::Over90];
 
-    /// Returns the bucket of what was due on a day, as of another. What has no such day is not due.
+    /// Returns the bucket of what was due on a day, or the banking day after it, as of another. What has no such day is not due.
     #[must_use]
     pub fn of(due_on: Option<NaiveDate>, as_of: NaiveDate) -> Self {
-        match due_on.map_or(0, |due_on| (as_of - due_on).num_days()) {
+        match due_on.map_or(0, |due_on| (as_of - banking_day::on_or_after(due_on)).num_days()) {
             ..=0 => Self::NotDue,
             1..=30 => Self::Days1To30,
             31..=60 => Self::Days31To60,
@@ -77,21 +77,25 @@ mod tests {
     #[test]
     fn buckets_begin_on_the_day_after_the_last_day_to_pay() {
         let day = |text: &str| text.parse::<NaiveDate>().unwrap();
-        let due_on = day("2026-01-31");
+        let due_on = day("2026-01-30");
         for (as_of, bucket) in [
+            ("2026-01-29", Bucket::NotDue),
             ("2026-01-30", Bucket::NotDue),
-            ("2026-01-31", Bucket::NotDue),
-            ("2026-02-01", Bucket::Days1To30),
-            ("2026-03-02", Bucket::Days1To30),
-            ("2026-03-03", Bucket::Days31To60),
-            ("2026-04-01", Bucket::Days31To60),
-            ("2026-04-02", Bucket::Days61To90),
-            ("2026-05-01", Bucket::Days61To90),
-            ("2026-05-02", Bucket::Over90),
+            ("2026-01-31", Bucket::Days1To30),
+            ("2026-03-01", Bucket::Days1To30),
+            ("2026-03-02", Bucket::Days31To60),
+            ("2026-03-31", Bucket::Days31To60),
+            ("2026-04-01", Bucket::Days61To90),
+            ("2026-04-30", Bucket::Days61To90),
+            ("2026-05-01", Bucket::Over90),
         ] {
             assert_eq!(Bucket::of(Some(due_on), day(as_of)), bucket, "{as_of}");
         }
         assert_eq!(Bucket::of(None, due_on), Bucket::NotDue);
+        // Due on a Saturday is payable on the Monday after, and 29 days late on 1 December.
+        assert_eq!(Bucket::of(Some(day("2026-10-31")), day("2026-11-02")), Bucket::NotDue);
+        assert_eq!(Bucket::of(Some(day("2026-10-31")), day("2026-12-02")), Bucket::Days1To30);
+        assert_eq!(Bucket::of(Some(day("2026-10-31")), day("2026-12-03")), Bucket::Days31To60);
         let mut aged = Aged::default();
         aged.add(Bucket::NotDue, Money(100));
         aged.add(Bucket::Over90, Money(-30));
