@@ -33,7 +33,7 @@ pub struct Model {
     pub bank_payment_id: Option<BankPaymentId>,
     /// The adjustment that this one reverses; null: it reverses none.
     pub reverses_id: Option<AdjustmentId>,
-    /// Why it was written off manually, or reversed; null: no one says.
+    /// Reason for writing it off manually, or for reversing it; null: none was given.
     pub reason: Option<String>,
     /// Day in the books, when it is another than `dated_on`; null: the same.
     pub booked_on: Option<NaiveDate>,

@@ -43,7 +43,7 @@ pub struct Model {
     pub set_aside_on: Option<NaiveDate>,
     /// Why; null: it was not.
     pub set_aside_reason: Option<String>,
-    /// What the bank knows the entry or deposit by that it is one of several payments of; null: the bank gives none, or it is a total.
+    /// The bank's reference of the entry or deposit that it is one of several payments of; null: the bank gives none, or it is a total.
     pub entry_reference: Option<String>,
     /// The bank payment that stands for the same money, so that this one counts no more; null: it counts.
     pub duplicate_of_id: Option<BankPaymentId>,

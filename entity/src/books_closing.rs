@@ -15,7 +15,7 @@ pub struct Model {
     pub id: BooksClosingId,
     /// Last day on which nothing is booked any more; null: every day is open.
     pub closed_through: Option<NaiveDate>,
-    /// Why the last period was reopened; null: it was closed since.
+    /// Reason for the last reopening; null: it was closed since.
     pub reason: Option<String>,
 }
 

@@ -60,7 +60,7 @@ pub struct Model {
     pub paid: Money,
     /// Sum of its credit notes' totals, öre.
     pub credited: Money,
-    /// What was written off of what it is over, öre; below zero for an overpayment that is kept.
+    /// Sum written off, öre; below zero for an overpayment that is kept.
     pub written_off: Money,
     /// Day of its first payment.
     pub first_paid_on: Option<NaiveDate>,

@@ -226,7 +226,7 @@ kind! {
         CreditNote = "CREDIT_NOTE",
     }
 
-    /// What a voucher (verifikation) is of.
+    /// Kind of the source of a voucher (verifikation).
     VoucherSource {
         /// An invoice or credit note.
         #[default]

@@ -31,11 +31,11 @@ pub struct Model {
     pub period_from: NaiveDate,
     /// Last day of it.
     pub period_to: NaiveDate,
-    /// What the grant is for.
+    /// Purpose of the grant.
     pub description: String,
     /// The funder's own reference, as a case number (diarienummer).
     pub reference: Option<String>,
-    /// What the document says, as it was issued: a JSON object.
+    /// Content of the document, as it was issued: a JSON object.
     pub content: String,
 }
 

@@ -9,7 +9,7 @@ use crate::{id::ExportBatchId, kind::VoucherSource, sparse::sparse};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
 #[sea_orm(table_name = "voucher")]
 pub struct Model {
-    /// What it is of.
+    /// Its source.
     #[sea_orm(primary_key, auto_increment = false)]
     pub source: VoucherSource,
     /// Id of the invoice, payment, reminder, adjustment or bank payment.

@@ -37,7 +37,7 @@ pub enum Error {
     },
     /// A law keeps what was to be erased; clients get CONFLICT with the reason RETAINED and `mayGoFrom`.
     Retained {
-        /// What is retained and until when, in words for people.
+        /// Message for people: the retained data, and the day until which it is retained.
         message: String,
         /// The first day on which it may go; null: that is not known yet.
         may_go_from: Option<NaiveDate>,

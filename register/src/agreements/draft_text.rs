@@ -9,13 +9,13 @@ use crate::{
     worker_pool,
 };
 
-/// What was found in a draft's text, and all that the text was made of.
+/// The findings in a draft's text, and all that the text was made of.
 #[derive(Debug, Default)]
 pub(super) struct CheckedText {
     source: Option<Source>,
-    /// Why it can't be filled in.
+    /// The reason that it can't be filled in.
     error: Option<Error>,
-    /// Why it can't be typeset.
+    /// The reason that it can't be typeset.
     problem: Option<String>,
 }
 

@@ -29,14 +29,14 @@ use crate::{
 /// The longest time to pay, in days: a public body may not be given longer (räntelagen 2 a §).
 pub const MAX_DAYS: u16 = 30;
 
-/// What an agreement says of paying; what it says nothing of is `None`.
+/// Terms of payment of an agreement; `None` where it says nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PaymentTerms {
     /// Days from the invoice's date to its last day to pay, at most [`MAX_DAYS`].
     pub days: Option<u16>,
     /// `true` if late interest runs from the last day to pay.
     pub interest_from_due_date: Option<bool>,
-    /// What a written reminder costs, öre; zero: nothing.
+    /// Fee of a written reminder, öre; zero: none.
     pub reminder_fee: Option<Money>,
 }
 

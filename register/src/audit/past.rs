@@ -18,7 +18,7 @@ pub(crate) struct PastChange {
     pub revision: i64,
     /// The time of the commit, which all of its entries have.
     pub at: DateTime<Utc>,
-    /// What was done.
+    /// The action.
     pub action: String,
     /// The record.
     pub record_id: Uuid,

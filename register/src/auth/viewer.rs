@@ -101,7 +101,7 @@ pub struct Sight {
     pub all: bool,
     /// What belongs to this member.
     pub member: Option<MemberId>,
-    /// What belongs to the members that were merged into that one and left before this day; null: nothing of theirs.
+    /// Resources of the members that were merged into that one and left before this day; null: none of theirs.
     pub predecessors_left_before: Option<NaiveDate>,
     /// What belongs to the activities with these slugs.
     pub activities: Vec<String>,

@@ -48,7 +48,7 @@ pub struct Network {
     pub vat_boxes: BTreeMap<u16, VatBox>,
     /// How it invoices.
     pub invoicing: Invoicing,
-    /// How it takes in payments.
+    /// Settings for incoming payments.
     pub payments: Payments,
     /// For how long it keeps personal data.
     pub retention: Retention,

@@ -155,7 +155,7 @@ impl Ubl<'_> {
         })
     }
 
-    /// How it is paid: a means for each giro and for the account abroad, all of them with the same reference.
+    /// Means of payment: one for each giro and one for the account abroad, all with the same reference.
     fn payment(&mut self, invoice: &Invoice) -> io::Result<()> {
         let giros = [("SE:BANKGIRO", &invoice.seller.bankgiro), ("SE:PLUSGIRO", &invoice.seller.plusgiro)];
         for (branch, account) in giros {

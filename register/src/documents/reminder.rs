@@ -18,11 +18,11 @@ use crate::{
 /// A reminder that was sent.
 #[derive(Clone, Debug)]
 pub struct Reminder {
-    /// What the invoice says.
+    /// Content of the invoice.
     pub invoice: Invoice,
     /// The day of the reminder.
     pub sent_on: NaiveDate,
-    /// What was unpaid then, öre.
+    /// Unpaid sum at that time, öre.
     pub unpaid: Money,
     /// Interest up to and including that day, öre; null: the reference rate is not known.
     pub interest: Option<Money>,
@@ -32,7 +32,7 @@ pub struct Reminder {
     pub is_compensation: bool,
 }
 
-/// What the layout shows, every value as people read it.
+/// Data of the layout, every value as people read it.
 #[derive(Debug, Serialize)]
 struct View<'r> {
     named: String,
@@ -40,7 +40,7 @@ struct View<'r> {
     buyer: &'r Buyer,
     facts: Vec<(&'static str, String)>,
     message: String,
-    /// What it comes to, as «Kvar att betala» and «800,00».
+    /// Sums, as «Kvar att betala» and «800,00».
     rows: Vec<(String, String)>,
     total: String,
     payment: Vec<(&'static str, String)>,

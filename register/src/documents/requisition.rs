@@ -26,13 +26,13 @@ pub struct Requisition {
     pub due_on: NaiveDate,
     /// The network, which is paid.
     pub sender: Seller,
-    /// Who gives the grant.
+    /// The funder.
     pub recipient: Recipient,
     /// The number of the agreement about the grant.
     pub agreement: String,
     /// The name of the activity that the grant is for; null: none.
     pub activity: Option<String>,
-    /// What the grant is for.
+    /// Purpose of the grant.
     pub description: String,
     /// The funder's own reference, as a case number (diarienummer).
     pub reference: Option<String>,
@@ -57,16 +57,16 @@ pub struct Recipient {
     pub city: Option<String>,
 }
 
-/// What the layout shows, every value as people read it; what is null is not shown.
+/// Data of the layout, every value as people read it; null values are not shown.
 #[derive(Debug, Serialize)]
 struct View<'r> {
     named: String,
     sender: &'r Seller,
     recipient: &'r Recipient,
-    /// What stands at the top, as «Datum» and «2026-12-01».
+    /// Fields at the top, as «Datum» and «2026-12-01».
     facts: Vec<(&'static str, String)>,
     description: &'r str,
-    /// How it is paid.
+    /// Means of payment.
     payment: Vec<(&'static str, String)>,
     amount: String,
     note: String,

@@ -141,7 +141,7 @@ pub struct Settlement {
     pub paid: Money,
     /// Sum of the credit notes, öre.
     pub credited: Money,
-    /// What was written off, öre.
+    /// Sum written off, öre.
     pub written_off: Money,
     /// Day since which something is paid.
     pub first_paid_on: Option<NaiveDate>,

@@ -36,14 +36,14 @@ pub const MAX_REMINDER_FEE: Money = Money(6000);
 /// Days after an invoice was sent from which interest runs where nothing was agreed (räntelagen 4 §).
 const DAYS_WITHOUT_AGREEMENT: u64 = 30;
 
-/// What was agreed with the buyer of an invoice when it was issued.
+/// Terms agreed with the buyer of an invoice when it was issued.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ClaimTerms {
     /// Days from issue to the last day to pay.
     pub days: u16,
     /// `true` if interest runs from the last day to pay.
     pub interest_is_agreed: bool,
-    /// What a written reminder costs, öre; zero: nothing.
+    /// Fee of a written reminder, öre; zero: none.
     pub reminder_fee: Money,
     /// Compensation for the delay, öre; zero: none. In the place of the reminder fee.
     pub late_compensation: Money,

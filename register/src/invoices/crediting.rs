@@ -37,7 +37,7 @@ pub struct NewCredit {
     pub invoice: InvoiceId,
     /// What of each line, öre without VAT, of the line's own sign; null: all that is left of every line.
     pub lines: Option<Vec<(InvoiceLineId, Money)>>,
-    /// Why.
+    /// Reason.
     pub reason: String,
     /// Day of issue; null: today.
     pub issued_on: Option<NaiveDate>,

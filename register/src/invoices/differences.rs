@@ -17,12 +17,12 @@ use super::{
 /// Below this, in öre, a difference is of öre alone.
 const KRONA: Money = Money(100);
 
-/// How what is paid of an invoice differs from what it is over.
+/// Difference of the paid sum from an invoice's total.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Difference {
     /// Less than a krona is missing or overpaid.
     OreOnly,
-    /// What is overpaid is just one of two payments of the same amount.
+    /// The overpaid sum is exactly one of two payments of the same amount.
     PaidTwice,
     /// Twice as much was paid as the invoice is over, or more.
     FarTooMuch,

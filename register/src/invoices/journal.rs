@@ -32,7 +32,7 @@ use crate::{
 /// Documents and payments that are looked at together.
 const CHUNK: usize = 500;
 
-/// Which vouchers.
+/// Range of vouchers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Range {
     /// Of these days, both included, whether they were exported before or not.
@@ -62,7 +62,7 @@ impl Range {
 /// A voucher with what it is of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Booked {
-    /// What it is of.
+    /// Its source.
     pub source: VoucherSource,
     /// Id of the invoice, payment, reminder, adjustment or bank payment.
     pub source_id: Uuid,
@@ -279,7 +279,7 @@ impl<'c, C: ConnectionTrait> Books<'c, C> {
         Ok(())
     }
 
-    /// What came in and was not matched on its day, so that the bank's account equals the bank's statement every day.
+    /// Adds receipts that were not matched on their day, so that the bank's account equals the bank's statement every day.
     async fn observations(&mut self) -> Result<()> {
         use bank_payment::Column as B;
         let is_in = self.range.holds(VoucherSource::BankPayment, Expr::col((bank_payment::Entity, B::Id)), Expr::col(B::BookedOn));
@@ -368,7 +368,7 @@ impl<'c, C: ConnectionTrait> Books<'c, C> {
         Ok(())
     }
 
-    /// What people call these documents.
+    /// Returns the names of these documents.
     async fn texts(&self, documents: BTreeSet<InvoiceId>) -> Result<HashMap<InvoiceId, String>> {
         use invoice::Column as C;
         let ids: Vec<Uuid> = documents.into_iter().map(Uuid::from).collect();

@@ -98,7 +98,7 @@ pub struct Filter {
     pub issued_to: Option<NaiveDate>,
     /// With a last day to pay before this day.
     pub due_before: Option<NaiveDate>,
-    /// Whether something of it is overpaid.
+    /// `true` if a part of it is overpaid.
     pub overpaid: Option<bool>,
     /// With one of these differences between what is paid and what it is over; empty: with any or none.
     pub differences: Vec<Difference>,

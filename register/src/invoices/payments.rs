@@ -38,7 +38,7 @@ pub struct NewPayment {
     pub invoice: InvoiceId,
     /// Day in the bank.
     pub received_on: NaiveDate,
-    /// What came in.
+    /// Incoming amount, öre.
     pub amount: Money,
     /// The bank's own reference.
     pub reference: String,
@@ -140,7 +140,7 @@ pub struct Reversal {
     pub payment: PaymentId,
     /// The day that it counts from; null: today.
     pub reversed_on: Option<NaiveDate>,
-    /// Why.
+    /// Reason.
     pub reason: String,
 }
 

@@ -47,7 +47,7 @@ pub struct NewRequisition {
     pub period_from: NaiveDate,
     /// Last day of it.
     pub period_to: NaiveDate,
-    /// What the grant is for.
+    /// Purpose of the grant.
     pub description: String,
     /// The funder's own reference, as a case number (diarienummer).
     pub reference: Option<String>,

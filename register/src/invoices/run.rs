@@ -83,7 +83,7 @@ pub struct Problem {
     pub buyer: Buyer,
     /// By which agreement; null for members' fees, and when the buyer itself lacks something.
     pub agreement: Option<AgreementId>,
-    /// Why.
+    /// Reason.
     pub reason: String,
 }
 
@@ -118,7 +118,7 @@ pub struct Plan {
     pub problems: Vec<Problem>,
     /// Months of participations that no agreement pays.
     pub unpaid: Vec<UnpaidMonth>,
-    /// What needs a confirmation, in a sentence each.
+    /// Warnings that need a confirmation, a sentence each.
     pub warnings: Vec<String>,
 }
 
@@ -142,7 +142,7 @@ pub struct Done {
     /// Months of participations that no agreement pays.
     #[serde(default)]
     pub unpaid: Vec<UnpaidMonth>,
-    /// What was confirmed, in a sentence each.
+    /// Warnings that were confirmed, a sentence each.
     #[serde(default)]
     pub warnings: Vec<String>,
 }

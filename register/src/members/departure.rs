@@ -27,7 +27,7 @@ pub struct Departure {
     pub member: MemberId,
     /// Last day of membership.
     pub left_on: NaiveDate,
-    /// Why.
+    /// Reason.
     pub reason: Option<String>,
     /// Whether its agreements end with it.
     pub end_agreements: bool,
@@ -134,7 +134,7 @@ pub struct Merger {
     pub from: Vec<MemberId>,
     /// Their last day of membership.
     pub left_on: NaiveDate,
-    /// Why.
+    /// Reason.
     pub reason: Option<String>,
     /// Whether their agreements end with them.
     pub end_agreements: bool,

@@ -43,7 +43,7 @@ pub struct NewRefund {
     pub invoice: InvoiceId,
     /// Day in the bank; null: that of the bank payment.
     pub paid_on: Option<NaiveDate>,
-    /// What was paid back; null: all of the bank payment.
+    /// Sum paid back, öre; null: all of the bank payment.
     pub amount: Option<Money>,
     /// The bank's own reference; null: that of the bank payment.
     pub reference: Option<String>,
@@ -169,7 +169,7 @@ fn check(whole: &Whole, credits: &[(NaiveDate, Money)], (day, amount): (NaiveDat
     faults.finish()
 }
 
-/// What of an invoice was overpaid by a day, as its payments, credit notes and adjustments count.
+/// Returns the sum by which an invoice was overpaid on a day, by its payments, credit notes and adjustments.
 fn overpaid_on(whole: &Whole, credits: &[(NaiveDate, Money)], day: NaiveDate) -> Money {
     let paid: Money = counted(&whole.payments).filter(|payment| payment.received_on <= day).map(|payment| payment.amount).sum();
     let credited: Money = credits.iter().filter(|(on, _)| *on <= day).map(|(_, amount)| *amount).sum();
@@ -194,7 +194,7 @@ pub struct Reversal {
     pub refund: AdjustmentId,
     /// The day that it counts from; null: today.
     pub reversed_on: Option<NaiveDate>,
-    /// Why.
+    /// Reason.
     pub reason: String,
 }
 

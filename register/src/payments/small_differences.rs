@@ -29,7 +29,7 @@ pub struct NewWriteOff {
     pub invoice: InvoiceId,
     /// The day that it counts from; null: today.
     pub written_off_on: Option<NaiveDate>,
-    /// Why.
+    /// Reason.
     pub reason: String,
 }
 

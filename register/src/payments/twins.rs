@@ -43,14 +43,14 @@ pub enum Sameness {
     Sure,
 }
 
-/// What one file tells of a payment.
+/// A payment as one file reports it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Telling<'t> {
-    /// What the bank knows it by: kind of file, account, day, and the bank's own numbers.
+    /// The bank's reference: kind of file, account, day, and the bank's own numbers.
     pub bank_reference: &'t str,
     /// Day in the bank.
     pub booked_on: NaiveDate,
-    /// What came in.
+    /// Incoming amount, öre.
     pub amount: Money,
     /// The payer's references, with blanks between.
     pub reference: Option<&'t str>,
@@ -59,7 +59,7 @@ pub struct Telling<'t> {
 }
 
 impl<'t> Telling<'t> {
-    /// What a stored bank payment tells.
+    /// Returns a stored bank payment as its file reported it.
     #[must_use]
     pub fn of(row: &'t Model) -> Self {
         Self {
@@ -225,7 +225,7 @@ impl Entries {
     /// The bank payment that stands for this one's money, by its entry.
     ///
     /// # Errors
-    /// Why the two files can't both be right.
+    /// The contradiction between the two files.
     fn twin(&self, incoming: &Incoming) -> std::result::Result<Twin, String> {
         let differs =
             |sum: Money, other: Money, file: &str| Err(format!("is of an entry of {sum}, which came in before as {other} with {file}"));

@@ -48,13 +48,13 @@ pub struct Standing {
     pub issued_on: NaiveDate,
     /// Last day to pay; null for a credit note of no invoice.
     pub due_on: Option<NaiveDate>,
-    /// What it was issued over, öre; below zero for a credit note of no invoice.
+    /// Total at issue, öre; below zero for a credit note of no invoice.
     pub total: Money,
-    /// What was paid of it by then, less what was taken back and paid back, öre.
+    /// Sum paid by then, less reversals and refunds, öre.
     pub paid: Money,
-    /// What was credited of it by then, öre.
+    /// Sum credited by then, öre.
     pub credited: Money,
-    /// What was written off of it by then, öre; below zero for an overpayment that is kept.
+    /// Sum written off by then, öre; below zero for an overpayment that is kept.
     pub written_off: Money,
     /// Fees of reminders sent by then, öre.
     pub reminder_fees: Money,

@@ -98,7 +98,7 @@ pub fn rendered(invoice: &Invoice, xml: Vec<u8>, time_limit: Option<Duration>) -
     Ok(Pdf { sha256: sha256(&bytes), bytes })
 }
 
-/// What the layout shows, every value as people read it; what is null is not shown.
+/// Data of the layout, every value as people read it; null values are not shown.
 #[derive(Debug, Serialize)]
 struct View<'i> {
     /// «Faktura» or «Kreditfaktura».

@@ -126,7 +126,7 @@ struct Section {
     /// Whom it is for: a bankgiro or plusgiro, as digits.
     account: String,
     currency: String,
-    /// Why nothing of it is booked; null: it is the network's, in kronor.
+    /// Reason that nothing of it is booked; null: it is the network's, in kronor.
     left: Option<WhyLeft>,
     payments: Vec<Pending>,
     /// Whether a payment of it could not be read, so that its sum says nothing.

@@ -122,7 +122,7 @@ struct Account {
     id: String,
     /// The scheme of its number, as `BGNR`; null for an IBAN.
     scheme: Option<String>,
-    /// How many payments the reading had before it, in and out.
+    /// Number of payments that were read before it, incoming and outgoing.
     before: (usize, usize),
     /// What the bank calls the notification.
     notification: Option<String>,

@@ -63,7 +63,7 @@ impl Layout {
 /// A payment of a file that is not the network's to book.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Left {
-    /// Where it stands in the file, as an editor counts.
+    /// Line of the file, counted from 1.
     pub line: u64,
     /// Its amount, in its currency.
     pub amount: String,
@@ -71,7 +71,7 @@ pub struct Left {
     pub currency: String,
     /// The account or giro that it came to.
     pub account: String,
-    /// Why it is left.
+    /// Reason that it is left.
     pub why: WhyLeft,
 }
 

@@ -70,7 +70,7 @@ pub(super) struct PaymentDraft {
     pub reference: String,
     /// The reference of the payment that it reverses; null: it is a payment.
     pub reverses: Option<String>,
-    /// Why.
+    /// Reason.
     pub reason: Option<String>,
     /// The reference of the bank's payment that it was made of; null: nobody says.
     pub bank_payment: Option<String>,

@@ -47,7 +47,7 @@ pub struct Source {
 pub struct Outcome {
     /// It, as the register keeps it.
     pub row: Model,
-    /// Whether an earlier file told of it already, by the same reference or by another; then nothing was booked.
+    /// `true` if an earlier file reported it, by the same reference or by another; then nothing was booked.
     pub was_known: bool,
     /// The invoices that it was booked on.
     pub booked: Vec<Booked>,
@@ -55,14 +55,14 @@ pub struct Outcome {
     pub refunded: Option<String>,
 }
 
-/// What of a payment was booked on an invoice.
+/// The part of a payment that was booked on an invoice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Booked {
     /// The invoice's number.
     pub number: String,
-    /// How much.
+    /// Amount, öre.
     pub amount: Money,
-    /// How what is paid of the invoice differs from what it is over now; null: it does not, or some of it is still to be paid.
+    /// Difference of the paid sum from the invoice's total; null: there is none, or a part is still to be paid.
     pub difference: Option<Difference>,
 }
 

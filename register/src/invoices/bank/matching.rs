@@ -33,7 +33,7 @@ use crate::{
 /// A payment as the bank's file tells of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Incoming {
-    /// Where it stands in the file, as an editor counts.
+    /// Line of the file, counted from 1.
     pub line: u64,
     /// What the bank knows it by, however many files tell of it.
     pub bank_reference: String,
@@ -57,13 +57,13 @@ pub struct Incoming {
     pub is_deduction: bool,
     /// The line of the first of those payments that this one must be looked at together with; null: it stands alone.
     pub goes_with: Option<u64>,
-    /// What the bank knows the entry or deposit by that it is one of the payments of; null: the bank gives none, or it is a total.
+    /// The bank's reference of the entry or deposit that it is one of the payments of; null: the bank gives none, or it is a total.
     pub entry_reference: Option<String>,
     /// The sum of that entry.
     pub entry_total: Money,
     /// `true` for an entry that the bank tells of without its payments.
     pub is_total: bool,
-    /// What is known of the same money from other files.
+    /// The same money as other files report it.
     pub twin: Twin,
 }
 
