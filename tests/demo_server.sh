@@ -35,7 +35,8 @@ serve_demo() {
 # token_of ROLE FOLDER: the token that the demo gave for a role.
 token_of() {
     local token
-    token=$(sed -n "/^$1\$/{n;s/ //gp;}" "$2/server.out")
+    # A role that is of something says of what, as «MEMBER of …».
+    token=$(sed -nE "/^$1( |\$)/{n;s/ //gp;}" "$2/server.out")
     [ -n "$token" ] || fail "the server gave no token of $1: $(cat "$2/server.out" "$2/server.err")"
     printf '%s\n' "$token"
 }
