@@ -21,7 +21,7 @@ awk -v known="$known" '
         if (!($1 in before)) verdict = "NOT KNOWN"
         else if ($2 > before[$1] * 1.1) verdict = "GREW"
         if (verdict != "ok") failed = 1
-        printf "%-12s %14d instructions, before %14s, ratio %s  %s\n", $1, $2, ($1 in before ? before[$1] : "-"), \
+        printf "%-12s %14.0f instructions, before %14s, ratio %s  %s\n", $1, $2, ($1 in before ? before[$1] : "-"), \
             ($1 in before && before[$1] > 0 ? sprintf("%.3f", $2 / before[$1]) : "-"), verdict
     }
     END {
