@@ -40,11 +40,12 @@ pub(crate) struct Table<M: Sparse, D> {
 }
 
 impl<M: Sparse, D: PartialOrd> Table<M, D> {
-    /// Lists the documents within a condition that are dated before the one with the number before theirs in their series.
+    /// Lists the documents within a condition that are dated before the one with the number before theirs in their series. Calls `each` with
+    /// every row in the order of the numbers, so that another check of the same rows does not read them again.
     ///
     /// # Errors
     /// INTERNAL when the database fails.
-    pub async fn inversions(&self, db: &impl ConnectionTrait, within: Condition) -> Result<Vec<Inversion>> {
+    pub async fn inversions(&self, db: &impl ConnectionTrait, within: Condition, mut each: impl FnMut(&M)) -> Result<Vec<Inversion>> {
         let [key, id, ..] = self.columns;
         let (mut found, mut latest) = (Vec::new(), HashMap::<String, Document<D>>::new());
         let mut last: Option<(String, Uuid)> = None;
@@ -57,6 +58,7 @@ impl<M: Sparse, D: PartialOrd> Table<M, D> {
                 select.and_where(position.gt(Expr::tuple([Expr::val(key_before), Expr::val(id_before)])));
             }
             for row in rows::<M>(db, &select, &self.columns).await? {
+                each(&row);
                 let (position, document) = (self.read)(row);
                 last = Some(position);
                 let Some(document) = document else { continue };

@@ -20,7 +20,7 @@ pub async fn inversions(db: &impl ConnectionTrait) -> Result<Vec<Inversion>> {
         let (at, at_before) = (words(later.dated), words(earlier.dated));
         format!("agreement {}, offered {at}, follows {}, offered {at_before}", later.name, earlier.name)
     };
-    Table { columns, read, sentence }.inversions(db, Condition::all().add(Column::Number.is_not_null())).await
+    Table { columns, read, sentence }.inversions(db, Condition::all().add(Column::Number.is_not_null()), |_| {}).await
 }
 
 fn read(row: Model) -> Read<DateTime<Utc>> {

@@ -132,11 +132,19 @@ async fn look_at(db: &impl ConnectionTrait, invoices: Vec<Model>, found: &mut Ve
 /// INTERNAL when the database fails.
 pub async fn series(db: &impl ConnectionTrait) -> Result<Findings> {
     let mut gaps = Gaps::default();
-    for kind in [InvoiceKind::Invoice, InvoiceKind::CreditNote] {
-        gaps_of(db, kind, &mut gaps).await?;
-    }
+    let (mut of_invoices, mut of_credit_notes) = (Series::default(), Series::default());
+    let inversions = date_order::inversions(db, |kind, row| {
+        let (series, of) = match kind {
+            InvoiceKind::Invoice => (&mut of_invoices, "invoice"),
+            InvoiceKind::CreditNote => (&mut of_credit_notes, "credit note"),
+        };
+        if let Some(missing) = row.number.as_deref().and_then(|number| series.next(number)) {
+            gaps.add(row.id, format!("the {of} series lacks {missing}"));
+        }
+    })
+    .await?;
     let mut found = gaps.sort_out(db).await?;
-    let (violations, notes) = sort_out(db, date_order::inversions(db).await?).await?;
+    let (violations, notes) = sort_out(db, inversions).await?;
     found.extend(Findings { violations, notes });
     found.violations.extend(export_batches::violations(db).await?);
     Ok(found)
@@ -288,40 +296,5 @@ fn add_up(invoice: &Model, lines: &[invoice_line::Model], found: &mut Vec<String
     }
     if !rates_fit_together(lines.iter().map(|line| line.vat_rate)) {
         found.push("has lines outside the scope of VAT beside others".to_owned());
-    }
-}
-
-/// Collects the numbers that are missing in the series of a kind.
-async fn gaps_of(db: &impl ConnectionTrait, kind: InvoiceKind, gaps: &mut Gaps) -> Result<()> {
-    let of = match kind {
-        InvoiceKind::Invoice => "invoice",
-        InvoiceKind::CreditNote => "credit note",
-    };
-    let mut last: Option<(String, InvoiceId)> = None;
-    let mut series = Series::default();
-    loop {
-        let mut select = Query::select();
-        select
-            .columns([Column::NumberKey, Column::Id, Column::Number])
-            .from(Entity)
-            .and_where(Column::Kind.eq(kind))
-            .and_where(Column::Number.is_not_null())
-            .order_by(Column::NumberKey, Order::Asc)
-            .order_by(Column::Id, Order::Asc)
-            .limit(CHUNK * 20);
-        if let Some((key, id)) = last.take() {
-            let place = Expr::tuple([Expr::col(Column::NumberKey), Expr::col(Column::Id)]);
-            select.and_where(place.gt(Expr::tuple([Expr::val(key), Expr::val(id)])));
-        }
-        let columns = [Column::NumberKey, Column::Id, Column::Number];
-        for row in rows::<Model>(db, &select, &columns).await? {
-            if let Some(missing) = row.number.as_deref().and_then(|number| series.next(number)) {
-                gaps.add(row.id, format!("the {of} series lacks {missing}"));
-            }
-            last = Some((row.number_key, row.id));
-        }
-        if last.is_none() {
-            return Ok(());
-        }
     }
 }

@@ -14,11 +14,12 @@ use crate::{
     error::Result,
 };
 
-/// Lists the invoices and credit notes that are dated before the one with the number before theirs.
+/// Lists the invoices and credit notes that are dated before the one with the number before theirs. Calls `each` with the kind, id and
+/// number of every numbered one, in the order of the numbers of its kind.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn inversions(db: &impl ConnectionTrait) -> Result<Vec<Inversion>> {
+pub async fn inversions(db: &impl ConnectionTrait, mut each: impl FnMut(InvoiceKind, &Model)) -> Result<Vec<Inversion>> {
     let mut found = Vec::new();
     for (kind, read) in [(InvoiceKind::Invoice, invoice as fn(_) -> _), (InvoiceKind::CreditNote, credit_note)] {
         let columns = [Column::NumberKey, Column::Id, Column::Number, Column::IssuedOn];
@@ -26,7 +27,7 @@ pub async fn inversions(db: &impl ConnectionTrait) -> Result<Vec<Inversion>> {
             format!("{} of {} follows {} of {}", later.name, later.dated, earlier.name, earlier.dated)
         };
         let of_kind = Condition::all().add(Column::Kind.eq(kind)).add(Column::Number.is_not_null());
-        found.extend(Table { columns, read, sentence }.inversions(db, of_kind).await?);
+        found.extend(Table { columns, read, sentence }.inversions(db, of_kind, |row| each(kind, row)).await?);
     }
     Ok(found)
 }
