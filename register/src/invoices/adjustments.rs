@@ -55,6 +55,16 @@ pub fn uncovered(whole: &Whole, credited: Money) -> Money {
     whole.row.total - credited - paid - whole.adjustments.iter().map(covers).sum()
 }
 
+/// Returns what of an invoice's total was not covered on a day, by the own days of payments, credit notes and adjustments: above zero what was
+/// owed, below zero what was overpaid. What was reversed since never was.
+#[must_use]
+pub fn uncovered_on(whole: &Whole, credits: &[(NaiveDate, Money)], day: NaiveDate) -> Money {
+    let paid: Money = counted(&whole.payments).filter(|payment| payment.received_on <= day).map(|payment| payment.amount).sum();
+    let credited: Money = credits.iter().filter(|(on, _)| *on <= day).map(|(_, amount)| *amount).sum();
+    let others: Money = in_force(&whole.adjustments).filter(|own| own.dated_on <= day).map(covers).sum();
+    whole.row.total - paid - credited - others
+}
+
 /// Adds what its adjustments make of the settlement of an issued invoice.
 pub(super) fn adjust(settlement: &mut Settlement, whole: &Whole, credits: &[(NaiveDate, Money)]) {
     if whole.adjustments.is_empty() {
@@ -151,5 +161,17 @@ mod tests {
         less.adjustments.push(Model { reverses_id: Some(written.id), ..adjustment(AdjustmentKind::WriteOff, "2026-11-02", -56) });
         less.settle(&[]);
         assert_eq!((less.row.written_off, less.row.settled_on), (Money::ZERO, None));
+    }
+
+    #[test]
+    fn what_is_uncovered_counts_by_days() {
+        let mut whole = paid(12_500, &[("2026-10-05", 10_000), ("2026-10-09", 10_000)]);
+        whole.adjustments = vec![adjustment(AdjustmentKind::Refund, "2026-10-12", 7_500)];
+        let credits = [(day("2026-10-07"), Money(500))];
+        for (on, left) in
+            [("2026-10-04", 12_500), ("2026-10-05", 2_500), ("2026-10-07", 2_000), ("2026-10-09", -8_000), ("2026-10-12", -500)]
+        {
+            assert_eq!(uncovered_on(&whole, &credits, day(on)), Money(left), "{on}");
+        }
     }
 }

@@ -17,6 +17,12 @@ use super::{
 /// Below this, in öre, a difference is of öre alone.
 const KRONA: Money = Money(100);
 
+/// Returns `true` for less than a krona that payments have left unpaid: it is written off, and no one is asked for it.
+#[must_use]
+pub fn is_small_rest(unpaid: Money, is_paid: bool) -> bool {
+    is_paid && unpaid > Money::ZERO && unpaid < KRONA
+}
+
 /// Difference of the paid sum from an invoice's total.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Difference {
@@ -151,6 +157,14 @@ mod tests {
                 ..Model::default()
             };
             assert_eq!(of_row(&row, &payments), expected, "{payments:?} of {total}");
+        }
+    }
+
+    #[test]
+    fn no_one_is_asked_for_less_than_a_krona_that_payments_have_left() {
+        let cases = [(99, true, true), (1, true, true), (100, true, false), (0, true, false), (-50, true, false), (50, false, false)];
+        for (unpaid, is_paid, is_small) in cases {
+            assert_eq!(is_small_rest(Money(unpaid), is_paid), is_small, "{unpaid} {is_paid}");
         }
     }
 }

@@ -112,8 +112,8 @@ impl PaymentMutation {
     /// (förseningsersättning) of 450.00 where the settings said so; where none was agreed, of imported history, whose terms nobody knows, and
     /// on later ones there is none. It is claimed next to the invoice, whose total never changes.
     ///
-    /// CONFLICT with reason NOT_OVERDUE, PAID, CREDITED, DRAFT or CREDIT_NOTE when there was nothing to remind of on that day, or
-    /// ALREADY_REMINDED when a reminder was sent on the same day.
+    /// CONFLICT with reason NOT_OVERDUE, PAID, CREDITED, DRAFT or CREDIT_NOTE when there was nothing to remind of on that day, ORE_ONLY when payments
+    /// had left less than a krona, or ALREADY_REMINDED when a reminder was sent on the same day.
     async fn invoice_remind(&self, ctx: &Context<'_>, #[graphql(desc = "What to do")] input: InvoiceRemindInput) -> Result<Invoice> {
         let mut faults = Faults::default();
         let id = row_id(&input.invoice, "invoice", "input.invoice", &mut faults);
