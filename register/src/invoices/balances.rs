@@ -1,6 +1,6 @@
 //! What each member owes and has paid too much, over all its invoices.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use ::entity::{
     banking_day,
@@ -46,8 +46,8 @@ impl Balance {
     }
 }
 
-/// Those of these members whose invoices the viewer sees.
-async fn seen(db: &Database, viewer: &Viewer, members: &[MemberId]) -> Result<Vec<MemberId>> {
+/// Returns those of these members whose invoices the viewer sees.
+pub(crate) async fn seen(db: &Database, viewer: &Viewer, members: &[MemberId]) -> Result<Vec<MemberId>> {
     let sight = viewer.sees(Realm::Invoices);
     let Some(own) = sight.member.filter(|_| !members.is_empty()) else {
         return Ok(if sight.all { members.to_vec() } else { Vec::new() });
@@ -70,13 +70,21 @@ async fn seen(db: &Database, viewer: &Viewer, members: &[MemberId]) -> Result<Ve
 pub async fn of_predecessors(db: &Database, viewer: &Viewer, members: &[MemberId]) -> Result<HashMap<MemberId, Balance>> {
     let successors = succession::successors_of_merged(db, members).await?;
     let merged: Vec<MemberId> = successors.keys().copied().collect();
+    Ok(summed_by_successor(&successors, of_members(db, viewer, &merged).await?))
+}
+
+/// Adds up the balances of members by each of those that they were merged into.
+pub(crate) fn summed_by_successor(
+    successors: &HashMap<MemberId, BTreeSet<MemberId>>,
+    balances: HashMap<MemberId, Balance>,
+) -> HashMap<MemberId, Balance> {
     let mut sums: HashMap<MemberId, Balance> = HashMap::new();
-    for (member, balance) in of_members(db, viewer, &merged).await? {
+    for (member, balance) in balances {
         for successor in successors.get(&member).into_iter().flatten() {
             sums.entry(*successor).or_default().add(&balance);
         }
     }
-    Ok(sums)
+    sums
 }
 
 /// The balance, as of now, of each of these members whose invoices the viewer sees, by one statement.

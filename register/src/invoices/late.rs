@@ -186,7 +186,8 @@ pub struct Late {
 /// INTERNAL when the database fails.
 pub async fn overdue(db: &Database, viewer: &Viewer, on: NaiveDate, points: u16) -> Result<Vec<Late>> {
     let filter = Filter { states: vec![State::Overdue], as_of: Some(on), kind: Some(InvoiceKind::Invoice), ..Filter::default() };
-    let columns: Vec<Column> = COLUMNS.into_iter().chain([Column::Number, Column::MemberId, Column::OrganisationId, Column::FirstPaidOn]).collect();
+    let columns: Vec<Column> =
+        COLUMNS.into_iter().chain([Column::Number, Column::MemberId, Column::OrganisationId, Column::FirstPaidOn]).collect();
     let mut select = matching(db, viewer, &filter);
     select
         .columns(columns.iter().map(|column| (Entity, *column)))
