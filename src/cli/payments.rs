@@ -144,12 +144,7 @@ const SWEDISH: Words = Words {
         _ => "Väntar",
     },
     finding: labels::bank_finding,
-    difference: |difference| match difference {
-        Difference::Overpaid => "Överbetald",
-        Difference::PaidTwice => "Betald två gånger",
-        Difference::FarTooMuch => "Alldeles för mycket betalt",
-        Difference::OreOnly => "Endast ören",
-    },
+    difference: Difference::in_swedish,
 };
 
 /// A payment that is not the network's to book, in words.

@@ -58,6 +58,17 @@ impl Difference {
             Self::Overpaid => "overpaid",
         }
     }
+
+    /// Returns the Swedish label, for workbooks.
+    #[must_use]
+    pub fn in_swedish(self) -> &'static str {
+        match self {
+            Self::OreOnly => "Endast ören",
+            Self::PaidTwice => "Betald två gånger",
+            Self::FarTooMuch => "Alldeles för mycket betalt",
+            Self::Overpaid => "Överbetald",
+        }
+    }
 }
 
 /// The difference of an invoice as it stands; null when there is none, or a krona or more is still to be paid.
