@@ -1,6 +1,6 @@
 //! What each member owes and has paid too much, over all its invoices.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use ::entity::{
     banking_day,
@@ -39,7 +39,8 @@ fn column(column: Column) -> SimpleExpr {
 }
 
 impl Balance {
-    fn add(&mut self, other: &Self) {
+    /// Adds another.
+    pub(crate) fn add(&mut self, other: &Self) {
         self.outstanding += other.outstanding;
         self.overdue += other.overdue;
         self.overpaid += other.overpaid;
@@ -60,31 +61,6 @@ pub(crate) async fn seen(db: &Database, viewer: &Viewer, members: &[MemberId]) -
         .and_where(among(db.backend(), id(), members.iter().copied()))
         .take();
     db.read().query_all(&select).await?.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
-}
-
-/// The sum of the balances, as of now, of the members that were merged into each of these and have left, directly or through others, as far
-/// as the viewer sees their invoices; members without any are left out.
-///
-/// # Errors
-/// INTERNAL when the database fails.
-pub async fn of_predecessors(db: &Database, viewer: &Viewer, members: &[MemberId]) -> Result<HashMap<MemberId, Balance>> {
-    let successors = succession::successors_of_merged(db, members).await?;
-    let merged: Vec<MemberId> = successors.keys().copied().collect();
-    Ok(summed_by_successor(&successors, of_members(db, viewer, &merged).await?))
-}
-
-/// Adds up the balances of members by each of those that they were merged into.
-pub(crate) fn summed_by_successor(
-    successors: &HashMap<MemberId, BTreeSet<MemberId>>,
-    balances: HashMap<MemberId, Balance>,
-) -> HashMap<MemberId, Balance> {
-    let mut sums: HashMap<MemberId, Balance> = HashMap::new();
-    for (member, balance) in balances {
-        for successor in successors.get(&member).into_iter().flatten() {
-            sums.entry(*successor).or_default().add(&balance);
-        }
-    }
-    sums
 }
 
 /// The balance, as of now, of each of these members whose invoices the viewer sees, by one statement.

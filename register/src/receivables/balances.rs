@@ -1,4 +1,4 @@
-//! What members owe and have paid too much as of a day in the books, over all their invoices.
+//! Balances of members over all their invoices, as of now or of a day in the books.
 
 use std::{cmp::max, collections::HashMap};
 
@@ -11,17 +11,22 @@ use crate::{
     auth::viewer::Viewer,
     database::{Database, among},
     error::Result,
-    invoices::balances::{Balance, seen, summed_by_successor},
+    invoices::balances::{self, Balance, seen},
     members::succession,
 };
 
-/// Returns the balance as of a day in the books of each of these members whose invoices the viewer sees.
+/// Balances by member.
+type Balances = HashMap<MemberId, Balance>;
+
+/// Returns the balance of each of these members whose invoices the viewer sees, at the end of a day in the books; `None`: as of now, by all that
+/// is known.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn of_members(db: &Database, viewer: &Viewer, members: &[MemberId], as_of: NaiveDate) -> Result<HashMap<MemberId, Balance>> {
+pub async fn of_members(db: &Database, viewer: &Viewer, members: &[MemberId], as_of: Option<NaiveDate>) -> Result<Balances> {
+    let Some(as_of) = as_of else { return balances::of_members(db, viewer, members).await };
     let seen = seen(db, viewer, members).await?;
-    let mut balances: HashMap<MemberId, Balance> = seen.iter().map(|member| (*member, Balance::default())).collect();
+    let mut balances: Balances = seen.iter().map(|member| (*member, Balance::default())).collect();
     if balances.is_empty() {
         return Ok(balances);
     }
@@ -36,15 +41,21 @@ pub async fn of_members(db: &Database, viewer: &Viewer, members: &[MemberId], as
     Ok(balances)
 }
 
-/// Returns the sum of the balances as of a day in the books of the members that were merged into each of these and have left, as far as the viewer
-/// sees their invoices; members without any are left out.
+/// Returns the sum of the balances of the members that were merged into each of these and have left, directly or through others, as far as the
+/// viewer sees their invoices; members without any are left out. They are as of that day, or as of now.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn of_predecessors(db: &Database, viewer: &Viewer, members: &[MemberId], as_of: NaiveDate) -> Result<HashMap<MemberId, Balance>> {
+pub async fn of_predecessors(db: &Database, viewer: &Viewer, members: &[MemberId], as_of: Option<NaiveDate>) -> Result<Balances> {
     let successors = succession::successors_of_merged(db, members).await?;
     let merged: Vec<MemberId> = successors.keys().copied().collect();
-    Ok(summed_by_successor(&successors, of_members(db, viewer, &merged, as_of).await?))
+    let mut sums = Balances::new();
+    for (member, balance) in of_members(db, viewer, &merged, as_of).await? {
+        for successor in successors.get(&member).into_iter().flatten() {
+            sums.entry(*successor).or_default().add(&balance);
+        }
+    }
+    Ok(sums)
 }
 
 /// Adds what is left of an invoice; reminder fees are claimed next to it and are no part of the balance.

@@ -29,10 +29,9 @@ use super::{
 use crate::{
     agreements,
     error::{Faults, LINE, Result},
-    fees,
-    invoices::{self, balances},
+    fees, invoices,
     members::{self, admission::NewBilling, allocations, contacts},
-    receivables,
+    receivables::{self, balances},
 };
 
 /// Where a membership is in its life.
@@ -240,12 +239,8 @@ impl Member {
         #[graphql(desc = "At the end of this day in the books; as of now when left out.")] as_of: Option<Given<Date>>,
     ) -> Option<Result<Balance>> {
         let found = async {
-            match sums::day_in_books(as_of)? {
-                None => self.0.load(ctx, "", balances::of_members(database(ctx), viewer(ctx), &ids(&self.0))).await,
-                Some(day) => {
-                    self.0.load(ctx, "as of", receivables::balances::of_members(database(ctx), viewer(ctx), &ids(&self.0), day)).await
-                }
-            }
+            let day = sums::day_in_books(as_of)?;
+            self.0.load(ctx, "", balances::of_members(database(ctx), viewer(ctx), &ids(&self.0), day)).await
         };
         found.await.map(|found| found.get(&self.0.id).copied().map(Balance)).transpose()
     }
@@ -258,12 +253,8 @@ impl Member {
         #[graphql(desc = "At the end of this day in the books; as of now when left out.")] as_of: Option<Given<Date>>,
     ) -> Option<Result<Balance>> {
         let found = async {
-            match sums::day_in_books(as_of)? {
-                None => self.0.load(ctx, "", balances::of_predecessors(database(ctx), viewer(ctx), &ids(&self.0))).await,
-                Some(day) => {
-                    self.0.load(ctx, "as of", receivables::balances::of_predecessors(database(ctx), viewer(ctx), &ids(&self.0), day)).await
-                }
-            }
+            let day = sums::day_in_books(as_of)?;
+            self.0.load(ctx, "", balances::of_predecessors(database(ctx), viewer(ctx), &ids(&self.0), day)).await
         };
         found.await.map(|found| found.get(&self.0.id).copied().map(Balance)).transpose()
     }
