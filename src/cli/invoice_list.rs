@@ -215,7 +215,7 @@ fn row(listed: &Listed, today: NaiveDate, words: Words) -> Vec<Cell> {
     ]
 }
 
-/// What programs read.
+/// The list as JSON.
 #[derive(Serialize)]
 struct Document<R> {
     count: usize,

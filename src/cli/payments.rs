@@ -276,7 +276,7 @@ struct Entry<'r> {
     invoices: Vec<BookedEntry<'r>>,
     /// The invoice that it pays back what was overpaid of.
     refunded: Option<&'r str>,
-    /// Whether another bank payment stands for the same money.
+    /// `true` if another bank payment stands for the same money.
     is_duplicate: bool,
 }
 
@@ -284,7 +284,7 @@ struct Entry<'r> {
 struct BookedEntry<'r> {
     number: &'r str,
     amount: String,
-    /// How what is paid of the invoice differs from what it is over; null: it does not.
+    /// Difference of the paid sum from the invoice's total; null: there is none.
     difference: Option<&'static str>,
 }
 

@@ -1,4 +1,4 @@
-//! What is promised of the law: every act that code, templates, documents and pages cite is in `docs/laws.md` with its source, and in force.
+//! Acts of law: every one that code, templates, documents and pages cite stands in `docs/laws.md` with its source, and is in force.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

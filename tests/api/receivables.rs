@@ -17,7 +17,7 @@ fn day(text: &str) -> NaiveDate {
     text.parse().unwrap()
 }
 
-/// What the file books on the account of receivables, by day.
+/// Returns the sums on the account of receivables in the file, by day.
 fn booked(app: &App, folder: &Path) -> BTreeMap<NaiveDate, Total> {
     fs::write(folder.join("samregister.toml"), "[network]\nname = 'NNS'\n").unwrap();
     let output = app.program().current_dir(folder).args(["sie", "--from", "2020-01-01", "--to", "2029-12-31"]).output().unwrap();

@@ -12,7 +12,7 @@ use crate::{
 
 const DEBIT: &str = include_str!("bank/refund_debit.xml");
 
-/// What each account of the bookkeeping file comes to in these days, öre.
+/// Returns the sum of each account of the bookkeeping file in these days, öre.
 pub fn books(app: &App, from: &str, to: &str) -> BTreeMap<String, i64> {
     let folder = tempfile::tempdir().unwrap();
     let settings = OWN.replacen("[network]\n", "[network]\nname = 'Nätverket'\norg_number = '802555-0008'\n", 1);

@@ -27,19 +27,19 @@ use crate::{
     error::Result,
 };
 
-/// What adjustments of a kind come to, reversals included.
+/// Returns the sum of the adjustments of a kind, reversals included.
 #[must_use]
 pub fn sum(adjustments: &[Model], kind: AdjustmentKind) -> Money {
     adjustments.iter().filter(|adjustment| adjustment.kind == kind).map(|adjustment| adjustment.amount).sum()
 }
 
-/// Those that count for when an invoice was settled: neither reversals nor what was reversed.
+/// Returns those that count for when an invoice was settled: neither reversals nor what was reversed.
 pub fn in_force(adjustments: &[Model]) -> impl Iterator<Item = &Model> {
     let reversed: HashSet<AdjustmentId> = adjustments.iter().filter_map(|adjustment| adjustment.reverses_id).collect();
     adjustments.iter().filter(move |adjustment| adjustment.reverses_id.is_none() && !reversed.contains(&adjustment.id))
 }
 
-/// What an adjustment adds to what covers an invoice's total.
+/// Returns the sum that an adjustment adds to what covers an invoice's total.
 #[must_use]
 pub fn covers(adjustment: &Model) -> Money {
     match adjustment.kind {
@@ -48,7 +48,7 @@ pub fn covers(adjustment: &Model) -> Money {
     }
 }
 
-/// What of an invoice's total is not covered: above zero what is owed, below zero what is overpaid. `credited` is the sum of its credit notes.
+/// Returns the part of an invoice's total that is not covered: above zero what is owed, below zero what is overpaid. `credited` is the sum of its credit notes.
 #[must_use]
 pub fn uncovered(whole: &Whole, credited: Money) -> Money {
     let paid: Money = whole.payments.iter().map(|payment| payment.amount).sum();

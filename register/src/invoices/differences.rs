@@ -1,4 +1,4 @@
-//! How what is paid of an invoice differs from what it is over: overpaid, paid twice, far too much, or by öre alone.
+//! Differences of the paid sum from an invoice's total: overpaid, paid twice, far too much, or by öre alone.
 
 use ::entity::{
     invoice::Model,
@@ -101,7 +101,7 @@ fn of(row: &Model, left: Money, paid: Money, payments: &[payment::Model]) -> Opt
     })
 }
 
-/// What is overpaid, in SQL.
+/// SQL expression of the overpaid sum.
 const OVERPAID: &str = "(\"invoice\".\"paid\" + \"invoice\".\"credited\" + \"invoice\".\"written_off\" - \"invoice\".\"total\")";
 /// Payments that count, in SQL.
 const COUNTED: &str = "FROM payment p WHERE p.invoice_id = \"invoice\".\"id\" AND p.reverses_id IS NULL \

@@ -31,7 +31,7 @@ use crate::{
     idempotency::Outcome,
 };
 
-/// What the first reminder of an invoice costs: the compensation for the delay of the terms that it was issued with, else the fee that was agreed
+/// Returns the fee of the first reminder of an invoice: the compensation for the delay of the terms that it was issued with, else the fee that was agreed
 /// when the claim arose (lag 1981:739 2 and 4 a §§), never both. Of imported history the register knows no terms, and takes nothing.
 #[must_use]
 pub fn agreed_fee(issued_with: Option<&Terms>) -> Money {

@@ -24,17 +24,17 @@ pub struct Balance(pub(super) balances::Balance);
 
 #[Object(use_type_description)]
 impl Balance {
-    /// What is still to be paid of its invoices.
+    /// Sum that is still to be paid of its invoices.
     async fn outstanding(&self) -> Sum {
         self.0.outstanding.into()
     }
 
-    /// What of that is past its last day to pay.
+    /// Part of that which is past its last day to pay.
     async fn overdue(&self) -> Sum {
         self.0.overdue.into()
     }
 
-    /// What was paid and credited beyond the totals of some invoices: to be paid back, but for what paid a reminder fee or late interest. It is not
+    /// Sum that was paid and credited beyond the totals of some invoices: to be paid back, but for what paid a reminder fee or late interest. It is not
     /// deducted from what is outstanding of others.
     async fn overpaid(&self) -> Sum {
         self.0.overpaid.into()
