@@ -223,13 +223,13 @@ impl Invoice {
         Ok(differences::of_row(&self.0, own).map(Into::into))
     }
 
-    /// Refunds of it (`refundRecord`) and their reversals, in the order in which it was recorded.
+    /// Refunds of it (`refundRecord`) and their reversals, in the order in which they were recorded.
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn refunds(&self, ctx: &Context<'_>) -> Result<Vec<Refund>> {
         listed(ctx, Some(&self.adjustments(ctx, AdjustmentKind::Refund).await?), Refund)
     }
 
-    /// Write-offs of it and their reversals, in the order in which it was done.
+    /// Write-offs of it and their reversals, in the order in which they were made.
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn write_offs(&self, ctx: &Context<'_>) -> Result<Vec<WriteOff>> {
         listed(ctx, Some(&self.adjustments(ctx, AdjustmentKind::WriteOff).await?), WriteOff)
