@@ -1,7 +1,8 @@
 //! Banking days: the days on which a Swedish bank moves money, calculated for any year.
 //!
 //! No banking days are Saturdays, Sundays and public holidays (lag 1989:253 om allmänna helgdagar), and Midsummer's, Christmas and New Year's
-//! Eve, which count as holidays when something is due (lag 1930:173 2 §, followed by analogy with skuldebrevslagen 5 §).
+//! Eve: skuldebrevslagen (1936:81) 5 § equates Saturdays and these eves with holidays, and makes the next weekday the due date. It is about
+//! promissory notes and is followed by analogy (`docs/laws.md`).
 
 use chrono::{Datelike, Days, NaiveDate, Weekday};
 

@@ -1,4 +1,4 @@
-//! What is paid back of an invoice, and differences of less than a krona that are written off.
+//! Refunds of invoices, and differences of less than a krona that are written off.
 //!
 //! Both settle an invoice on days of their own, so that nothing changes in what was reported before.
 

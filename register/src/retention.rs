@@ -60,7 +60,7 @@ enum Term {
     Always,
 }
 
-/// How long the law on bookkeeping keeps something (bokföringslagen 7 kap. 2 §).
+/// Time for which the law on bookkeeping keeps something (bokföringslagen 7 kap. 2 §).
 const SEVEN_YEARS: Term = Term::Years(7);
 
 impl Kind {

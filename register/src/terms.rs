@@ -9,11 +9,14 @@ use ::entity::{
 };
 use chrono::{Datelike, NaiveDate};
 use sea_orm::{
-    Condition, DbBackend, ExprTrait,
+    Condition, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Expr, Func, Query, SimpleExpr, SubQueryStatement},
 };
 
-use crate::clock::{self, day_of};
+use crate::{
+    clock::{self, day_of},
+    error::{Error, Result},
+};
 
 fn column(column: Column) -> SimpleExpr {
     Expr::col((Entity, column))
@@ -232,6 +235,20 @@ pub fn deadline_within(backend: DbBackend, from: NaiveDate, to: NaiveDate) -> Co
         .add(turns_within(from, months))
         .add(falls_within);
     pending.add(Condition::any().add(fixed).add(recurring))
+}
+
+/// Refuses a change that agreements stand against, with their numbers in the words of the error.
+///
+/// # Errors
+/// CONFLICT `AGREEMENTS_IN_FORCE` when the condition lets any agreement through, INTERNAL when the database fails.
+pub async fn refuse_agreements(db: &impl ConnectionTrait, condition: Condition, words: impl FnOnce(&str) -> String) -> Result<()> {
+    let select = Entity::find().select_only().column(Column::Number).filter(condition).order_by_asc(Column::NumberKey);
+    let numbers: Vec<Option<String>> = select.into_tuple().all(db).await?;
+    if numbers.is_empty() {
+        return Ok(());
+    }
+    let numbers: Vec<String> = numbers.into_iter().flatten().collect();
+    Err(Error::conflict("AGREEMENTS_IN_FORCE", words(&numbers.join(", "))))
 }
 
 /// The agreement is signed, whenever that was, and goes on after `last` or begins only then. No status as of a day says this: what ends

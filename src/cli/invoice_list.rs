@@ -18,6 +18,7 @@ use crate::{
     invoices::{
         self, Filter,
         amounts::{self, State},
+        differences::Difference,
         listing::{self, Listed},
     },
 };
@@ -30,7 +31,9 @@ use crate::{
 #[command(after_help = "\
 Examples:
   samregister invoices list --from 2026-01-01 --to 2026-12-31
-  samregister invoices list --state overdue --output fakturor.xlsx")]
+  samregister invoices list --state overdue --output fakturor.xlsx
+  What is to be paid back:
+    samregister invoices list --overpaid --output att-betala-tillbaka.xlsx")]
 pub struct Options {
     /// Issued on this day or later
     #[arg(long, value_name = "DATE", value_parser = super::day)]
@@ -44,8 +47,37 @@ pub struct Options {
     /// With a line of one of these activities
     #[arg(long = "activity", num_args = 1.., value_name = "SLUG", value_delimiter = ',')]
     activities: Vec<String>,
+    /// Only those that are overpaid: what is to be paid back
+    #[arg(long)]
+    overpaid: bool,
+    /// With one of these differences between what is paid and what it is over
+    #[arg(long = "difference", value_enum, num_args = 1.., value_delimiter = ',')]
+    differences: Vec<DifferenceOption>,
     #[command(flatten)]
     report: ReportOptions,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum DifferenceOption {
+    /// Less than a krona too little or too much
+    OreOnly,
+    /// Too much by just one of two payments of the same amount
+    PaidTwice,
+    /// Twice what it is over, or more
+    FarTooMuch,
+    /// Too much otherwise
+    Overpaid,
+}
+
+impl From<DifferenceOption> for Difference {
+    fn from(option: DifferenceOption) -> Self {
+        match option {
+            DifferenceOption::OreOnly => Self::OreOnly,
+            DifferenceOption::PaidTwice => Self::PaidTwice,
+            DifferenceOption::FarTooMuch => Self::FarTooMuch,
+            DifferenceOption::Overpaid => Self::Overpaid,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -93,6 +125,8 @@ pub async fn run(options: Options) -> Result {
         activities: options.activities.clone(),
         issued_from: options.from,
         issued_to: options.to,
+        overpaid: options.overpaid.then_some(true),
+        differences: options.differences.iter().map(|difference| Difference::from(*difference)).collect(),
         ..Filter::default()
     };
     let found = listing::all(&db, &viewer, &filter).await?;
@@ -108,16 +142,17 @@ pub async fn run(options: Options) -> Result {
     Ok(Outcome::Done)
 }
 
-/// Words of a document's kind and state, and of the row of totals.
+/// Words of a document's kind, state and difference, and of the row of totals.
 #[derive(Clone, Copy)]
 struct Words {
     kind: fn(InvoiceKind) -> &'static str,
     state: fn(State) -> &'static str,
+    difference: fn(Difference) -> &'static str,
     total: &'static str,
 }
 
-const ENGLISH: Words = Words { kind: InvoiceKind::word, state: State::word, total: "Total" };
-const SWEDISH: Words = Words { kind: labels::invoice_kind, state: State::in_swedish, total: "Summa" };
+const ENGLISH: Words = Words { kind: InvoiceKind::word, state: State::word, difference: Difference::word, total: "Total" };
+const SWEDISH: Words = Words { kind: labels::invoice_kind, state: State::in_swedish, difference: Difference::in_swedish, total: "Summa" };
 
 fn grid(found: &[Listed], today: NaiveDate, words: Words) -> Grid {
     let columns = vec![
@@ -136,6 +171,8 @@ fn grid(found: &[Listed], today: NaiveDate, words: Words) -> Grid {
         Column::new("paid", "Paid", Kind::Money).swedish("Betalt"),
         Column::new("credited", "Credited", Kind::Money).swedish("Krediterat"),
         Column::new("outstanding", "Outstanding", Kind::Money).swedish("Obetalt"),
+        Column::new("overpaid", "Overpaid", Kind::Money).swedish("Överbetalt"),
+        Column::new("difference", "Difference", Kind::Text).swedish("Avvikelse"),
     ];
     let rows: Vec<Vec<Cell>> = found.iter().map(|listed| row(listed, today, words)).collect();
     let sum = |column: usize| {
@@ -155,7 +192,7 @@ fn grid(found: &[Listed], today: NaiveDate, words: Words) -> Grid {
 }
 
 fn row(listed: &Listed, today: NaiveDate, words: Words) -> Vec<Cell> {
-    let Listed { row, buyer } = listed;
+    let Listed { row, buyer, difference } = listed;
     let signed = |amount: Money| Cell::Money(if row.kind == InvoiceKind::CreditNote { -amount } else { amount });
     vec![
         Cell::text(row.number.as_ref()),
@@ -173,10 +210,12 @@ fn row(listed: &Listed, today: NaiveDate, words: Words) -> Vec<Cell> {
         Cell::Money(row.paid),
         Cell::Money(row.credited),
         Cell::Money(invoices::outstanding(row)),
+        Cell::Money(invoices::overpaid(row)),
+        difference.map_or(Cell::Empty, |difference| Cell::Text((words.difference)(difference).to_owned())),
     ]
 }
 
-/// What programs read.
+/// The list as JSON.
 #[derive(Serialize)]
 struct Document<R> {
     count: usize,

@@ -169,6 +169,17 @@ impl Failure {
     fn usage(line: impl Into<String>) -> Self {
         Self { lines: vec![line.into()], code: 2 }
     }
+
+    /// Returns an error with the options of a command named where it names the fields of an input.
+    fn of_options(error: Error) -> Self {
+        match error {
+            Error::Invalid(faults) => {
+                let lines = faults.iter().map(|fault| format!("--{} {}", fault.path.trim_start_matches("input."), fault.message));
+                Self { lines: lines.collect(), code: 2 }
+            }
+            other => other.into(),
+        }
+    }
 }
 
 impl From<Error> for Failure {

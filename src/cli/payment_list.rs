@@ -64,7 +64,7 @@ pub async fn run(options: Options) -> Result {
     Ok(Outcome::Done)
 }
 
-/// What programs read.
+/// The list as JSON.
 #[derive(Serialize)]
 struct Document<R> {
     count: usize,

@@ -144,12 +144,7 @@ const SWEDISH: Words = Words {
         _ => "Väntar",
     },
     finding: labels::bank_finding,
-    difference: |difference| match difference {
-        Difference::Overpaid => "Överbetald",
-        Difference::PaidTwice => "Betald två gånger",
-        Difference::FarTooMuch => "Alldeles för mycket betalt",
-        Difference::OreOnly => "Endast ören",
-    },
+    difference: Difference::in_swedish,
 };
 
 /// A payment that is not the network's to book, in words.
@@ -281,7 +276,7 @@ struct Entry<'r> {
     invoices: Vec<BookedEntry<'r>>,
     /// The invoice that it pays back what was overpaid of.
     refunded: Option<&'r str>,
-    /// Whether another bank payment stands for the same money.
+    /// `true` if another bank payment stands for the same money.
     is_duplicate: bool,
 }
 
@@ -289,7 +284,7 @@ struct Entry<'r> {
 struct BookedEntry<'r> {
     number: &'r str,
     amount: String,
-    /// How what is paid of the invoice differs from what it is over; null: it does not.
+    /// Difference of the paid sum from the invoice's total; null: there is none.
     difference: Option<&'static str>,
 }
 

@@ -7,7 +7,7 @@ use super::{Failure, Outcome, Result, open, put, say, settings};
 use crate::{
     auth::viewer::Viewer,
     closing::{self, Closing},
-    error::{Error, Faults},
+    error::Faults,
 };
 
 /// Close the books through a day, or open them again
@@ -66,20 +66,9 @@ pub async fn run(options: Options) -> Result {
     let closing = Closing::load(db.read()).await;
     db.close().await?;
     if let Some(done) = done {
-        done.map_err(refused)?;
+        done.map_err(Failure::of_options)?;
         let through = closing?.through;
         say(&through.map_or_else(|| "every day is open".to_owned(), |through| format!("the books are closed through {through}")));
     }
     Ok(Outcome::Done)
-}
-
-/// Names the options where the API's fields are named.
-fn refused(error: Error) -> Failure {
-    match error {
-        Error::Invalid(faults) => {
-            let lines = faults.iter().map(|fault| format!("--{} {}", fault.path.trim_start_matches("input."), fault.message));
-            Failure { lines: lines.collect(), code: 2 }
-        }
-        other => other.into(),
-    }
 }

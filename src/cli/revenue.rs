@@ -15,7 +15,7 @@ use crate::{
     auth::viewer::Viewer,
     database::Database,
     documents::{Grid, sheet},
-    error::{Error, Faults},
+    error::Faults,
     revenue::{
         self, Ask, Period,
         grid::{self, Shown},
@@ -117,24 +117,13 @@ pub async fn run(options: Options) -> Result {
     Ok(Outcome::Done)
 }
 
-/// Names the options where the API's fields are named.
-fn refused(error: Error) -> Failure {
-    match error {
-        Error::Invalid(faults) => {
-            let lines = faults.iter().map(|fault| format!("--{} {}", fault.path.trim_start_matches("input."), fault.message));
-            Failure { lines: lines.collect(), code: 2 }
-        }
-        other => other.into(),
-    }
-}
-
 impl Options {
     async fn document(&self, db: &Database, viewer: &Viewer, format: Format) -> Result<Vec<u8>> {
         let ask = self.ask();
         if format == Format::Xlsx {
-            return grid::workbook(db, viewer, &ask).await.map_err(refused);
+            return grid::workbook(db, viewer, &ask).await.map_err(Failure::of_options);
         }
-        let report = revenue::report(db, viewer, &ask, Faults::default()).await.map_err(refused)?;
+        let report = revenue::report(db, viewer, &ask, Faults::default()).await.map_err(Failure::of_options)?;
         let shown = Shown::of(db, viewer, &report, ask.group_by, ask.basis).await?;
         Ok(match format {
             Format::Table if report.rows.is_empty() => {

@@ -87,7 +87,7 @@ fn grid(found: &VatReturn) -> Grid {
     Grid { columns, rows: rows.collect(), total: None }
 }
 
-/// What a box is called on the form.
+/// Returns the name of a box on the form.
 fn what(vat_box: VatBox) -> &'static str {
     match vat_box {
         VatBox::TaxedSales => "Momspliktig försäljning",

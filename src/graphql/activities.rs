@@ -154,7 +154,7 @@ impl Activity {
         listed(ctx, rows.get(&Some(self.0.id)), FeeSchedule)
     }
 
-    /// What was invoiced and paid in one year, what it cost and what is left; nought where you may not see revenue.
+    /// What was invoiced and paid in one year, what it cost and what is left; zero where you may not see revenue.
     async fn result(&self, ctx: &Context<'_>, #[graphql(desc = "Calendar year.")] year: i32) -> Result<ActivityResult> {
         let results = self.0.load(ctx, "", revenue::result_of(database(ctx), viewer(ctx), &ids(&self.0), year)).await?;
         Ok(ActivityResult::new(year, results.get(&self.0.id).cloned().unwrap_or_default()))

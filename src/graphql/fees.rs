@@ -106,7 +106,7 @@ impl FeeQuote {
         self.quote.exact()
     }
 
-    /// What rounding half up to whole öre added to `exact`, kronor: `0.004`, below nought when it took off.
+    /// What rounding half up to whole öre added to `exact`, kronor: `0.004`, below zero when it took off.
     async fn rounding(&self) -> String {
         self.quote.rounding()
     }

@@ -207,7 +207,7 @@ impl RevenueRow {
         self.0.sums.gross().into()
     }
 
-    /// Net sum of the credit notes that are deducted in `net` already; nought by payment date.
+    /// Net sum of the credit notes that are deducted in `net` already; zero by payment date.
     async fn credited(&self) -> Sum {
         self.0.sums.credited.into()
     }
@@ -271,7 +271,7 @@ impl ActivityResult {
         self.sums.paid.into()
     }
 
-    /// With VAT: what is still to be paid, as of now, of what was invoiced during the year. Below nought when deductions are more than the
+    /// With VAT: what is still to be paid, as of now, of what was invoiced during the year. Below zero when deductions are more than the
     /// activity's other lines.
     async fn outstanding(&self) -> Sum {
         self.sums.outstanding.into()
@@ -325,7 +325,7 @@ pub struct BreakEven {
 }
 
 impl BreakEven {
-    /// What it takes at an activity's fixed yearly fee; null when there is none above nought.
+    /// What it takes at an activity's fixed yearly fee; null when there is none above zero.
     pub fn of(all: &BreakEvens, activity: ActivityId) -> Option<Self> {
         let found = all.found.get(&activity)?;
         let fixed = found.by_fee.iter().find(|by_fee| by_fee.basis == kind::FeeBasis::FixedPerYear)?;
@@ -336,7 +336,7 @@ impl BreakEven {
 
 #[Object(use_type_description)]
 impl BreakEven {
-    /// The least number of agreements whose fees for a whole year cover `cost` less `grants`; nought when grants cover it.
+    /// The least number of agreements whose fees for a whole year cover `cost` less `grants`; zero when grants cover it.
     async fn agreements(&self) -> i64 {
         self.agreements
     }
@@ -402,7 +402,7 @@ impl BreakEvenByFee {
         self.found.per_mille.map(PerMille::as_f64)
     }
 
-    /// What is to be covered: costs booked during the year less grants, never below nought.
+    /// What is to be covered: costs booked during the year less grants, never below zero.
     async fn need(&self) -> Sum {
         self.found.need.into()
     }
@@ -424,7 +424,7 @@ impl BreakEvenByFee {
         self.found.more
     }
 
-    /// What is lacking when all pay together; nought when they cover it.
+    /// What is lacking when all pay together; zero when they cover it.
     async fn shortfall(&self) -> Sum {
         self.found.shortfall.into()
     }

@@ -72,7 +72,7 @@ impl ServiceFeeScenario {
         self.found.total.into()
     }
 
-    /// What the rows pay under the rule in force, net of VAT; nought when there is none.
+    /// What the rows pay under the rule in force, net of VAT; zero when there is none.
     async fn current_total(&self) -> Money {
         self.found.current_total.into()
     }
@@ -119,7 +119,7 @@ impl ServiceFeeScenarioRow {
         self.0.allocation.into()
     }
 
-    /// What it pays under the rule in force; nought when there is none.
+    /// What it pays under the rule in force; zero when there is none.
     async fn current(&self) -> Money {
         self.0.current.into()
     }
@@ -129,7 +129,7 @@ impl ServiceFeeScenarioRow {
         self.0.proposed.into()
     }
 
-    /// How much more that is; below nought when it would pay less.
+    /// How much more that is; below zero when it would pay less.
     async fn change(&self) -> Money {
         (self.0.proposed - self.0.current).into()
     }

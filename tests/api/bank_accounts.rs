@@ -31,7 +31,7 @@ async fn import_with(app: &App, network: &Network, bytes: impl AsRef<[u8]>) -> R
     bank::import(&app.db, &Viewer::operator("payments import"), network, &file, false, &mut |_, _| {}).await
 }
 
-/// What was left of a file: line, amount, currency, account and why.
+/// The payments that were left of a file: line, amount, currency, account and why.
 fn left(report: &Report) -> Vec<String> {
     let words = |left: &bank::Left| format!("{} {} {} {} {}", left.line, left.amount, left.currency, left.account, left.why.word());
     report.left.iter().map(words).collect()

@@ -45,7 +45,7 @@ async fn paid(app: &App, number: &str) -> Value {
     invoice(app, number, "paid overpaid").await
 }
 
-/// What stands for what: the duplicates of the bank payments that count.
+/// The duplicates of each bank payment that counts.
 async fn duplicates(app: &App) -> Vec<(String, Vec<String>)> {
     let document =
         "{ bankPayments(first: 200) { nodes { bankReference state duplicateOf { bankReference } duplicates { bankReference } } } }";

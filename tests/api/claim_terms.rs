@@ -1,4 +1,4 @@
-//! What an agreement says of paying reaches its invoices: days to pay, interest from the last day to pay, and the reminder fee.
+//! The terms of payment of an agreement reach its invoices: days to pay, interest from the last day to pay, and the reminder fee.
 
 use serde_json::{Value, json};
 
@@ -59,7 +59,7 @@ async fn late(app: &App, number: &str, day: &str) -> Value {
     json!([told["daysLate"], told["interest"]])
 }
 
-/// What the first reminder of an invoice costs.
+/// Returns the fee of the first reminder of an invoice.
 async fn reminder(app: &App, number: &str, day: &str) -> Value {
     let id = invoice(app, number, "id").await["id"].clone();
     let answer = deed(&app.finance(), "invoiceRemind", json!({ "invoice": id, "sentOn": day }), "reminders { fee }").await;

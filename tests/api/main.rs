@@ -69,6 +69,7 @@ mod invoice_run;
 mod invoices;
 mod large_sums;
 mod late;
+mod laws;
 mod key_sets;
 mod layers;
 mod life;

@@ -81,6 +81,38 @@ on_both!(prolonged_terms_end_with_their_months, |app| async move {
     assert_eq!(shown["invoices"][0]["lines"][0], line);
 });
 
+on_both!(lists_calendar_metrics_and_the_run_go_by_one_last_day_for_notice, |app| async move {
+    let (app, _folder) = fill(&app.at("2026-11-01T09:00:00Z"), &["ind,m1,2026-03-01,2027-02-28,3,12,"]).await;
+    // 30 November; months taken from the last day of the term would give the 28th.
+    for (from, is_listed) in [("2026-11-30", true), ("2026-12-01", false)] {
+        let listed = app.office().query(&format!("{{ expiringAgreements(from: \"{from}\", withinDays: 60) {{ totalCount }} }}")).await;
+        assert_eq!(listed["expiringAgreements"]["totalCount"], usize::from(is_listed), "{from}");
+        let line = format!("expiring --from {from} --within-days 60 --format csv");
+        let output = app.program().args(line.split(' ')).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert_eq!((text.lines().count(), text.contains("2026-11-30")), (1 + usize::from(is_listed), is_listed), "{text}");
+        let calendar = app.office().get(&format!("/files/expiring.ics?from={from}&within-days=60")).await.text();
+        assert_eq!(calendar.contains("DTSTART;VALUE=DATE:20261130"), is_listed, "{calendar}");
+    }
+    let gauge =
+        |count: usize| format!("samregister_agreements_expiring{{activity=\"ind\",kind=\"PARTICIPATION\",within=\"30\"}} {count}\n");
+    for (day, count) in [("2026-10-30", 0), ("2026-10-31", 1), ("2026-11-30", 1), ("2026-12-01", 0)] {
+        let measured = on(&app, day.parse().unwrap()).get("/metrics").await.text();
+        assert!(measured.contains(&gauge(count)), "{day}: {measured}");
+    }
+    // Given on that day, notice leaves two months of the next year to be invoiced; a day later, all and two.
+    let then = on(&app, "2026-11-30".parse().unwrap());
+    let id = agreement(&then, "2026-0001", "id").await["id"].clone();
+    let answer = deed(&then.office(), "agreementGiveNotice", json!({ "agreement": id, "givenOn": "2026-11-30" }), "endsOn").await;
+    assert_eq!(answer["agreementGiveNotice"]["endsOn"], "2027-02-28");
+    assert_eq!(preview(&then, "ind", 2027).await["invoiceRunPreview"]["net"], "2000.00");
+    deed(&then.office(), "agreementNoticeWithdraw", json!({ "agreementId": id }), "agreement { id }").await.data();
+    let late = on(&app, "2026-12-01".parse().unwrap());
+    let answer = deed(&late.office(), "agreementGiveNotice", json!({ "agreement": id, "givenOn": "2026-12-01" }), "endsOn").await;
+    assert_eq!(answer["agreementGiveNotice"]["endsOn"], "2028-02-29");
+    assert_eq!(preview(&late, "ind", 2027).await["invoiceRunPreview"]["net"], "12000.00");
+});
+
 on_both!(an_agreement_replaced_in_mid_month_pays_every_month_once, |app| async move {
     let rows = ["ind,m1,2026-01-01,,3,,", "ind,m1,2026-06-15,,3,,a1", "ind,m2,2026-01-15,2026-07-14,3,,"];
     let (app, _folder) = fill(&app, &rows).await;

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 use chrono::{Datelike, NaiveDate};
 use entity::{money::Money, total::Total};
 use samregister::{auth::viewer::Viewer, receivables};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     app::{App, on_both},
@@ -17,7 +17,7 @@ fn day(text: &str) -> NaiveDate {
     text.parse().unwrap()
 }
 
-/// What the file books on the account of receivables, by day.
+/// Returns the sums on the account of receivables in the file, by day.
 fn booked(app: &App, folder: &Path) -> BTreeMap<NaiveDate, Total> {
     fs::write(folder.join("samregister.toml"), "[network]\nname = 'NNS'\n").unwrap();
     let output = app.program().current_dir(folder).args(["sie", "--from", "2020-01-01", "--to", "2029-12-31"]).output().unwrap();
@@ -87,6 +87,36 @@ on_both!(amounts_of_an_invoice_are_as_of_a_day_in_the_books, |app| async move {
     assert_eq!(credited, json!({ "before": "0.00", "after": "125.00", "balance": "0.00" }));
     let bad = app.finance().query("{ invoice(by: { number: \"1001\" }) { paid(asOf: \"x\") } }").await;
     assert_eq!(bad.bad_fields(), ["asOf"]);
+});
+
+on_both!(a_members_balance_is_as_of_a_day_in_the_books, |app| async move {
+    app.import(&LEDGER).await;
+    pays(&app, "1002", "2026-04-10", "900.00", "BG-1").await.data();
+    let balance = async |as_of: Option<&str>| {
+        let document = "query($asOf: Date) { members { nodes { name balance(asOf: $asOf) { outstanding overdue overpaid } } } }";
+        let answer = app.finance().ask(document, json!({ "asOf": as_of })).await;
+        let nodes = answer["members"]["nodes"].as_array().unwrap();
+        nodes.iter().find(|node| node["name"] == "Gävle").unwrap()["balance"].clone()
+    };
+    let is =
+        |outstanding: &str, overdue: &str, overpaid: &str| json!({ "outstanding": outstanding, "overdue": overdue, "overpaid": overpaid });
+    for (as_of, expected) in [
+        (Some("2026-01-31"), is("0.00", "0.00", "0.00")),
+        // 1005 was issued, and credited on 10 February.
+        (Some("2026-02-09"), is("125.00", "0.00", "0.00")),
+        (Some("2026-02-10"), is("0.00", "0.00", "0.00")),
+        (Some("2026-03-31"), is("800.00", "0.00", "0.00")),
+        (Some("2026-04-01"), is("800.00", "800.00", "0.00")),
+        (Some("2026-04-10"), is("0.00", "0.00", "100.00")),
+        (Some("2026-11-21"), is("1000.00", "0.00", "100.00")),
+        (None, is("1000.00", "0.00", "100.00")),
+    ] {
+        assert_eq!(balance(as_of).await, expected, "{as_of:?}");
+    }
+    let bad = app.finance().query("{ members { nodes { balance(asOf: \"x\") { outstanding } } } }").await;
+    assert_eq!(bad.bad_fields(), ["asOf"]);
+    let blind = app.service("members:read").query("{ members { nodes { balance(asOf: \"2026-04-01\") { outstanding } } } }").await;
+    assert_eq!(blind["members"]["nodes"][0]["balance"], Value::Null);
 });
 
 on_both!(receivables_are_listed_by_age, |app| async move {

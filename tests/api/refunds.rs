@@ -12,7 +12,7 @@ use crate::{
 
 const DEBIT: &str = include_str!("bank/refund_debit.xml");
 
-/// What each account of the bookkeeping file comes to in these days, öre.
+/// Returns the sum of each account of the bookkeeping file in these days, öre.
 pub fn books(app: &App, from: &str, to: &str) -> BTreeMap<String, i64> {
     let folder = tempfile::tempdir().unwrap();
     let settings = OWN.replacen("[network]\n", "[network]\nname = 'Nätverket'\norg_number = '802555-0008'\n", 1);
@@ -206,10 +206,18 @@ on_both!(refunds_go_out_with_the_files_and_come_in_again, |app| async move {
 on_both!(what_differs_has_a_name_in_the_report_and_in_filters, |app| async move {
     app.import(&LEDGER).await;
     let (two, three, four) = (ocr(&app, "1002").await, ocr(&app, "1003").await, ocr(&app, "1004").await);
-    let posts = [payment(&two, 80_000, []), payment(&two, 80_000, []), payment(&three, 1_100_000, []), payment(&four, 100_200, [])];
+    let one = ocr(&app, "1001").await;
+    let posts = [
+        payment(&two, 80_000, []),
+        payment(&two, 80_000, []),
+        payment(&three, 1_100_000, []),
+        payment(&four, 100_200, []),
+        // Written off at once, and named all the same.
+        payment(&one, 185_500, []),
+    ];
     let report = try_import(&app, "bg.txt", bgmax(&posts)).await.unwrap();
     let words: Vec<_> = report.outcomes.iter().map(|own| own.booked[0].difference.map(|difference| difference.word())).collect();
-    assert_eq!(words, [None, Some("PAID_TWICE"), Some("FAR_TOO_MUCH"), Some("OVERPAID")]);
+    assert_eq!(words, [None, Some("PAID_TWICE"), Some("FAR_TOO_MUCH"), Some("OVERPAID"), Some("ORE_ONLY")]);
     let listed = async |filter: &str| {
         let document =
             format!("{{ invoices(first: 200, filter: {{ {filter} }}) {{ totalCount nodes {{ number difference overpaid }} }} }}");
@@ -224,4 +232,27 @@ on_both!(what_differs_has_a_name_in_the_report_and_in_filters, |app| async move 
     assert_eq!((listed("overpaid: true").await, overpaid.len()), (overpaid, 3));
     assert_eq!(listed("kind: INVOICE, overpaid: false").await.len(), all.len() - 3);
     assert_eq!(find(&bank_payments(&app, "").await, "1002.00")["state"], "MATCHED");
+    // The same as a list for those who pay it back.
+    let run = |line: &str| {
+        let done = app.program().args(line.split(' ')).output().unwrap();
+        assert!(done.status.success(), "{line}: {}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8(done.stdout).unwrap()
+    };
+    let rows = |line: &str| {
+        let of = |row: &str| {
+            let cells: Vec<&str> = row.split(',').collect();
+            format!("{} {} {}", cells[0], cells[15], cells[16])
+        };
+        run(line).lines().skip(1).map(of).collect::<Vec<_>>()
+    };
+    let (two, three, four) = ("1002 800.00 PAID_TWICE", "1003 9900.00 FAR_TOO_MUCH", "1004 2.00 OVERPAID");
+    assert_eq!(rows("invoices list --overpaid --format csv"), [two, three, four]);
+    assert_eq!(rows("invoices list --difference far-too-much,overpaid --format csv"), [three, four]);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("att-betala-tillbaka.xlsx");
+    run(&format!("invoices list --overpaid --output {}", file.display()));
+    let words = crate::judges::part(&file, "xl/sharedStrings.xml");
+    for word in ["Överbetalt", "Avvikelse", "Betald två gånger", "Alldeles för mycket betalt", "Överbetald"] {
+        assert!(words.contains(&format!(">{word}<")), "{word}: {words}");
+    }
 });

@@ -21,7 +21,7 @@ use tempfile::TempDir;
 use crate::{
     app::{App, on_both},
     invoicing_samples::{NETWORK, activity, breaches, drafted, fill, member, with_network},
-    life_samples::{deed, raw, with},
+    life_samples::{Register, deed, raw, with},
     payment_samples::bank_payment,
 };
 
@@ -394,4 +394,28 @@ on_both!(a_register_without_data_writes_files_to_fill_in, |app| async move {
     try_import(&app, &files).await.unwrap();
     let answer = app.office().query("{ members { nodes { name } } }").await;
     assert_eq!(answer["members"]["nodes"], json!([{ "name": "Förbund Nytt" }]));
+});
+
+on_both!(agreements_without_parameters_go_out_as_they_came, |app| async move {
+    Register::fill(&app).await;
+    let heading = "key,number,kind,direction,activity,counterparty,template,template_version,starts_on,ends_on,notice_months,renewal_months,\
+        offered_at,signed_on,notice_given_on,fee_basis,fee_amount,fee_per_mille,vat_rate,parameters";
+    // Of an agreement that is drafted without parameters the register stores an empty object, of one that was imported nothing.
+    let rows = [
+        "m1,,,2026-01-01,2026-12-31,3,,2025-12-01T09:00:00Z,2025-12-02,,,,,,{}",
+        "m2,,,2026-01-01,2026-12-31,3,,2025-12-01T09:00:00Z,2025-12-02,,,,,,",
+    ];
+    let row = |(place, row): (usize, &&str)| format!("y{place},2026-{:04},PARTICIPATION,NONE,bip,{row}\n", place + 1);
+    let agreements = format!("{heading}\n{}", rows.iter().enumerate().map(row).collect::<String>());
+    app.import(&[("agreements.csv", &agreements)]).await;
+    let files = exported(&app).await;
+    let stored = text(&files, "agreements.csv");
+    assert_eq!((stored.lines().count(), stored.matches(",{},").count()), (3, 1), "{stored}");
+    let other = app.beside().await;
+    try_import(&other, &files).await.unwrap();
+    assert_eq!(text(&exported(&other).await, "agreements.csv"), stored);
+    // Nor does the same again change anything.
+    let before = other.revision().await;
+    try_import(&other, &files).await.unwrap();
+    assert_eq!(other.revision().await, before);
 });

@@ -64,4 +64,13 @@ on_both!(a_successor_sees_what_it_has_taken_over, |app| async move {
     let office = finally.office().ask(both, json!({ "id": last })).await;
     let expected = json!({ "balance": { "outstanding": "0.00" }, "predecessorBalance": { "outstanding": "1250.00" } });
     assert_eq!(office["member"], expected);
+    // As of a day in the books as well.
+    let as_of = "{ members { nodes { balance(asOf: \"2026-12-31\") { outstanding } receivables(asOf: \"2026-12-31\") { balance } } }
+        viewer { member { predecessorBalance(asOf: \"2026-12-31\") { outstanding }
+            before: predecessorBalance(asOf: \"2026-11-20\") { outstanding } } } }";
+    let seen = finally.member(&last).query(as_of).await;
+    let owes = |sum: &str| json!({ "balance": { "outstanding": sum }, "receivables": { "balance": sum } });
+    assert_eq!(seen["members"]["nodes"], json!([owes("1250.00"), owes("0.00"), owes("0.00")]));
+    let taken_over = json!({ "predecessorBalance": { "outstanding": "1250.00" }, "before": { "outstanding": "0.00" } });
+    assert_eq!(seen["viewer"]["member"], taken_over);
 });

@@ -4,6 +4,7 @@ use std::{fs, path::Path, process::Output};
 
 use crate::{
     app::{App, on_both},
+    bank_samples::{bgmax, import, payment},
     judges, samples,
 };
 
@@ -56,6 +57,7 @@ fn workbook(app: &App, folder: &Path, line: &str) -> Workbook {
 
 on_both!(every_report_for_people_is_a_workbook_in_swedish, |app| async move {
     app.import(samples::FILES).await;
+    import(&app, "bg.txt", bgmax(&[payment("9999", 10_000, [])])).await;
     let folder = tempfile::tempdir().unwrap();
     let year = "--from 2026-01-01 --to 2026-12-31";
     for (line, sheet, headings, filter) in [
@@ -74,14 +76,27 @@ on_both!(every_report_for_people_is_a_workbook_in_swedish, |app| async move {
         (
             format!("invoices list {year}"),
             "Fakturor",
-            "Nummer|Slag|Läge|Köpare|Fakturadatum|Förfallodag|Betald den|OCR-nummer|Netto|Moms|Öresavrundning|Belopp|Betalt|Krediterat|Obetalt",
-            "A1:O3",
+            "Nummer|Slag|Läge|Köpare|Fakturadatum|Förfallodag|Betald den|OCR-nummer|Netto|Moms|Öresavrundning|Belopp|Betalt|Krediterat|Obetalt|Överbetalt|Avvikelse",
+            "A1:Q3",
         ),
         (
             "expiring --from 2026-11-21".to_owned(),
             "Avtal som löper ut",
             "Avtal|Motpart|Verksamhet|Slag|Tidsgräns|Datum|Dagar kvar|Orsak",
             "A1:H4",
+        ),
+        (
+            "receivables --as-of 2026-11-21".to_owned(),
+            "Kundreskontra 2026-11-21",
+            "Nummer|Köpare|Fakturadatum|Förfallodag|Belopp|Betalt|Krediterat|Avskrivet|Påminnelseavgifter|Saldo|\
+             Ej förfallet|1–30 dagar|31–60 dagar|61–90 dagar|Över 90 dagar",
+            "A1:O3",
+        ),
+        (
+            "payments list".to_owned(),
+            "Inbetalningar",
+            "Datum|Belopp|Kvar att boka|Läge|Betalare|Referens|Meddelande|Igenkänd på|Fakturor|Konto|Bankens referens",
+            "A1:K2",
         ),
         ("matrix --on 2026-11-21".to_owned(), "Matris", "Medlem|BIP|Indikatorer", "A1:C3"),
         (
@@ -101,6 +116,7 @@ on_both!(every_report_for_people_is_a_workbook_in_swedish, |app| async move {
 
 on_both!(workbooks_have_swedish_words_and_days_as_days, |app| async move {
     app.import(samples::FILES).await;
+    import(&app, "bg.txt", bgmax(&[payment("9999", 10_000, [])])).await;
     let folder = tempfile::tempdir().unwrap();
     let book = workbook(&app, folder.path(), "expiring --from 2026-11-21 --within-days 90");
     // 31 December 2026 is day 46387 of spreadsheets.
@@ -115,6 +131,12 @@ on_both!(workbooks_have_swedish_words_and_days_as_days, |app| async move {
     let book = workbook(&app, folder.path(), "matrix --on 2026-11-21");
     assert_eq!(book.row(2), ["Samordningsförbundet Alfa", "2026-7001"]);
     assert_eq!(book.row(4), ["Antal avtal", "1", "1"]);
+    // 1 and 31 March, and 20 November.
+    let book = workbook(&app, folder.path(), "receivables --as-of 2026-11-21");
+    assert_eq!(book.row(2)[..4], ["8801", "Samordningsförbundet Alfa", "46082", "46112"]);
+    assert_eq!(book.row(4)[0], "Summa");
+    let book = workbook(&app, folder.path(), "payments list");
+    assert_eq!(book.row(2)[..4], ["46346", "100", "100", "Väntar"]);
 });
 
 on_both!(csv_is_for_programs_and_says_so, |app| async move {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use samregister::{auth::viewer::Viewer, invoices::late};
 use serde_json::json;
 
 use crate::{
@@ -77,6 +78,23 @@ on_both!(where_no_setting_does_it_people_write_off, |app| async move {
     pays(&app, "1001", "2026-02-10", "1855.00", "BG-1").await.data();
     let told = invoice(&app, "1001", "state outstanding difference").await;
     assert_eq!(told, json!({ "state": "OVERDUE", "outstanding": "0.99", "difference": "ORE_ONLY" }));
+    // Nobody is asked for it meanwhile, as nobody was when all of it was written off.
+    let listed = app.finance().query("{ invoices(filter: { difference: [ORE_ONLY] }) { nodes { number } } }").await;
+    assert_eq!(listed["invoices"]["nodes"], json!([{ "number": "1001" }]));
+    let late = async |on: &str| {
+        let found = late::overdue(&app.db, &Viewer::operator("invoices late"), on.parse().unwrap(), 8).await.unwrap();
+        found.into_iter().map(|late| late.number).collect::<Vec<_>>()
+    };
+    assert!(!late("2026-11-20").await.contains(&"1001".to_owned()));
+    let remind = async |day: &str| does(&app, "invoiceRemind", json!({ "invoice": id(&app, "1001").await, "sentOn": day }), "id").await;
+    let refused = remind("2026-11-20").await;
+    assert_eq!(refused.reason(), "ORE_ONLY");
+    let words = "invoice 1001 had 0.99 left to pay on 2026-11-20: write it off with invoiceWriteOff instead";
+    assert_eq!(refused.error()["message"], words);
+    // A whole krona is asked for, and so are öre of which nothing was paid.
+    pays(&app, "1002", "2026-04-10", "799.00", "BG-2").await.data();
+    assert!(late("2026-11-20").await.contains(&"1002".to_owned()));
+    does(&app, "invoiceRemind", json!({ "invoice": id(&app, "1002").await, "sentOn": "2026-11-20" }), "id").await.data();
     let write_off = async |number: &str, day: &str| {
         let input = json!({ "invoice": id(&app, number).await, "writtenOffOn": day, "reason": "Betalaren avrundade" });
         does(&app, "invoiceWriteOff", input, SELECTION).await

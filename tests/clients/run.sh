@@ -16,21 +16,21 @@ script=tests/clients/run.sh
 . tests/demo_server.sh
 
 clients=("$@")
-[ $# != 0 ] || clients=(apollo urql relay explorer python rust audit)
+[ $# != 0 ] || clients=(apollo urql relay explorer phone python rust audit)
 wanted() { [[ " ${clients[*]} " =~ \ ($1)\  ]]; }
 for client in "${clients[@]}"; do
-    [[ "$client" =~ ^(apollo|urql|relay|explorer|python|rust|audit)$ ]] || fail "there is no client «$client»"
+    [[ "$client" =~ ^(apollo|urql|relay|explorer|phone|python|rust|audit)$ ]] || fail "there is no client «$client»"
 done
 
 target=${CARGO_TARGET_DIR:-target}
 program=$target/debug/samregister
 [ -n "${SAMREGISTER_URL:-}" ] || [ -x "$program" ] || fail "$program is not there; build it, as with: cargo build"
-if wanted 'apollo|urql|relay|explorer|audit'; then
+if wanted 'apollo|urql|relay|explorer|phone|audit'; then
     need nodejs node --version
     need npm npm --version
     [ "$(node -p 'process.versions.node.split(".")[0]')" -ge 20 ] || fail "node is $(node --version), and the clients need 20 or later; see https://nodejs.org"
 fi
-if wanted explorer && [ -z "${CHROMIUM:-}" ]; then
+if wanted 'explorer|phone' && [ -z "${CHROMIUM:-}" ]; then
     need chromium chromium --version
     CHROMIUM=$(command -v chromium)
     export CHROMIUM
@@ -63,7 +63,7 @@ once() {
 prepare_node() (
     mkdir -p "$folder/node"
     find "$folder/node" -mindepth 1 -maxdepth 1 ! -name node_modules -exec rm -r {} +
-    cp -r schema.graphql tests/clients/{package.json,package-lock.json,codegen.ts,relay.config.json,tsconfig.json,register.ts,sent.ts,apollo,urql,relay,explorer} "$folder/node"
+    cp -r schema.graphql tests/clients/{package.json,package-lock.json,codegen.ts,relay.config.json,tsconfig.json,register.ts,sent.ts,apollo,urql,relay,explorer,phone} "$folder/node"
     cd "$folder/node"
     PATH=$PWD/node_modules/.bin:$PATH
     once package-lock.json node_modules/.installed npm ci --ignore-scripts --no-audit --no-fund --loglevel=error &&
@@ -83,7 +83,7 @@ prepare_rust() {
 
 declare -A prepared
 began=$SECONDS
-! wanted 'apollo|urql|relay|explorer' || { prepare_node >"$folder/node.log" 2>&1 & prepared[node]=$!; }
+! wanted 'apollo|urql|relay|explorer|phone' || { prepare_node >"$folder/node.log" 2>&1 & prepared[node]=$!; }
 ! wanted python || { prepare_python >"$folder/python.log" 2>&1 & prepared[python]=$!; }
 ! wanted rust || { prepare_rust >"$folder/rust.log" 2>&1 & prepared[rust]=$!; }
 for language in "${!prepared[@]}"; do
@@ -107,6 +107,8 @@ for client in "${clients[@]}"; do
     rust) run=("$folder/rust/debug/samregister-client") ;;
     # No client to learn from: the suite of graphql-http, which holds the server against the specification.
     audit) run=(tests/clients/audit/run.sh) ;;
+    # Nor this: a browser that looks at agreements as a phone shows them.
+    phone) run=(node "$folder/node/phone/run.mjs") ;;
     *) run=(node "$folder/node/built/$client/run.js") ;;
     esac
     began=$SECONDS

@@ -1,4 +1,4 @@
-//! Where Swedish compounds may break: at the joints of words that are known, and nowhere else.
+//! Places where Swedish compounds may break: the joints of words that are known, and nowhere else.
 //!
 //! Patterns for hyphenation know syllables and no words: they break «kursintäkter» as «kursin-täkter». A word is divided here only when all of it is
 //! made of known parts.

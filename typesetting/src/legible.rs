@@ -13,7 +13,7 @@ pub const MISSING: char = '□';
 const LONGEST_WORD: usize = 24;
 /// Where a line may break with nothing to be seen.
 const MAY_BREAK: char = '\u{200b}';
-/// Where a word may break, which a hyphen then shows.
+/// Place where a word may break with a hyphen.
 const SOFT_HYPHEN: char = '\u{ad}';
 
 /// Makes every text of the data legible. The keys of objects are the layout's own words and stay, and so does where a link leads (`to`).
@@ -97,7 +97,7 @@ fn legible(text: &str) -> String {
     legible_chars(text).flatten().collect()
 }
 
-/// What stands for each character of a text; `None`: nothing.
+/// Returns the character that stands for each of a text; `None`: nothing.
 fn legible_chars(text: &str) -> impl Iterator<Item = Option<char>> {
     let (mut marks, mut before) = (0, ' ');
     text.chars().map(move |char| {

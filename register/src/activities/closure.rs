@@ -1,12 +1,8 @@
 //! Closure: how an activity ends.
 
-use ::entity::{
-    activity,
-    agreement::{Column, Entity},
-    id::ActivityId,
-};
+use ::entity::{activity, agreement::Column, id::ActivityId};
 use chrono::NaiveDate;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, Condition};
 
 use super::launch::{snapshot, snapshot_or_faults};
 use crate::{
@@ -17,46 +13,22 @@ use crate::{
     terms,
 };
 
-/// # Errors
-/// CONFLICT `AGREEMENTS_IN_FORCE` with the numbers of the participation agreements that would go on after the activity's last day.
+/// Refuses a last day after which participation agreements go on, with their numbers.
 pub(super) async fn expect_no_agreements_after(change: &Change, row: &activity::Model, last: NaiveDate) -> Result<()> {
-    let numbers: Vec<Option<String>> = Entity::find()
-        .select_only()
-        .column(Column::Number)
-        .filter(Column::ActivityId.eq(row.id))
-        .filter(terms::is_participation())
-        .filter(terms::outlives(last))
-        .order_by_asc(Column::NumberKey)
-        .into_tuple()
-        .all(change.tx())
-        .await?;
-    if numbers.is_empty() {
-        return Ok(());
-    }
-    let numbers: Vec<_> = numbers.into_iter().flatten().collect();
-    let message = format!("{} has agreements in force after {last}: {}; end them first", row.name, numbers.join(", "));
-    Err(Error::conflict("AGREEMENTS_IN_FORCE", message))
+    let words = |numbers: &str| format!("{} has agreements in force after {last}: {numbers}; end them first", row.name);
+    terms::refuse_agreements(change.tx(), participations(row).add(terms::outlives(last)), words).await
 }
 
-/// # Errors
-/// CONFLICT `AGREEMENTS_IN_FORCE` with the numbers of the participation agreements that were in force before the activity's first day.
+/// Refuses a first day before which participation agreements were in force, with their numbers.
 pub(super) async fn expect_no_agreements_before(change: &Change, row: &activity::Model) -> Result<()> {
-    let numbers: Vec<Option<String>> = Entity::find()
-        .select_only()
-        .column(Column::Number)
-        .filter(Column::ActivityId.eq(row.id))
-        .filter(terms::is_participation())
-        .filter(terms::begins_before(row.starts_on))
-        .order_by_asc(Column::NumberKey)
-        .into_tuple()
-        .all(change.tx())
-        .await?;
-    if numbers.is_empty() {
-        return Ok(());
-    }
-    let numbers: Vec<_> = numbers.into_iter().flatten().collect();
-    let message = format!("{} has agreements that begin before {}: {}; choose an earlier day", row.name, row.starts_on, numbers.join(", "));
-    Err(Error::conflict("AGREEMENTS_IN_FORCE", message))
+    let words =
+        |numbers: &str| format!("{} has agreements that begin before {}: {numbers}; choose an earlier day", row.name, row.starts_on);
+    terms::refuse_agreements(change.tx(), participations(row).add(terms::begins_before(row.starts_on)), words).await
+}
+
+/// Participation agreements about an activity.
+fn participations(row: &activity::Model) -> Condition {
+    Condition::all().add(Column::ActivityId.eq(row.id)).add(terms::is_participation())
 }
 
 /// Closes an activity: `ends_on` is its last day. `faults` are those that reading the input has found already.

@@ -174,7 +174,7 @@ pub struct DraftChanges {
     pub decision: Option<NewDecision>,
 }
 
-/// How often a text is filled in again because what it is made of has changed meanwhile.
+/// Most times that a text is filled in again because its source has changed meanwhile.
 pub(super) const ATTEMPTS: usize = 5;
 
 /// Drafts an agreement. `faults` are those that reading the input has found already.

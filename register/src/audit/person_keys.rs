@@ -95,7 +95,7 @@ pub(super) async fn of_persons(tx: &impl ConnectionTrait, persons: &BTreeSet<Per
     Ok(keys)
 }
 
-/// Those of these keys that sealed something.
+/// Returns those of these keys that sealed something.
 async fn used(tx: &impl ConnectionTrait, ids: Vec<Uuid>) -> Result<HashSet<Uuid>> {
     use sealed_entry::Column::KeyId;
     if ids.is_empty() {

@@ -43,7 +43,7 @@ impl RevenueAccounts {
     }
 }
 
-/// What the books call an activity: a table `[network.activities.SLUG]`.
+/// Names and accounts of an activity in the books: a table `[network.activities.SLUG]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ActivityBooks {
     /// Number of its project, of digits; null: its slug.

@@ -170,7 +170,7 @@ pub struct Invoicing {
     pub interest_points: u16,
     /// `true` if the statutes say that interest runs from the last day to pay (räntelagen 3 §). An agreement that says otherwise goes before.
     pub interest_from_due_date: bool,
-    /// What a reminder costs by the statutes, öre: at most 60 kr, and nothing that was not agreed (lag 1981:739). The statutes bind members; what
+    /// Fee of a reminder by the statutes, öre: at most 60 kr, and nothing that was not agreed (lag 1981:739). The statutes bind members; what
     /// an agreement says goes before. Invoices say what held when they were issued.
     pub reminder_fee: Money,
     /// `true` if 450 kr are claimed of who pays late (förseningsersättning, lag 1981:739 4 a §), in the place of a reminder fee; never for what is

@@ -4,7 +4,7 @@ use ::entity::money::Money;
 
 use super::{Given, Network, network::giro};
 
-/// How payments are taken in: the table `[network.payments]`.
+/// Settings of incoming payments: the table `[network.payments]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Payments {
     /// Own bankgiro numbers beside `network.bankgiro`, as digits.

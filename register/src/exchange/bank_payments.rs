@@ -207,7 +207,7 @@ fn keep(line: &mut Line<Draft>, before: &Model, after: &Model) {
     }
 }
 
-/// What the bank knows these by.
+/// Returns the bank's references of these bank payments.
 pub(super) async fn references(tx: &impl ConnectionTrait, ids: BTreeSet<BankPaymentId>) -> Result<HashMap<BankPaymentId, String>> {
     if ids.is_empty() {
         return Ok(HashMap::new());

@@ -34,11 +34,11 @@ use crate::{
     error::{LINE, Result},
 };
 
-/// Where the files of batches are, below the folder.
+/// Folder of the batches' files, below that of the export.
 const FOLDER: &str = "export_batches";
 /// The longest file of a batch, in MiB.
 const LONGEST: u64 = 256;
-/// What an import does not mark as booked elsewhere, since it was there before.
+/// Sources that an import does not mark as booked elsewhere, since they were there before.
 const TABLE: &str = "import_known_vouchers";
 
 /// The statement of ids that may have a voucher.
@@ -223,7 +223,7 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
     import.settle().await
 }
 
-/// What of these invoices may have a voucher, by how vouchers.csv names it.
+/// Returns the sources of these invoices that may have a voucher, by their names in vouchers.csv.
 async fn sources(db: &impl ConnectionTrait, ids: &BTreeSet<InvoiceId>) -> Result<HashMap<(VoucherSource, InvoiceId, String), Uuid>> {
     let backend = db.get_database_backend();
     let mut found: HashMap<_, _> = ids.iter().map(|id| ((VoucherSource::Invoice, *id, String::new()), id.0)).collect();

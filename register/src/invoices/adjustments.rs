@@ -27,19 +27,19 @@ use crate::{
     error::Result,
 };
 
-/// What adjustments of a kind come to, reversals included.
+/// Returns the sum of the adjustments of a kind, reversals included.
 #[must_use]
 pub fn sum(adjustments: &[Model], kind: AdjustmentKind) -> Money {
     adjustments.iter().filter(|adjustment| adjustment.kind == kind).map(|adjustment| adjustment.amount).sum()
 }
 
-/// Those that count for when an invoice was settled: neither reversals nor what was reversed.
+/// Returns those that count for when an invoice was settled: neither reversals nor what was reversed.
 pub fn in_force(adjustments: &[Model]) -> impl Iterator<Item = &Model> {
     let reversed: HashSet<AdjustmentId> = adjustments.iter().filter_map(|adjustment| adjustment.reverses_id).collect();
     adjustments.iter().filter(move |adjustment| adjustment.reverses_id.is_none() && !reversed.contains(&adjustment.id))
 }
 
-/// What an adjustment adds to what covers an invoice's total.
+/// Returns the sum that an adjustment adds to what covers an invoice's total.
 #[must_use]
 pub fn covers(adjustment: &Model) -> Money {
     match adjustment.kind {
@@ -48,11 +48,21 @@ pub fn covers(adjustment: &Model) -> Money {
     }
 }
 
-/// What of an invoice's total is not covered: above zero what is owed, below zero what is overpaid. `credited` is the sum of its credit notes.
+/// Returns the part of an invoice's total that is not covered: above zero what is owed, below zero what is overpaid. `credited` is the sum of its credit notes.
 #[must_use]
 pub fn uncovered(whole: &Whole, credited: Money) -> Money {
     let paid: Money = whole.payments.iter().map(|payment| payment.amount).sum();
     whole.row.total - credited - paid - whole.adjustments.iter().map(covers).sum()
+}
+
+/// Returns what of an invoice's total was not covered on a day, by the own days of payments, credit notes and adjustments: above zero what was
+/// owed, below zero what was overpaid. What was reversed since never was.
+#[must_use]
+pub fn uncovered_on(whole: &Whole, credits: &[(NaiveDate, Money)], day: NaiveDate) -> Money {
+    let paid: Money = counted(&whole.payments).filter(|payment| payment.received_on <= day).map(|payment| payment.amount).sum();
+    let credited: Money = credits.iter().filter(|(on, _)| *on <= day).map(|(_, amount)| *amount).sum();
+    let others: Money = in_force(&whole.adjustments).filter(|own| own.dated_on <= day).map(covers).sum();
+    whole.row.total - paid - credited - others
 }
 
 /// Adds what its adjustments make of the settlement of an issued invoice.
@@ -151,5 +161,17 @@ mod tests {
         less.adjustments.push(Model { reverses_id: Some(written.id), ..adjustment(AdjustmentKind::WriteOff, "2026-11-02", -56) });
         less.settle(&[]);
         assert_eq!((less.row.written_off, less.row.settled_on), (Money::ZERO, None));
+    }
+
+    #[test]
+    fn what_is_uncovered_counts_by_days() {
+        let mut whole = paid(12_500, &[("2026-10-05", 10_000), ("2026-10-09", 10_000)]);
+        whole.adjustments = vec![adjustment(AdjustmentKind::Refund, "2026-10-12", 7_500)];
+        let credits = [(day("2026-10-07"), Money(500))];
+        for (on, left) in
+            [("2026-10-04", 12_500), ("2026-10-05", 2_500), ("2026-10-07", 2_000), ("2026-10-09", -8_000), ("2026-10-12", -500)]
+        {
+            assert_eq!(uncovered_on(&whole, &credits, day(on)), Money(left), "{on}");
+        }
     }
 }

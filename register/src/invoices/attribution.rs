@@ -94,7 +94,7 @@ pub fn moves(invoice: &Whole, notes: &[Whole]) -> Moves {
     moves
 }
 
-/// What was paid back of an invoice, and reversals of that.
+/// Returns the refunds of an invoice and their reversals.
 fn refunds(invoice: &Whole) -> impl Iterator<Item = &adjustment::Model> {
     invoice.adjustments.iter().filter(|adjustment| adjustment.kind == AdjustmentKind::Refund)
 }

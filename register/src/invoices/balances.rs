@@ -39,15 +39,16 @@ fn column(column: Column) -> SimpleExpr {
 }
 
 impl Balance {
-    fn add(&mut self, other: &Self) {
+    /// Adds another.
+    pub(crate) fn add(&mut self, other: &Self) {
         self.outstanding += other.outstanding;
         self.overdue += other.overdue;
         self.overpaid += other.overpaid;
     }
 }
 
-/// Those of these members whose invoices the viewer sees.
-async fn seen(db: &Database, viewer: &Viewer, members: &[MemberId]) -> Result<Vec<MemberId>> {
+/// Returns those of these members whose invoices the viewer sees.
+pub(crate) async fn seen(db: &Database, viewer: &Viewer, members: &[MemberId]) -> Result<Vec<MemberId>> {
     let sight = viewer.sees(Realm::Invoices);
     let Some(own) = sight.member.filter(|_| !members.is_empty()) else {
         return Ok(if sight.all { members.to_vec() } else { Vec::new() });
@@ -60,23 +61,6 @@ async fn seen(db: &Database, viewer: &Viewer, members: &[MemberId]) -> Result<Ve
         .and_where(among(db.backend(), id(), members.iter().copied()))
         .take();
     db.read().query_all(&select).await?.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
-}
-
-/// The sum of the balances, as of now, of the members that were merged into each of these and have left, directly or through others, as far
-/// as the viewer sees their invoices; members without any are left out.
-///
-/// # Errors
-/// INTERNAL when the database fails.
-pub async fn of_predecessors(db: &Database, viewer: &Viewer, members: &[MemberId]) -> Result<HashMap<MemberId, Balance>> {
-    let successors = succession::successors_of_merged(db, members).await?;
-    let merged: Vec<MemberId> = successors.keys().copied().collect();
-    let mut sums: HashMap<MemberId, Balance> = HashMap::new();
-    for (member, balance) in of_members(db, viewer, &merged).await? {
-        for successor in successors.get(&member).into_iter().flatten() {
-            sums.entry(*successor).or_default().add(&balance);
-        }
-    }
-    Ok(sums)
 }
 
 /// The balance, as of now, of each of these members whose invoices the viewer sees, by one statement.

@@ -1,9 +1,9 @@
-//! What a buyer owes beside a sum that it pays late: since when interest runs, the reminder fee and the compensation for the delay.
+//! Claims on a buyer that pays late: since when interest runs, the reminder fee and the compensation for the delay.
 //!
 //! Interest runs from the last day to pay where that was agreed before the debt arose, by an agreement or by the statutes (räntelagen 3 §), else from
 //! the 30th day after the invoice was sent (4 §). A fee for a written reminder is owed where it was agreed so (lag 1981:739 2 §). Compensation
-//! for the delay (förseningsersättning, 4 a § of that act) is owed between businesses without agreement, in the place of the fee. The statutes bind
-//! members alone.
+//! for the delay (förseningsersättning, 4 a § of that act) is owed between businesses, and by public bodies to businesses, without agreement, in the
+//! place of the fee. The statutes bind members alone. Sources: `docs/laws.md`.
 
 use std::{
     cmp::{max, min},

@@ -1,4 +1,4 @@
-//! How what is paid of an invoice differs from what it is over: overpaid, paid twice, far too much, or by öre alone.
+//! Differences of the paid sum from an invoice's total: overpaid, paid twice, far too much, or by öre alone.
 
 use ::entity::{
     invoice::Model,
@@ -16,6 +16,12 @@ use super::{
 
 /// Below this, in öre, a difference is of öre alone.
 const KRONA: Money = Money(100);
+
+/// Returns `true` for less than a krona that payments have left unpaid: it is written off, and no one is asked for it.
+#[must_use]
+pub fn is_small_rest(unpaid: Money, is_paid: bool) -> bool {
+    is_paid && unpaid > Money::ZERO && unpaid < KRONA
+}
 
 /// Difference of the paid sum from an invoice's total.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,6 +58,17 @@ impl Difference {
             Self::Overpaid => "overpaid",
         }
     }
+
+    /// Returns the Swedish label, for workbooks.
+    #[must_use]
+    pub fn in_swedish(self) -> &'static str {
+        match self {
+            Self::OreOnly => "Endast ören",
+            Self::PaidTwice => "Betald två gånger",
+            Self::FarTooMuch => "Alldeles för mycket betalt",
+            Self::Overpaid => "Överbetald",
+        }
+    }
 }
 
 /// The difference of an invoice as it stands; null when there is none, or a krona or more is still to be paid.
@@ -84,7 +101,7 @@ fn of(row: &Model, left: Money, paid: Money, payments: &[payment::Model]) -> Opt
     })
 }
 
-/// What is overpaid, in SQL.
+/// SQL expression of the overpaid sum.
 const OVERPAID: &str = "(\"invoice\".\"paid\" + \"invoice\".\"credited\" + \"invoice\".\"written_off\" - \"invoice\".\"total\")";
 /// Payments that count, in SQL.
 const COUNTED: &str = "FROM payment p WHERE p.invoice_id = \"invoice\".\"id\" AND p.reverses_id IS NULL \
@@ -151,6 +168,14 @@ mod tests {
                 ..Model::default()
             };
             assert_eq!(of_row(&row, &payments), expected, "{payments:?} of {total}");
+        }
+    }
+
+    #[test]
+    fn no_one_is_asked_for_less_than_a_krona_that_payments_have_left() {
+        let cases = [(99, true, true), (1, true, true), (100, true, false), (0, true, false), (-50, true, false), (50, false, false)];
+        for (unpaid, is_paid, is_small) in cases {
+            assert_eq!(is_small_rest(Money(unpaid), is_paid), is_small, "{unpaid} {is_paid}");
         }
     }
 }

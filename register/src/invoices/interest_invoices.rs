@@ -30,7 +30,7 @@ use crate::{
     idempotency::Outcome,
 };
 
-/// What an interest invoice's line begins with, before the number of the late invoice and a comma.
+/// Beginning of an interest invoice's line, before the number of the late invoice and a comma.
 const WORDS: &str = "Dröjsmålsränta på faktura";
 
 /// Issues an invoice of the late interest of an invoice up to and including a day; null: the day on which it was settled, or today. Interest that was

@@ -24,6 +24,7 @@ use super::{
     Filter,
     amounts::State,
     claim_terms::{interest_from, payable_until},
+    differences::is_small_rest,
     documents::{self, InterestTerms},
     interest::{Interest, interest, unpaid},
     matching, payments, reference_rates,
@@ -178,13 +179,15 @@ pub struct Late {
     pub reminder_fees: Money,
 }
 
-/// The invoices that are overdue on a day, as payments and credit notes were then, the longest overdue first.
+/// Returns the invoices that are overdue on a day, as payments and credit notes were then, the longest overdue first. Those of which payments have
+/// left less than a krona are left out.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
 pub async fn overdue(db: &Database, viewer: &Viewer, on: NaiveDate, points: u16) -> Result<Vec<Late>> {
     let filter = Filter { states: vec![State::Overdue], as_of: Some(on), kind: Some(InvoiceKind::Invoice), ..Filter::default() };
-    let columns: Vec<Column> = COLUMNS.into_iter().chain([Column::Number, Column::MemberId, Column::OrganisationId]).collect();
+    let columns: Vec<Column> =
+        COLUMNS.into_iter().chain([Column::Number, Column::MemberId, Column::OrganisationId, Column::FirstPaidOn]).collect();
     let mut select = matching(db, viewer, &filter);
     select
         .columns(columns.iter().map(|column| (Entity, *column)))
@@ -203,7 +206,11 @@ pub async fn overdue(db: &Database, viewer: &Viewer, on: NaiveDate, points: u16)
     let others: Vec<OrganisationId> = found.iter().filter_map(|row| row.organisation_id).collect();
     let others = organisations::by_ids(db, viewer, &others, &[organisation::Column::Id, organisation::Column::Name]).await?;
     let others: HashMap<_, _> = others.into_iter().map(|row| (row.id, row.name)).collect();
-    let late = found.into_iter().filter_map(|row| {
+    let is_asked_for = |row: &Model| {
+        let is_paid = row.first_paid_on.is_some_and(|first| first <= on);
+        figures.get(&row.id).is_some_and(|late| !is_small_rest(late.unpaid, is_paid))
+    };
+    let late = found.into_iter().filter(is_asked_for).filter_map(|row| {
         let member = row.member_id.and_then(|id| members.get(&id));
         let buyer = member.or_else(|| row.organisation_id.and_then(|id| others.get(&id)));
         Some(Late {

@@ -1,6 +1,13 @@
 //! Lists of invoices and credit notes for people: every one that a filter lets through, with its buyer's name.
 
-use ::entity::invoice::{Column, Entity, Model};
+use std::collections::HashMap;
+
+use ::entity::{
+    id::InvoiceId,
+    invoice::{Column, Entity, Model},
+    money::Money,
+    payment,
+};
 use sea_orm::{
     ExprTrait, Order,
     sea_query::{Expr, SimpleExpr},
@@ -9,8 +16,10 @@ use sea_orm::{
 use super::{
     Filter,
     amounts::State,
+    differences::{self, Difference},
     matching,
     parties::{self, buyer_of},
+    payments,
 };
 use crate::{
     auth::viewer::Viewer,
@@ -25,6 +34,8 @@ pub struct Listed {
     pub row: Model,
     /// The buyer's name.
     pub buyer: String,
+    /// Difference of the paid sum from the total; null: there is none, or a part is still to be paid.
+    pub difference: Option<Difference>,
 }
 
 /// The columns of a listed row.
@@ -66,9 +77,16 @@ pub async fn all(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<Vec<
         .order_by_expr(column(Column::Id), Order::Asc);
     let found: Vec<Model> = rows(db.read(), &select, &COLUMNS).await?;
     let names = parties::names(db, found.iter().filter_map(buyer_of)).await?;
+    let differ = found.iter().filter(|row| row.paid > Money::ZERO && row.paid + row.credited + row.written_off != row.total);
+    let ids: Vec<InvoiceId> = differ.map(|row| row.id).collect();
+    let mut paid: HashMap<InvoiceId, Vec<payment::Model>> = HashMap::new();
+    for payment in payments::of_invoices(db, &ids).await? {
+        paid.entry(payment.invoice_id).or_default().push(payment);
+    }
     let listed = |row: Model| {
         let buyer = buyer_of(&row).and_then(|buyer| names.get(&buyer).cloned()).unwrap_or_default();
-        Listed { row, buyer }
+        let difference = paid.get(&row.id).and_then(|payments| differences::of_row(&row, payments));
+        Listed { row, buyer, difference }
     };
     Ok(found.into_iter().map(listed).collect())
 }

@@ -360,7 +360,7 @@ pub async fn count_each(db: &Database, viewer: &Viewer, of: Of, parents: &[Uuid]
     page::count_each(db.read(), narrow(db, select, filter), column(parent)).await
 }
 
-/// What is still to be paid: the total without what was paid, credited and written off, never below nought. A credit note is never paid.
+/// Returns the sum that is still to be paid: the total without what was paid, credited and written off, never below zero. A credit note is never paid.
 #[must_use]
 pub fn outstanding(row: &Model) -> Money {
     match row.kind {
@@ -369,7 +369,7 @@ pub fn outstanding(row: &Model) -> Money {
     }
 }
 
-/// What was paid and credited beyond the total, and is to be paid back.
+/// Returns the sum that was paid, credited and written off beyond the total, and is to be paid back.
 #[must_use]
 pub fn overpaid(row: &Model) -> Money {
     match row.kind {

@@ -1,6 +1,6 @@
 //! Reminding: a reminder (påminnelse) of an invoice that is overdue, with a fee where one was agreed.
 
-use std::cmp::min;
+use std::{cmp::min, collections::BTreeSet};
 
 use ::entity::{
     id::{InvoiceId, ReminderId},
@@ -10,13 +10,16 @@ use ::entity::{
     reminder::{Column, Entity, Model},
 };
 use chrono::NaiveDate;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
 
 use super::{
+    adjustments::uncovered_on,
     amounts::{State, state},
     claim_terms::{LATE_COMPENSATION, MAX_REMINDER_FEE, payable_until},
+    differences::is_small_rest,
     documents,
-    whole::Whole,
+    payments::counted,
+    whole::{Whole, by_ids, credits_of},
 };
 use crate::{
     audit,
@@ -28,7 +31,7 @@ use crate::{
     idempotency::Outcome,
 };
 
-/// What the first reminder of an invoice costs: the compensation for the delay of the terms that it was issued with, else the fee that was agreed
+/// Returns the fee of the first reminder of an invoice: the compensation for the delay of the terms that it was issued with, else the fee that was agreed
 /// when the claim arose (lag 1981:739 2 and 4 a §§), never both. Of imported history the register knows no terms, and takes nothing.
 #[must_use]
 pub fn agreed_fee(issued_with: Option<&Terms>) -> Money {
@@ -42,7 +45,7 @@ pub fn agreed_fee(issued_with: Option<&Terms>) -> Money {
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the invoices, INVALID for a day in the future, NOT_FOUND, CONFLICT `CREDIT_NOTE`, `DRAFT`, `PAID`,
-/// `CREDITED`, `NOT_OVERDUE` or `ALREADY_REMINDED`.
+/// `CREDITED`, `NOT_OVERDUE`, `ORE_ONLY` or `ALREADY_REMINDED`.
 pub async fn remind(db: &Database, viewer: &Viewer, id: InvoiceId, sent_on: Option<NaiveDate>, mut faults: Faults) -> Result<()> {
     viewer.require(Deed::KeepInvoices)?;
     let today = db.clock.today();
@@ -54,6 +57,7 @@ pub async fn remind(db: &Database, viewer: &Viewer, id: InvoiceId, sent_on: Opti
     let row = invoice::Entity::find_by_id(id).one(change.tx()).await?;
     let row = row.ok_or_else(|| Error::NotFound("there is no such invoice".into()))?;
     require_overdue(&row, day)?;
+    refuse_small_rest(change.tx(), &row, day).await?;
     Closing::load(change.tx()).await?.require_open(day)?;
     let sent = Entity::find().filter(Column::InvoiceId.eq(id)).order_by_asc(Column::SentOn).all(change.tx()).await?;
     let name = name(&row);
@@ -92,6 +96,20 @@ fn require_overdue(row: &invoice::Model, day: NaiveDate) -> Result<()> {
     };
     let due = payable_until(row).map_or_else(String::new, |until| format!("; its last day to pay is {until}"));
     Err(Error::conflict(reason, format!("{} {words} on {day}{due}", name(row))))
+}
+
+/// Refuses to ask for less than a krona that payments have left.
+async fn refuse_small_rest(tx: &impl ConnectionTrait, row: &invoice::Model, day: NaiveDate) -> Result<()> {
+    let ids = BTreeSet::from([row.id]);
+    let Some(whole) = by_ids(tx, &ids).await?.remove(&row.id) else { return Ok(()) };
+    let credits = credits_of(tx, ids).await?.remove(&row.id).unwrap_or_default();
+    let unpaid = uncovered_on(&whole, &credits, day);
+    let is_paid = counted(&whole.payments).any(|payment| payment.received_on <= day);
+    if is_small_rest(unpaid, is_paid) {
+        let words = format!("{} had {unpaid} left to pay on {day}: write it off with invoiceWriteOff instead", name(row));
+        return Err(Error::conflict("ORE_ONLY", words));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

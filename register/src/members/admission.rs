@@ -7,7 +7,7 @@ use ::entity::{
     number::{OrgNumber, check_peppol_id},
 };
 use chrono::NaiveDate;
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter};
 
 use super::in_order;
 use crate::{
@@ -284,24 +284,12 @@ pub async fn update(db: &Database, viewer: &Viewer, id: MemberId, changes: Membe
     change.commit_with(id).await
 }
 
-/// # Errors
-/// CONFLICT `AGREEMENTS_IN_FORCE` with the numbers of the agreements that were in force before the first day of membership.
+/// Refuses a first day of membership before which agreements were in force, with their numbers.
 async fn expect_no_agreements_before(change: &Change, row: &member::Model) -> Result<()> {
-    let numbers: Vec<Option<String>> = agreement::Entity::find()
-        .select_only()
-        .column(agreement::Column::Number)
-        .filter(agreement::Column::MemberId.eq(row.id))
-        .filter(terms::begins_before(row.joined_on))
-        .order_by_asc(agreement::Column::NumberKey)
-        .into_tuple()
-        .all(change.tx())
-        .await?;
-    if numbers.is_empty() {
-        return Ok(());
-    }
-    let numbers: Vec<_> = numbers.into_iter().flatten().collect();
-    let message = format!("{} has agreements that begin before {}: {}; choose an earlier day", row.name, row.joined_on, numbers.join(", "));
-    Err(Error::conflict("AGREEMENTS_IN_FORCE", message))
+    let own = Condition::all().add(agreement::Column::MemberId.eq(row.id)).add(terms::begins_before(row.joined_on));
+    let words =
+        |numbers: &str| format!("{} has agreements that begin before {}: {numbers}; choose an earlier day", row.name, row.joined_on);
+    terms::refuse_agreements(change.tx(), own, words).await
 }
 
 async fn keep_former_name(change: &Change, member: MemberId, name: &str, until: NaiveDate) -> Result<()> {

@@ -56,7 +56,7 @@ pub async fn remove(db: &Database, viewer: &Viewer, id: MemberId, faults: Faults
     Ok(removed)
 }
 
-/// What refers to a member, in words: `2 agreements`.
+/// Describes the rows that refer to a member: `2 agreements`.
 async fn references(db: &impl ConnectionTrait, id: MemberId) -> Result<Vec<String>> {
     let counts = [
         ("agreement", count(db, agreement::Entity::find().filter(agreement::Column::MemberId.eq(id))).await?),

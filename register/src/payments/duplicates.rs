@@ -67,7 +67,7 @@ pub async fn of(db: &Database, ids: &[BankPaymentId]) -> Result<Vec<Model>> {
     Ok(Entity::find().filter(theirs).order_by_asc(Column::Id).all(db.read()).await?)
 }
 
-/// What may be of the same money as a bank payment.
+/// Payments that may be of the same money as a bank payment.
 #[derive(Clone, Debug, Default)]
 pub struct Possible {
     /// Other bank payments, the first one first.
@@ -76,7 +76,7 @@ pub struct Possible {
     pub payments: Vec<payment::Model>,
 }
 
-/// What may be of the same money as each of these bank payments; nothing for one that does not wait.
+/// Returns the payments that may be of the same money as each of these bank payments; none for one that does not wait.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
@@ -119,7 +119,7 @@ async fn recorded(db: &Database, waiting: &[Model]) -> Result<Vec<payment::Model
     Ok(found.into_iter().filter(|payment| !reversed.contains(&payment.id)).collect())
 }
 
-/// Those of these payments that were reversed.
+/// Returns those of these payments that were reversed.
 async fn reversed(db: &Database, payments: &[payment::Model]) -> Result<BTreeSet<PaymentId>> {
     let columns = [payment::Column::ReversesId];
     let theirs = among(db.backend(), Expr::col(payment::Column::ReversesId), payments.iter().map(|payment| payment.id));

@@ -23,7 +23,7 @@ use crate::{
     error::{Error, Faults, LINE, Result},
     idempotency::Outcome,
     invoices::{
-        adjustments::{covers, in_force, uncovered},
+        adjustments::{uncovered, uncovered_on},
         bank::{
             self, State,
             importing::Outcome as Taken,
@@ -31,7 +31,7 @@ use crate::{
             state,
         },
         booking::Booking,
-        payments::{LONGEST, REVERSED, counted},
+        payments::{LONGEST, REVERSED},
         whole::Whole,
     },
 };
@@ -158,7 +158,7 @@ fn check(whole: &Whole, credits: &[(NaiveDate, Money)], (day, amount): (NaiveDat
     if overpaid <= Money::ZERO {
         return Err(Error::conflict("NOT_OVERPAID", format!("{} is not overpaid, and nothing can be paid back", whole.name())));
     }
-    let by_then = overpaid_on(whole, credits, day);
+    let by_then = -uncovered_on(whole, credits, day);
     let mut faults = Faults::default();
     if amount > overpaid {
         faults.add("input.amount", format!("must be at most {overpaid}, which is what is overpaid"));
@@ -167,14 +167,6 @@ fn check(whole: &Whole, credits: &[(NaiveDate, Money)], (day, amount): (NaiveDat
         faults.add("input.paidOn", format!("must not be before {amount} was overpaid: by {day} it was {by_then}"));
     }
     faults.finish()
-}
-
-/// Returns the sum by which an invoice was overpaid on a day, by its payments, credit notes and adjustments.
-fn overpaid_on(whole: &Whole, credits: &[(NaiveDate, Money)], day: NaiveDate) -> Money {
-    let paid: Money = counted(&whole.payments).filter(|payment| payment.received_on <= day).map(|payment| payment.amount).sum();
-    let credited: Money = credits.iter().filter(|(on, _)| *on <= day).map(|(_, amount)| *amount).sum();
-    let others: Money = in_force(&whole.adjustments).filter(|own| own.dated_on <= day).map(covers).sum();
-    paid + credited + others - whole.row.total
 }
 
 /// Notes in an outgoing row of the bank's file which invoice it is a refund of.

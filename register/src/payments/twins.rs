@@ -32,7 +32,7 @@ const DAYS_APART: u64 = 3;
 /// The fewest characters of a number by which a payment is recognized: shorter ones are any payment's.
 const SHORTEST: usize = 4;
 
-/// How sure it is that two bank payments are of the same money.
+/// Certainty that two bank payments are of the same money.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Sameness {
     /// They are of different money.

@@ -3,7 +3,7 @@
 use ::entity::{banking_day, money::Money, total::Total};
 use chrono::NaiveDate;
 
-/// How long something has been due.
+/// Range of days for which something has been due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Bucket {
     /// Not due.

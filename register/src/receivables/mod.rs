@@ -4,6 +4,7 @@
 //! all balances equals the account of receivables in the SIE file on every day.
 
 pub mod aging;
+pub mod balances;
 
 use std::collections::HashMap;
 
@@ -23,11 +24,12 @@ use sea_orm::{
 
 pub use self::aging::{Aged, Bucket};
 use crate::{
-    auth::viewer::{Realm, Viewer},
+    auth::viewer::Viewer,
     database::{Database, among, sum},
     error::Result,
     invoices::{
         Buyer,
+        balances::seen,
         parties::{self, buyer_of},
         visible,
     },
@@ -201,9 +203,8 @@ pub async fn of_invoices(db: &Database, viewer: &Viewer, ids: &[InvoiceId], as_o
 /// # Errors
 /// INTERNAL when the database fails.
 pub async fn of_members(db: &Database, viewer: &Viewer, members: &[MemberId], as_of: NaiveDate) -> Result<HashMap<MemberId, Aged>> {
-    let sight = viewer.sees(Realm::Invoices);
-    let seen = members.iter().copied().filter(|member| sight.all || sight.member == Some(*member));
-    let mut aged: HashMap<MemberId, Aged> = seen.map(|member| (member, Aged::default())).collect();
+    let seen = seen(db, viewer, members).await?;
+    let mut aged: HashMap<MemberId, Aged> = seen.into_iter().map(|member| (member, Aged::default())).collect();
     if aged.is_empty() {
         return Ok(aged);
     }

@@ -1,4 +1,4 @@
-//! What a forecast rests on, and its Swedish sentences for workbooks.
+//! Assumptions of a forecast, and their Swedish sentences for workbooks.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -202,9 +202,9 @@ impl AgreementFee {
         self.vat_rate
     }
 
-    /// What one year costs, before VAT; a year that the term covers only in part is prorated by the months on whose first day the agreement
+    /// Fee of one year, before VAT; a year that the term covers only in part is prorated by the months on whose first day the agreement
     /// is in force, after the cap and the minimum have been put on the whole year's fee. ONE_OFF falls whole in
-    /// the year that the term starts, and PER_PARTICIPANT is nought, since nobody knows yet how many there will be. CONFLICT
+    /// the year that the term starts, and PER_PARTICIPANT is zero, since nobody knows yet how many there will be. CONFLICT
     /// `NO_ALLOCATION` when it is reckoned per mille of an allocation that is not known, or that you may not see.
     async fn amount_for(&self, ctx: &Context<'_>, #[graphql(desc = "Calendar year")] year: i32) -> Result<Money> {
         let mut faults = Faults::default();

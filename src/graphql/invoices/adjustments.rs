@@ -20,13 +20,13 @@ use crate::{
     },
 };
 
-/// How what is paid of an invoice differs from what it is over.
+/// Difference of the paid sum from an invoice's total.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "differences::Difference")]
 pub enum InvoiceDifference {
     /// Less than a krona is missing or overpaid.
     OreOnly,
-    /// What is overpaid is just one of two payments of the same amount.
+    /// The overpaid sum is exactly one of two payments of the same amount.
     PaidTwice,
     /// Twice as much was paid as the invoice is over, or more.
     FarTooMuch,
@@ -50,7 +50,7 @@ impl Refund {
         Date(self.0.dated_on)
     }
 
-    /// What was paid back; of a reversal, all of what it reverses, below zero.
+    /// Amount paid back; of a reversal, all of what it reverses, below zero.
     async fn amount(&self) -> Money {
         self.0.amount.into()
     }
@@ -70,7 +70,7 @@ impl Refund {
         self.0.reverses_id.map(|id| node_id("adjustment", id))
     }
 
-    /// Why it was reversed; null: this is a refund.
+    /// Reason of the reversal; null: this is a refund.
     async fn reason(&self) -> Option<LongText<&str>> {
         self.0.reason.as_deref().map(LongText)
     }
@@ -92,7 +92,7 @@ impl WriteOff {
         Date(self.0.dated_on)
     }
 
-    /// What of the claim was given up; below zero for an overpayment that is kept.
+    /// Part of the claim that was given up; below zero for an overpayment that is kept.
     async fn amount(&self) -> Money {
         self.0.amount.into()
     }
@@ -102,7 +102,7 @@ impl WriteOff {
         self.0.reverses_id.map(|id| node_id("adjustment", id))
     }
 
-    /// Why it was written off manually, or reversed; null when a setting did it.
+    /// Reason for which it was written off manually, or reversed; null when a setting did it.
     async fn reason(&self) -> Option<LongText<&str>> {
         self.0.reason.as_deref().map(LongText)
     }
@@ -115,7 +115,7 @@ pub struct RefundRecordInput {
     invoice: ID,
     /// Day in the bank, on which it was overpaid already; left out together with `bankPayment`.
     paid_on: Option<Given<Date>>,
-    /// What was paid back, above zero and at most what is overpaid; left out together with `bankPayment`.
+    /// Amount paid back, above zero and at most what is overpaid; left out together with `bankPayment`.
     amount: Option<Given<Money>>,
     /// The bank's own reference: the same one twice on an invoice is the same refund; left out together with `bankPayment`.
     reference: Option<String>,
@@ -130,7 +130,7 @@ pub struct RefundReverseInput {
     refund: ID,
     /// The day that it counts from; from the day of the refund to today, which it is when left out.
     reversed_on: Option<Given<Date>>,
-    /// Why.
+    /// Reason, in one line.
     reason: String,
 }
 
@@ -141,7 +141,7 @@ pub struct InvoiceWriteOffInput {
     invoice: ID,
     /// The day that it counts from; from that of the last payment to today, which it is when left out.
     written_off_on: Option<Given<Date>>,
-    /// Why.
+    /// Reason, in one line.
     reason: String,
 }
 

@@ -113,7 +113,7 @@ impl BankPayment {
         Date(self.0.booked_on)
     }
 
-    /// What came in; below nought for what the bank took back.
+    /// What came in; below zero for what the bank took back.
     async fn amount(&self) -> Money {
         self.0.amount.into()
     }

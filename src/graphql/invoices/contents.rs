@@ -187,7 +187,7 @@ impl Payment {
         Date(self.0.day_in_books())
     }
 
-    /// What came in; of a reversal, all of what it reverses, below nought.
+    /// What came in; of a reversal, all of what it reverses, below zero.
     async fn amount(&self) -> Money {
         self.0.amount.into()
     }

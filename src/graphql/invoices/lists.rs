@@ -38,7 +38,7 @@ pub struct InvoiceFilter {
     issued_to: Option<Given<Date>>,
     /// With a last day to pay before this day.
     due_before: Option<Given<Date>>,
-    /// Whether something of it is overpaid: `true` lists what is to be paid back.
+    /// `true` for invoices that are overpaid, and so to be paid back; `false` for the others.
     overpaid: Option<bool>,
     /// With one of these differences between what is paid and what it is over.
     difference: Option<Vec<InvoiceDifference>>,

@@ -185,12 +185,12 @@ impl Invoice {
         Ok(standing.map_or(self.0.credited, |standing| standing.credited).into())
     }
 
-    /// What was written off of it (`writeOffs`); below zero for an overpayment of öre that is kept.
+    /// Sum that was written off of it (`writeOffs`); below zero for an overpayment of öre that is kept.
     async fn written_off(&self) -> Money {
         self.0.written_off.into()
     }
 
-    /// What is still to be paid: the total without what was paid, credited and written off, never below zero. Zero for a credit note.
+    /// Sum that is still to be paid: the total without what was paid, credited and written off, never below zero. Zero for a credit note.
     async fn outstanding(
         &self,
         ctx: &Context<'_>,
@@ -200,7 +200,7 @@ impl Invoice {
         Ok(standing.map_or_else(|| invoices::outstanding(&self.0), |standing| standing.outstanding()).into())
     }
 
-    /// What it has on the account of receivables: the total and the fees of reminders, without what was paid, credited and written off. Below
+    /// Its balance on the account of receivables: the total and the fees of reminders, without what was paid, credited and written off. Below
     /// zero when it is overpaid; zero for a credit note of an invoice, which is in that one's balance, and before the day of issue.
     async fn balance(
         &self,
@@ -212,7 +212,7 @@ impl Invoice {
         Ok(standing.balance().into())
     }
 
-    /// How what is paid differs from what it is over: overpaid, paid twice, far too much, or by öre alone; null when there is no such difference.
+    /// Difference of the paid sum from its total: overpaid, paid twice, far too much, or by öre alone; null when there is none.
     async fn difference(&self, ctx: &Context<'_>) -> Result<Option<InvoiceDifference>> {
         let found = self.0.load(ctx, "", async {
             let rows = paid::of_invoices(database(ctx), &ids(&self.0)).await?;
@@ -223,19 +223,19 @@ impl Invoice {
         Ok(differences::of_row(&self.0, own).map(Into::into))
     }
 
-    /// What was paid back of it (`refundRecord`) and what of that was reversed, in the order in which it was recorded.
+    /// Refunds of it (`refundRecord`) and their reversals, in the order in which they were recorded.
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn refunds(&self, ctx: &Context<'_>) -> Result<Vec<Refund>> {
         listed(ctx, Some(&self.adjustments(ctx, AdjustmentKind::Refund).await?), Refund)
     }
 
-    /// What was written off of it and what of that was reversed, in the order in which it was done.
+    /// Write-offs of it and their reversals, in the order in which they were made.
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn write_offs(&self, ctx: &Context<'_>) -> Result<Vec<WriteOff>> {
         listed(ctx, Some(&self.adjustments(ctx, AdjustmentKind::WriteOff).await?), WriteOff)
     }
 
-    /// What was paid, credited and written off beyond the total: to be paid back, but for what paid a reminder fee or late interest; nought for a credit note.
+    /// Sum that was paid, credited and written off beyond the total: to be paid back, but for what paid a reminder fee or late interest; zero for a credit note.
     async fn overpaid(&self) -> Money {
         invoices::overpaid(&self.0).into()
     }
@@ -342,7 +342,7 @@ impl Invoice {
 }
 
 impl Invoice {
-    /// What it was paid and credited as of a day in the books; nothing of it before the day of issue. Null without a day.
+    /// Returns its sums as of a day in the books; nothing of it before the day of issue. Null without a day.
     async fn standing(&self, ctx: &Context<'_>, as_of: Option<Given<Date>>) -> Result<Option<Standing>> {
         let mut faults = Faults::default();
         let as_of = take(as_of, "asOf", &mut faults);

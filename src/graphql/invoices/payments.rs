@@ -34,7 +34,7 @@ pub struct PaymentRecordInput {
     invoice: ID,
     /// Day in the bank; from the day of issue to today.
     received_on: Given<Date>,
-    /// What came in, above nought. It may be less than what is to be paid, or more.
+    /// What came in, above zero. It may be less than what is to be paid, or more.
     amount: Given<Money>,
     /// The bank's own reference: the same one twice on an invoice is the same payment, and so is one of this day and sum that a file of the
     /// bank told of with it.
@@ -91,7 +91,7 @@ impl PaymentMutation {
         mutation.perform(payments::record(mutation.db(), viewer(ctx), limit(ctx), new, faults), |()| changed(ctx, id)).await
     }
 
-    /// Takes a payment back that was booked on the wrong invoice, or that the bank took back: by a payment of the same sum below nought
+    /// Takes a payment back that was booked on the wrong invoice, or that the bank took back: by a payment of the same sum below zero
     /// with a day of its own, so that nothing changes in what was booked before. A payment that came from a file of the bank is then there
     /// to be matched again (`bankPayments`).
     ///
@@ -112,8 +112,8 @@ impl PaymentMutation {
     /// (förseningsersättning) of 450.00 where the settings said so; where none was agreed, of imported history, whose terms nobody knows, and
     /// on later ones there is none. It is claimed next to the invoice, whose total never changes.
     ///
-    /// CONFLICT with reason NOT_OVERDUE, PAID, CREDITED, DRAFT or CREDIT_NOTE when there was nothing to remind of on that day, or
-    /// ALREADY_REMINDED when a reminder was sent on the same day.
+    /// CONFLICT with reason NOT_OVERDUE, PAID, CREDITED, DRAFT or CREDIT_NOTE when there was nothing to remind of on that day, ORE_ONLY when payments
+    /// had left less than a krona, or ALREADY_REMINDED when a reminder was sent on the same day.
     async fn invoice_remind(&self, ctx: &Context<'_>, #[graphql(desc = "What to do")] input: InvoiceRemindInput) -> Result<Invoice> {
         let mut faults = Faults::default();
         let id = row_id(&input.invoice, "invoice", "input.invoice", &mut faults);

@@ -2,8 +2,12 @@
 
 pub mod changes;
 mod reversals;
+mod sums;
 
-pub use self::reversals::ReversalMutation;
+pub use self::{
+    reversals::ReversalMutation,
+    sums::{Balance, Receivables},
+};
 
 use std::sync::Arc;
 
@@ -19,16 +23,15 @@ use super::{
     invoices::{Invoice, InvoiceFilter, InvoiceOrder, invoices_of},
     loaders::{Handle, distinct, grouped, listed},
     page::{self, CONNECTION, Column, Connection, DIRECT, Noun, and, asked, every},
-    scalars::{Date, Given, Money, OrgNumber, Sum, node_id, row_id, take},
+    scalars::{Date, Given, Money, OrgNumber, node_id, row_id, take},
     viewer,
 };
 use crate::{
     agreements,
     error::{Faults, LINE, Result},
-    fees,
-    invoices::{self, balances},
+    fees, invoices,
     members::{self, admission::NewBilling, allocations, contacts},
-    receivables::{self, Aged, Bucket},
+    receivables::{self, balances},
 };
 
 /// Where a membership is in its life.
@@ -228,17 +231,32 @@ impl Member {
         quotes.await.map(|quotes| quotes.of(self.0.id)).transpose()
     }
 
-    /// What it owes and has paid too much, as of now, over all its invoices; null when you may not see them.
-    async fn balance(&self, ctx: &Context<'_>) -> Option<Result<Balance>> {
-        let found = self.0.load(ctx, "", balances::of_members(database(ctx), viewer(ctx), &ids(&self.0))).await;
-        found.map(|found| found.get(&self.0.id).copied().map(Balance)).transpose()
+    /// Sums that it owes and has paid too much over all its invoices, as of now or, by the day in the books (`Payment.bookedOn`), as of a day; null
+    /// when you may not see its invoices.
+    async fn balance(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "At the end of this day in the books; as of now when left out.")] as_of: Option<Given<Date>>,
+    ) -> Option<Result<Balance>> {
+        let found = async {
+            let day = sums::day_in_books(as_of)?;
+            self.0.load(ctx, "", balances::of_members(database(ctx), viewer(ctx), &ids(&self.0), day)).await
+        };
+        found.await.map(|found| found.get(&self.0.id).copied().map(Balance)).transpose()
     }
 
-    /// What the members that were merged into it and have left still owe and have paid too much, as of now, which it has taken over; null when
-    /// there are none whose invoices you may see. It is not part of `balance`.
-    async fn predecessor_balance(&self, ctx: &Context<'_>) -> Option<Result<Balance>> {
-        let found = self.0.load(ctx, "", balances::of_predecessors(database(ctx), viewer(ctx), &ids(&self.0))).await;
-        found.map(|found| found.get(&self.0.id).copied().map(Balance)).transpose()
+    /// Sums that the members that were merged into it and have left still owe and have paid too much, as of now or of a day in the books, which it
+    /// has taken over; null when there are none whose invoices you may see. It is not part of `balance`.
+    async fn predecessor_balance(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "At the end of this day in the books; as of now when left out.")] as_of: Option<Given<Date>>,
+    ) -> Option<Result<Balance>> {
+        let found = async {
+            let day = sums::day_in_books(as_of)?;
+            self.0.load(ctx, "", balances::of_predecessors(database(ctx), viewer(ctx), &ids(&self.0), day)).await
+        };
+        found.await.map(|found| found.get(&self.0.id).copied().map(Balance)).transpose()
     }
 
     /// Its receivables by age, as of a day in the books; null when you may not see its invoices.
@@ -337,69 +355,6 @@ impl Allocation {
     /// Where the figure is from; null when nobody said.
     async fn source(&self) -> Option<&str> {
         self.0.source.as_deref()
-    }
-}
-
-/// What a member owes, with VAT.
-#[derive(Clone, Copy, Description)]
-pub struct Balance(balances::Balance);
-
-#[Object(use_type_description)]
-impl Balance {
-    /// What is still to be paid of its invoices.
-    async fn outstanding(&self) -> Sum {
-        self.0.outstanding.into()
-    }
-
-    /// What of that is past its last day to pay.
-    async fn overdue(&self) -> Sum {
-        self.0.overdue.into()
-    }
-
-    /// What was paid and credited beyond the totals of some invoices: to be paid back, but for what paid a reminder fee or late interest. It is not
-    /// deducted from what is outstanding of others.
-    async fn overpaid(&self) -> Sum {
-        self.0.overpaid.into()
-    }
-}
-
-/// Receivables by age, with VAT, by days after the last day to pay. Overpayments are below zero.
-#[derive(Clone, Copy, Description)]
-pub struct Receivables(Aged);
-
-#[Object(use_type_description)]
-impl Receivables {
-    /// All of them: what the account of receivables has.
-    async fn balance(&self) -> Sum {
-        self.0.balance().into()
-    }
-
-    /// Not due.
-    async fn not_due(&self) -> Sum {
-        self.0.of(Bucket::NotDue).into()
-    }
-
-    /// Due for 1 to 30 days.
-    #[graphql(name = "days1To30")]
-    async fn days_1_to_30(&self) -> Sum {
-        self.0.of(Bucket::Days1To30).into()
-    }
-
-    /// Due for 31 to 60 days.
-    #[graphql(name = "days31To60")]
-    async fn days_31_to_60(&self) -> Sum {
-        self.0.of(Bucket::Days31To60).into()
-    }
-
-    /// Due for 61 to 90 days.
-    #[graphql(name = "days61To90")]
-    async fn days_61_to_90(&self) -> Sum {
-        self.0.of(Bucket::Days61To90).into()
-    }
-
-    /// Due for more than 90 days.
-    async fn over_90(&self) -> Sum {
-        self.0.of(Bucket::Over90).into()
     }
 }
 

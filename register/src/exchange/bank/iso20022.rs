@@ -1,4 +1,4 @@
-//! What ISO 20022 messages are made of: versions, amounts, days, directions and characters.
+//! Parts of ISO 20022 messages: versions, amounts, days, directions and characters.
 
 use std::ops::RangeInclusive;
 
@@ -15,7 +15,7 @@ use crate::clock::day_of;
 /// The versions that are read.
 const VERSIONS: RangeInclusive<u8> = 2..=13;
 
-/// What an entry or a transaction is known by.
+/// References that an entry or a transaction is known by.
 #[derive(Debug, Default)]
 pub(super) struct References {
     /// The bank's own reference (AcctSvcrRef), which nothing else has.
@@ -73,7 +73,7 @@ pub(super) fn day(text: &str) -> Option<NaiveDate> {
     }
 }
 
-/// Whether money came in or went out; null for another word.
+/// Returns `true` for money that came in, `false` for money that went out, and `None` for another word.
 pub(super) fn is_credit(text: &str) -> Option<bool> {
     match text {
         "CRDT" => Some(true),
@@ -82,7 +82,7 @@ pub(super) fn is_credit(text: &str) -> Option<bool> {
     }
 }
 
-/// Which of the two a document is, by its root.
+/// Returns which of the two layouts a document has, by its root.
 pub(super) fn layout_of(name: &str, start: &BytesStart<'_>) -> Result<Layout, String> {
     let spaces = start.attributes().flatten().filter(|attribute| attribute.key.as_ref().starts_with("xmlns"));
     let spaces: Vec<String> = spaces.map(|attribute| attribute.value.into_owned()).collect();
@@ -101,7 +101,7 @@ pub(super) fn attribute(start: &BytesStart<'_>, name: &str) -> String {
     found.map(|attribute| attribute.value.into_owned()).unwrap_or_default()
 }
 
-/// What a reference stands for: a sign by its number, or one of the five that XML itself knows.
+/// Resolves a character reference: a character by its number, or one of the five that XML itself knows.
 pub(super) fn resolved(reference: &BytesRef<'_>) -> Result<String, String> {
     if let Some(char) = reference.resolve_char_ref().map_err(|error| format!("has a bad reference to a sign: {error}"))? {
         return Ok(char.to_string());

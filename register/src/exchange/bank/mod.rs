@@ -75,7 +75,7 @@ pub struct Left {
     pub why: WhyLeft,
 }
 
-/// Why a payment is not the network's to book.
+/// Reason for which a payment is not the network's to book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhyLeft {
     /// It came to an account that is not the network's own.

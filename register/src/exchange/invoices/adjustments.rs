@@ -171,7 +171,7 @@ async fn settle(import: &mut Import<'_>, before: &HashMap<InvoiceId, Whole>, aft
     Ok(())
 }
 
-/// What the bank knows the payments by that told of these invoices' refunds.
+/// Returns the bank's references of the payments that reported refunds of these invoices.
 pub(super) async fn references(
     export: &Export<'_>,
     adjustments: impl IntoIterator<Item = &Model>,

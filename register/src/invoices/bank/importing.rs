@@ -224,7 +224,7 @@ async fn existing(change: &Change, chunk: &[Incoming]) -> Result<HashMap<String,
     Ok(rows::<Model>(tx, &select, &columns).await?.into_iter().map(|row| (row.bank_reference.clone(), row)).collect())
 }
 
-/// What to say of a payment that an earlier file told otherwise of.
+/// Describes a payment that an earlier file reported with another sum or day.
 fn says_else(row: &Model, incoming: &Incoming) -> String {
     format!(
         "is the payment {:?} of {} on {}, which came in before as {} on {} with {}",

@@ -67,7 +67,7 @@ pub struct Incoming {
     pub twin: Twin,
 }
 
-/// What is known of a payment's money from other files.
+/// Relation of a payment to those that other files reported.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Twin {
     /// Nothing.

@@ -1,0 +1,82 @@
+//! Sums that a member owes, as of now or of a day in the books.
+
+use async_graphql::{Description, Object};
+use chrono::NaiveDate;
+
+use crate::{
+    error::{Faults, Result},
+    graphql::scalars::{Date, Given, Sum, take},
+    invoices::balances,
+    receivables::{Aged, Bucket},
+};
+
+/// Reads the day of a balance.
+pub(super) fn day_in_books(as_of: Option<Given<Date>>) -> Result<Option<NaiveDate>> {
+    let mut faults = Faults::default();
+    let day = take(as_of, "asOf", &mut faults).map(|day| day.0);
+    faults.finish()?;
+    Ok(day)
+}
+
+/// Sums that a member owes, with VAT.
+#[derive(Clone, Copy, Description)]
+pub struct Balance(pub(super) balances::Balance);
+
+#[Object(use_type_description)]
+impl Balance {
+    /// Sum that is still to be paid of its invoices.
+    async fn outstanding(&self) -> Sum {
+        self.0.outstanding.into()
+    }
+
+    /// Part of that which is past its last day to pay.
+    async fn overdue(&self) -> Sum {
+        self.0.overdue.into()
+    }
+
+    /// Sum that was paid and credited beyond the totals of some invoices: to be paid back, but for what paid a reminder fee or late interest. It is not
+    /// deducted from what is outstanding of others.
+    async fn overpaid(&self) -> Sum {
+        self.0.overpaid.into()
+    }
+}
+
+/// Receivables by age, with VAT, by days after the last day to pay. Overpayments are below zero.
+#[derive(Clone, Copy, Description)]
+pub struct Receivables(pub(super) Aged);
+
+#[Object(use_type_description)]
+impl Receivables {
+    /// All of them: what the account of receivables has.
+    async fn balance(&self) -> Sum {
+        self.0.balance().into()
+    }
+
+    /// Not due.
+    async fn not_due(&self) -> Sum {
+        self.0.of(Bucket::NotDue).into()
+    }
+
+    /// Due for 1 to 30 days.
+    #[graphql(name = "days1To30")]
+    async fn days_1_to_30(&self) -> Sum {
+        self.0.of(Bucket::Days1To30).into()
+    }
+
+    /// Due for 31 to 60 days.
+    #[graphql(name = "days31To60")]
+    async fn days_31_to_60(&self) -> Sum {
+        self.0.of(Bucket::Days31To60).into()
+    }
+
+    /// Due for 61 to 90 days.
+    #[graphql(name = "days61To90")]
+    async fn days_61_to_90(&self) -> Sum {
+        self.0.of(Bucket::Days61To90).into()
+    }
+
+    /// Due for more than 90 days.
+    async fn over_90(&self) -> Sum {
+        self.0.of(Bucket::Over90).into()
+    }
+}
