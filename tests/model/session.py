@@ -188,8 +188,10 @@ class Session:
                 invoice.handle = f"{handle}.{place + 1}"
                 self.model.issue(invoice, run.on)
                 self.model.invoices[invoice.handle] = invoice
-            order = {((row["agreement"] or {}).get("number") or "", row["net"]): row for row in node["lines"]}
-            rows = [order[(self.number(line), kronor(line.net))] for line in invoice.lines]
+            order = {}
+            for row in node["lines"]:
+                order.setdefault(((row["agreement"] or {}).get("number") or "", row["net"]), []).append(row)
+            rows = [order[(self.number(line), kronor(line.net))].pop(0) for line in invoice.lines]
             self.ids[index][invoice.handle] = node["id"]
             self.learn_lines(invoice, {**node, "lines": rows}, index)
             if node["number"] != invoice.number:

@@ -34,6 +34,8 @@ pub mod reminding;
 pub mod revenue_accounts;
 pub mod requisitions;
 pub mod run;
+pub mod run_months;
+mod special_fees;
 pub mod states;
 mod supply_date;
 pub mod vat_rates;
