@@ -116,7 +116,16 @@ class Register(Model):
             of_rate = [line for line in invoice.lines if line.vat_rate == rate]
             vat_left = vat_of(sums_by_rate(of_rate))[rate] - sum(other.vat_by_rate.get(rate, 0) for other in notes)
             is_last = all(line.net == line.credited for line in of_rate)
-            vat_by_rate[rate] = vat_left if is_last else min(vat_by_rate[rate], vat_left)
+            own = [line for line in lines if line.vat_rate == rate]
+            charged = {line.credits: invoice.lines[line.credits] for line in own}
+            if is_last:
+                vat_by_rate[rate] = vat_left
+            elif all(line.net == line.credited for line in charged.values()):
+                # Each line takes what the invoice charged for it and earlier notes have left.
+                taken = sum(row.vat for other in notes for row in other.lines if row.credits in charged)
+                vat_by_rate[rate] = sum(line.vat for line in charged.values()) - taken
+            else:
+                vat_by_rate[rate] = min(vat_by_rate[rate], vat_left)
         note.vat_by_rate, note.vat, note.credits = vat_by_rate, sum(vat_by_rate.values()), invoice.handle
         is_last = all(line.net == line.credited for line in invoice.lines)
         if is_last:
