@@ -249,6 +249,7 @@ impl File {
             Self::Payments => &["reverses", "reason", "bank_payment", "booked_on"],
             Self::Adjustments => &["bank_payment", "reverses", "reason", "booked_on"],
             Self::BankPayments => &["entry_reference", "duplicate_of"],
+            Self::Requisitions => &["withdrawn_on", "withdrawal_reason"],
             _ => &[],
         }
     }

@@ -16,6 +16,7 @@ pub mod documents;
 pub mod drafting;
 pub mod export_batches;
 pub mod fee_decision;
+mod grant_ceiling;
 pub mod interest;
 pub mod interest_invoices;
 pub mod issuing;

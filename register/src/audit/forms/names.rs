@@ -39,7 +39,8 @@ fn the_fields_of_forms_keep_their_names() {
         (names(&grant::Model::default()), "id activity_id booked_on amount funder occurrence"),
         (
             names(&requisition::Model::default()),
-            "id number agreement_id issued_on due_on amount period_from period_to description reference content",
+            "id number agreement_id issued_on due_on amount period_from period_to description reference content \
+             withdrawn_on withdrawal_reason",
         ),
         (
             names(&invoice_line::Model::default()),

@@ -267,6 +267,8 @@ fields!(requisition::Model {
     description,
     reference,
     content,
+    withdrawn_on,
+    withdrawal_reason,
 });
 fields!(signature::Model { id, agreement_id, party, name, title, signed_on, method, document_sha256 });
 fields!(status_report::Model { id, activity_id, period, health, reported_by, reported_at });
