@@ -122,6 +122,7 @@ fields!(agreement::Model {
     fee_allocation_basis,
     vat_rate,
     decision_id,
+    notice_end_decided_on,
 });
 fields!(allocation::Model { id, member_id, year, basis, amount, source });
 fields!(bank_payment::Model {
