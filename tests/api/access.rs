@@ -308,7 +308,8 @@ on_both!(deeds_are_done_for_those_that_the_table_says, |app| async move {
                 "organisationRemove" => "organisationId",
                 "agreementNoticeWithdraw" | "agreementNoticeEndDecide" => "agreement { id }",
                 "periodClose" | "periodReopen" => "booksClosedThrough",
-                "interestInvoiceIssue" => "invoice { id }",
+                "interestInvoiceIssue" | "refundRecord" | "refundReverse" | "invoiceWriteOff" => "invoice { id }",
+                "bankPaymentMarkDuplicate" => "bankPayment { id }",
                 "requisitionIssue" | "requisitionWithdraw" => "requisition { id }",
                 _ => "id",
             };
