@@ -135,13 +135,13 @@ struct MonthReport {
 impl MonthReport {
     fn buyers(&self) -> impl Iterator<Item = Buyer> {
         let unpaid = self.unpaid.iter().map(|month| month.buyer);
-        unpaid.chain(self.invoiced.iter().map(|month| month.buyer)).chain(self.to_credit.iter().map(|beyond| beyond.buyer))
+        unpaid.chain(self.invoiced.iter().map(|month| month.buyer)).chain(self.to_credit.iter().map(|credit| credit.buyer))
     }
 
     /// Returns a sentence for each.
     async fn lines(&self, db: &Database, viewer: &Viewer, names: &HashMap<Buyer, String>) -> Result<Vec<String>> {
         let ids: Vec<InvoiceId> =
-            self.invoiced.iter().map(|month| month.invoice).chain(self.to_credit.iter().map(|beyond| beyond.invoice)).collect();
+            self.invoiced.iter().map(|month| month.invoice).chain(self.to_credit.iter().map(|credit| credit.invoice)).collect();
         let found = invoices::by_ids(db, viewer, &ids, &[invoice::Column::Id, invoice::Column::Number]).await?;
         let numbers: HashMap<InvoiceId, String> = found.into_iter().filter_map(|row| Some((row.id, row.number?))).collect();
         let number = |id: &InvoiceId| numbers.get(id).map(String::as_str).unwrap_or_default();
@@ -155,10 +155,10 @@ impl MonthReport {
             let (name, number) = (name(&billed.buyer), number(&billed.invoice));
             format!("{name}: {} is left out, since invoice {number} for an earlier agreement has billed it", month(&billed.month))
         });
-        let to_credit = self.to_credit.iter().map(|beyond| {
-            let months: Vec<_> = beyond.months.iter().map(month).collect();
-            let (name, number, net) = (name(&beyond.buyer), number(&beyond.invoice), beyond.net);
-            format!("{name}: invoice {number} has billed {} beyond the end of the agreement; credit {net} without VAT", months.join(", "))
+        let to_credit = self.to_credit.iter().map(|credit| {
+            let months: Vec<_> = credit.months.iter().map(month).collect();
+            let (name, number, net) = (name(&credit.buyer), number(&credit.invoice), credit.net);
+            format!("{name}: invoice {number} has billed {} after the end of the agreement; credit {net} without VAT", months.join(", "))
         });
         Ok(unpaid.chain(invoiced).chain(to_credit).collect())
     }

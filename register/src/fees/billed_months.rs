@@ -14,9 +14,9 @@ pub(crate) struct BilledLine {
     pub left: Money,
 }
 
-/// What a line has billed beyond an agreement's end.
+/// What a line has billed after an agreement's end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Beyond {
+pub(crate) struct AfterEnd {
     /// The first days of the months.
     pub months: Vec<NaiveDate>,
     /// What is left of the line for them, öre without VAT.
@@ -50,14 +50,14 @@ impl BilledLine {
     }
 
     /// Returns what the line has billed of months on whose first day the agreement is not in force, as one that was ended or replaced later.
-    pub fn beyond(&self, term: &Term) -> Beyond {
+    pub fn after_end(&self, term: &Term) -> AfterEnd {
         let (within, months): (Vec<_>, Vec<_>) = self.still_billed(term).into_iter().partition(|month| pays(term, *month));
         if months.is_empty() {
-            return Beyond::default();
+            return AfterEnd::default();
         }
         let (within, all) = (i64::try_from(within.len()).unwrap_or(i64::MAX), i64::try_from(self.months().len()).unwrap_or(i64::MAX));
         let of_term = self.net.times(within, all).unwrap_or(self.left);
-        Beyond { months, net: (self.left - of_term).max(Money::ZERO) }
+        AfterEnd { months, net: (self.left - of_term).max(Money::ZERO) }
     }
 
     /// Returns the months of the agreement that were billed and credited again.
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_billed_beyond_the_end_is_to_be_credited_by_months() {
+    fn what_is_billed_after_the_end_is_to_be_credited_by_months() {
         let ended = term("2025-01-01", Some("2026-06-30"));
         for (left, months, net) in [
             (1_800_000, vec![7, 8, 9, 10, 11, 12], 900_000),
@@ -116,13 +116,13 @@ mod tests {
             (1_620_000, vec![7, 8, 9, 10, 11], 720_000),
             (0, vec![], 0),
         ] {
-            let beyond = line("2026-01-01", "2026-12-31", 1_800_000, left).beyond(&ended);
-            assert_eq!((numbers(&beyond.months), beyond.net), (months, Money(net)), "{left}");
+            let after = line("2026-01-01", "2026-12-31", 1_800_000, left).after_end(&ended);
+            assert_eq!((numbers(&after.months), after.net), (months, Money(net)), "{left}");
         }
         let line = line("2026-01-01", "2026-12-31", 1_800_000, 1_800_000);
-        assert_eq!(line.beyond(&term("2025-01-01", None)), Beyond::default());
+        assert_eq!(line.after_end(&term("2025-01-01", None)), AfterEnd::default());
         let withdrawn = Term { withdrawn_on: Some(day("2026-01-01")), ..ended };
-        assert_eq!(line.beyond(&withdrawn).net, Money(1_800_000));
+        assert_eq!(line.after_end(&withdrawn).net, Money(1_800_000));
     }
 
     #[test]

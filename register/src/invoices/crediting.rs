@@ -268,7 +268,7 @@ impl Left {
     }
 
     /// Works out the sums of a credit note as earlier versions did: each line has VAT by its net sum.
-    fn reckon_by_rates(&self, note: &mut Whole, in_whole_kronor: bool) {
+    fn compute_by_rates(&self, note: &mut Whole, in_whole_kronor: bool) {
         let _is_small = note.reckon(|_| Money::ZERO);
         for sum in by_rate(&note.lines) {
             let (net, vat) = self.rates.get(&sum.rate).copied().unwrap_or_default();
@@ -316,15 +316,14 @@ pub(super) fn breaches(original: &Whole, notes: &[Whole]) -> Vec<(InvoiceId, Str
         let left = Left::of(original, &notes[..place]);
         // The invoice's rounding does not tell whether its credit notes are rounded: those of earlier versions are not. Nor does anything tell
         // which version shared out their VAT.
-        let reckoned = |reckon: fn(&Left, &mut Whole, bool), in_whole_kronor: bool| {
-            let mut reckoned = note.clone();
-            reckon(&left, &mut reckoned, in_whole_kronor);
-            reckoned
+        let computed = |compute: fn(&Left, &mut Whole, bool), in_whole_kronor: bool| {
+            let mut computed = note.clone();
+            compute(&left, &mut computed, in_whole_kronor);
+            computed
         };
-        let expected = reckoned(Left::reckon, false);
-        let is_right = [Left::reckon, Left::reckon_by_rates]
-            .into_iter()
-            .any(|reckon: fn(&Left, &mut Whole, bool)| [false, true].into_iter().any(|whole| reckoned(reckon, whole) == *note));
+        let expected = computed(Left::reckon, false);
+        let rules: [fn(&Left, &mut Whole, bool); 2] = [Left::reckon, Left::compute_by_rates];
+        let is_right = rules.into_iter().any(|rule| [false, true].into_iter().any(|whole| computed(rule, whole) == *note));
         if !is_right {
             let words = |note: &Whole| format!("net {}, VAT {}, rounding {}", note.row.net, note.row.vat, note.row.rounding);
             found.push((note.row.id, format!("has {} of {}, which must be {}", note.name(), words(note), words(&expected))));
@@ -512,7 +511,7 @@ mod tests {
         let left = Left::of(&original, &[]);
         let mut first = Whole::default();
         first.lines = lines(&original, &first, &left, &[Money(3_335), Money(0), Money(0)]);
-        left.reckon_by_rates(&mut first, false);
+        left.compute_by_rates(&mut first, false);
         assert_eq!(first.row.vat, Money(834));
         let last = note(&original, std::slice::from_ref(&first), None);
         assert_eq!(breaches(&original, &[first, last]), []);

@@ -121,7 +121,7 @@ pub struct Plan {
     pub unpaid: Vec<UnpaidMonth>,
     /// Months that are left out, since invoices for other agreements have billed them.
     pub invoiced_months: Vec<InvoicedMonth>,
-    /// What invoices have billed beyond the end of agreements.
+    /// What invoices have billed after the end of agreements.
     pub to_credit: Vec<ToCredit>,
     /// Warnings that need a confirmation, a sentence each.
     pub warnings: Vec<String>,
@@ -150,7 +150,7 @@ pub struct Done {
     /// Months that are left out, since invoices for other agreements have billed them.
     #[serde(default)]
     pub invoiced_months: Vec<InvoicedMonth>,
-    /// What invoices have billed beyond the end of agreements.
+    /// What invoices have billed after the end of agreements.
     #[serde(default)]
     pub to_credit: Vec<ToCredit>,
     /// Warnings that were confirmed, a sentence each.

@@ -39,7 +39,7 @@ pub struct InvoicedMonth {
     pub invoice: InvoiceId,
 }
 
-/// What an invoice has billed beyond the end of an agreement, which came later.
+/// What an invoice has billed after the end of an agreement, which was set later.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ToCredit {
@@ -138,10 +138,10 @@ impl BilledMonths {
     }
 
     /// Returns what a run bills of an agreement with a yearly fee: its months of the year, without those that lines for other agreements of the
-    /// same counterparty have billed beyond their end and, unless it `is_billed_anew`, without those that its own lines have billed.
-    pub fn due(&self, agreement: AgreementId, is_billed_anew: bool) -> Due {
+    /// same counterparty have billed after their end and, unless it `is_billed_again`, without those that its own lines have billed.
+    pub fn due(&self, agreement: AgreementId, is_billed_again: bool) -> Due {
         let Some(contract) = self.contracts.get(&agreement) else { return Due::default() };
-        let own = || self.lines.iter().filter(|line| line.agreement == agreement && !is_billed_anew);
+        let own = || self.lines.iter().filter(move |line| line.agreement == agreement && !is_billed_again);
         let billed: BTreeSet<NaiveDate> = own().flat_map(|line| line.billed.months()).collect();
         let others = self.by_others(agreement, contract);
         let mut due = Due::default();
@@ -161,24 +161,24 @@ impl BilledMonths {
         due
     }
 
-    /// Returns what these counterparties' lines have billed beyond the end of their agreements, in order of invoice number.
+    /// Returns what these counterparties' lines have billed after the end of their agreements, in order of invoice number.
     pub fn to_credit(&self, is_asked: impl Fn(Buyer) -> bool) -> Vec<ToCredit> {
-        let beyond = |line: &Line| {
+        let found = |line: &Line| {
             let contract = self.contracts.get(&line.agreement).filter(|contract| is_asked(contract.buyer))?;
-            let beyond = line.billed.beyond(&contract.term);
+            let late = line.billed.after_end(&contract.term);
             let (buyer, agreement, invoice) = (contract.buyer, line.agreement, line.invoice);
-            let is_found = beyond.months.iter().any(|month| self.is_in_year(*month));
-            is_found.then_some(ToCredit { buyer, agreement, invoice, months: beyond.months, net: beyond.net })
+            let is_found = late.months.iter().any(|month| self.is_in_year(*month));
+            is_found.then_some(ToCredit { buyer, agreement, invoice, months: late.months, net: late.net })
         };
-        self.lines.iter().filter_map(beyond).collect()
+        self.lines.iter().filter_map(found).collect()
     }
 
-    /// The months that lines for other agreements of the counterparty have billed beyond their end, each with the first such invoice.
+    /// The months that lines for other agreements of the counterparty have billed after their end, each with the first such invoice.
     fn by_others(&self, agreement: AgreementId, contract: &Contract) -> BTreeMap<NaiveDate, InvoiceId> {
         let mut found = BTreeMap::new();
         for line in self.lines.iter().filter(|line| line.agreement != agreement) {
             let Some(other) = self.contracts.get(&line.agreement).filter(|other| other.buyer == contract.buyer) else { continue };
-            for month in line.billed.beyond(&other.term).months {
+            for month in line.billed.after_end(&other.term).months {
                 found.entry(month).or_insert(line.invoice);
             }
         }

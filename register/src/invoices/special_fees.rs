@@ -69,7 +69,7 @@ pub(super) async fn items(db: &Database, network: &Network, ask: &Ask, id: Activ
     let found: Vec<agreement::Model> = rows(db.read(), &select, &columns).await?;
     plan.unpaid = unpaid_months(&found, ask.year);
     let special = Special {
-        // Whoever may invoice a fee may reckon it, whatever else of a member's affairs it sees.
+        // Who may invoice a fee may compute it, whatever else of a member's affairs the role sees.
         fees: fees::with_allocations(db, &Viewer::operator("invoices run"), &found, ask.year).await?,
         invoiced: charges::invoiced(db.read(), &Whose::Activity(id), ask.year).await?,
         billed: BilledMonths::load(db.read(), id, ask.year).await?,
@@ -112,7 +112,7 @@ impl Special<'_> {
             let (year, of) = (self.year, fees::describe(row.fee_allocation_basis.unwrap_or_default()));
             return problem(format!("the fee of agreement {number} is per mille of the allocation {of}, and none of {year} is known"));
         };
-        // Nobody knows how many take part: such fees are invoiced by hand, course by course.
+        // The number of participants is unknown: such fees are invoiced manually, course by course.
         if basis == FeeBasis::PerParticipant {
             plan.by_hand += 1;
             return Vec::new();

@@ -47,7 +47,7 @@ impl InvoiceRunInvoicedMonth {
     }
 }
 
-/// Months that an invoice has billed beyond the end of an agreement, which ended or was replaced after the invoice: they are to be credited.
+/// Months that an invoice has billed after the end of an agreement, which ended or was replaced after the invoice: they are to be credited.
 #[derive(Clone, Description)]
 pub struct InvoiceRunToCredit(Handle<ToCredit>);
 
@@ -55,17 +55,17 @@ pub struct InvoiceRunToCredit(Handle<ToCredit>);
 impl InvoiceRunToCredit {
     /// The counterparty.
     async fn counterparty(&self, ctx: &Context<'_>) -> Result<Counterparty> {
-        counterparty_of(ctx, &self.0, |beyond| party(beyond.buyer)).await
+        counterparty_of(ctx, &self.0, |credit| party(credit.buyer)).await
     }
 
     /// The agreement that has ended.
     async fn agreement(&self, ctx: &Context<'_>) -> Option<Result<Agreement>> {
-        agreement_of(ctx, &self.0, |beyond| Some(beyond.agreement)).await.transpose()
+        agreement_of(ctx, &self.0, |credit| Some(credit.agreement)).await.transpose()
     }
 
     /// The invoice to credit with `invoiceCredit`.
     async fn invoice(&self, ctx: &Context<'_>) -> Option<Result<Invoice>> {
-        invoice_of(ctx, &self.0, |beyond| beyond.invoice).await.transpose()
+        invoice_of(ctx, &self.0, |credit| credit.invoice).await.transpose()
     }
 
     /// The first days of the months.
