@@ -253,19 +253,63 @@ fn select(activity: ActivityId, (first, last): (NaiveDate, NaiveDate)) -> Select
 
 #[cfg(test)]
 mod tests {
+    use ::entity::id::MemberId;
+    use chrono::Datelike;
+
     use super::*;
 
     fn day(text: &str) -> NaiveDate {
         text.parse().unwrap()
     }
 
+    fn numbers<'m>(months: impl IntoIterator<Item = &'m NaiveDate>) -> Vec<u32> {
+        months.into_iter().map(Datelike::month).collect()
+    }
+
     #[test]
     fn months_in_a_row_are_one_period() {
         let months = ["2026-01-01", "2026-02-01", "2026-05-01"].map(day).to_vec();
         let due = Due { months, ..Due::default() };
-        assert_eq!(
-            due.periods(),
-            [((day("2026-01-01"), day("2026-02-28")), 2), ((day("2026-05-01"), day("2026-05-31")), 1)]
-        );
+        assert_eq!(due.periods(), [((day("2026-01-01"), day("2026-02-28")), 2), ((day("2026-05-01"), day("2026-05-31")), 1)]);
+    }
+
+    #[test]
+    fn months_are_billed_once_whatever_agreement_they_were_billed_for() {
+        let (first, second, other) = (AgreementId::new(), AgreementId::new(), AgreementId::new());
+        let (buyer, stranger) = (Buyer::Member(MemberId::new()), Buyer::Member(MemberId::new()));
+        let term = |starts_on: &str, ends_on: Option<&str>| Term {
+            starts_on: day(starts_on),
+            ends_on: ends_on.map(day),
+            signed_on: Some(day("2025-12-01")),
+            ..Term::default()
+        };
+        let contracts = HashMap::from([
+            (first, Contract { buyer, term: term("2026-01-01", Some("2026-06-30")) }),
+            (second, Contract { buyer, term: term("2026-07-01", None) }),
+            (other, Contract { buyer: stranger, term: term("2026-07-01", None) }),
+        ]);
+        let invoice = InvoiceId::new();
+        let billed = BilledLine { period: (day("2026-01-01"), day("2026-12-31")), net: Money(1200), left: Money(1000) };
+        let mut months = BilledMonths { year: 2026, contracts, lines: vec![Line { agreement: first, invoice, billed }] };
+
+        // Two months' shares are credited, and are billed to the successor.
+        let due = months.due(second, true);
+        assert_eq!((numbers(&due.months), due.before, due.is_whole()), (vec![11, 12], 0, false));
+        assert_eq!(numbers(due.by_others.iter().map(|billed| &billed.month)), [7, 8, 9, 10]);
+        assert!(months.due(other, true).is_whole());
+        let due = months.due(first, false);
+        assert_eq!((due.months, due.before, due.credited), (vec![], 6, vec![]));
+        let found = months.to_credit(|_| true);
+        assert_eq!((numbers(&found[0].months), found[0].net, found.len()), (vec![7, 8, 9, 10], Money(400), 1));
+        assert_eq!(months.to_credit(|asked| asked == stranger), []);
+
+        // In force again for the whole year: what was credited is named, and what was never billed is due.
+        months.contracts.insert(first, Contract { buyer, term: term("2026-01-01", None) });
+        months.contracts.remove(&second);
+        let due = months.due(first, false);
+        assert_eq!((numbers(&due.months), due.before, numbers(&due.credited)), (vec![], 12, vec![11, 12]));
+        months.lines[0].billed = BilledLine { period: (day("2026-01-01"), day("2026-06-30")), net: Money(600), left: Money(600) };
+        let due = months.due(first, false);
+        assert_eq!((numbers(&due.months), due.before, due.credited), ((7..=12).collect::<Vec<_>>(), 6, vec![]));
     }
 }
