@@ -201,7 +201,7 @@ async fn lines(db: &impl ConnectionTrait, activity: ActivityId, days: (NaiveDate
         let named: Money = row.try_get_by_index(5)?;
         let left = net - named;
         let rest = unnamed.entry((invoice, agreement)).or_insert(row.try_get_by_index(6)?);
-        let taken = (*rest).min(left).max(Money::ZERO);
+        let taken = Ord::max(Ord::min(*rest, left), Money::ZERO);
         *rest = *rest - taken;
         let billed = BilledLine { period: (row.try_get_by_index(2)?, row.try_get_by_index(3)?), net, left: left - taken };
         found.push(Line { agreement, invoice, billed });
