@@ -444,7 +444,7 @@ pub async fn input(app: &App, samples: &Samples, name: &str, turn: usize) -> Val
             crate::requisitions::input(&crate::requisitions::grant(app, &format!("bidrag-{turn}"), funder).await)
         }
         "requisitionWithdraw" => {
-            let new = crate::requisitions::input(&crate::requisitions::grant(app, &format!("bidrag-{turn}"), id("gamma")).await);
+            let new = crate::requisitions::input(&crate::requisitions::grant(app, &format!("atertagen-{turn}"), id("gamma")).await);
             let issued = app.finance().does("requisitionIssue", "requisition { id }", new).await;
             json!({ "requisitionId": issued["requisitionIssue"]["requisition"]["id"], "reason": "Fel belopp" })
         }
