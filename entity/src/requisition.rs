@@ -10,7 +10,7 @@ use crate::{
     sparse::sparse,
 };
 
-/// A requisition (rekvisition) of a grant; it never changes.
+/// A requisition (rekvisition) of a grant; its content never changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
 #[sea_orm(table_name = "requisition")]
 pub struct Model {
@@ -37,6 +37,10 @@ pub struct Model {
     pub reference: Option<String>,
     /// Content of the document, as it was issued: a JSON object.
     pub content: String,
+    /// Day on which it was withdrawn; null: in force.
+    pub withdrawn_on: Option<NaiveDate>,
+    /// Reason of the withdrawal.
+    pub withdrawal_reason: Option<String>,
 }
 
 /// No relations are declared: rules join by what the caller asked for.
@@ -45,4 +49,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(id: Id, number: Number, agreement_id: AgreementId, issued_on: IssuedOn, due_on: DueOn, amount: Amount, period_from: PeriodFrom, period_to: PeriodTo, description: Description, reference: Reference, content: Content);
+sparse!(id: Id, number: Number, agreement_id: AgreementId, issued_on: IssuedOn, due_on: DueOn, amount: Amount, period_from: PeriodFrom, period_to: PeriodTo, description: Description, reference: Reference, content: Content, withdrawn_on: WithdrawnOn, withdrawal_reason: WithdrawalReason);

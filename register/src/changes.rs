@@ -87,7 +87,7 @@ pub enum Told {
 }
 
 /// Every deed of the trail, and who is told of it.
-pub const DEEDS: [(&str, Told); 68] = [
+pub const DEEDS: [(&str, Told); 69] = [
     ("activityClose", Told::Whoever),
     ("activityStart", Told::Whoever),
     ("activityUpdate", Told::Whoever),
@@ -145,6 +145,7 @@ pub const DEEDS: [(&str, Told); 68] = [
     ("refundRecord", Told::Whoever),
     ("refundReverse", Told::Whoever),
     ("requisitionIssue", Told::Drafts),
+    ("requisitionWithdraw", Told::Drafts),
     ("statusReportFile", Told::Whoever),
     ("templateCreate", Told::Drafts),
     ("templateVersionDraft", Told::Drafts),

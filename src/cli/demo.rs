@@ -265,6 +265,7 @@ mod tests {
             File::ReferenceRates,
             File::BankPayments,
             File::Reminders,
+            File::FeeCharges,
             File::InvoiceDocuments,
             File::ExportBatches,
             File::Vouchers,

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::{
     Failure, Outcome, Result, count, json, open,
-    report::{self, Target, chosen},
+    report::{self, Target, check_ending, chosen},
     settings, table,
 };
 use crate::{
@@ -57,7 +57,7 @@ pub struct Options {
     /// Also those whose deadline somebody has acknowledged
     #[arg(long)]
     include_acknowledged: bool,
-    /// Format; by the ending of --output (.csv, .json, .xlsx or .ics) unless given, else a table
+    /// Format; by the ending of --output (.csv, .json, .xlsx, .ics or .txt for a table) unless given, else a table
     #[arg(long, value_enum)]
     format: Option<Format>,
     /// Where to write it; stdout unless given
@@ -91,6 +91,7 @@ pub async fn run(options: Options) -> Result {
     let settings = settings()?;
     let db = open(&settings).await?;
     let target = Target::new(options.output.as_deref(), &db, &settings)?;
+    check_ending(options.format, options.output.as_deref())?;
     let viewer = Viewer::operator("expiring");
     check_activities(&db, &viewer, &options.activities).await?;
     let mut faults = Faults::default();

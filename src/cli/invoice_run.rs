@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use ::entity::{activity, invoice, money::Money};
+use ::entity::{activity, id::InvoiceId, invoice, money::Money};
 use chrono::NaiveDate;
 use clap::{ArgGroup, Args};
 
@@ -10,12 +10,14 @@ use super::{Failure, Outcome, Result, count, expiring::check_activities, open, p
 use crate::{
     activities,
     auth::viewer::Viewer,
+    database::Database,
     documents::{Cell, Column, Grid, Kind},
     error::Faults,
     invoices::{
-        Buyer,
+        self, Buyer,
         parties::{self, buyer_of},
-        run::{self, Ask, Done, Fees},
+        run::{self, Ask, Done, Fees, UnpaidMonth},
+        run_months::{InvoicedMonth, ToCredit},
         whole::Whole,
     },
 };
@@ -83,7 +85,7 @@ pub async fn run(options: Options) -> Result {
         skip_problems: options.skip_problems,
         confirm_decision: options.confirm_decision,
     };
-    let (problems, unpaid, by_hand, outcome) = if options.dry_run {
+    let (problems, months, by_hand, outcome) = if options.dry_run {
         let plan = run::preview(&db, &viewer, &settings.network, &ask, Faults::default()).await?;
         let names = parties::names(&db, plan.invoices.iter().filter_map(|whole| buyer_of(&whole.row))).await?;
         put(super::table(&grid(&plan.invoices, &names)))?;
@@ -91,32 +93,28 @@ pub async fn run(options: Options) -> Result {
             say(&format!("{warning}; --confirm-decision is needed to invoice it all the same"));
         }
         let said = format!("would issue {}; {} had been invoiced before", count(plan.invoices.len(), "invoice"), plan.already);
-        (plan.problems, plan.unpaid, plan.by_hand, said)
+        (plan.problems, MonthReport { unpaid: plan.unpaid, invoiced: plan.invoiced_months, to_credit: plan.to_credit }, plan.by_hand, said)
     } else {
         let mut bar = Bar::new("invoices");
         let done = run::run(&db, &viewer, &settings.network, &ask, Faults::default(), |done, of| bar.show(done, of)).await;
         bar.finish();
-        let Done { invoices, net, total, already, by_hand, problems, unpaid, .. } = done?;
+        let Done { invoices, net, total, already, by_hand, problems, unpaid, invoiced_months, to_credit, .. } = done?;
         let invoices = count(invoices.len(), "invoice");
         (
             problems,
-            unpaid,
+            MonthReport { unpaid, invoiced: invoiced_months, to_credit },
             by_hand,
             format!("issued {invoices} of {total} kronor in all, {net} without VAT; {already} had been invoiced before"),
         )
     };
-    let named = problems.iter().map(|problem| problem.buyer).chain(unpaid.iter().map(|unpaid| unpaid.buyer));
-    let names = parties::names(&db, named).await?;
+    let names = parties::names(&db, problems.iter().map(|problem| problem.buyer).chain(months.buyers())).await?;
+    let lines = months.lines(&db, &viewer, &names).await?;
     db.close().await?;
     for problem in &problems {
         let name = names.get(&problem.buyer).map(String::as_str).unwrap_or_default();
         say(&format!("{name}: {}", problem.reason));
     }
-    for unpaid in &unpaid {
-        let name = names.get(&unpaid.buyer).map(String::as_str).unwrap_or_default();
-        let month = unpaid.month.format("%Y-%m");
-        say(&format!("{name}: nobody pays {month}, since no agreement is in force on its first day"));
-    }
+    lines.iter().for_each(|line| say(line));
     if by_hand > 0 {
         say(&format!("{by_hand} with a fee per participant, to be invoiced by hand"));
     }
@@ -125,6 +123,45 @@ pub async fn run(options: Options) -> Result {
         return Ok(Outcome::Done);
     }
     Err(Failure::new("nothing was issued; mend what is named above, or give --skip-problems"))
+}
+
+/// Months that a run names.
+struct MonthReport {
+    unpaid: Vec<UnpaidMonth>,
+    invoiced: Vec<InvoicedMonth>,
+    to_credit: Vec<ToCredit>,
+}
+
+impl MonthReport {
+    fn buyers(&self) -> impl Iterator<Item = Buyer> {
+        let unpaid = self.unpaid.iter().map(|month| month.buyer);
+        unpaid.chain(self.invoiced.iter().map(|month| month.buyer)).chain(self.to_credit.iter().map(|credit| credit.buyer))
+    }
+
+    /// Returns a sentence for each.
+    async fn lines(&self, db: &Database, viewer: &Viewer, names: &HashMap<Buyer, String>) -> Result<Vec<String>> {
+        let ids: Vec<InvoiceId> =
+            self.invoiced.iter().map(|month| month.invoice).chain(self.to_credit.iter().map(|credit| credit.invoice)).collect();
+        let found = invoices::by_ids(db, viewer, &ids, &[invoice::Column::Id, invoice::Column::Number]).await?;
+        let numbers: HashMap<InvoiceId, String> = found.into_iter().filter_map(|row| Some((row.id, row.number?))).collect();
+        let number = |id: &InvoiceId| numbers.get(id).map(String::as_str).unwrap_or_default();
+        let name = |buyer: &Buyer| names.get(buyer).map(String::as_str).unwrap_or_default();
+        let month = |day: &NaiveDate| day.format("%Y-%m").to_string();
+        let unpaid = self.unpaid.iter().map(|unpaid| {
+            let reason = if unpaid.is_credited { "what was invoiced of it was credited" } else { "no agreement is in force on its first day" };
+            format!("{}: nobody pays {}, since {reason}", name(&unpaid.buyer), month(&unpaid.month))
+        });
+        let invoiced = self.invoiced.iter().map(|billed| {
+            let (name, number) = (name(&billed.buyer), number(&billed.invoice));
+            format!("{name}: {} is left out, since invoice {number} for an earlier agreement has billed it", month(&billed.month))
+        });
+        let to_credit = self.to_credit.iter().map(|credit| {
+            let months: Vec<_> = credit.months.iter().map(month).collect();
+            let (name, number, net) = (name(&credit.buyer), number(&credit.invoice), credit.net);
+            format!("{name}: invoice {number} has billed {} after the end of the agreement; credit {net} without VAT", months.join(", "))
+        });
+        Ok(unpaid.chain(invoiced).chain(to_credit).collect())
+    }
 }
 
 /// What would be issued, an invoice a row.

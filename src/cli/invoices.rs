@@ -85,6 +85,7 @@ async fn list_late(options: Lateness) -> Result {
     let db = open(&settings).await?;
     let target = options.report.target(&db, &settings)?;
     let on = options.on.unwrap_or_else(|| db.clock.today());
+    report::note_future(on, db.clock.today());
     let found = late::overdue(&db, &Viewer::operator("invoices late"), on, settings.network.invoicing.interest_points).await?;
     let document = match format {
         ReportFormat::Table => for_eyes(&found, on).into_bytes(),

@@ -54,6 +54,7 @@ pub async fn run(options: Options) -> Result {
     let db = open(&settings).await?;
     let target = options.report.target(&db, &settings)?;
     let as_of = options.as_of.unwrap_or_else(|| db.clock.today());
+    report::note_future(as_of, db.clock.today());
     let found = receivables::open(&db, &Viewer::operator("receivables"), as_of).await?;
     let grid = |total: &str| match options.by {
         By::Invoice => by_invoice(&found, as_of, total),

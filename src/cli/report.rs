@@ -33,7 +33,7 @@ pub(super) enum ReportFormat {
 // No doc comment: clap would take it for the description of each command that has these options.
 #[derive(Debug, Args)]
 pub(super) struct ReportOptions {
-    /// Format; by the ending of --output (.csv, .json or .xlsx) unless given, else a table
+    /// Format; by the ending of --output (.csv, .json, .xlsx or .txt for a table) unless given, else a table
     #[arg(long, value_enum)]
     format: Option<ReportFormat>,
     /// Where to write it; stdout unless given
@@ -47,9 +47,11 @@ impl ReportOptions {
         chosen(self.format, self.output.as_deref(), ReportFormat::Table)
     }
 
-    /// Returns where the report goes. Fails as [`Target::new`].
+    /// Returns where the report goes. Fails as [`Target::new`] and [`check_ending`].
     pub fn target(&self, db: &Database, settings: &Settings) -> Result<Target<'_>> {
-        Target::new(self.output.as_deref(), db, settings)
+        let target = Target::new(self.output.as_deref(), db, settings)?;
+        check_ending(self.format, self.output.as_deref())?;
+        Ok(target)
     }
 }
 
@@ -70,6 +72,35 @@ pub(super) fn chosen<F: ValueEnum + PartialEq>(given: Option<F>, output: Option<
         return Err(Failure::usage("--format xlsx needs --output FILE, since a terminal can't show a workbook"));
     }
     Ok(format)
+}
+
+/// Fails if no format is given and the ending of the file's name is that of none, so that `report.pdf` is not a table of text. A name without
+/// an ending, or in `.txt`, is for a table.
+pub(super) fn check_ending<F: ValueEnum>(given: Option<F>, output: Option<&Path>) -> Result<()> {
+    if given.is_some() {
+        return Ok(());
+    }
+    let formats = F::value_variants().iter().filter_map(ValueEnum::to_possible_value);
+    let endings: Vec<String> = formats.map(|format| format.get_name().replace("table", "txt")).collect();
+    require_ending(output, &endings.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// Fails if the name of a file has an ending, and none of these.
+pub(super) fn require_ending(output: Option<&Path>, endings: &[&str]) -> Result<()> {
+    let Some(ending) = output.and_then(Path::extension) else { return Ok(()) };
+    if ending.to_str().is_some_and(|ending| endings.iter().any(|known| known.eq_ignore_ascii_case(ending))) {
+        return Ok(());
+    }
+    let known: Vec<String> = endings.iter().map(|known| format!(".{known}")).collect();
+    let message = format!("--output has the unknown ending .{}; known are {}", ending.to_string_lossy(), known.join(", "));
+    Err(Failure::usage(message))
+}
+
+/// Notes on stderr that a report is of a day ahead, of which the register knows only what was entered before today.
+pub(super) fn note_future(day: NaiveDate, today: NaiveDate) {
+    if day > today {
+        say(&format!("note: {day} is after today, {today}: the report has only what is known today"));
+    }
 }
 
 /// The file or stdout that a report goes to.
@@ -126,5 +157,16 @@ mod tests {
         assert_eq!(format(Some(ReportFormat::Xlsx), "late.xlsx"), Ok(ReportFormat::Xlsx));
         let message = "--format csv does not fit --output: the file's ending says xlsx";
         assert_eq!(format(Some(ReportFormat::Csv), "late.xlsx"), Err(vec![message.to_owned()]));
+    }
+
+    #[test]
+    fn unknown_endings_are_refused() {
+        let check = |given: Option<ReportFormat>, output: &str| check_ending(given, Some(Path::new(output))).map_err(|failure| failure.lines);
+        for output in ["late.xlsx", "LATE.CSV", "late.txt", "late", "/dev/stdout"] {
+            assert_eq!(check(None, output), Ok(()), "{output}");
+        }
+        let message = "--output has the unknown ending .pdf; known are .txt, .json, .csv, .xlsx";
+        assert_eq!(check(None, "late.pdf"), Err(vec![message.to_owned()]));
+        assert_eq!(check(Some(ReportFormat::Json), "late.pdf"), Ok(()));
     }
 }

@@ -9,7 +9,7 @@ use chrono::NaiveDate;
 use clap::{ArgGroup, Args};
 use entity::export_batch;
 
-use super::{Failure, Outcome, Result, count, open, put, say, settings, table};
+use super::{Failure, Outcome, Result, count, open, put, report, say, settings, table};
 use crate::{
     auth::viewer::Viewer,
     config::Settings,
@@ -74,6 +74,7 @@ pub async fn run(options: Options) -> Result {
     if let Some(path) = &options.output {
         own.refuse(path)?;
     }
+    report::require_ending(options.output.as_deref(), &["si", "sie", "se"])?;
     let made = file(&options, &db, &settings).await;
     db.close().await?;
     let (said, file) = made?;

@@ -19,8 +19,8 @@ use crate::{
     invoices::requisitions::{self, NewRequisition},
 };
 
-/// A requisition (rekvisition): a request for the payment of a grant, issued for a cooperation agreement by which money comes in. It never
-/// changes. What is paid is recorded with `grantRecord`.
+/// A requisition (rekvisition): a request for the payment of a grant, issued for a cooperation agreement by which money comes in. Its content
+/// never changes. What is paid is recorded with `grantRecord`.
 #[derive(Clone, Description)]
 pub struct Requisition(pub Handle<requisition::Model>);
 
@@ -76,6 +76,16 @@ impl Requisition {
         self.0.reference.as_deref()
     }
 
+    /// Day on which it was withdrawn; null: it was not.
+    async fn withdrawn_on(&self) -> Option<Date> {
+        self.0.withdrawn_on.map(Date)
+    }
+
+    /// Reason of the withdrawal; null: it was not withdrawn.
+    async fn withdrawal_reason(&self) -> Option<&str> {
+        self.0.withdrawal_reason.as_deref()
+    }
+
     /// A link to the PDF/A file, valid with the viewer's token.
     async fn pdf_url(&self) -> String {
         format!("/files/requisitions/{}.pdf", node_id("requisition", self.0.id).as_str())
@@ -102,6 +112,8 @@ impl Noun for Requisition {
             "periodTo" => &[C::PeriodTo],
             "description" => &[C::Description],
             "reference" => &[C::Reference],
+            "withdrawnOn" => &[C::WithdrawnOn],
+            "withdrawalReason" => &[C::WithdrawalReason],
             _ => &[],
         }
     }
@@ -137,6 +149,22 @@ pub struct RequisitionIssuePayload {
     requisition: Requisition,
 }
 
+/// A requisition to be withdrawn.
+#[derive(InputObject)]
+pub struct RequisitionWithdrawInput {
+    /// The requisition.
+    requisition_id: ID,
+    /// Reason, which stays in the register.
+    reason: String,
+}
+
+/// The result of `requisitionWithdraw`.
+#[derive(SimpleObject)]
+pub struct RequisitionWithdrawPayload {
+    /// The requisition.
+    requisition: Requisition,
+}
+
 /// Mutations on requisitions.
 #[derive(Default)]
 pub struct RequisitionMutation;
@@ -146,8 +174,9 @@ impl RequisitionMutation {
     /// Issues a requisition (rekvisition) of a grant, with the next number of its year and a PDF in Swedish. Days to pay are the agreement's
     /// (`payment_days`), else those of the settings. A grant is never in the run of fees (`invoiceRun`).
     ///
-    /// CONFLICT with reason NOT_A_GRANT unless the agreement is a COOPERATION by which money comes in, NOT_SIGNED, or ALREADY_REQUISITIONED for
-    /// the same amount and period of the same agreement.
+    /// The period lies within the agreement's term. CONFLICT with reason NOT_A_GRANT unless the agreement is a COOPERATION by which money comes in,
+    /// NOT_SIGNED, ALREADY_REQUISITIONED when another requisition of the agreement that is not withdrawn has a day of the period, or BEYOND_GRANT when
+    /// the requisitions of the period's years would come to more than the grant of these years.
     async fn requisition_issue(
         &self,
         ctx: &Context<'_>,
@@ -155,6 +184,25 @@ impl RequisitionMutation {
     ) -> Option<Result<RequisitionIssuePayload>> {
         Some(issue(ctx, input).await)
     }
+
+    /// Withdraws a requisition, as one that was issued by mistake: its document and number stay, and its period can be requisitioned again. Tell the
+    /// funder. CONFLICT with reason WITHDRAWN.
+    async fn requisition_withdraw(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to withdraw")] input: RequisitionWithdrawInput,
+    ) -> Option<Result<RequisitionWithdrawPayload>> {
+        Some(withdraw(ctx, input).await)
+    }
+}
+
+async fn withdraw(ctx: &Context<'_>, input: RequisitionWithdrawInput) -> Result<RequisitionWithdrawPayload> {
+    let mut errors = Faults::default();
+    let id = row_id(&input.requisition_id, "requisition", "input.requisitionId", &mut errors);
+    let mutation = mutation(ctx);
+    let withdrawn = requisitions::withdraw(mutation.db(), viewer(ctx), id, &input.reason, errors);
+    let payload = async |id: RequisitionId| Ok(RequisitionWithdrawPayload { requisition: changed(ctx, id).await? });
+    mutation.perform(withdrawn, payload).await
 }
 
 async fn issue(ctx: &Context<'_>, input: RequisitionIssueInput) -> Result<RequisitionIssuePayload> {
@@ -169,10 +217,13 @@ async fn issue(ctx: &Context<'_>, input: RequisitionIssueInput) -> Result<Requis
         issued_on: take(input.issued_on, "input.issuedOn", &mut errors).map(|day| day.0),
     };
     let mutation = mutation(ctx);
-    let payload = async |id: RequisitionId| {
-        let found = requisitions::by_ids(database(ctx), viewer(ctx), &[id], &every::<Requisition>()).await?.pop();
-        let row = found.ok_or_else(|| Error::NotFound("there is no such requisition".into()))?;
-        Ok(RequisitionIssuePayload { requisition: Requisition(Handle::single(row)) })
-    };
+    let payload = async |id: RequisitionId| Ok(RequisitionIssuePayload { requisition: changed(ctx, id).await? });
     mutation.perform(requisitions::issue(mutation.db(), viewer(ctx), network(ctx), new, errors), payload).await
+}
+
+/// The requisition as it is after a mutation.
+async fn changed(ctx: &Context<'_>, id: RequisitionId) -> Result<Requisition> {
+    let found = requisitions::by_ids(database(ctx), viewer(ctx), &[id], &every::<Requisition>()).await?.pop();
+    let row = found.ok_or_else(|| Error::NotFound("there is no such requisition".into()))?;
+    Ok(Requisition(Handle::single(row)))
 }

@@ -308,8 +308,9 @@ on_both!(deeds_are_done_for_those_that_the_table_says, |app| async move {
                 "organisationRemove" => "organisationId",
                 "agreementNoticeWithdraw" | "agreementNoticeEndDecide" => "agreement { id }",
                 "periodClose" | "periodReopen" => "booksClosedThrough",
-                "interestInvoiceIssue" => "invoice { id }",
-                "requisitionIssue" => "requisition { id }",
+                "interestInvoiceIssue" | "refundRecord" | "refundReverse" | "invoiceWriteOff" => "invoice { id }",
+                "bankPaymentMarkDuplicate" => "bankPayment { id }",
+                "requisitionIssue" | "requisitionWithdraw" => "requisition { id }",
                 _ => "id",
             };
             let document =
@@ -441,6 +442,11 @@ pub async fn input(app: &App, samples: &Samples, name: &str, turn: usize) -> Val
         "requisitionIssue" => {
             let funder = id("gamma");
             crate::requisitions::input(&crate::requisitions::grant(app, &format!("bidrag-{turn}"), funder).await)
+        }
+        "requisitionWithdraw" => {
+            let new = crate::requisitions::input(&crate::requisitions::grant(app, &format!("atertagen-{turn}"), id("gamma")).await);
+            let issued = app.finance().does("requisitionIssue", "requisition { id }", new).await;
+            json!({ "requisitionId": issued["requisitionIssue"]["requisition"]["id"], "reason": "Fel belopp" })
         }
         "referenceRateSet" => json!({ "validFrom": format!("{}-01-01", 2030 + turn), "percent": 2.5, "source": "SFS" }),
         "periodClose" => json!({ "through": format!("2019-12-{:02}", turn + 1) }),

@@ -191,3 +191,21 @@ on_both!(imported_history_is_attributed_as_it_would_have_been_here, |app| async 
     assert_eq!(paid(&app, "2026-03-01", "2026-04-30").await, ["bip 599.99 6.00", "- 0.00 0.00 394.01"]);
     assert_eq!(breaches(&app).await, [""; 0]);
 });
+
+on_both!(a_full_credit_in_steps_leaves_no_vat_of_any_activity, |app| async move {
+    let (app, _folder) = fill(&app, 1).await;
+    // VAT of 8.33, 8.34 and 8.33: 25.00 in all, though 33.35 alone has 8.34.
+    let invoice = issued(&app, &[("bip", "33.35"), ("indikatorer", "33.35"), ("bip", "33.31")]).await;
+    credits(&app, &invoice, "2026-09-10", 0, "33.35").await;
+    credits(&app, &invoice, "2026-09-11", 1, "10.01").await;
+    let rest = json!({ "invoice": invoice, "issuedOn": "2026-09-12", "reason": "Inställt" });
+    let last = deed(&app.finance(), "invoiceCredit", rest, "net vat lines { net vat }").await["invoiceCredit"].clone();
+    let lines = json!([{ "net": "23.34", "vat": "5.84" }, { "net": "33.31", "vat": "8.33" }]);
+    assert_eq!(last, json!({ "net": "56.65", "vat": "14.17", "lines": lines }));
+    let revenue = "{ revenue(input: { from: \"2026-09-01\", to: \"2026-09-30\", basis: INVOICED, groupBy: [ACTIVITY] }) { rows { activity { slug } net vat } } }";
+    let rows = app.finance().query(revenue).await["revenue"]["rows"].clone();
+    for row in rows.as_array().unwrap() {
+        assert_eq!((&row["net"], &row["vat"]), (&json!("0.00"), &json!("0.00")), "{rows}");
+    }
+    assert_eq!(breaches(&app).await, [""; 0]);
+});

@@ -167,7 +167,7 @@ on_both!(what_may_be_the_same_waits_with_both_shown, |app| async move {
         (json!({ "payment": other, "duplicateOf": own }), "ALREADY_MATCHED"),
         (json!({ "payment": own, "duplicateOf": own }), "VALIDATION"),
     ] {
-        let answer = does(&app, "bankPaymentMarkDuplicate", input, "id").await;
+        let answer = does(&app, "bankPaymentMarkDuplicate", input, "bankPayment { id }").await;
         if reason == "VALIDATION" {
             assert_eq!(answer.bad_fields(), ["input.duplicateOf"]);
         } else {
@@ -175,12 +175,12 @@ on_both!(what_may_be_the_same_waits_with_both_shown, |app| async move {
         }
     }
     let input = json!({ "payment": own, "duplicateOf": other });
-    let done = does(&app, "bankPaymentMarkDuplicate", input.clone(), "state duplicateOf { id } setAsideReason").await;
+    let done = does(&app, "bankPaymentMarkDuplicate", input.clone(), "bankPayment { state duplicateOf { id } setAsideReason }").await;
     assert_eq!(
-        done["bankPaymentMarkDuplicate"],
+        done["bankPaymentMarkDuplicate"]["bankPayment"],
         json!({ "state": "DUPLICATE", "duplicateOf": { "id": other }, "setAsideReason": "Samma pengar som BG 50501055 20261118 00074 490630170001" })
     );
-    assert_eq!(does(&app, "bankPaymentMarkDuplicate", input, "id").await.reason(), "DUPLICATE");
+    assert_eq!(does(&app, "bankPaymentMarkDuplicate", input, "bankPayment { id }").await.reason(), "DUPLICATE");
     let again = json!({ "payment": own, "invoice": id(&app, "20260001").await });
     assert_eq!(does(&app, "bankPaymentMatch", again, "id").await.reason(), "DUPLICATE");
     adds_up(&app).await;

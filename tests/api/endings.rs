@@ -175,9 +175,9 @@ on_both!(a_fee_follows_the_activity_that_pays_for_it, |app| async move {
     let exported = app.program().arg("export").arg(folder.path()).output().unwrap();
     assert!(exported.status.success(), "{}", String::from_utf8_lossy(&exported.stderr));
     let rows = std::fs::read_to_string(folder.path().join("agreements.csv")).unwrap();
-    assert!(rows.lines().next().unwrap().ends_with(",parameters,fee_cap,fee_minimum,fee_allocation_basis"), "{rows}");
+    assert!(rows.lines().next().unwrap().ends_with(",parameters,fee_cap,fee_minimum,fee_allocation_basis,notice_end_decided_on"), "{rows}");
     let row = rows.lines().find(|line| line.contains(&number)).unwrap();
-    assert!(row.ends_with(",50000.00,,"), "{row}");
+    assert!(row.ends_with(",50000.00,,,"), "{row}");
     assert_eq!(app.try_import(&[("agreements.csv", &rows)]).await.unwrap().files[0].changed, 0);
     let cheaper = rows.replace(",50000.00,", ",60000.00,");
     let bad = app.try_import(&[("agreements.csv", &cheaper)]).await.unwrap_err().to_string();

@@ -6,6 +6,7 @@ use crate::{
     app::{Answer, App, on_both},
     invoicing_samples::{NETWORK, activity, breaches, drafted, fill, issue, member, with_network},
     life_samples::{deed, raw, with},
+    round_trip::{bad_rows, exported, try_import},
 };
 
 /// The special fees of 2026 about Indikatorer.
@@ -140,6 +141,50 @@ on_both!(a_fee_that_was_credited_is_invoiced_again_once, |app| async move {
     let refused = raw(&app, twice).await.unwrap_err().to_string();
     assert!(refused.contains("fee_charge__"), "{refused}");
     assert_eq!(breaches(&app).await, [""; 0]);
+});
+
+on_both!(a_copy_knows_what_runs_have_invoiced, |app| async move {
+    let (app, _folder) = fill(&app, 12).await;
+    let done = run(&app, &of_2026(&app).await).await;
+    assert_eq!(done["invoiceRun"]["count"], 9);
+    let service = json!({ "serviceFee": true, "year": 2026, "members": [member(&app, 5).await] });
+    assert_eq!(run(&app, &service).await["invoiceRun"]["net"], "8648.67");
+    // The fee becomes another: by the lines alone it would be invoiced in part.
+    deed(&app.office(), "allocationSet", json!({ "member": member(&app, 5).await, "year": 2026, "amount": "5000000" }), "id").await.data();
+    let told = async |app: &App| {
+        let document = "query($input: InvoiceRunInput!) { invoiceRunPreview(input: $input) { count alreadyInvoiced problems { reason } } }";
+        let service = json!({ "serviceFee": true, "year": 2026, "members": [member(app, 5).await] });
+        let special = app.finance().ask(document, json!({ "input": of_2026(app).await })).await["invoiceRunPreview"].clone();
+        (special, app.finance().ask(document, json!({ "input": service })).await["invoiceRunPreview"].clone())
+    };
+    let (special, service) = told(&app).await;
+    assert_eq!(service, json!({ "count": 0, "alreadyInvoiced": 1, "problems": [] }));
+    assert_eq!((&special["count"], &special["alreadyInvoiced"]), (&json!(0), &json!(9)));
+
+    let files = exported(&app).await;
+    let charges = String::from_utf8(files["fee_charges.csv"].clone()).unwrap();
+    assert_eq!(charges.lines().count(), 11, "{charges}");
+    assert!(charges.starts_with("invoice,line,kind,year,round\n") && charges.contains(",1,SERVICE_FEE,2026,1\n"), "{charges}");
+    let empty = app.beside().await;
+    try_import(&empty, &files).await.unwrap();
+    let (other, _other) = with_network(&empty, NETWORK);
+    assert_eq!(told(&other).await, (special, service));
+    assert_eq!(exported(&other).await["fee_charges.csv"], files["fee_charges.csv"]);
+    let before = other.revision().await;
+    try_import(&other, &files).await.unwrap();
+    assert_eq!(other.revision().await, before, "the same again left an entry");
+    for (from, to, words) in [
+        (",1,SERVICE_FEE,2026,1\n", ",1,SERVICE_FEE,2025,1\n", "differs from the fee that the line invoices, which never changes"),
+        (",1,SERVICE_FEE,2026,1\n", ",2,SERVICE_FEE,2026,1\n", "line: is no line of the invoice"),
+        (",1,SERVICE_FEE,2026,1\n", ",1,SPECIAL_FEE,2026,1\n", "kind: is a fee of the line's agreement, which it does not name"),
+        (",1,SERVICE_FEE,2026,1\n", ",1,SERVICE_FEE,2026,0\n", "round: must be a whole number from 1 to 10000"),
+    ] {
+        let mut wrong = files.clone();
+        wrong.insert("fee_charges.csv".to_owned(), charges.replace(from, to).into_bytes());
+        let refused = bad_rows(&other, &wrong).await;
+        assert!(refused.iter().any(|row| row.starts_with("fee_charges.csv:") && row.ends_with(words)), "{to}: {refused:?}");
+    }
+    assert_eq!(breaches(&other).await, [""; 0]);
 });
 
 on_both!(what_only_some_invoices_lack_stops_only_them, |app| async move {

@@ -146,3 +146,113 @@ on_both!(what_has_ended_brings_nothing_in_the_running_year, |app| async move {
     let later = app.at("2026-11-22T09:00:00Z");
     assert_eq!(later.finance().query(forecast).await["revenueForecast"]["rows"], json!([]));
 });
+
+const MONTHS: &str = "count net alreadyInvoiced problems { reason } unpaidMonths { month isCredited agreement { number } }
+    invoicedMonths { month agreement { number } invoice { number } counterparty { ... on Member { name } } }
+    toCredit { months net agreement { number } invoice { number } counterparty { ... on Member { name } } }
+    invoices { id lines { id description periodFrom periodTo net } }";
+
+/// Runs the special fees of 2026 about Indikatorer after the preview, which must show the same but for ids.
+async fn run(app: &App) -> Value {
+    let input = json!({ "activity": activity(app, "ind").await, "year": 2026 });
+    let document = format!("query($input: InvoiceRunInput!) {{ invoiceRunPreview(input: $input) {{ {MONTHS} }} }}");
+    let shown = app.finance().ask(&document, json!({ "input": input })).await["invoiceRunPreview"].clone();
+    let done = deed(&app.finance(), "invoiceRun", input, MONTHS).await["invoiceRun"].clone();
+    for field in ["count", "net", "alreadyInvoiced", "problems", "unpaidMonths", "invoicedMonths", "toCredit"] {
+        assert_eq!(shown[field], done[field], "{field}");
+    }
+    done
+}
+
+fn days(from: u32, to: u32) -> Vec<String> {
+    (from..=to).map(|month| format!("2026-{month:02}-01")).collect()
+}
+
+/// The only line of the only invoice of a run, without its id.
+fn only_line(run: &Value) -> Value {
+    assert_eq!((&run["count"], run["invoices"][0]["lines"].as_array().unwrap().len()), (&json!(1), 1), "{run:#}");
+    let mut line = run["invoices"][0]["lines"][0].clone();
+    line.as_object_mut().unwrap().remove("id");
+    line
+}
+
+async fn credit(app: &App, run: &Value, amount: &str) {
+    let (invoice, line) = (&run["invoices"][0]["id"], &run["invoices"][0]["lines"][0]["id"]);
+    let input = json!({ "invoice": invoice, "reason": "Ersatt", "lines": [{ "line": line, "amount": amount }] });
+    deed(&app.finance(), "invoiceCredit", input, "id").await.data();
+}
+
+on_both!(months_that_an_earlier_agreement_was_invoiced_for_are_not_billed_twice, |app| async move {
+    let (app, _folder) = fill(&app, &["ind,m1,2026-01-01,,3,,"]).await;
+    let first = run(&app).await;
+    assert_eq!(first["net"], "12000.00");
+    // Replaced from July on, when the whole year is invoiced.
+    let successor = "b1,2026-0101,PARTICIPATION,INCOME,ind,m1,,,2026-07-01,,3,,2026-05-01T08:00:00Z,2026-06-01,,FIXED_PER_YEAR,12000.00,,STANDARD_25,a1\n";
+    app.import(&[("agreements.csv", &format!("{HEADING}{successor}"))]).await;
+    let left_out = |from: u32, to: u32| {
+        let month = |month: String| json!({ "month": month, "agreement": { "number": "2026-0101" }, "invoice": { "number": "20260001" }, "counterparty": { "name": "Förbund 1" } });
+        Value::from_iter(days(from, to).into_iter().map(month))
+    };
+    let to_credit = |from: u32, to: u32, net: &str| {
+        json!([{ "months": days(from, to), "net": net, "agreement": { "number": "2026-0001" }, "invoice": { "number": "20260001" },
+            "counterparty": { "name": "Förbund 1" } }])
+    };
+    let held = run(&app).await;
+    assert_eq!((&held["count"], &held["net"], &held["alreadyInvoiced"], &held["problems"]), (&json!(0), &json!("0.00"), &json!(2), &json!([])));
+    assert_eq!((&held["invoicedMonths"], &held["toCredit"]), (&left_out(7, 12), &to_credit(7, 12, "6000.00")));
+
+    // What is credited is billed by the successor, a month for each month's share.
+    credit(&app, &first, "3000.00").await;
+    let line = |months: u32, from: &str, to: &str, net: &str| json!({ "description": format!("Särskild avgift Indikatorer 2026, {months} av 12 månader"), "periodFrom": from, "periodTo": to, "net": net });
+    let second = run(&app).await;
+    assert_eq!(only_line(&second), line(3, "2026-10-01", "2026-12-31", "3000.00"));
+    assert_eq!((&second["invoicedMonths"], &second["toCredit"]), (&left_out(7, 9), &to_credit(7, 9, "3000.00")));
+    credit(&app, &first, "3000.00").await;
+    let third = run(&app).await;
+    assert_eq!(only_line(&third), line(3, "2026-07-01", "2026-09-30", "3000.00"));
+    let fourth = run(&app).await;
+    for field in ["invoicedMonths", "toCredit", "unpaidMonths", "invoices"] {
+        assert_eq!(fourth[field], json!([]), "{field}");
+    }
+    assert_eq!(fourth["alreadyInvoiced"], 2);
+    assert_eq!(crate::invoicing_samples::breaches(&app).await, [""; 0]);
+});
+
+on_both!(months_that_come_back_are_billed_by_the_next_run_or_named, |app| async move {
+    let (app, folder) = fill(&app.at("2026-01-02T09:00:00Z"), &["ind,m1,2026-01-01,,3,,"]).await;
+    let app = on(&app, "2026-03-31".parse().unwrap());
+    let id = agreement(&app, "2026-0001", "id").await["id"].clone();
+    let give_notice = async || {
+        let notice = json!({ "agreement": id, "givenOn": "2026-03-31" });
+        let given = deed(&app.office(), "agreementGiveNotice", notice, "endsOn").await;
+        assert_eq!(given["agreementGiveNotice"]["endsOn"], "2026-06-30");
+    };
+    let withdraw = async || {
+        deed(&app.office(), "agreementNoticeWithdraw", json!({ "agreementId": id }), "agreement { id }").await.data();
+    };
+    give_notice().await;
+    let line = |from: &str, to: &str| json!({ "description": "Särskild avgift Indikatorer 2026, 6 av 12 månader", "periodFrom": from, "periodTo": to, "net": "6000.00" });
+    assert_eq!(only_line(&run(&app).await), line("2026-01-01", "2026-06-30"));
+    withdraw().await;
+    let second = run(&app).await;
+    assert_eq!(only_line(&second), line("2026-07-01", "2026-12-31"));
+    let again = run(&app).await;
+    assert_eq!((&again["count"], &again["alreadyInvoiced"], &again["unpaidMonths"]), (&json!(0), &json!(1), &json!([])));
+
+    // Billed beyond an end that comes later, credited, and then the notice is withdrawn: the months are named, since a credit was given.
+    give_notice().await;
+    let ended = run(&app).await;
+    assert_eq!((&ended["toCredit"][0]["months"], &ended["toCredit"][0]["net"]), (&json!(days(7, 12)), &json!("6000.00")));
+    credit(&app, &second, "6000.00").await;
+    assert_eq!(run(&app).await["toCredit"], json!([]));
+    withdraw().await;
+    let named = run(&app).await;
+    let unpaid = days(7, 12).into_iter().map(|month| json!({ "month": month, "isCredited": true, "agreement": { "number": "2026-0001" } }));
+    assert_eq!((&named["count"], &named["unpaidMonths"]), (&json!(0), &Value::from_iter(unpaid)));
+    // The command says the same.
+    let arguments = ["invoices", "run", "--activity", "ind", "--year", "2026", "--dry-run"];
+    let said = app.program().current_dir(folder.path()).args(arguments).output().unwrap();
+    let said = String::from_utf8(said.stderr).unwrap();
+    assert!(said.contains("Förbund 1: nobody pays 2026-07, since what was invoiced of it was credited"), "{said}");
+    assert_eq!(crate::invoicing_samples::breaches(&app).await, [""; 0]);
+});

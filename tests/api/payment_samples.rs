@@ -135,8 +135,8 @@ pub async fn input(app: &App, invoice: &str, name: &str, turn: usize) -> Value {
         "refundRecord" => refundable(app, invoice, turn).await,
         "refundReverse" => {
             let (turn, input) = (40 + turn, refundable(app, invoice, 40 + turn).await);
-            let recorded = app.office().does("refundRecord", "refunds { id reference }", input).await;
-            let refunds = recorded["refundRecord"]["refunds"].as_array().unwrap().clone();
+            let recorded = app.office().does("refundRecord", "invoice { refunds { id reference } }", input).await;
+            let refunds = recorded["refundRecord"]["invoice"]["refunds"].as_array().unwrap().clone();
             let reference = format!("UT{turn}");
             json!({ "refund": refunds.iter().find(|refund| refund["reference"] == reference).unwrap()["id"], "reason": "Fel" })
         }

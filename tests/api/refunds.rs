@@ -31,7 +31,7 @@ pub fn books(app: &App, from: &str, to: &str) -> BTreeMap<String, i64> {
 
 async fn refund(app: &App, number: &str, paid_on: &str, amount: &str, reference: &str) -> crate::app::Answer {
     let input = json!({ "invoice": id(app, number).await, "paidOn": paid_on, "amount": amount, "reference": reference });
-    does(app, "refundRecord", input, "state paid overpaid outstanding refunds { paidOn amount reference reverses reason bankPaymentId }")
+    does(app, "refundRecord", input, "invoice { state paid overpaid outstanding refunds { paidOn amount reference reverses reason bankPaymentId } }")
         .await
 }
 
@@ -47,7 +47,7 @@ on_both!(an_overpayment_that_is_paid_back_ends_and_nothing_earlier_changes, |app
     }
     let bad = json!({ "invoice": id(&app, "1").await, "amount": "0.00", "reference": " " });
     assert_eq!(
-        does(&app, "refundRecord", bad, "id").await.bad_fields(),
+        does(&app, "refundRecord", bad, "invoice { id }").await.bad_fields(),
         ["input.amount", "input.invoice", "input.paidOn", "input.reference"]
     );
     assert_eq!(refund(&app, "1003", "2026-11-20", "1.00", "UT-1").await.reason(), "NOT_OVERPAID");
@@ -55,7 +55,7 @@ on_both!(an_overpayment_that_is_paid_back_ends_and_nothing_earlier_changes, |app
     let before = app.revision().await;
     let done = refund(&app, "1002", "2026-11-20", "75.00", "UT-1").await;
     assert_eq!(
-        done["refundRecord"],
+        done["refundRecord"]["invoice"],
         json!({ "state": "PAID", "paid": "800.00", "overpaid": "0.00", "outstanding": "0.00", "refunds": [
             { "paidOn": "2026-11-20", "amount": "75.00", "reference": "UT-1", "reverses": null, "reason": null, "bankPaymentId": null },
         ] })
@@ -93,17 +93,17 @@ on_both!(a_refund_that_was_a_slip_is_reversed, |app| async move {
     refund(&app, "1002", "2026-11-10", "75.00", "UT-1").await.data();
     let own = invoice(&app, "1002", "refunds { id }").await["refunds"][0]["id"].clone();
     let bad = json!({ "refund": own, "reversedOn": "2026-11-09", "reason": " " });
-    assert_eq!(does(&app, "refundReverse", bad, "id").await.bad_fields(), ["input.reason", "input.reversedOn"]);
+    assert_eq!(does(&app, "refundReverse", bad, "invoice { id }").await.bad_fields(), ["input.reason", "input.reversedOn"]);
     let input = json!({ "refund": own, "reversedOn": "2026-11-12", "reason": "Kom tillbaka" });
-    let done = does(&app, "refundReverse", input.clone(), "paid overpaid refunds { amount reference reason }").await;
+    let done = does(&app, "refundReverse", input.clone(), "invoice { paid overpaid refunds { amount reference reason } }").await;
     assert_eq!(
-        done["refundReverse"],
+        done["refundReverse"]["invoice"],
         json!({ "paid": "875.00", "overpaid": "75.00", "refunds": [
             { "amount": "75.00", "reference": "UT-1", "reason": null },
             { "amount": "-75.00", "reference": "UT-1 (återförd)", "reason": "Kom tillbaka" },
         ] })
     );
-    assert_eq!(does(&app, "refundReverse", input, "id").await.reason(), "REFUND_REVERSED");
+    assert_eq!(does(&app, "refundReverse", input, "invoice { id }").await.reason(), "REFUND_REVERSED");
     assert_eq!(refund(&app, "1002", "2026-11-10", "75.00", "UT-1").await.reason(), "REFUND_REVERSED");
     adds_up(&app).await;
     refund(&app, "1002", "2026-11-20", "75.00", "UT-2").await.data();
@@ -141,16 +141,16 @@ on_both!(an_outgoing_row_of_the_banks_file_is_a_refund, |app| async move {
     let row = waiting(&app).await[0]["id"].clone();
     let third = id(&app, "1003").await;
     let bad = json!({ "invoice": third, "bankPayment": row, "amount": "60.00" });
-    assert_eq!(does(&app, "refundRecord", bad, "id").await.bad_fields(), ["input.amount"]);
+    assert_eq!(does(&app, "refundRecord", bad, "invoice { id }").await.bad_fields(), ["input.amount"]);
     assert_eq!(does(&app, "bankPaymentMatch", json!({ "payment": row, "invoice": third }), "id").await.reason(), "NOT_INCOMING");
     let matched = json!({ "invoice": third, "bankPayment": row });
-    let done = does(&app, "refundRecord", matched.clone(), "overpaid refunds { paidOn amount reference }").await;
+    let done = does(&app, "refundRecord", matched.clone(), "invoice { overpaid refunds { paidOn amount reference } }").await;
     let reference = "CAMT SE4550000000058398257466 20261120 E10";
     assert_eq!(
-        done["refundRecord"],
+        done["refundRecord"]["invoice"],
         json!({ "overpaid": "0.00", "refunds": [{ "paidOn": "2026-11-20", "amount": "60.00", "reference": reference }] })
     );
-    assert_eq!(does(&app, "refundRecord", matched, "id").await.reason(), "SET_ASIDE");
+    assert_eq!(does(&app, "refundRecord", matched, "invoice { id }").await.reason(), "SET_ASIDE");
     assert_eq!(does(&app, "bankPaymentTakeUp", json!({ "payment": row }), "id").await.reason(), "IS_REFUND");
     assert_eq!(waiting(&app).await, Vec::<Value>::new());
     // 1930 has what went out once.
@@ -165,7 +165,7 @@ on_both!(refunds_go_out_with_the_files_and_come_in_again, |app| async move {
     let rest = "<AcctSvcrRef>U-1</AcctSvcrRef><NtryDtls><TxDtls><RmtInf><Ustrd>1002</Ustrd></RmtInf></TxDtls></NtryDtls>";
     import(&app, "a.xml", camt("<Id>N</Id>", &entry("DBIT", "75.00", rest))).await;
     let own = invoice(&app, "1002", "refunds { id }").await["refunds"][0]["id"].clone();
-    does(&app, "refundReverse", json!({ "refund": own, "reason": "Studsade" }), "id").await.data();
+    does(&app, "refundReverse", json!({ "refund": own, "reason": "Studsade" }), "invoice { id }").await.data();
     refund(&app, "1002", "2026-11-21", "75.00", "UT-2").await.data();
     let out = |app: &App, folder: &Path| {
         let done = app.program().args(["export", folder.to_str().unwrap()]).output().unwrap();

@@ -7,7 +7,8 @@ use crate::{
     app::{App, on_both},
     invoicing_samples::{NETWORK, activity, fill, member, with_network},
     judges,
-    life_samples::{deed, drafted, offered, signed},
+    life_samples::{deed, drafted, offered, signed, with},
+    round_trip::{exported, try_import},
 };
 
 /// A signed cooperation agreement about BIP by which this counterparty gives a grant of 900 000.00 a year, made from a template of its own name.
@@ -72,6 +73,58 @@ on_both!(a_grant_is_requisitioned_with_a_number_and_a_document, |app| async move
     let node = app.board().ask("query($id: ID!) { node(id: $id) { ... on Requisition { number } } }", json!({ "id": issued["id"] })).await;
     assert_eq!(node["node"]["number"], "R2026-0001");
     assert_eq!(integrity::verify(&app.db, integrity::Request::default()).await.unwrap().findings.violations, [""; 0]);
+});
+
+on_both!(requisitions_ask_for_no_more_than_the_grant_and_no_day_twice, |app| async move {
+    let (app, _folder) = fill(&app, 1).await;
+    let agreement = grant(&app, "samarbete", &authority(&app).await).await;
+    let asks = async |amount: &str, from: &str, to: &str| {
+        let new = with(input(&agreement), json!({ "amount": amount, "periodFrom": from, "periodTo": to }));
+        deed(&app.finance(), "requisitionIssue", new, "requisition { id number }").await
+    };
+    // Before the agreement's term, and beyond the year's 900 000.00.
+    assert_eq!(asks("1.00", "2025-12-31", "2026-01-31").await.bad_fields(), ["input.periodFrom"]);
+    assert_eq!(asks("900000.01", "2026-01-01", "2026-12-31").await.reason(), "BEYOND_GRANT");
+    let first = asks("600000.00", "2026-01-01", "2026-06-30").await["requisitionIssue"]["requisition"].clone();
+    for (from, to) in [("2026-06-30", "2026-12-31"), ("2026-02-01", "2026-02-28")] {
+        assert_eq!(asks("1.00", from, to).await.reason(), "ALREADY_REQUISITIONED", "{from}");
+    }
+    let before = app.revision().await;
+    let refused = asks("300000.01", "2026-07-01", "2026-12-31").await;
+    assert_eq!(refused.reason(), "BEYOND_GRANT");
+    let words = "for 2026 is 900000.00, of which 600000.00 is requisitioned already; 300000.01 is more than is left";
+    assert!(refused.text().contains(words), "{}", refused.text());
+    // Over New Year both years' grants pay: 1 800 000.00.
+    assert_eq!(asks("1200000.01", "2026-07-01", "2027-06-30").await.reason(), "BEYOND_GRANT");
+    assert_eq!(app.revision().await, before);
+    assert_eq!(asks("1200000.00", "2026-07-01", "2027-06-30").await["requisitionIssue"]["requisition"]["number"], "R2026-0002");
+
+    // Withdrawn, it stays with its number, and its period is free.
+    let withdraw = async |input: Value| {
+        let fields = "requisition { number withdrawnOn withdrawalReason pdfUrl }";
+        deed(&app.finance(), "requisitionWithdraw", input, fields).await
+    };
+    assert_eq!(withdraw(json!({ "requisitionId": first["id"], "reason": " " })).await.bad_fields(), ["input.reason"]);
+    let input = json!({ "requisitionId": first["id"], "reason": "Fel belopp" });
+    let revision = app.revision().await;
+    let withdrawn = withdraw(input.clone()).await["requisitionWithdraw"]["requisition"].clone();
+    assert_eq!(
+        (&withdrawn["number"], &withdrawn["withdrawnOn"], &withdrawn["withdrawalReason"]),
+        (&json!("R2026-0001"), &json!("2026-11-21"), &json!("Fel belopp"))
+    );
+    assert_eq!(app.finance().get(withdrawn["pdfUrl"].as_str().unwrap()).await.status, 200);
+    let trail = app.trail(revision).await;
+    assert_eq!((trail.len(), &trail[0]["before"]["withdrawn_on"], &trail[0]["after"]["withdrawn_on"]), (1, &Value::Null, &json!("2026-11-21")));
+    assert_eq!(withdraw(input).await.reason(), "WITHDRAWN");
+    assert_eq!(asks("600000.00", "2026-01-01", "2026-06-30").await["requisitionIssue"]["requisition"]["number"], "R2026-0003");
+    assert_eq!(integrity::verify(&app.db, integrity::Request::default()).await.unwrap().findings.violations, [""; 0]);
+
+    // All of it goes out and comes in again.
+    let files = exported(&app).await;
+    let empty = app.beside().await;
+    try_import(&empty, &files).await.unwrap();
+    assert_eq!(exported(&empty).await["requisitions.csv"], files["requisitions.csv"]);
+    assert!(String::from_utf8_lossy(&files["requisitions.csv"]).contains(",2026-11-21,Fel belopp"));
 });
 
 on_both!(a_grant_is_never_in_the_run_of_fees, |app| async move {

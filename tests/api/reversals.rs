@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     app::{Answer, App, on_both},
     life_samples::{Register, TODAY, agreed, deed, drafted, offered, raw, signed, sql_id, told, with},
+    round_trip::{exported, try_import},
 };
 
 const LIFE: &str = "status endsOn noticeGivenOn terminationReason replacedBy { number } nextDeadline { kind on }";
@@ -221,6 +222,36 @@ on_both!(an_end_that_the_former_rule_told_is_decided_on, |app| async move {
     // Long after either day nothing is left to decide.
     let stored = told(&app, &ids[0], "endsOn").await;
     assert_eq!(stored["endsOn"], "2027-03-30");
+});
+
+on_both!(a_decision_on_an_end_goes_out_and_comes_in_again, |app| async move {
+    let register = Register::fill(&app).await;
+    let terms = json!({ "endsOn": "2026-06-30", "renewalMonths": 3, "noticeMonths": 3 });
+    let id = agreed(&app, with(register.draft(6, "bip", "2026-01-01"), terms)).await;
+    let copy = app.beside().await;
+    try_import(&copy, &exported(&app).await).await.unwrap();
+    // The former rule told an end, which the copy learns from the files.
+    deed(&app.office(), "agreementGiveNotice", json!({ "agreement": id, "givenOn": TODAY }), "id").await.data();
+    let sql = format!("UPDATE agreement SET ends_on = '2027-03-30', deadline_on = '2027-03-30' WHERE id = {}", sql_id(&app, &id));
+    raw(&app, &sql).await.unwrap();
+    try_import(&copy, &exported(&app).await).await.unwrap();
+    let ends = "{ agreementNoticeEnds { endsOn ruleEndsOn } }";
+    let open = json!([{ "endsOn": "2027-03-30", "ruleEndsOn": "2027-03-31" }]);
+    assert_eq!(copy.office().query(ends).await["agreementNoticeEnds"], open);
+    // It is kept, and so it is in the copy.
+    let input = json!({ "agreementId": id, "endsOn": "2027-03-30" });
+    deed(&app.office(), "agreementNoticeEndDecide", input, "agreement { id }").await.data();
+    let files = exported(&app).await;
+    try_import(&copy, &files).await.unwrap();
+    assert_eq!(copy.office().query(ends).await["agreementNoticeEnds"], json!([]));
+    assert_eq!(exported(&copy).await["agreements.csv"], files["agreements.csv"]);
+    let before = copy.revision().await;
+    try_import(&copy, &files).await.unwrap();
+    assert_eq!(copy.revision().await, before, "the same again left an entry");
+    // A notice that is withdrawn takes the decision with it.
+    withdraw_notice(&app, json!({ "agreementId": id })).await.data();
+    let decided = |files: &crate::round_trip::Files| String::from_utf8_lossy(&files["agreements.csv"]).contains(&format!(",{TODAY}\n"));
+    assert_eq!((decided(&files), decided(&exported(&app).await)), (true, false));
 });
 
 on_both!(registers_of_before_forget_withdrawn_successors, |app| async move {

@@ -139,6 +139,42 @@ on_both!(workbooks_have_swedish_words_and_days_as_days, |app| async move {
     assert_eq!(book.row(2)[..4], ["46346", "100", "100", "Väntar"]);
 });
 
+on_both!(a_workbook_without_rows_has_its_filter, |app| async move {
+    app.import(samples::FILES).await;
+    let folder = tempfile::tempdir().unwrap();
+    let book = workbook(&app, folder.path(), "expiring --from 2900-06-15 --within-days 0");
+    assert_eq!(book.row(1)[0], "Avtal");
+    assert!(book.sheet.contains("<autoFilter ref=\"A1:H1\""), "{}", book.sheet);
+});
+
+on_both!(a_file_with_an_unknown_ending_is_refused, |app| async move {
+    app.import(samples::FILES).await;
+    let folder = tempfile::tempdir().unwrap();
+    let year = "--from 2026-01-01 --to 2026-12-31";
+    let known = ".txt, .json, .csv, .xlsx";
+    for (line, known) in [
+        ("receivables --as-of 2026-11-21".to_owned(), known),
+        (format!("revenue {year}"), known),
+        ("invoices late --on 2026-11-21".to_owned(), known),
+        ("invoices list".to_owned(), known),
+        ("payments list".to_owned(), known),
+        ("matrix".to_owned(), known),
+        ("scenario --year 2026 --per-mille 2.5".to_owned(), known),
+        ("expiring".to_owned(), ".txt, .json, .csv, .xlsx, .ics"),
+        (format!("sie {year}"), ".si, .sie, .se"),
+    ] {
+        let refused = run(&app, folder.path(), &format!("{line} --output rapport.pdf"));
+        let message = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert_eq!(refused.status.code(), Some(2), "{line}: {message}");
+        assert_eq!(message, format!("error: --output has the unknown ending .pdf; known are {known}\n"), "{line}");
+        assert!(!folder.path().join("rapport.pdf").exists(), "{line}");
+    }
+    // Of a day ahead it says that; a workbook may go into a pipe.
+    let ahead = run(&app, folder.path(), "receivables --as-of 2900-01-01 --format xlsx");
+    assert!(ahead.status.success() && ahead.stdout.starts_with(b"PK"), "{}", String::from_utf8_lossy(&ahead.stderr));
+    assert!(String::from_utf8_lossy(&ahead.stderr).starts_with("note: 2900-01-01 is after today, "), "{:?}", ahead.stderr);
+});
+
 on_both!(csv_is_for_programs_and_says_so, |app| async move {
     app.import(samples::FILES).await;
     let folder = tempfile::tempdir().unwrap();

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 from dates import DAY, banking_day, day
 from model import Model, Record, refuse_for_any, refuse_if
-from money import half_up, interest, ore, shares, sums_by_rate, vat_of
+from money import half_up, interest, ore, shares, sums_by_rate, vat_of, year_fee
 
 
 class Register(Model):
@@ -30,7 +30,7 @@ class Register(Model):
     def draft_of(self, handle, buyer, given):
         """A draft with the lines of an input."""
         lines = [
-            Record(activity=line.get("activity"), agreement=None, vat_rate=line["vatRate"], net=self.line_net(line), credited=0, charge=None)
+            Record(activity=line.get("activity"), agreement=None, vat_rate=line["vatRate"], net=self.line_net(line), credited=0, charge=None, months=[])
             for line in given["lines"]
         ]
         rates = {line.vat_rate for line in lines}
@@ -116,7 +116,16 @@ class Register(Model):
             of_rate = [line for line in invoice.lines if line.vat_rate == rate]
             vat_left = vat_of(sums_by_rate(of_rate))[rate] - sum(other.vat_by_rate.get(rate, 0) for other in notes)
             is_last = all(line.net == line.credited for line in of_rate)
-            vat_by_rate[rate] = vat_left if is_last else min(vat_by_rate[rate], vat_left)
+            own = [line for line in lines if line.vat_rate == rate]
+            charged = {line.credits: invoice.lines[line.credits] for line in own}
+            if is_last:
+                vat_by_rate[rate] = vat_left
+            elif all(line.net == line.credited for line in charged.values()):
+                # Each line takes what the invoice charged for it and earlier notes have left.
+                taken = sum(row.vat for other in notes for row in other.lines if row.credits in charged)
+                vat_by_rate[rate] = sum(line.vat for line in charged.values()) - taken
+            else:
+                vat_by_rate[rate] = min(vat_by_rate[rate], vat_left)
         note.vat_by_rate, note.vat, note.credits = vat_by_rate, sum(vat_by_rate.values()), invoice.handle
         is_last = all(line.net == line.credited for line in invoice.lines)
         if is_last:
@@ -305,6 +314,47 @@ class Register(Model):
         lines = [line for invoice in self.invoices.values() if invoice.kind == "INVOICE" and invoice.issued for line in invoice.lines]
         return {line.charge for line in lines if line.charge and line.credited != line.net}
 
+    def pays(self, agreement, month):
+        """`true` if an agreement pays the month that begins on a day."""
+        return self.is_live(agreement) and agreement.starts <= month <= self.last_day(agreement)
+
+    def kept_months(self, line):
+        """Months that credit notes have left of a run's line: each month's share that is credited releases one, first those that nobody pays."""
+        agreement = self.agreements[line.agreement]
+        if line.credited >= line.net:
+            return []
+        released = (line.credited + 1) * len(line.months) // line.net
+        order = sorted(line.months, key=lambda month: (not self.pays(agreement, month), month))
+        return order[: max(0, len(order) - released)]
+
+    def pieces(self, agreement, year, is_anew):
+        """What a run bills of a yearly fee: months in a row and their price, and what the agreement's own lines have billed before."""
+        lines = [line for i in self.invoices.values() if i.kind == "INVOICE" and i.issued for line in i.lines if line.months]
+        own = [line for line in lines if line.charge == (agreement.handle, "SPECIAL", year) and not is_anew]
+        before, taken = {month for line in own for month in line.months}, set()
+        for line in lines:
+            other = self.agreements[line.agreement]
+            if other is not agreement and (other.counterparty, other.activity) == (agreement.counterparty, agreement.activity):
+                taken |= {month for month in self.kept_months(line) if not self.pays(other, month)}
+        firsts = [month for month in (day(f"{year}-{n:02}-01") for n in range(1, 13)) if self.pays(agreement, month)]
+        billed, groups = sum(1 for month in firsts if month in before), []
+        for month in firsts:
+            if month not in before and month not in taken:
+                if groups and groups[-1][-1].month + 1 == month.month:
+                    groups[-1].append(month)
+                else:
+                    groups.append([month])
+        priced = []
+        for group in groups:
+            priced.append((group, self.price_of(agreement, year, billed + len(group)) - self.price_of(agreement, year, billed)))
+            billed += len(group)
+        return priced, sum(line.net for line in own)
+
+    def price_of(self, agreement, year, months):
+        """What so many months of a year cost, net."""
+        allocation = self.allocation(agreement.counterparty, year) if agreement.fee["basis"] == "PER_MILLE_OF_ALLOCATION" else None
+        return half_up(year_fee(agreement.fee, allocation) * months / 12)
+
     def run(self, given):
         """What an invoice run would issue: invoices by buyer, problems, and counts."""
         year, only = given["year"], given.get("members")
@@ -313,9 +363,17 @@ class Register(Model):
         for buyer, agreement, charge, net, vat_rate, activity in self.fees_of_run(given):
             if only and buyer not in only:
                 continue
+            is_monthly = agreement and net not in ("MANUAL", None) and self.agreements[agreement].fee["basis"] != "ONE_OFF"
+            billed, is_charged = [([], net)], charge in charged
+            if is_monthly:
+                billed, before = self.pieces(self.agreements[agreement], year, not is_charged)
+                billed = [(months, price) for months, price in billed if price] or None
+                if billed and is_charged and before + sum(price for _, price in billed) > net + 100:
+                    problems.append((buyer, agreement))
+                    continue
             if net == "MANUAL":
                 manual += 1
-            elif charge in charged:
+            elif billed is None or (is_charged and not is_monthly):
                 already += 1
             elif net is None:
                 problems.append((buyer, agreement))
@@ -323,8 +381,9 @@ class Register(Model):
                 problems.append((buyer, None))
             else:
                 group = (buyer, vat_rate == "OUTSIDE_SCOPE")
-                line = Record(activity=activity, agreement=agreement, vat_rate=vat_rate, net=net, credited=0, charge=charge)
-                drafts.setdefault(group, []).append(line)
+                for months, price in billed:
+                    line = Record(activity=activity, agreement=agreement, vat_rate=vat_rate, net=price, credited=0, charge=charge, months=months)
+                    drafts.setdefault(group, []).append(line)
         invoices = [self.invoice_of("INVOICE", buyer, lines, None) for (buyer, _), lines in drafts.items()]
         return Record(invoices=invoices, problems=sorted(set(problems), key=str), already=already, manual=manual, year=year)
 

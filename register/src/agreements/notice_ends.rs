@@ -67,13 +67,16 @@ fn deviation(row: &Model, agreed: NaiveDate) -> Option<NoticeEnd> {
 
 /// Returns the end of one agreement that is to be decided on; null when there is none.
 async fn of(db: &impl ConnectionTrait, row: &Model, today: NaiveDate) -> Result<Option<NoticeEnd>> {
+    if row.notice_end_decided_on.is_some() {
+        return Ok(None);
+    }
     let Some(past) = given_notice(db, row).await? else { return Ok(None) };
     let found = past.day_before("ends_on").and_then(|agreed| deviation(row, agreed));
     let Some(found) = found.filter(|found| found.ends_on.max(found.rule_ends_on) >= today) else { return Ok(None) };
     Ok(if is_decided(db, &past).await? { None } else { Some(found) })
 }
 
-/// `true` if the office has decided since the notice.
+/// `true` if the office has decided since the notice, by a version that stored decisions in the trail alone.
 async fn is_decided(db: &impl ConnectionTrait, notice: &PastChange) -> Result<bool> {
     let changes = past::changes_of(db, Form::Agreement, notice.record_id).await?;
     Ok(changes.iter().any(|past| past.action == DECIDE && past.revision > notice.revision))
@@ -144,15 +147,14 @@ pub async fn decide(db: &Database, viewer: &Viewer, id: AgreementId, ends_on: Na
         return Err(Error::invalid("input.endsOn", message));
     }
     let before = snapshot(change.tx(), row.clone()).await?;
-    let mut row = Model { ends_on: Some(ends_on), ..row };
+    let mut row = Model { ends_on: Some(ends_on), notice_end_decided_on: Some(day_of(change.at())), ..row };
     (row.deadline_on, row.deadline_month) = terms::deadline_columns(&terms::of(&row));
     if row.ends_on != before.row.ends_on {
         fit::require_days_still(change.tx(), &row).await?;
         overlaps::refuse(change.tx(), &row).await?;
-        audit::replace(&change, row.clone()).await.map_err(overlaps::in_words)?;
     }
+    audit::replace(&change, row.clone()).await.map_err(overlaps::in_words)?;
     let after = snapshot(change.tx(), row).await?;
-    // Also when the day stays: that is a decision, and stands in the trail alone.
     change.record(Some(&before), Some(&after))?;
     change.commit_with(id).await.map_err(overlaps::in_words)
 }

@@ -53,7 +53,7 @@ pub async fn withdraw_notice(db: &Database, viewer: &Viewer, withdrawal: NoticeW
     }
     let ends_on = agreed_end(change.tx(), &row, withdrawal.ends_on).await?;
     let before = snapshot(change.tx(), row.clone()).await?;
-    let mut row = Model { notice_given_on: None, ends_on, termination_reason: None, ..row };
+    let mut row = Model { notice_given_on: None, ends_on, termination_reason: None, notice_end_decided_on: None, ..row };
     fit::require_days_still(change.tx(), &row).await?;
     overlaps::refuse(change.tx(), &row).await?;
     (row.deadline_on, row.deadline_month) = terms::deadline_columns(&terms::of(&row));

@@ -131,9 +131,9 @@ fn fill(sheet: &mut Worksheet, name: &str, grid: &Grid) -> Result<(), XlsxError>
     if let Some(total) = &grid.total {
         write_total(sheet, grid, total)?;
     }
-    // The rows alone, so that the totals stay below whatever is filtered and sorted.
+    // The rows alone, so that the totals stay below whatever is filtered and sorted; of no rows, the header.
     let last_row = RowNum::try_from(grid.rows.len()).unwrap_or(RowNum::MAX);
-    if let Some(last_column) = grid.columns.len().checked_sub(1).and_then(|last| ColNum::try_from(last).ok()).filter(|_| last_row > 0) {
+    if let Some(last_column) = grid.columns.len().checked_sub(1).and_then(|last| ColNum::try_from(last).ok()) {
         sheet.autofilter(0, 0, last_row, last_column)?;
     }
     sheet.set_freeze_panes(1, 0)?;

@@ -66,6 +66,7 @@ struct Draft {
     fee_cap: Option<Option<Money>>,
     fee_minimum: Option<Option<Money>>,
     fee_allocation_basis: Option<Option<AllocationBasis>>,
+    notice_end_decided_on: Option<Option<NaiveDate>>,
 }
 
 fn read(cells: &mut Cells<'_>) -> Option<Draft> {
@@ -96,6 +97,7 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
         fee_cap: cells.given("fee_cap").then(|| cells.optional_decimal("fee_cap")),
         fee_minimum: cells.given("fee_minimum").then(|| cells.optional_decimal("fee_minimum")),
         fee_allocation_basis: cells.given("fee_allocation_basis").then(|| cells.optional("fee_allocation_basis")),
+        notice_end_decided_on: cells.given("notice_end_decided_on").then(|| cells.optional_day("notice_end_decided_on")),
     };
     // Nobody noted when an old contract was offered: at the latest on the day that it was signed.
     let offered_at = draft.offered_at.or_else(|| draft.signed_on.filter(|_| draft.number.is_some()).map(start_of));
@@ -143,6 +145,8 @@ fn check(draft: &Draft, faults: &mut Faults) {
     faults.expect(minimum.zip(cap).is_none_or(|(minimum, cap)| minimum <= cap), "fee_cap", "must not be below fee_minimum");
     let fits = draft.fee_basis == Some(FeeBasis::PerMilleOfAllocation) || draft.fee_allocation_basis.flatten().is_none();
     faults.expect(fits, "fee_allocation_basis", "must be empty but for PER_MILLE_OF_ALLOCATION");
+    let is_decided = draft.notice_end_decided_on.flatten().is_some();
+    faults.expect(!is_decided || draft.notice_given_on.is_some(), "notice_end_decided_on", "must be empty where no notice was given");
     if let Some(Some(parameters)) = &draft.parameters {
         match serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(parameters) {
             Ok(given) => {
@@ -330,6 +334,10 @@ fn build(line: &mut Line<Draft>, before: Option<&Whole>, known: &Known) -> Whole
         fee_allocation_basis: draft.fee_allocation_basis.unwrap_or_else(|| kept?.fee_allocation_basis),
         vat_rate: draft.vat_rate,
         decision_id: old.and_then(|old| old.decision_id),
+        notice_end_decided_on: draft
+            .notice_end_decided_on
+            .unwrap_or_else(|| old.and_then(|old| old.notice_end_decided_on))
+            .filter(|_| draft.notice_given_on.is_some()),
     };
     let old_parameters = before.and_then(|before| before.parameters.clone());
     let parameters = match draft.parameters.clone() {
@@ -491,6 +499,7 @@ pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
                 optional(row.fee_cap),
                 optional(row.fee_minimum),
                 optional(row.fee_allocation_basis),
+                optional(row.notice_end_decided_on),
             ])?;
         }
         export.tell(&sheet);

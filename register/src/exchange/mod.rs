@@ -66,6 +66,8 @@ pub enum File {
     Adjustments,
     /// The reminders that were sent of them.
     Reminders,
+    /// The fees that runs invoiced with their lines.
+    FeeCharges,
     /// Their documents; the bytes are files of their own.
     InvoiceDocuments,
     /// Costs of activities.
@@ -86,7 +88,7 @@ pub enum File {
 
 impl File {
     /// Every file; each refers only to those before it.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Members,
         Self::Organisations,
         Self::Allocations,
@@ -102,6 +104,7 @@ impl File {
         Self::Payments,
         Self::Adjustments,
         Self::Reminders,
+        Self::FeeCharges,
         Self::InvoiceDocuments,
         Self::Costs,
         Self::Grants,
@@ -131,6 +134,7 @@ impl File {
             Self::Payments => "payments.csv",
             Self::Adjustments => "adjustments.csv",
             Self::Reminders => "reminders.csv",
+            Self::FeeCharges => "fee_charges.csv",
             Self::InvoiceDocuments => "invoice_documents.csv",
             Self::Costs => "costs.csv",
             Self::Grants => "grants.csv",
@@ -213,6 +217,7 @@ impl File {
             Self::Payments => &["invoice", "received_on", "amount", "reference"],
             Self::Adjustments => &["invoice", "kind", "dated_on", "amount", "reference"],
             Self::Reminders => &["invoice", "sent_on", "fee"],
+            Self::FeeCharges => &["invoice", "line", "kind", "year", "round"],
             Self::InvoiceDocuments => &["invoice", "format", "sha256", "file"],
             Self::Costs => &["activity", "booked_on", "amount", "description"],
             Self::Grants => &["activity", "booked_on", "amount", "funder"],
@@ -236,7 +241,16 @@ impl File {
             Self::Activities => &["board_contact", "lead"],
             Self::Templates => &["published_at"],
             Self::Agreements => {
-                &["withdrawn_on", "termination_reason", "replaces", "parameters", "fee_cap", "fee_minimum", "fee_allocation_basis"]
+                &[
+                    "withdrawn_on",
+                    "termination_reason",
+                    "replaces",
+                    "parameters",
+                    "fee_cap",
+                    "fee_minimum",
+                    "fee_allocation_basis",
+                    "notice_end_decided_on",
+                ]
             }
             Self::FeeSchedules => &["allocation_basis"],
             Self::Invoices => &["ocr", "rounding", "corrects", "reason", "due_in_days", "order_reference"],
@@ -244,6 +258,7 @@ impl File {
             Self::Payments => &["reverses", "reason", "bank_payment", "booked_on"],
             Self::Adjustments => &["bank_payment", "reverses", "reason", "booked_on"],
             Self::BankPayments => &["entry_reference", "duplicate_of"],
+            Self::Requisitions => &["withdrawn_on", "withdrawal_reason"],
             _ => &[],
         }
     }

@@ -14,7 +14,7 @@ use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter, sea_query::Expr};
 use super::{
     File,
     cells::{Cells, Line},
-    export::{CHUNK, Export},
+    export::{CHUNK, Export, optional},
     import::Import,
     keys::{self, Keyed},
     writing::Batch,
@@ -39,6 +39,8 @@ struct Draft {
     description: String,
     reference: Option<String>,
     content: String,
+    withdrawn_on: Option<NaiveDate>,
+    withdrawal_reason: Option<String>,
 }
 
 fn read(cells: &mut Cells<'_>) -> Option<Draft> {
@@ -52,10 +54,16 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
         description: cells.text("description", TEXT),
         reference: cells.optional_text("reference", LINE),
         content: cells.text("content", CONTENT),
+        withdrawn_on: cells.optional_day("withdrawn_on"),
+        withdrawal_reason: cells.optional_text("withdrawal_reason", LINE),
     };
     cells.check(|faults| {
         faults.expect(draft.amount > Money::ZERO, "amount", "must be above 0.00");
         faults.expect(draft.due_on >= draft.issued_on, "due_on", "must not be before issued_on");
+        let is_withdrawn = draft.withdrawn_on.is_some();
+        faults.expect(is_withdrawn == draft.withdrawal_reason.is_some(), "withdrawal_reason", "must be given with withdrawn_on, and only then");
+        let is_in_order = draft.withdrawn_on.is_none_or(|day| day >= draft.issued_on);
+        faults.expect(is_in_order, "withdrawn_on", "must not be before issued_on");
         faults.expect(draft.period.0 <= draft.period.1, "period_to", "must not be before period_from");
         let document: Option<Requisition> = serde_json::from_str(&draft.content).ok();
         let is_same = |document: &Requisition| {
@@ -67,7 +75,7 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
     Some(draft)
 }
 
-/// Reads requisitions.csv: a requisition is known by its number, and never changes.
+/// Reads requisitions.csv: a requisition is known by its number. Its content never changes; it may be withdrawn.
 pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
     let Some(mut table) = import.open(File::Requisitions)? else { return Ok(()) };
     while let Some(mut lines) = import.chunk(&mut table, read)? {
@@ -101,6 +109,9 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
             description: draft.description,
             reference: draft.reference,
             content: draft.content,
+            // What the file does not say stays as it is.
+            withdrawn_on: draft.withdrawn_on.or_else(|| before?.withdrawn_on),
+            withdrawal_reason: draft.withdrawal_reason.or_else(|| before?.withdrawal_reason.clone()),
         };
         if let (Some(before), Some(agreement)) = (before, agreement) {
             let draft = &line.draft;
@@ -108,8 +119,12 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
                 && before.content == draft.content
                 && (before.due_on, before.period_from, before.period_to) == (draft.due_on, draft.period.0, draft.period.1)
                 && (&before.description, &before.reference) == (&draft.description, &draft.reference);
+            let is_other = draft.withdrawn_on.is_some_and(|day| before.withdrawn_on.is_some_and(|own| own != day));
             if !is_same {
                 line.fault("number", "differs from the requisition that the register has; it never changes");
+            }
+            if is_other {
+                line.fault("withdrawn_on", "differs from the day on which the requisition was withdrawn");
             }
         }
         let (Some(draft), Some(agreement)) = (import.accept(File::Requisitions, |_| String::new(), line), agreement) else { continue };
@@ -141,6 +156,8 @@ pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
                 row.description,
                 row.reference.unwrap_or_default(),
                 row.content,
+                optional(row.withdrawn_on),
+                row.withdrawal_reason.unwrap_or_default(),
             ])?;
         }
         export.tell(&sheet);

@@ -36,6 +36,19 @@ impl Fee {
         Some(Self { basis, amount: row.fee_amount, per_mille: row.fee_per_mille, cap: row.fee_cap, minimum: row.fee_minimum })
     }
 
+    /// Returns what so many months of a year cost by a yearly fee, rounded once; zero for a fee of another basis. Null when a rate has no
+    /// allocation to be of, or the sum leaves [`Money::MAX`].
+    #[must_use]
+    pub fn of_months(&self, allocation: Option<Money>, months: i64) -> Option<Money> {
+        match self.basis {
+            FeeBasis::FixedPerYear => self.amount?.times(months, 12),
+            // No month costs nothing, whatever the allocation will be.
+            FeeBasis::PerMilleOfAllocation if months == 0 => Some(Money::ZERO),
+            FeeBasis::PerMilleOfAllocation => self.per_mille_of(allocation?, months),
+            FeeBasis::OneOff | FeeBasis::PerParticipant => Some(Money::ZERO),
+        }
+    }
+
     /// What so many months of a year cost per mille of an allocation. The limits are those of a whole year, and are put on it before it
     /// is prorated, so that half a year costs half of what the whole would; rounded once, last. The cap has the last word.
     fn per_mille_of(&self, allocation: Money, months: i64) -> Option<Money> {
@@ -71,10 +84,7 @@ pub fn amount_for(fee: &Fee, allocation: Option<Money>, term: &Term, year: i32) 
     }
     let months: i64 = first_days(term, first).map(|_| 1).sum();
     match fee.basis {
-        FeeBasis::FixedPerYear => fee.amount?.times(months, 12),
-        // A year that the term does not reach costs nothing, whatever the allocation will be.
-        FeeBasis::PerMilleOfAllocation if months == 0 => Some(Money::ZERO),
-        FeeBasis::PerMilleOfAllocation => fee.per_mille_of(allocation?, months),
+        FeeBasis::FixedPerYear | FeeBasis::PerMilleOfAllocation => fee.of_months(allocation, months),
         FeeBasis::OneOff if (first..=last).contains(&term.starts_on) => fee.amount,
         FeeBasis::OneOff | FeeBasis::PerParticipant => Some(Money::ZERO),
     }
@@ -91,6 +101,12 @@ pub fn year(year: i32) -> Option<(NaiveDate, NaiveDate)> {
 #[must_use]
 pub fn months(term: &Term, year: i32) -> i64 {
     self::year(year).map_or(0, |(first, _)| first_days(term, first).map(|_| 1_i64).sum())
+}
+
+/// Returns the first days of the months of a year that the agreement pays, as [`months`] counts them.
+#[must_use]
+pub fn months_paid(term: &Term, year: i32) -> Vec<NaiveDate> {
+    self::year(year).map_or_else(Vec::new, |(first, _)| first_days(term, first).collect())
 }
 
 /// The days of a year that the term has; null when it has none.

@@ -1,6 +1,7 @@
 //! Fees: what membership costs in a year, and what an agreement's fee comes to.
 
 pub mod amounts;
+pub(crate) mod billed_months;
 pub mod scenario;
 pub mod schedules;
 pub(crate) mod unpaid_months;
@@ -209,17 +210,36 @@ pub fn columns() -> Vec<agreement::Column> {
 /// # Errors
 /// INTERNAL when the database fails.
 pub async fn amounts_of(db: &Database, viewer: &Viewer, agreements: &[agreement::Model], year: i32) -> Result<HashMap<AgreementId, Money>> {
+    let known = with_allocations(db, viewer, agreements, year).await?;
+    let amount = |row: &agreement::Model| {
+        let (fee, allocation) = known.get(&row.id)?;
+        amounts::amount_for(fee, *allocation, &terms::of(row), year)
+    };
+    Ok(agreements.iter().filter_map(|row| Some((row.id, amount(row)?))).collect())
+}
+
+/// Returns the fee of each of these agreements and the allocation of the year that it is of, if any is known and the viewer sees it; their
+/// rows have every column of [`columns`]. Agreements without a fee are left out.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub(crate) async fn with_allocations(
+    db: &Database,
+    viewer: &Viewer,
+    agreements: &[agreement::Model],
+    year: i32,
+) -> Result<HashMap<AgreementId, (amounts::Fee, Option<Money>)>> {
     let per_mille = agreements.iter().filter(|row| row.fee_basis == Some(FeeBasis::PerMilleOfAllocation));
     let mut members: Vec<MemberId> = per_mille.filter_map(|row| row.member_id).collect();
     members.sort();
     members.dedup();
     let allocations = allocations_by_basis(db, viewer, &members, year).await?;
-    let amount = |row: &agreement::Model| {
+    let known = |row: &agreement::Model| {
         let basis = row.fee_allocation_basis.unwrap_or_default();
         let allocation = row.member_id.and_then(|member| allocations.get(&(member, basis)).copied());
-        amounts::amount_for(&amounts::Fee::of(row)?, allocation, &terms::of(row), year)
+        Some((row.id, (amounts::Fee::of(row)?, allocation)))
     };
-    Ok(agreements.iter().filter_map(|row| Some((row.id, amount(row)?))).collect())
+    Ok(agreements.iter().filter_map(known).collect())
 }
 
 #[cfg(test)]

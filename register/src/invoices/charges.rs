@@ -99,6 +99,16 @@ impl Invoiced {
             Standing::Partly { sum: if is_across { self.across } else { self.lines }, is_across }
         }
     }
+
+    /// Returns how a fee of so much stands of which a run would invoice `rest`, the months that no line has billed; `None` if it was not invoiced
+    /// by runs, so that nobody can tell what of it the lines are.
+    pub(super) fn standing_of_rest(&self, fee: Money, rest: Money) -> Option<Standing> {
+        if self.of_runs <= Total::ZERO {
+            return None;
+        }
+        let is_within = self.lines + rest.into() <= Total::from(fee) + ROUNDING.into();
+        Some(if is_within { Standing::Due(self.rounds + 1) } else { Standing::Partly { sum: self.lines, is_across: false } })
+    }
 }
 
 fn line(column: invoice_line::Column) -> SimpleExpr {
@@ -327,5 +337,17 @@ mod tests {
         assert_eq!(standing(1000, 0, 0, 1, 0), Standing::Due(2));
         assert_eq!(standing(0, 0, 500, 0, 0), Standing::Partly { sum: Total(500), is_across: true });
         assert_eq!(standing(1000, 1000, 500, 0, 0), Standing::Invoiced);
+    }
+
+    #[test]
+    fn months_that_came_back_are_due_once() {
+        let rest = |lines: i128, of_runs: i128, rest: i64| {
+            let invoiced =
+                Invoiced { lines: Total(lines), left: Total(lines), across: Total::ZERO, rounds: 1, of_runs: Total(of_runs) };
+            invoiced.standing_of_rest(Money(18_000), Money(rest))
+        };
+        assert_eq!(rest(9000, 9000, 9000), Some(Standing::Due(2)));
+        assert_eq!(rest(9000, 0, 9000), None);
+        assert_eq!(rest(9000, 9000, 9101), Some(Standing::Partly { sum: Total(9000), is_across: false }));
     }
 }

@@ -12,7 +12,7 @@ use chrono::NaiveDate;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, sea_query::Expr};
 
 use super::{
-    amounts::{RateSum, by_rate, rounding_to_krona},
+    amounts::{RateSum, Share, by_rate, rounding_to_krona},
     attribution,
     booking::insert,
     drafting,
@@ -155,6 +155,8 @@ pub(super) async fn notes_of(db: &impl ConnectionTrait, invoices: BTreeSet<Invoi
 pub(super) struct Left {
     /// Of each line, öre without VAT, of the line's own sign.
     lines: Vec<Money>,
+    /// Of each line with its VAT, by its id.
+    shares: HashMap<InvoiceLineId, Share>,
     /// At each rate: net and VAT.
     rates: HashMap<VatRate, (Money, Money)>,
     rounding: Money,
@@ -179,8 +181,10 @@ impl Left {
             }
             attribution::take(&original.lines, &mut shares, &note.lines);
         }
+        let ids = original.lines.iter().map(|line| line.id);
         let original = (original.row.rounding, original.row.total - original.row.rounding);
-        Self { lines: shares.into_iter().map(|share| share.net).collect(), rates, rounding, total, original }
+        let lines = shares.iter().map(|share| share.net).collect();
+        Self { lines, shares: ids.zip(shares).collect(), rates, rounding, total, original }
     }
 
     /// How much of each line is to be credited: what is asked for, or all.
@@ -227,10 +231,44 @@ impl Left {
     }
 
     /// Works out the sums of a credit note: VAT per rate as on any document, but never more than is left, and all that is left with the
-    /// last net sum of the rate; the rounding goes with the last of all. In whole kronor, what is credited so far is rounded as the invoice was,
+    /// last net sum of the rate; the rounding goes with the last of all. A line of which the note takes the last takes the VAT that the line has
+    /// left, so that nothing is left of the line's activity. In whole kronor, what is credited so far is rounded as the invoice was,
     /// so that no credit note is rounded by a krona or more, and the last leaves nothing.
     pub(super) fn reckon(&self, note: &mut Whole, in_whole_kronor: bool) {
         // Whatever it comes to is less than the invoice, which was within bounds.
+        let _is_small = note.reckon(|_| Money::ZERO);
+        for sum in by_rate(&note.lines) {
+            self.share_vat(note, sum);
+        }
+        self.add_up(note, in_whole_kronor);
+    }
+
+    /// Puts the VAT of a rate on the lines of a credit note.
+    fn share_vat(&self, note: &mut Whole, sum: RateSum) {
+        let (net, vat) = self.rates.get(&sum.rate).copied().unwrap_or_default();
+        let mut of_rate: Vec<_> = note.lines.iter_mut().filter(|line| line.vat_rate == sum.rate).collect();
+        let mut is_open = Vec::new();
+        for line in &mut of_rate {
+            let own = line.credits_line_id.and_then(|id| self.shares.get(&id)).filter(|share| share.net == line.net);
+            is_open.push(own.is_none());
+            line.vat = own.map_or_else(|| line.net.times(sum.rate.percent(), 100).unwrap_or_default(), |share| share.vat);
+        }
+        let has_open = is_open.contains(&true);
+        let shared: Money = of_rate.iter().map(|line| line.vat).sum();
+        let right = match (sum.net == net, has_open) {
+            (true, _) => vat,
+            // Every line is credited whole: with the VAT that the invoice charged for it.
+            (false, false) => shared,
+            (false, true) => sum.vat.min(vat.max(Money::ZERO)),
+        };
+        let lines = of_rate.into_iter().zip(is_open).filter(|(_, is_open)| *is_open || !has_open).map(|(line, _)| line);
+        if let Some(largest) = lines.max_by_key(|line| (line.net.0.abs(), std::cmp::Reverse(line.position))) {
+            largest.vat += right - shared;
+        }
+    }
+
+    /// Works out the sums of a credit note as earlier versions did: each line has VAT by its net sum.
+    fn compute_by_rates(&self, note: &mut Whole, in_whole_kronor: bool) {
         let _is_small = note.reckon(|_| Money::ZERO);
         for sum in by_rate(&note.lines) {
             let (net, vat) = self.rates.get(&sum.rate).copied().unwrap_or_default();
@@ -240,6 +278,10 @@ impl Left {
                 largest.vat += right - sum.vat;
             }
         }
+        self.add_up(note, in_whole_kronor);
+    }
+
+    fn add_up(&self, note: &mut Whole, in_whole_kronor: bool) {
         note.row.vat = note.lines.iter().map(|line| line.vat).sum();
         let exact = note.row.net + note.row.vat;
         let takes_all = exact + self.rounding == self.total;
@@ -272,12 +314,17 @@ pub(super) fn breaches(original: &Whole, notes: &[Whole]) -> Vec<(InvoiceId, Str
             continue;
         }
         let left = Left::of(original, &notes[..place]);
-        let mut expected = note.clone();
-        left.reckon(&mut expected, false);
-        // The invoice's rounding does not tell whether its credit notes are rounded: those of earlier versions are not.
-        let mut rounded = note.clone();
-        left.reckon(&mut rounded, true);
-        if expected != *note && rounded != *note {
+        // The invoice's rounding does not tell whether its credit notes are rounded: those of earlier versions are not. Nor does anything tell
+        // which version shared out their VAT.
+        let computed = |compute: fn(&Left, &mut Whole, bool), in_whole_kronor: bool| {
+            let mut computed = note.clone();
+            compute(&left, &mut computed, in_whole_kronor);
+            computed
+        };
+        let expected = computed(Left::reckon, false);
+        let rules: [fn(&Left, &mut Whole, bool); 2] = [Left::reckon, Left::compute_by_rates];
+        let is_right = rules.into_iter().any(|rule| [false, true].into_iter().any(|whole| computed(rule, whole) == *note));
+        if !is_right {
             let words = |note: &Whole| format!("net {}, VAT {}, rounding {}", note.row.net, note.row.vat, note.row.rounding);
             found.push((note.row.id, format!("has {} of {}, which must be {}", note.name(), words(note), words(&expected))));
         }
@@ -432,6 +479,42 @@ mod tests {
             let left = Left::of(&original, &notes);
             assert!(left.lines.iter().all(|line| *line == Money::ZERO), "{left:?}");
         }
+    }
+
+    #[test]
+    fn a_full_credit_in_steps_leaves_nothing_of_any_line() {
+        // VAT at 25 % of 8.34, 8.34 and 8.33 is an öre more than 25.00, that of all: the first line has it less.
+        let original = invoice(&[(3_335, VatRate::Standard25), (3_335, VatRate::Standard25), (3_331, VatRate::Standard25)], 0);
+        assert_eq!(original.lines.iter().map(|line| line.vat.0).collect::<Vec<_>>(), [833, 834, 833]);
+        assert_eq!(note(&original, &[], Some(vec![3_335, 0, 0])).row.vat, Money(833));
+        for parts in [
+            vec![vec![3_335, 0, 0]],
+            vec![vec![3_335, 3_335, 0]],
+            vec![vec![1_001, 1_001, 1_001], vec![1_001, 1_001, 1_001]],
+            vec![vec![1, 1, 1], vec![0, 3_334, 0], vec![3_333, 0, 3_330]],
+            vec![vec![3_334, 0, 3_331]],
+        ] {
+            let mut notes: Vec<Whole> = Vec::new();
+            for part in parts.into_iter().map(Some).chain([None]) {
+                notes.push(note(&original, &notes, part));
+            }
+            let left = Left::of(&original, &notes);
+            assert!(left.shares.values().all(|share| *share == Share::default()), "{left:?}");
+            assert_eq!(notes.iter().map(|note| note.row.total).sum::<Money>(), original.row.total);
+            assert_eq!(breaches(&original, &notes), []);
+        }
+    }
+
+    #[test]
+    fn credit_notes_of_earlier_versions_stay_right() {
+        let original = invoice(&[(3_335, VatRate::Standard25), (3_335, VatRate::Standard25), (3_331, VatRate::Standard25)], 0);
+        let left = Left::of(&original, &[]);
+        let mut first = Whole::default();
+        first.lines = lines(&original, &first, &left, &[Money(3_335), Money(0), Money(0)]);
+        left.compute_by_rates(&mut first, false);
+        assert_eq!(first.row.vat, Money(834));
+        let last = note(&original, std::slice::from_ref(&first), None);
+        assert_eq!(breaches(&original, &[first, last]), []);
     }
 
     #[test]

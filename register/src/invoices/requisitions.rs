@@ -11,12 +11,12 @@ use ::entity::{
 };
 use chrono::{Datelike, NaiveDate};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect,
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Expr, Query, SelectStatement, SimpleExpr},
 };
 
 use super::{
-    Buyer, issuing,
+    Buyer, grant_ceiling, issuing,
     parties::{self, Buyers},
 };
 use crate::{
@@ -89,12 +89,14 @@ pub async fn of_agreements(db: &Database, viewer: &Viewer, agreements: &[Agreeme
     rows(db.read(), &select, columns).await
 }
 
-/// Issues a requisition for a signed cooperation agreement by which money comes in: it gets the next number of its year, and never changes. `errors`
-/// are those that reading the input has found already.
+/// Issues a requisition for a signed cooperation agreement by which money comes in: it gets the next number of its year, and its content never
+/// changes. Its period lies within the agreement's term, and with the others of the agreement it asks for no more than the grant. `errors` are those
+/// that reading the input has found already.
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer is the office or finance, NOT_FOUND for the agreement, INVALID naming every bad field and all that the network's settings
-/// lack, CONFLICT `NOT_A_GRANT`, `NOT_SIGNED`, or `ALREADY_REQUISITIONED` for the same amount and period of the same agreement.
+/// lack, CONFLICT `NOT_A_GRANT`, `NOT_SIGNED`, `ALREADY_REQUISITIONED` for a period of the same agreement that another requisition has a day of, or
+/// `BEYOND_GRANT`.
 pub async fn issue(db: &Database, viewer: &Viewer, network: &Network, new: NewRequisition, mut errors: Faults) -> Result<RequisitionId> {
     // By the agreement, which who writes invoices alone may not see.
     viewer.require(Deed::KeepAccounts)?;
@@ -117,13 +119,19 @@ pub async fn issue(db: &Database, viewer: &Viewer, network: &Network, new: NewRe
     if let Some((_, day)) = latest.filter(|(_, day)| *day > issued_on) {
         errors.add("input.issuedOn", format!("must not be before {day}, the day of the latest requisition: numbers follow days"));
     }
-    errors.finish()?;
     let agreement = agreement::Entity::find_by_id(new.agreement).one(change.tx()).await?;
+    if let Some(agreement) = agreement.as_ref().filter(|agreement| require_grant(agreement).is_ok()) {
+        grant_ceiling::check_period(agreement, (new.period_from, new.period_to), &mut errors);
+    }
+    errors.finish()?;
     let agreement = agreement.ok_or_else(|| Error::NotFound("there is no such agreement".into()))?;
     require_grant(&agreement)?;
     let buyer = agreement.member_id.map(Buyer::Member).or(agreement.organisation_id.map(Buyer::Organisation));
     let buyer = buyer.ok_or_else(|| Error::NotFound("there is no such counterparty".into()))?;
-    refuse_twice(change.tx(), &new).await?;
+    let others = in_force(change.tx(), new.agreement).await?;
+    refuse_overlap(&others, &new)?;
+    let asked: Vec<_> = others.iter().map(|row| ((row.period_from, row.period_to), row.amount)).collect();
+    grant_ceiling::require_within(db, &agreement, ((new.period_from, new.period_to), new.amount), &asked).await?;
 
     let days = payment_terms::of(change.tx(), BTreeSet::from([agreement.id])).await?.remove(&agreement.id).and_then(|terms| terms.days);
     let activity = match agreement.activity_id {
@@ -167,7 +175,30 @@ pub fn row_of(id: RequisitionId, agreement_id: AgreementId, document: &Requisiti
         description: document.description.clone(),
         reference: document.reference.clone(),
         content: serde_json::to_string(document).map_err(Error::internal)?,
+        withdrawn_on: None,
+        withdrawal_reason: None,
     })
+}
+
+/// Withdraws a requisition, as one that was issued by mistake. Its document and number stay, and its period can be requisitioned again.
+///
+/// # Errors
+/// FORBIDDEN unless the viewer is the office or finance, NOT_FOUND, INVALID naming every bad field, CONFLICT `WITHDRAWN`.
+pub async fn withdraw(db: &Database, viewer: &Viewer, id: RequisitionId, reason: &str, mut errors: Faults) -> Result<RequisitionId> {
+    viewer.require(Deed::KeepAccounts)?;
+    let reason = errors.text("input.reason", reason, LINE);
+    errors.finish()?;
+    let mut change = audit::begin(db, viewer, "requisitionWithdraw").await?;
+    let before = Entity::find_by_id(id).one(change.tx()).await?;
+    let before = before.ok_or_else(|| Error::NotFound("there is no such requisition".into()))?;
+    if let Some(day) = before.withdrawn_on {
+        return Err(Error::conflict("WITHDRAWN", format!("{} was withdrawn on {day}", before.number)));
+    }
+    let after = Model { withdrawn_on: Some(day_of(change.at())), withdrawal_reason: Some(reason), ..before.clone() };
+    audit::replace(&change, after.clone()).await?;
+    change.record(Some(&before), Some(&after))?;
+    change.commit_with(Outcome::of(id).with(after.agreement_id)).await?;
+    Ok(id)
 }
 
 /// Returns the PDF of a requisition with its number, made from what was stored when it was issued; `None` if the viewer sees none with this id.
@@ -199,16 +230,19 @@ pub fn is_grant(agreement: &agreement::Model) -> bool {
     agreement.kind == AgreementKind::Cooperation && agreement.direction == Direction::Income
 }
 
-async fn refuse_twice(tx: &impl ConnectionTrait, new: &NewRequisition) -> Result<()> {
-    let same = Entity::find()
-        .filter(Column::AgreementId.eq(new.agreement))
-        .filter(Column::Amount.eq(new.amount))
-        .filter(Column::PeriodFrom.eq(new.period_from))
-        .filter(Column::PeriodTo.eq(new.period_to))
-        .one(tx)
-        .await?;
-    let Some(same) = same else { return Ok(()) };
-    let message = format!("{} asks for the same amount and period already; give another period for another instalment", same.number);
+/// Returns the requisitions of an agreement that are not withdrawn, in order of number.
+async fn in_force(tx: &impl ConnectionTrait, agreement: AgreementId) -> Result<Vec<Model>> {
+    let theirs = Entity::find().filter(Column::AgreementId.eq(agreement)).filter(Column::WithdrawnOn.is_null());
+    Ok(theirs.order_by_asc(Column::Number).all(tx).await?)
+}
+
+fn refuse_overlap(others: &[Model], new: &NewRequisition) -> Result<()> {
+    let overlaps = |other: &&Model| other.period_from <= new.period_to && new.period_from <= other.period_to;
+    let Some(other) = others.iter().find(overlaps) else { return Ok(()) };
+    let Model { number, period_from, period_to, .. } = other;
+    let message = format!(
+        "{number} asks for {period_from} to {period_to} already; give a period without these days, or withdraw that requisition"
+    );
     Err(Error::conflict("ALREADY_REQUISITIONED", message))
 }
 

@@ -3,17 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ::entity::{
-    activity, agreement, fee_charge,
+    fee_charge,
     id::{ActivityId, AgreementId, InvoiceId, InvoiceLineId, MemberId},
     invoice, invoice_line,
-    kind::{AgreementKind, ChargeKind, Direction, FeeBasis, InvoiceKind, VatRate},
+    kind::{ChargeKind, FeeBasis, InvoiceKind, VatRate},
     member,
     money::{Money, Quantity},
     total::Total,
 };
 use chrono::NaiveDate;
 use sea_orm::{
-    ColumnTrait, EntityTrait, ExprTrait, Order,
+    ExprTrait, Order,
     sea_query::{Expr, Query, SimpleExpr},
 };
 use serde::{Deserialize, Serialize};
@@ -26,7 +26,8 @@ use super::{
     issuing::{self, Press},
     parties::{self, Buyers, buyer_of},
     revenue_accounts::LineAccounts,
-    vat_rates,
+    run_months::{InvoicedMonth, ToCredit},
+    special_fees, vat_rates,
     whole::Whole,
 };
 use crate::{
@@ -36,12 +37,9 @@ use crate::{
     config::Network,
     database::{Database, among, look_at, rows},
     error::{Error, Faults, Result},
-    fees::{
-        self, amounts,
-        unpaid_months::{self, Paying},
-    },
+    fees::{self, amounts},
     idempotency::{FromOutcome, Outcome},
-    swedish, terms,
+    swedish,
 };
 
 /// Invoices that are written together.
@@ -87,16 +85,19 @@ pub struct Problem {
     pub reason: String,
 }
 
-/// A month of a participation that no agreement pays, since none is in force on its first day.
+/// A month of a participation that no agreement pays: none is in force on its first day, or what was invoiced of it was credited.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UnpaidMonth {
     /// The counterparty.
     pub buyer: Buyer,
-    /// The first agreement that is in force on a later day of the month.
+    /// The first agreement that is in force on a later day of the month, or whose month was credited.
     pub agreement: AgreementId,
     /// First day of the month.
     pub month: NaiveDate,
+    /// `true` if the month was invoiced and credited again.
+    #[serde(default)]
+    pub is_credited: bool,
 }
 
 /// What a run would issue.
@@ -118,6 +119,10 @@ pub struct Plan {
     pub problems: Vec<Problem>,
     /// Months of participations that no agreement pays.
     pub unpaid: Vec<UnpaidMonth>,
+    /// Months that are left out, since invoices for other agreements have billed them.
+    pub invoiced_months: Vec<InvoicedMonth>,
+    /// What invoices have billed after the end of agreements.
+    pub to_credit: Vec<ToCredit>,
     /// Warnings that need a confirmation, a sentence each.
     pub warnings: Vec<String>,
 }
@@ -142,6 +147,12 @@ pub struct Done {
     /// Months of participations that no agreement pays.
     #[serde(default)]
     pub unpaid: Vec<UnpaidMonth>,
+    /// Months that are left out, since invoices for other agreements have billed them.
+    #[serde(default)]
+    pub invoiced_months: Vec<InvoicedMonth>,
+    /// What invoices have billed after the end of agreements.
+    #[serde(default)]
+    pub to_credit: Vec<ToCredit>,
     /// Warnings that were confirmed, a sentence each.
     #[serde(default)]
     pub warnings: Vec<String>,
@@ -191,7 +202,7 @@ pub async fn run(
     // Nobody writes while this is open, so that what is planned from what readers see still holds when it is written.
     let mut change = audit::begin(db, viewer, "invoiceRun").await?;
     let issued_on = issuing::day_of_issue(change.tx(), InvoiceKind::Invoice, ask.issued_on, day_of(change.at()), &mut faults).await?;
-    let Plan { invoices, mut charges, net, total, already, by_hand, problems, warnings, unpaid } =
+    let Plan { invoices, mut charges, net, total, already, by_hand, problems, warnings, unpaid, invoiced_months, to_credit } =
         plan(db, network, ask, issued_on, faults).await?;
     if !warnings.is_empty() && !ask.confirm_decision {
         return Err(Error::conflict("DECIDED_LATE", format!("{}; confirm that to invoice it all the same", warnings.join("; "))));
@@ -199,9 +210,9 @@ pub async fn run(
     if invoices.is_empty() || (!problems.is_empty() && !ask.skip_problems) {
         // Like a refusal, that is not stored: a retry tries again.
         change.undo().await?;
-        return Ok(Done { already, by_hand, problems, warnings, unpaid, ..Done::default() });
+        return Ok(Done { already, by_hand, problems, warnings, unpaid, invoiced_months, to_credit, ..Done::default() });
     }
-    let mut done = Done { net, total, already, by_hand, problems, warnings, unpaid, ..Done::default() };
+    let mut done = Done { net, total, already, by_hand, problems, warnings, unpaid, invoiced_months, to_credit, ..Done::default() };
     let mut press = Press::load(&change, network, InvoiceKind::Invoice, issued_on, &invoices).await?;
     let count = invoices.len();
     let mut waiting = invoices.into_iter();
@@ -235,11 +246,11 @@ fn already_invoiced(error: Error) -> Error {
 }
 
 /// A line to be, with whom it is for.
-struct Item {
-    buyer: Buyer,
-    agreement: Option<AgreementId>,
-    line: invoice_line::Model,
-    charge: fee_charge::Model,
+pub(super) struct Item {
+    pub buyer: Buyer,
+    pub agreement: Option<AgreementId>,
+    pub line: invoice_line::Model,
+    pub charge: fee_charge::Model,
 }
 
 async fn plan(db: &Database, network: &Network, ask: &Ask, issued_on: NaiveDate, mut faults: Faults) -> Result<Plan> {
@@ -257,7 +268,7 @@ async fn plan(db: &Database, network: &Network, ask: &Ask, issued_on: NaiveDate,
     faults.finish()?;
     let mut plan = Plan::default();
     let items = match ask.fees {
-        Fees::Special(activity) => special(db, network, ask, activity, &mut plan).await?,
+        Fees::Special(activity) => special_fees::items(db, network, ask, activity, &mut plan).await?,
         Fees::Service => of_members(db, network, ask, (ChargeKind::ServiceFee, issued_on), &mut plan).await?,
         Fees::Membership => of_members(db, network, ask, (ChargeKind::MembershipFee, issued_on), &mut plan).await?,
     };
@@ -296,108 +307,6 @@ async fn plan(db: &Database, network: &Network, ask: &Ask, issued_on: NaiveDate,
     };
     (plan.net, plan.total) = (sum(|row| row.net)?, sum(|row| row.total)?);
     Ok(plan)
-}
-
-/// The special fees of an activity's agreements by which money comes in, in order of number.
-async fn special(db: &Database, network: &Network, ask: &Ask, id: ActivityId, plan: &mut Plan) -> Result<Vec<Item>> {
-    use agreement::Column as C;
-    let activity = activity::Entity::find_by_id(id).one(db.read()).await?;
-    let activity = activity.ok_or_else(|| Error::NotFound("there is no such activity".into()))?;
-    let last = NaiveDate::from_ymd_opt(ask.year, 12, 31).unwrap_or_default();
-    let mut columns = fees::columns();
-    columns.extend([C::OrganisationId, C::Number, C::NumberKey, C::VatRate]);
-    let of = |column: C| -> SimpleExpr { Expr::col((agreement::Entity, column)) };
-    let mut select = Query::select();
-    select
-        .columns(columns.iter().map(|column| (agreement::Entity, *column)))
-        .from(agreement::Entity)
-        .and_where(of(C::ActivityId).eq(id))
-        .and_where(C::Direction.eq(Direction::Income))
-        // What comes in by a cooperation agreement is a grant, and is requisitioned: see `requisitions::is_grant`.
-        .and_where(C::Kind.ne(AgreementKind::Cooperation))
-        .and_where(of(C::SignedOn).is_not_null())
-        .and_where(of(C::WithdrawnOn).is_null())
-        .and_where(of(C::StartsOn).lte(last))
-        .order_by_expr(of(C::NumberKey), Order::Asc)
-        .order_by_expr(of(C::Id), Order::Asc);
-    if let Some(members) = &ask.members {
-        select.and_where(among(db.backend(), of(C::MemberId), members.iter().copied()));
-    }
-    let found: Vec<agreement::Model> = rows(db.read(), &select, &columns).await?;
-    // Whoever may invoice a fee may reckon it, whatever else of a member's affairs it sees.
-    let sums = fees::amounts_of(db, &Viewer::operator("invoices run"), &found, ask.year).await?;
-    let invoiced = charges::invoiced(db.read(), &Whose::Activity(id), ask.year).await?;
-    plan.unpaid = unpaid_months(&found, ask.year);
-    let accounts = LineAccounts::load(db.read(), network).await?;
-    let mut items = Vec::new();
-    for row in found {
-        let Some(buyer) = row.member_id.map(Buyer::Member).or(row.organisation_id.map(Buyer::Organisation)) else { continue };
-        let mut problem = |reason: String| plan.problems.push(Problem { buyer, agreement: Some(row.id), reason });
-        let Some(period) = period(&row, ask.year) else { continue };
-        let number = row.number.as_deref().unwrap_or_default();
-        let (Some(basis), Some(vat_rate)) = (row.fee_basis, row.vat_rate) else {
-            problem(format!("agreement {number} brings money in, but says no fee"));
-            continue;
-        };
-        let Some(sum) = sums.get(&row.id).copied() else {
-            let (year, of) = (ask.year, fees::describe(row.fee_allocation_basis.unwrap_or_default()));
-            problem(format!("the fee of agreement {number} is per mille of the allocation {of}, and none of {year} is known"));
-            continue;
-        };
-        // Nobody knows how many take part: such fees are invoiced by hand, course by course.
-        if basis == FeeBasis::PerParticipant {
-            plan.by_hand += 1;
-            continue;
-        }
-        if sum == Money::ZERO {
-            continue;
-        }
-        let round = match invoiced.get(&row.id.0).copied().unwrap_or_default().standing(sum) {
-            Standing::Due(round) => round,
-            Standing::Invoiced => {
-                plan.already += 1;
-                continue;
-            }
-            Standing::Partly { sum: part, is_across } => {
-                problem(in_part(&format!("agreement {number}"), ask.year, sum, part, is_across));
-                continue;
-            }
-        };
-        let months = if basis == FeeBasis::OneOff { 12 } else { amounts::months(&terms::of(&row), ask.year) };
-        let part = if months < 12 { format!(", {months} av 12 månader") } else { String::new() };
-        let account = accounts.of_line(Some(id), vat_rate);
-        let line = line(account, format!("Särskild avgift {} {}{part}", activity.name, ask.year), Some(id), period, sum, vat_rate);
-        let line = invoice_line::Model { agreement_id: Some(row.id), ..line };
-        let charge = charges::of_run(ChargeKind::SpecialFee, ask.year, round, line.id, row.id.0);
-        items.push(Item { buyer, agreement: Some(row.id), line, charge });
-    }
-    Ok(items)
-}
-
-/// Returns the months of a year that no agreement of an activity pays, by counterparty.
-fn unpaid_months(agreements: &[agreement::Model], year: i32) -> Vec<UnpaidMonth> {
-    let mut of: BTreeMap<Buyer, (Vec<AgreementId>, Vec<Paying>)> = BTreeMap::new();
-    for row in agreements {
-        let Some(buyer) = row.member_id.map(Buyer::Member).or(row.organisation_id.map(Buyer::Organisation)) else { continue };
-        let is_yearly = matches!(row.fee_basis, Some(FeeBasis::FixedPerYear | FeeBasis::PerMilleOfAllocation));
-        let (ids, paying) = of.entry(buyer).or_default();
-        ids.push(row.id);
-        paying.push(Paying { term: terms::of(row), is_yearly });
-    }
-    let unpaid = of.into_iter().flat_map(|(buyer, (ids, paying))| {
-        let months = unpaid_months::unpaid_months(&paying, year).into_iter();
-        months.filter_map(move |(month, index)| Some(UnpaidMonth { buyer, agreement: *ids.get(index)?, month })).collect::<Vec<_>>()
-    });
-    unpaid.collect()
-}
-
-/// The days of the year that an agreement's fee is of; null when it is of none.
-fn period(row: &agreement::Model, year: i32) -> Option<(NaiveDate, NaiveDate)> {
-    let term = terms::of(row);
-    if row.fee_basis == Some(FeeBasis::OneOff) || row.fee_basis.is_none() {
-        return amounts::days(&term, year);
-    }
-    amounts::covered(&term, year)
 }
 
 /// The fee of every member of the year, in order of name: whoever was a member on some day of it pays the year's whole fee.
@@ -473,7 +382,7 @@ async fn of_members(
 }
 
 /// What keeps a run from a fee of which so much is invoiced, so that nobody pays twice and nothing is forgotten.
-fn in_part(whose: &str, year: i32, fee: Money, sum: Total, is_across: bool) -> String {
+pub(super) fn in_part(whose: &str, year: i32, fee: Money, sum: Total, is_across: bool) -> String {
     if is_across {
         return format!(
             "the fee of {whose} for {year} is {fee}, and {sum} is invoiced for a period over New Year, of which nobody can tell what is the \
@@ -485,7 +394,7 @@ fn in_part(whose: &str, year: i32, fee: Money, sum: Total, is_across: bool) -> S
     )
 }
 
-fn line(
+pub(super) fn line(
     account: String,
     description: String,
     activity_id: Option<ActivityId>,

@@ -1,7 +1,7 @@
 //! Refunds and write-offs of invoices.
 
 use ::entity::adjustment;
-use async_graphql::{Context, Description, Enum, ID, InputObject, Object};
+use async_graphql::{Context, Description, Enum, ID, InputObject, Object, SimpleObject};
 
 use super::{Invoice, payments::changed};
 use crate::{
@@ -123,6 +123,13 @@ pub struct RefundRecordInput {
     bank_payment: Option<ID>,
 }
 
+/// The result of `refundRecord`.
+#[derive(SimpleObject)]
+pub struct RefundRecordPayload {
+    /// The invoice, with the refund among its `refunds`.
+    invoice: Invoice,
+}
+
 /// A refund to be reversed.
 #[derive(InputObject)]
 pub struct RefundReverseInput {
@@ -132,6 +139,13 @@ pub struct RefundReverseInput {
     reversed_on: Option<Given<Date>>,
     /// Reason, in one line.
     reason: String,
+}
+
+/// The result of `refundReverse`.
+#[derive(SimpleObject)]
+pub struct RefundReversePayload {
+    /// The invoice, with the reversal among its `refunds`.
+    invoice: Invoice,
 }
 
 /// A difference of an invoice that is not worth claiming or paying back.
@@ -145,6 +159,13 @@ pub struct InvoiceWriteOffInput {
     reason: String,
 }
 
+/// The result of `invoiceWriteOff`.
+#[derive(SimpleObject)]
+pub struct InvoiceWriteOffPayload {
+    /// The invoice, with the write-off among its `writeOffs`.
+    invoice: Invoice,
+}
+
 /// Mutations of refunds and write-offs.
 #[derive(Default)]
 pub struct AdjustmentMutation;
@@ -156,48 +177,75 @@ impl AdjustmentMutation {
     ///
     /// CONFLICT with reason NOT_OVERPAID, REFUND_DIFFERS when the invoice has a refund with this reference of another day or amount,
     /// REFUND_REVERSED when that was reversed, or NOT_OUTGOING, SET_ASIDE or DUPLICATE for a bank payment that can't be one.
-    async fn refund_record(&self, ctx: &Context<'_>, #[graphql(desc = "What to do")] input: RefundRecordInput) -> Result<Invoice> {
-        let mut faults = Faults::default();
-        let new = NewRefund {
-            invoice: row_id(&input.invoice, "invoice", "input.invoice", &mut faults),
-            paid_on: take(input.paid_on, "input.paidOn", &mut faults).map(|day| day.0),
-            amount: take(input.amount, "input.amount", &mut faults).map(|amount| amount.0),
-            reference: input.reference,
-            bank_payment: input.bank_payment.map(|id| row_id(&id, "bank_payment", "input.bankPayment", &mut faults)),
-        };
-        let (id, limit) = (new.invoice, network(ctx).payments.write_off_limit);
-        let mutation = mutation(ctx);
-        mutation.perform(refunds::record(mutation.db(), viewer(ctx), limit, new, faults), |()| changed(ctx, id)).await
+    async fn refund_record(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do")] input: RefundRecordInput,
+    ) -> Option<Result<RefundRecordPayload>> {
+        Some(record(ctx, input).await)
     }
 
     /// Reverses a refund that was recorded by mistake or came back, on a day of its own. The row of the bank's file waits again.
     ///
     /// CONFLICT with reason REFUND_REVERSED when that is done, or IS_REVERSAL for a reversal itself.
-    async fn refund_reverse(&self, ctx: &Context<'_>, #[graphql(desc = "What to do")] input: RefundReverseInput) -> Result<Invoice> {
-        let mut faults = Faults::default();
-        let new = Reversal {
-            refund: row_id(&input.refund, "adjustment", "input.refund", &mut faults),
-            reversed_on: take(input.reversed_on, "input.reversedOn", &mut faults).map(|day| day.0),
-            reason: input.reason,
-        };
-        let limit = network(ctx).payments.write_off_limit;
-        let mutation = mutation(ctx);
-        mutation.perform(refunds::reverse(mutation.db(), viewer(ctx), limit, new, faults), |id| changed(ctx, id)).await
+    async fn refund_reverse(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do")] input: RefundReverseInput,
+    ) -> Option<Result<RefundReversePayload>> {
+        Some(reverse(ctx, input).await)
     }
 
     /// Writes off all of the difference between an invoice and what covers it, when it is less than a krona: what is still owed, or what is overpaid
     /// (öresutjämning, account 3740). Differences up to `network.payments.write_off_limit` are written off automatically when a payment comes in.
     ///
     /// CONFLICT with reason NOTHING_TO_WRITE_OFF, or BEYOND_LIMIT for a difference of a krona or more.
-    async fn invoice_write_off(&self, ctx: &Context<'_>, #[graphql(desc = "What to do")] input: InvoiceWriteOffInput) -> Result<Invoice> {
-        let mut faults = Faults::default();
-        let new = NewWriteOff {
-            invoice: row_id(&input.invoice, "invoice", "input.invoice", &mut faults),
-            written_off_on: take(input.written_off_on, "input.writtenOffOn", &mut faults).map(|day| day.0),
-            reason: input.reason,
-        };
-        let id = new.invoice;
-        let mutation = mutation(ctx);
-        mutation.perform(small_differences::write_off(mutation.db(), viewer(ctx), new, faults), |()| changed(ctx, id)).await
+    async fn invoice_write_off(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do")] input: InvoiceWriteOffInput,
+    ) -> Option<Result<InvoiceWriteOffPayload>> {
+        Some(write_off(ctx, input).await)
     }
+}
+
+async fn record(ctx: &Context<'_>, input: RefundRecordInput) -> Result<RefundRecordPayload> {
+    let mut faults = Faults::default();
+    let new = NewRefund {
+        invoice: row_id(&input.invoice, "invoice", "input.invoice", &mut faults),
+        paid_on: take(input.paid_on, "input.paidOn", &mut faults).map(|day| day.0),
+        amount: take(input.amount, "input.amount", &mut faults).map(|amount| amount.0),
+        reference: input.reference,
+        bank_payment: input.bank_payment.map(|id| row_id(&id, "bank_payment", "input.bankPayment", &mut faults)),
+    };
+    let (id, limit) = (new.invoice, network(ctx).payments.write_off_limit);
+    let mutation = mutation(ctx);
+    let payload = async |()| Ok(RefundRecordPayload { invoice: changed(ctx, id).await? });
+    mutation.perform(refunds::record(mutation.db(), viewer(ctx), limit, new, faults), payload).await
+}
+
+async fn reverse(ctx: &Context<'_>, input: RefundReverseInput) -> Result<RefundReversePayload> {
+    let mut faults = Faults::default();
+    let new = Reversal {
+        refund: row_id(&input.refund, "adjustment", "input.refund", &mut faults),
+        reversed_on: take(input.reversed_on, "input.reversedOn", &mut faults).map(|day| day.0),
+        reason: input.reason,
+    };
+    let limit = network(ctx).payments.write_off_limit;
+    let mutation = mutation(ctx);
+    let payload = async |id| Ok(RefundReversePayload { invoice: changed(ctx, id).await? });
+    mutation.perform(refunds::reverse(mutation.db(), viewer(ctx), limit, new, faults), payload).await
+}
+
+async fn write_off(ctx: &Context<'_>, input: InvoiceWriteOffInput) -> Result<InvoiceWriteOffPayload> {
+    let mut faults = Faults::default();
+    let new = NewWriteOff {
+        invoice: row_id(&input.invoice, "invoice", "input.invoice", &mut faults),
+        written_off_on: take(input.written_off_on, "input.writtenOffOn", &mut faults).map(|day| day.0),
+        reason: input.reason,
+    };
+    let id = new.invoice;
+    let mutation = mutation(ctx);
+    let payload = async |()| Ok(InvoiceWriteOffPayload { invoice: changed(ctx, id).await? });
+    mutation.perform(small_differences::write_off(mutation.db(), viewer(ctx), new, faults), payload).await
 }

@@ -7,7 +7,7 @@ use ::entity::{
     id::{BankPaymentId, InvoiceId},
     invoice, payment,
 };
-use async_graphql::{Context, Description, Enum, ID, InputObject, Object};
+use async_graphql::{Context, Description, Enum, ID, InputObject, Object, SimpleObject};
 
 use super::{Invoice, Payment, payments::limit};
 use crate::{
@@ -386,6 +386,13 @@ pub struct BankPaymentMarkDuplicateInput {
     duplicate_of: ID,
 }
 
+/// The result of `bankPaymentMarkDuplicate`.
+#[derive(SimpleObject)]
+pub struct BankPaymentMarkDuplicatePayload {
+    /// The bank payment that counts no more.
+    bank_payment: BankPayment,
+}
+
 /// A bank payment that pays no invoice.
 #[derive(InputObject)]
 pub struct BankPaymentSetAsideInput {
@@ -459,12 +466,8 @@ impl BankPaymentMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "What to do")] input: BankPaymentMarkDuplicateInput,
-    ) -> Result<BankPayment> {
-        let mut faults = Faults::default();
-        let id = row_id(&input.payment, "bank_payment", "input.payment", &mut faults);
-        let of = row_id(&input.duplicate_of, "bank_payment", "input.duplicateOf", &mut faults);
-        let mutation = mutation(ctx);
-        mutation.perform(duplicates::mark(mutation.db(), viewer(ctx), id, of, faults), |()| changed(ctx, id)).await
+    ) -> Option<Result<BankPaymentMarkDuplicatePayload>> {
+        Some(mark_duplicate(ctx, input).await)
     }
 
     /// Takes up a bank payment again that was set aside, so that it can be matched. CONFLICT with reason NOT_SET_ASIDE, or IS_REFUND for one that
@@ -479,4 +482,13 @@ impl BankPaymentMutation {
         let mutation = mutation(ctx);
         mutation.perform(bank::take_up(mutation.db(), viewer(ctx), id, faults), |()| changed(ctx, id)).await
     }
+}
+
+async fn mark_duplicate(ctx: &Context<'_>, input: BankPaymentMarkDuplicateInput) -> Result<BankPaymentMarkDuplicatePayload> {
+    let mut faults = Faults::default();
+    let id = row_id(&input.payment, "bank_payment", "input.payment", &mut faults);
+    let of = row_id(&input.duplicate_of, "bank_payment", "input.duplicateOf", &mut faults);
+    let mutation = mutation(ctx);
+    let payload = async |()| Ok(BankPaymentMarkDuplicatePayload { bank_payment: changed(ctx, id).await? });
+    mutation.perform(duplicates::mark(mutation.db(), viewer(ctx), id, of, faults), payload).await
 }

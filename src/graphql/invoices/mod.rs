@@ -9,6 +9,7 @@ mod lists;
 pub mod payments;
 mod rates;
 mod run;
+mod run_months;
 
 use ::entity::{adjustment, id::InvoiceId, invoice, kind::AdjustmentKind};
 use async_graphql::{Context, Description, Enum, ID, Object};

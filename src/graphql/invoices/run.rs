@@ -8,7 +8,10 @@ use ::entity::{
 };
 use async_graphql::{Context, Description, ID, InputObject, Object};
 
-use super::Invoice;
+use super::{
+    Invoice,
+    run_months::{InvoiceRunInvoicedMonth, InvoiceRunToCredit, invoiced_months, to_credit},
+};
 use crate::{
     error::{Faults, Result},
     graphql::{
@@ -108,6 +111,8 @@ pub struct InvoiceRun {
     by_hand: i64,
     problems: Vec<InvoiceRunProblem>,
     unpaid: Vec<InvoiceRunUnpaidMonth>,
+    invoiced_months: Vec<InvoiceRunInvoicedMonth>,
+    to_credit: Vec<InvoiceRunToCredit>,
     warnings: Vec<String>,
 }
 
@@ -158,11 +163,27 @@ impl InvoiceRun {
     }
 
     /// Months of the year that no agreement of the activity pays though one with a yearly fee is in force on some day of the month, since a
-    /// month is paid by the agreement in force on its first day. They hold up nothing.
+    /// month is paid by the agreement in force on its first day, or since what was invoiced of it was credited. They hold up nothing.
     #[graphql(directive = list_size::apply(Some(50), None))]
     async fn unpaid_months(&self, ctx: &Context<'_>) -> Result<Vec<InvoiceRunUnpaidMonth>> {
         take_rows(ctx, self.unpaid.len())?;
         Ok(self.unpaid.clone())
+    }
+
+    /// Months that the run leaves out, since an invoice for an earlier agreement of the same counterparty has billed them: it was issued before
+    /// that agreement was ended or replaced. Credit that invoice (`toCredit`), and the next run invoices them. They hold up nothing.
+    #[graphql(directive = list_size::apply(Some(50), None))]
+    async fn invoiced_months(&self, ctx: &Context<'_>) -> Result<Vec<InvoiceRunInvoicedMonth>> {
+        take_rows(ctx, self.invoiced_months.len())?;
+        Ok(self.invoiced_months.clone())
+    }
+
+    /// What invoices have billed of the year after the end of agreements of the activity that ended or were replaced later, and what was
+    /// not credited of it yet.
+    #[graphql(directive = list_size::apply(Some(50), None))]
+    async fn to_credit(&self, ctx: &Context<'_>) -> Result<Vec<InvoiceRunToCredit>> {
+        take_rows(ctx, self.to_credit.len())?;
+        Ok(self.to_credit.clone())
     }
 }
 
@@ -177,7 +198,7 @@ impl InvoiceRunUnpaidMonth {
         counterparty_of(ctx, &self.0, |unpaid| party(unpaid.buyer)).await
     }
 
-    /// The agreement that is in force on a later day of the month; the first of several.
+    /// The agreement that is in force on a later day of the month, the first of several; or that whose month was credited.
     async fn agreement(&self, ctx: &Context<'_>) -> Option<Result<Agreement>> {
         agreement_of(ctx, &self.0, |unpaid| Some(unpaid.agreement)).await.transpose()
     }
@@ -185,6 +206,11 @@ impl InvoiceRunUnpaidMonth {
     /// The first day of the month.
     async fn month(&self) -> Date {
         Date(self.0.month)
+    }
+
+    /// `true` if the month was invoiced and credited again. The next run does not invoice it: invoice it manually, unless it was given away.
+    async fn is_credited(&self) -> bool {
+        self.0.is_credited
     }
 }
 
@@ -198,7 +224,7 @@ pub struct InvoiceRunProblem(Handle<run::Problem>);
 
 type Party = (Option<MemberId>, Option<OrganisationId>);
 
-fn party(buyer: Buyer) -> Party {
+pub(super) fn party(buyer: Buyer) -> Party {
     match buyer {
         Buyer::Member(id) => (Some(id), None),
         Buyer::Organisation(id) => (None, Some(id)),
@@ -240,12 +266,14 @@ pub(super) async fn run(ctx: &Context<'_>, input: InvoiceRunInput) -> Result<Inv
 }
 
 async fn payload(ctx: &Context<'_>, done: Done) -> Result<InvoiceRun> {
-    let Done { invoices: ids, net, total, already, by_hand, problems: found, unpaid, warnings } = done;
+    let Done { invoices: ids, net, total, already, by_hand, problems: found, unpaid, invoiced_months: billed, to_credit: credits, warnings } = done;
     let mut rows: HashMap<InvoiceId, invoice::Model> =
         invoices::by_ids(database(ctx), viewer(ctx), &ids, &every::<Invoice>()).await?.into_iter().map(|row| (row.id, row)).collect();
     let in_order: Vec<_> = ids.iter().filter_map(|id| rows.remove(id)).collect();
     let invoices = Handle::each(in_order).into_iter().map(Invoice).collect();
-    Ok(InvoiceRun { invoices, net, total, already, by_hand, problems: problems(found), unpaid: unpaid_months(unpaid), warnings })
+    let (problems, unpaid) = (problems(found), unpaid_months(unpaid));
+    let (invoiced_months, to_credit) = (invoiced_months(billed), to_credit(credits));
+    Ok(InvoiceRun { invoices, net, total, already, by_hand, problems, unpaid, invoiced_months, to_credit, warnings })
 }
 
 /// What runs would do.
@@ -264,8 +292,10 @@ impl InvoiceRunQuery {
         let mut faults = Faults::default();
         let ask = input.check(&mut faults);
         let plan = run::preview(database(ctx), viewer(ctx), network(ctx), &ask, faults).await?;
-        let Plan { invoices, net, total, already, by_hand, problems: found, unpaid, warnings, .. } = plan;
+        let Plan { invoices, net, total, already, by_hand, problems: found, unpaid, invoiced_months: billed, to_credit: credits, warnings, .. } =
+            plan;
         let (invoices, problems, unpaid) = (planned(invoices), problems(found), unpaid_months(unpaid));
-        Ok(InvoiceRun { invoices, net, total, already, by_hand, problems, unpaid, warnings })
+        let (invoiced_months, to_credit) = (invoiced_months(billed), to_credit(credits));
+        Ok(InvoiceRun { invoices, net, total, already, by_hand, problems, unpaid, invoiced_months, to_credit, warnings })
     }
 }

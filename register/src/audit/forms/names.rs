@@ -39,7 +39,8 @@ fn the_fields_of_forms_keep_their_names() {
         (names(&grant::Model::default()), "id activity_id booked_on amount funder occurrence"),
         (
             names(&requisition::Model::default()),
-            "id number agreement_id issued_on due_on amount period_from period_to description reference content",
+            "id number agreement_id issued_on due_on amount period_from period_to description reference content \
+             withdrawn_on withdrawal_reason",
         ),
         (
             names(&invoice_line::Model::default()),
@@ -71,7 +72,7 @@ fn the_fields_of_forms_keep_their_names() {
             "id import_key number number_key kind direction activity_id member_id organisation_id template_version_id starts_on \
              ends_on notice_months renewal_months offered_at signed_on withdrawn_on notice_given_on termination_reason replaces_id \
              replaced_from deadline_on deadline_month fee_basis fee_amount fee_per_mille fee_cap fee_minimum \
-             fee_allocation_basis vat_rate decision_id \
+             fee_allocation_basis vat_rate decision_id notice_end_decided_on \
              parameters decision document_sha256 signatures",
         ),
         (

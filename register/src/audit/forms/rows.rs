@@ -122,6 +122,7 @@ fields!(agreement::Model {
     fee_allocation_basis,
     vat_rate,
     decision_id,
+    notice_end_decided_on,
 });
 fields!(allocation::Model { id, member_id, year, basis, amount, source });
 fields!(bank_payment::Model {
@@ -267,6 +268,8 @@ fields!(requisition::Model {
     description,
     reference,
     content,
+    withdrawn_on,
+    withdrawal_reason,
 });
 fields!(signature::Model { id, agreement_id, party, name, title, signed_on, method, document_sha256 });
 fields!(status_report::Model { id, activity_id, period, health, reported_by, reported_at });

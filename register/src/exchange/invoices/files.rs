@@ -14,10 +14,10 @@ use super::super::{
     export::{CHUNK, Export, key_in, optional},
     keys::{self, Keyed},
 };
-use super::{adjustments, credits::positions, documents, matches, reminders};
+use super::{adjustments, charges, credits::positions, documents, matches, reminders};
 use crate::{error::Result, invoices::whole::parts_of};
 
-/// Writes invoices.csv, invoice_lines.csv, payments.csv, adjustments.csv, reminders.csv and invoice_documents.csv.
+/// Writes invoices.csv, invoice_lines.csv, payments.csv, adjustments.csv, reminders.csv, fee_charges.csv and invoice_documents.csv.
 pub(in super::super) async fn export(export: &mut Export<'_>) -> Result<()> {
     let order = export.in_order_of_keys::<invoice::Model>().await?;
     let mut sheet = export.begin(File::Invoices, order.len())?;
@@ -25,6 +25,7 @@ pub(in super::super) async fn export(export: &mut Export<'_>) -> Result<()> {
     let mut payment_sheet = export.begin(File::Payments, 0)?;
     let mut adjustment_sheet = export.begin(File::Adjustments, 0)?;
     let mut reminder_sheet = export.begin(File::Reminders, 0)?;
+    let mut charge_sheet = export.begin(File::FeeCharges, 0)?;
     let mut document_sheet = export.begin(File::InvoiceDocuments, 0)?;
     for ids in order.chunks(CHUNK) {
         let rows: Vec<invoice::Model> = export.rows(ids).await?;
@@ -40,27 +41,16 @@ pub(in super::super) async fn export(export: &mut Export<'_>) -> Result<()> {
         let bank_payments = matches::references_of(&export.tx, payments).await?;
         let told = adjustments::references(export, parts.values().flat_map(|(.., adjustments)| adjustments)).await?;
         let reminders = reminders::of_invoices(&export.tx, rows.iter().map(|row| row.id).collect()).await?;
+        let charged = charges::by_line(&export.tx, parts.values().flat_map(|(lines, ..)| lines)).await?;
         documents::write(export, &mut document_sheet, &rows).await?;
         for row in rows {
             let key = row.key();
             let (lines, payments, adjusted) = parts.remove(&row.id).unwrap_or_default();
             for line in lines {
-                line_sheet.write([
-                    key.clone(),
-                    line.description,
-                    export.activity(line.activity_id),
-                    key_in(&agreements, line.agreement_id),
-                    optional(line.period_from),
-                    optional(line.period_to),
-                    line.quantity.to_string(),
-                    line.unit_price.to_string(),
-                    line.vat_rate.to_string(),
-                    line.unit.to_string(),
-                    line.account,
-                    optional(line.credits_line_id.and_then(|id| credited_lines.get(&id))),
-                    // An invoice's follows from its lines; what a credit note takes depends on what those before it have left.
-                    optional(Some(line.vat).filter(|_| row.kind == InvoiceKind::CreditNote)),
-                ])?;
+                charges::write(&mut charge_sheet, &key, &line, &charged)?;
+                let credits_line = line.credits_line_id.and_then(|id| credited_lines.get(&id)).copied();
+                let (activity, agreement) = (export.activity(line.activity_id), key_in(&agreements, line.agreement_id));
+                line_sheet.write(line_cells(&row, key.clone(), line, [activity, agreement], credits_line))?;
             }
             let references: HashMap<PaymentId, String> = payments.iter().map(|payment| (payment.id, payment.reference.clone())).collect();
             for payment in payments {
@@ -101,5 +91,32 @@ pub(in super::super) async fn export(export: &mut Export<'_>) -> Result<()> {
     export.end(payment_sheet)?;
     export.end(adjustment_sheet)?;
     export.end(reminder_sheet)?;
+    export.end(charge_sheet)?;
     export.end(document_sheet)
+}
+
+/// Returns the row of a line, with the keys of its activity and agreement and the position of the line that it credits.
+fn line_cells(
+    document: &invoice::Model,
+    key: String,
+    line: invoice_line::Model,
+    [activity, agreement]: [String; 2],
+    credits_line: Option<i32>,
+) -> [String; 13] {
+    [
+        key,
+        line.description,
+        activity,
+        agreement,
+        optional(line.period_from),
+        optional(line.period_to),
+        line.quantity.to_string(),
+        line.unit_price.to_string(),
+        line.vat_rate.to_string(),
+        line.unit.to_string(),
+        line.account,
+        optional(credits_line),
+        // An invoice's follows from its lines; what a credit note takes depends on what those before it have left.
+        optional(Some(line.vat).filter(|_| document.kind == InvoiceKind::CreditNote)),
+    ]
 }

@@ -1,11 +1,12 @@
 //! invoices.csv, invoice_lines.csv and payments.csv, three files that tell of one thing, and what belongs to them:
-//! adjustments.csv, reminders.csv and invoice_documents.csv.
+//! adjustments.csv, reminders.csv, fee_charges.csv and invoice_documents.csv.
 //!
 //! Lines and payments are put aside first, whatever their order; then invoices are taken a few hundred at a time, each with its
 //! lines and payments, so that an invoice is checked, compared, written and recorded as a whole. Credit notes come after the
 //! invoices that they credit, and last come lines and payments of invoices that only the register has.
 
 mod adjustments;
+mod charges;
 mod credits;
 mod documents;
 mod drafts;
@@ -70,6 +71,7 @@ pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
     credits::check(import).await?;
     adjustments::import(import).await?;
     reminders::import(import).await?;
+    charges::import(import).await?;
     documents::import(import).await
 }
 
