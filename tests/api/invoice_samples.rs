@@ -93,6 +93,7 @@ fn seller() -> Seller {
         iban: None,
         bic: None,
         f_tax: true,
+        reference: Some("Kajsa Ek".into()),
     }
 }
 

@@ -70,6 +70,18 @@ pub fn pdfinfo(file: &Path) -> BTreeMap<String, String> {
     said.lines().filter_map(|line| line.split_once(':')).map(|(name, value)| (name.to_owned(), value.trim().to_owned())).collect()
 }
 
+/// The text of a PDF as pdftotext extracts it, its words apart by single blanks.
+pub fn words(pdf: &[u8]) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("document.pdf");
+    std::fs::write(&file, pdf).unwrap();
+    let mut pdftotext = Command::new("pdftotext");
+    pdftotext.arg(&file).arg("-");
+    let (is_content, said) = told(pdftotext);
+    assert!(is_content, "pdftotext: {said}");
+    said.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// The file of this name that a PDF carries, as qpdf takes it out.
 pub fn attachment(pdf: &Path, name: &str) -> Vec<u8> {
     let output = Command::new("qpdf").arg(format!("--show-attachment={name}")).arg(pdf).stdin(Stdio::null()).output().unwrap();

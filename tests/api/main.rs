@@ -63,6 +63,7 @@ mod interest_invoices;
 mod interruptions;
 mod invoice_documents;
 mod invoice_life;
+mod invoice_references;
 mod export_batches;
 mod fee_charges;
 mod invoice_run;

@@ -125,6 +125,7 @@ fn an_e_invoice_says_what_the_invoice_says() {
                 "<cac:InvoicePeriod><cbc:StartDate>2026-01-01</cbc:StartDate><cbc:EndDate>2026-12-31</cbc:EndDate></cac:InvoicePeriod>",
                 "<cac:ContractDocumentReference><cbc:ID>2026-0042</cbc:ID></cac:ContractDocumentReference>",
                 "</cac:InvoicePeriod><cac:OrderReference><cbc:ID>PO-4711</cbc:ID></cac:OrderReference>",
+                "<cac:Contact><cbc:Name>Kajsa Ek</cbc:Name><cbc:ElectronicMail>ekonomi@nns.example</cbc:ElectronicMail></cac:Contact>",
                 "<cbc:EndpointID schemeID=\"0007\">2220001834</cbc:EndpointID>",
                 "<cbc:CompanyID>SE802555000801</cbc:CompanyID>",
                 "<cbc:CompanyID>Godkänd för F-skatt</cbc:CompanyID><cac:TaxScheme><cbc:ID>TAX</cbc:ID>",

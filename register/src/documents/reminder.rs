@@ -77,6 +77,7 @@ impl<'r> View<'r> {
                 ("Förfallodatum", invoice.due_on.map(|day| day.to_string())),
                 ("OCR-nummer", invoice.ocr.clone()),
                 ("Er referens", Some(invoice.buyer.reference.clone()).filter(|reference| !reference.trim().is_empty())),
+                ("Vår referens", invoice.seller.reference.clone().filter(|reference| !reference.trim().is_empty())),
             ]),
             message: format!(
                 "Vi har inte fått full betalning för faktura {}. Betala beloppet nedan så snart som möjligt. Har ni redan betalat kan ni bortse \

@@ -82,6 +82,8 @@ pub async fn credit(db: &Database, viewer: &Viewer, network: &Network, new: NewC
             credits_id: Some(original.row.id),
             reason: Some(reason),
             order_reference: original.row.order_reference.clone(),
+            our_reference: original.row.our_reference.clone(),
+            buyer_reference: original.row.buyer_reference.clone(),
             ..invoice::Model::default()
         },
         ..Whole::default()

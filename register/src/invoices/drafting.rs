@@ -49,6 +49,10 @@ pub struct NewInvoice {
     pub reason: Option<String>,
     /// The buyer's order that it is for.
     pub order_reference: Option<String>,
+    /// The network's own reference.
+    pub our_reference: Option<String>,
+    /// The buyer's reference; null: as its billing details have it.
+    pub buyer_reference: Option<String>,
 }
 
 /// A line to be written.
@@ -89,6 +93,10 @@ pub struct DraftChanges {
     pub reason: Option<Option<String>>,
     /// `Some(None)`: none.
     pub order_reference: Option<Option<String>>,
+    /// `Some(None)`: none.
+    pub our_reference: Option<Option<String>>,
+    /// `Some(None)`: as the buyer's billing details have it.
+    pub buyer_reference: Option<Option<String>>,
 }
 
 /// Drafts an invoice. `faults` are those that reading the input has found already.
@@ -102,6 +110,8 @@ pub async fn draft(db: &Database, viewer: &Viewer, network: &Network, new: NewIn
     after.row.due_in_days = new.due_in_days;
     after.row.reason = faults.optional_text("input.reason", new.reason.as_deref(), TEXT);
     after.row.order_reference = faults.optional_text("input.orderReference", new.order_reference.as_deref(), LINE);
+    after.row.our_reference = faults.optional_text("input.ourReference", new.our_reference.as_deref(), LINE);
+    after.row.buyer_reference = faults.optional_text("input.buyerReference", new.buyer_reference.as_deref(), LINE);
     set_buyer(change.tx(), &mut after, new.buyer, &mut faults).await?;
     if let Some(corrected) = new.corrects {
         after.row.corrects_id = Some(corrected);
@@ -146,6 +156,12 @@ pub async fn update(
     }
     if let Some(reference) = changes.order_reference {
         after.row.order_reference = faults.optional_text("input.orderReference", reference.as_deref(), LINE);
+    }
+    if let Some(reference) = changes.our_reference {
+        after.row.our_reference = faults.optional_text("input.ourReference", reference.as_deref(), LINE);
+    }
+    if let Some(reference) = changes.buyer_reference {
+        after.row.buyer_reference = faults.optional_text("input.buyerReference", reference.as_deref(), LINE);
     }
     if let Some(buyer) = changes.buyer {
         set_buyer(change.tx(), &mut after, buyer, &mut faults).await?;
@@ -348,7 +364,12 @@ pub(super) fn check(network: &Network, name: &str, after: &mut Whole, faults: &m
             faults.add(format!("{lines}.{place}.description"), problem);
         }
     }
-    for (field, text) in [("reason", &after.row.reason), ("orderReference", &after.row.order_reference)] {
+    for (field, text) in [
+        ("reason", &after.row.reason),
+        ("orderReference", &after.row.order_reference),
+        ("ourReference", &after.row.our_reference),
+        ("buyerReference", &after.row.buyer_reference),
+    ] {
         if let Some(problem) = text.as_deref().and_then(undisplayable) {
             faults.add(format!("{name}.{field}"), problem);
         }

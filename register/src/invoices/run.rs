@@ -35,7 +35,7 @@ use crate::{
     clock::day_of,
     config::Network,
     database::{Database, among, look_at, rows},
-    error::{Error, Faults, Result},
+    error::{Error, Faults, LINE, Result, undisplayable},
     fees::{
         self, amounts,
         unpaid_months::{self, Paying},
@@ -73,6 +73,10 @@ pub struct Ask {
     pub skip_problems: bool,
     /// `true` if a fee is invoiced although it was decided late: see [`fee_decision`].
     pub confirm_decision: bool,
+    /// The network's own reference on every invoice.
+    pub our_reference: Option<String>,
+    /// The reference of the buyer, when the run is of one member; null: as its billing details have it.
+    pub buyer_reference: Option<String>,
 }
 
 /// Somebody who can't be invoiced.
@@ -254,6 +258,7 @@ async fn plan(db: &Database, network: &Network, ask: &Ask, issued_on: NaiveDate,
         faults.expect(found.len() == members.len(), "input.members", "has an id that is no member's");
         faults.expect(!members.is_empty(), "input.members", "must not be empty; leave it out to invoice all");
     }
+    let references = References::check(ask, &mut faults);
     faults.finish()?;
     let mut plan = Plan::default();
     let items = match ask.fees {
@@ -263,6 +268,9 @@ async fn plan(db: &Database, network: &Network, ask: &Ask, issued_on: NaiveDate,
     };
     let agreed = Agreed::load(db.read(), items.iter().map(|item| &item.line)).await?;
     gather(network, issued_on, &agreed, items, &mut plan);
+    for whole in &mut plan.invoices {
+        (whole.row.our_reference, whole.row.buyer_reference) = (references.our.clone(), references.buyers.clone());
+    }
 
     // What every invoice needs. What only taxed ones do is a problem of theirs.
     let mut lacks = Faults::default();
@@ -296,6 +304,29 @@ async fn plan(db: &Database, network: &Network, ask: &Ask, issued_on: NaiveDate,
     };
     (plan.net, plan.total) = (sum(|row| row.net)?, sum(|row| row.total)?);
     Ok(plan)
+}
+
+/// The references on each invoice of a run.
+struct References {
+    our: Option<String>,
+    buyers: Option<String>,
+}
+
+impl References {
+    fn check(ask: &Ask, faults: &mut Faults) -> Self {
+        let mut text = |path: &str, text: Option<&String>| {
+            let text = faults.optional_text(path, text.map(String::as_str), LINE);
+            if let Some(problem) = text.as_deref().and_then(undisplayable) {
+                faults.add(path, problem);
+            }
+            text
+        };
+        let (our, buyers) = (text("input.ourReference", ask.our_reference.as_ref()), text("input.buyerReference", ask.buyer_reference.as_ref()));
+        let is_of_one = ask.members.as_ref().is_some_and(|members| members.len() == 1);
+        let message = "must be left out unless `members` names one member: every buyer has a reference of its own";
+        faults.expect(buyers.is_none() || is_of_one, "input.buyerReference", message);
+        Self { our, buyers }
+    }
 }
 
 /// The special fees of an activity's agreements by which money comes in, in order of number.

@@ -308,6 +308,16 @@ impl Invoice {
         self.0.order_reference.as_deref()
     }
 
+    /// Vår referens: whom of the network to ask (BT-41); null: none. A credit note has that of its invoice.
+    async fn our_reference(&self) -> Option<&str> {
+        self.0.our_reference.as_deref()
+    }
+
+    /// Er referens: the buyer's reference (BT-10) that was given for this invoice; null: that of the buyer's billing details on the day of issue.
+    async fn buyer_reference(&self) -> Option<&str> {
+        self.0.buyer_reference.as_deref()
+    }
+
     /// Days from issue to the last day to pay, as the draft gives them; null: as the agreements of its lines have it, else as the settings do.
     async fn due_in_days(&self) -> Option<i32> {
         self.0.due_in_days
@@ -430,6 +440,8 @@ impl Noun for Invoice {
             "reason" => &[C::Reason],
             "dueInDays" => &[C::DueInDays],
             "orderReference" => &[C::OrderReference],
+            "ourReference" => &[C::OurReference],
+            "buyerReference" => &[C::BuyerReference],
             _ => &[],
         }
     }

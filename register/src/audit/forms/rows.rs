@@ -190,6 +190,8 @@ fields!(invoice::Model {
     corrects_id,
     reason,
     order_reference,
+    our_reference,
+    buyer_reference,
     due_in_days,
     line_count,
     issued_on,

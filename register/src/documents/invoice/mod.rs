@@ -90,6 +90,9 @@ pub struct Seller {
     pub bic: Option<String>,
     /// Whether it says «Godkänd för F-skatt».
     pub f_tax: bool,
+    /// Vår referens: whom at the seller to ask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
 }
 
 /// Who is to pay it, as on the day of issue.

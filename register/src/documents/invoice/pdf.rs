@@ -200,6 +200,7 @@ fn facts(invoice: &Invoice, agreement: Option<&str>) -> Vec<(&'static str, Strin
         ("OCR-nummer", invoice.ocr.clone().filter(|_| !is_credit)),
         ("Er referens", Some(invoice.buyer.reference.clone()).filter(|reference| !reference.trim().is_empty())),
         ("Er beställning", invoice.order_reference.clone()),
+        ("Vår referens", invoice.seller.reference.clone().filter(|reference| !reference.trim().is_empty())),
         ("Avtal", agreement.map(str::to_owned)),
         ("Avser tiden", invoice.period().map(days)),
     ];
