@@ -101,7 +101,7 @@ pub fn rendered(invoice: &Invoice, xml: Vec<u8>, time_limit: Option<Duration>) -
 /// Data of the layout, every value as people read it; null values are not shown.
 #[derive(Debug, Serialize)]
 struct View<'i> {
-    /// «Faktura» or «Kreditfaktura».
+    /// «Faktura», «Räntefaktura» or «Kreditfaktura».
     noun: &'static str,
     /// «Faktura 2026-0001».
     named: String,
@@ -155,7 +155,7 @@ impl<'i> View<'i> {
         let is_credit = *kind == InvoiceKind::CreditNote;
         let to_pay = !is_credit && *total > Money::ZERO;
         let agreement = invoice.agreement();
-        let noun = if is_credit { "Kreditfaktura" } else { "Faktura" };
+        let noun = invoice.noun();
         Self {
             noun,
             named: format!("{noun} {number}"),
