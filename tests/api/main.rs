@@ -51,6 +51,7 @@ mod contacts;
 mod deadlines;
 mod denials;
 mod document_limits;
+mod document_texts;
 mod endings;
 mod exchange;
 mod fees;

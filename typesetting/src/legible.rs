@@ -50,6 +50,14 @@ pub fn missing(text: &str) -> Option<char> {
     text.chars().zip(legible_chars(text)).find_map(|(char, shown)| (shown == Some(MISSING) && char != MISSING).then_some(char))
 }
 
+/// Returns the first character of a text that is not set as it is: the fonts lack it, or it shows nothing or turns the direction of writing. Soft
+/// hyphens are among them: where words may break follows from the text.
+#[must_use]
+pub fn unsettable(text: &str) -> Option<char> {
+    let is_set = |char: char, shown: Option<char>| char != SOFT_HYPHEN && shown.is_some_and(|shown| shown != MISSING || char == MISSING);
+    text.chars().zip(legible_chars(text)).find_map(|(char, shown)| (!is_set(char, shown)).then_some(char))
+}
+
 /// Whether nothing needs to be looked at closely.
 fn is_plain(text: &str) -> bool {
     text.bytes().all(|byte| matches!(byte, b' '..=b'~')) && text.split(' ').all(|word| word.len() < joints::SHORTEST)
@@ -173,6 +181,19 @@ mod tests {
             ("□", None),
         ] {
             assert_eq!(missing(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_hides_is_not_set_as_it_is() {
+        for (text, expected) in [
+            ("Åäö – «kr» ‰ a\u{30a}\u{a0}x\n", None),
+            ("ko\u{ad}nto", Some('\u{ad}')),
+            ("a\u{200b}", Some('\u{200b}')),
+            ("a\u{202e}漢", Some('\u{202e}')),
+            ("□", None),
+        ] {
+            assert_eq!(unsettable(text), expected, "{text:?}");
         }
     }
 

@@ -11,7 +11,7 @@ mod time_limit;
 mod visibility;
 mod world;
 
-pub use legible::{MISSING, is_hidden, missing};
+pub use legible::{MISSING, is_hidden, missing, unsettable};
 pub use time_limit::CLOCK_FACTOR;
 pub use visibility::{MAX_MARKS, count_marks, shows_nothing, stacks_marks};
 

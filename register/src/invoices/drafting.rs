@@ -119,6 +119,7 @@ pub async fn draft(db: &Database, viewer: &Viewer, network: &Network, new: NewIn
     }
     let seen = agreements::visible(db.backend(), viewer);
     after.lines = lines(change.tx(), network, &after, &new.lines, seen, &mut faults).await?;
+    check_characters(&after, None, &mut faults);
     check(network, "input", &mut after, &mut faults);
     faults.finish()?;
     audit::insert(&change, after.row.clone()).await?;
@@ -178,6 +179,7 @@ pub async fn update(
     if is_touched {
         after.lines = lines(change.tx(), network, &after, &new, seen, &mut faults).await?;
     }
+    check_characters(&after, Some(&before), &mut faults);
     check(network, "input", &mut after, &mut faults);
     faults.finish()?;
     if after != before {
@@ -342,6 +344,23 @@ async fn lines(
         });
     }
     Ok(rows)
+}
+
+/// Notes the texts that documents can't show, of a draft that was not so before.
+fn check_characters(after: &Whole, before: Option<&Whole>, faults: &mut Faults) {
+    let texts: [(&str, fn(&invoice::Model) -> Option<&str>); 4] = [
+        ("input.reason", |row| row.reason.as_deref()),
+        ("input.orderReference", |row| row.order_reference.as_deref()),
+        ("input.ourReference", |row| row.our_reference.as_deref()),
+        ("input.buyerReference", |row| row.buyer_reference.as_deref()),
+    ];
+    for (path, of) in texts {
+        faults.settable_change(path, before.and_then(|before| of(&before.row)), of(&after.row));
+    }
+    for (place, line) in after.lines.iter().enumerate() {
+        let before = before.and_then(|before| before.lines.get(place)).map(|line| line.description.as_str());
+        faults.settable_change(&format!("input.lines.{place}.description"), before, Some(line.description.as_str()));
+    }
 }
 
 /// Checks a draft, which the caller calls `name`, as a whole, and works out its sums.

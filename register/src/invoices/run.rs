@@ -35,7 +35,7 @@ use crate::{
     clock::day_of,
     config::Network,
     database::{Database, among, look_at, rows},
-    error::{Error, Faults, LINE, Result, undisplayable},
+    error::{Error, Faults, Result},
     fees::{
         self, amounts,
         unpaid_months::{self, Paying},
@@ -314,13 +314,7 @@ struct References {
 
 impl References {
     fn check(ask: &Ask, faults: &mut Faults) -> Self {
-        let mut text = |path: &str, text: Option<&String>| {
-            let text = faults.optional_text(path, text.map(String::as_str), LINE);
-            if let Some(problem) = text.as_deref().and_then(undisplayable) {
-                faults.add(path, problem);
-            }
-            text
-        };
+        let mut text = |path: &str, text: Option<&String>| faults.optional_document_line(path, text.map(String::as_str));
         let (our, buyers) = (text("input.ourReference", ask.our_reference.as_ref()), text("input.buyerReference", ask.buyer_reference.as_ref()));
         let is_of_one = ask.members.as_ref().is_some_and(|members| members.len() == 1);
         let message = "must be left out unless `members` names one member: every buyer has a reference of its own";
