@@ -124,6 +124,7 @@ mod time_limits;
 mod timestamps;
 mod trail;
 mod trail_key_files;
+mod typography;
 mod upgrade;
 mod vat_return;
 mod verify;

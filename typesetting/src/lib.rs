@@ -7,6 +7,7 @@ mod fonts;
 mod joints;
 mod legible;
 mod one_thread;
+mod plain_text;
 mod time_limit;
 mod visibility;
 mod world;
@@ -141,7 +142,7 @@ pub fn pdf(document: Document<'_>) -> Result<Vec<u8>, Error> {
     let set = catch_unwind(AssertUnwindSafe(|| {
         let document = typst::compile::<PagedDocument>(&desk).output?;
         desk.check_time();
-        typst_pdf::pdf(&document, &OPTIONS)
+        typst_pdf::pdf(&plain_text::of(&document), &OPTIONS)
     }));
     // What Typst remembers of a document is of no use for the next, and grows without end.
     typst::comemo::evict(0);
