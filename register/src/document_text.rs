@@ -94,6 +94,9 @@ mod tests {
         faults.settable_values("input.parameters", &Map::from_iter([("a".into(), json!("漢")), ("b".into(), json!(1))]), 50);
         faults.settable_lines("input.body", "ett\ntvå 漢\n\u{200b}");
         let found: Vec<_> = faults.into_inner().into_iter().map(|fault| format!("{} {:.20}", fault.path, fault.message)).collect();
-        assert_eq!(found, ["input.parameters.a has the character 漢 ", "input.body line 2: has the char", "input.body line 3: has the invi"]);
+        assert_eq!(
+            found,
+            ["input.parameters.a has the character 漢 ", "input.body line 2: has the char", "input.body line 3: has the invi"]
+        );
     }
 }

@@ -110,7 +110,9 @@ fn named(input: PersonEraseInput, faults: &mut Faults) -> Named {
         PersonEraseInput::BillingOfOrganisationId(id) => {
             Named::OrganisationBuyer(row_id(&id, "organisation", "input.billingOfOrganisationId", faults))
         }
-        PersonEraseInput::ReferencesOfInvoiceId(id) => Named::InvoiceReferences(row_id(&id, "invoice", "input.referencesOfInvoiceId", faults)),
+        PersonEraseInput::ReferencesOfInvoiceId(id) => {
+            Named::InvoiceReferences(row_id(&id, "invoice", "input.referencesOfInvoiceId", faults))
+        }
         PersonEraseInput::DecisionOfAgreementId(id) => {
             Named::AgreementDecision(row_id(&id, "agreement", "input.decisionOfAgreementId", faults))
         }

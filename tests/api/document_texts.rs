@@ -11,8 +11,13 @@ use crate::{
 };
 
 /// Characters that the fonts lack, that nobody sees, and that turn the direction of writing.
-const BAD: [(&str, &str); 5] =
-    [("Bo 中文", "中 (U+4E2D)"), ("Bo\u{200b}", "U+200B"), ("Bo \u{202e}rk", "U+202E"), ("Bo\u{ad}rk", "U+00AD"), ("Bo 😀", "😀 (U+1F600)")];
+const BAD: [(&str, &str); 5] = [
+    ("Bo 中文", "中 (U+4E2D)"),
+    ("Bo\u{200b}", "U+200B"),
+    ("Bo \u{202e}rk", "U+202E"),
+    ("Bo\u{ad}rk", "U+00AD"),
+    ("Bo 😀", "😀 (U+1F600)"),
+];
 
 on_both!(what_documents_cannot_show_is_refused_where_it_is_written, |app| async move {
     let register = Register::fill(&app).await;

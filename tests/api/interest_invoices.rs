@@ -100,7 +100,9 @@ on_both!(a_credit_warns_of_the_interest_that_was_claimed_on_it, |app| async move
 
     let own = invoice(&app, interest, "id lines { id }").await;
     let part = json!([{ "line": own["lines"][0]["id"], "amount": "50.00" }]);
-    deed(&app.finance(), "invoiceCredit", json!({ "invoice": own["id"], "reason": "Kapitalet krediterat", "lines": part }), "id").await.data();
+    deed(&app.finance(), "invoiceCredit", json!({ "invoice": own["id"], "reason": "Kapitalet krediterat", "lines": part }), "id")
+        .await
+        .data();
     assert_eq!(invoice(&app, &number, "warnings").await["warnings"], json!([]));
     assert_eq!(notes().await, [""; 0]);
     // The day after, on what is left.
@@ -120,7 +122,8 @@ on_both!(a_reminder_claims_no_interest_that_is_invoiced, |app| async move {
         let all = sent["invoiceRemind"]["reminders"].as_array().unwrap().clone();
         all.into_iter().find(|reminder| reminder["sentOn"] == on).unwrap()
     };
-    let words = async |reminder: &Value| judges::words(&app.finance().get(reminder["pdfUrl"].as_str().unwrap()).await.bytes).replace('\u{a0}', " ");
+    let words =
+        async |reminder: &Value| judges::words(&app.finance().get(reminder["pdfUrl"].as_str().unwrap()).await.bytes).replace('\u{a0}', " ");
     let first = remind("2026-11-30").await;
     assert_eq!((&first["fee"], &first["earlierFees"]), (&json!("60.00"), &json!("0.00")));
     let said = words(&first).await;

@@ -73,12 +73,16 @@ on_both!(a_run_names_whom_to_ask, |app| async move {
     assert_eq!(done["invoiceRun"]["invoices"], json!([{ "ourReference": "Kajsa Ek", "buyerReference": "KST" }]));
     let rest = run(with(fee, json!({ "ourReference": "Kajsa Ek" }))).await;
     let rest = rest["invoiceRun"]["invoices"].as_array().unwrap().clone();
-    assert!(rest.len() > 1 && rest.iter().all(|invoice| *invoice == json!({ "ourReference": "Kajsa Ek", "buyerReference": null })), "{rest:?}");
+    assert!(
+        rest.len() > 1 && rest.iter().all(|invoice| *invoice == json!({ "ourReference": "Kajsa Ek", "buyerReference": null })),
+        "{rest:?}"
+    );
 });
 
 on_both!(people_in_references_are_erased_when_the_invoice_is_kept_no_longer, |app| async move {
     let (app, _folder) = fill(&app, 1).await;
-    let input = with(course(&member(&app, 1).await, "100.00"), json!({ "ourReference": "Kajsa Varg", "buyerReference": "Olga Ivarsdotter" }));
+    let input =
+        with(course(&member(&app, 1).await, "100.00"), json!({ "ourReference": "Kajsa Varg", "buyerReference": "Olga Ivarsdotter" }));
     let before = app.revision().await;
     let draft = drafted(&app.finance(), input.clone()).await;
     // Sealed in the trail, open to those who may read it.

@@ -26,7 +26,8 @@ const PROSE: &str = "Kursintäkterna och kursintäkter redovisas av samordningsf
     dataskyddsförordningen enligt personuppgiftsbiträdesavtalet med uppdragsgivarens verksamhetsansvariga.";
 
 fn reads_well(words: &str) {
-    for word in ["Kursintäkterna", "kursintäkter", "samordningsförbunden", "personuppgiftsbehandlingen", "personuppgiftsbiträdesavtalet"] {
+    for word in ["Kursintäkterna", "kursintäkter", "samordningsförbunden", "personuppgiftsbehandlingen", "personuppgiftsbiträdesavtalet"]
+    {
         assert!(words.contains(word), "{word}: {words}");
     }
     assert!(!words.contains(['\u{ad}', '\u{200b}', '\u{2010}']), "{words:?}");

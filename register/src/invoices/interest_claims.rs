@@ -98,7 +98,7 @@ async fn read(db: &impl ConnectionTrait, select: &SelectStatement) -> Result<Vec
 
 /// Takes what credit notes have of claims off them, and leaves out those of which nothing stands.
 fn standing(lines: &[&Line]) -> Vec<Claim> {
-    let (claims, credits): (Vec<&Line>, Vec<&Line>) = lines.iter().partition(|line| line.kind == InvoiceKind::Invoice);
+    let (claims, credits): (Vec<&Line>, Vec<&Line>) = lines.iter().copied().partition(|line| line.kind == InvoiceKind::Invoice);
     let mut claims: Vec<(InvoiceLineId, &str, Claim)> =
         claims.into_iter().map(|line| (line.id, line.description.as_str(), line.claim.clone())).collect();
     for credit in credits {
@@ -224,7 +224,8 @@ pub async fn warnings(
     let among_ids = |ids: BTreeSet<InvoiceId>| among(db.backend(), Expr::col(invoice::Column::Id), ids);
     let own = rows_of(db.read(), among_ids(ids)).await?;
     let credited: BTreeSet<InvoiceId> = own.iter().filter_map(|row| row.credits_id).collect();
-    let mut originals: Vec<invoice::Model> = own.iter().filter(|row| row.kind == InvoiceKind::Invoice && row.number.is_some()).cloned().collect();
+    let mut originals: Vec<invoice::Model> =
+        own.iter().filter(|row| row.kind == InvoiceKind::Invoice && row.number.is_some()).cloned().collect();
     if !credited.is_empty() {
         originals.extend(rows_of(db.read(), among_ids(credited)).await?);
     }

@@ -165,11 +165,10 @@ mod tests {
         // A half-year ends, and a payment leaves less.
         let spans = [span("2022-04-01", "2022-08-10", 3_350_000), span("2022-08-11", "2022-09-15", 1_000_033)];
         let found = rows(&spans, &published(), 8, &[]).unwrap();
-        assert_eq!(found.open.iter().map(|row| (row.segment.rate, row.segment.span.unpaid.0)).collect::<Vec<_>>(), [
-            (800, 3_350_000),
-            (850, 3_350_000),
-            (850, 1_000_033)
-        ]);
+        assert_eq!(
+            found.open.iter().map(|row| (row.segment.rate, row.segment.span.unpaid.0)).collect::<Vec<_>>(),
+            [(800, 3_350_000), (850, 3_350_000), (850, 1_000_033)]
+        );
         assert_eq!(Interest::Is(found.open_sum()), interest(&spans, &published(), 8));
         // However it is claimed, the same comes to the same.
         let mut claimed: Vec<Days> = Vec::new();

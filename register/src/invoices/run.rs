@@ -315,7 +315,8 @@ struct References {
 impl References {
     fn check(ask: &Ask, faults: &mut Faults) -> Self {
         let mut text = |path: &str, text: Option<&String>| faults.optional_document_line(path, text.map(String::as_str));
-        let (our, buyers) = (text("input.ourReference", ask.our_reference.as_ref()), text("input.buyerReference", ask.buyer_reference.as_ref()));
+        let (our, buyers) =
+            (text("input.ourReference", ask.our_reference.as_ref()), text("input.buyerReference", ask.buyer_reference.as_ref()));
         let is_of_one = ask.members.as_ref().is_some_and(|members| members.len() == 1);
         let message = "must be left out unless `members` names one member: every buyer has a reference of its own";
         faults.expect(buyers.is_none() || is_of_one, "input.buyerReference", message);

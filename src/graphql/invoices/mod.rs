@@ -34,7 +34,8 @@ use super::{
 use crate::{
     error::{Faults, Result},
     invoices::{
-        self, adjustments as paid_back, amounts, claim_terms, differences, documents, interest_claims, late, lines, payments as paid, reminding,
+        self, adjustments as paid_back, amounts, claim_terms, differences, documents, interest_claims, late, lines, payments as paid,
+        reminding,
     },
     receivables::{self, Standing},
 };
