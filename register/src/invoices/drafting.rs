@@ -346,16 +346,22 @@ async fn lines(
     Ok(rows)
 }
 
+/// The texts of an invoice that stand next to its lines, by their fields.
+fn texts(row: &invoice::Model) -> [(&'static str, Option<&str>); 4] {
+    [
+        ("reason", row.reason.as_deref()),
+        ("orderReference", row.order_reference.as_deref()),
+        ("ourReference", row.our_reference.as_deref()),
+        ("buyerReference", row.buyer_reference.as_deref()),
+    ]
+}
+
 /// Notes the texts that documents can't show, of a draft that was not so before.
 fn check_characters(after: &Whole, before: Option<&Whole>, faults: &mut Faults) {
-    let texts: [(&str, fn(&invoice::Model) -> Option<&str>); 4] = [
-        ("input.reason", |row| row.reason.as_deref()),
-        ("input.orderReference", |row| row.order_reference.as_deref()),
-        ("input.ourReference", |row| row.our_reference.as_deref()),
-        ("input.buyerReference", |row| row.buyer_reference.as_deref()),
-    ];
-    for (path, of) in texts {
-        faults.settable_change(path, before.and_then(|before| of(&before.row)), of(&after.row));
+    let earlier = before.map(|before| texts(&before.row));
+    for (place, (field, text)) in texts(&after.row).into_iter().enumerate() {
+        let before = earlier.and_then(|texts| texts.get(place)?.1);
+        faults.settable_change(&format!("input.{field}"), before, text);
     }
     for (place, line) in after.lines.iter().enumerate() {
         let before = before.and_then(|before| before.lines.get(place)).map(|line| line.description.as_str());
@@ -383,13 +389,8 @@ pub(super) fn check(network: &Network, name: &str, after: &mut Whole, faults: &m
             faults.add(format!("{lines}.{place}.description"), problem);
         }
     }
-    for (field, text) in [
-        ("reason", &after.row.reason),
-        ("orderReference", &after.row.order_reference),
-        ("ourReference", &after.row.our_reference),
-        ("buyerReference", &after.row.buyer_reference),
-    ] {
-        if let Some(problem) = text.as_deref().and_then(undisplayable) {
+    for (field, text) in texts(&after.row) {
+        if let Some(problem) = text.and_then(undisplayable) {
             faults.add(format!("{name}.{field}"), problem);
         }
     }
