@@ -54,8 +54,16 @@ fn invoice_run(bencher: Bencher<'_, '_>, on: On) {
     let (network, viewer, next_year) = (network(), Viewer::operator("bench"), AtomicI32::new(2027));
     bencher.bench_local(|| {
         let year = next_year.fetch_add(1, Ordering::Relaxed);
-        let ask =
-            Ask { fees: Fees::Special(activity), year, issued_on: None, members: None, skip_problems: false, confirm_decision: false };
+        let ask = Ask {
+            fees: Fees::Special(activity),
+            year,
+            issued_on: None,
+            members: None,
+            skip_problems: false,
+            confirm_decision: false,
+            our_reference: None,
+            buyer_reference: None,
+        };
         let done = RUNTIME.block_on(run::run(&db, &viewer, &network, &ask, Faults::default(), |_, _| {})).expect("a run");
         assert_eq!((done.invoices.len(), done.problems.len()), (INVOICES, 0));
     });

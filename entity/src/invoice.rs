@@ -40,6 +40,10 @@ pub struct Model {
     pub reason: Option<String>,
     /// The buyer's order that it is for (BT-13).
     pub order_reference: Option<String>,
+    /// The network's own reference (Vår referens, BT-41), often a person.
+    pub our_reference: Option<String>,
+    /// The buyer's reference (Er referens, BT-10), often a person; null: as the buyer's billing details have it.
+    pub buyer_reference: Option<String>,
     /// Days from issue to the last day to pay; null: as the agreements of its lines have it, else as the settings do.
     pub due_in_days: Option<i32>,
     /// How many lines it has; null: a draft.
@@ -76,4 +80,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(id: Id, import_key: ImportKey, kind: Kind, number: Number, number_key: NumberKey, ocr: Ocr, member_id: MemberId, organisation_id: OrganisationId, credits_id: CreditsId, corrects_id: CorrectsId, reason: Reason, order_reference: OrderReference, due_in_days: DueInDays, line_count: LineCount, issued_on: IssuedOn, due_on: DueOn, net: Net, vat: Vat, rounding: Rounding, total: Total, paid: Paid, credited: Credited, written_off: WrittenOff, first_paid_on: FirstPaidOn, settled_on: SettledOn, credited_on: CreditedOn);
+sparse!(id: Id, import_key: ImportKey, kind: Kind, number: Number, number_key: NumberKey, ocr: Ocr, member_id: MemberId, organisation_id: OrganisationId, credits_id: CreditsId, corrects_id: CorrectsId, reason: Reason, order_reference: OrderReference, our_reference: OurReference, buyer_reference: BuyerReference, due_in_days: DueInDays, line_count: LineCount, issued_on: IssuedOn, due_on: DueOn, net: Net, vat: Vat, rounding: Rounding, total: Total, paid: Paid, credited: Credited, written_off: WrittenOff, first_paid_on: FirstPaidOn, settled_on: SettledOn, credited_on: CreditedOn);

@@ -410,7 +410,7 @@ kind! {
         Subject = "SUBJECT",
         /// The person named in a decision, by the decision.
         Decision = "DECISION",
-        /// The person named in the billing details of a member or an organisation, by its id.
+        /// The person named in the billing details of a member or an organisation, or in the references of an invoice, by its id.
         Buyer = "BUYER",
     }
 

@@ -8,6 +8,7 @@
 pub mod clock;
 pub mod config;
 pub mod error;
+mod document_text;
 pub mod files;
 pub mod swedish;
 pub mod findings;

@@ -19,7 +19,7 @@ use crate::{
     audit::{self, Person},
     auth::viewer::{Deed, Realm, Viewer},
     database::{Database, among, among_words, rows},
-    error::{Error, Faults, LINE, Result},
+    error::{Error, Faults, Result},
     idempotency::{FromOutcome, Outcome},
     members::{
         admission::NewBilling,
@@ -112,8 +112,8 @@ pub async fn add(
     mut faults: Faults,
 ) -> Result<OrganisationId> {
     viewer.require(Deed::KeepRegister)?;
-    let name = faults.text("input.name", name, LINE);
-    let billing = &billing.readable("input.billing.", &mut faults);
+    let name = faults.document_line("input.name", name);
+    let billing = &billing.written("input.billing.", &mut faults);
     faults.finish()?;
     let mut change = audit::begin(db, viewer, "organisationAdd").await?;
     let mut row = Model { id: OrganisationId::new(), name_key: swedish::key(&name), name, org_number, ..Model::default() };
@@ -140,8 +140,8 @@ pub async fn update(
     mut faults: Faults,
 ) -> Result<()> {
     viewer.require(Deed::KeepRegister)?;
-    let name = name.map(|name| faults.text("input.name", name, LINE));
-    let billing = billing.map(|billing| billing.readable("input.billing.", &mut faults));
+    let name = name.map(|name| faults.document_line("input.name", name));
+    let billing = billing.map(|billing| billing.written("input.billing.", &mut faults));
     faults.finish()?;
     let mut change = audit::begin(db, viewer, "organisationUpdate").await?;
     let before = Entity::find_by_id(id).one(change.tx()).await?;

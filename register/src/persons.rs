@@ -1,5 +1,5 @@
-//! Erasure of persons who are no contacts (GDPR art. 17): signatories, payers, and people whom billing details, decisions or subjects of tokens
-//! name.
+//! Erasure of persons who are no contacts (GDPR art. 17): signatories, payers, and people whom billing details, references of invoices,
+//! decisions or subjects of tokens name.
 //!
 //! The key of the person's data in the audit trail is deleted, and the register's own rows lose the name, in one transaction. What the law on
 //! bookkeeping keeps (bokföringslagen 7 kap. 2 §) stays until its time is over.
@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use ::entity::{
     acknowledgement, activity, agreement, audit_entry, bank_payment, decision, fee_schedule,
-    id::{ActivityId, AgreementId, BankPaymentId, DecisionId, FeeScheduleId, MemberId, OrganisationId},
+    id::{ActivityId, AgreementId, BankPaymentId, DecisionId, FeeScheduleId, InvoiceId, MemberId, OrganisationId},
     kind::{Form, PersonKind, SignatureParty, SubjectKind},
     member, member_billing, organisation, signature, status_report,
 };
@@ -24,6 +24,7 @@ use crate::{
     database::Database,
     error::{Error, Result},
     idempotency::{FromOutcome, Outcome},
+    invoices::whole,
     members::contacts,
     retention, terms,
 };
@@ -39,6 +40,8 @@ pub enum Named {
     MemberBuyer(MemberId),
     /// The person in an organisation's billing details.
     OrganisationBuyer(OrganisationId),
+    /// The people in the references of an invoice, of both sides.
+    InvoiceReferences(InvoiceId),
     /// The person in the decisions on an agreement.
     AgreementDecision(AgreementId),
     /// The person in the decisions on an activity.
@@ -81,6 +84,7 @@ pub async fn erase(db: &Database, viewer: &Viewer, named: &Named) -> Result<Eras
         Named::Payer(id) => (PersonKind::Payer, payer(&mut change, *id, today).await?),
         Named::MemberBuyer(id) => (PersonKind::Buyer, member_buyer(&mut change, *id).await?),
         Named::OrganisationBuyer(id) => (PersonKind::Buyer, organisation_buyer(&mut change, *id).await?),
+        Named::InvoiceReferences(id) => (PersonKind::Buyer, invoice_references(&mut change, *id, today).await?),
         Named::AgreementDecision(id) => {
             exists::<agreement::Entity>(&change, id.0, "agreement").await?;
             (PersonKind::Decision, decisions(&mut change, Form::Agreement, (SubjectKind::Agreement, id.0), today).await?)
@@ -207,6 +211,21 @@ async fn organisation_buyer(change: &mut Change, id: OrganisationId) -> Result<F
         change.record(Some(&before), Some(&after))?;
     }
     Ok((BTreeSet::from([Person::buyer(id)]), (SubjectKind::Organisation, id.0)))
+}
+
+/// A draft's references may go at once; of an issued invoice they are part of what the law keeps, and its documents keep them ever after.
+async fn invoice_references(change: &mut Change, id: InvoiceId, today: NaiveDate) -> Result<Found> {
+    let before = whole::by_ids(change.tx(), &BTreeSet::from([id])).await?.remove(&id).ok_or_else(|| missing("invoice"))?;
+    if before.is_issued() {
+        ensure_over(&before.name(), before.row.issued_on, today)?;
+    }
+    let mut after = before.clone();
+    (after.row.our_reference, after.row.buyer_reference) = (None, None);
+    if after != before {
+        audit::replace(change, after.row.clone()).await?;
+        change.record(Some(&before), Some(&after))?;
+    }
+    Ok((BTreeSet::from([Person::buyer(id)]), (SubjectKind::Invoice, id.0)))
 }
 
 /// Erases every decision that a record has or had, with those of its owners that share one.

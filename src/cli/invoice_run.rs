@@ -54,6 +54,9 @@ pub struct Options {
     /// Invoice a fee although it was decided after the day of issue, or after its year
     #[arg(long)]
     confirm_decision: bool,
+    /// Whom of the network to ask, on every invoice (Vår referens)
+    #[arg(long, value_name = "TEXT")]
+    our_reference: Option<String>,
     /// Only show what would be issued
     #[arg(long)]
     dry_run: bool,
@@ -84,6 +87,8 @@ pub async fn run(options: Options) -> Result {
         members: None,
         skip_problems: options.skip_problems,
         confirm_decision: options.confirm_decision,
+        our_reference: options.our_reference.clone(),
+        buyer_reference: None,
     };
     let (problems, months, by_hand, outcome) = if options.dry_run {
         let plan = run::preview(&db, &viewer, &settings.network, &ask, Faults::default()).await?;

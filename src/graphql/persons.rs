@@ -22,7 +22,7 @@ pub enum PersonKind {
     Subject,
     /// A person named in a decision.
     Decision,
-    /// A person named in billing details.
+    /// A person named in billing details or in the references of an invoice.
     Buyer,
 }
 
@@ -37,6 +37,8 @@ pub enum PersonEraseInput {
     BillingOfMemberId(ID),
     /// The person in the billing details of this organisation: e-mail and reference.
     BillingOfOrganisationId(ID),
+    /// The people in the references of this invoice or credit note, of both sides: `ourReference` and `buyerReference`.
+    ReferencesOfInvoiceId(ID),
     /// The person in the decisions on this agreement: paragraph and document.
     DecisionOfAgreementId(ID),
     /// The person in the decisions on this activity: paragraph and document.
@@ -107,6 +109,9 @@ fn named(input: PersonEraseInput, faults: &mut Faults) -> Named {
         PersonEraseInput::BillingOfMemberId(id) => Named::MemberBuyer(row_id(&id, "member", "input.billingOfMemberId", faults)),
         PersonEraseInput::BillingOfOrganisationId(id) => {
             Named::OrganisationBuyer(row_id(&id, "organisation", "input.billingOfOrganisationId", faults))
+        }
+        PersonEraseInput::ReferencesOfInvoiceId(id) => {
+            Named::InvoiceReferences(row_id(&id, "invoice", "input.referencesOfInvoiceId", faults))
         }
         PersonEraseInput::DecisionOfAgreementId(id) => {
             Named::AgreementDecision(row_id(&id, "agreement", "input.decisionOfAgreementId", faults))

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::{
     app::{App, on_both},
     judges,
-    life_samples::{Register, drafted, offered, with},
+    life_samples::{Register, deed, drafted, offered, raw, sql_id, with},
 };
 
 /// What hostile hands write into a parameter.
@@ -37,13 +37,23 @@ on_both!(others_find_nothing_wrong_with_any_agreement_of_the_box, |app| async mo
         ("uppdrag-projektledning", others, json!({ "fee": fee })),
         ("uppdrag-konsult", others, json!({ "fee": fee, "parameters": { "deliverable": "En rapport", "hours_cap": 100 } })),
         ("samarbetsavtal", others, json!({ "endsOn": "2028-12-31", "noticeMonths": 3 })),
-        ("samarbetsavtal", member, json!({ "parameters": { "subject": HOSTILE.repeat(3) } })),
+        ("samarbetsavtal", member, json!({ "parameters": { "subject": "Det som skrevs förr" } })),
     ]
     .into_iter()
     .enumerate()
     {
         let input = json!({ "template": template(slug), "counterparty": counterparty, "startsOn": "2027-01-01", "parameters": {} });
+        let is_hostile = changes["parameters"]["subject"].is_string();
         let id = drafted(&app, with(input, changes)).await;
+        if is_hostile {
+            // Refused today, but a register may hold it, and then its documents are sound.
+            let parameters = json!({ "subject": HOSTILE.repeat(3) });
+            let refused = deed(&app.office(), "agreementDraftUpdate", json!({ "agreement": id, "parameters": parameters }), "id").await;
+            assert_eq!(refused.bad_fields(), ["input.parameters.subject"]);
+            let stored = parameters.to_string().replace('\'', "''");
+            let sql = format!("UPDATE agreement_parameters SET parameters = '{stored}' WHERE agreement_id = {}", sql_id(&app, &id));
+            assert_eq!(raw(&app, &sql).await.unwrap(), 1);
+        }
         let path = format!("/files/agreements/{id}.pdf");
         let mut keep = async |name: String| {
             let served = app.office().get(&path).await;

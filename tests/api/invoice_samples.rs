@@ -56,6 +56,7 @@ pub fn document(kind: InvoiceKind, lines: Vec<Line>, whole_kronor: bool) -> Invo
         total: sums.total,
         refers_to: is_credit.then(|| Reference { number: "2026-0001".into(), issued_on: day("2026-11-01") }),
         order_reference: (!is_credit).then(|| "PO-4711".into()),
+        is_interest: false,
         reason: is_credit.then(|| "Avgiften var för hög, eftersom deltagandet började i april.".into()),
         terms: Terms {
             interest_points: 8,
@@ -93,6 +94,7 @@ fn seller() -> Seller {
         iban: None,
         bic: None,
         f_tax: true,
+        reference: Some("Kajsa Ek".into()),
     }
 }
 

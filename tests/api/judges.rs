@@ -70,6 +70,40 @@ pub fn pdfinfo(file: &Path) -> BTreeMap<String, String> {
     said.lines().filter_map(|line| line.split_once(':')).map(|(name, value)| (name.to_owned(), value.trim().to_owned())).collect()
 }
 
+/// The text of a PDF as pdftotext extracts it, its words apart by single blanks.
+pub fn words(pdf: &[u8]) -> String {
+    extracted(pdf, &[]).split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The text of each page of a PDF.
+pub fn pages(pdf: &[u8]) -> Vec<String> {
+    let text = extracted(pdf, &[]);
+    let mut pages: Vec<String> = text.split('\u{c}').map(str::to_owned).collect();
+    // A form feed ends every page.
+    pages.pop();
+    pages
+}
+
+/// The words of a PDF with the first and last point of each from the left edge of its page.
+pub fn places_of_words(pdf: &[u8]) -> Vec<(f64, f64, String)> {
+    let read = |line: &str| {
+        let of = |name: &str| line.split_once(&format!("{name}=\""))?.1.split_once('"')?.0.parse::<f64>().ok();
+        let word = line.trim().strip_prefix("<word ")?.split_once('>')?.1.strip_suffix("</word>")?;
+        Some((of("xMin")?, of("xMax")?, word.to_owned()))
+    };
+    extracted(pdf, &["-bbox"]).lines().filter_map(read).collect()
+}
+
+fn extracted(pdf: &[u8], options: &[&str]) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("document.pdf");
+    std::fs::write(&file, pdf).unwrap();
+    let mut pdftotext = Command::new("pdftotext");
+    let output = pdftotext.args(options).arg(&file).arg("-").stdin(Stdio::null()).output().unwrap();
+    assert!(output.status.success(), "pdftotext: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
 /// The file of this name that a PDF carries, as qpdf takes it out.
 pub fn attachment(pdf: &Path, name: &str) -> Vec<u8> {
     let output = Command::new("qpdf").arg(format!("--show-attachment={name}")).arg(pdf).stdin(Stdio::null()).output().unwrap();

@@ -125,6 +125,7 @@ fn an_e_invoice_says_what_the_invoice_says() {
                 "<cac:InvoicePeriod><cbc:StartDate>2026-01-01</cbc:StartDate><cbc:EndDate>2026-12-31</cbc:EndDate></cac:InvoicePeriod>",
                 "<cac:ContractDocumentReference><cbc:ID>2026-0042</cbc:ID></cac:ContractDocumentReference>",
                 "</cac:InvoicePeriod><cac:OrderReference><cbc:ID>PO-4711</cbc:ID></cac:OrderReference>",
+                "<cac:Contact><cbc:Name>Kajsa Ek</cbc:Name><cbc:ElectronicMail>ekonomi@nns.example</cbc:ElectronicMail></cac:Contact>",
                 "<cbc:EndpointID schemeID=\"0007\">2220001834</cbc:EndpointID>",
                 "<cbc:CompanyID>SE802555000801</cbc:CompanyID>",
                 "<cbc:CompanyID>Godkänd för F-skatt</cbc:CompanyID><cac:TaxScheme><cbc:ID>TAX</cbc:ID>",
@@ -186,12 +187,32 @@ fn an_e_invoice_says_what_the_invoice_says() {
     }
 }
 
+/// Issues an invoice with order reference, units, references of both sides and IBAN, an interest invoice on it, and credit notes of both; and an invoice
+/// in whole kronor that is credited in parts.
+async fn claimed_interest(app: &App) {
+    let abroad = "iban = 'SE45 5000 0000 0583 9825 7466'\nbic = 'ESSESESS'\n";
+    let settings = format!("{NETWORK}{abroad}[network.invoicing]\ninterest_from_due_date = true\nreminder_fee = '60.00'\n");
+    let (app, _folder) = with_network(app, &settings);
+    let line = json!({ "description": "Handledning", "quantity": "2.5", "unit": "HOUR", "unitPrice": "14600", "vatRate": "EXEMPT" });
+    let input = json!({ "buyer": member(&app, 1).await, "dueInDays": 0, "lines": [line], "orderReference": "PO-4711",
+        "ourReference": "Kajsa <Ek>", "buyerReference": "KST & 4711" });
+    let id = drafted(&app.finance(), input).await;
+    deed(&app.finance(), "invoiceIssue", json!({ "invoice": id, "issuedOn": "2026-11-19" }), "id").await.data();
+    let interest = deed(&app.finance(), "interestInvoiceIssue", json!({ "invoiceId": id }), "invoice { id }").await;
+    let interest = interest["interestInvoiceIssue"]["invoice"]["id"].clone();
+    for invoice in [json!(id), interest] {
+        deed(&app.finance(), "invoiceCredit", json!({ "invoice": invoice, "reason": "Fel" }), "id").await.data();
+    }
+}
+
 /// E-invoices that the register issues for what finance does, of every kind, by their numbers as files.
 async fn issued(app: &App) -> BTreeMap<String, Vec<u8>> {
     let (plain, _plain) = fill(app, 12).await;
     let (whole, _whole) = with_network(app, &format!("{NETWORK}plusgiro = '28 65 43-4'\n[network.invoicing]\nwhole_kronor = true\n"));
     let plusgiro = NETWORK.replace("bankgiro = '5050-1055'", "plusgiro = '28 65 43-4'").replace("vat_number", "#");
     let (unregistered, _unregistered) = with_network(app, &plusgiro);
+    // The earliest ones first: numbers follow days.
+    claimed_interest(app).await;
     let (bip, buyer) = (activity(&plain, "bip").await, member(&plain, 1).await);
     let agreement = plain.office().query("{ agreement(by: { number: \"2024-0001\" }) { id } }").await["agreement"]["id"].clone();
     // A buyer with a location number for its e-invoices.
@@ -281,6 +302,13 @@ async fn the_validator_takes_what_the_register_issues() {
         "<cac:ContractDocumentReference>",
         "Serviceavgift",
         "Två kom till",
+        "Dröjsmålsränta på faktura",
+        "Ingen dröjsmålsränta tas ut på räntan.",
+        "<cbc:BuyerReference>KST &amp; 4711</cbc:BuyerReference>",
+        "<cbc:Name>Kajsa &lt;Ek&gt;</cbc:Name>",
+        "unitCode=\"HUR\"",
+        "SE4550000000058398257466",
+        "<cbc:ID>PO-4711</cbc:ID>",
     ] {
         assert!(all.contains(part), "{part}");
     }

@@ -171,6 +171,7 @@ on_both!(who_names_a_person_wrongly_is_told_which_field, |app| async move {
         (json!({ "bankPaymentId": "bank_payment_0197aaaaaaaa7000800000000000000a" }), "NOT_FOUND"),
         (json!({ "decisionOfActivityId": "activity_0197aaaaaaaa7000800000000000000a" }), "NOT_FOUND"),
         (json!({ "decisionOfFeeScheduleId": "fee_schedule_0197aaaaaaaa7000800000000000000a" }), "NOT_FOUND"),
+        (json!({ "referencesOfInvoiceId": "invoice_0197aaaaaaaa7000800000000000000a" }), "NOT_FOUND"),
         (json!({ "billingOfMemberId": "contact_0197aaaaaaaa7000800000000000000a" }), "INVALID"),
         (json!({ "subject": "" }), "INVALID"),
         (json!({}), "INVALID"),

@@ -113,7 +113,7 @@ pub async fn lived(app: &App) -> (App, TempDir) {
     assert_eq!(credited(&app, &halves, Some("50.01")).await["vat"], "12.50");
     assert_eq!(credited(&app, &halves, Some("50.01")).await["vat"], "12.51");
     let (kronor, _kronor) = with_network(&app, &format!("{NETWORK}[network.invoicing]\nwhole_kronor = true\n"));
-    let input = json!({ "buyer": member(&app, 3).await, "dueInDays": 20, "reason": "Tack för i år", "orderReference": "PO-4711", "lines": [
+    let input = json!({ "buyer": member(&app, 3).await, "dueInDays": 20, "reason": "Tack för i år", "orderReference": "PO-4711", "ourReference": "Kajsa Ek", "buyerReference": "KST 4711", "lines": [
         { "description": "BIP-kurs", "activity": bip, "quantity": "1.5", "unitPrice": "222.22", "vatRate": "STANDARD_25",
           "periodFrom": "2026-09-02", "periodTo": "2026-09-03" },
         { "description": "Kursbok", "activity": bip, "unitPrice": "99.95", "vatRate": "REDUCED_6", "account": "3049" },
@@ -167,7 +167,7 @@ pub async fn lived(app: &App) -> (App, TempDir) {
 
 /// All that the API tells of invoices and of the bank's payments.
 async fn told(app: &App) -> Value {
-    let document = "{ invoices(first: 100) { nodes { kind number state issuedOn dueOn dueInDays ocr reason orderReference net vat rounding total paid credited outstanding overpaid
+    let document = "{ invoices(first: 100) { nodes { kind number state issuedOn dueOn dueInDays ocr reason orderReference ourReference buyerReference net vat rounding total paid credited outstanding overpaid
             corrects { number } credits { number } reminders { sentOn fee } payments { receivedOn amount reference }
             lines { description quantity unitPrice net vat account } } }
         bankPayments(first: 100) { nodes { bankReference amount state matched left setAsideOn setAsideReason matches { payment { amount } invoice { number } } } }

@@ -7,6 +7,8 @@
 pub const SHORTEST: usize = 13;
 /// The longest word that is looked at, in characters.
 const LONGEST: usize = 80;
+/// The fewest characters before and after a place to break that is no joint of a known word.
+const LEAST: usize = 3;
 /// The longest ending of a compound's last part, in characters, as «-ernas» and «-andets».
 const ENDING: usize = 6;
 
@@ -291,6 +293,54 @@ pub fn joints(word: &[char]) -> Vec<usize> {
         position
     };
     parts.into_iter().map(joint).collect()
+}
+
+/// Returns the positions, in characters, before which a word may break: its joints, or else those of its known beginning and before syllables as far as
+/// no more than `longest` characters are between them. Nothing but joints unless it is longer.
+pub fn places(word: &[char], longest: usize) -> Vec<usize> {
+    let joints = joints(word);
+    if word.len() <= longest {
+        return joints;
+    }
+    let known = if joints.is_empty() { known_beginning(word) } else { joints };
+    let (mut places, mut from) = (Vec::new(), 0);
+    for end in known.into_iter().chain([word.len()]) {
+        while end - from > longest {
+            from = syllable(word, from, longest);
+            places.push(from);
+        }
+        if end < word.len() {
+            places.push(end);
+        }
+        from = end;
+    }
+    places
+}
+
+/// The joints of the known parts that a word begins with.
+fn known_beginning(word: &[char]) -> Vec<usize> {
+    let lower: String = word.iter().take(LONGEST).flat_map(|char| char.to_lowercase()).collect();
+    let (mut rest, mut position, mut places) = (lower.as_str(), 0, Vec::new());
+    loop {
+        let longest = BEFORE.iter().filter(|part| rest.starts_with(**part)).max_by_key(|part| part.len());
+        let Some(part) = longest else { return places };
+        position += part.chars().count();
+        rest = rest.get(part.len()..).unwrap_or_default();
+        if word.len() < position + LEAST {
+            return places;
+        }
+        places.push(position);
+    }
+}
+
+/// The last place before a consonant and a vowel that leaves no more than `longest` characters before it; else just so many.
+fn syllable(word: &[char], from: usize, longest: usize) -> usize {
+    let is_vowel = |char: &char| "aeiouyåäöéüæøAEIOUYÅÄÖÉÜÆØ".contains(*char);
+    let begins_syllable = |place: &usize| {
+        let next = word.get(place + 1);
+        word.get(*place).is_some_and(|char| char.is_alphabetic() && !is_vowel(char)) && next.is_some_and(is_vowel)
+    };
+    (from + LEAST..=from + longest).rev().find(|place| begins_syllable(place) && place + LEAST <= word.len()).unwrap_or(from + longest)
 }
 
 /// Divides a word into parts: the length of each, in characters. The longest first part that leaves a known rest counts.

@@ -12,9 +12,9 @@ pub const MISSING: char = '□';
 /// The longest word that a line is sure to hold where columns are narrow, in characters.
 const LONGEST_WORD: usize = 24;
 /// Where a line may break with nothing to be seen.
-const MAY_BREAK: char = '\u{200b}';
+pub(crate) const MAY_BREAK: char = '\u{200b}';
 /// Place where a word may break with a hyphen.
-const SOFT_HYPHEN: char = '\u{ad}';
+pub(crate) const SOFT_HYPHEN: char = '\u{ad}';
 
 /// Makes every text of the data legible. The keys of objects are the layout's own words and stay, and so does where a link leads (`to`).
 pub fn make(data: &mut Value) {
@@ -50,12 +50,20 @@ pub fn missing(text: &str) -> Option<char> {
     text.chars().zip(legible_chars(text)).find_map(|(char, shown)| (shown == Some(MISSING) && char != MISSING).then_some(char))
 }
 
+/// Returns the first character of a text that is not set as it is: the fonts lack it, or it shows nothing or turns the direction of writing. Soft
+/// hyphens are among them: where words may break follows from the text.
+#[must_use]
+pub fn unsettable(text: &str) -> Option<char> {
+    let is_set = |char: char, shown: Option<char>| char != SOFT_HYPHEN && shown.is_some_and(|shown| shown != MISSING || char == MISSING);
+    text.chars().zip(legible_chars(text)).find_map(|(char, shown)| (!is_set(char, shown)).then_some(char))
+}
+
 /// Whether nothing needs to be looked at closely.
 fn is_plain(text: &str) -> bool {
     text.bytes().all(|byte| matches!(byte, b' '..=b'~')) && text.split(' ').all(|word| word.len() < joints::SHORTEST)
 }
 
-/// Adds the places where words may break: compounds at their joints, and what is longer than any line holds anywhere.
+/// Adds the places where words may break: compounds at their joints, and what is longer than any line holds also elsewhere.
 fn breakable(text: &str) -> String {
     let mut result = String::with_capacity(text.len() + text.len() / 8);
     for token in text.split_inclusive(char::is_whitespace) {
@@ -74,9 +82,9 @@ fn break_token(token: &str, between_letters: char, result: &mut String) {
             word.push(letter);
             continue;
         }
-        let joints = if between_letters == SOFT_HYPHEN { joints::joints(&word) } else { Vec::new() };
+        let joints = if between_letters == SOFT_HYPHEN { joints::places(&word, LONGEST_WORD) } else { Vec::new() };
         for (place, letter) in word.drain(..).enumerate() {
-            if joints.contains(&place) || length >= LONGEST_WORD && !is_mark(letter) {
+            if (joints.binary_search(&place).is_ok() || length >= LONGEST_WORD) && !is_mark(letter) {
                 result.push(if place > 0 { between_letters } else { MAY_BREAK });
                 length = 0;
             }
@@ -154,6 +162,9 @@ mod tests {
     fn words_break_at_joints_and_what_is_too_long_with_a_hyphen() {
         assert_eq!(set("Samordningsförbundets kursintäkter"), "Samordnings~förbundets kursintäkter");
         assert_eq!(set("kursintäkterna, personuppgiftsbehandling."), "kurs~intäkterna, personuppgifts~behandling.");
+        // What is known of a word that is too long for a line, and then before a syllable.
+        assert_eq!(set("Samordningsförbundskansliets"), "Samordnings~förbunds~kansliets");
+        assert_eq!(set("verifikationsnummerseriebeskrivningarnas"), "verifikationsnummerserie~beskrivningarnas");
         assert_eq!(set(&"å".repeat(60)), format!("{0}~{0}~{1}", "å".repeat(24), "å".repeat(12)));
         assert_eq!(set(&"1".repeat(30)), format!("{}|{}", "1".repeat(24), "1".repeat(6)));
         assert_eq!(set("verksamhetsledare@example.se"), "verksamhetsledare@exampl|e.se");
@@ -173,6 +184,19 @@ mod tests {
             ("□", None),
         ] {
             assert_eq!(missing(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_hides_is_not_set_as_it_is() {
+        for (text, expected) in [
+            ("Åäö – «kr» ‰ a\u{30a}\u{a0}x\n", None),
+            ("ko\u{ad}nto", Some('\u{ad}')),
+            ("a\u{200b}", Some('\u{200b}')),
+            ("a\u{202e}漢", Some('\u{202e}')),
+            ("□", None),
+        ] {
+            assert_eq!(unsettable(text), expected, "{text:?}");
         }
     }
 

@@ -7,11 +7,12 @@ mod fonts;
 mod joints;
 mod legible;
 mod one_thread;
+mod plain_text;
 mod time_limit;
 mod visibility;
 mod world;
 
-pub use legible::{MISSING, is_hidden, missing};
+pub use legible::{MISSING, is_hidden, missing, unsettable};
 pub use time_limit::CLOCK_FACTOR;
 pub use visibility::{MAX_MARKS, count_marks, shows_nothing, stacks_marks};
 
@@ -141,7 +142,7 @@ pub fn pdf(document: Document<'_>) -> Result<Vec<u8>, Error> {
     let set = catch_unwind(AssertUnwindSafe(|| {
         let document = typst::compile::<PagedDocument>(&desk).output?;
         desk.check_time();
-        typst_pdf::pdf(&document, &OPTIONS)
+        typst_pdf::pdf(&plain_text::of(&document), &OPTIONS)
     }));
     // What Typst remembers of a document is of no use for the next, and grows without end.
     typst::comemo::evict(0);

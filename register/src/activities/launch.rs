@@ -112,11 +112,14 @@ pub fn is_slug(text: &str) -> bool {
 }
 
 /// The fields that starting and changing have in common.
-fn check(row: &mut activity::Model, texts: &mut activity_text::Model, faults: &mut Faults) {
+fn check(row: &mut activity::Model, texts: &mut activity_text::Model, before: Option<&Activity>, faults: &mut Faults) {
     row.name = faults.text("input.name", &row.name, LINE);
     row.name_key = swedish::key(&row.name);
     texts.purpose = faults.optional_text("input.purpose", texts.purpose.as_deref(), TEXT);
     texts.goal = faults.optional_text("input.goal", texts.goal.as_deref(), TEXT);
+    faults.settable_change("input.name", before.map(|before| before.row.name.as_str()), Some(row.name.as_str()));
+    faults.settable_change("input.purpose", before.and_then(|before| before.texts.purpose.as_deref()), texts.purpose.as_deref());
+    faults.settable_change("input.goal", before.and_then(|before| before.texts.goal.as_deref()), texts.goal.as_deref());
     let in_order = row.ends_on.is_none_or(|ends_on| row.starts_on <= ends_on);
     faults.expect(in_order, "input.endsOn", "must not be before the first day");
 }
@@ -141,7 +144,7 @@ impl NewActivity {
             ..activity::Model::default()
         };
         let mut texts = activity_text::Model { activity_id: row.id, purpose: self.purpose.clone(), goal: self.goal.clone() };
-        check(&mut row, &mut texts, faults);
+        check(&mut row, &mut texts, None, faults);
         let decision = self.decision.as_ref().map(|decision| decision.check("input.decision", faults));
         Activity { row, texts, funding: distinct(&self.funding), decision }
     }
@@ -218,7 +221,7 @@ pub async fn update(db: &Database, viewer: &Viewer, id: ActivityId, changes: Act
     row.ends_on = changes.ends_on.unwrap_or(row.ends_on);
     row.board_contact_id = changes.board_contact.unwrap_or(row.board_contact_id);
     row.lead_contact_id = changes.lead.unwrap_or(row.lead_contact_id);
-    check(&mut row, &mut texts, &mut faults);
+    check(&mut row, &mut texts, Some(&before), &mut faults);
     let decision = changes.decision.map(|decision| decision.map(|decision| decision.check("input.decision", &mut faults)));
     faults.finish()?;
 

@@ -32,6 +32,9 @@ use crate::{
 
 /// Months of notice when nobody says how many, of what somebody must give notice to end.
 const NOTICE_MONTHS: i32 = 3;
+/// Parameters whose texts are named when documents can't show them, at most.
+pub(super) const MOST_PARAMETERS: usize = 100;
+
 /// The longest parameters as JSON, in bytes.
 const PARAMETERS: usize = 200_000;
 
@@ -186,8 +189,9 @@ pub(super) const ATTEMPTS: usize = 5;
 /// FORBIDDEN unless the viewer keeps the agreements, NOT_FOUND for what it refers to, INVALID naming every bad field and parameter,
 /// CONFLICT `NO_PUBLISHED_VERSION`, `TEMPLATE_NOT_PUBLISHED`, `TEMPLATE_RETIRED`, `FACTS_MISSING` or `TEXT_UNUSABLE`; `BUSY` when what the
 /// text is made of changes again and again.
-pub async fn draft(db: &Database, viewer: &Viewer, network: &Network, new: NewAgreement, faults: Faults) -> Result<AgreementId> {
+pub async fn draft(db: &Database, viewer: &Viewer, network: &Network, new: NewAgreement, mut faults: Faults) -> Result<AgreementId> {
     viewer.require(Deed::KeepAgreements)?;
+    faults.settable_values("input.parameters", &new.parameters, MOST_PARAMETERS);
     let row = Model { id: AgreementId::new(), ..Model::default() };
     for _ in 0..ATTEMPTS {
         let text = check_text(db, viewer, network, Ok((new.clone(), row.clone()))).await?;
@@ -210,9 +214,12 @@ pub async fn update(
     network: &Network,
     id: AgreementId,
     changes: DraftChanges,
-    faults: Faults,
+    mut faults: Faults,
 ) -> Result<()> {
     viewer.require(Deed::KeepAgreements)?;
+    if let Some(given) = &changes.parameters {
+        faults.settable_values("input.parameters", given, MOST_PARAMETERS);
+    }
     for _ in 0..ATTEMPTS {
         let foreseen = changed(db.read(), id, changes.clone(), db.clock.today(), &mut faults.clone()).await;
         let text = check_text(db, viewer, network, foreseen).await?;

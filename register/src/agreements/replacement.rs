@@ -57,8 +57,11 @@ pub struct Successor {
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the agreements, NOT_FOUND, INVALID naming every bad field and parameter, CONFLICT `NOT_SIGNED`,
 /// `ENDED`, `WITHDRAWN`, `ALREADY_REPLACED`, and those of [`drafting::draft`].
-pub async fn replace(db: &Database, viewer: &Viewer, network: &Network, new: Successor, faults: Faults) -> Result<AgreementId> {
+pub async fn replace(db: &Database, viewer: &Viewer, network: &Network, new: Successor, mut faults: Faults) -> Result<AgreementId> {
     viewer.require(Deed::KeepAgreements)?;
+    if let Some(given) = &new.parameters {
+        faults.settable_values("input.parameters", given, drafting::MOST_PARAMETERS);
+    }
     let id = AgreementId::new();
     for _ in 0..drafting::ATTEMPTS {
         let foreseen = planned(db.read(), id, new.clone(), db.clock.today(), &mut faults.clone()).await;

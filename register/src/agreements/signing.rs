@@ -19,7 +19,7 @@ use crate::{
     clock::day_of,
     config::Signatory,
     database::Database,
-    error::{Error, Faults, LINE, Result},
+    error::{Error, Faults, Result},
     idempotency::Outcome,
     swedish,
 };
@@ -52,8 +52,8 @@ pub struct NewSignature {
 /// `ALREADY_SIGNED`, `WITHDRAWN`, `NO_DOCUMENT`, `DOCUMENT_DIFFERS`, `NOT_SIGNATORY`, `NOT_A_MEMBER`, `ACTIVITY_ENDED` or `OVERLAPS`.
 pub async fn sign(db: &Database, viewer: &Viewer, signatories: &[Signatory], new: NewSignature, mut faults: Faults) -> Result<()> {
     viewer.require(Deed::KeepAgreements)?;
-    let signed_by = faults.text("input.name", &new.name, LINE);
-    let title = faults.optional_text("input.title", new.title.as_deref(), LINE);
+    let signed_by = faults.document_line("input.name", &new.name);
+    let title = faults.optional_document_line("input.title", new.title.as_deref());
     let sha256 = new.document_sha256.trim().to_lowercase();
     let is_digest = sha256.len() == 64 && sha256.bytes().all(|byte| byte.is_ascii_hexdigit());
     faults.expect(is_digest, "input.documentSha256", "is not a SHA-256 in hexadecimal; see Agreement.document");

@@ -73,7 +73,7 @@ impl Person {
         Self { kind: PersonKind::Decision, id: id.0 }
     }
 
-    /// Returns the person named in the billing details of a member or an organisation.
+    /// Returns the person named in the billing details of a member or an organisation, or in the references of an invoice.
     #[must_use]
     pub fn buyer(id: impl Into<Uuid>) -> Self {
         Self { kind: PersonKind::Buyer, id: id.into() }

@@ -105,18 +105,19 @@ impl Ubl<'_> {
     }
 
     fn seller(&mut self, invoice: &Invoice) -> io::Result<()> {
-        let Seller { name, org_number, address_line, postal_code, city, email, peppol_id, f_tax, .. } = &invoice.seller;
+        let Seller { name, org_number, address_line, postal_code, city, email, peppol_id, f_tax, reference, .. } = &invoice.seller;
         // What is outside the scope of VAT comes from nobody who is registered for it (BR-O-02).
         let schemes = [("VAT", invoice.vat_number()), ("TAX", f_tax.then_some(F_TAX))];
-        self.party(peppol_id, name, org_number, [address_line, city, postal_code], &schemes, email.as_deref())
+        let contact = [reference.as_deref(), email.as_deref()];
+        self.party(peppol_id, name, org_number, [address_line, city, postal_code], &schemes, contact)
     }
 
     fn buyer(&mut self, buyer: &Buyer) -> io::Result<()> {
         let Buyer { name, org_number, reference: _, address_line, postal_code, city, email, peppol_id } = buyer;
-        self.party(peppol_id, name, org_number, [address_line, city, postal_code], &[], email.as_deref())
+        self.party(peppol_id, name, org_number, [address_line, city, postal_code], &[], [None, email.as_deref()])
     }
 
-    /// Somebody with street, town and postal code, and the tax schemes that know them.
+    /// Somebody with street, town and postal code, the tax schemes that know them, and the name and e-mail of a contact (BG-6).
     fn party(
         &mut self,
         peppol_id: &str,
@@ -124,7 +125,7 @@ impl Ubl<'_> {
         org_number: &OrgNumber,
         [street, city, postal_code]: [&str; 3],
         schemes: &[(&str, Option<&str>)],
-        email: Option<&str>,
+        contact: [Option<&str>; 2],
     ) -> io::Result<()> {
         self.group("cac:Party", |ubl| {
             let (scheme, endpoint) = peppol_id.split_once(':').unwrap_or((ORG_NUMBERS, peppol_id));
@@ -148,10 +149,14 @@ impl Ubl<'_> {
                 ubl.text("cbc:RegistrationName", name)?;
                 ubl.attributed("cbc:CompanyID", ("schemeID", ORG_NUMBERS), &digits(org_number.as_str()))
             })?;
-            match email.filter(|email| !clean(email).is_empty()) {
-                Some(email) => ubl.group("cac:Contact", |ubl| ubl.text("cbc:ElectronicMail", email)),
-                None => Ok(()),
+            let [name, email] = contact.map(|text| text.filter(|text| !clean(text).is_empty()));
+            if name.is_none() && email.is_none() {
+                return Ok(());
             }
+            ubl.group("cac:Contact", |ubl| {
+                ubl.optional("cbc:Name", name)?;
+                ubl.optional("cbc:ElectronicMail", email)
+            })
         })
     }
 

@@ -24,10 +24,14 @@ pub struct Reminder {
     pub sent_on: NaiveDate,
     /// Unpaid sum at that time, öre.
     pub unpaid: Money,
-    /// Interest up to and including that day, öre; null: the reference rate is not known.
+    /// Interest up to and including that day, of the days that no interest invoice claims, öre; null: the reference rate is not known.
     pub interest: Option<Money>,
-    /// The fees of the reminders by then, öre.
-    pub fees: Money,
+    /// The numbers of the interest invoices by then, each with the last day that it claims interest of.
+    pub invoiced: Vec<(String, NaiveDate)>,
+    /// The fee of this reminder, öre.
+    pub fee: Money,
+    /// Fees of earlier reminders, with their days, öre.
+    pub earlier_fees: Vec<(NaiveDate, Money)>,
     /// `true` if the fee is the compensation for the delay.
     pub is_compensation: bool,
 }
@@ -49,7 +53,7 @@ struct View<'r> {
 
 impl<'r> View<'r> {
     fn of(reminder: &'r Reminder) -> Self {
-        let Reminder { invoice, sent_on, unpaid, interest, fees, is_compensation } = reminder;
+        let Reminder { invoice, sent_on, unpaid, interest, invoiced: _, fee, earlier_fees, is_compensation } = reminder;
         let shown = |facts: Vec<(&'static str, Option<String>)>| {
             facts.into_iter().filter_map(|(name, value)| value.map(|value| (name, value))).collect::<Vec<_>>()
         };
@@ -61,11 +65,14 @@ impl<'r> View<'r> {
         if let Some(interest) = interest.filter(|interest| *interest > Money::ZERO) {
             rows.push((format!("Dröjsmålsränta till och med {sent_on}"), kronor(interest)));
         }
-        if *fees > Money::ZERO {
-            let name = if *is_compensation { "Förseningsersättning" } else { "Påminnelseavgift" };
-            rows.push((name.to_owned(), kronor(*fees)));
+        let name = if *is_compensation { "Förseningsersättning" } else { "Påminnelseavgift" };
+        for (day, fee) in earlier_fees {
+            rows.push((format!("{name}, påminnelsen {day}"), kronor(*fee)));
         }
-        let total = *unpaid + interest.unwrap_or_default() + *fees;
+        if *fee > Money::ZERO {
+            rows.push((name.to_owned(), kronor(*fee)));
+        }
+        let total = *unpaid + interest.unwrap_or_default() + reminder.fees();
         Self {
             named: format!("Påminnelse om faktura {}", invoice.number),
             seller: &invoice.seller,
@@ -77,6 +84,7 @@ impl<'r> View<'r> {
                 ("Förfallodatum", invoice.due_on.map(|day| day.to_string())),
                 ("OCR-nummer", invoice.ocr.clone()),
                 ("Er referens", Some(invoice.buyer.reference.clone()).filter(|reference| !reference.trim().is_empty())),
+                ("Vår referens", invoice.seller.reference.clone().filter(|reference| !reference.trim().is_empty())),
             ]),
             message: format!(
                 "Vi har inte fått full betalning för faktura {}. Betala beloppet nedan så snart som möjligt. Har ni redan betalat kan ni bortse \
@@ -96,10 +104,19 @@ impl<'r> View<'r> {
     }
 }
 
+impl Reminder {
+    /// The fees that it claims in all, öre.
+    fn fees(&self) -> Money {
+        self.fee + self.earlier_fees.iter().map(|(_, fee)| *fee).sum::<Money>()
+    }
+}
+
 /// What the law wants to be said.
 fn notes(reminder: &Reminder) -> Vec<String> {
-    let Reminder { invoice, interest, fees, is_compensation, .. } = reminder;
-    let interest = if interest.is_some() {
+    let Reminder { invoice, interest, invoiced, is_compensation, .. } = reminder;
+    let interest = if invoice.is_interest {
+        "Ingen dröjsmålsränta tas ut på räntan.".to_owned()
+    } else if interest.is_some() {
         format!(
             "Dröjsmålsräntan är {} procentenheter över referensräntan enligt räntelagen (1975:635) och löper tills betalning sker.",
             invoice.terms.interest_points
@@ -107,13 +124,15 @@ fn notes(reminder: &Reminder) -> Vec<String> {
     } else {
         "Dröjsmålsränta enligt räntelagen (1975:635) tillkommer; den är inte inräknad i beloppet.".to_owned()
     };
+    let invoiced = invoiced.iter().map(|(number, last)| format!("till och med {last} med räntefaktura {number}")).collect::<Vec<_>>();
+    let invoiced = (!invoiced.is_empty()).then(|| format!("Ränta har fakturerats {} och ingår inte i beloppet.", invoiced.join(" och ")));
     let law = "lagen (1981:739) om ersättning för inkassokostnader m.m.";
-    let fee = match (*fees > Money::ZERO, is_compensation) {
+    let fee = match (reminder.fees() > Money::ZERO, is_compensation) {
         (false, _) => None,
         (true, true) => Some(format!("Förseningsersättningen tas ut enligt 4 a § {law}")),
         (true, false) => Some(format!("Påminnelseavgiften tas ut enligt {law}")),
     };
-    [Some(interest), fee, Some("Ränta och avgift är utan moms.".to_owned())].into_iter().flatten().collect()
+    [Some(interest), invoiced, fee, Some("Ränta och avgift är utan moms.".to_owned())].into_iter().flatten().collect()
 }
 
 /// The reminder as a PDF. A server calls it in its worker pool, with a time limit.
@@ -161,6 +180,7 @@ mod tests {
             refers_to: None,
             reason: None,
             order_reference: None,
+            is_interest: false,
             terms: Terms { interest_points: 8, ..Terms::default() },
         };
         Reminder {
@@ -168,9 +188,32 @@ mod tests {
             sent_on: day("2026-12-22"),
             unpaid: Money(80_000),
             interest: interest.map(Money),
-            fees: Money(fees),
+            invoiced: Vec::new(),
+            fee: Money(fees),
+            earlier_fees: Vec::new(),
             is_compensation,
         }
+    }
+
+    #[test]
+    fn a_second_reminder_names_the_first_fee_and_what_is_invoiced_of_the_interest() {
+        let day = |text: &str| text.parse::<NaiveDate>().unwrap();
+        let second = Reminder {
+            invoiced: vec![("20260002".into(), day("2026-12-10"))],
+            earlier_fees: vec![(day("2026-12-10"), Money(6000))],
+            ..reminder(Some(263), 0, false)
+        };
+        let view = View::of(&second);
+        let rows: Vec<_> = view.rows.iter().map(|(name, sum)| format!("{name}: {}", sum.replace('\u{a0}', " "))).collect();
+        assert_eq!(rows[2..], ["Dröjsmålsränta till och med 2026-12-22: 2,63", "Påminnelseavgift, påminnelsen 2026-12-10: 60,00"]);
+        assert_eq!(view.total.replace('\u{a0}', " "), "862,63");
+        let invoiced = "Ränta har fakturerats till och med 2026-12-10 med räntefaktura 20260002 och ingår inte i beloppet.";
+        assert!(view.notes.iter().any(|note| note == invoiced), "{:?}", view.notes);
+        // Interest bears no interest.
+        let mut of_interest = reminder(Some(0), 0, false);
+        of_interest.invoice.is_interest = true;
+        let notes = View::of(&of_interest).notes;
+        assert!(notes[0] == "Ingen dröjsmålsränta tas ut på räntan." && !notes.concat().contains("referensräntan"), "{notes:?}");
     }
 
     #[test]

@@ -253,7 +253,9 @@ impl File {
                 ]
             }
             Self::FeeSchedules => &["allocation_basis"],
-            Self::Invoices => &["ocr", "rounding", "corrects", "reason", "due_in_days", "order_reference"],
+            Self::Invoices => {
+                &["ocr", "rounding", "corrects", "reason", "due_in_days", "order_reference", "our_reference", "buyer_reference"]
+            }
             Self::InvoiceLines => &["unit", "account", "credits_line", "vat"],
             Self::Payments => &["reverses", "reason", "bank_payment", "booked_on"],
             Self::Adjustments => &["bank_payment", "reverses", "reason", "booked_on"],

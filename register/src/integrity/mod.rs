@@ -228,6 +228,7 @@ async fn of_rest(db: Database, tx: DatabaseTransaction) -> Checked {
     checked.add("agreements", of_agreements(&tx, db.clock.today()).await);
     checked.add("the search", search::violations(&tx).await);
     checked.add("numbers of invoices", invoices::breaches::series(&tx).await);
+    checked.add("interest invoices", of_interest(&tx, db.clock.today()).await);
     checked.add("bank payments", invoices::bank::breaches::breaches(&tx).await);
     checked.add("the totals by month", revenue::of_months(&tx).await);
     tx.rollback().await.ok();
@@ -238,6 +239,10 @@ async fn of_agreements(tx: &DatabaseTransaction, today: NaiveDate) -> Result<Fin
     let mut findings = agreements::breaches::findings(tx).await?;
     findings.notes.extend(agreements::notice_ends::notes(tx, today).await?);
     Ok(findings)
+}
+
+async fn of_interest(tx: &DatabaseTransaction, today: NaiveDate) -> Result<Findings> {
+    Ok(Findings { violations: Vec::new(), notes: invoices::interest_claims::notes(tx, today).await? })
 }
 
 /// Half of the records, to be checked against the trail, and the sums of half of the invoices.

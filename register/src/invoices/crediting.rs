@@ -54,6 +54,7 @@ pub async fn credit(db: &Database, viewer: &Viewer, network: &Network, new: NewC
     let mut change = audit::begin(db, viewer, "invoiceCredit").await?;
     let issued_on = issuing::day_of_issue(change.tx(), InvoiceKind::CreditNote, new.issued_on, day_of(change.at()), &mut faults).await?;
     let reason = faults.text("input.reason", &new.reason, TEXT);
+    faults.settable("input.reason", &reason);
     let original = match drafting::find(change.tx(), new.invoice).await {
         // The id itself was bad: all that is wrong with the input is told together.
         Err(Error::NotFound(_)) if !faults.is_empty() => return faults.finish().map(|()| InvoiceId::default()),
@@ -82,6 +83,8 @@ pub async fn credit(db: &Database, viewer: &Viewer, network: &Network, new: NewC
             credits_id: Some(original.row.id),
             reason: Some(reason),
             order_reference: original.row.order_reference.clone(),
+            our_reference: original.row.our_reference.clone(),
+            buyer_reference: original.row.buyer_reference.clone(),
             ..invoice::Model::default()
         },
         ..Whole::default()

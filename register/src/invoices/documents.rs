@@ -27,7 +27,11 @@ use tokio::{
 };
 use tracing::Instrument;
 
-use super::{amounts, whole::Whole};
+use super::{
+    amounts,
+    interest_rows::{REASON_WITHOUT_VAT, is_interest},
+    whole::Whole,
+};
 use crate::{
     audit::{self, Change, forms},
     auth::viewer::Viewer,
@@ -86,7 +90,13 @@ impl Names {
 }
 
 /// What an issued invoice says as a document.
-pub(super) fn document(whole: &Whole, seller: document::Seller, buyer: document::Buyer, terms: document::Terms, names: &Names) -> Invoice {
+pub(super) fn document(
+    whole: &Whole,
+    seller: document::Seller,
+    buyer: document::Buyer,
+    mut terms: document::Terms,
+    names: &Names,
+) -> Invoice {
     let line = |line: &::entity::invoice_line::Model| Line {
         description: line.description.clone(),
         activity: line.activity_id.and_then(|id| names.activities.get(&id).cloned()),
@@ -99,6 +109,10 @@ pub(super) fn document(whole: &Whole, seller: document::Seller, buyer: document:
         net: line.net,
     };
     let row = &whole.row;
+    let is_interest = is_interest(&whole.lines);
+    if is_interest {
+        REASON_WITHOUT_VAT.clone_into(&mut terms.outside_scope_reason);
+    }
     Invoice {
         kind: row.kind,
         number: row.number.clone().unwrap_or_default(),
@@ -116,6 +130,7 @@ pub(super) fn document(whole: &Whole, seller: document::Seller, buyer: document:
         refers_to: row.credits_id.or(row.corrects_id).and_then(|id| names.invoices.get(&id).cloned()),
         reason: row.reason.clone(),
         order_reference: row.order_reference.clone(),
+        is_interest,
         terms,
     }
 }
@@ -136,6 +151,8 @@ pub struct InterestTerms {
     pub points: u16,
     /// `true` if interest runs from the last day to pay, as agreed.
     pub is_agreed: bool,
+    /// `true` for an invoice of interest, which bears none.
+    pub is_interest: bool,
 }
 
 /// The terms of late interest that each of these invoices was issued with, by one statement; those without a document, as imported history,
@@ -143,28 +160,36 @@ pub struct InterestTerms {
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn interest_terms(db: &Database, invoices: &[InvoiceId]) -> Result<HashMap<InvoiceId, InterestTerms>> {
-    let (points, is_agreed) = if db.backend() == DbBackend::Postgres {
+pub async fn interest_terms(db: &impl ConnectionTrait, invoices: &[InvoiceId]) -> Result<HashMap<InvoiceId, InterestTerms>> {
+    let backend = db.get_database_backend();
+    let (points, is_agreed, is_interest) = if backend == DbBackend::Postgres {
         (
             "CAST(content AS json) #>> '{terms,interest_points}'",
             "CASE WHEN CAST(content AS json) #>> '{terms,interest_is_agreed}' = 'true' THEN 1 ELSE 0 END",
+            "CASE WHEN CAST(content AS json) #>> '{is_interest}' = 'true' THEN 1 ELSE 0 END",
         )
     } else {
-        ("json_extract(content, '$.terms.interest_points')", "COALESCE(json_extract(content, '$.terms.interest_is_agreed'), 0)")
+        (
+            "json_extract(content, '$.terms.interest_points')",
+            "COALESCE(json_extract(content, '$.terms.interest_is_agreed'), 0)",
+            "COALESCE(json_extract(content, '$.is_interest'), 0)",
+        )
     };
     let id = Expr::col(invoice_content::Column::InvoiceId);
     let select = Query::select()
         .column(invoice_content::Column::InvoiceId)
         .expr(Expr::cust(format!("CAST({points} AS bigint)")))
         .expr(Expr::cust(format!("CAST({is_agreed} AS bigint)")))
+        .expr(Expr::cust(format!("CAST({is_interest} AS bigint)")))
         .from(invoice_content::Entity)
-        .and_where(among(db.backend(), id, invoices.iter().copied()))
+        .and_where(among(backend, id, invoices.iter().copied()))
         .take();
     let mut found = HashMap::new();
-    for row in db.read().query_all(&select).await? {
+    for row in db.query_all(&select).await? {
         if let Some(points) = row.try_get_by_index::<Option<i64>>(1)? {
             let is_agreed = row.try_get_by_index::<i64>(2)? == 1;
-            let terms = InterestTerms { points: u16::try_from(points).map_err(Error::internal)?, is_agreed };
+            let is_interest = row.try_get_by_index::<i64>(3)? == 1;
+            let terms = InterestTerms { points: u16::try_from(points).map_err(Error::internal)?, is_agreed, is_interest };
             found.insert(row.try_get_by_index(0)?, terms);
         }
     }

@@ -49,6 +49,10 @@ pub struct NewInvoice {
     pub reason: Option<String>,
     /// The buyer's order that it is for.
     pub order_reference: Option<String>,
+    /// The network's own reference.
+    pub our_reference: Option<String>,
+    /// The buyer's reference; null: as its billing details have it.
+    pub buyer_reference: Option<String>,
 }
 
 /// A line to be written.
@@ -89,6 +93,10 @@ pub struct DraftChanges {
     pub reason: Option<Option<String>>,
     /// `Some(None)`: none.
     pub order_reference: Option<Option<String>>,
+    /// `Some(None)`: none.
+    pub our_reference: Option<Option<String>>,
+    /// `Some(None)`: as the buyer's billing details have it.
+    pub buyer_reference: Option<Option<String>>,
 }
 
 /// Drafts an invoice. `faults` are those that reading the input has found already.
@@ -102,6 +110,8 @@ pub async fn draft(db: &Database, viewer: &Viewer, network: &Network, new: NewIn
     after.row.due_in_days = new.due_in_days;
     after.row.reason = faults.optional_text("input.reason", new.reason.as_deref(), TEXT);
     after.row.order_reference = faults.optional_text("input.orderReference", new.order_reference.as_deref(), LINE);
+    after.row.our_reference = faults.optional_text("input.ourReference", new.our_reference.as_deref(), LINE);
+    after.row.buyer_reference = faults.optional_text("input.buyerReference", new.buyer_reference.as_deref(), LINE);
     set_buyer(change.tx(), &mut after, new.buyer, &mut faults).await?;
     if let Some(corrected) = new.corrects {
         after.row.corrects_id = Some(corrected);
@@ -109,6 +119,7 @@ pub async fn draft(db: &Database, viewer: &Viewer, network: &Network, new: NewIn
     }
     let seen = agreements::visible(db.backend(), viewer);
     after.lines = lines(change.tx(), network, &after, &new.lines, seen, &mut faults).await?;
+    check_characters(&after, None, &mut faults);
     check(network, "input", &mut after, &mut faults);
     faults.finish()?;
     audit::insert(&change, after.row.clone()).await?;
@@ -147,6 +158,12 @@ pub async fn update(
     if let Some(reference) = changes.order_reference {
         after.row.order_reference = faults.optional_text("input.orderReference", reference.as_deref(), LINE);
     }
+    if let Some(reference) = changes.our_reference {
+        after.row.our_reference = faults.optional_text("input.ourReference", reference.as_deref(), LINE);
+    }
+    if let Some(reference) = changes.buyer_reference {
+        after.row.buyer_reference = faults.optional_text("input.buyerReference", reference.as_deref(), LINE);
+    }
     if let Some(buyer) = changes.buyer {
         set_buyer(change.tx(), &mut after, buyer, &mut faults).await?;
     }
@@ -162,6 +179,7 @@ pub async fn update(
     if is_touched {
         after.lines = lines(change.tx(), network, &after, &new, seen, &mut faults).await?;
     }
+    check_characters(&after, Some(&before), &mut faults);
     check(network, "input", &mut after, &mut faults);
     faults.finish()?;
     if after != before {
@@ -328,6 +346,29 @@ async fn lines(
     Ok(rows)
 }
 
+/// The texts of an invoice that stand next to its lines, by their fields.
+fn texts(row: &invoice::Model) -> [(&'static str, Option<&str>); 4] {
+    [
+        ("reason", row.reason.as_deref()),
+        ("orderReference", row.order_reference.as_deref()),
+        ("ourReference", row.our_reference.as_deref()),
+        ("buyerReference", row.buyer_reference.as_deref()),
+    ]
+}
+
+/// Notes the texts that documents can't show, of a draft that was not so before.
+fn check_characters(after: &Whole, before: Option<&Whole>, faults: &mut Faults) {
+    let earlier = before.map(|before| texts(&before.row));
+    for (place, (field, text)) in texts(&after.row).into_iter().enumerate() {
+        let before = earlier.and_then(|texts| texts.get(place)?.1);
+        faults.settable_change(&format!("input.{field}"), before, text);
+    }
+    for (place, line) in after.lines.iter().enumerate() {
+        let before = before.and_then(|before| before.lines.get(place)).map(|line| line.description.as_str());
+        faults.settable_change(&format!("input.lines.{place}.description"), before, Some(line.description.as_str()));
+    }
+}
+
 /// Checks a draft, which the caller calls `name`, as a whole, and works out its sums.
 pub(super) fn check(network: &Network, name: &str, after: &mut Whole, faults: &mut Faults) {
     let days_fit = after.row.due_in_days.is_none_or(|days| (0..=DUE_IN_DAYS).contains(&days));
@@ -348,8 +389,8 @@ pub(super) fn check(network: &Network, name: &str, after: &mut Whole, faults: &m
             faults.add(format!("{lines}.{place}.description"), problem);
         }
     }
-    for (field, text) in [("reason", &after.row.reason), ("orderReference", &after.row.order_reference)] {
-        if let Some(problem) = text.as_deref().and_then(undisplayable) {
+    for (field, text) in texts(&after.row) {
+        if let Some(problem) = text.and_then(undisplayable) {
             faults.add(format!("{name}.{field}"), problem);
         }
     }

@@ -70,25 +70,57 @@ pub fn unpaid(
     spans
 }
 
-/// The interest of these days at the reference rate and `points` percentage points; never below nought.
-#[must_use]
-pub fn interest(spans: &[Span], rates: &Rates, points: u16) -> Interest {
-    // Öre times hundredths of a per cent times days.
-    let mut sum: i128 = 0;
+/// Days of a span at one rate, in hundredths of a per cent a year.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Segment {
+    /// The days, and what was unpaid on them.
+    pub span: Span,
+    /// The rate.
+    pub rate: i64,
+}
+
+impl Segment {
+    /// Its exact interest: öre times hundredths of a per cent times days.
+    pub(super) fn exact(&self) -> i128 {
+        let Span { from, to, unpaid } = self.span;
+        i128::from(unpaid.0) * i128::from(self.rate) * i128::from((to - from).num_days() + 1)
+    }
+}
+
+/// Splits spans where half-years end, at the reference rate and `points` percentage points, never below zero.
+///
+/// # Errors
+/// The first day of a half-year whose reference rate is not known.
+pub fn segments(spans: &[Span], rates: &Rates, points: u16) -> Result<Vec<Segment>, NaiveDate> {
+    let mut segments = Vec::new();
     for span in spans {
         let mut from = span.from;
         while from <= span.to {
             let half = half_year(from);
-            let Some(reference) = rates.of(half) else { return Interest::NeedsRateOf(half) };
+            let reference = rates.of(half).ok_or(half)?;
             let to = min(span.to, last_day(half));
             let rate = max(0, reference + i64::from(points) * 100);
-            sum += i128::from(span.unpaid.0) * i128::from(rate) * i128::from((to - from).num_days() + 1);
+            segments.push(Segment { span: Span { from, to, unpaid: span.unpaid }, rate });
             let Some(next) = to.succ_opt() else { break };
             from = next;
         }
     }
+    Ok(segments)
+}
+
+/// Rounds an exact interest, once and last, to öre.
+pub(super) fn rounded(exact: i128) -> Money {
     let year = 10_000 * 365;
-    Interest::Is(Money(i64::try_from((sum * 2 + year) / (year * 2)).unwrap_or(Money::MAX.0)))
+    Money(i64::try_from((exact * 2 + year) / (year * 2)).unwrap_or(Money::MAX.0))
+}
+
+/// The interest of these days at the reference rate and `points` percentage points; never below nought.
+#[must_use]
+pub fn interest(spans: &[Span], rates: &Rates, points: u16) -> Interest {
+    match segments(spans, rates, points) {
+        Ok(segments) => Interest::Is(rounded(segments.iter().map(Segment::exact).sum())),
+        Err(half) => Interest::NeedsRateOf(half),
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
-//! Interest invoices (ränteräkningar): late interest of an invoice, claimed by an invoice of its own.
+//! Interest invoices (räntefakturor): late interest of an invoice, claimed by an invoice of its own.
 //!
-//! Interest is no payment for goods or services, so that the invoice is outside the scope of VAT. What was claimed before is known by the lines
-//! that name the late invoice.
+//! Interest is no payment for goods or services, so that the invoice is outside the scope of VAT, and bears no interest itself. A line has the days
+//! with the same capital and rate; days that an interest invoice claims already, and that is not credited, are not claimed again.
 
 use ::entity::{
     id::{InvoiceId, InvoiceLineId},
@@ -9,15 +9,16 @@ use ::entity::{
     kind::{InvoiceKind, VatRate},
     money::{Money, Quantity},
 };
-use chrono::{Datelike, NaiveDate};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+use chrono::NaiveDate;
+use sea_orm::ConnectionTrait;
 
 use super::{
-    claim_terms::interest_from,
-    documents, drafting,
-    interest::Interest,
+    drafting,
+    interest_claims::{self, Overclaim},
+    interest_rows::{self, Days, Row},
     issuing::{self, Press},
-    late,
+    late::{self, Bearing},
+    reference_rates::{self, Rates},
     whole::Whole,
 };
 use crate::{
@@ -30,15 +31,12 @@ use crate::{
     idempotency::Outcome,
 };
 
-/// Beginning of an interest invoice's line, before the number of the late invoice and a comma.
-const WORDS: &str = "Dröjsmålsränta på faktura";
-
-/// Issues an invoice of the late interest of an invoice up to and including a day; null: the day on which it was settled, or today. Interest that was
-/// invoiced before, and not credited, is not claimed again. `errors` are those that reading the input has found already.
+/// Issues an invoice of the late interest of an invoice up to and including a day; null: the day on which it was settled, or today. Days whose interest
+/// was invoiced before, and not credited, are not claimed again. `errors` are those that reading the input has found already.
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the invoices, NOT_FOUND, INVALID naming every bad field and all that an invoice needs and the register lacks,
-/// CONFLICT `DRAFT`, `CREDIT_NOTE`, `NOT_LATE`, `NO_INTEREST` or `RATE_UNKNOWN`, and as [`issuing::issue`].
+/// CONFLICT `DRAFT`, `CREDIT_NOTE`, `NOT_LATE`, `NO_INTEREST`, `OVERCLAIMED` or `RATE_UNKNOWN`, and as [`issuing::issue`].
 pub async fn issue(
     db: &Database,
     viewer: &Viewer,
@@ -58,19 +56,10 @@ pub async fn issue(
         found => found?,
     };
     std::mem::take(&mut errors).finish()?;
-    if !original.lines.is_empty() && original.lines.iter().all(|line| line.description.starts_with(WORDS)) {
-        let message = format!("{} is of interest, which bears none itself", original.name());
-        return Err(Error::conflict("NO_INTEREST", message));
-    }
+    require_owed(&original)?;
     let until = until.unwrap_or_else(|| original.row.settled_on.map_or(today, |settled_on| settled_on.min(today)));
-    let (from, interest) = interest_until(db, network, &original, until).await?;
-    let claimed = claimed(change.tx(), &original).await?;
-    let sum = interest - claimed;
-    if sum <= Money::ZERO {
-        let message = format!("{} has {interest} of interest until {until}, of which {claimed} is invoiced already", original.name());
-        return Err(Error::conflict("NO_INTEREST", message));
-    }
-    let mut whole = draft(network, &original, (from, until), sum);
+    let rows = unclaimed(change.tx(), network, &original, (until, today)).await?;
+    let mut whole = draft(network, &original, &rows);
     whole.row.due_on = Some(issuing::due_on(issued_on, network.invoicing.due_days));
     drafting::check(network, "invoice", &mut whole, &mut errors);
     errors.finish()?;
@@ -82,73 +71,86 @@ pub async fn issue(
     Ok(new)
 }
 
-/// The first day that bears interest, and the interest up to and including a day.
-async fn interest_until(db: &Database, network: &Network, original: &Whole, until: NaiveDate) -> Result<(NaiveDate, Money)> {
+/// Refuses what no one owes interest on.
+fn require_owed(original: &Whole) -> Result<()> {
     if original.row.kind == InvoiceKind::CreditNote {
         return Err(Error::conflict("CREDIT_NOTE", format!("{} is nothing that anybody pays", original.name())));
     }
     if original.row.issued_on.is_none() {
         return Err(Error::conflict("DRAFT", "a draft is nothing that anybody owes"));
     }
-    let not_late = || Error::conflict("NOT_LATE", format!("{} was not late by {until}", original.name()));
-    let row = std::slice::from_ref(&original.row);
-    let figures = late::interest_of(db, row, until, network.invoicing.interest_points).await?.remove(&original.row.id);
-    let interest = match figures.ok_or_else(not_late)?.interest {
-        Interest::Is(sum) => sum,
-        Interest::NeedsRateOf(day) => {
-            let message = format!("the reference rate from {day} is not known; set it with referenceRateSet");
-            return Err(Error::conflict("RATE_UNKNOWN", message));
-        }
-    };
-    let is_agreed = documents::interest_terms(db, &[original.row.id]).await?.get(&original.row.id).is_some_and(|terms| terms.is_agreed);
-    let from = interest_from(&original.row, is_agreed).and_then(|day| day.succ_opt()).ok_or_else(not_late)?;
-    Ok((from.min(until), interest))
-}
-
-fn words(original: &Whole) -> String {
-    format!("{WORDS} {},", original.row.number.as_deref().unwrap_or_default())
-}
-
-/// The interest of an invoice that stands on issued invoices, less what was credited of it.
-async fn claimed(tx: &impl ConnectionTrait, original: &Whole) -> Result<Money> {
-    use invoice_line::Column as C;
-    let words = words(original);
-    let lines = invoice_line::Entity::find().filter(C::Description.starts_with(&words)).filter(C::ActivityId.is_null()).all(tx).await?;
-    let ids = lines.iter().map(|line| line.invoice_id);
-    let invoices = invoice::Entity::find().filter(invoice::Column::Id.is_in(ids)).all(tx).await?;
-    let mut sum = Money::ZERO;
-    for line in lines.iter().filter(|line| line.description.starts_with(&words)) {
-        let Some(own) = invoices.iter().find(|own| own.id == line.invoice_id && own.issued_on.is_some()) else { continue };
-        if (own.member_id, own.organisation_id) != (original.row.member_id, original.row.organisation_id) {
-            continue;
-        }
-        sum = if own.kind == InvoiceKind::CreditNote { sum - line.net } else { sum + line.net };
+    if interest_rows::is_interest(&original.lines) {
+        let message = format!("{} is of interest, which bears none itself", original.name());
+        return Err(Error::conflict("NO_INTEREST", message));
     }
-    Ok(sum)
+    Ok(())
 }
 
-fn draft(network: &Network, original: &Whole, (from, until): (NaiveDate, NaiveDate), sum: Money) -> Whole {
+/// The interest up to and including a day that no interest invoice claims.
+async fn unclaimed(
+    tx: &impl ConnectionTrait,
+    network: &Network,
+    original: &Whole,
+    (until, today): (NaiveDate, NaiveDate),
+) -> Result<Vec<Row>> {
+    let invoices = std::slice::from_ref(&original.row);
+    if late::days_late(&original.row, until) == 0 {
+        return Err(Error::conflict("NOT_LATE", format!("{} was not late by {until}", original.name())));
+    }
+    // As of today: what was credited since was never owed.
+    let bearing = late::bearing_of(tx, invoices, today, network.invoicing.interest_points).await?.remove(&original.row.id);
+    let Bearing { spans, points, .. } = bearing.unwrap_or_default();
+    let claims = interest_claims::of_invoices(tx, invoices, None).await?.remove(&original.row.id).unwrap_or_default();
+    let days: Vec<Days> = claims.iter().map(|claim| claim.days).collect();
+    let rates: Rates = reference_rates::all(tx).await?.into_iter().collect();
+    let of_days_until = |last: NaiveDate| {
+        interest_rows::rows(&late::until(&spans, last), &rates, points, &days).map_err(|half| {
+            let message = format!("the reference rate from {half} is not known; set it with referenceRateSet");
+            Error::conflict("RATE_UNKNOWN", message)
+        })
+    };
+    if let Some(last) = days.iter().map(|(_, last)| *last).max() {
+        let owed = of_days_until(last)?.claimed_sum();
+        if let Some(over) = Overclaim::of(&original.row, &claims, owed) {
+            return Err(Error::conflict("OVERCLAIMED", over.describe()));
+        }
+    }
+    let rows = of_days_until(until)?;
+    if rows.open_sum() <= Money::ZERO {
+        let claimed = rows.claimed_sum();
+        let message = format!("{} has {claimed} of interest until {until}, all of which is invoiced already", original.name());
+        return Err(Error::conflict("NO_INTEREST", message));
+    }
+    Ok(rows.open)
+}
+
+/// The interest invoice: a line for each row, with the references of the late invoice.
+fn draft(network: &Network, original: &Whole, rows: &[Row]) -> Whole {
     let id = InvoiceId::new();
-    let days = until.num_days_from_ce() - from.num_days_from_ce() + 1;
-    let line = invoice_line::Model {
+    let line = |(position, row): (i32, &Row)| invoice_line::Model {
         id: InvoiceLineId::new(),
         invoice_id: id,
-        position: 1,
-        description: format!("{} {days} {}", words(original), if days == 1 { "dag" } else { "dagar" }),
-        period_from: Some(from),
-        period_to: Some(until),
+        position,
+        description: row.describe(&original.row),
+        period_from: Some(row.segment.span.from),
+        period_to: Some(row.segment.span.to),
         quantity: Quantity(1000),
-        unit_price: sum,
+        unit_price: row.sum,
         vat_rate: VatRate::OutsideScope,
         account: network.accounts.interest.to_string(),
         ..invoice_line::Model::default()
     };
+    let number = original.row.number.as_deref().unwrap_or_default();
+    let due = original.row.due_on.map_or_else(String::new, |due_on| format!(", som skulle ha betalats senast {due_on}"));
     let row = invoice::Model {
         id,
         member_id: original.row.member_id,
         organisation_id: original.row.organisation_id,
-        reason: Some("Ränteräkning: ränta är inte ersättning för en vara eller tjänst, och ingen moms tas ut.".to_owned()),
+        reason: Some(format!("Dröjsmålsränta enligt räntelagen (1975:635) på faktura {number}{due}.")),
+        order_reference: original.row.order_reference.clone(),
+        our_reference: original.row.our_reference.clone(),
+        buyer_reference: original.row.buyer_reference.clone(),
         ..invoice::Model::default()
     };
-    Whole { row, lines: vec![line], ..Whole::default() }
+    Whole { row, lines: (1..).zip(rows).map(line).collect(), ..Whole::default() }
 }

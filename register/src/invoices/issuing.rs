@@ -258,8 +258,8 @@ impl<'n> Press<'n> {
 pub(super) fn parties_of(network: &Network, buyers: &Buyers, whole: &Whole, lacks: &mut Faults) -> (document::Seller, document::Buyer) {
     // Outside the scope of VAT stands alone, so that one line tells for all.
     let is_taxed = whole.lines.iter().any(|line| line.vat_rate != VatRate::OutsideScope);
-    let seller = parties::seller(network, is_taxed, lacks);
-    let buyer = buyer_of(&whole.row).map(|buyer| buyers.buyer(buyer, lacks)).unwrap_or_default();
+    let seller = document::Seller { reference: whole.row.our_reference.clone(), ..parties::seller(network, is_taxed, lacks) };
+    let buyer = buyer_of(&whole.row).map(|buyer| buyers.buyer(buyer, &whole.row, lacks)).unwrap_or_default();
     (seller, buyer)
 }
 

@@ -16,7 +16,7 @@ use ::entity::{
 };
 use chrono::NaiveDate;
 use sea_orm::{
-    ConnectionTrait, ExprTrait, Order,
+    ConnectionTrait, DbBackend, ExprTrait, Order,
     sea_query::{Expr, Query, SelectStatement, SimpleExpr, UnionType},
 };
 
@@ -26,7 +26,7 @@ use super::{
     claim_terms::{interest_from, payable_until},
     differences::is_small_rest,
     documents::{self, InterestTerms},
-    interest::{Interest, interest, unpaid},
+    interest::{Interest, Span, interest, unpaid},
     matching, payments, reference_rates,
 };
 use crate::{
@@ -59,7 +59,7 @@ struct Entries {
 }
 
 /// The adjustments that count of each of these invoices: what was written off as what is taken off, what was paid back as less that came in.
-fn adjustments_of(db: &Database, invoices: &[InvoiceId]) -> SelectStatement {
+fn adjustments_of(backend: DbBackend, invoices: &[InvoiceId]) -> SelectStatement {
     let own = |column: adjustment::Column| Expr::col((adjustment::Entity, column));
     let reversal = |column: adjustment::Column| Expr::col(("reversal", column));
     let reversed = Query::select()
@@ -75,19 +75,20 @@ fn adjustments_of(db: &Database, invoices: &[InvoiceId]) -> SelectStatement {
             Expr::cust("CASE kind WHEN 'REFUND' THEN 0 ELSE 1 END"),
         ])
         .from(adjustment::Entity)
-        .and_where(among(db.backend(), own(adjustment::Column::InvoiceId), invoices.iter().copied()))
+        .and_where(among(backend, own(adjustment::Column::InvoiceId), invoices.iter().copied()))
         .and_where(own(adjustment::Column::ReversesId).is_null())
         .and_where(Expr::exists(reversed).not())
         .take()
 }
 
 /// The payments that count and the issued credit notes of each of these invoices, by one statement.
-async fn entries_of(db: &Database, invoices: &[InvoiceId]) -> Result<HashMap<InvoiceId, Entries>> {
+async fn entries_of(db: &impl ConnectionTrait, invoices: &[InvoiceId]) -> Result<HashMap<InvoiceId, Entries>> {
+    let backend = db.get_database_backend();
     let payment = |column: payment::Column| Expr::col((payment::Entity, column));
     let credits = Query::select()
         .exprs([column(Column::CreditsId), column(Column::IssuedOn), column(Column::Total), Expr::cust("1")])
         .from(Entity)
-        .and_where(among(db.backend(), column(Column::CreditsId), invoices.iter().copied()))
+        .and_where(among(backend, column(Column::CreditsId), invoices.iter().copied()))
         .and_where(column(Column::IssuedOn).is_not_null())
         .take();
     // A payment that was reversed never came in: what is unpaid agrees with the state, which knows nothing of it either.
@@ -105,14 +106,14 @@ async fn entries_of(db: &Database, invoices: &[InvoiceId]) -> Result<HashMap<Inv
             Expr::cust("0"),
         ])
         .from(payment::Entity)
-        .and_where(among(db.backend(), payment(payment::Column::InvoiceId), invoices.iter().copied()))
+        .and_where(among(backend, payment(payment::Column::InvoiceId), invoices.iter().copied()))
         .and_where(payment(payment::Column::ReversesId).is_null())
         .and_where(Expr::exists(reversed).not())
         .union(UnionType::All, credits)
-        .union(UnionType::All, adjustments_of(db, invoices))
+        .union(UnionType::All, adjustments_of(backend, invoices))
         .take();
     let mut entries: HashMap<InvoiceId, Entries> = HashMap::new();
-    for row in db.read().query_all(&both).await? {
+    for row in db.query_all(&both).await? {
         let own = entries.entry(row.try_get_by_index(0)?).or_default();
         let entry = (row.try_get_by_index(1)?, row.try_get_by_index(2)?);
         if row.try_get_by_index::<i32>(3)? == 1 { own.credits.push(entry) } else { own.payments.push(entry) }
@@ -136,11 +137,42 @@ pub struct Lateness {
 /// # Errors
 /// INTERNAL when the database fails.
 pub async fn interest_of(db: &Database, invoices: &[Model], on: NaiveDate, points: u16) -> Result<HashMap<InvoiceId, Lateness>> {
+    let bearing = bearing_of(db.read(), invoices, on, points).await?;
+    if bearing.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rates = reference_rates::all(db.read()).await?.into_iter().collect();
+    let figures = |(id, Bearing { unpaid, spans, points }): (InvoiceId, Bearing)| {
+        (id, Lateness { unpaid, interest: interest(&spans, &rates, points) })
+    };
+    Ok(bearing.into_iter().map(figures).collect())
+}
+
+/// What of an invoice bears interest.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Bearing {
+    /// What is unpaid at the end of the day, öre.
+    pub unpaid: Money,
+    /// The days that bear interest, with what was unpaid on them; none for an interest invoice, since interest bears none.
+    pub spans: Vec<Span>,
+    /// Percentage points above the reference rate.
+    pub points: u16,
+}
+
+/// Returns what of those of these invoices bears interest that are late on `on`, or were settled late before it: see [`interest_of`].
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub(super) async fn bearing_of(
+    db: &impl ConnectionTrait,
+    invoices: &[Model],
+    on: NaiveDate,
+    points: u16,
+) -> Result<HashMap<InvoiceId, Bearing>> {
     let late: Vec<&Model> = invoices.iter().filter(|row| days_late(row, on) > 0).collect();
     if late.is_empty() {
         return Ok(HashMap::new());
     }
-    let rates = reference_rates::all(db.read()).await?.into_iter().collect();
     let ids: Vec<InvoiceId> = late.iter().map(|row| row.id).collect();
     let mut entries = entries_of(db, &ids).await?;
     let issued_with = documents::interest_terms(db, &ids).await?;
@@ -149,11 +181,17 @@ pub async fn interest_of(db: &Database, invoices: &[Model], on: NaiveDate, point
         let by_then = |entries: &[(NaiveDate, Money)]| entries.iter().filter(|(day, _)| *day <= on).map(|(_, sum)| *sum).sum::<Money>();
         let left = row.total - by_then(&payments) - by_then(&credits);
         // Of imported history nobody knows that anything was agreed.
-        let terms = issued_with.get(&row.id).copied().unwrap_or(InterestTerms { points, is_agreed: false });
-        let spans = unpaid(row.total, interest_from(row, terms.is_agreed).unwrap_or(on), on, &payments, &credits);
-        (row.id, Lateness { unpaid: max(Money::ZERO, left), interest: interest(&spans, &rates, terms.points) })
+        let terms = issued_with.get(&row.id).copied().unwrap_or(InterestTerms { points, is_agreed: false, is_interest: false });
+        let from = interest_from(row, terms.is_agreed).unwrap_or(on);
+        let spans = if terms.is_interest { Vec::new() } else { unpaid(row.total, from, on, &payments, &credits) };
+        (row.id, Bearing { unpaid: max(Money::ZERO, left), spans, points: terms.points })
     };
     Ok(late.into_iter().map(figures).collect())
+}
+
+/// Returns the days of spans up to and including a day.
+pub(super) fn until(spans: &[Span], last: NaiveDate) -> Vec<Span> {
+    spans.iter().filter(|span| span.from <= last).map(|span| Span { to: min(span.to, last), ..*span }).collect()
 }
 
 /// An overdue invoice, for those who ask its buyer to pay.

@@ -105,7 +105,9 @@ impl Buyers {
 
     /// One of them as an invoice has it, with what is lacking noted: an invoice must name the buyer and its address (mervärdesskattelag
     /// 2023:200, 17 kap. 24 §), and a public body receives it by its organisation number and reference (Peppol BIS Billing 3).
-    pub(super) fn buyer(&self, buyer: Buyer, lacks: &mut Faults) -> document::Buyer {
+    ///
+    /// The references of the invoice `row` go before those of the billing details. Peppol takes a buyer's reference or an order reference.
+    pub(super) fn buyer(&self, buyer: Buyer, row: &invoice::Model, lacks: &mut Faults) -> document::Buyer {
         let known = self.0.get(&buyer).cloned().unwrap_or_default();
         let change = match buyer {
             Buyer::Member(_) => "memberUpdate",
@@ -120,13 +122,17 @@ impl Buyers {
         // One abroad has none. Its invoices would need reverse charge or what is outside the scope of VAT, and the register issues neither to it.
         let what = "an organisation number (a Swedish one: buyers abroad can't be invoiced from the register)";
         let number = need(known.org_number.as_ref().map(ToString::to_string), "buyer.orgNumber", what);
-        let reference = need(known.reference.clone(), "buyer.billing.buyerReference", "a buyer's reference (Er referens)");
+        let own_reference = row.buyer_reference.clone().or_else(|| known.reference.clone());
+        let reference = own_reference.or_else(|| row.order_reference.as_ref().map(|_| String::new()));
+        let reference = need(reference, "buyer.billing.buyerReference", "a buyer's reference (Er referens)");
         let address_line = need(known.address_line.clone(), "buyer.billing.addressLine", "an address");
         let postal_code = need(known.postal_code.clone(), "buyer.billing.postalCode", "a postal code");
         let city = need(known.city.clone(), "buyer.billing.city", "a city");
+        // What the invoice itself says is checked with its other texts.
+        let no_text = String::new();
         for (path, text) in [
             ("buyer.name", &known.name),
-            ("buyer.billing.buyerReference", &reference),
+            ("buyer.billing.buyerReference", if row.buyer_reference.is_some() { &no_text } else { &reference }),
             ("buyer.billing.addressLine", &address_line),
             ("buyer.billing.city", &city),
         ] {
@@ -210,6 +216,7 @@ pub(super) fn seller(network: &Network, is_taxed: bool, lacks: &mut Faults) -> d
         iban: network.iban.clone(),
         bic: network.bic.clone(),
         f_tax: network.invoicing.f_tax,
+        reference: None,
     }
 }
 

@@ -104,6 +104,14 @@ pub fn percent(hundredths: i64) -> f64 {
     hundredths as f64 / 100.0
 }
 
+/// A rate as people read it, as `10 %` or `10,25 %`, with a no-break space.
+#[must_use]
+pub fn percent_in_words(hundredths: i64) -> String {
+    let plain = Money(hundredths).to_string().replace('.', ",");
+    let plain = plain.strip_suffix(",00").unwrap_or_else(|| plain.strip_suffix('0').unwrap_or(&plain));
+    format!("{plain}\u{a0}%")
+}
+
 /// Says what the rate of a half-year is, in the place of what was known. `faults` are those that reading the input has found already.
 ///
 /// # Errors

@@ -1,9 +1,16 @@
 //! Reminders as documents: made from what the invoice says and from what was unpaid on the day of the reminder.
 
 use ::entity::{id::ReminderId, invoice, reminder};
+use chrono::NaiveDate;
 use sea_orm::EntityTrait;
 
-use super::{by_ids, documents, late, payments};
+use super::{
+    by_ids, documents,
+    interest_claims::{self, Claim},
+    interest_rows::{self, Days},
+    late::{self, Bearing},
+    payments, reference_rates, reminding,
+};
 use crate::{
     auth::viewer::Viewer,
     database::Database,
@@ -22,22 +29,50 @@ use crate::{
 /// # Errors
 /// CONFLICT `DOCUMENT_TOO_LONG`, or when the server has too much to do.
 pub async fn pdf_of(db: &Database, viewer: &Viewer, id: ReminderId) -> Result<Option<(String, Pdf)>> {
+    use invoice::Column as C;
     let Some(sent) = reminder::Entity::find_by_id(id).one(db.read()).await? else { return Ok(None) };
-    let columns: Vec<invoice::Column> = late::COLUMNS.into_iter().chain([invoice::Column::Number]).collect();
+    let columns: Vec<C> = late::COLUMNS.into_iter().chain([C::Number, C::MemberId, C::OrganisationId]).collect();
     let Some(row) = by_ids(db, viewer, &[sent.invoice_id], &columns).await?.pop() else { return Ok(None) };
     let Some(document) = documents::content(db.read(), row.id).await? else { return Ok(None) };
     let points = document.terms.interest_points;
-    let figures = late::interest_of(db, std::slice::from_ref(&row), sent.sent_on, points).await?.remove(&row.id);
+    let bearing = late::bearing_of(db.read(), std::slice::from_ref(&row), sent.sent_on, points).await?.remove(&row.id);
+    let claims = interest_claims::of_invoices(db.read(), std::slice::from_ref(&row), Some(sent.sent_on)).await?.remove(&row.id);
+    let claims = claims.unwrap_or_default();
     let reminders = payments::reminders_of(db, &[row.id]).await?;
     let number = document.number.clone();
+    let fees = reminding::claimed_fees(&reminders, &sent);
     let reminder = Reminder {
         is_compensation: document.terms.late_compensation.is_some(),
-        unpaid: figures.map_or(document.total, |figures| figures.unpaid),
-        interest: figures.and_then(|figures| figures.interest.known()),
-        fees: reminders.iter().filter(|reminder| reminder.sent_on <= sent.sent_on).map(|reminder| reminder.fee).sum(),
+        unpaid: bearing.as_ref().map_or(document.total, |bearing| bearing.unpaid),
+        interest: match bearing {
+            Some(bearing) => open_interest(db, &bearing, &claims).await?,
+            None => None,
+        },
+        invoiced: invoiced(&claims),
+        fee: fees.own,
+        earlier_fees: fees.earlier,
         sent_on: sent.sent_on,
         invoice: document,
     };
     let pdf = worker_pool::run(&viewer.subject, move || rendered(&reminder, Some(TIME_LIMIT))).await?;
     Ok(Some((number, pdf)))
+}
+
+/// The interest to date of the days that no interest invoice claims; `None` if a reference rate is not known.
+async fn open_interest(db: &Database, bearing: &Bearing, claims: &[Claim]) -> Result<Option<::entity::money::Money>> {
+    let days: Vec<Days> = claims.iter().map(|claim| claim.days).collect();
+    let rates = reference_rates::all(db.read()).await?.into_iter().collect();
+    Ok(interest_rows::rows(&bearing.spans, &rates, bearing.points, &days).ok().map(|rows| rows.open_sum()))
+}
+
+/// The interest invoices, each with the last day that it claims.
+fn invoiced(claims: &[Claim]) -> Vec<(String, NaiveDate)> {
+    let mut invoiced: Vec<(String, NaiveDate)> = Vec::new();
+    for Claim { number, days: (_, last), .. } in claims {
+        match invoiced.iter_mut().find(|(known, _)| known == number) {
+            Some((_, known)) => *known = (*known).max(*last),
+            None => invoiced.push((number.clone(), *last)),
+        }
+    }
+    invoiced
 }

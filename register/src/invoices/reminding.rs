@@ -40,6 +40,30 @@ pub fn agreed_fee(issued_with: Option<&Terms>) -> Money {
     terms.late_compensation.filter(|sum| *sum > Money::ZERO).map_or(fee, |sum| min(sum, LATE_COMPENSATION))
 }
 
+/// The fees that a reminder claims.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClaimedFees {
+    /// Its own, öre.
+    pub own: Money,
+    /// Those of earlier reminders, with their days: they are owed still.
+    pub earlier: Vec<(NaiveDate, Money)>,
+}
+
+impl ClaimedFees {
+    /// The sum of the fees of earlier reminders, öre.
+    #[must_use]
+    pub fn earlier_sum(&self) -> Money {
+        self.earlier.iter().map(|(_, fee)| *fee).sum()
+    }
+}
+
+/// Returns the fees that a reminder among these of its invoice claims, for its document and the API alike.
+#[must_use]
+pub fn claimed_fees(reminders: &[Model], own: &Model) -> ClaimedFees {
+    let earlier = reminders.iter().filter(|other| other.sent_on < own.sent_on && other.fee > Money::ZERO);
+    ClaimedFees { own: own.fee, earlier: earlier.map(|other| (other.sent_on, other.fee)).collect() }
+}
+
 /// Notes that a reminder of an invoice was sent; on `sent_on`, or today. The first one costs what was agreed, and later ones nothing: the fee is
 /// taken once for a claim. The invoice itself never changes by it.
 ///
@@ -115,6 +139,18 @@ async fn refuse_small_rest(tx: &impl ConnectionTrait, row: &invoice::Model, day:
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_later_reminder_claims_the_earlier_fee_and_none_of_its_own() {
+        let reminder = |day: &str, fee: i64| Model { sent_on: day.parse().unwrap(), fee: Money(fee), ..Model::default() };
+        let all = [reminder("2027-01-15", 6000), reminder("2027-02-01", 0), reminder("2027-03-01", 0)];
+        assert_eq!(claimed_fees(&all, &all[0]), ClaimedFees { own: Money(6000), earlier: vec![] });
+        let earlier = vec![(all[0].sent_on, Money(6000))];
+        for later in &all[1..] {
+            let fees = claimed_fees(&all, later);
+            assert_eq!((fees.earlier_sum(), fees), (Money(6000), ClaimedFees { own: Money::ZERO, earlier: earlier.clone() }));
+        }
+    }
 
     #[test]
     fn no_fee_is_beyond_what_the_law_allows() {

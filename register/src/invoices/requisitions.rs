@@ -31,7 +31,7 @@ use crate::{
         invoice::Pdf,
         requisition::{Requisition, rendered},
     },
-    error::{Error, Faults, LINE, Result, TEXT, undisplayable},
+    error::{Error, Faults, LINE, Result, TEXT},
     idempotency::Outcome,
     worker_pool,
 };
@@ -104,11 +104,8 @@ pub async fn issue(db: &Database, viewer: &Viewer, network: &Network, new: NewRe
     errors.expect(new.period_from <= new.period_to, "input.periodTo", "must not be before periodFrom");
     let description = errors.text("input.description", &new.description, TEXT);
     let reference = errors.optional_text("input.reference", new.reference.as_deref(), LINE);
-    for (path, text) in [("input.description", Some(&description)), ("input.reference", reference.as_ref())] {
-        if let Some(problem) = text.and_then(|text| undisplayable(text)) {
-            errors.add(path, problem);
-        }
-    }
+    errors.settable("input.description", &description);
+    errors.settable_change("input.reference", None, reference.as_deref());
     let sender = parties::seller(network, false, &mut errors);
 
     let mut change = audit::begin(db, viewer, "requisitionIssue").await?;

@@ -71,6 +71,10 @@ pub struct Ask {
     pub skip_problems: bool,
     /// `true` if a fee is invoiced although it was decided late: see [`fee_decision`].
     pub confirm_decision: bool,
+    /// The network's own reference on every invoice.
+    pub our_reference: Option<String>,
+    /// The reference of the buyer, when the run is of one member; null: as its billing details have it.
+    pub buyer_reference: Option<String>,
 }
 
 /// Somebody who can't be invoiced.
@@ -265,6 +269,7 @@ async fn plan(db: &Database, network: &Network, ask: &Ask, issued_on: NaiveDate,
         faults.expect(found.len() == members.len(), "input.members", "has an id that is no member's");
         faults.expect(!members.is_empty(), "input.members", "must not be empty; leave it out to invoice all");
     }
+    let references = References::check(ask, &mut faults);
     faults.finish()?;
     let mut plan = Plan::default();
     let items = match ask.fees {
@@ -274,6 +279,9 @@ async fn plan(db: &Database, network: &Network, ask: &Ask, issued_on: NaiveDate,
     };
     let agreed = Agreed::load(db.read(), items.iter().map(|item| &item.line)).await?;
     gather(network, issued_on, &agreed, items, &mut plan);
+    for whole in &mut plan.invoices {
+        (whole.row.our_reference, whole.row.buyer_reference) = (references.our.clone(), references.buyers.clone());
+    }
 
     // What every invoice needs. What only taxed ones do is a problem of theirs.
     let mut lacks = Faults::default();
@@ -307,6 +315,24 @@ async fn plan(db: &Database, network: &Network, ask: &Ask, issued_on: NaiveDate,
     };
     (plan.net, plan.total) = (sum(|row| row.net)?, sum(|row| row.total)?);
     Ok(plan)
+}
+
+/// The references on each invoice of a run.
+struct References {
+    our: Option<String>,
+    buyers: Option<String>,
+}
+
+impl References {
+    fn check(ask: &Ask, faults: &mut Faults) -> Self {
+        let mut text = |path: &str, text: Option<&String>| faults.optional_document_line(path, text.map(String::as_str));
+        let (our, buyers) =
+            (text("input.ourReference", ask.our_reference.as_ref()), text("input.buyerReference", ask.buyer_reference.as_ref()));
+        let is_of_one = ask.members.as_ref().is_some_and(|members| members.len() == 1);
+        let message = "must be left out unless `members` names one member: every buyer has a reference of its own";
+        faults.expect(buyers.is_none() || is_of_one, "input.buyerReference", message);
+        Self { our, buyers }
+    }
 }
 
 /// The fee of every member of the year, in order of name: whoever was a member on some day of it pays the year's whole fee.

@@ -26,7 +26,7 @@ use super::{
     payments::{counted, order},
 };
 use crate::{
-    audit::{Fields, Recorded, forms, parts, to_value},
+    audit::{Fields, Person, Personal, Recorded, forms, parts, to_value},
     database::{among, rows},
     error::{Error, Result},
     idempotency::{FromOutcome, Outcome},
@@ -97,6 +97,11 @@ impl Recorded for Whole {
 
     fn record_id(&self) -> Uuid {
         self.row.id.0
+    }
+
+    /// The references often name people, whom one key of the invoice seals.
+    fn personal(&self) -> Vec<Personal> {
+        vec![Personal::of(Person::buyer(self.row.id), &["/our_reference", "/buyer_reference"])]
     }
 }
 

@@ -59,9 +59,19 @@ impl NewBilling {
         row
     }
 
+    /// The same as somebody writes it: also what documents can't show is noted.
+    pub fn written(&self, path: &str, faults: &mut Faults) -> Self {
+        let row = self.readable(path, faults);
+        let texts = [("buyerReference", &row.buyer_reference), ("addressLine", &row.address_line), ("city", &row.city)];
+        for (name, text) in texts.into_iter().chain([("postalCode", &row.postal_code), ("email", &row.email)]) {
+            faults.settable_change(&format!("{path}{name}"), None, text.as_deref());
+        }
+        row
+    }
+
     /// The row, with every bad field noted under `path`.
     pub fn check(&self, member: MemberId, path: &str, faults: &mut Faults) -> member_billing::Model {
-        let Self { email, peppol_id, buyer_reference, address_line, postal_code, city } = self.readable(path, faults);
+        let Self { email, peppol_id, buyer_reference, address_line, postal_code, city } = self.written(path, faults);
         member_billing::Model { member_id: member, email, peppol_id, buyer_reference, address_line, postal_code, city }
     }
 }
@@ -185,7 +195,7 @@ fn taken(number: Option<&OrgNumber>) -> Error {
 pub async fn admit(db: &Database, viewer: &Viewer, new: NewMember, mut faults: Faults) -> Result<MemberId> {
     viewer.require(Deed::KeepRegister)?;
     let id = MemberId::new();
-    let name = faults.text("input.name", &new.name, LINE);
+    let name = faults.document_line("input.name", &new.name);
     expect_no_bar("input.name", &name, &mut faults);
     let county = faults.optional_text("input.county", new.county.as_deref(), LINE);
     let area = faults.optional_text("input.contactArea", new.contact_area.as_deref(), LINE);
@@ -233,6 +243,7 @@ pub async fn update(db: &Database, viewer: &Viewer, id: MemberId, changes: Membe
     let mut row = before.row.clone();
     if let Some(name) = &changes.name {
         row.name = faults.text("input.name", name, LINE);
+        faults.settable_change("input.name", Some(before.row.name.as_str()), Some(row.name.as_str()));
         expect_no_bar("input.name", &row.name, &mut faults);
         row.name_key = swedish::key(&row.name);
     }

@@ -126,8 +126,9 @@ pub struct ContactChanges {
     pub valid_to: Option<Option<NaiveDate>>,
 }
 
-fn check(row: &mut Model, faults: &mut Faults) {
+fn check(row: &mut Model, before: Option<&Model>, faults: &mut Faults) {
     row.name = faults.text("input.name", &row.name, LINE);
+    faults.settable_change("input.name", before.map(|before| before.name.as_str()), Some(row.name.as_str()));
     row.name_key = swedish::key(&row.name);
     row.email = faults.optional_text("input.email", row.email.as_deref(), LINE);
     row.phone = faults.optional_text("input.phone", row.phone.as_deref(), LINE);
@@ -157,7 +158,7 @@ pub async fn add(db: &Database, viewer: &Viewer, new: NewContact, mut faults: Fa
         valid_to: new.valid_to,
         ..Model::default()
     };
-    check(&mut row, &mut faults);
+    check(&mut row, None, &mut faults);
     faults.finish()?;
     let mut change = audit::begin(db, viewer, "contactAdd").await?;
     let there = match (row.member_id, row.organisation_id, row.contact_area_id) {
@@ -234,7 +235,7 @@ pub async fn update(db: &Database, viewer: &Viewer, id: ContactId, changes: Cont
     after.phone = changes.phone.unwrap_or(after.phone);
     after.valid_from = changes.valid_from.unwrap_or(after.valid_from);
     after.valid_to = changes.valid_to.unwrap_or(after.valid_to);
-    check(&mut after, &mut faults);
+    check(&mut after, Some(&before), &mut faults);
     faults.finish()?;
     if after != before {
         audit::replace(&change, after.clone()).await?;

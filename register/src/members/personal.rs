@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Where else a person may stand by name or e-mail: the table, the column that says whose row it is, and the column with the name or e-mail.
-pub const MENTIONS: [(&str, &str, &str); 10] = [
+pub const MENTIONS: [(&str, &str, &str); 12] = [
     ("agreement_signature", "agreement_id", "name"),
     ("audit_entry", "subject_id", "actor"),
     ("bank_payment", "id", "payer_name"),
@@ -24,6 +24,8 @@ pub const MENTIONS: [(&str, &str, &str); 10] = [
     ("contact", "id", "name"),
     ("contact_read", "contact_id", "reader"),
     ("deadline_acknowledgement", "agreement_id", "acknowledged_by"),
+    ("invoice", "id", "buyer_reference"),
+    ("invoice", "id", "our_reference"),
     ("member_billing", "member_id", "email"),
     ("organisation", "id", "billing_email"),
     ("status_report", "activity_id", "reported_by"),

@@ -210,7 +210,12 @@ mod tests {
             let given = shelved.parameters.iter().filter(|parameter| parameter.required && parameter.default.is_none());
             let given = given.map(|parameter| (parameter.name.clone(), example(parameter.kind))).collect();
             for (ends_on, notice_months, renewal_months, says) in [
-                (last, 0, None, "upphör när avtalstiden är slut och kan inte sägas upp dessförinnan"),
+                (
+                    last,
+                    0,
+                    None,
+                    "kan sägas upp skriftligen av endera parten med omedelbar verkan\\. Utan uppsägning upphör avtalet när avtalstiden är slut",
+                ),
                 (last, 3, None, "Uppsägningstiden är 3 månader\\. Utan uppsägning upphör avtalet"),
                 (
                     last,

@@ -111,9 +111,10 @@ pub async fn create(db: &Database, viewer: &Viewer, new: NewTemplate, mut faults
         "input.slug",
         "must have small letters a to z, digits and hyphens between them only, as deltagande-bip",
     );
-    let title = faults.text("input.title", &new.title, LINE);
+    let title = faults.document_line("input.title", &new.title);
     let language = check_language(&new.language, &mut faults);
     let text = Text { body: with_plain_breaks(&new.body), declared: new.parameters };
+    text.check_characters(None, &mut faults);
     let text = text.checked(viewer, "input.", faults).await?;
 
     let mut change = audit::begin(db, viewer, "templateCreate").await?;
@@ -170,7 +171,9 @@ pub async fn draft(db: &Database, viewer: &Viewer, template: TemplateId, new: Ne
             return Err(missing());
         };
         // Before the transaction, so that others write meanwhile.
-        let text = Text::after(&last, &new)?.checked(viewer, "input.", std::mem::take(&mut faults)).await?;
+        let text = Text::after(&last, &new)?;
+        text.check_characters(Some(&Text::of(&last)?), &mut faults);
+        let text = text.checked(viewer, "input.", std::mem::take(&mut faults)).await?;
         let mut change = audit::begin(db, viewer, "templateVersionDraft").await?;
         let last = last_of(change.tx(), template).await?.ok_or_else(missing)?;
         if Text::after(&last, &new)? == text {
@@ -193,6 +196,25 @@ struct Text {
 }
 
 impl Text {
+    /// The text of a version.
+    fn of(version: &Snapshot) -> Result<Self> {
+        Ok(Self { body: version.body.clone(), declared: parameters(&version.parameters)? })
+    }
+
+    /// Notes what of a text, if it is another than before, documents can't show.
+    fn check_characters(&self, before: Option<&Self>, faults: &mut Faults) {
+        if before.is_none_or(|before| before.body != self.body) {
+            faults.settable_lines("input.body", &self.body);
+        }
+        if before.is_none_or(|before| before.declared != self.declared) {
+            for (place, parameter) in self.declared.iter().enumerate() {
+                faults.settable(&format!("input.parameters.{place}.label"), &parameter.label);
+                let default = parameter.default.as_ref().and_then(serde_json::Value::as_str);
+                faults.settable_change(&format!("input.parameters.{place}.default"), None, default);
+            }
+        }
+    }
+
     /// The text of the version after `last`.
     fn after(last: &Snapshot, new: &NewVersion) -> Result<Self> {
         let declared = match &new.parameters {

@@ -99,6 +99,10 @@ pub struct InvoiceDraftInput {
     reason: Option<String>,
     /// The buyer's order that it is for (BT-13), as `PO-4711`.
     order_reference: Option<String>,
+    /// Vår referens: whom of the network to ask (BT-41), often a name, which `personErase` erases.
+    our_reference: Option<String>,
+    /// Er referens: the buyer's reference (BT-10), as a cost center or a name; left out, that of the buyer's billing details on the day of issue.
+    buyer_reference: Option<String>,
 }
 
 /// What changes about a draft; what is left out stays as it is.
@@ -116,6 +120,10 @@ pub struct InvoiceDraftUpdateInput {
     reason: MaybeUndefined<String>,
     /// Null: none.
     order_reference: MaybeUndefined<String>,
+    /// Null: none.
+    our_reference: MaybeUndefined<String>,
+    /// Null: that of the buyer's billing details on the day of issue.
+    buyer_reference: MaybeUndefined<String>,
 }
 
 /// A draft to be thrown away.
@@ -172,6 +180,8 @@ impl InvoiceMutation {
             corrects: input.corrects.map(|id| row_id(&id, "invoice", "input.corrects", &mut faults)),
             reason: input.reason,
             order_reference: input.order_reference,
+            our_reference: input.our_reference,
+            buyer_reference: input.buyer_reference,
         };
         let mutation = mutation(ctx);
         mutation.perform(drafting::draft(mutation.db(), viewer(ctx), network(ctx), new, faults), |id| changed(ctx, id)).await
@@ -191,6 +201,8 @@ impl InvoiceMutation {
             due_in_days: plain_change(input.due_in_days),
             reason: plain_change(input.reason),
             order_reference: plain_change(input.order_reference),
+            our_reference: plain_change(input.our_reference),
+            buyer_reference: plain_change(input.buyer_reference),
         };
         let mutation = mutation(ctx);
         mutation.perform(drafting::update(mutation.db(), viewer(ctx), network(ctx), id, changes, faults), |()| changed(ctx, id)).await

@@ -212,6 +212,8 @@ impl Payment {
 #[derive(Description)]
 pub struct Reminder {
     pub(super) row: reminder::Model,
+    /// The fees of earlier reminders of the invoice, öre.
+    pub(super) earlier_fees: ::entity::money::Money,
     /// `true` if the register has a document of the invoice.
     pub(super) has_document: bool,
 }
@@ -234,7 +236,12 @@ impl Reminder {
         self.row.fee.into()
     }
 
-    /// A link to the PDF/A file in Swedish, with what was unpaid on the day, the interest to date and the fee; valid with the viewer's token. Null for
+    /// The fees of earlier reminders of the invoice, which are owed still and stand on its document next to its own; zero: none.
+    async fn earlier_fees(&self) -> Money {
+        self.earlier_fees.into()
+    }
+
+    /// A link to the PDF/A file in Swedish, with what was unpaid on the day, the interest to date that no interest invoice claims, and the fees; valid with the viewer's token. Null for
     /// imported history, of whose invoices the register has no document.
     async fn pdf_url(&self) -> Option<String> {
         self.has_document.then(|| format!("/files/reminders/{}.pdf", node_id("reminder", self.row.id).as_str()))

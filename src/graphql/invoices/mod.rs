@@ -34,7 +34,10 @@ use super::{
 };
 use crate::{
     error::{Faults, Result},
-    invoices::{self, adjustments as paid_back, amounts, claim_terms, differences, documents, late, lines, payments as paid},
+    invoices::{
+        self, adjustments as paid_back, amounts, claim_terms, differences, documents, interest_claims, late, lines, payments as paid,
+        reminding,
+    },
     receivables::{self, Standing},
 };
 
@@ -268,6 +271,17 @@ impl Invoice {
         sum.map(|sum| sum.map(Money)).transpose()
     }
 
+    /// What the office should look at: an interest invoice that claims more than is owed since the invoice was credited or paid, for the invoice and for
+    /// its credit notes. For those who see all invoices; empty for others, and when there is nothing.
+    #[graphql(directive = list_size::apply(Some(1), None))]
+    async fn warnings(&self, ctx: &Context<'_>) -> Result<Vec<String>> {
+        let found = self.0.share("warnings".to_owned(), async {
+            let as_of = (database(ctx).clock.today(), network(ctx).invoicing.interest_points);
+            interest_claims::warnings(database(ctx), viewer(ctx), ids(&self.0).into_iter().collect(), as_of).await
+        });
+        listed(ctx, found.await?.get(&self.0.id), |warning| warning)
+    }
+
     /// What has come in on it and what of it was reversed, the first payment first.
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn payments(&self, ctx: &Context<'_>) -> Result<Vec<Payment>> {
@@ -291,7 +305,12 @@ impl Invoice {
         } else {
             false
         };
-        listed(ctx, found.get(&self.0.id), |row| Reminder { row, has_document })
+        let all = found.get(&self.0.id).map(Vec::as_slice).unwrap_or_default();
+        listed(ctx, found.get(&self.0.id), |row| Reminder {
+            earlier_fees: reminding::claimed_fees(all, &row).earlier_sum(),
+            row,
+            has_document,
+        })
     }
 
     /// The invoice that this one corrects upwards; null for most.
@@ -307,6 +326,16 @@ impl Invoice {
     /// The buyer's order that it is for (BT-13); null: none. A credit note has that of its invoice.
     async fn order_reference(&self) -> Option<&str> {
         self.0.order_reference.as_deref()
+    }
+
+    /// Vår referens: whom of the network to ask (BT-41); null: none. A credit note has that of its invoice.
+    async fn our_reference(&self) -> Option<&str> {
+        self.0.our_reference.as_deref()
+    }
+
+    /// Er referens: the buyer's reference (BT-10) that was given for this invoice; null: that of the buyer's billing details on the day of issue.
+    async fn buyer_reference(&self) -> Option<&str> {
+        self.0.buyer_reference.as_deref()
     }
 
     /// Days from issue to the last day to pay, as the draft gives them; null: as the agreements of its lines have it, else as the settings do.
@@ -431,6 +460,8 @@ impl Noun for Invoice {
             "reason" => &[C::Reason],
             "dueInDays" => &[C::DueInDays],
             "orderReference" => &[C::OrderReference],
+            "ourReference" => &[C::OurReference],
+            "buyerReference" => &[C::BuyerReference],
             _ => &[],
         }
     }

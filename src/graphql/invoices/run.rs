@@ -54,6 +54,10 @@ pub struct InvoiceRunInput {
     /// reason DECIDED_LATE; the preview has it among its `warnings`.
     #[graphql(default)]
     confirm_decision: bool,
+    /// Vår referens on every invoice: whom of the network to ask (BT-41).
+    our_reference: Option<String>,
+    /// Er referens (BT-10), when `members` names one member; left out, that of each buyer's billing details.
+    buyer_reference: Option<String>,
 }
 
 impl InvoiceRunInput {
@@ -74,6 +78,8 @@ impl InvoiceRunInput {
             members: self.members.map(|ids| ids.into_iter().enumerate().map(|id| member(id, faults)).collect()),
             skip_problems: self.skip_problems,
             confirm_decision: self.confirm_decision,
+            our_reference: self.our_reference,
+            buyer_reference: self.buyer_reference,
         }
     }
 }

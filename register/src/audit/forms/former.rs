@@ -79,6 +79,7 @@ pub fn personal(form: Form, record: Uuid, text: &Fields) -> Vec<Personal> {
         Form::Contact => vec![Personal::of(person(PersonKind::Contact), &["/name", "/name_key", "/email", "/phone"])],
         Form::Member => vec![Personal::of(person(PersonKind::Buyer), &["/billing/email", "/billing/buyer_reference"])],
         Form::Organisation => vec![Personal::of(person(PersonKind::Buyer), &["/billing_email", "/buyer_reference"])],
+        Form::Invoice => vec![Personal::of(person(PersonKind::Buyer), &["/our_reference", "/buyer_reference"])],
         Form::BankPayment => vec![Personal::of(
             person(PersonKind::Payer),
             &["/reference", "/message", "/payer_name", "/payer_org_number", "/set_aside_reason"],

@@ -91,8 +91,8 @@ fn the_fields_of_forms_keep_their_names() {
         (names(&InvoiceXml::default()), "invoice_id number sha256"),
         (
             names(&invoice::Model::default()),
-            "id import_key kind number number_key ocr member_id organisation_id credits_id corrects_id reason order_reference due_in_days \
-             line_count issued_on due_on net vat rounding total paid credited written_off first_paid_on settled_on credited_on",
+            "id import_key kind number number_key ocr member_id organisation_id credits_id corrects_id reason order_reference our_reference \
+             buyer_reference due_in_days line_count issued_on due_on net vat rounding total paid credited written_off first_paid_on settled_on credited_on",
         ),
         (names(&template_version::Model::default()), "id template_id version state language published_at"),
     ];

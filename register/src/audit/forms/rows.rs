@@ -191,6 +191,8 @@ fields!(invoice::Model {
     corrects_id,
     reason,
     order_reference,
+    our_reference,
+    buyer_reference,
     due_in_days,
     line_count,
     issued_on,

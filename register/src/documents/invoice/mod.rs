@@ -55,6 +55,9 @@ pub struct Invoice {
     /// The buyer's order that it is for (BT-13).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order_reference: Option<String>,
+    /// `true` for an invoice of late interest, or a credit note of one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_interest: bool,
     /// The terms of payment that the day of issue had.
     pub terms: Terms,
 }
@@ -90,6 +93,9 @@ pub struct Seller {
     pub bic: Option<String>,
     /// Whether it says «Godkänd för F-skatt».
     pub f_tax: bool,
+    /// Vår referens: whom at the seller to ask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
 }
 
 /// Who is to pay it, as on the day of issue.
@@ -178,6 +184,16 @@ pub struct Reference {
 }
 
 impl Invoice {
+    /// Its noun, as «Faktura», «Räntefaktura» or «Kreditfaktura».
+    #[must_use]
+    pub const fn noun(&self) -> &'static str {
+        match (self.kind, self.is_interest) {
+            (InvoiceKind::CreditNote, _) => "Kreditfaktura",
+            (InvoiceKind::Invoice, true) => "Räntefaktura",
+            (InvoiceKind::Invoice, false) => "Faktura",
+        }
+    }
+
     /// The first and last day that its lines cover together; null when no line says any.
     #[must_use]
     pub fn period(&self) -> Option<(NaiveDate, NaiveDate)> {
@@ -215,6 +231,9 @@ impl Invoice {
                 kronor(sum)
             )
         });
+        if self.is_interest {
+            return format!("Betalas senast {due_on}. Ingen dröjsmålsränta tas ut på räntan.{fee}{compensation}");
+        }
         let thirtieth = self.issued_on.checked_add_days(Days::new(30)).filter(|day| *interest_is_agreed == Some(false) && due_on < *day);
         let since = thirtieth.map_or_else(
             || "Efter förfallodagen".to_owned(),

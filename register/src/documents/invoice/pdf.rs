@@ -101,7 +101,7 @@ pub fn rendered(invoice: &Invoice, xml: Vec<u8>, time_limit: Option<Duration>) -
 /// Data of the layout, every value as people read it; null values are not shown.
 #[derive(Debug, Serialize)]
 struct View<'i> {
-    /// «Faktura» or «Kreditfaktura».
+    /// «Faktura», «Räntefaktura» or «Kreditfaktura».
     noun: &'static str,
     /// «Faktura 2026-0001».
     named: String,
@@ -155,7 +155,7 @@ impl<'i> View<'i> {
         let is_credit = *kind == InvoiceKind::CreditNote;
         let to_pay = !is_credit && *total > Money::ZERO;
         let agreement = invoice.agreement();
-        let noun = if is_credit { "Kreditfaktura" } else { "Faktura" };
+        let noun = invoice.noun();
         Self {
             noun,
             named: format!("{noun} {number}"),
@@ -200,6 +200,7 @@ fn facts(invoice: &Invoice, agreement: Option<&str>) -> Vec<(&'static str, Strin
         ("OCR-nummer", invoice.ocr.clone().filter(|_| !is_credit)),
         ("Er referens", Some(invoice.buyer.reference.clone()).filter(|reference| !reference.trim().is_empty())),
         ("Er beställning", invoice.order_reference.clone()),
+        ("Vår referens", invoice.seller.reference.clone().filter(|reference| !reference.trim().is_empty())),
         ("Avtal", agreement.map(str::to_owned)),
         ("Avser tiden", invoice.period().map(days)),
     ];

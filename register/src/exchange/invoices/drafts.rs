@@ -39,6 +39,8 @@ pub(super) struct Head {
     pub reason: Option<Option<String>>,
     pub due_in_days: Option<Option<i32>>,
     pub order_reference: Option<Option<String>>,
+    pub our_reference: Option<Option<String>>,
+    pub buyer_reference: Option<Option<String>>,
 }
 
 /// A row of invoice_lines.csv, without its invoice.
@@ -146,6 +148,8 @@ pub(super) fn read(kind: InvoiceKind, cells: &mut Cells<'_>) -> Option<Head> {
         reason: cells.given("reason").then(|| cells.optional_text("reason", TEXT)),
         due_in_days: cells.given("due_in_days").then(|| cells.optional_whole("due_in_days", 0, DUE_IN_DAYS)),
         order_reference: cells.given("order_reference").then(|| cells.optional_text("order_reference", LINE)),
+        our_reference: cells.given("our_reference").then(|| cells.optional_text("our_reference", LINE)),
+        buyer_reference: cells.given("buyer_reference").then(|| cells.optional_text("buyer_reference", LINE)),
     };
     cells.check(|faults| check(&head, faults));
     Some(head)

@@ -82,6 +82,8 @@ pub(in super::super) async fn export(export: &mut Export<'_>) -> Result<()> {
                 optional(row.reason),
                 optional(row.due_in_days),
                 optional(row.order_reference),
+                optional(row.our_reference),
+                optional(row.buyer_reference),
             ])?;
         }
         export.tell(&sheet);

@@ -215,6 +215,8 @@ fn keep(incoming: &mut Incoming, before: &Whole, known: &mut Known) -> Whole {
             ("reason", head.reason.as_ref().is_some_and(|reason| *reason != old.reason)),
             ("due_in_days", head.due_in_days.is_some_and(|days| days != old.due_in_days)),
             ("order_reference", head.order_reference.as_ref().is_some_and(|order| *order != old.order_reference)),
+            ("our_reference", head.our_reference.as_ref().is_some_and(|reference| *reference != old.our_reference)),
+            ("buyer_reference", head.buyer_reference.as_ref().is_some_and(|reference| *reference != old.buyer_reference)),
         ];
         if line.is_good() {
             for (column, _) in differing.into_iter().filter(|(_, differs)| *differs) {
@@ -284,6 +286,8 @@ fn make(incoming: &mut Incoming, before: Option<&Whole>, known: &mut Known) -> W
         after.row.reason = line.draft.reason.clone().unwrap_or(after.row.reason);
         after.row.due_in_days = line.draft.due_in_days.unwrap_or(after.row.due_in_days);
         after.row.order_reference = line.draft.order_reference.clone().unwrap_or(after.row.order_reference);
+        after.row.our_reference = line.draft.our_reference.clone().unwrap_or(after.row.our_reference);
+        after.row.buyer_reference = line.draft.buyer_reference.clone().unwrap_or(after.row.buyer_reference);
         if let Some(corrected) = line.draft.corrects.clone().filter(|_| line.draft.kind == InvoiceKind::Invoice) {
             after.row.corrects_id = known.credits.corrected(&mut line, corrected.as_deref(), &after.row);
         }

@@ -1,0 +1,85 @@
+//! What documents look like and read like: words are whole for programs, nothing is printed over something else, and no page has the foot alone.
+
+use entity::kind::{InvoiceKind, VatRate};
+use samregister::documents::{
+    agreement::{self, Agreement, Party},
+    invoice::{self, Invoice},
+    peppol,
+};
+
+use crate::{
+    invoice_samples::{day, document, line, named},
+    judges,
+};
+
+fn set(invoice: &Invoice) -> Vec<u8> {
+    invoice::rendered(invoice, peppol::xml(invoice).unwrap(), None).unwrap().bytes
+}
+
+fn of_lines(count: usize) -> Invoice {
+    let lines = (1..=count).map(|place| line(&format!("BIP-kurs, tillfälle {place}"), 1000, 45_000, VatRate::Standard25));
+    document(InvoiceKind::Invoice, lines.collect(), false)
+}
+
+/// A text whose compounds break at the ends of lines, wherever these are.
+const PROSE: &str = "Kursintäkterna och kursintäkter redovisas av samordningsförbunden, och personuppgiftsbehandlingen följer \
+    dataskyddsförordningen enligt personuppgiftsbiträdesavtalet med uppdragsgivarens verksamhetsansvariga.";
+
+fn reads_well(words: &str) {
+    for word in ["Kursintäkterna", "kursintäkter", "samordningsförbunden", "personuppgiftsbehandlingen", "personuppgiftsbiträdesavtalet"]
+    {
+        assert!(words.contains(word), "{word}: {words}");
+    }
+    assert!(!words.contains(['\u{ad}', '\u{200b}', '\u{2010}']), "{words:?}");
+}
+
+#[test]
+fn words_are_whole_in_the_text_of_a_pdf() {
+    for blanks in 0..12 {
+        let text = format!("{}{PROSE}", "ord ".repeat(blanks));
+        let lines = vec![line(&text, 1000, 100, VatRate::Standard25)];
+        reads_well(&judges::words(&set(&document(InvoiceKind::Invoice, lines, false))));
+        let party = |role: &str| Party { role: role.into(), name: "Samordningsförbundet".into(), org_number: None, address: vec![] };
+        let agreement = Agreement {
+            title: "Avtal om personuppgiftsbehandling".into(),
+            number: Some("2026-0001".into()),
+            language: "sv".into(),
+            parties: vec![party("Nätverket"), party("Medlemmen")],
+            terms: vec![("Uppsägningstid".into(), "tre månader".into())],
+            body: format!("## Personuppgiftsbehandling\n\n{text}\n\n- {text}\n"),
+            dated: day("2026-12-01"),
+        };
+        let pdf = agreement::rendered(&agreement).unwrap().pdf;
+        let words = judges::words(&pdf);
+        reads_well(&words);
+        assert!(words.contains("Avtal om personuppgiftsbehandling") && words.contains("Uppsägningstid"), "{words}");
+    }
+}
+
+#[test]
+fn a_long_reference_stays_in_its_column() {
+    for reference in ["W".repeat(70), "INKÖPSORDER-2026/ÖSTERGÖTLAND_SAMORDNING:4711-0001".to_owned(), "ordernummer".repeat(9)] {
+        for (name, invoice) in named().into_iter().filter(|(name, _)| matches!(*name, "ordinary" | "credit-whole")) {
+            let pdf = set(&Invoice { order_reference: Some(reference.clone()), ..invoice });
+            // The column ends 98 mm from the edge, and the next one begins at 108 mm.
+            let over = judges::places_of_words(&pdf).into_iter().filter(|(from, to, word)| {
+                let is_part = word.chars().count() > 3 && reference.contains(word.trim_end_matches('-'));
+                is_part && *from < 277.0 && *to > 280.0
+            });
+            assert_eq!(over.collect::<Vec<_>>(), [], "{name} {reference}");
+            // A program that joins words takes a hyphen at the end of a line for one of the typesetter's.
+            let plain = |text: &str| text.replace([' ', '-'], "");
+            assert!(plain(&judges::words(&pdf)).contains(&plain(&reference)), "{name}: {}", judges::words(&pdf));
+        }
+    }
+}
+
+#[test]
+fn no_page_of_an_invoice_has_the_foot_alone() {
+    for count in (14..30).chain(54..68) {
+        let pages = judges::pages(&set(&of_lines(count)));
+        let last = pages.last().unwrap();
+        assert!(last.contains("Så betalar ni") && last.contains("Momsregistreringsnummer"), "{count} lines: {last}");
+        assert!(pages.iter().filter(|page| page.contains("Momsregistreringsnummer")).count() == 1, "{count} lines");
+    }
+}
