@@ -57,6 +57,7 @@ mod m2026_12_01_42_order_reference;
 mod m2026_12_01_43_units;
 mod m2026_12_01_50_books_closing;
 mod m2026_12_01_51_export_batches;
+mod m2026_12_02_20_cost_ledger;
 
 /// Every change, in order.
 #[derive(Debug)]
@@ -109,6 +110,7 @@ impl MigratorTrait for Migrator {
             Box::new(m2026_12_01_43_units::Migration),
             Box::new(m2026_12_01_50_books_closing::Migration),
             Box::new(m2026_12_01_51_export_batches::Migration),
+            Box::new(m2026_12_02_20_cost_ledger::Migration),
         ]
     }
 }

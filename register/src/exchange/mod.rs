@@ -18,6 +18,7 @@ mod activities;
 mod agreements;
 mod bank_payments;
 mod beside;
+mod booking_details;
 mod books_closing;
 mod cells;
 mod fee_schedules;
@@ -244,6 +245,8 @@ impl File {
             Self::Payments => &["reverses", "reason", "bank_payment", "booked_on"],
             Self::Adjustments => &["bank_payment", "reverses", "reason", "booked_on"],
             Self::BankPayments => &["entry_reference", "duplicate_of"],
+            Self::Costs => &["vat", "supplier", "reference", "agreement", "reverses", "reason"],
+            Self::Grants => &["agreement", "reverses", "reason"],
             _ => &[],
         }
     }

@@ -2,6 +2,8 @@
 
 pub mod accrual;
 mod assumptions;
+pub mod booking_list;
+pub mod bookings;
 pub mod break_even;
 pub mod breaches;
 pub mod forecast;
