@@ -1,6 +1,7 @@
 //! Fees: what membership costs in a year, and what an agreement's fee comes to.
 
 pub mod amounts;
+pub mod monthly;
 pub mod scenario;
 pub mod schedules;
 pub(crate) mod unpaid_months;
