@@ -82,6 +82,14 @@ pub struct Model {
     pub notice_end_decided_on: Option<NaiveDate>,
 }
 
+impl Model {
+    /// Returns `true` if what it brings in is a grant (bidrag) and no fee.
+    #[must_use]
+    pub fn is_grant(&self) -> bool {
+        self.kind == AgreementKind::Cooperation && self.direction == Direction::Income
+    }
+}
+
 /// No relations are declared: rules join by what the caller asked for.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}

@@ -5,7 +5,7 @@ use sea_orm::entity::prelude::*;
 use serde::Serialize;
 
 use crate::{
-    id::{ActivityId, CostId},
+    id::{ActivityId, AgreementId, CostId, MemberId, OrganisationId},
     money::Money,
     sparse::sparse,
 };
@@ -21,12 +21,26 @@ pub struct Model {
     pub activity_id: ActivityId,
     /// Day in the books.
     pub booked_on: NaiveDate,
-    /// Öre; negative when a cost is taken back.
+    /// Öre, without the VAT that is deducted; negative for a reversal or another correction.
     pub amount: Money,
     /// What for.
     pub description: String,
     /// 1 for the first cost with this activity, day and description, 2 for the next: with them it names the row to the importer.
     pub occurrence: i32,
+    /// Input VAT that is deducted, öre, beside the amount; null: not known.
+    pub vat: Option<Money>,
+    /// The supplier, if a member.
+    pub member_id: Option<MemberId>,
+    /// The supplier, if an organisation.
+    pub organisation_id: Option<OrganisationId>,
+    /// The supplier's own number of its invoice.
+    pub reference: Option<String>,
+    /// The agreement by which the network owes it.
+    pub agreement_id: Option<AgreementId>,
+    /// The cost that this one reverses.
+    pub reverses_id: Option<CostId>,
+    /// Reason for the reversal; null for what is none.
+    pub reason: Option<String>,
 }
 
 /// No relations are declared: rules join by what the caller asked for.
@@ -35,4 +49,18 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(id: Id, activity_id: ActivityId, booked_on: BookedOn, amount: Amount, description: Description, occurrence: Occurrence);
+sparse!(
+    id: Id,
+    activity_id: ActivityId,
+    booked_on: BookedOn,
+    amount: Amount,
+    description: Description,
+    occurrence: Occurrence,
+    vat: Vat,
+    member_id: MemberId,
+    organisation_id: OrganisationId,
+    reference: Reference,
+    agreement_id: AgreementId,
+    reverses_id: ReversesId,
+    reason: Reason
+);

@@ -5,7 +5,7 @@ use sea_orm::entity::prelude::*;
 use serde::Serialize;
 
 use crate::{
-    id::{ActivityId, GrantId},
+    id::{ActivityId, AgreementId, GrantId},
     money::Money,
     sparse::sparse,
 };
@@ -21,12 +21,18 @@ pub struct Model {
     pub activity_id: ActivityId,
     /// Day in the books.
     pub booked_on: NaiveDate,
-    /// Öre; negative when a grant is paid back.
+    /// Öre; negative for a reversal, or when a grant is paid back.
     pub amount: Money,
     /// Who gives it.
     pub funder: String,
     /// 1 for the first grant with this activity, day and funder, 2 for the next.
     pub occurrence: i32,
+    /// The agreement by which it comes in.
+    pub agreement_id: Option<AgreementId>,
+    /// The grant that this one reverses.
+    pub reverses_id: Option<GrantId>,
+    /// Reason for the reversal; null for what is none.
+    pub reason: Option<String>,
 }
 
 /// No relations are declared: rules join by what the caller asked for.
@@ -35,4 +41,14 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(id: Id, activity_id: ActivityId, booked_on: BookedOn, amount: Amount, funder: Funder, occurrence: Occurrence);
+sparse!(
+    id: Id,
+    activity_id: ActivityId,
+    booked_on: BookedOn,
+    amount: Amount,
+    funder: Funder,
+    occurrence: Occurrence,
+    agreement_id: AgreementId,
+    reverses_id: ReversesId,
+    reason: Reason
+);

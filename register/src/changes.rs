@@ -87,7 +87,7 @@ pub enum Told {
 }
 
 /// Every deed of the trail, and who is told of it.
-pub const DEEDS: [(&str, Told); 69] = [
+pub const DEEDS: [(&str, Told); 71] = [
     ("activityClose", Told::Whoever),
     ("activityStart", Told::Whoever),
     ("activityUpdate", Told::Whoever),
@@ -112,10 +112,12 @@ pub const DEEDS: [(&str, Told); 69] = [
     ("contactReadsForget", Told::Nobody),
     ("contactUpdate", Told::Whoever),
     ("costRecord", Told::Whoever),
+    ("costReverse", Told::Whoever),
     ("deadlineAcknowledge", Told::Drafts),
     ("deadlineAcknowledgementWithdraw", Told::Drafts),
     ("feeScheduleSet", Told::Whoever),
     ("grantRecord", Told::Whoever),
+    ("grantReverse", Told::Whoever),
     ("import", Told::Whoever),
     ("interestInvoiceIssue", Told::Whoever),
     ("invoiceCredit", Told::Whoever),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use ::entity::{
-    agreement, contact,
+    agreement, contact, cost,
     id::OrganisationId,
     invoice,
     kind::SubjectKind,
@@ -177,6 +177,7 @@ pub async fn remove(db: &Database, viewer: &Viewer, id: OrganisationId, faults: 
     let counts = [
         ("agreement", agreement::Entity::find().filter(agreement::Column::OrganisationId.eq(id)).count(change.tx()).await?),
         ("invoice", invoice::Entity::find().filter(invoice::Column::OrganisationId.eq(id)).count(change.tx()).await?),
+        ("cost", cost::Entity::find().filter(cost::Column::OrganisationId.eq(id)).count(change.tx()).await?),
         ("contact", contact::Entity::find().filter(contact::Column::OrganisationId.eq(id)).count(change.tx()).await?),
     ];
     let references: Vec<_> = counts.into_iter().filter(|(_, count)| *count > 0).map(|(noun, count)| counted(noun, count)).collect();

@@ -2,11 +2,17 @@
 
 use std::collections::HashMap;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use entity::{activity, id::MemberId, kind::FeeBasis};
 use serde::Serialize;
 
-use super::{Outcome, Result, expiring::check_activities, json, open, put, settings, table};
+use super::{
+    Outcome, Result,
+    expiring::check_activities,
+    json, open,
+    report::{self, ReportFormat, ReportOptions},
+    settings, table,
+};
 use crate::{
     activities,
     auth::viewer::Viewer,
@@ -19,12 +25,14 @@ use crate::{
 ///
 /// A row for each fee of today: the least number that covers the cost of the year less its grants. Yearly fees count agreements, fees paid
 /// once those that begin in the year, fees per participant the participants, and fees per mille the members that pay the most, each by its
-/// own allocation. Members without a known allocation are listed, and are in no number.
+/// own allocation. Members without a known allocation are listed, and are in no number. Committed cost is what agreements by which the network
+/// pays come to in the year; it stands beside the booked cost, and the number covers the booked one.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   samregister break-even --year 2026
-  samregister break-even --year 2026 --activity bip indikatorer --format json")]
+  samregister break-even --year 2026 --activity bip indikatorer --format json
+  samregister break-even --year 2026 --output nollresultat-2026.xlsx")]
 pub struct Options {
     /// Calendar year
     #[arg(long, value_parser = clap::value_parser!(i32).range(1900..=2999))]
@@ -32,28 +40,19 @@ pub struct Options {
     /// Only these activities
     #[arg(long = "activity", num_args = 1.., value_name = "SLUG", value_delimiter = ',')]
     activities: Vec<String>,
-    /// How to write it
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    format: Format,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For the eye
-    Table,
-    /// One document for programs
-    Json,
-    /// For programs (RFC 4180)
-    Csv,
+    #[command(flatten)]
+    report: ReportOptions,
 }
 
 /// Reports break-even.
 ///
 /// # Errors
-/// When an activity is not known or the register can't be opened.
+/// When an activity is not known, the register can't be opened or the report can't be written.
 pub async fn run(options: Options) -> Result {
+    let format = options.report.format()?;
     let settings = settings()?;
     let db = open(&settings).await?;
+    let target = options.report.target(&db, &settings)?;
     let viewer = Viewer::operator("break-even");
     check_activities(&db, &viewer, &options.activities).await?;
     let columns = [activity::Column::Id, activity::Column::Slug, activity::Column::Name];
@@ -66,13 +65,28 @@ pub async fn run(options: Options) -> Result {
     let columns = [entity::member::Column::Id, entity::member::Column::Name];
     let names = members::by_ids(&db, &viewer, &missing, &columns).await?;
     let names: Names = names.into_iter().map(|member| (member.id, member.name)).collect();
+    let document = match format {
+        ReportFormat::Table => for_eyes(&found, &names).into_bytes(),
+        ReportFormat::Json => for_programs(options.year, &found, &names)?.into_bytes(),
+        ReportFormat::Csv => sheet::csv(&grid(&found, |basis| basis.word().to_owned()))?,
+        ReportFormat::Xlsx => {
+            let title = format!("Nollresultat {}", options.year);
+            report::workbook(&db, &title, title.clone(), grid(&found, in_swedish))?
+        }
+    };
     db.close().await?;
-    put(match options.format {
-        Format::Table => for_eyes(&found, &names).into_bytes(),
-        Format::Json => for_programs(options.year, &found, &names)?.into_bytes(),
-        Format::Csv => sheet::csv(&grid(&found, |basis| basis.word().to_owned()))?,
-    })?;
+    target.write(&document)?;
     Ok(Outcome::Done)
+}
+
+fn in_swedish(basis: FeeBasis) -> String {
+    let words = match basis {
+        FeeBasis::FixedPerYear => "Per år och avtal",
+        FeeBasis::OneOff => "En gång, per nytt avtal",
+        FeeBasis::PerParticipant => "Per deltagare",
+        FeeBasis::PerMilleOfAllocation => "Promille av tilldelning, per medlem",
+    };
+    words.to_owned()
 }
 
 type Found = (BreakEven, activity::Model);
@@ -80,17 +94,20 @@ type Names = HashMap<MemberId, String>;
 
 fn grid(found: &[Found], basis: fn(FeeBasis) -> String) -> Grid {
     let columns = vec![
-        Column::new("activity", "Activity", Kind::Text),
-        Column::new("basis", "Fee", Kind::Text),
-        Column::new("fee", "Each", Kind::Money),
-        Column::new("per_mille", "Per mille", Kind::Text),
-        Column::new("cost", "Cost", Kind::Money),
-        Column::new("grants", "Grants", Kind::Money),
-        Column::new("need", "Need", Kind::Money),
-        Column::new("count", "Takes", Kind::Number),
-        Column::new("joined", "Joined", Kind::Number),
-        Column::new("more", "More", Kind::Number),
-        Column::new("shortfall", "Shortfall", Kind::Money),
+        Column::new("activity", "Activity", Kind::Text).swedish("Verksamhet"),
+        Column::new("basis", "Fee", Kind::Text).swedish("Avgift"),
+        Column::new("fee", "Each", Kind::Money).swedish("Belopp"),
+        Column::new("per_mille", "Per mille", Kind::Text).swedish("Promille"),
+        Column::new("cost", "Cost", Kind::Money).swedish("Kostnad"),
+        Column::new("grants", "Grants", Kind::Money).swedish("Bidrag"),
+        Column::new("need", "Need", Kind::Money).swedish("Att täcka"),
+        Column::new("count", "Takes", Kind::Number).swedish("Antal som krävs"),
+        Column::new("joined", "Joined", Kind::Number).swedish("Anslutna"),
+        Column::new("more", "More", Kind::Number).swedish("Ytterligare"),
+        Column::new("shortfall", "Shortfall", Kind::Money).swedish("Saknas"),
+        Column::new("committed_cost", "Committed", Kind::Money).swedish("Avtalad kostnad"),
+        Column::new("committed_cost_booked", "Of it booked", Kind::Money).swedish("Därav bokförd"),
+        Column::new("committed_cost_left", "Left to book", Kind::Money).swedish("Kvar att bokföra"),
     ];
     let number = |number: Option<i64>| number.map_or(Cell::Empty, Cell::Number);
     let row = |(own, activity): &Found, by_fee: &ByFee| {
@@ -106,6 +123,9 @@ fn grid(found: &[Found], basis: fn(FeeBasis) -> String) -> Grid {
             number(by_fee.joined),
             number(by_fee.more),
             Cell::Sum(by_fee.shortfall),
+            Cell::Sum(own.committed.cost),
+            Cell::Sum(own.committed.booked),
+            Cell::Sum(own.committed.left()),
         ]
     };
     let rows = found.iter().flat_map(|found| found.0.by_fee.iter().map(move |by_fee| row(found, by_fee))).collect();
@@ -154,6 +174,9 @@ struct Entry {
     name: String,
     cost: Cell,
     grants: Cell,
+    committed_cost: Cell,
+    committed_cost_booked: Cell,
+    committed_cost_left: Cell,
     joined: i64,
     by_fee: Vec<Line>,
 }
@@ -198,6 +221,9 @@ fn for_programs(year: i32, found: &[Found], names: &Names) -> Result<String> {
         name: activity.name.clone(),
         cost: Cell::Sum(own.cost),
         grants: Cell::Sum(own.grants),
+        committed_cost: Cell::Sum(own.committed.cost),
+        committed_cost_booked: Cell::Sum(own.committed.booked),
+        committed_cost_left: Cell::Sum(own.committed.left()),
         joined: own.joined,
         by_fee: own.by_fee.iter().map(line).collect(),
     };

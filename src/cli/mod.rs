@@ -14,6 +14,7 @@ pub mod import;
 mod invoice_list;
 mod invoice_run;
 pub mod invoices;
+pub mod ledger;
 pub mod matrix;
 pub mod migrate;
 mod notice_ends;
@@ -108,6 +109,8 @@ enum Command {
     Expiring(expiring::Options),
     NoticeEnds(notice_ends::Options),
     Revenue(revenue::Options),
+    Costs(ledger::CostOptions),
+    Grants(ledger::GrantOptions),
     Scenario(scenario::Options),
     BreakEven(break_even::Options),
     Matrix(matrix::Options),
@@ -245,6 +248,8 @@ impl Command {
             Self::Expiring(options) => expiring::run(options).await,
             Self::NoticeEnds(options) => notice_ends::run(options).await,
             Self::Revenue(options) => revenue::run(options).await,
+            Self::Costs(options) => ledger::run_costs(options).await,
+            Self::Grants(options) => ledger::run_grants(options).await,
             Self::Invoices(options) => invoices::run(options).await,
             Self::Scenario(options) => scenario::run(options).await,
             Self::BreakEven(options) => break_even::run(options).await,

@@ -26,7 +26,8 @@ use crate::{
 /// Report revenue, cost and result
 ///
 /// Sums are in kronor. Net is without VAT and after credit notes, whose net sum is shown as credited; result is net and grants without
-/// cost. Costs and grants belong to activities: by member, they stand in rows without one. Rows without any money are left out.
+/// cost. Costs and grants belong to activities: by member, they stand in rows without one. Rows without any money are left out. Committed is
+/// what agreements by which the network pays come to, by the months that they pay for; it is in no other sum.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -96,7 +97,16 @@ impl Options {
             Basis::Accrued => revenue::Basis::Accrued,
         };
         let activities = (!self.activities.is_empty()).then(|| self.activities.clone());
-        Ask { from: self.from, to: self.to, basis, group_by: self.grouping(), activities, members: None, counts: (true, true) }
+        Ask {
+            from: self.from,
+            to: self.to,
+            basis,
+            group_by: self.grouping(),
+            activities,
+            members: None,
+            counts: (true, true),
+            committed: true,
+        }
     }
 }
 

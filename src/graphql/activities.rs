@@ -14,6 +14,7 @@ use super::{
     database,
     decisions::DecisionInput,
     fees::FeeSchedule,
+    ledger::{Cost, Grant, bookings_of, supplier},
     loaders::{Handle, distinct, grouped, listed, take_rows},
     mutation::mutation,
     page::{self, CONNECTION, Column, Connection, DIRECT, Noun, and, asked, every},
@@ -175,6 +176,30 @@ impl Activity {
         let rows = BreakEvenByFee::each(&all, self.0.id);
         take_rows(ctx, rows.iter().map(BreakEvenByFee::rows).sum())?;
         Ok(rows)
+    }
+
+    /// Costs that were booked for it, the latest day first, their reversals included; none where you may not see its revenue.
+    async fn costs(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "That many from the front, 0 to 200; 25 when neither this nor `last` is given.")] first: Option<i32>,
+        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
+        #[graphql(desc = "That many from the back, 0 to 200.")] last: Option<i32>,
+        #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
+    ) -> Result<Connection<Cost>> {
+        bookings_of(ctx, &self.0, page::args(first, after, last, before)).await
+    }
+
+    /// Grants that were booked for it, the latest day first, their reversals included; none where you may not see its revenue.
+    async fn grants(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "That many from the front, 0 to 200; 25 when neither this nor `last` is given.")] first: Option<i32>,
+        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
+        #[graphql(desc = "That many from the back, 0 to 200.")] last: Option<i32>,
+        #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
+    ) -> Result<Connection<Grant>> {
+        bookings_of(ctx, &self.0, page::args(first, after, last, before)).await
     }
 
     /// How it is going, as the board was told, the latest report first.
@@ -422,10 +447,19 @@ pub struct CostRecordInput {
     activity: ID,
     /// Day in the books.
     booked_on: Given<Date>,
-    /// How much; negative when a cost is taken back.
+    /// The amount, without the VAT that is deducted: VAT that is not deducted is part of it. Negative when a cost is taken back; to correct a
+    /// wrong one, use `costReverse`.
     amount: Given<Money>,
     /// What for.
     description: String,
+    /// Input VAT (ingående moms) that is deducted, beside the amount, with its sign; leave out: not known.
+    vat: Option<Given<Money>>,
+    /// The supplier: a member or an organisation. Left out, it is the counterparty of the agreement.
+    supplier_id: Option<ID>,
+    /// The supplier's own number of its invoice.
+    reference: Option<String>,
+    /// The signed agreement by which the network owes it, about this activity or none.
+    agreement_id: Option<ID>,
 }
 
 /// A grant (bidrag) to an activity.
@@ -439,6 +473,8 @@ pub struct GrantRecordInput {
     amount: Given<Money>,
     /// Who gives it.
     funder: String,
+    /// The signed cooperation agreement by which it comes in, about this activity or none.
+    agreement_id: Option<ID>,
 }
 
 fn contact<T: From<uuid::Uuid>>(id: MaybeUndefined<ID>, path: &str, faults: &mut Faults) -> Option<Option<T>> {
@@ -506,10 +542,16 @@ impl ActivityMutation {
             booked_on: input.booked_on.take("input.bookedOn", &mut faults).0,
             amount: input.amount.take("input.amount", &mut faults).0,
             text: input.description,
+            agreement: input.agreement_id.map(|id| row_id(&id, "agreement", "input.agreementId", &mut faults)),
+        };
+        let details = accounts::CostDetails {
+            supplier: input.supplier_id.and_then(|id| supplier(&id, "input.supplierId", &mut faults)),
+            reference: input.reference,
+            vat: take(input.vat, "input.vat", &mut faults).map(|vat| vat.0),
         };
         let id = new.activity;
         let mutation = mutation(ctx);
-        mutation.perform(accounts::record_cost(mutation.db(), viewer(ctx), new, faults), |()| changed(ctx, id)).await
+        mutation.perform(accounts::record_cost(mutation.db(), viewer(ctx), new, details, faults), |()| changed(ctx, id)).await
     }
 
     /// Books a grant (bidrag) to an activity; the same twice are two grants.
@@ -520,6 +562,7 @@ impl ActivityMutation {
             booked_on: input.booked_on.take("input.bookedOn", &mut faults).0,
             amount: input.amount.take("input.amount", &mut faults).0,
             text: input.funder,
+            agreement: input.agreement_id.map(|id| row_id(&id, "agreement", "input.agreementId", &mut faults)),
         };
         let id = new.activity;
         let mutation = mutation(ctx);

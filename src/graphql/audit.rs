@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use ::entity::{audit_entry, kind::SubjectKind};
+use ::entity::{
+    audit_entry,
+    kind::{Form, SubjectKind},
+};
 use async_graphql::{Context, Description, ID, InputObject, Object};
 use uuid::Uuid;
 
@@ -181,7 +184,8 @@ pub struct AuditQuery;
 
 #[Object]
 impl AuditQuery {
-    /// What was done in the register, the latest first; empty unless you may read the trail (OFFICE, AUDITOR).
+    /// Entries of the audit log, the latest first; empty unless you may read the trail. OFFICE and AUDITOR read all of it, FINANCE the entries
+    /// about what it may change: costs, grants, allocations, fees, invoices, payments, reference rates and the books.
     async fn audit_log(
         &self,
         ctx: &Context<'_>,
@@ -216,6 +220,27 @@ pub async fn history_of<M: Send + Sync>(ctx: &Context<'_>, row: &Handle<M>, id: 
         })
         .await?;
     let entries = entries.get(&id(row)).map(Vec::as_slice).unwrap_or_default();
+    take_rows(ctx, entries.len())?;
+    Ok(entries.iter().cloned().map(AuditEntry).collect())
+}
+
+/// The entries about each row of a batch, of rows whose history belongs to another object, the oldest first; empty for those who may not read
+/// them.
+pub async fn history_of_records<M: Send + Sync>(
+    ctx: &Context<'_>,
+    row: &Handle<M>,
+    form: Form,
+    id: fn(&M) -> Uuid,
+) -> Result<Vec<AuditEntry>> {
+    let records: Vec<_> = row.siblings().iter().map(id).collect();
+    let columns = page::and(asked::<AuditEntry>(ctx, page::DIRECT), audit_entry::Column::RecordId);
+    let entries = row
+        .load(ctx, "history", async {
+            let entries = audit::about_records(database(ctx), viewer(ctx), form, &records, &columns).await?;
+            Ok(grouped(Handle::each(entries), |entry| entry.record_id))
+        })
+        .await?;
+    let entries = entries.get(&Some(id(row))).map(Vec::as_slice).unwrap_or_default();
     take_rows(ctx, entries.len())?;
     Ok(entries.iter().cloned().map(AuditEntry).collect())
 }

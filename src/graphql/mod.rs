@@ -16,6 +16,7 @@ pub mod documents;
 pub mod errors;
 pub mod fees;
 pub mod invoices;
+pub mod ledger;
 pub mod loaders;
 pub mod matrix;
 pub mod members;
@@ -67,6 +68,7 @@ pub struct Query(
     retention::RetentionQuery,
     agreements::NoticeEndQuery,
     closing::ClosingQuery,
+    ledger::LedgerQuery,
 );
 
 /// Root mutation type. Each mutation takes one `input`, returns what it changed, and is atomic. Those of one document are done one after the
@@ -99,6 +101,7 @@ pub struct Mutation(
     closing::ClosingMutation,
     invoices::interest::InterestMutation,
     requisitions::RequisitionMutation,
+    ledger::LedgerMutation,
 );
 
 /// The schema of a register, and of the network whose it is. Who asks goes with each request, as [`viewer::Viewer`] in its data.
@@ -152,7 +155,7 @@ pub struct ViewerQuery;
 pub enum Role {
     /// The network's office (kansli): everything but keys.
     Office,
-    /// Invoices, fees and revenue.
+    /// Invoices, fees and revenue, and the audit log of these.
     Finance,
     /// Reads all.
     Board,

@@ -14,6 +14,7 @@ use super::{
     cost::list_size,
     database,
     invoices::{Invoice, bank::BankPayment},
+    ledger::{Cost, Grant},
     loaders::{Handle, grouped},
     members::Member,
     organisations::Organisation,
@@ -28,7 +29,9 @@ use super::{
 use crate::{
     activities, agreements,
     error::{Error, Faults, Result},
-    invoices, members, organisations, templates,
+    invoices, members, organisations,
+    revenue::bookings,
+    templates,
 };
 
 /// Anything with a globally unique id.
@@ -57,6 +60,10 @@ pub enum Node {
     Invoice(Invoice),
     /// A requisition of a grant.
     Requisition(Requisition),
+    /// A cost of an activity.
+    Cost(Cost),
+    /// A grant to an activity.
+    Grant(Grant),
     /// A payment as the bank's file tells of it.
     BankPayment(BankPayment),
     /// An entry of the audit trail.
@@ -123,6 +130,10 @@ async fn of_noun(ctx: &Context<'_>, noun: &str, ids: &[Uuid]) -> Result<Vec<(Uui
         "requisition" => {
             let rows = invoices::requisitions::by_ids(db, viewer, &typed(ids), &every::<Requisition>()).await?;
             nodes(rows, |row| row.id.0, Node::Requisition)
+        }
+        "cost" => nodes(bookings::by_ids::<::entity::cost::Model>(db, viewer, ids, &every::<Cost>()).await?, |row| row.id.0, Node::Cost),
+        "grant" => {
+            nodes(bookings::by_ids::<::entity::grant::Model>(db, viewer, ids, &every::<Grant>()).await?, |row| row.id.0, Node::Grant)
         }
         "bank_payment" => {
             nodes(invoices::bank::by_ids(db, viewer, &typed(ids), &every::<BankPayment>()).await?, |row| row.id.0, Node::BankPayment)

@@ -25,7 +25,7 @@ use crate::{
     error::{Faults, LINE, Result},
     members,
     revenue::{
-        self, Ask, Forecast, Period, Report,
+        self, Ask, Committed, Forecast, Period, Report,
         ledger::{Grouping, Range},
     },
 };
@@ -75,6 +75,9 @@ pub struct RevenueInput {
     activities: Option<Vec<String>>,
     /// What was invoiced to these members alone. Costs and grants, which belong to no member, are left out.
     members: Option<Vec<ID>>,
+    /// `true` to count `committedCost` and its kin too, with rows for what has nothing else.
+    #[graphql(default)]
+    committed: bool,
 }
 
 impl RevenueInput {
@@ -97,6 +100,7 @@ impl RevenueInput {
             activities: self.activities.map(|slugs| slugs.into_iter().enumerate().map(|each| slug(each, faults)).collect()),
             members: self.members.map(|ids| ids.into_iter().enumerate().map(|each| id(each, faults)).collect()),
             counts,
+            committed: self.committed,
         }
     }
 }
@@ -161,6 +165,9 @@ fn parameters(ask: &Ask) -> String {
         [ask.group_by.activity.then_some("activity"), ask.group_by.member.then_some("member"), period].into_iter().flatten().collect();
     let groups = if groups.is_empty() { "none".to_owned() } else { groups.join(",") };
     let mut parameters = format!("from={}&to={}&basis={basis}&group-by={groups}", ask.from, ask.to);
+    if ask.committed {
+        parameters.push_str("&committed=true");
+    }
     if let Some(slugs) = &ask.activities {
         parameters.push_str(&format!("&activity={}", slugs.join(",")));
     }
@@ -220,6 +227,23 @@ impl RevenueRow {
     /// Grants booked in the period.
     async fn grants(&self) -> Sum {
         self.0.sums.grants.into()
+    }
+
+    /// Costs, without VAT, that agreements in force commit the network to: of a yearly fee the months whose first day is in the period and on
+    /// which the agreement is in force, of a fee paid once the whole when the agreement begins in the period. Fees per mille and per participant
+    /// count zero. Beside `cost`, and in no other sum. Null unless `input.committed` is true, and in a forecast.
+    async fn committed_cost(&self) -> Option<Sum> {
+        self.0.sums.committed.map(|committed| committed.cost.into())
+    }
+
+    /// Costs that were booked in the period for agreements (`agreement` of a cost), less reversals. Null as `committedCost`.
+    async fn committed_cost_booked(&self) -> Option<Sum> {
+        self.0.sums.committed.map(|committed| committed.booked.into())
+    }
+
+    /// Committed cost that is not booked: `committedCost` less `committedCostBooked`, below zero if more is booked. Null as `committedCost`.
+    async fn committed_cost_left(&self) -> Option<Sum> {
+        self.0.sums.committed.map(|committed| committed.left().into())
     }
 
     /// What is left: net and grants without cost.
@@ -319,6 +343,7 @@ impl BreakEvens {
 pub struct BreakEven {
     cost: Total,
     grants: Total,
+    committed: Committed,
     joined: i64,
     agreements: i64,
     fee: Ore,
@@ -330,7 +355,14 @@ impl BreakEven {
         let found = all.found.get(&activity)?;
         let fixed = found.by_fee.iter().find(|by_fee| by_fee.basis == kind::FeeBasis::FixedPerYear)?;
         let fee = fixed.fee.filter(|fee| fee.0 > 0)?;
-        Some(Self { cost: found.cost, grants: found.grants, joined: found.joined, agreements: fixed.count?, fee })
+        Some(Self {
+            cost: found.cost,
+            grants: found.grants,
+            committed: found.committed,
+            joined: found.joined,
+            agreements: fixed.count?,
+            fee,
+        })
     }
 }
 
@@ -354,6 +386,22 @@ impl BreakEven {
     /// Grants booked during the year.
     async fn grants(&self) -> Sum {
         self.grants.into()
+    }
+
+    /// Costs, without VAT, that agreements in force commit the network to in the year, by the months that they pay for; beside `cost`, which has
+    /// what is booked. Fees per mille and per participant count zero.
+    async fn committed_cost(&self) -> Sum {
+        self.committed.cost.into()
+    }
+
+    /// Costs that were booked in the year for agreements (`agreement` of a cost), less reversals.
+    async fn committed_cost_booked(&self) -> Sum {
+        self.committed.booked.into()
+    }
+
+    /// Committed cost that is not booked, below zero if more is booked.
+    async fn committed_cost_left(&self) -> Sum {
+        self.committed.left().into()
     }
 
     /// How many participation agreements are in force today.

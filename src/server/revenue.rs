@@ -114,6 +114,7 @@ fn asked(parameters: Vec<(String, String)>, format: Format) -> Result<Asked> {
     let mut faults = Faults::default();
     let (mut from, mut to, mut basis, mut forecast, mut is_rest) = (None, None, Basis::Invoiced, None, false);
     let mut groups: Option<Vec<String>> = None;
+    let mut committed = false;
     let (mut activities, mut members): (Option<Vec<String>>, Option<Vec<MemberId>>) = (None, None);
     let day = |name: &str, value: &str, faults: &mut Faults| -> NaiveDate {
         faults.take(name, value.parse().map_err(|_| "is not a date; write 2026-11-21"))
@@ -142,6 +143,11 @@ fn asked(parameters: Vec<(String, String)>, format: Format) -> Result<Asked> {
                     }
                 }
             }
+            "committed" => match value.as_str() {
+                "true" => committed = true,
+                "false" => committed = false,
+                _ => faults.add(name, "is neither true nor false"),
+            },
             "forecast" => forecast = Some(faults.take(name, value.parse().map_err(|_| "is not a year"))),
             "sheet" => {
                 faults.expect(value == "assumptions" && format == Format::Csv, name, "is assumptions, of a forecast as CSV, or left out");
@@ -150,7 +156,7 @@ fn asked(parameters: Vec<(String, String)>, format: Format) -> Result<Asked> {
             // A slip of the pen would else give a report of other things than those meant.
             _ => faults.add(
                 name.chars().take(LINE).collect::<String>(),
-                "is none of from, to, basis, group-by, activity, member, forecast, sheet",
+                "is none of from, to, basis, group-by, activity, member, committed, forecast, sheet",
             ),
         }
     }
@@ -165,7 +171,7 @@ fn asked(parameters: Vec<(String, String)>, format: Format) -> Result<Asked> {
     faults.expect(to.is_some(), "to", "must be given");
     faults.finish()?;
     let (from, to) = (from.unwrap_or_default(), to.unwrap_or_default());
-    Ok(Asked::Revenue(Ask { from, to, basis, group_by, activities, members, counts: (true, true) }))
+    Ok(Asked::Revenue(Ask { from, to, basis, group_by, activities, members, counts: (true, true), committed }))
 }
 
 /// Values with commas between; an empty text is none.

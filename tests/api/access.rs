@@ -124,9 +124,12 @@ fn question(schema: &Schema, samples: &Samples, name: &str) -> Question {
         "invoice" => (both("number", "8801", "8802"), &["\"8801\""], &["\"8802\""], &[]),
         "bankPayments" => (one(2), &["Betalaren Alfa"], &[], &[]),
         "revenue" => {
-            let input = "(input: { from: \"2026-01-01\", to: \"2026-12-31\", groupBy: [ACTIVITY, MEMBER, YEAR, QUARTER, MONTH] })";
+            let input =
+                "(input: { from: \"2026-01-01\", to: \"2026-12-31\", committed: true, groupBy: [ACTIVITY, MEMBER, YEAR, QUARTER, MONTH] })";
             (format!("{{ {} }}", widest(input, 2)), &["11311.31"], &["22422.42"], &[])
         }
+        "costs" => (one(2), &["3333.31"], &["4444.41"], &[]),
+        "grants" => (one(2), &["5555.51"], &["6666.61"], &[]),
         "revenueForecast" => (format!("{{ {} }}", widest("(year: 2027)", again)), &["12121.21"], &["1936.03"], &[]),
         "invoiceRunPreview" => {
             let input = format!("(input: {{ activity: \"{}\", year: 1950 }})", id("bip"));
@@ -142,7 +145,8 @@ fn question(schema: &Schema, samples: &Samples, name: &str) -> Question {
         // The test itself lets somebody read.
         "retention" => (one(1), &[], &[], &["bokföringslagen"]),
         "contactReads" => (one(2), &["anna@alfa"], &["berit@beta"], &["reader@example.se"]),
-        "auditLog" => (format!("{{ {} }}", widest("(first: 200)", 1)), &["REF-ALFA"], &["REF-BETA"], &[]),
+        // Allocations, of which finance reads the entries too.
+        "auditLog" => (format!("{{ {} }}", widest("(first: 200)", 1)), &["13571357"], &["24682468"], &[]),
         _ => panic!("nobody knows how to ask {name}: add it to question()"),
     };
     Question { document, variables: json!({}), alfa, beta, public }
@@ -311,6 +315,8 @@ on_both!(deeds_are_done_for_those_that_the_table_says, |app| async move {
                 "interestInvoiceIssue" | "refundRecord" | "refundReverse" | "invoiceWriteOff" => "invoice { id }",
                 "bankPaymentMarkDuplicate" => "bankPayment { id }",
                 "requisitionIssue" | "requisitionWithdraw" => "requisition { id }",
+                "costReverse" => "cost { id }",
+                "grantReverse" => "grant { id }",
                 _ => "id",
             };
             let document =
@@ -457,6 +463,8 @@ pub async fn input(app: &App, samples: &Samples, name: &str, turn: usize) -> Val
         }
         "costRecord" => json!({ "activity": id("bip"), "bookedOn": "2026-06-01", "amount": "1.00", "description": "x" }),
         "grantRecord" => json!({ "activity": id("bip"), "bookedOn": "2026-06-01", "amount": "1.00", "funder": "x" }),
+        "costReverse" => json!({ "costId": booked(app, samples, "cost", "description", turn).await, "reason": "x" }),
+        "grantReverse" => json!({ "grantId": booked(app, samples, "grant", "funder", turn).await, "reason": "x" }),
         "deadlineAcknowledge" => json!({ "agreement": id(["avtal alfa", "avtal beta"][turn % 2]), "until": "2026-11-30" }),
         "deadlineAcknowledgementWithdraw" => json!({ "agreement": id(["avtal alfa", "avtal beta"][turn % 2]) }),
         "statusReportFile" => json!({ "activity": id("bip"), "period": format!("2026-{turn}"), "health": "GREEN", "summary": "x" }),
@@ -467,6 +475,15 @@ pub async fn input(app: &App, samples: &Samples, name: &str, turn: usize) -> Val
         "templateVersionPublish" | "templateVersionRetire" => json!({ "version": version(app, name, turn).await }),
         _ => panic!("nobody knows how to do {name}: add it to input()"),
     }
+}
+
+/// The id of a cost or a grant that was just booked.
+async fn booked(app: &App, samples: &Samples, noun: &str, text: &str, turn: usize) -> Value {
+    let day = format!("2026-07-{:02}", turn + 1);
+    let input = json!({ "activity": samples.id("bip"), "bookedOn": day, "amount": "1.00", text: "x" });
+    app.office().does(&format!("{noun}Record"), "id", input).await.data();
+    let list = format!("{{ {noun}s(filter: {{ from: \"{day}\", to: \"{day}\", status: STANDING }}) {{ nodes {{ id }} }} }}");
+    app.office().query(&list).await[format!("{noun}s").as_str()]["nodes"][0]["id"].clone()
 }
 
 /// A member that is to leave.

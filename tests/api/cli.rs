@@ -70,6 +70,8 @@ fn help_is_an_answer_and_a_slip_is_not() {
         "expiring",
         "notice-ends",
         "revenue",
+        "costs",
+        "grants",
         "scenario",
         "break-even",
         "matrix",
@@ -137,7 +139,7 @@ fn a_register_that_is_not_there_is_not_made_by_looking_for_it() {
     let message = run(program(), "expiring").failed(1);
     assert_eq!(message, "error: the database is not migrated, or not to this version; run `samregister migrate`\n");
     run(program(), "migrate").done();
-    assert_eq!(run(program(), "verify").done(), "15 checks, no violation\n");
+    assert_eq!(run(program(), "verify").done(), "16 checks, no violation\n");
 }
 
 #[test]
@@ -289,21 +291,23 @@ on_both!(revenue_is_written_in_four_ways, |app| async move {
     filled(&app).await;
     let revenue = |rest: &str| run(app.program(), &format!("revenue --from 2026-01-01 --to 2026-12-31 {rest}"));
     insta::allow_duplicates!(insta::assert_snapshot!(revenue("").done().replace('\u{a0}', " "), @r"
-    Activity           Net       VAT      Gross  Credited      Cost     Grants     Result  Invoices
-    ────────────────────────────────────────────────────────────────────────────────────────────────
-    BIP          11 311,31  2 827,83  14 139,14         –  3 333,31   5 555,51  13 533,51         1
-    Indikatorer  22 422,42  5 605,61  28 028,03         –  4 444,41   6 666,61  24 644,62         1
-    ────────────────────────────────────────────────────────────────────────────────────────────────
-    Total        33 733,73  8 433,44  42 167,17         –  7 777,72  12 222,12  38 178,13         2
+    Activity           Net       VAT      Gross  Credited      Cost     Grants     Result  Invoices  Committed  Of it booked  Left to book
+    ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+    BIP          11 311,31  2 827,83  14 139,14         –  3 333,31   5 555,51  13 533,51         1  31 481,48             –     31 481,48
+    Indikatorer  22 422,42  5 605,61  28 028,03         –  4 444,41   6 666,61  24 644,62         1          –             –             –
+    ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+    Total        33 733,73  8 433,44  42 167,17         –  7 777,72  12 222,12  38 178,13         2  31 481,48             –     31 481,48
 
     Invoiced from 2026-01-01 to 2026-12-31, in kronor; net, credited, cost, grants and result are without VAT
     "));
     insta::allow_duplicates!(insta::assert_snapshot!(revenue("--group-by activity,quarter --format csv").done().replace("\r\n", "\n"), @r"
-    period,activity,activity_name,net,vat,gross,credited,cost,grants,result,invoices
-    2026-Q1,bip,BIP,11311.31,2827.83,14139.14,0.00,0.00,0.00,11311.31,1
-    2026-Q1,indikatorer,Indikatorer,22422.42,5605.61,28028.03,0.00,0.00,0.00,22422.42,1
-    2026-Q2,bip,BIP,0.00,0.00,0.00,0.00,3333.31,5555.51,2222.20,0
-    2026-Q2,indikatorer,Indikatorer,0.00,0.00,0.00,0.00,4444.41,6666.61,2222.20,0
+    period,activity,activity_name,net,vat,gross,credited,cost,grants,result,invoices,committed_cost,committed_cost_booked,committed_cost_left
+    2026-Q1,bip,BIP,11311.31,2827.83,14139.14,0.00,0.00,0.00,11311.31,1,5723.91,0.00,5723.91
+    2026-Q1,indikatorer,Indikatorer,22422.42,5605.61,28028.03,0.00,0.00,0.00,22422.42,1,0.00,0.00,0.00
+    2026-Q2,bip,BIP,0.00,0.00,0.00,0.00,3333.31,5555.51,2222.20,0,8585.85,0.00,8585.85
+    2026-Q2,indikatorer,Indikatorer,0.00,0.00,0.00,0.00,4444.41,6666.61,2222.20,0,0.00,0.00,0.00
+    2026-Q3,bip,BIP,0.00,0.00,0.00,0.00,0.00,0.00,0.00,0,8585.86,0.00,8585.86
+    2026-Q4,bip,BIP,0.00,0.00,0.00,0.00,0.00,0.00,0.00,0,8585.86,0.00,8585.86
     "));
     let text = revenue("--group-by none --format json --basis paid").done();
     assert!(text.contains("\"net\": 2400.03,"), "{text}");

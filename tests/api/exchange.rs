@@ -347,7 +347,8 @@ on_both!(costs_like_each_other_are_told_apart_by_their_place, |app| async move {
     assert_eq!(of(&app.import(&[("costs.csv", &costs(&["3333.31", "10.00", "-10.00"]))]).await, File::Costs), (0, 1, 2));
     let out = exported(&app).await;
     assert!(
-        out["costs.csv"].contains("bip,2026-04-01,3333.31,Lokal\nbip,2026-04-01,10.00,Lokal\nbip,2026-04-01,-10.00,Lokal\n"),
+        out["costs.csv"]
+            .contains("bip,2026-04-01,3333.31,Lokal,,,,,,\nbip,2026-04-01,10.00,Lokal,,,,,,\nbip,2026-04-01,-10.00,Lokal,,,,,,\n"),
         "{}",
         out["costs.csv"]
     );

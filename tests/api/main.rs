@@ -48,6 +48,7 @@ mod database_schema;
 mod contact_export;
 mod contact_reads;
 mod contacts;
+mod cost_ledger;
 mod deadlines;
 mod denials;
 mod document_limits;

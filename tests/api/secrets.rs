@@ -42,7 +42,7 @@ const HEADERS: &[(&str, &str)] = &[
     ("invoice_lines.csv", "invoice,description,activity,agreement,period_from,period_to,quantity,unit_price,vat_rate"),
     ("payments.csv", "invoice,received_on,amount,reference"),
     ("reminders.csv", "invoice,sent_on,fee"),
-    ("costs.csv", "activity,booked_on,amount,description"),
+    ("costs.csv", "activity,booked_on,amount,description,reference"),
     ("grants.csv", "activity,booked_on,amount,funder"),
     ("status_reports.csv", "activity,period,health,summary,deviations,next_steps,reported_by,reported_at"),
 ];
@@ -422,7 +422,8 @@ impl Draw {
             for (file, about) in [("costs.csv", "Lokal"), ("grants.csv", "Myndighet")] {
                 for n in 0..self.up_to(is_seen, 2) {
                     let amount = self.amount(is_seen);
-                    self.row(is_seen, file, &format!("{activity},2026-0{}-15,{amount},{about} {n}", n + 1));
+                    let reference = if file == "costs.csv" { format!(",F-{}", self.number(is_seen)) } else { String::new() };
+                    self.row(is_seen, file, &format!("{activity},2026-0{}-15,{amount},{about} {n}{reference}", n + 1));
                 }
             }
             for quarter in 1..=self.up_to(is_seen, 3) {

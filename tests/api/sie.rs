@@ -203,6 +203,7 @@ async fn the_demos_years_can_be_booked() {
             activities: None,
             members: None,
             counts: (false, false),
+            committed: false,
         };
         let total = revenue::report(&demo.db, &viewer, &ask, Faults::default()).await.unwrap().total.unwrap();
         assert_eq!((booked(&text, &["30", "39"]), booked(&text, &["26"])), (total.net.to_string(), total.vat.to_string()), "{year}");

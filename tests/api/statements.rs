@@ -291,7 +291,7 @@ on_both!(revenue_takes_the_same_statements_for_one_row_and_for_many, |app| async
 });
 
 /// How SQLite goes about a statement, a step a line. What is bound to it does not matter: it plans without statistics.
-async fn plan(app: &App, sql: &str) -> String {
+pub async fn plan(app: &App, sql: &str) -> String {
     let explain = Statement::from_string(app.db.backend(), format!("EXPLAIN QUERY PLAN {sql}"));
     let steps = app.db.read().query_all_raw(explain).await.unwrap();
     steps.iter().map(|step| step.try_get::<String>("", "detail").unwrap()).collect::<Vec<_>>().join("\n")

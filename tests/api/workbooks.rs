@@ -64,8 +64,8 @@ on_both!(every_report_for_people_is_a_workbook_in_swedish, |app| async move {
         (
             format!("revenue {year} --group-by quarter,member"),
             "Intäkter 2026-01-01–2026-12-31",
-            "Period|Medlem|Netto|Moms|Brutto|Krediterat|Kostnad|Bidrag|Resultat|Antal fakturor",
-            "A1:J4",
+            "Period|Medlem|Netto|Moms|Brutto|Krediterat|Kostnad|Bidrag|Resultat|Antal fakturor|Avtalad kostnad|Därav bokförd|Kvar att bokföra",
+            "A1:M7",
         ),
         (
             "invoices late --on 2026-11-21".to_owned(),
@@ -78,6 +78,19 @@ on_both!(every_report_for_people_is_a_workbook_in_swedish, |app| async move {
             "Fakturor",
             "Nummer|Slag|Läge|Köpare|Fakturadatum|Förfallodag|Betald den|OCR-nummer|Netto|Moms|Öresavrundning|Belopp|Betalt|Krediterat|Obetalt|Överbetalt|Avvikelse",
             "A1:Q3",
+        ),
+        (
+            format!("costs {year}"),
+            "Kostnader",
+            "Datum|Verksamhet|Beskrivning|Leverantör|Fakturanummer|Avtal|Belopp|Avdragen moms|Status|Orsak till rättelse",
+            "A1:J3",
+        ),
+        (format!("grants {year}"), "Bidrag", "Datum|Verksamhet|Bidragsgivare|Avtal|Belopp|Status|Orsak till rättelse", "A1:G3"),
+        (
+            "break-even --year 2026".to_owned(),
+            "Nollresultat 2026",
+            "Verksamhet|Avgift|Belopp|Promille|Kostnad|Bidrag|Att täcka|Antal som krävs|Anslutna|Ytterligare|Saknas|Avtalad kostnad|Därav bokförd|Kvar att bokföra",
+            "A1:N3",
         ),
         (
             "expiring --from 2026-11-21".to_owned(),
@@ -125,9 +138,10 @@ on_both!(workbooks_have_swedish_words_and_days_as_days, |app| async move {
     assert_eq!(book.row(2)[7], "Förlängs med 12\u{a0}månader om det inte sägs upp");
     assert!(book.sheet.contains("<c r=\"F2\" s="), "{}", book.sheet);
     let book = workbook(&app, folder.path(), "revenue --from 2026-01-01 --to 2026-12-31 --group-by month");
-    assert_eq!((book.row(2)[0].as_str(), book.row(3)[0].as_str()), ("mars 2026", "april 2026"));
+    // An agreement with Gamma commits to a cost from February on.
+    assert_eq!((book.row(2)[0].as_str(), book.row(3)[0].as_str()), ("februari 2026", "mars 2026"));
     let book = workbook(&app, folder.path(), "revenue --from 2026-01-01 --to 2026-12-31 --group-by quarter");
-    assert_eq!((book.row(2)[0].as_str(), book.row(4)[0].as_str()), ("kvartal 1 2026", "Summa"));
+    assert_eq!((book.row(2)[0].as_str(), book.row(6)[0].as_str()), ("kvartal 1 2026", "Summa"));
     let book = workbook(&app, folder.path(), "matrix --on 2026-11-21");
     assert_eq!(book.row(2), ["Samordningsförbundet Alfa", "2026-7001"]);
     assert_eq!(book.row(4), ["Antal avtal", "1", "1"]);

@@ -1,10 +1,13 @@
 //! Activities (verksamheter): what the network runs, and how it is found.
 
 pub mod accounts;
+mod booked_for;
 pub mod closure;
 pub mod coverage;
 pub mod decisions;
 pub mod launch;
+pub mod ledger_integrity;
+pub mod reversals;
 pub mod status_reports;
 
 use std::collections::HashMap;

@@ -37,7 +37,7 @@ pub use self::{
     entries::readable,
     gaps::{Gaps, imported},
     head::{TrailHead, is_appointed, last_key, replace_key, replacement},
-    reading::{Filter, about, by_revisions, count, last_action, list, order, revision, revision_in},
+    reading::{Filter, about, about_records, by_revisions, count, last_action, list, order, revision, revision_in},
     recorded::{Fields, Person, Personal, Recorded, Written, parts, to_value},
     sealing::{Keyring, Opened},
     signature::{TrailKey, TrustedKeys, write_private},

@@ -2,7 +2,7 @@
 
 use ::entity::{
     audit_entry::{self, Column, Entity},
-    kind::SubjectKind,
+    kind::{Form, SubjectKind},
     sparse::Sparse,
 };
 use chrono::{DateTime, Utc};
@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::{migration::TRAIL_MIGRATE, reads, sealing};
 use crate::{
-    auth::viewer::{Realm, Viewer},
+    auth::viewer::{TrailSight, Viewer},
     database::{Database, among, rows},
     error::{Faults, Result},
     page::{self, KeyType, Order, Slice},
@@ -41,10 +41,38 @@ pub fn order() -> Order {
     Order { name: "REVISION", key: revision, key_type: KeyType::Number, id: Expr::col((Entity, Column::SubjectId)), descending: true }
 }
 
+/// The forms of what those who keep the accounts and the invoices may change, with all that is recorded of it.
+const ACCOUNTS: [Form; 17] = [
+    Form::Allocation,
+    Form::Cost,
+    Form::Grant,
+    Form::Requisition,
+    Form::FeeSchedule,
+    Form::Invoice,
+    Form::FeeCharge,
+    Form::Reminder,
+    Form::Adjustment,
+    Form::InvoiceContent,
+    Form::InvoicePdf,
+    Form::InvoiceXml,
+    Form::BankPayment,
+    Form::BankPaymentPart,
+    Form::ExportBatch,
+    Form::BooksClosing,
+    Form::ReferenceRate,
+];
+
 fn matching(viewer: &Viewer, filter: &Filter) -> SelectStatement {
     let mut select = Query::select().from(Entity).take();
-    if !viewer.sees(Realm::Audit).all {
-        select.and_where(Expr::cust("1 = 0"));
+    match viewer.trail() {
+        TrailSight::All => {}
+        TrailSight::Accounts => {
+            let words = ACCOUNTS.map(Form::word).join("', '");
+            select.and_where(Expr::cust(format!("\"audit_entry\".\"form\" IN ('{words}')")));
+        }
+        TrailSight::Nothing => {
+            select.and_where(Expr::cust("1 = 0"));
+        }
     }
     if let Some(actor) = &filter.actor {
         select.and_where(Column::Actor.eq(actor.as_str()));
@@ -156,6 +184,29 @@ pub async fn about(db: &Database, viewer: &Viewer, subjects: &[Uuid], columns: &
     select
         .columns(columns.iter().map(|column| (Entity, *column)))
         .and_where(among(db.backend(), Expr::col((Entity, Column::SubjectId)), subjects.iter().copied()))
+        .order_by((Entity, Column::Revision), sea_orm::Order::Asc);
+    let mut found: Vec<audit_entry::Model> = rows(db.read(), &select, columns).await?;
+    sealing::open_all(db.read(), &mut found).await?;
+    note(db, viewer, &found)?;
+    Ok(found)
+}
+
+/// Returns the entries about each of these records of a form, the oldest first; none for those who may not read them.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn about_records(
+    db: &Database,
+    viewer: &Viewer,
+    form: Form,
+    records: &[Uuid],
+    columns: &[Column],
+) -> Result<Vec<audit_entry::Model>> {
+    let mut select = matching(viewer, &Filter::default());
+    select
+        .columns(columns.iter().map(|column| (Entity, *column)))
+        .and_where(among(db.backend(), Expr::col((Entity, Column::RecordId)), records.iter().copied()))
+        .and_where(Column::Form.eq(form))
         .order_by((Entity, Column::Revision), sea_orm::Order::Asc);
     let mut found: Vec<audit_entry::Model> = rows(db.read(), &select, columns).await?;
     sealing::open_all(db.read(), &mut found).await?;

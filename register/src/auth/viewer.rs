@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 pub enum Role {
     /// The network's office (kansli): everything but keys.
     Office,
-    /// Invoices, fees and revenue.
+    /// Invoices, fees and revenue, and the audit trail of these.
     Finance,
     /// Reads all.
     Board,
@@ -107,6 +107,17 @@ pub struct Sight {
     pub activities: Vec<String>,
 }
 
+/// The part of the audit trail that a viewer reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TrailSight {
+    /// None of it.
+    Nothing,
+    /// The entries about what finance may change: costs, grants, allocations, fees, invoices, payments and the books.
+    Accounts,
+    /// All of it.
+    All,
+}
+
 /// Who asks, from a verified token.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Viewer {
@@ -131,15 +142,17 @@ pub struct Viewer {
 pub(super) const OPERATOR: &str = "samregister ";
 /// The operators: what the program does of its own accord or as a command at the machine, and what such subjects are called elsewhere. No
 /// token may have a subject like one of these.
-pub(super) const OPERATORS: [&str; 33] = [
+pub(super) const OPERATORS: [&str; 35] = [
     "break-even",
     "checkpoint",
     "clock",
     "contact export",
+    "costs",
     "demo",
     "documents",
     "expiring",
     "export",
+    "grants",
     "import",
     "invoices",
     "invoices late",
@@ -240,6 +253,18 @@ impl Viewer {
             member,
             predecessors_left_before: self.as_of.filter(|_| member.is_some() && of_predecessors && !self.is_former_member),
             activities: if of_activities && !all { self.activities.clone() } else { Vec::new() },
+        }
+    }
+
+    /// Returns the part of the audit trail that the viewer reads.
+    #[must_use]
+    pub fn trail(&self) -> TrailSight {
+        if self.sees(Realm::Audit).all {
+            TrailSight::All
+        } else if self.is(Role::Finance) {
+            TrailSight::Accounts
+        } else {
+            TrailSight::Nothing
         }
     }
 

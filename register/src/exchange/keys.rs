@@ -250,6 +250,11 @@ pub(super) enum Party {
 }
 
 impl Party {
+    /// The party that two columns hold.
+    pub fn of(member: Option<MemberId>, organisation: Option<OrganisationId>) -> Option<Self> {
+        member.map(Self::Member).or(organisation.map(Self::Organisation))
+    }
+
     /// The two columns that hold it.
     pub fn columns(party: Option<Self>) -> (Option<MemberId>, Option<OrganisationId>) {
         match party {

@@ -18,6 +18,7 @@ mod activities;
 mod agreements;
 mod bank_payments;
 mod beside;
+mod booking_details;
 mod books_closing;
 mod cells;
 mod fee_schedules;
@@ -261,6 +262,8 @@ impl File {
             Self::Adjustments => &["bank_payment", "reverses", "reason", "booked_on"],
             Self::BankPayments => &["entry_reference", "duplicate_of"],
             Self::Requisitions => &["withdrawn_on", "withdrawal_reason"],
+            Self::Costs => &["vat", "supplier", "reference", "agreement", "reverses", "reason"],
+            Self::Grants => &["agreement", "reverses", "reason"],
             _ => &[],
         }
     }

@@ -128,7 +128,7 @@ pub fn covered(term: &Term, year: i32) -> Option<(NaiveDate, NaiveDate)> {
 }
 
 /// The first days of the months of the year beginning on `first` on which the agreement is in force.
-fn first_days(term: &Term, first: NaiveDate) -> impl Iterator<Item = NaiveDate> {
+pub(super) fn first_days(term: &Term, first: NaiveDate) -> impl Iterator<Item = NaiveDate> {
     let (starts_on, until) = (term.starts_on, term.final_day());
     (0..12)
         .filter_map(move |month| first.checked_add_months(Months::new(month)))

@@ -2,6 +2,7 @@
 
 pub mod amounts;
 pub(crate) mod billed_months;
+pub mod monthly;
 pub mod scenario;
 pub mod schedules;
 pub(crate) mod unpaid_months;

@@ -24,7 +24,7 @@ pub use self::{
 };
 use self::{concerned::Concerned, records::Scope};
 use crate::{
-    agreements,
+    activities, agreements,
     audit::{self, Checkpoint, Link, RecordHead, TextDigest, TrailCheck, TrustedKeys},
     database::Database,
     error::{Error, Result},
@@ -149,6 +149,7 @@ async fn of_later_rows(db: Database, tx: DatabaseTransaction, revision: i64) -> 
     let mut checked = Checked::default();
     checked.add("the schema", catalog::violations(&db, &tx).await);
     checked.add("rows against the audit trail", records::differing(&tx, Scope::Since(revision)).await);
+    checked.add("costs and grants", activities::ledger_integrity::violations(&tx).await);
     match Concerned::since(&tx, revision).await {
         Ok(concerned) => {
             checked.add("agreements", concerned.agreements(&tx).await);
@@ -231,6 +232,7 @@ async fn of_rest(db: Database, tx: DatabaseTransaction) -> Checked {
     checked.add("interest invoices", of_interest(&tx, db.clock.today()).await);
     checked.add("bank payments", invoices::bank::breaches::breaches(&tx).await);
     checked.add("the totals by month", revenue::of_months(&tx).await);
+    checked.add("costs and grants", activities::ledger_integrity::violations(&tx).await);
     tx.rollback().await.ok();
     checked
 }

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use ::entity::{
     activity, agreement,
     id::{AgreementId, RequisitionId},
-    kind::{AgreementKind, Direction},
     money::Money,
     requisition::{Column, Entity, Model},
 };
@@ -224,7 +223,7 @@ fn require_grant(agreement: &agreement::Model) -> Result<()> {
 /// Returns `true` if what an agreement brings in is a grant (bidrag) and no fee: it is never in the run of fees.
 #[must_use]
 pub fn is_grant(agreement: &agreement::Model) -> bool {
-    agreement.kind == AgreementKind::Cooperation && agreement.direction == Direction::Income
+    agreement.is_grant()
 }
 
 /// Returns the requisitions of an agreement that are not withdrawn, in order of number.

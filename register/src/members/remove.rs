@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use ::entity::{
-    agreement, allocation, contact, fee_charge, id::MemberId, invoice, kind::SubjectKind, member, member_billing, member_former_name,
+    agreement, allocation, contact, cost, fee_charge, id::MemberId, invoice, kind::SubjectKind, member, member_billing, member_former_name,
     member_municipality, token_revocation,
 };
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, Select};
@@ -62,6 +62,7 @@ async fn references(db: &impl ConnectionTrait, id: MemberId) -> Result<Vec<Strin
         ("agreement", count(db, agreement::Entity::find().filter(agreement::Column::MemberId.eq(id))).await?),
         ("invoice", count(db, invoice::Entity::find().filter(invoice::Column::MemberId.eq(id))).await?),
         ("fee charge", count(db, fee_charge::Entity::find().filter(fee_charge::Column::MemberId.eq(id))).await?),
+        ("cost", count(db, cost::Entity::find().filter(cost::Column::MemberId.eq(id))).await?),
         ("contact", count(db, contact::Entity::find().filter(contact::Column::MemberId.eq(id))).await?),
         ("allocation", count(db, allocation::Entity::find().filter(allocation::Column::MemberId.eq(id))).await?),
         ("predecessor", count(db, member::Entity::find().filter(member::Column::SuccessorId.eq(id))).await?),

@@ -20,7 +20,7 @@ use sea_orm::{
 };
 
 use super::{
-    Groups,
+    Committed, Groups, committed,
     forecast::{Allocations, allocations, assumed_years},
     ledger::{self, Grouping, Range},
     scope::Scope,
@@ -40,6 +40,8 @@ pub struct BreakEven {
     pub cost: Total,
     /// Grants booked in the year, öre.
     pub grants: Total,
+    /// Costs that agreements in force commit the network to in the year.
+    pub committed: Committed,
     /// Participation agreements in force today.
     pub joined: i64,
     /// What it takes by each of its fees that are in force today.
@@ -105,10 +107,12 @@ pub async fn break_even_of(db: &Database, viewer: &Viewer, activities: &[Activit
     let tx = db.snapshot().await?;
     let mut found: HashMap<ActivityId, BreakEven> = seen.iter().map(|activity| (*activity, BreakEven::default())).collect();
     let mut booked = Groups::default();
-    ledger::costs(&tx, &scope, Grouping { activity: true, ..Grouping::default() }, range, &mut booked).await?;
+    let by_activity = Grouping { activity: true, ..Grouping::default() };
+    ledger::costs(&tx, &scope, by_activity, range, &mut booked).await?;
+    committed::sums(&tx, db.clock.today(), &scope, by_activity, range, &mut booked).await?;
     for (group, sums) in booked.0 {
         if let Some(own) = group.activity.and_then(|activity| found.get_mut(&activity)) {
-            (own.cost, own.grants) = (sums.cost, sums.grants);
+            (own.cost, own.grants, own.committed) = (sums.cost, sums.grants, sums.committed.unwrap_or_default());
         }
     }
     let (joined, begun) = (joined(&tx, &seen, None, db.clock.today()).await?, joined(&tx, &seen, Some(range), db.clock.today()).await?);

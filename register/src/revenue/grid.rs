@@ -11,7 +11,7 @@ use ::entity::{
 use chrono::NaiveDate;
 
 use super::{
-    Ask, Basis, Forecast, Period, Report, Sums,
+    Ask, Basis, Committed, Forecast, Period, Report, Sums,
     ledger::{Group, Grouping, Range},
     reports,
 };
@@ -173,6 +173,8 @@ pub struct Shown<'r> {
     grouping: Grouping,
     /// Only what is paid can pay no line.
     is_paid: bool,
+    /// `true` if committed cost was asked for.
+    has_committed: bool,
 }
 
 impl<'r> Shown<'r> {
@@ -181,7 +183,8 @@ impl<'r> Shown<'r> {
     /// # Errors
     /// INTERNAL when the database fails.
     pub async fn of(db: &Database, viewer: &Viewer, report: &'r Report, grouping: Grouping, basis: Basis) -> Result<Self> {
-        Ok(Self { report, names: Names::of(db, viewer, report).await?, grouping, is_paid: basis == Basis::Paid })
+        let has_committed = report.total.is_some_and(|total| total.committed.is_some());
+        Ok(Self { report, names: Names::of(db, viewer, report).await?, grouping, is_paid: basis == Basis::Paid, has_committed })
     }
 
     /// With names, and a row of totals.
@@ -204,7 +207,9 @@ impl<'r> Shown<'r> {
         let is_one_row = columns.is_empty();
         // What pays no line is rare, and then people need no column of noughts.
         let is_rest_told = self.report.rows.iter().any(|row| row.sums.unattributed != Total::ZERO);
-        let grid = self.grid(columns, is_rest_told, Cell::Text(words.total.into()), |group| {
+        // Nor of committed cost, where no agreement has any.
+        let has_committed = self.report.rows.iter().any(|row| row.sums.committed.is_some_and(|own| own != Committed::default()));
+        let grid = self.grid(columns, (is_rest_told, has_committed), Cell::Text(words.total.into()), |group| {
             let mut cells = Vec::new();
             let name = |period: Period| Cell::text(group.period.as_deref().map(|name| (words.period)(period, name)));
             cells.extend(self.grouping.period.map(name));
@@ -230,7 +235,7 @@ impl<'r> Shown<'r> {
         if self.grouping.member {
             columns.extend([Column::new("member", "Member", Kind::Text), Column::new("member_name", "Member's name", Kind::Text)]);
         }
-        self.grid(columns, self.is_paid, Cell::Empty, |group| {
+        self.grid(columns, (self.is_paid, self.has_committed), Cell::Empty, |group| {
             let mut cells = Vec::new();
             cells.extend(self.grouping.period.map(|_| Cell::text(group.period.clone())));
             if self.grouping.activity {
@@ -246,8 +251,14 @@ impl<'r> Shown<'r> {
     }
 
     /// The rows with these columns before the sums, and `groups` to fill them; `total` stands first in the row of totals. Last comes what
-    /// pays no line, if it is to be told.
-    fn grid(&self, mut columns: Vec<Column>, is_rest_told: bool, total: Cell, groups: impl Fn(&Group) -> Vec<Cell>) -> Grid {
+    /// pays no line, if it is to be told, and committed cost, if the report has it.
+    fn grid(
+        &self,
+        mut columns: Vec<Column>,
+        (is_rest_told, has_committed): (bool, bool),
+        total: Cell,
+        groups: impl Fn(&Group) -> Vec<Cell>,
+    ) -> Grid {
         let before = columns.len();
         columns.extend([
             Column::new("net", "Net", Kind::Money).swedish("Netto"),
@@ -260,11 +271,22 @@ impl<'r> Shown<'r> {
             Column::new("invoices", "Invoices", Kind::Distinct).swedish("Antal fakturor"),
         ]);
         columns.extend(is_rest_told.then(|| Column::new("unattributed", "On no line", Kind::Money).swedish("På ingen rad")));
+        if has_committed {
+            columns.extend([
+                Column::new("committed_cost", "Committed", Kind::Money).swedish("Avtalad kostnad"),
+                Column::new("committed_cost_booked", "Of it booked", Kind::Money).swedish("Därav bokförd"),
+                Column::new("committed_cost_left", "Left to book", Kind::Money).swedish("Kvar att bokföra"),
+            ]);
+        }
         let with_sums = |mut cells: Vec<Cell>, sums: &Sums| {
             let amounts = [sums.net, sums.vat, sums.gross(), sums.credited, sums.cost, sums.grants, sums.result()];
             cells.extend(amounts.map(Cell::Sum));
             cells.push(Cell::Number(sums.invoices));
             cells.extend(is_rest_told.then_some(Cell::Sum(sums.unattributed)));
+            if has_committed {
+                let committed = sums.committed.unwrap_or_default();
+                cells.extend([committed.cost, committed.booked, committed.left()].map(Cell::Sum));
+            }
             cells
         };
         let rows = self.report.rows.iter().map(|row| with_sums(groups(&row.group), &row.sums)).collect();

@@ -340,24 +340,45 @@ pub(super) async fn costs(tx: &DatabaseTransaction, scope: &Scope, group_by: Gro
     let group_by = Grouping { member: false, ..group_by };
     let add_cost = |sums: &mut Sums, amount| sums.cost += amount;
     let add_grant = |sums: &mut Sums, amount| sums.grants += amount;
-    booked(tx, scope, group_by, range, cost::Entity, groups, add_cost).await?;
-    booked(tx, scope, group_by, range, grant::Entity, groups, add_grant).await
+    booked(tx, scope, group_by, range, (cost::Entity, None), groups, add_cost).await?;
+    booked(tx, scope, group_by, range, (grant::Entity, None), groups, add_grant).await
 }
 
-/// Adds what was booked in a table that has `activity_id`, `booked_on` and `amount`.
+/// Adds the costs that were booked in a range for agreements, as booked of what these commit to.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub(super) async fn booked_for_agreements(
+    tx: &DatabaseTransaction,
+    scope: &Scope,
+    group_by: Grouping,
+    range: Range,
+    groups: &mut Groups,
+) -> Result<()> {
+    let group_by = Grouping { member: false, ..group_by };
+    let is_for_agreement = Expr::col((cost::Entity, cost::Column::AgreementId)).is_not_null();
+    let add = |sums: &mut Sums, amount| sums.committed.get_or_insert_default().booked += amount;
+    booked(tx, scope, group_by, range, (cost::Entity, Some(is_for_agreement)), groups, add).await
+}
+
+/// Adds what was booked in a table that has `activity_id`, `booked_on` and `amount`, and only what fulfills the condition if one is given.
 async fn booked<T: Iden + Copy + 'static>(
     tx: &DatabaseTransaction,
     scope: &Scope,
     group_by: Grouping,
     range: Range,
-    table: T,
+    (table, only): (T, Option<SimpleExpr>),
     groups: &mut Groups,
     add: fn(&mut Sums, Total),
 ) -> Result<()> {
     let column = |column: cost::Column| Expr::col((table, column));
     let (activity, day) = (column(cost::Column::ActivityId), column(cost::Column::BookedOn));
     let mut select = Query::select();
-    select.from(table).and_where(range.has(&day)).cond_where(scope.of_activity(tx.get_database_backend(), activity.clone()));
+    select
+        .from(table)
+        .and_where(range.has(&day))
+        .and_where_option(only)
+        .cond_where(scope.of_activity(tx.get_database_backend(), activity.clone()));
     group_by.onto(&mut select, tx.get_database_backend(), activity, Expr::val(Option::<Uuid>::None), &day);
     select.expr(total(tx.get_database_backend(), column(cost::Column::Amount)));
     for row in &tx.query_all(&select).await? {

@@ -2,8 +2,11 @@
 
 pub mod accrual;
 mod assumptions;
+pub mod booking_list;
+pub mod bookings;
 pub mod break_even;
 pub mod breaches;
+pub mod committed;
 pub mod forecast;
 pub mod grid;
 pub mod ledger;
@@ -75,6 +78,8 @@ pub struct Ask {
     pub members: Option<Vec<MemberId>>,
     /// Whether somebody wants the number of invoices of each row, and of the total.
     pub counts: (bool, bool),
+    /// `true` if committed cost is counted too, with rows for what has nothing else.
+    pub committed: bool,
 }
 
 /// The longest period, in months.
@@ -105,6 +110,30 @@ pub struct Sums {
     pub unattributed: Total,
     /// Invoices and credit notes behind it, each once.
     pub invoices: i64,
+    /// Costs that agreements in force commit the network to; null unless asked for.
+    pub committed: Option<Committed>,
+}
+
+/// Costs that agreements in force commit the network to, öre without VAT.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Committed {
+    /// All of them, by the months that the agreements pay for.
+    pub cost: Total,
+    /// Costs that were booked for such agreements, whenever they were owed.
+    pub booked: Total,
+}
+
+impl Committed {
+    /// Returns what is committed and not booked; negative if more is booked.
+    #[must_use]
+    pub fn left(&self) -> Total {
+        self.cost - self.booked
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.cost += other.cost;
+        self.booked += other.booked;
+    }
 }
 
 impl Sums {
@@ -128,10 +157,15 @@ impl Sums {
         self.grants += other.grants;
         self.unattributed += other.unattributed;
         self.invoices += other.invoices;
+        if let Some(committed) = &other.committed {
+            self.committed.get_or_insert_default().add(committed);
+        }
     }
 
     fn has_money(&self) -> bool {
-        [self.net, self.vat, self.credited, self.cost, self.grants, self.unattributed].iter().any(|sum| *sum != Total::ZERO)
+        let Committed { cost, booked } = self.committed.unwrap_or_default();
+        let sums = [self.net, self.vat, self.credited, self.cost, self.grants, self.unattributed, cost, booked];
+        sums.iter().any(|sum| *sum != Total::ZERO)
     }
 }
 
@@ -203,13 +237,13 @@ async fn reports(db: &Database, viewer: &Viewer, ask: &Ask, kinds: &[(Grouping, 
     let tx = db.snapshot().await?;
     let mut reports = Vec::new();
     for &(group_by, counts) in kinds {
-        reports.push(one(&tx, &scope, &Ask { group_by, counts, ..ask.clone() }).await?);
+        reports.push(one(&tx, db.clock.today(), &scope, &Ask { group_by, counts, ..ask.clone() }).await?);
     }
     tx.rollback().await?;
     Ok(reports)
 }
 
-async fn one(tx: &DatabaseTransaction, scope: &Scope, ask: &Ask) -> Result<Report> {
+async fn one(tx: &DatabaseTransaction, today: NaiveDate, scope: &Scope, ask: &Ask) -> Result<Report> {
     let range = Range { from: ask.from, to: ask.to };
     let mut total = Sums::default();
     let mut groups = Groups::default();
@@ -223,6 +257,16 @@ async fn one(tx: &DatabaseTransaction, scope: &Scope, ask: &Ask) -> Result<Repor
             }
         }
         ledger::costs(tx, scope, ask.group_by, range, &mut groups).await?;
+        if ask.committed {
+            committed::sums(tx, today, scope, ask.group_by, range, &mut groups).await?;
+        }
+    }
+    if ask.committed {
+        // A row without any has none, which is another answer than not asked for.
+        total.committed = Some(Committed::default());
+        for sums in groups.0.values_mut() {
+            sums.committed.get_or_insert_default();
+        }
     }
     finish(tx, groups, total).await
 }

@@ -34,9 +34,12 @@ fn the_fields_of_forms_keep_their_names() {
             "id import_key member_id organisation_id contact_area_id role name name_key email phone valid_from valid_to erased_at",
         ),
         (names(&contact_area::Model::default()), "id name name_key"),
-        (names(&cost::Model::default()), "id activity_id booked_on amount description occurrence"),
+        (
+            names(&cost::Model::default()),
+            "id activity_id booked_on amount description occurrence vat member_id organisation_id reference agreement_id reverses_id reason",
+        ),
         (names(&decision::Model::default()), "id body decided_on paragraph document"),
-        (names(&grant::Model::default()), "id activity_id booked_on amount funder occurrence"),
+        (names(&grant::Model::default()), "id activity_id booked_on amount funder occurrence agreement_id reverses_id reason"),
         (
             names(&requisition::Model::default()),
             "id number agreement_id issued_on due_on amount period_from period_to description reference content \

@@ -161,7 +161,21 @@ fields!(contact::Model {
     erased_at,
 });
 fields!(contact_area::Model { id, name, name_key });
-fields!(cost::Model { id, activity_id, booked_on, amount, description, occurrence });
+fields!(cost::Model {
+    id,
+    activity_id,
+    booked_on,
+    amount,
+    description,
+    occurrence,
+    vat,
+    member_id,
+    organisation_id,
+    reference,
+    agreement_id,
+    reverses_id,
+    reason,
+});
 fields!(decision::Model { id, body, decided_on, paragraph, document });
 fields!(fee_schedule::Model {
     id,
@@ -177,7 +191,7 @@ fields!(fee_schedule::Model {
     vat_rate,
     decision_id
 });
-fields!(grant::Model { id, activity_id, booked_on, amount, funder, occurrence });
+fields!(grant::Model { id, activity_id, booked_on, amount, funder, occurrence, agreement_id, reverses_id, reason });
 fields!(invoice::Model {
     id,
     import_key,

@@ -1,0 +1,355 @@
+//! The ledger of costs and grants: what was booked, as lists that can be filtered and paged through.
+
+use std::collections::HashMap;
+
+use ::entity::{
+    agreement, cost, grant,
+    id::{ActivityId, AgreementId},
+    member, organisation,
+    sparse::{Column, Sparse},
+};
+use chrono::NaiveDate;
+use sea_orm::{
+    ColumnTrait, Condition, ExprTrait,
+    sea_query::{Alias, Expr, Order as Direction, Query, SelectStatement, SimpleExpr},
+};
+use uuid::Uuid;
+
+use crate::{
+    activities::{accounts::Supplier, of_visible_activity},
+    agreements,
+    auth::viewer::{Realm, Viewer},
+    database::{Database, among, rows},
+    error::{Faults, Result},
+    members, organisations,
+    page::{self, KeyType, Order, Slice},
+};
+
+/// Status of a booking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Status {
+    /// Stands as it was booked.
+    Standing,
+    /// Was reversed.
+    Reversed,
+    /// Reverses another one.
+    Reversal,
+}
+
+impl Status {
+    /// Returns the status of a row.
+    #[must_use]
+    pub fn of(is_reversal: bool, is_reversed: bool) -> Self {
+        match (is_reversal, is_reversed) {
+            (true, _) => Self::Reversal,
+            (false, true) => Self::Reversed,
+            (false, false) => Self::Standing,
+        }
+    }
+
+    /// Returns a stable word for programs, the one of the API.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Standing => "STANDING",
+            Self::Reversed => "REVERSED",
+            Self::Reversal => "REVERSAL",
+        }
+    }
+
+    /// Returns the Swedish label, for workbooks.
+    #[must_use]
+    pub fn in_swedish(self) -> &'static str {
+        match self {
+            Self::Standing => "Bokförd",
+            Self::Reversed => "Rättad",
+            Self::Reversal => "Rättelse",
+        }
+    }
+}
+
+/// A filter of the ledger; every part narrows the others.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Of these activities; null: of any.
+    pub activities: Option<Vec<ActivityId>>,
+    /// Of this supplier, for costs alone; nothing if the viewer does not see it.
+    pub supplier: Option<Supplier>,
+    /// For this agreement; nothing if the viewer does not see it.
+    pub agreement: Option<AgreementId>,
+    /// Booked on this day or later.
+    pub from: Option<NaiveDate>,
+    /// Booked on this day or earlier.
+    pub to: Option<NaiveDate>,
+    /// With one of these statuses; empty: with any.
+    pub statuses: Vec<Status>,
+}
+
+/// The columns that every table of the ledger has.
+#[derive(Clone, Copy, Debug)]
+pub struct LedgerColumns<C> {
+    /// Identifier.
+    pub id: C,
+    /// The activity.
+    pub activity: C,
+    /// Day in the books.
+    pub booked_on: C,
+    /// The agreement.
+    pub agreement: C,
+    /// The booking that a row reverses.
+    pub reverses: C,
+}
+
+/// A row of the ledger: a cost or a grant.
+pub trait Booked: Sparse + Clone + Send + Sync + 'static {
+    /// Columns of its table.
+    const COLUMNS: LedgerColumns<Column<Self>>;
+    /// The condition that a row is of this supplier.
+    fn has_supplier(supplier: Supplier) -> SimpleExpr;
+    /// Identifier of the row.
+    fn booking_id(&self) -> Uuid;
+    /// The booking that the row reverses.
+    fn reverses(&self) -> Option<Uuid>;
+}
+
+impl Booked for cost::Model {
+    const COLUMNS: LedgerColumns<cost::Column> = LedgerColumns {
+        id: cost::Column::Id,
+        activity: cost::Column::ActivityId,
+        booked_on: cost::Column::BookedOn,
+        agreement: cost::Column::AgreementId,
+        reverses: cost::Column::ReversesId,
+    };
+
+    fn has_supplier(supplier: Supplier) -> SimpleExpr {
+        match supplier {
+            Supplier::Member(id) => cost::Column::MemberId.eq(id),
+            Supplier::Organisation(id) => cost::Column::OrganisationId.eq(id),
+        }
+    }
+
+    fn booking_id(&self) -> Uuid {
+        self.id.0
+    }
+
+    fn reverses(&self) -> Option<Uuid> {
+        self.reverses_id.map(|id| id.0)
+    }
+}
+
+impl Booked for grant::Model {
+    const COLUMNS: LedgerColumns<grant::Column> = LedgerColumns {
+        id: grant::Column::Id,
+        activity: grant::Column::ActivityId,
+        booked_on: grant::Column::BookedOn,
+        agreement: grant::Column::AgreementId,
+        reverses: grant::Column::ReversesId,
+    };
+
+    fn has_supplier(_: Supplier) -> SimpleExpr {
+        Expr::cust("1 = 0")
+    }
+
+    fn booking_id(&self) -> Uuid {
+        self.id.0
+    }
+
+    fn reverses(&self) -> Option<Uuid> {
+        self.reverses_id.map(|id| id.0)
+    }
+}
+
+fn column<M: Booked>(column: Column<M>) -> SimpleExpr {
+    Expr::col((M::Entity::default(), column))
+}
+
+/// The order of the ledger: the latest day first.
+#[must_use]
+pub fn latest_first<M: Booked>() -> Order {
+    let columns = M::COLUMNS;
+    Order { name: "BOOKED_ON", key: column::<M>(columns.booked_on), key_type: KeyType::Day, id: column::<M>(columns.id), descending: true }
+}
+
+/// The rows that the viewer sees: those of the activities whose revenue it sees, as their sums.
+fn visible<M: Booked>(db: &Database, viewer: &Viewer) -> SelectStatement {
+    let visible = of_visible_activity(db.backend(), &viewer.sees(Realm::Revenue), column::<M>(M::COLUMNS.activity));
+    Query::select().from(M::Entity::default()).cond_where(visible).take()
+}
+
+/// The condition that a row has one of these statuses; none for no status.
+fn has_status<M: Booked>(statuses: &[Status]) -> Condition {
+    let (id, reverses) = (column::<M>(M::COLUMNS.id), column::<M>(M::COLUMNS.reverses));
+    let reversal = || Alias::new("reversal");
+    let reversed = |column: SimpleExpr| {
+        let own = Expr::col((reversal(), M::COLUMNS.reverses));
+        let reversed = Query::select().expr(own.clone()).from_as(M::Entity::default(), reversal()).and_where(own.is_not_null()).take();
+        column.in_subquery(reversed)
+    };
+    statuses.iter().fold(Condition::any(), |any, status| match status {
+        Status::Standing => any.add(Condition::all().add(reverses.clone().is_null()).add(reversed(id.clone()).not())),
+        Status::Reversed => any.add(reversed(id.clone())),
+        Status::Reversal => any.add(reverses.clone().is_not_null()),
+    })
+}
+
+/// The condition that the viewer sees a supplier: the filter must not reveal one that the rows don't show.
+fn is_visible_supplier(db: &Database, viewer: &Viewer, supplier: Supplier) -> Condition {
+    match supplier {
+        Supplier::Member(id) => {
+            let column = (member::Entity, member::Column::Id);
+            exists(Query::select().from(member::Entity).and_where(Expr::col(column).eq(id)).take(), members::visible(viewer))
+        }
+        Supplier::Organisation(id) => {
+            let column = (organisation::Entity, organisation::Column::Id);
+            let own = Query::select().from(organisation::Entity).and_where(Expr::col(column).eq(id)).take();
+            exists(own, organisations::visible(db, viewer))
+        }
+    }
+}
+
+fn is_visible_agreement(db: &Database, viewer: &Viewer, id: AgreementId) -> Condition {
+    let column = (agreement::Entity, agreement::Column::Id);
+    let own = Query::select().from(agreement::Entity).and_where(Expr::col(column).eq(id)).take();
+    exists(own, agreements::visible(db.backend(), viewer))
+}
+
+/// The condition that `own` finds a row that is `visible`; none if all rows are.
+fn exists(mut own: SelectStatement, visible: Condition) -> Condition {
+    if visible.is_empty() {
+        return Condition::all();
+    }
+    Condition::all().add(Expr::exists(own.expr(Expr::val(1)).cond_where(visible).take()))
+}
+
+fn matching<M: Booked>(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement {
+    let columns = M::COLUMNS;
+    let mut select = visible::<M>(db, viewer);
+    match filter.activities.as_deref() {
+        None => {}
+        // So that an index gives its rows in their order.
+        Some([one]) => _ = select.and_where(column::<M>(columns.activity).eq(*one)),
+        Some(several) => _ = select.and_where(among(db.backend(), column::<M>(columns.activity), several.iter().copied())),
+    }
+    if let Some(supplier) = filter.supplier {
+        select.and_where(M::has_supplier(supplier)).cond_where(is_visible_supplier(db, viewer, supplier));
+    }
+    if let Some(agreement) = filter.agreement {
+        select.and_where(column::<M>(columns.agreement).eq(agreement)).cond_where(is_visible_agreement(db, viewer, agreement));
+    }
+    if let Some(from) = filter.from {
+        select.and_where(column::<M>(columns.booked_on).gte(from));
+    }
+    if let Some(to) = filter.to {
+        select.and_where(column::<M>(columns.booked_on).lte(to));
+    }
+    if !filter.statuses.is_empty() {
+        select.cond_where(has_status::<M>(&filter.statuses));
+    }
+    select
+}
+
+/// Returns a page of what the viewer sees and the filter lets through, the latest day first.
+///
+/// # Errors
+/// INVALID for a bad page.
+pub async fn list<M: Booked>(
+    db: &Database,
+    viewer: &Viewer,
+    filter: &Filter,
+    args: &page::Args,
+    columns: &[Column<M>],
+) -> Result<Slice<M>> {
+    page::asked(db.read(), matching::<M>(db, viewer, filter), columns, &latest_first::<M>(), args, Faults::default()).await
+}
+
+/// Returns the number of all of them.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn count<M: Booked>(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<i64> {
+    page::count(db.read(), matching::<M>(db, viewer, filter)).await
+}
+
+/// Returns everything that the viewer sees and the filter lets through, the earliest day first; for lists of commands.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn all<M: Booked>(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<Vec<M>> {
+    let columns = M::every_column();
+    let mut select = matching::<M>(db, viewer, filter);
+    select
+        .columns(columns.iter().map(|column| (M::Entity::default(), *column)))
+        .order_by_expr(column::<M>(M::COLUMNS.booked_on), Direction::Asc)
+        .order_by_expr(column::<M>(M::COLUMNS.id), Direction::Asc);
+    rows(db.read(), &select, &columns).await
+}
+
+/// The rows of these activities: one text of a statement, whatever their number.
+fn of<M: Booked>(db: &Database, viewer: &Viewer, activities: &[ActivityId]) -> SelectStatement {
+    let mut select = visible::<M>(db, viewer);
+    select.and_where(among(db.backend(), column::<M>(M::COLUMNS.activity), activities.iter().copied()));
+    select
+}
+
+/// Returns the same page of each of these activities, the latest day first, as far as the viewer sees them.
+///
+/// # Errors
+/// INVALID for a bad page.
+pub async fn of_each<M: Booked>(
+    db: &Database,
+    viewer: &Viewer,
+    activities: &[ActivityId],
+    args: &page::Args,
+    columns: &[Column<M>],
+) -> Result<HashMap<Uuid, Slice<M>>> {
+    let (order, mut errors) = (latest_first::<M>(), Faults::default());
+    let page = page::Page::check(args, &order, &mut errors);
+    errors.finish()?;
+    page::fetch_each(db.read(), of::<M>(db, viewer, activities), columns, &order, &page, M::COLUMNS.activity).await
+}
+
+/// Returns the number of rows of each of these activities; those without any are left out.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn count_each<M: Booked>(db: &Database, viewer: &Viewer, activities: &[ActivityId]) -> Result<HashMap<Uuid, i64>> {
+    page::count_each(db.read(), of::<M>(db, viewer, activities), column::<M>(M::COLUMNS.activity)).await
+}
+
+/// Returns those of these rows that the viewer sees, in no order.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn by_ids<M: Booked>(db: &Database, viewer: &Viewer, ids: &[Uuid], columns: &[Column<M>]) -> Result<Vec<M>> {
+    with::<M>(db, viewer, M::COLUMNS.id, ids, columns).await
+}
+
+/// Returns the reversals of these rows that the viewer sees, in no order.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn reversals_of<M: Booked>(db: &Database, viewer: &Viewer, ids: &[Uuid], columns: &[Column<M>]) -> Result<Vec<M>> {
+    with::<M>(db, viewer, M::COLUMNS.reverses, ids, columns).await
+}
+
+async fn with<M: Booked>(db: &Database, viewer: &Viewer, of: Column<M>, ids: &[Uuid], columns: &[Column<M>]) -> Result<Vec<M>> {
+    let mut select = visible::<M>(db, viewer);
+    select.columns(columns.iter().map(|column| (M::Entity::default(), *column))).and_where(among(
+        db.backend(),
+        column::<M>(of),
+        ids.iter().copied(),
+    ));
+    rows(db.read(), &select, columns).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reversal_is_none_that_stands() {
+        assert_eq!(Status::of(false, false), Status::Standing);
+        assert_eq!(Status::of(false, true), Status::Reversed);
+        assert_eq!(Status::of(true, false), Status::Reversal);
+    }
+}

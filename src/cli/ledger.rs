@@ -1,0 +1,248 @@
+//! `samregister costs` and `samregister grants`: the ledger of a time as a list.
+
+use chrono::NaiveDate;
+use clap::{Args, ValueEnum};
+use entity::{activity, cost, grant, money::Money, total::Total};
+use serde::Serialize;
+
+use super::{
+    Outcome, Result, count,
+    expiring::check_activities,
+    json, open,
+    report::{self, ReportFormat, ReportOptions},
+    settings, table,
+};
+use crate::{
+    activities,
+    auth::viewer::Viewer,
+    database::Database,
+    documents::{Cell, Column, Grid, Kind, sheet},
+    revenue::{
+        booking_list::{self, Listed},
+        bookings::{Filter, Status},
+    },
+};
+
+/// List costs of activities
+///
+/// Costs from the first day to the last one, in order of day, with supplier, agreement and VAT. Corrections are rows of their own with
+/// the negative amount, so that the sum is what counts as cost.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  samregister costs --from 2026-01-01 --to 2026-12-31
+  samregister costs --activity bip --output kostnader.xlsx")]
+pub struct CostOptions {
+    #[command(flatten)]
+    list: ListOptions,
+}
+
+/// List grants to activities
+///
+/// Grants from the first day to the last one, in order of day, with the agreement by which each comes in. Corrections are rows of their
+/// own with the negative amount.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  samregister grants --from 2026-01-01 --to 2026-12-31
+  samregister grants --activity bip --output bidrag.xlsx")]
+pub struct GrantOptions {
+    #[command(flatten)]
+    list: ListOptions,
+}
+
+// No doc comment: clap would take it for the description of each command that has these options.
+#[derive(Debug, Args)]
+struct ListOptions {
+    /// Booked on this day or later
+    #[arg(long, value_name = "DATE", value_parser = super::day)]
+    from: Option<NaiveDate>,
+    /// Booked on this day or earlier
+    #[arg(long, value_name = "DATE", value_parser = super::day)]
+    to: Option<NaiveDate>,
+    /// Only these activities
+    #[arg(long = "activity", num_args = 1.., value_name = "SLUG", value_delimiter = ',')]
+    activities: Vec<String>,
+    /// With one of these statuses
+    #[arg(long = "status", value_enum, num_args = 1.., value_delimiter = ',')]
+    statuses: Vec<StatusOption>,
+    #[command(flatten)]
+    report: ReportOptions,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum StatusOption {
+    /// As it was booked
+    Standing,
+    /// Corrected by a reversal
+    Reversed,
+    /// A reversal
+    Reversal,
+}
+
+impl From<StatusOption> for Status {
+    fn from(option: StatusOption) -> Self {
+        match option {
+            StatusOption::Standing => Self::Standing,
+            StatusOption::Reversed => Self::Reversed,
+            StatusOption::Reversal => Self::Reversal,
+        }
+    }
+}
+
+impl ListOptions {
+    /// Returns the filter. Fails if an activity is not known.
+    async fn filter(&self, db: &Database, viewer: &Viewer) -> Result<Filter> {
+        check_activities(db, viewer, &self.activities).await?;
+        let known = activities::by_slugs(db, viewer, &self.activities, &[activity::Column::Id]).await?;
+        Ok(Filter {
+            activities: (!self.activities.is_empty()).then(|| known.into_iter().map(|row| row.id).collect()),
+            from: self.from,
+            to: self.to,
+            statuses: self.statuses.iter().map(|status| Status::from(*status)).collect(),
+            ..Filter::default()
+        })
+    }
+}
+
+/// Lists costs.
+///
+/// # Errors
+/// When an activity is not known, the register can't be opened or the list can't be written.
+pub async fn run_costs(options: CostOptions) -> Result {
+    let (list, settings) = (options.list, settings()?);
+    let format = list.report.format()?;
+    let db = open(&settings).await?;
+    let target = list.report.target(&db, &settings)?;
+    let viewer = Viewer::operator("costs");
+    let found = booking_list::costs(&db, &viewer, &list.filter(&db, &viewer).await?).await?;
+    let document = match format {
+        ReportFormat::Table => format!("{}\n{}\n", table(&of_costs(&found, ENGLISH)), count(found.len(), "cost")).into_bytes(),
+        ReportFormat::Json => json(&Costs { count: found.len(), costs: of_costs(&found, ENGLISH).objects() })?.into_bytes(),
+        ReportFormat::Csv => sheet::csv(&of_costs(&found, ENGLISH))?,
+        ReportFormat::Xlsx => report::workbook(&db, "Kostnader", "Kostnader".to_owned(), of_costs(&found, SWEDISH))?,
+    };
+    db.close().await?;
+    target.write(&document)?;
+    Ok(Outcome::Done)
+}
+
+/// Lists grants.
+///
+/// # Errors
+/// When an activity is not known, the register can't be opened or the list can't be written.
+pub async fn run_grants(options: GrantOptions) -> Result {
+    let (list, settings) = (options.list, settings()?);
+    let format = list.report.format()?;
+    let db = open(&settings).await?;
+    let target = list.report.target(&db, &settings)?;
+    let viewer = Viewer::operator("grants");
+    let found = booking_list::grants(&db, &viewer, &list.filter(&db, &viewer).await?).await?;
+    let document = match format {
+        ReportFormat::Table => format!("{}\n{}\n", table(&of_grants(&found, ENGLISH)), count(found.len(), "grant")).into_bytes(),
+        ReportFormat::Json => json(&Grants { count: found.len(), grants: of_grants(&found, ENGLISH).objects() })?.into_bytes(),
+        ReportFormat::Csv => sheet::csv(&of_grants(&found, ENGLISH))?,
+        ReportFormat::Xlsx => report::workbook(&db, "Bidrag", "Bidrag".to_owned(), of_grants(&found, SWEDISH))?,
+    };
+    db.close().await?;
+    target.write(&document)?;
+    Ok(Outcome::Done)
+}
+
+/// The document of costs for programs.
+#[derive(Serialize)]
+struct Costs<R> {
+    count: usize,
+    costs: Vec<R>,
+}
+
+/// The document of grants for programs.
+#[derive(Serialize)]
+struct Grants<R> {
+    count: usize,
+    grants: Vec<R>,
+}
+
+/// Words of a status and of the row of totals.
+#[derive(Clone, Copy)]
+struct Words {
+    /// Of slug and name of an activity, the one to show.
+    activity: fn(&(String, String)) -> &str,
+    status: fn(Status) -> &'static str,
+    total: &'static str,
+}
+
+const ENGLISH: Words = Words { activity: |(slug, _)| slug, status: Status::word, total: "Total" };
+const SWEDISH: Words = Words { activity: |(_, name)| name, status: Status::in_swedish, total: "Summa" };
+
+fn of_costs(found: &[Listed<cost::Model>], words: Words) -> Grid {
+    let columns = vec![
+        Column::new("booked_on", "Date", Kind::Day).swedish("Datum"),
+        Column::new("activity", "Activity", Kind::Text).swedish("Verksamhet"),
+        Column::new("description", "Description", Kind::Text).swedish("Beskrivning"),
+        Column::new("supplier", "Supplier", Kind::Text).swedish("Leverantör"),
+        Column::new("reference", "Invoice number", Kind::Text).swedish("Fakturanummer"),
+        Column::new("agreement", "Agreement", Kind::Text).swedish("Avtal"),
+        Column::new("amount", "Amount", Kind::Money).swedish("Belopp"),
+        Column::new("vat", "VAT", Kind::Money).swedish("Avdragen moms"),
+        Column::new("status", "Status", Kind::Text).swedish("Status"),
+        Column::new("reason", "Reason", Kind::Text).swedish("Orsak till rättelse"),
+    ];
+    let row = |listed: &Listed<cost::Model>| {
+        vec![
+            Cell::Day(listed.row.booked_on),
+            Cell::Text((words.activity)(&listed.activity).to_owned()),
+            Cell::Text(listed.row.description.clone()),
+            Cell::text(listed.supplier.as_ref()),
+            Cell::text(listed.row.reference.as_ref()),
+            Cell::text(listed.agreement.as_ref()),
+            Cell::Money(listed.row.amount),
+            listed.row.vat.map_or(Cell::Empty, Cell::Money),
+            Cell::Text((words.status)(listed.status).to_owned()),
+            Cell::text(listed.row.reason.as_ref()),
+        ]
+    };
+    with_total(columns, found.iter().map(row).collect(), words)
+}
+
+fn of_grants(found: &[Listed<grant::Model>], words: Words) -> Grid {
+    let columns = vec![
+        Column::new("booked_on", "Date", Kind::Day).swedish("Datum"),
+        Column::new("activity", "Activity", Kind::Text).swedish("Verksamhet"),
+        Column::new("funder", "Funder", Kind::Text).swedish("Bidragsgivare"),
+        Column::new("agreement", "Agreement", Kind::Text).swedish("Avtal"),
+        Column::new("amount", "Amount", Kind::Money).swedish("Belopp"),
+        Column::new("status", "Status", Kind::Text).swedish("Status"),
+        Column::new("reason", "Reason", Kind::Text).swedish("Orsak till rättelse"),
+    ];
+    let row = |listed: &Listed<grant::Model>| {
+        vec![
+            Cell::Day(listed.row.booked_on),
+            Cell::Text((words.activity)(&listed.activity).to_owned()),
+            Cell::Text(listed.row.funder.clone()),
+            Cell::text(listed.agreement.as_ref()),
+            Cell::Money(listed.row.amount),
+            Cell::Text((words.status)(listed.status).to_owned()),
+            Cell::text(listed.row.reason.as_ref()),
+        ]
+    };
+    with_total(columns, found.iter().map(row).collect(), words)
+}
+
+/// Adds a row of totals, unless there is no row.
+fn with_total(columns: Vec<Column>, rows: Vec<Vec<Cell>>, words: Words) -> Grid {
+    let sum = |column: usize| {
+        let amount = |row: &Vec<Cell>| match row.get(column) {
+            Some(Cell::Money(amount)) => *amount,
+            _ => Money::ZERO,
+        };
+        Cell::Sum(rows.iter().map(amount).sum::<Total>())
+    };
+    let total = columns.iter().enumerate().map(|(index, column)| match column.kind {
+        Kind::Money => sum(index),
+        _ if index == 0 => Cell::Text(words.total.to_owned()),
+        _ => Cell::Empty,
+    });
+    let total = Some(total.collect()).filter(|_| !rows.is_empty());
+    Grid { columns, rows, total }
+}
