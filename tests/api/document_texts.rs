@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    app::on_both,
+    app::{App, on_both},
     invoicing_samples::{course, drafted, fill, issue, member},
     judges,
     life_samples::{Register, agreed, deed, raw, sql_id, with},

@@ -12,6 +12,20 @@ fn day(text: &str) -> NaiveDate {
     text.parse().unwrap()
 }
 
+on_both!(the_kind_of_an_unpublished_template_is_not_told, |app| async move {
+    let register = Register::fill(&app).await;
+    let other = json!({ "template": register.id("samarbete"), "activity": null });
+    let old = agreed(&app, with(register.draft(0, "bip", "2026-01-01"), other)).await;
+    let new = |template: &str| json!({ "agreement": old, "startsOn": "2026-12-31", "template": register.id(template), "parameters": {} });
+    let service = app.service("agreements:write");
+    let unseen = deed(&service, "agreementReplace", new("utkast"), "id").await;
+    assert_eq!((unseen.code(), &unseen.errors()[0]["message"]), ("NOT_FOUND", &json!("there is no such template")));
+    let known = deed(&service, "agreementReplace", new("deltagande"), "id").await;
+    assert_eq!(known.bad_fields(), ["input.parameters.days", "input.template"]);
+    let seen = deed(&app.office(), "agreementReplace", new("utkast"), "id").await;
+    assert_ne!(seen.code(), "NOT_FOUND");
+});
+
 on_both!(a_successor_takes_over_the_day_that_it_starts, |app| async move {
     let register = Register::fill(&app).await;
     let old = agreed(

@@ -468,6 +468,20 @@ fn expect_price(new: &NewAgreement, row: &Model, Surroundings { activity, fundin
     }
 }
 
+/// Returns `true` if the viewer may know of a template: one that was never published is not there for those who may not read templates.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub(super) async fn is_template_visible(db: &impl ConnectionTrait, viewer: &Viewer, id: TemplateId) -> Result<bool> {
+    use template_version::Column;
+    if viewer.sees(Realm::Templates).all {
+        return Ok(true);
+    }
+    let published =
+        template_version::Entity::find().filter(Column::TemplateId.eq(id)).filter(Column::State.ne(TemplateState::Draft)).one(db).await?;
+    Ok(published.is_some())
+}
+
 /// The template with the version that the agreement gets.
 async fn form(
     db: &impl ConnectionTrait,

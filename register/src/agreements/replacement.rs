@@ -64,11 +64,11 @@ pub async fn replace(db: &Database, viewer: &Viewer, network: &Network, new: Suc
     }
     let id = AgreementId::new();
     for _ in 0..drafting::ATTEMPTS {
-        let foreseen = planned(db.read(), id, new.clone(), db.clock.today(), &mut faults.clone()).await;
+        let foreseen = planned(db.read(), viewer, id, new.clone(), db.clock.today(), &mut faults.clone()).await;
         let text = drafting::check_text(db, viewer, network, foreseen).await?;
         let mut change = audit::begin(db, viewer, "agreementReplace").await?;
         let mut faults = faults.clone();
-        let (wanted, row) = planned(change.tx(), id, new.clone(), db.clock.today(), &mut faults).await?;
+        let (wanted, row) = planned(change.tx(), viewer, id, new.clone(), db.clock.today(), &mut faults).await?;
         if drafting::write(&mut change, viewer, &wanted, row, None, &text, faults).await?.is_some() {
             change.commit_with(Outcome::of(id).with(new.agreement)).await?;
             return Ok(id);
@@ -83,6 +83,7 @@ pub async fn replace(db: &Database, viewer: &Viewer, network: &Network, new: Suc
 /// NOT_FOUND or the conflict of an agreement that can't be replaced; INVALID with the faults so far if there is no such agreement.
 async fn planned(
     db: &impl ConnectionTrait,
+    viewer: &Viewer,
     id: AgreementId,
     new: Successor,
     today: NaiveDate,
@@ -97,7 +98,10 @@ async fn planned(
     };
     faults.expect(new.template.is_some() || own.is_some(), "input.template", "is needed, since the agreement was made from none");
     let template = new.template.or(own).unwrap_or_default();
-    if let Some(found) = template::Entity::find_by_id(template).one(db).await?.filter(|found| found.kind != old.kind) {
+    // The text's check refuses a template that the viewer can't see; its kind is as secret.
+    if drafting::is_template_visible(db, viewer, template).await?
+        && let Some(found) = template::Entity::find_by_id(template).one(db).await?.filter(|found| found.kind != old.kind)
+    {
         faults.add("input.template", format!("is for {}, and {} is {}", found.kind, life::name(&old), old.kind));
     }
     let parameters = match new.parameters {

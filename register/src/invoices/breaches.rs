@@ -16,7 +16,7 @@ use ::entity::{
     sparse::Sparse,
 };
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, ExprTrait, Order,
+    ColumnTrait, ConnectionTrait, Order,
     sea_query::{Expr, Query},
 };
 
