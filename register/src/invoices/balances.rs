@@ -46,8 +46,11 @@ impl Balance {
     }
 }
 
-/// Those of these members whose invoices the viewer sees.
-async fn seen(db: &Database, viewer: &Viewer, members: &[MemberId]) -> Result<Vec<MemberId>> {
+/// Returns those of these members whose invoices the viewer sees.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn seen(db: &Database, viewer: &Viewer, members: &[MemberId]) -> Result<Vec<MemberId>> {
     let sight = viewer.sees(Realm::Invoices);
     let Some(own) = sight.member.filter(|_| !members.is_empty()) else {
         return Ok(if sight.all { members.to_vec() } else { Vec::new() });

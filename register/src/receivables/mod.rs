@@ -8,7 +8,7 @@ pub mod aging;
 use std::collections::HashMap;
 
 use ::entity::{
-    adjustment,
+    adjustment, banking_day,
     id::{InvoiceId, MemberId, OrganisationId},
     invoice::{Column, Entity, Model},
     kind::{AdjustmentKind, InvoiceKind},
@@ -28,6 +28,7 @@ use crate::{
     error::Result,
     invoices::{
         Buyer,
+        balances::{self, Balance},
         parties::{self, buyer_of},
         visible,
     },
@@ -196,6 +197,50 @@ pub async fn of_invoices(db: &Database, viewer: &Viewer, ids: &[InvoiceId], as_o
     db.read().query_all(&select).await?.iter().map(|row| read(row).map(|standing| (standing.invoice_id, standing))).collect()
 }
 
+/// Returns what each of these members whose invoices the viewer sees owes and has paid too much at the end of a day, without fees of
+/// reminders.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn balances_of_members(
+    db: &Database,
+    viewer: &Viewer,
+    members: &[MemberId],
+    as_of: NaiveDate,
+) -> Result<HashMap<MemberId, Balance>> {
+    let seen = balances::seen(db, viewer, members).await?;
+    let mut sums: HashMap<MemberId, Balance> = seen.into_iter().map(|member| (member, Balance::default())).collect();
+    if sums.is_empty() {
+        return Ok(sums);
+    }
+    let mut select = select(viewer, as_of);
+    select.and_where(Column::Kind.eq(InvoiceKind::Invoice)).and_where(among(
+        db.backend(),
+        column(Column::MemberId),
+        sums.keys().copied().collect::<Vec<_>>(),
+    ));
+    for row in db.read().query_all(&select).await? {
+        let standing = read(&row)?;
+        if let Some(own) = standing.member_id.and_then(|member| sums.get_mut(&member)) {
+            add(own, &standing, as_of);
+        }
+    }
+    Ok(sums)
+}
+
+/// Adds an invoice to a member's balance.
+fn add(balance: &mut Balance, standing: &Standing, as_of: NaiveDate) {
+    let left = standing.total - standing.paid - standing.credited - standing.written_off;
+    if left < Money::ZERO {
+        balance.overpaid += -left;
+        return;
+    }
+    balance.outstanding += left;
+    if standing.due_on.is_some_and(|due_on| due_on <= banking_day::last_before(as_of)) {
+        balance.overdue += left;
+    }
+}
+
 /// Returns the aged balance as of a day of each of these members whose invoices the viewer sees.
 ///
 /// # Errors
@@ -216,4 +261,32 @@ pub async fn of_members(db: &Database, viewer: &Viewer, members: &[MemberId], as
         }
     }
     Ok(aged)
+}
+
+#[cfg(test)]
+mod tests {
+    use ::entity::total::Total;
+
+    use super::*;
+
+    #[test]
+    fn a_balance_has_what_is_owed_apart_from_what_is_overpaid() {
+        let day = |text: &str| text.parse::<NaiveDate>().unwrap();
+        let of = |total: i64, paid: i64, fees: i64| Standing {
+            total: Money(total),
+            paid: Money(paid),
+            reminder_fees: Money(fees),
+            // A Saturday: payable on the Monday after.
+            due_on: Some(day("2026-10-31")),
+            ..Standing::default()
+        };
+        for (as_of, overdue) in [("2026-11-02", 0), ("2026-11-03", 70_000)] {
+            let mut balance = Balance::default();
+            for standing in [of(100_000, 30_000, 6_000), of(5_000, 8_000, 0), of(1_000, 1_000, 6_000)] {
+                add(&mut balance, &standing, day(as_of));
+            }
+            let expected = Balance { outstanding: Total(70_000), overdue: Total(overdue), overpaid: Total(3_000) };
+            assert_eq!(balance, expected, "{as_of}");
+        }
+    }
 }

@@ -228,10 +228,24 @@ impl Member {
         quotes.await.map(|quotes| quotes.of(self.0.id)).transpose()
     }
 
-    /// What it owes and has paid too much, as of now, over all its invoices; null when you may not see them.
-    async fn balance(&self, ctx: &Context<'_>) -> Option<Result<Balance>> {
-        let found = self.0.load(ctx, "", balances::of_members(database(ctx), viewer(ctx), &ids(&self.0))).await;
-        found.map(|found| found.get(&self.0.id).copied().map(Balance)).transpose()
+    /// What it owes and has paid too much, over all its invoices, as of now or at the end of a day in the books; null when you may not see them.
+    async fn balance(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "As of this day in the books: payments, refunds and write-offs count from their `bookedOn`. Now when left out.")]
+        as_of: Option<Given<Date>>,
+    ) -> Option<Result<Balance>> {
+        let found = async {
+            let mut faults = Faults::default();
+            let as_of = take(as_of, "asOf", &mut faults).map(|day| day.0);
+            faults.finish()?;
+            let (db, viewer) = (database(ctx), viewer(ctx));
+            match as_of {
+                Some(as_of) => self.0.load(ctx, "", receivables::balances_of_members(db, viewer, &ids(&self.0), as_of)).await,
+                None => self.0.load(ctx, "", balances::of_members(db, viewer, &ids(&self.0))).await,
+            }
+        };
+        found.await.map(|found| found.get(&self.0.id).copied().map(Balance)).transpose()
     }
 
     /// What the members that were merged into it and have left still owe and have paid too much, as of now, which it has taken over; null when
