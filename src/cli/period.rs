@@ -80,6 +80,9 @@ fn refused(error: Error) -> Failure {
             let lines = faults.iter().map(|fault| format!("--{} {}", fault.path.trim_start_matches("input."), fault.message));
             Failure { lines: lines.collect(), code: 2 }
         }
+        Error::Conflict { reason: "ALREADY_CLOSED", message } => {
+            Failure::new(format!("{message} (`samregister period reopen` opens them again)"))
+        }
         other => other.into(),
     }
 }
