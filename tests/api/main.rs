@@ -64,6 +64,7 @@ mod interruptions;
 mod invoice_documents;
 mod invoice_life;
 mod export_batches;
+mod export_corrections;
 mod fee_charges;
 mod invoice_run;
 mod invoices;

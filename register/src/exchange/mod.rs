@@ -243,7 +243,8 @@ impl File {
             Self::InvoiceLines => &["unit", "account", "credits_line", "vat"],
             Self::Payments => &["reverses", "reason", "bank_payment", "booked_on"],
             Self::Adjustments => &["bank_payment", "reverses", "reason", "booked_on"],
-            Self::BankPayments => &["entry_reference", "duplicate_of"],
+            Self::BankPayments => &["entry_reference", "duplicate_of", "posted_on"],
+            Self::Vouchers => &["part"],
             _ => &[],
         }
     }
