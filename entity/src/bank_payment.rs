@@ -47,6 +47,16 @@ pub struct Model {
     pub entry_reference: Option<String>,
     /// The bank payment that stands for the same money, so that this one counts no more; null: it counts.
     pub duplicate_of_id: Option<BankPaymentId>,
+    /// Day in the books, when it is another than `booked_on`: the first open day, for one that was imported after its own was closed.
+    pub posted_on: Option<NaiveDate>,
+}
+
+impl Model {
+    /// Returns the day in the books: the bank's day, unless that was closed when the payment was imported.
+    #[must_use]
+    pub fn day_in_books(&self) -> NaiveDate {
+        self.posted_on.unwrap_or(self.booked_on)
+    }
 }
 
 /// No relations are declared: rules join by what the caller asked for.
@@ -55,4 +65,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(id: Id, bank_reference: BankReference, file_name: FileName, file_sha256: FileSha256, imported_at: ImportedAt, account: Account, booked_on: BookedOn, amount: Amount, reference: Reference, message: Message, payer_name: PayerName, payer_org_number: PayerOrgNumber, finding: Finding, matched: Matched, set_aside_on: SetAsideOn, set_aside_reason: SetAsideReason, entry_reference: EntryReference, duplicate_of_id: DuplicateOfId);
+sparse!(id: Id, bank_reference: BankReference, file_name: FileName, file_sha256: FileSha256, imported_at: ImportedAt, account: Account, booked_on: BookedOn, amount: Amount, reference: Reference, message: Message, payer_name: PayerName, payer_org_number: PayerOrgNumber, finding: Finding, matched: Matched, set_aside_on: SetAsideOn, set_aside_reason: SetAsideReason, entry_reference: EntryReference, duplicate_of_id: DuplicateOfId, posted_on: PostedOn);

@@ -387,6 +387,8 @@ kind! {
         Merger = "MERGER",
         /// The removal of lines from the log of who read contacts.
         ContactReadsRemoval = "CONTACT_READS_REMOVAL",
+        /// Vouchers that an import added.
+        VoucherImport = "VOUCHER_IMPORT",
         /// The deletion of a person's key, which erases the person from the trail.
         Erasure = "ERASURE",
         /// The acceptance of a clock that was set back.

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::{id::ExportBatchId, kind::VoucherSource, sparse::sparse};
 
-/// A voucher. One of no batch was booked elsewhere, as imported history was.
+/// A voucher, or one that corrects it. One of no batch was booked elsewhere, as imported history was.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
 #[sea_orm(table_name = "voucher")]
 pub struct Model {
@@ -15,6 +15,9 @@ pub struct Model {
     /// Id of the invoice, payment, reminder, adjustment or bank payment.
     #[sea_orm(primary_key, auto_increment = false)]
     pub source_id: Uuid,
+    /// 1 for the voucher of the source, 2, 3 … for those that correct it.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub part: i32,
     /// Its series, as `F`; null: it was booked elsewhere.
     pub series: Option<String>,
     /// The year of its day; null: it was booked elsewhere.
@@ -31,4 +34,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(source: Source, source_id: SourceId, series: Series, year: Year, number: Number, batch_id: BatchId);
+sparse!(source: Source, source_id: SourceId, part: Part, series: Series, year: Year, number: Number, batch_id: BatchId);

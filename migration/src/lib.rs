@@ -57,6 +57,8 @@ mod m2026_12_01_42_order_reference;
 mod m2026_12_01_43_units;
 mod m2026_12_01_50_books_closing;
 mod m2026_12_01_51_export_batches;
+mod m2026_12_02_10_correcting_vouchers;
+mod m2026_12_02_11_posted_on;
 mod m2026_12_02_20_cost_ledger;
 mod m2026_12_02_40_invoice_references;
 mod m2026_12_02_50_requisition_withdrawal;
@@ -113,6 +115,8 @@ impl MigratorTrait for Migrator {
             Box::new(m2026_12_01_43_units::Migration),
             Box::new(m2026_12_01_50_books_closing::Migration),
             Box::new(m2026_12_01_51_export_batches::Migration),
+            Box::new(m2026_12_02_10_correcting_vouchers::Migration),
+            Box::new(m2026_12_02_11_posted_on::Migration),
             Box::new(m2026_12_02_20_cost_ledger::Migration),
             Box::new(m2026_12_02_40_invoice_references::Migration),
             Box::new(m2026_12_02_50_requisition_withdrawal::Migration),

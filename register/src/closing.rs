@@ -66,7 +66,7 @@ impl Closing {
         match self.through {
             Some(through) if day <= through => Err(Error::conflict(
                 "PERIOD_CLOSED",
-                format!("the books are closed through {through}, and {day} lies before; use a later day, or reopen the period"),
+                format!("the books are closed through {through}, and {day} is not after it; use a later day, or reopen the period"),
             )),
             _ => Ok(()),
         }
@@ -84,7 +84,7 @@ pub async fn close(db: &Database, viewer: &Viewer, through: NaiveDate, mut fault
     let change = audit::begin(db, viewer, "periodClose").await?;
     let before = Entity::find_by_id(id()).one(change.tx()).await?;
     if let Some(closed) = before.as_ref().and_then(|row| row.closed_through).filter(|closed| through <= *closed) {
-        let message = format!("the books are closed through {closed} already; periodReopen opens them again");
+        let message = format!("the books are closed through {closed} already");
         return Err(Error::conflict("ALREADY_CLOSED", message));
     }
     write(change, before, Model { id: id(), closed_through: Some(through), reason: None }).await

@@ -192,6 +192,9 @@ impl From<Error> for Failure {
             // The operator of the machine may read causes that clients of the API may not.
             Error::Internal(cause) if cause.is::<DbErr>() => vec![format!("the database failed: {cause}")],
             Error::Internal(cause) => vec![cause.to_string()],
+            Error::Conflict { reason: "PERIOD_CLOSED", message } => {
+                vec![format!("{message} (`samregister period reopen` opens a closed period again)")]
+            }
             other => vec![other.to_string()],
         };
         Self { lines, code: 1 }

@@ -7,7 +7,7 @@ use super::{Failure, Outcome, Result, open, put, say, settings};
 use crate::{
     auth::viewer::Viewer,
     closing::{self, Closing},
-    error::Faults,
+    error::{Error, Faults},
 };
 
 /// Close the books through a day, or open them again
@@ -66,7 +66,12 @@ pub async fn run(options: Options) -> Result {
     let closing = Closing::load(db.read()).await;
     db.close().await?;
     if let Some(done) = done {
-        done.map_err(Failure::of_options)?;
+        done.map_err(|error| match error {
+            Error::Conflict { reason: "ALREADY_CLOSED", message } => {
+                Failure::new(format!("{message} (`samregister period reopen` opens them again)"))
+            }
+            other => Failure::of_options(other),
+        })?;
         let through = closing?.through;
         say(&through.map_or_else(|| "every day is open".to_owned(), |through| format!("the books are closed through {through}")));
     }

@@ -24,8 +24,9 @@ use crate::{
 ///
 /// A voucher for each invoice, credit note, payment and reminder with a fee, with the accounts of [network.accounts] in samregister.toml and
 /// revenue told apart by activity (dimension 6). With --new, those that were not exported before make a new batch: each voucher is exported
-/// once, with a number of its own in its series and year, and the batch can be written again, byte for byte, with --batch. Imported history
-/// is in no batch. With --from and --to, all vouchers of these days are written, exported or not.
+/// once, with a number of its own in its series and year, and the batch can be written again, byte for byte, with --batch. What has changed
+/// since it was exported gets a correcting voucher. If nothing is new, no batch is made and no file written. Imported history is in no
+/// batch. With --from and --to, all vouchers of these days are written: those of a batch as they were exported.
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("which").required(true))]
 #[command(after_help = "\
@@ -77,7 +78,7 @@ pub async fn run(options: Options) -> Result {
     report::require_ending(options.output.as_deref(), &["si", "sie", "se"])?;
     let made = file(&options, &db, &settings).await;
     db.close().await?;
-    let (said, file) = made?;
+    let Some((said, file)) = made? else { return Ok(Outcome::Done) };
     match &options.output {
         None => put(file)?,
         Some(path) => {
@@ -88,8 +89,8 @@ pub async fn run(options: Options) -> Result {
     Ok(Outcome::Done)
 }
 
-/// Returns the file, and what it has in words.
-async fn file(options: &Options, db: &Database, settings: &Settings) -> Result<(String, Vec<u8>)> {
+/// Returns the file, and what it has in words; `None` for a new batch when nothing is new, which is said.
+async fn file(options: &Options, db: &Database, settings: &Settings) -> Result<Option<(String, Vec<u8>)>> {
     let viewer = Viewer::operator("sie");
     let said = |batch: &export_batch::Model| {
         let vouchers = count(usize::try_from(batch.vouchers).unwrap_or_default(), "voucher");
@@ -97,21 +98,23 @@ async fn file(options: &Options, db: &Database, settings: &Settings) -> Result<(
     };
     if options.batches {
         let found = export_batches::list(db, &viewer).await?;
-        return Ok((String::new(), table(&grid(&found)).into_bytes()));
+        return Ok(Some((String::new(), table(&grid(&found)).into_bytes())));
     }
     if let Some(number) = options.batch {
         let batch = export_batches::by_number(db, &viewer, number).await?;
-        return Ok((said(&batch), batch.content));
+        return Ok(Some((said(&batch), batch.content)));
     }
     if options.new {
         let through = options.through.unwrap_or_else(|| db.clock.today());
         let batch = export_batches::export(db, &viewer, &settings.network, through, Faults::default()).await.map_err(refused)?;
-        let batch = batch.ok_or_else(|| Failure::new(format!("there is nothing new through {through}; no batch was made")))?;
-        return Ok((said(&batch), batch.content));
+        if batch.is_none() {
+            say(&format!("there is nothing new through {through}; no batch was made"));
+        }
+        return Ok(batch.map(|batch| (said(&batch), batch.content)));
     }
     let (from, to) = (options.from.unwrap_or_default(), options.to.unwrap_or_default());
     let journal = journal::journal(db, &viewer, &settings.network, from, to).await.map_err(refused)?;
-    Ok((count(journal.vouchers.len(), "voucher"), sie::file(&journal)?))
+    Ok(Some((count(journal.vouchers.len(), "voucher"), sie::file(&journal)?)))
 }
 
 fn grid(found: &[export_batch::Model]) -> Grid {

@@ -71,6 +71,7 @@ on_both!(references_that_ended_in_a_blank_are_mended, |app| async move {
         for sql in [
             "ALTER TABLE bank_payment ADD COLUMN entry_reference text",
             "ALTER TABLE bank_payment ADD COLUMN duplicate_of_id BLOB REFERENCES bank_payment (id)",
+            "ALTER TABLE bank_payment ADD COLUMN posted_on TEXT",
         ] {
             raw(&app, sql).await.unwrap();
         }

@@ -1,6 +1,6 @@
 //! What is promised of closed periods: nothing is booked on a closed day, and what comes late is booked on the first open one.
 
-use std::{fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use samregister::{
     auth::viewer::Viewer,
@@ -11,7 +11,9 @@ use serde_json::{Value, json};
 
 use crate::{
     app::{Answer, App, on_both},
-    payment_samples::{LEDGER, adds_up, came_in, does, id, invoice, pays},
+    bank_samples::{bank_payments, bgmax, camt, entry, find, import as take, payment},
+    payment_samples::{LEDGER, adds_up, came_in, does, id, invoice, ocr, pays},
+    refunds::books,
 };
 
 const NETWORK: &str = "[network]\nname = 'NNS'\n";
@@ -64,6 +66,12 @@ on_both!(the_command_closes_and_opens_periods, |app| async move {
     assert_eq!(run(&["show"]).1, "no day is closed\n");
     assert_eq!(run(&["close", "--through", "2026-01-31"]).2, "the books are closed through 2026-01-31\n");
     assert_eq!(run(&["show"]).1, "2026-01-31\n");
+    let (code, _, message) = run(&["close", "--through", "2026-01-31"]);
+    assert_eq!(
+        (code, message.contains("`samregister period reopen`"), message.contains("periodReopen")),
+        (Some(1), true, false),
+        "{message}"
+    );
     let (code, _, message) = run(&["close", "--through", "2999-01-31"]);
     assert_eq!((code, message.as_str()), (Some(2), "error: --through must be before today: a day is closed when it is over\n"));
     assert_eq!(run(&["reopen", "--from", "2026-01-15", "--reason", "Glömd kostnad"]).2, "the books are closed through 2026-01-14\n");
@@ -118,9 +126,11 @@ on_both!(a_payment_that_comes_late_is_booked_on_the_first_open_day, |app| async 
     assert!(april.contains("#VER \"B\" \"\" 20260401 ") && april.contains("#TRANS 1930 {} 700.00"), "{april}");
     adds_up(&app).await;
 
-    // What is taken back of a closed day is so on the first open one too.
-    let reversal = json!({ "payment": invoice(&app, "1002", "payments { id }").await["payments"][0]["id"], "reversedOn": "2026-03-31", "reason": "Fel" });
-    does(&app, "paymentReverse", reversal, "id").await.data();
+    // Nothing is taken back on a closed day; without one it is today.
+    let first = invoice(&app, "1002", "payments { id }").await["payments"][0]["id"].clone();
+    let closed = json!({ "payment": first, "reversedOn": "2026-03-31", "reason": "Fel" });
+    assert_eq!(does(&app, "paymentReverse", closed, "id").await.reason(), "PERIOD_CLOSED");
+    does(&app, "paymentReverse", json!({ "payment": first, "reason": "Fel" }), "id").await.data();
     assert_eq!(file(&app, folder.path(), "2026-03-01", "2026-03-31"), march);
     assert_eq!(came_in(&app, "2026-03-01", "2026-03-31").await, came);
     adds_up(&app).await;
@@ -134,6 +144,14 @@ on_both!(an_import_changes_no_closed_period_and_an_export_carries_it, |app| asyn
     let before = app.revision().await;
     app.import(&LEDGER).await;
     assert_eq!(app.revision().await, before);
+    let told = |day_and_amount: &str, posted_on: &str| {
+        let digest = "0".repeat(64);
+        format!(
+            "bank_reference,file_name,file_sha256,imported_at,account,booked_on,amount,reference,message,payer_name,payer_org_number,finding,\
+             set_aside_on,set_aside_reason,posted_on\n\
+             T1,bg.txt,{digest},2026-11-01T08:00:00Z,50501055,{day_and_amount},,,,,NO_REFERENCE,,,{posted_on}\n"
+        )
+    };
     let head = "key,number,kind,buyer,issued_on,due_on,credits\nx,900,INVOICE,gotland,2026-10-31,2026-11-30,\n";
     let lines = "invoice,description,activity,agreement,period_from,period_to,quantity,unit_price,vat_rate\nx,Kurs,bip,,,,1,1.00,ZERO\n";
     for files in [
@@ -141,11 +159,17 @@ on_both!(an_import_changes_no_closed_period_and_an_export_carries_it, |app| asyn
         vec![("payments.csv", "invoice,received_on,amount,reference\na,2026-10-31,1.00,X\n")],
         vec![("costs.csv", "activity,booked_on,amount,description\nbip,2026-10-31,1.00,x\n")],
         vec![("grants.csv", "activity,booked_on,amount,funder\nbip,2026-10-31,1.00,x\n")],
+        vec![("bank_payments.csv", &told("2026-10-31,1.00", ""))],
+        vec![("bank_payments.csv", &told("2026-10-01,1.00", "2026-10-02"))],
     ] {
         let refused = format!("{:?}", app.try_import(&files).await.map(|_| ()).unwrap_err());
         assert!(refused.contains("is in a closed period"), "{refused}");
     }
     app.import(&[("payments.csv", "invoice,received_on,amount,reference\na,2026-11-01,1.00,X\n")]).await;
+    app.import(&[("bank_payments.csv", &told("2026-10-31,1.00", "2026-11-01"))]).await;
+    app.import(&[("bank_payments.csv", &told("2026-10-31,1.00", "2026-11-01"))]).await;
+    let changed = format!("{:?}", app.try_import(&[("bank_payments.csv", &told("2026-10-31,1.00", "2026-11-02"))]).await.map(|_| ()));
+    assert!(changed.contains("differs from what the bank reported before"), "{changed}");
 
     let (folder, other) = (tempfile::tempdir().unwrap(), app.beside().await);
     export(&app.db, &Viewer::operator("export"), &OwnFiles::default(), folder.path(), &mut |_| {}).await.unwrap();
@@ -153,4 +177,78 @@ on_both!(an_import_changes_no_closed_period_and_an_export_carries_it, |app| asyn
     let network = &samregister::config::Network::default();
     import(&other.db, &Viewer::operator("import"), network, folder.path(), false, &mut |_| {}).await.unwrap();
     assert_eq!(closed_through(&other).await, "2026-10-31");
+});
+
+on_both!(rows_of_a_late_bank_file_are_booked_on_the_first_open_day, |app| async move {
+    app.import(&LEDGER).await;
+    pays(&app, "1001", "2026-02-01", "1955.99", "A").await.data();
+    close(&app, "2026-03-31").await.data();
+    let march = books(&app, "2026-01-01", "2026-03-31");
+    let came = came_in(&app, "2026-03-01", "2026-03-31").await;
+
+    // A receipt, one that nobody knows, and what was paid back, all of March.
+    let file = bgmax(&[payment(&ocr(&app, "1002").await, 80_000, []), payment("Tack", 5_000, [])]);
+    take(&app, "bg.txt", String::from_utf8(file).unwrap().replace("2026112000001", "2026032000001")).await;
+    let words = "<BookgDt><Dt>2026-03-25</Dt></BookgDt><AcctSvcrRef>U-1</AcctSvcrRef>\
+                 <NtryDtls><TxDtls><RmtInf><Ustrd>1001</Ustrd></RmtInf></TxDtls></NtryDtls>";
+    take(&app, "ut.xml", camt("<Id>N</Id>", &entry("DBIT", "100.00", words))).await;
+    assert_eq!(books(&app, "2026-01-01", "2026-03-31"), march);
+    assert_eq!(came_in(&app, "2026-03-01", "2026-03-31").await, came);
+    let sums = BTreeMap::from([("1510", -70_000), ("1930", 75_000), ("2890", -5_000)].map(|(account, sum)| (account.to_owned(), sum)));
+    assert_eq!(books(&app, "2026-04-01", "2026-04-01"), sums);
+
+    // Their own days are fields beside, and lateness goes by them.
+    let rows = app.finance().query("{ bankPayments { nodes { amount bookedOn postedOn } } }").await["bankPayments"]["nodes"].clone();
+    for (amount, booked_on) in [("800.00", "2026-03-20"), ("50.00", "2026-03-20"), ("-100.00", "2026-03-25")] {
+        let row = find(rows.as_array().unwrap(), amount);
+        assert_eq!((&row["bookedOn"], &row["postedOn"]), (&json!(booked_on), &json!("2026-04-01")), "{amount}");
+    }
+    let told = invoice(&app, "1002", "state daysLate(on: \"2026-04-30\") payments { receivedOn bookedOn }").await;
+    assert_eq!(told, json!({ "state": "PAID", "daysLate": 0, "payments": [{ "receivedOn": "2026-03-20", "bookedOn": "2026-04-01" }] }));
+    assert_eq!(
+        invoice(&app, "1001", "overpaid refunds { paidOn bookedOn }").await,
+        json!({ "overpaid": "0.00", "refunds": [{ "paidOn": "2026-03-25", "bookedOn": "2026-04-01" }] })
+    );
+
+    // Matched on no closed day, and from the first open one without a word.
+    let row = find(&bank_payments(&app, "matched: false, setAside: false").await, "50.00")["id"].clone();
+    let fifth = id(&app, "1005").await;
+    let input = |day: &str| json!({ "payment": row, "invoice": fifth, "bookedOn": day });
+    assert_eq!(does(&app, "bankPaymentMatch", input("2026-03-20"), "id").await.reason(), "PERIOD_CLOSED");
+    does(&app, "bankPaymentMatch", input("2026-04-01"), "id").await.data();
+    let sums = BTreeMap::from([("1510", -75_000), ("1930", 75_000)].map(|(account, sum)| (account.to_owned(), sum)));
+    assert_eq!(books(&app, "2026-04-01", "2026-04-01"), sums);
+    adds_up(&app).await;
+    assert_eq!(app.program().arg("verify").output().unwrap().status.code(), Some(0));
+});
+
+on_both!(refunds_and_write_offs_obey_closed_periods, |app| async move {
+    app.import(&LEDGER).await;
+    let small = "key,number,kind,buyer,issued_on,due_on,credits\ns,1010,INVOICE,gavle,2026-03-02,2026-04-01,\n";
+    let line =
+        "invoice,description,activity,agreement,period_from,period_to,quantity,unit_price,vat_rate\ns,Avgift,,,,,1,0.50,OUTSIDE_SCOPE\n";
+    app.import(&[("invoices.csv", small), ("invoice_lines.csv", line)]).await;
+    pays(&app, "1002", "2026-03-10", "1000.00", "A").await.data();
+    let refund = async |day: &str, amount: &str, reference: &str| {
+        let input = json!({ "invoice": id(&app, "1002").await, "paidOn": day, "amount": amount, "reference": reference });
+        does(&app, "refundRecord", input, "overpaid").await
+    };
+    refund("2026-03-12", "50.00", "UT-1").await.data();
+    close(&app, "2026-03-31").await.data();
+    let (march, came) = (books(&app, "2026-01-01", "2026-03-31"), came_in(&app, "2026-01-01", "2026-03-31").await);
+
+    // Paid back in March and recorded late: the bank's day stays, and the books have it on the first open one.
+    refund("2026-03-20", "150.00", "UT-2").await.data();
+    assert_eq!(books(&app, "2026-04-01", "2026-04-01")["1930"], -15_000);
+    let own = invoice(&app, "1002", "refunds { id paidOn }").await["refunds"].as_array().unwrap().clone();
+    assert_eq!(own.iter().map(|row| row["paidOn"].as_str().unwrap()).collect::<Vec<_>>(), ["2026-03-12", "2026-03-20"]);
+    let reversal = json!({ "refund": own[0]["id"], "reversedOn": "2026-03-31", "reason": "Fel" });
+    assert_eq!(does(&app, "refundReverse", reversal, "id").await.reason(), "PERIOD_CLOSED");
+    does(&app, "refundReverse", json!({ "refund": own[0]["id"], "reason": "Fel" }), "id").await.data();
+    let write_off = json!({ "invoice": id(&app, "1010").await, "writtenOffOn": "2026-03-31", "reason": "Ören" });
+    assert_eq!(does(&app, "invoiceWriteOff", write_off, "id").await.reason(), "PERIOD_CLOSED");
+    does(&app, "invoiceWriteOff", json!({ "invoice": id(&app, "1010").await, "reason": "Ören" }), "id").await.data();
+    assert_eq!(books(&app, "2026-01-01", "2026-03-31"), march);
+    assert_eq!(came_in(&app, "2026-01-01", "2026-03-31").await, came);
+    adds_up(&app).await;
 });

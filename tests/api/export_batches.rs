@@ -37,7 +37,7 @@ fn written(app: &App, folder: &Path, line: &str) -> Vec<u8> {
 }
 
 /// Makes a new batch by the clock of the register, which the command does by the machine's.
-async fn new_batch(app: &App, through: &str) -> Option<Vec<u8>> {
+pub async fn new_batch(app: &App, through: &str) -> Option<Vec<u8>> {
     let network = Network { name: Some("Nätverket".into()), ..Network::default() };
     let made = export_batches::export(&app.db, &Viewer::operator("sie"), &network, through.parse().unwrap(), Faults::default()).await;
     made.unwrap().map(|batch| batch.content)
@@ -54,7 +54,8 @@ fn vouchers(file: &[u8]) -> Vec<String> {
     text.lines().filter(|line| line.starts_with("#VER ")).map(voucher).collect()
 }
 
-async fn issued(app: &App, buyer: &str, price: &str) -> String {
+/// Issues an invoice of one course, and returns its number.
+pub async fn issued(app: &App, buyer: &str, price: &str) -> String {
     let id = drafted(&app.finance(), course(buyer, price)).await;
     issue(&app.finance(), &id, "number").await["invoiceIssue"]["number"].as_str().unwrap().to_owned()
 }
@@ -103,7 +104,13 @@ on_both!(imported_history_is_never_exported, |app| async move {
     app.import(&LEDGER).await;
     app.import(&[("payments.csv", "invoice,received_on,amount,reference\nb,2026-03-10,100.00,HISTORY\n")]).await;
     let folder = tempfile::tempdir().unwrap();
-    assert_eq!(run(&app, folder.path(), "--new").status.code(), Some(1));
+    let nothing = run(&app, folder.path(), "--new");
+    assert_eq!((nothing.status.code(), nothing.stdout.len()), (Some(0), 0));
+    let said = String::from_utf8(nothing.stderr).unwrap();
+    assert!(said.starts_with("there is nothing new through ") && said.ends_with("; no batch was made\n"), "{said}");
+    let file = folder.path().join("none.si");
+    assert_eq!(run(&app, folder.path(), &format!("--new --output {}", file.display())).status.code(), Some(0));
+    assert!(!file.exists());
     // What the register itself records on it is.
     pays(&app, "1002", "2026-04-01", "700.00", "OWN").await.data();
     assert_eq!(vouchers(&written(&app, folder.path(), "--new")), ["B1"]);

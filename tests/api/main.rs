@@ -67,6 +67,7 @@ mod invoice_documents;
 mod invoice_life;
 mod invoice_references;
 mod export_batches;
+mod export_corrections;
 mod fee_charges;
 mod invoice_run;
 mod invoices;

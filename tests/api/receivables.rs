@@ -119,6 +119,35 @@ on_both!(a_members_balance_is_as_of_a_day_in_the_books, |app| async move {
     assert_eq!(blind["members"]["nodes"][0]["balance"], Value::Null);
 });
 
+on_both!(what_came_late_counts_in_a_balance_from_the_first_open_day, |app| async move {
+    app.import(&LEDGER).await;
+    pays(&app, "1001", "2026-02-01", "1000.00", "A").await.data();
+    does(&app, "periodClose", json!({ "through": "2026-03-31" }), "booksClosedThrough").await.data();
+    pays(&app, "1001", "2026-02-10", "955.99", "B").await.data();
+    let document = "{ members(filter: { search: \"Gotland\" }) { nodes {
+        now: balance { ...sums } before: balance(asOf: \"2026-01-14\") { ...sums } due: balance(asOf: \"2026-02-16\") { ...sums }
+        march: balance(asOf: \"2026-03-31\") { ...sums } april: balance(asOf: \"2026-04-01\") { ...sums }
+        } } } fragment sums on Balance { outstanding overdue overpaid }";
+    let sums =
+        |outstanding: &str, overdue: &str, overpaid: &str| json!({ "outstanding": outstanding, "overdue": overdue, "overpaid": overpaid });
+    let told = app.finance().query(document).await["members"]["nodes"][0].clone();
+    // Due on Saturday 14 February, it is overdue from Tuesday 17 February on; what came late counts from the first open day.
+    assert_eq!(
+        told,
+        json!({
+            "now": sums("0.00", "0.00", "100.00"),
+            "before": sums("0.00", "0.00", "0.00"),
+            "due": sums("855.99", "0.00", "0.00"),
+            "march": sums("855.99", "855.99", "0.00"),
+            "april": sums("0.00", "0.00", "100.00"),
+        })
+    );
+    let hidden = "{ members { nodes { balance(asOf: \"2026-03-31\") { outstanding } } } }";
+    assert!(app.service("members:read").query(hidden).await["members"]["nodes"][0]["balance"].is_null());
+    let bad = app.finance().query("{ members(filter: { search: \"Gotland\" }) { nodes { balance(asOf: \"x\") { outstanding } } } }").await;
+    assert_eq!(bad.bad_fields(), ["asOf"]);
+});
+
 on_both!(receivables_are_listed_by_age, |app| async move {
     app.import(&LEDGER).await;
     let document =

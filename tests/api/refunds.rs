@@ -158,6 +158,41 @@ on_both!(an_outgoing_row_of_the_banks_file_is_a_refund, |app| async move {
     adds_up(&app).await;
 });
 
+on_both!(a_row_whose_refund_was_reversed_stands_on_the_observation_account_and_is_recorded_again, |app| async move {
+    app.import(&LEDGER).await;
+    pays(&app, "1002", "2026-11-10", "875.00", "BG-1").await.data();
+    let rest = "<AcctSvcrRef>U-1</AcctSvcrRef><NtryDtls><TxDtls><RmtInf><Ustrd>1002</Ustrd></RmtInf></TxDtls></NtryDtls>";
+    import(&app, "a.xml", camt("<Id>N</Id>", &entry("DBIT", "75.00", rest))).await;
+    let sums = |sums: &[(&str, i64)]| sums.iter().map(|(account, sum)| ((*account).to_owned(), *sum)).collect::<BTreeMap<_, _>>();
+    let paid_back = sums(&[("1510", 7_500), ("1930", -7_500)]);
+    assert_eq!(books(&app, "2026-11-18", "2026-11-18"), paid_back);
+    let own = invoice(&app, "1002", "refunds { id }").await["refunds"][0]["id"].clone();
+    let input = json!({ "refund": own, "reversedOn": "2026-11-20", "reason": "Fel faktura" });
+    does(&app, "refundReverse", input, "id").await.data();
+    // The bank's account equals the statement every day.
+    assert_eq!(books(&app, "2026-11-18", "2026-11-18"), paid_back);
+    assert_eq!(books(&app, "2026-11-20", "2026-11-20"), sums(&[("1510", -7_500), ("2890", 7_500)]));
+    let row = waiting(&app).await[0].clone();
+    assert_eq!((&row["state"], &row["amount"]), (&json!("WAITING"), &json!("-75.00")));
+
+    // It can be recorded again, and again after another reversal.
+    for nth in 2..=3 {
+        let again = json!({ "invoice": id(&app, "1002").await, "bankPayment": row["id"] });
+        let done = does(&app, "refundRecord", again, "overpaid refunds { id paidOn reference reverses }").await;
+        assert_eq!(done["refundRecord"]["overpaid"], "0.00");
+        let refunds = done["refundRecord"]["refunds"].as_array().unwrap().clone();
+        let reference = format!("CAMT SE4550000000058398257466 20261118 U-1 nr {nth}");
+        let own = refunds.iter().find(|own| own["reference"] == reference.as_str()).unwrap();
+        assert_eq!((&own["paidOn"], waiting(&app).await.len()), (&json!("2026-11-18"), 0));
+        assert_eq!(books(&app, "2026-11-18", "2026-11-18"), paid_back);
+        assert_eq!(books(&app, "2026-11-18", "2026-11-21"), paid_back, "nothing is left on the observation account");
+        adds_up(&app).await;
+        if nth == 2 {
+            does(&app, "refundReverse", json!({ "refund": own["id"], "reason": "Fel" }), "id").await.data();
+        }
+    }
+});
+
 on_both!(refunds_go_out_with_the_files_and_come_in_again, |app| async move {
     app.import(&LEDGER).await;
     pays(&app, "1002", "2026-11-10", "875.00", "BG-1").await.data();

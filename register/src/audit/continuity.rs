@@ -120,6 +120,7 @@ fn is_event(form: Form) -> bool {
         Form::TokenMinting
             | Form::Merger
             | Form::ContactReadsRemoval
+            | Form::VoucherImport
             | Form::Erasure
             | Form::ClockAcceptance
             | Form::TrailMigration

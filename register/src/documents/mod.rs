@@ -12,6 +12,7 @@ pub mod reminder;
 pub mod requisition;
 pub mod sheet;
 pub mod sie;
+pub mod sie_reading;
 mod size;
 pub mod table;
 

@@ -59,6 +59,8 @@ pub struct Transaction {
     pub amount: Money,
 }
 
+/// The series of vouchers: invoices and credit notes, the bank and adjustments, reminders.
+pub const SERIES: [&str; 3] = ["F", "B", "P"];
 /// The dimension that SIE keeps for projects.
 const PROJECTS: u8 = 6;
 /// The longest text of a voucher that every program takes, in characters of the file.
@@ -204,6 +206,14 @@ fn byte(char: char) -> Option<u8> {
         return u8::try_from(char).ok();
     }
     UPPER.chars().position(|known| known == char).and_then(|place| u8::try_from(place + 128).ok())
+}
+
+/// Returns the character that a byte of a file stands for.
+pub(super) fn character(byte: u8) -> char {
+    if byte.is_ascii() {
+        return char::from(byte);
+    }
+    UPPER.chars().nth(usize::from(byte) - 128).unwrap_or('?')
 }
 
 #[cfg(test)]

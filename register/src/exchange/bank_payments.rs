@@ -48,6 +48,8 @@ struct Draft {
     entry_reference: Option<Option<String>>,
     /// The reference of the bank payment that stands for the same money; null: the file does not say.
     duplicate_of: Option<Option<String>>,
+    /// Null: the file does not say.
+    posted_on: Option<Option<NaiveDate>>,
 }
 
 fn read(cells: &mut Cells<'_>) -> Option<Draft> {
@@ -68,6 +70,7 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
         set_aside_reason: cells.optional_text("set_aside_reason", LINE),
         entry_reference: cells.given("entry_reference").then(|| cells.optional_text("entry_reference", LINE)),
         duplicate_of: cells.given("duplicate_of").then(|| cells.optional_key("duplicate_of")),
+        posted_on: cells.given("posted_on").then(|| cells.optional_day("posted_on")),
     };
     cells.check(|faults| {
         faults.expect(draft.amount != Money::ZERO, "amount", "must not be nought");
@@ -75,6 +78,8 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
         faults.expect(has_both, "set_aside_reason", "must be given together with set_aside_on");
         let is_duplicate = draft.duplicate_of.as_ref().is_some_and(Option::is_some);
         faults.expect(!is_duplicate || draft.set_aside_on.is_some(), "duplicate_of", "must be given together with set_aside_on");
+        let is_in_order = draft.posted_on.flatten().is_none_or(|posted_on| posted_on > draft.booked_on);
+        faults.expect(is_in_order, "posted_on", "must be after booked_on, or empty");
     });
     Some(draft)
 }
@@ -136,8 +141,12 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>, duplicates: &mu
     for mut line in lines {
         let before = existing.get(&line.draft.bank_reference);
         let after = build(&line.draft, before);
-        if let Some(before) = before {
-            keep(&mut line, before, &after);
+        match (before, import.closing.through) {
+            (Some(before), _) => keep(&mut line, before, &after),
+            (None, Some(through)) if after.day_in_books() <= through => {
+                line.fault("posted_on", format!("is in a closed period: the books are closed through {through}"));
+            }
+            (None, _) => {}
         }
         let number = line.number;
         if let Some(draft) = import.accept(File::BankPayments, |draft| draft.bank_reference.clone(), line) {
@@ -172,6 +181,7 @@ fn build(draft: &Draft, before: Option<&Model>) -> Model {
         set_aside_reason: draft.set_aside_reason.clone(),
         entry_reference: draft.entry_reference.clone().unwrap_or_else(|| before.and_then(|before| before.entry_reference.clone())),
         duplicate_of_id: before.and_then(|before| before.duplicate_of_id),
+        posted_on: draft.posted_on.unwrap_or_else(|| before.and_then(|before| before.posted_on)),
     }
 }
 
@@ -183,6 +193,7 @@ fn keep(line: &mut Line<Draft>, before: &Model, after: &Model) {
         ("imported_at", before.imported_at != after.imported_at),
         ("account", before.account != after.account),
         ("booked_on", before.booked_on != after.booked_on),
+        ("posted_on", before.posted_on != after.posted_on),
         ("amount", before.amount != after.amount),
         ("reference", before.reference != after.reference),
         ("message", before.message != after.message),
@@ -243,6 +254,7 @@ pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
                 optional(row.set_aside_reason),
                 optional(row.entry_reference),
                 optional(row.duplicate_of_id.and_then(|id| others.get(&id))),
+                optional(row.posted_on),
             ])?;
         }
         export.tell(&sheet);

@@ -260,10 +260,11 @@ impl File {
             Self::InvoiceLines => &["unit", "account", "credits_line", "vat"],
             Self::Payments => &["reverses", "reason", "bank_payment", "booked_on"],
             Self::Adjustments => &["bank_payment", "reverses", "reason", "booked_on"],
-            Self::BankPayments => &["entry_reference", "duplicate_of"],
+            Self::BankPayments => &["entry_reference", "duplicate_of", "posted_on"],
             Self::Requisitions => &["withdrawn_on", "withdrawal_reason"],
             Self::Costs => &["vat", "supplier", "reference", "agreement", "reverses", "reason"],
             Self::Grants => &["agreement", "reverses", "reason"],
+            Self::Vouchers => &["part"],
             _ => &[],
         }
     }

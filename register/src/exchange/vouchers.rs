@@ -15,9 +15,10 @@ use ::entity::{
 };
 use chrono::{DateTime, NaiveDate, Utc};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, Order,
-    sea_query::{Expr, Query},
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, Order,
+    sea_query::{Expr, Query, SimpleExpr},
 };
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::{
@@ -29,6 +30,7 @@ use super::{
     writing::{Batch, insert},
 };
 use crate::{
+    audit::forms,
     database::{among, rows},
     documents::sha256,
     error::{LINE, Result},
@@ -68,19 +70,81 @@ fn is_given(import: &Import<'_>) -> bool {
     import.folder.join(File::Vouchers.name()).exists()
 }
 
-/// Reads both files; or marks what the import has brought as booked elsewhere.
+/// Reads both files; or marks what the import has brought as booked elsewhere. Either way the trail has an entry of what was added.
 pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
-    if !is_given(import) {
-        let new = format!("SELECT source, id FROM ({SOURCES}) AS s WHERE NOT EXISTS (SELECT 1 FROM {TABLE} k WHERE k.id = s.id)");
-        import.tx().execute_unprepared(&format!("INSERT INTO voucher (source, source_id) {new}")).await?;
-        return clear(import).await;
+    let mut added = Added::default();
+    if is_given(import) {
+        import_batches(import).await?;
+        import_vouchers(import, &mut added).await?;
+    } else {
+        mark(import.tx(), &mut added).await?;
+        clear(import).await?;
     }
-    import_batches(import).await?;
+    if let Some(entry) = added.entry() {
+        import.change.record(None, Some(&entry))?;
+    }
+    import.settle().await
+}
+
+/// Marks what the import has brought as booked elsewhere.
+async fn mark(tx: &impl ConnectionTrait, added: &mut Added) -> Result<()> {
+    use voucher::Column as V;
+    let new = format!("SELECT source, id FROM ({SOURCES}) AS s WHERE NOT EXISTS (SELECT 1 FROM {TABLE} k WHERE k.id = s.id)");
+    tx.execute_unprepared(&format!("INSERT INTO voucher (source, source_id) {new}")).await?;
+    let (columns, mut last) = (voucher::Model::every_column(), None::<(VoucherSource, Uuid)>);
+    loop {
+        let key = |source: SimpleExpr, id: SimpleExpr| Expr::tuple([source, id]);
+        let is_after = |(source, id): (VoucherSource, Uuid)| {
+            let own = key(Expr::col(V::Source), Expr::col(V::SourceId));
+            own.gt(key(Expr::val(source.word()), Expr::val(id)))
+        };
+        let select = Query::select()
+            .columns(columns.iter().copied())
+            .from(voucher::Entity)
+            .and_where(V::BatchId.is_null())
+            .and_where(Expr::cust(format!("NOT EXISTS (SELECT 1 FROM {TABLE} k WHERE k.id = voucher.source_id)")))
+            .and_where_option(last.map(is_after))
+            .order_by(V::Source, Order::Asc)
+            .order_by(V::SourceId, Order::Asc)
+            .limit(CHUNK as u64)
+            .take();
+        let found: Vec<voucher::Model> = rows(tx, &select, &columns).await?;
+        let Some(end) = found.last() else { return Ok(()) };
+        last = Some((end.source, end.source_id));
+        added.add(&found);
+    }
+}
+
+/// What an import adds of vouchers, for the trail.
+#[derive(Default)]
+struct Added {
+    vouchers: u64,
+    digest: Sha256,
+}
+
+impl Added {
+    fn add(&mut self, rows: &[voucher::Model]) {
+        for voucher::Model { source, source_id, part, series, year, number, batch_id } in rows {
+            let batch = optional(batch_id.map(|id| id.0.simple()));
+            let cells = [optional(series.as_deref()), optional(*year), optional(*number), batch].join(" ");
+            self.digest.update(format!("{source} {} {part} {cells}\n", source_id.simple()));
+            self.vouchers += 1;
+        }
+    }
+
+    /// Returns the entry; `None` when nothing was added.
+    fn entry(self) -> Option<forms::VoucherImport> {
+        let sha256 = self.digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        (self.vouchers > 0).then_some(forms::VoucherImport { vouchers: self.vouchers, sha256 })
+    }
+}
+
+async fn import_vouchers(import: &mut Import<'_>, added: &mut Added) -> Result<()> {
     let Some(mut table) = import.open(File::Vouchers)? else { return Ok(()) };
     while let Some(mut lines) = import.chunk(&mut table, read)? {
-        let name = |draft: &Draft| format!("{} {} {}", draft.source, draft.invoice, draft.reference);
+        let name = |draft: &Draft| format!("{} {} {} {}", draft.source, draft.part, draft.invoice, draft.reference);
         import.check_names(File::Vouchers, &mut lines, "", name).await?;
-        merge(import, lines).await?;
+        merge(import, lines, added).await?;
     }
     Ok(())
 }
@@ -146,6 +210,8 @@ struct Draft {
     invoice: String,
     /// Reference of a payment or bank payment, kind and reference of an adjustment, or day of a reminder; empty for an invoice.
     reference: String,
+    /// 1 for the voucher of the source, 2, 3 … for those that correct it.
+    part: i32,
     series: Option<String>,
     year: Option<i32>,
     number: Option<i32>,
@@ -158,6 +224,7 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
         invoice: cells.optional_key("invoice").unwrap_or_default(),
         // The kind of an adjustment comes before its reference.
         reference: cells.optional_text("reference", LINE + 20).unwrap_or_default(),
+        part: cells.optional_whole("part", 1, i32::MAX).unwrap_or(1),
         series: cells.optional_text("series", 10),
         year: cells.optional_whole("year", 1900, 2999),
         number: cells.optional_whole("number", 1, i32::MAX),
@@ -173,11 +240,12 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
         let given = [draft.series.is_some(), draft.year.is_some(), draft.number.is_some(), draft.batch.is_some()];
         let is_whole = given.iter().all(|given| *given) || given.iter().all(|given| !given);
         faults.expect(is_whole, "batch", "must be given together with series, year and number, or none of them");
+        faults.expect(draft.part == 1 || draft.batch.is_some(), "part", "must be 1 for what was booked elsewhere");
     });
     Some(draft)
 }
 
-async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
+async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>, added_up: &mut Added) -> Result<()> {
     let wanted = keys::given(lines.iter().map(|line| Some(line.draft.invoice.as_str())));
     let invoices = keys::references::<invoice::Model, InvoiceId>(import, "invoice", File::Invoices, wanted.clone()).await?;
     let ids: BTreeSet<InvoiceId> = wanted.iter().filter_map(|key| invoices.get(key)).collect();
@@ -210,15 +278,16 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
             line.fault("batch", "is no batch of export_batches.csv");
         }
         let (Some(draft), Some(source_id)) = (import.accept(File::Vouchers, |_| String::new(), line), id) else { continue };
-        let after =
-            voucher::Model { source: draft.source, source_id, series: draft.series, year: draft.year, number: draft.number, batch_id };
+        let Draft { source, part, series, year, number, .. } = draft;
+        let after = voucher::Model { source, source_id, part, series, year, number, batch_id };
         // One that is there never changes.
-        let is_known = known.contains(&(after.source, after.source_id));
+        let is_known = known.contains(&(source, source_id, part));
         import.count(File::Vouchers, if is_known { Fate::Unchanged } else { Fate::Added });
         if !is_known {
             added.push(after);
         }
     }
+    added_up.add(&added);
     insert(import.tx(), added).await?;
     import.settle().await
 }
@@ -246,12 +315,12 @@ async fn sources(db: &impl ConnectionTrait, ids: &BTreeSet<InvoiceId>) -> Result
     Ok(found)
 }
 
-async fn by_sources(db: &impl ConnectionTrait, ids: impl Iterator<Item = Uuid>) -> Result<BTreeSet<(VoucherSource, Uuid)>> {
-    let columns = [voucher::Column::Source, voucher::Column::SourceId];
+async fn by_sources(db: &impl ConnectionTrait, ids: impl Iterator<Item = Uuid>) -> Result<BTreeSet<(VoucherSource, Uuid, i32)>> {
+    let columns = [voucher::Column::Source, voucher::Column::SourceId, voucher::Column::Part];
     let theirs = among(db.get_database_backend(), Expr::col(voucher::Column::SourceId), ids);
     let select = Query::select().columns(columns).from(voucher::Entity).and_where(theirs).take();
     let found: Vec<voucher::Model> = rows(db, &select, &columns).await?;
-    Ok(found.into_iter().map(|row| (row.source, row.source_id)).collect())
+    Ok(found.into_iter().map(|row| (row.source, row.source_id, row.part)).collect())
 }
 
 async fn batches(db: &impl ConnectionTrait) -> Result<HashMap<i32, ExportBatchId>> {
@@ -289,18 +358,18 @@ pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
         let theirs = among(export.tx.get_database_backend(), Expr::col(voucher::Column::SourceId), of.values().copied());
         let select = Query::select().columns(columns.iter().copied()).from(voucher::Entity).and_where(theirs).take();
         let known: Vec<voucher::Model> = rows(&export.tx, &select, &columns).await?;
-        let known: HashMap<(VoucherSource, Uuid), voucher::Model> =
-            known.into_iter().map(|row| ((row.source, row.source_id), row)).collect();
+        let mut own: HashMap<(VoucherSource, Uuid), Vec<voucher::Model>> = HashMap::new();
+        for row in known {
+            own.entry((row.source, row.source_id)).or_default().push(row);
+        }
+        own.values_mut().for_each(|parts| parts.sort_by_key(|row| row.part));
         let mut theirs: Vec<_> = of.into_iter().collect();
         theirs.sort_unstable();
         for invoice in invoices {
             for ((source, _, reference), id) in theirs.iter().filter(|((_, of, _), _)| *of == invoice.id) {
-                let Some(row) = known.get(&(*source, *id)) else { continue };
-                let batch = row.batch_id.and_then(|id| numbers.get(&id));
-                let series = row.series.clone().unwrap_or_default();
-                let cells = [optional(row.year), optional(row.number), optional(batch)];
-                let [year, number, batch] = cells;
-                sheet.write([source.to_string(), invoice.key(), reference.clone(), series, year, number, batch])?;
+                for row in own.get(&(*source, *id)).into_iter().flatten() {
+                    write(&mut sheet, row, invoice.key(), reference.clone(), &numbers)?;
+                }
             }
         }
         export.tell(&sheet);
@@ -329,12 +398,13 @@ async fn export_bank_payments(export: &mut Export<'_>, sheet: &mut Sheet, number
         let references: HashMap<Uuid, String> = found.into_iter().map(|row| (row.id.0, row.bank_reference)).collect();
         named.extend(vouchers.iter().filter_map(|row| Some((references.get(&row.source_id)?.clone(), row.clone()))));
     }
-    named.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
-    for (reference, row) in named {
-        let batch = row.batch_id.and_then(|id| numbers.get(&id));
-        let [year, number, batch] = [optional(row.year), optional(row.number), optional(batch)];
-        let series = row.series.unwrap_or_default();
-        sheet.write([row.source.to_string(), String::new(), reference, series, year, number, batch])?;
-    }
-    Ok(())
+    named.sort_unstable_by(|(one, row), (other, after)| (one, row.part).cmp(&(other, after.part)));
+    named.into_iter().try_for_each(|(reference, row)| write(sheet, &row, String::new(), reference, numbers))
+}
+
+fn write(sheet: &mut Sheet, row: &voucher::Model, invoice: String, reference: String, numbers: &HashMap<ExportBatchId, i32>) -> Result<()> {
+    let batch = row.batch_id.and_then(|id| numbers.get(&id));
+    let [year, number, batch] = [optional(row.year), optional(row.number), optional(batch)];
+    let series = row.series.clone().unwrap_or_default();
+    sheet.write([row.source.to_string(), invoice, reference, series, year, number, batch, row.part.to_string()])
 }

@@ -5,7 +5,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use ::entity::{adjustment, id::InvoiceId, invoice, kind::InvoiceKind, money::Money, payment};
+use ::entity::{
+    adjustment,
+    id::{InvoiceId, PaymentId},
+    invoice,
+    kind::InvoiceKind,
+    money::Money,
+    payment,
+};
 use chrono::NaiveDate;
 use sea_orm::{ActiveModelBehavior, ActiveModelTrait, ActiveValue::Set, EntityTrait, IntoActiveModel};
 
@@ -66,6 +73,11 @@ impl Booking {
     /// An invoice as it is with what has been booked so far.
     pub fn invoice(&self, id: InvoiceId) -> Option<&Whole> {
         self.after.get(&id)
+    }
+
+    /// Returns a payment of an invoice.
+    pub fn payment(&self, id: InvoiceId, payment: PaymentId) -> Option<&payment::Model> {
+        self.after.get(&id)?.payments.iter().find(|own| own.id == payment)
     }
 
     /// What is still to be paid of an invoice with what has been booked so far.

@@ -24,7 +24,7 @@ use super::{
     adjustments::{self, sum},
     amounts::{Priced, Settlement, Share, rates_fit_together, totals},
     attribution::{self, Moves, NO_LINE},
-    bank, crediting, date_order, export_batches, kept,
+    bank, crediting, date_order, export_integrity, kept,
     numbers::Series,
     payments,
     whole::Whole,
@@ -146,7 +146,7 @@ pub async fn series(db: &impl ConnectionTrait) -> Result<Findings> {
     let mut found = gaps.sort_out(db).await?;
     let (violations, notes) = sort_out(db, inversions).await?;
     found.extend(Findings { violations, notes });
-    found.violations.extend(export_batches::violations(db).await?);
+    found.extend(export_integrity::findings(db).await?);
     Ok(found)
 }
 

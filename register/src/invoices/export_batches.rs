@@ -1,4 +1,6 @@
 //! Export batches: each voucher leaves once for the bookkeeping program, with a number of its own, and a batch can be repeated byte for byte.
+//!
+//! The file of a batch is what was exported, and is never rewritten; what has changed since is a correcting voucher of a later batch.
 
 use std::collections::HashMap;
 
@@ -6,12 +8,11 @@ use ::entity::{
     export_batch::{Column, Entity, Model},
     id::ExportBatchId,
     kind::VoucherSource,
-    sparse::Sparse,
     voucher,
 };
 use chrono::{Datelike, NaiveDate};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, IntoActiveModel, Order, QueryFilter, QueryOrder,
+    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, IntoActiveModel, Order, QueryFilter,
     sea_query::{Expr, Query},
 };
 
@@ -32,7 +33,7 @@ const ROWS: usize = 250;
 pub const LISTED: [Column; 7] =
     [Column::Id, Column::Number, Column::MadeAt, Column::ThroughOn, Column::Vouchers, Column::VouchersSha256, Column::FileSha256];
 
-/// Exports every voucher up to and including a day that was not exported before, in a new batch. `faults` are those that reading the input
+/// Exports every voucher up to and including a day that was not exported before, and what corrects those that were, in a new batch. `faults` are those that reading the input
 /// has found already. Returns the batch, or `None` if there is nothing new.
 ///
 /// # Errors
@@ -52,7 +53,7 @@ pub async fn export(db: &Database, viewer: &Viewer, network: &Network, through: 
     let mut last = last_numbers(change.tx()).await?;
     let batch_id = ExportBatchId::new();
     let mut exported = Vec::with_capacity(booked.vouchers.len());
-    for Booked { source, source_id, voucher } in &mut booked.vouchers {
+    for Booked { source, source_id, part, voucher } in &mut booked.vouchers {
         let year = voucher.date.year();
         let number = last.entry((voucher.series.to_owned(), year)).or_default();
         *number += 1;
@@ -60,6 +61,7 @@ pub async fn export(db: &Database, viewer: &Viewer, network: &Network, through: 
         exported.push(voucher::Model {
             source: *source,
             source_id: *source_id,
+            part: *part,
             series: Some(voucher.series.to_owned()),
             year: Some(year),
             number: Some(*number),
@@ -136,34 +138,6 @@ async fn last_batch(db: &impl ConnectionTrait) -> Result<i32> {
     let select = Query::select().expr(Expr::col(Column::Number).max()).from(Entity).take();
     let row = db.query_one(&select).await?;
     Ok(row.map(|row| row.try_get_by_index::<Option<i32>>(0)).transpose()?.flatten().unwrap_or_default())
-}
-
-/// Finds batches whose file or vouchers are not what they say: a sentence each.
-///
-/// # Errors
-/// INTERNAL when the database fails.
-pub async fn violations(db: &impl ConnectionTrait) -> Result<Vec<String>> {
-    let mut found = Vec::new();
-    let numbers = Entity::find().order_by_asc(Column::Number).all(db).await?;
-    for (expected, batch) in (1..).zip(numbers) {
-        let name = format!("export batch {}", batch.number);
-        if batch.number != expected {
-            found.push(format!("{name} comes where {expected} should be"));
-        }
-        let select = Query::select()
-            .columns(voucher::Model::every_column())
-            .from(voucher::Entity)
-            .and_where(Expr::col(voucher::Column::BatchId).eq(batch.id))
-            .take();
-        let vouchers: Vec<voucher::Model> = rows(db, &select, &voucher::Model::every_column()).await?;
-        if digest(&vouchers) != batch.vouchers_sha256 {
-            found.push(format!("{name} does not have the vouchers that it was exported with"));
-        }
-        if sha256(&batch.content) != batch.file_sha256 {
-            found.push(format!("{name} has another file than it was exported with"));
-        }
-    }
-    Ok(found)
 }
 
 #[cfg(test)]

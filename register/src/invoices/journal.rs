@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ::entity::{
     activity, adjustment, bank_payment,
-    id::{BankPaymentId, InvoiceId, MemberId, OrganisationId},
+    id::{BankPaymentId, InvoiceId, MemberId, OrganisationId, PaymentId},
     invoice, invoice_line,
     kind::{AdjustmentKind, InvoiceKind, VatRate, VoucherSource},
     member,
@@ -20,9 +20,15 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{amounts::by_rate, bank::bookkeeping};
+use super::{
+    amounts::by_rate,
+    bank::bookkeeping::{self, Observed, Part},
+    corrections,
+    exported::{self, Exported},
+};
 use crate::{
     auth::viewer::{Deed, Viewer},
+    closing::Closing,
     config::{Accounts, Network},
     database::{Database, among, rows},
     documents::sie::{Journal, MAX_TEXT, Transaction, Voucher},
@@ -35,26 +41,41 @@ const CHUNK: usize = 500;
 /// Range of vouchers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Range {
-    /// Of these days, both included, whether they were exported before or not.
+    /// Of these days, both included: those that were exported as they were exported, and the others as the register has them.
     Between(NaiveDate, NaiveDate),
     /// Of days up to and including this one, that are of no batch and were booked nowhere else.
     NewThrough(NaiveDate),
 }
 
 impl Range {
-    /// The condition on a row of this source, by its id and day.
+    /// The condition on a row of this source that was not exported, by its id and day.
     fn holds(self, source: VoucherSource, id: SimpleExpr, day: SimpleExpr) -> Condition {
+        let in_days = match self {
+            Self::Between(from, to) => day.between(from, to),
+            Self::NewThrough(to) => day.lte(to),
+        };
+        self.is_new(source, id).add(in_days)
+    }
+
+    /// The condition that nothing of a source was exported; for a batch, that it was booked nowhere else either.
+    fn is_new(self, source: VoucherSource, id: SimpleExpr) -> Condition {
+        let mut known = Query::select();
+        known
+            .expr(Expr::cust("1"))
+            .from(voucher::Entity)
+            .and_where(voucher::Column::Source.eq(source))
+            .and_where(Expr::col((voucher::Entity, voucher::Column::SourceId)).eq(id));
+        if let Self::Between(..) = self {
+            known.and_where(Expr::col((voucher::Entity, voucher::Column::BatchId)).is_not_null());
+        }
+        Condition::all().add(Expr::exists(known.take()).not())
+    }
+
+    /// Returns `true` if a day is in the range.
+    fn has(self, day: NaiveDate) -> bool {
         match self {
-            Self::Between(from, to) => Condition::all().add(day.between(from, to)),
-            Self::NewThrough(to) => {
-                let known = Query::select()
-                    .expr(Expr::cust("1"))
-                    .from(voucher::Entity)
-                    .and_where(voucher::Column::Source.eq(source))
-                    .and_where(Expr::col((voucher::Entity, voucher::Column::SourceId)).eq(id))
-                    .take();
-                Condition::all().add(day.lte(to)).add(Expr::exists(known).not())
-            }
+            Self::Between(from, to) => (from..=to).contains(&day),
+            Self::NewThrough(to) => day <= to,
         }
     }
 }
@@ -66,6 +87,8 @@ pub struct Booked {
     pub source: VoucherSource,
     /// Id of the invoice, payment, reminder, adjustment or bank payment.
     pub source_id: Uuid,
+    /// 1 for the voucher of the source, 2, 3 … for those that correct it.
+    pub part: i32,
     /// The voucher.
     pub voucher: Voucher,
 }
@@ -77,6 +100,8 @@ pub struct Bookings {
     pub vouchers: Vec<Booked>,
     /// Project and name of each activity.
     projects: Vec<(String, String)>,
+    /// Names of accounts that were exported before.
+    accounts: BTreeMap<u32, String>,
     range: Range,
 }
 
@@ -89,7 +114,7 @@ impl Bookings {
         let mut faults = Faults::default();
         faults.expect(network.name.is_some(), "network.name", "must be set in samregister.toml: a bookkeeping file says whose it is");
         faults.finish()?;
-        let Self { vouchers, mut projects, range } = self;
+        let Self { vouchers, mut projects, accounts: known, range } = self;
         let vouchers: Vec<Voucher> = vouchers.into_iter().map(|booked| booked.voucher).collect();
         let used = || vouchers.iter().flat_map(|voucher| &voucher.transactions);
         let used_accounts: BTreeSet<u32> = used().map(|line| line.account).collect();
@@ -100,7 +125,8 @@ impl Bookings {
             Range::Between(from, to) => (from, to),
             Range::NewThrough(to) => (vouchers.iter().map(|voucher| voucher.date).min().unwrap_or(to), to),
         };
-        let accounts = used_accounts.into_iter().map(|account| (account, name_of(account, &network.accounts).to_owned())).collect();
+        let name = |account: &u32| name_of(*account, &network.accounts).or(known.get(account).map(String::as_str)).unwrap_or("Intäkter");
+        let accounts = used_accounts.into_iter().map(|account| (account, name(&account).to_owned())).collect();
         Ok(Journal {
             program: "Samregister".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -117,8 +143,8 @@ impl Bookings {
 
 /// The journal of what was issued and came in from `from` to `to`, both included, in the order of its days: for each invoice and
 /// credit note a voucher of the series F, for each payment, refund and write-off, and for what of the bank's payments was not matched on its
-/// day, one of the series B, for each reminder with a fee one of the series P. What comes to zero has none. Vouchers of a batch have their
-/// numbers.
+/// day, one of the series B, for each reminder with a fee one of the series P. What comes to zero has none. Vouchers of a batch stand as they were
+/// exported, with their numbers, and those that correct them follow.
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps invoices, INVALID when the days are out of order or the network has no name, CONFLICT
@@ -142,15 +168,20 @@ pub async fn journal(db: &Database, viewer: &Viewer, network: &Network, from: Na
 /// CONFLICT `NO_ACCOUNT` when a line is on what is no account.
 pub async fn booked<C: ConnectionTrait>(db: &C, network: &Network, range: Range) -> Result<Bookings> {
     let mut books = Books::open(db, network, range).await?;
+    books.exported();
+    books.corrections().await?;
     books.documents().await?;
     books.observations().await?;
     books.payments().await?;
     books.adjustments().await?;
     books.reminders().await?;
-    books.number().await?;
-    let Books { projects, mut booked, .. } = books;
+    let Books { projects, exported, mut booked, .. } = books;
     booked.sort_by(|one, other| one.0.cmp(&other.0));
-    Ok(Bookings { vouchers: booked.into_iter().map(|(_, booked)| booked).collect(), projects: projects.into_values().collect(), range })
+    // What was exported of a project that has another number since.
+    let mut names = exported.projects;
+    names.extend(projects.into_values());
+    let vouchers = booked.into_iter().map(|(_, booked)| booked).collect();
+    Ok(Bookings { vouchers, projects: names.into_iter().collect(), accounts: exported.accounts, range })
 }
 
 /// A financial year, which is the calendar's.
@@ -158,15 +189,16 @@ fn year(year: i32) -> Option<(NaiveDate, NaiveDate)> {
     NaiveDate::from_ymd_opt(year, 1, 1).zip(NaiveDate::from_ymd_opt(year, 12, 31))
 }
 
-/// What an account is called. Bookkeepers have names of their own; these are for those who open the file.
-fn name_of(account: u32, accounts: &Accounts) -> &'static str {
+/// Returns the name of an account that the settings give. Bookkeepers have names of their own; these are for those who open the file, and
+/// tell what an account was when it was exported.
+fn name_of(account: u32, accounts: &Accounts) -> Option<&'static str> {
     let known = [
-        (accounts.receivables, "Kundfordringar"),
-        (accounts.bank, "Företagskonto"),
+        (accounts.receivables, exported::RECEIVABLES),
+        (accounts.bank, exported::BANK),
         (accounts.vat, "Utgående moms, 25 %"),
         (accounts.vat_12, "Utgående moms, 12 %"),
         (accounts.vat_6, "Utgående moms, 6 %"),
-        (accounts.observation, "Observationskonto, ej matchade inbetalningar"),
+        (accounts.observation, exported::OBSERVATION),
         (accounts.rounding, "Öres- och kronutjämning"),
         (accounts.revenue, "Försäljning av tjänster"),
         (accounts.revenue_12, "Försäljning av tjänster, 12 % moms"),
@@ -179,7 +211,7 @@ fn name_of(account: u32, accounts: &Accounts) -> &'static str {
     let fees = [(accounts.membership_fee, "Medlemsavgifter"), (accounts.service_fee, "Serviceavgifter")];
     let fees = fees.into_iter().filter_map(|(number, name)| Some((number?, name)));
     // A fee that shares the account of other revenue has its name.
-    known.into_iter().chain(fees).find(|(number, _)| u32::from(*number) == account).map_or("Intäkter", |(_, name)| name)
+    known.into_iter().chain(fees).find(|(number, _)| u32::from(*number) == account).map(|(_, name)| name)
 }
 
 /// The order of vouchers: by day, documents before payments, these before adjustments and these before reminders, then by number or reference.
@@ -206,6 +238,8 @@ struct Books<'c, C> {
     names: HashMap<Uuid, String>,
     /// Project and name of each activity.
     projects: HashMap<Uuid, (String, String)>,
+    exported: Exported,
+    closing: Closing,
     booked: Vec<(Place, Booked)>,
 }
 
@@ -225,7 +259,41 @@ impl<'c, C: ConnectionTrait> Books<'c, C> {
         let organisations: Vec<organisation::Model> = rows(tx, &select, &columns).await?;
         let names = members.into_iter().map(|row| (row.id.into(), row.name));
         let names = names.chain(organisations.into_iter().map(|row| (row.id.into(), row.name))).collect();
-        Ok(Self { tx, range, accounts: network.accounts, names, projects, booked: Vec::new() })
+        let (exported, closing) = (Exported::load(tx).await?, Closing::load(tx).await?);
+        Ok(Self { tx, range, accounts: network.accounts, names, projects, exported, closing, booked: Vec::new() })
+    }
+
+    /// Adds what was exported before of these days.
+    fn exported(&mut self) {
+        if let Range::NewThrough(_) = self.range {
+            return;
+        }
+        for ((source, source_id), parts) in self.exported.iter() {
+            let rank = match source {
+                VoucherSource::Invoice => 0,
+                VoucherSource::BankPayment => 1,
+                VoucherSource::Payment => 2,
+                VoucherSource::Adjustment => 3,
+                VoucherSource::Reminder => 4,
+            };
+            for own in parts.iter().filter(|own| self.range.has(own.voucher.date)) {
+                let order = format!("{:010}", own.voucher.number.unwrap_or_default());
+                let booked = Booked { source, source_id, part: own.part, voucher: own.voucher.clone() };
+                self.booked.push(((own.voucher.date, rank, order, source_id), booked));
+            }
+        }
+    }
+
+    /// Adds what corrects vouchers that were exported before, and is of no batch itself.
+    async fn corrections(&mut self) -> Result<()> {
+        for own in corrections::pending(self.tx, &self.exported, self.closing, &self.accounts).await? {
+            let ((source, source_id), day) = (own.key, own.voucher.date);
+            if self.range.has(day) {
+                let booked = Booked { source, source_id, part: own.part, voucher: own.voucher };
+                self.booked.push(((day, 5, booked.voucher.text.clone(), source_id), booked));
+            }
+        }
+        Ok(())
     }
 
     async fn documents(&mut self) -> Result<()> {
@@ -244,7 +312,7 @@ impl<'c, C: ConnectionTrait> Books<'c, C> {
                 }
                 let voucher = Voucher { series: "F", number: None, date: issued_on, text: self.text(&document), transactions };
                 let id = document.id.into();
-                let booked = Booked { source: VoucherSource::Invoice, source_id: id, voucher };
+                let booked = Booked { source: VoucherSource::Invoice, source_id: id, part: 1, voucher };
                 self.booked.push(((issued_on, document.kind as u8, document.number_key, id), booked));
             }
         }
@@ -259,20 +327,20 @@ impl<'c, C: ConnectionTrait> Books<'c, C> {
         for ids in self.ids(&came).await?.chunks(CHUNK) {
             let payments: Vec<payment::Model> = self.of(&payment::Model::every_column(), P::Id, ids).await?;
             let documents = self.texts(payments.iter().map(|payment| payment.invoice_id).collect()).await?;
-            let told = bookkeeping::bank_days(self.tx, &payments.iter().map(|payment| payment.id).collect::<Vec<_>>()).await?;
-            let observed = self.observed_before(told.values().map(|(row, _)| *row).collect()).await?;
+            let ids: Vec<PaymentId> = payments.iter().map(|payment| payment.id).collect();
+            let told = bookkeeping::of_payments(self.tx, &ids).await?;
+            let rows = self.observed(told.values().copied().collect()).await?;
             for payment in payments {
                 // What the bank told of stands on the observation account until the day on which it is matched.
-                let is_direct =
-                    told.get(&payment.id).is_none_or(|(row, day)| bookkeeping::is_direct(&payment, *day) && !observed.contains(row));
-                let account = if is_direct { self.accounts.bank } else { self.accounts.observation };
+                let row = told.get(&payment.id).and_then(|row| rows.get(row));
+                let account = self.account_of(&Part::of_payment(&payment), row);
                 let day = payment.day_in_books();
                 let payment::Model { id, invoice_id, amount, reference, .. } = payment;
                 let of = documents.get(&invoice_id).map_or("", String::as_str);
                 let transactions = transfer(account, self.accounts.receivables, amount);
                 let text = text_of("Inbetalning", &reference, of);
                 let voucher = Voucher { series: "B", number: None, date: day, text, transactions };
-                let booked = Booked { source: VoucherSource::Payment, source_id: id.into(), voucher };
+                let booked = Booked { source: VoucherSource::Payment, source_id: id.into(), part: 1, voucher };
                 self.booked.push(((day, 2, reference, id.into()), booked));
             }
         }
@@ -282,17 +350,42 @@ impl<'c, C: ConnectionTrait> Books<'c, C> {
     /// Adds receipts that were not matched on their day, so that the bank's account equals the bank's statement every day.
     async fn observations(&mut self) -> Result<()> {
         use bank_payment::Column as B;
-        let is_in = self.range.holds(VoucherSource::BankPayment, Expr::col((bank_payment::Entity, B::Id)), Expr::col(B::BookedOn));
-        for (row, amount) in bookkeeping::observed(self.tx, is_in).await? {
-            let transactions = transfer(self.accounts.bank, self.accounts.observation, amount);
-            let direction = if amount > Money::ZERO { "Inbetalning" } else { "Utbetalning" };
-            let text = Some(format!("{direction} {}, ej matchad", row.bank_reference)).filter(|text| text.chars().count() <= MAX_TEXT);
-            let text = text.unwrap_or_else(|| format!("{direction} {}", row.bank_reference));
-            let voucher = Voucher { series: "B", number: None, date: row.booked_on, text, transactions };
-            let booked = Booked { source: VoucherSource::BankPayment, source_id: row.id.into(), voucher };
-            self.booked.push(((row.booked_on, 1, row.bank_reference, row.id.into()), booked));
+        let posted_on = Expr::from(Func::coalesce([Expr::col(B::PostedOn), Expr::col(B::BookedOn)]));
+        let id = || Expr::col((bank_payment::Entity, B::Id));
+        let is_in = self.range.holds(VoucherSource::BankPayment, id(), posted_on);
+        // What was matched of a duplicate and taken back is undone, on an open day.
+        let is_duplicate = self.range.is_new(VoucherSource::BankPayment, id()).add(Expr::col(B::DuplicateOfId).is_not_null());
+        let is_any = Condition::any().add(is_in).add(is_duplicate);
+        let select = Query::select().column(B::Id).from(bank_payment::Entity).cond_where(is_any).take();
+        for ids in self.ids(&select).await?.chunks(CHUNK) {
+            for own in self.observed(ids.iter().copied().map(BankPaymentId).collect()).await?.into_values() {
+                let (amount, day) = (own.left(&self.exported), own.row.day_in_books());
+                let row = own.row;
+                let day = if row.duplicate_of_id.is_some() { self.closing.open_day(day) } else { day };
+                if amount == Money::ZERO || !self.range.has(day) {
+                    continue;
+                }
+                let transactions = transfer(self.accounts.bank, self.accounts.observation, amount);
+                let direction = if amount > Money::ZERO { "Inbetalning" } else { "Utbetalning" };
+                let text = Some(format!("{direction} {}, ej matchad", row.bank_reference)).filter(|text| text.chars().count() <= MAX_TEXT);
+                let text = text.unwrap_or_else(|| format!("{direction} {}", row.bank_reference));
+                let voucher = Voucher { series: "B", number: None, date: day, text, transactions };
+                let booked = Booked { source: VoucherSource::BankPayment, source_id: row.id.into(), part: 1, voucher };
+                self.booked.push(((day, 1, row.bank_reference, row.id.into()), booked));
+            }
         }
         Ok(())
+    }
+
+    /// Loads these bank payments with their parts.
+    async fn observed(&self, rows: BTreeSet<BankPaymentId>) -> Result<HashMap<BankPaymentId, Observed>> {
+        if rows.is_empty() { Ok(HashMap::new()) } else { bookkeeping::observed(self.tx, &rows).await }
+    }
+
+    /// Returns the account that a payment or refund moves: the bank's, unless its bank payment stands on the observation account.
+    fn account_of(&self, part: &Part, of: Option<&Observed>) -> u16 {
+        let is_direct = of.is_none_or(|own| part.is_direct(&own.row, &self.exported));
+        if is_direct { self.accounts.bank } else { self.accounts.observation }
     }
 
     /// Refunds and write-offs: what is paid back goes from the claims to the bank, and small differences to the account of rounding, without VAT.
@@ -304,13 +397,15 @@ impl<'c, C: ConnectionTrait> Books<'c, C> {
         for ids in self.ids(&select).await?.chunks(CHUNK) {
             let adjustments: Vec<adjustment::Model> = self.of(&adjustment::Model::every_column(), A::Id, ids).await?;
             let documents = self.texts(adjustments.iter().map(|own| own.invoice_id).collect()).await?;
-            let observed = self.observed_before(adjustments.iter().filter_map(|own| own.bank_payment_id).collect()).await?;
+            let refunds: Vec<adjustment::Model> = adjustments.iter().filter(|own| own.kind == AdjustmentKind::Refund).cloned().collect();
+            let told = bookkeeping::of_refunds(self.tx, &refunds).await?;
+            let rows = self.observed(told.values().copied().collect()).await?;
             for own in adjustments {
                 let (noun, account) = match own.kind {
-                    AdjustmentKind::Refund if own.bank_payment_id.is_some_and(|row| observed.contains(&row)) => {
-                        ("Återbetalning", self.accounts.observation)
+                    AdjustmentKind::Refund => {
+                        let row = told.get(&own.id).and_then(|row| rows.get(row));
+                        ("Återbetalning", self.account_of(&Part::of_refund(&own), row))
                     }
-                    AdjustmentKind::Refund => ("Återbetalning", self.accounts.bank),
                     AdjustmentKind::WriteOff => ("Öresutjämning", self.accounts.rounding),
                 };
                 // What is paid back lies above what was claimed; what is written off was claimed.
@@ -319,20 +414,11 @@ impl<'c, C: ConnectionTrait> Books<'c, C> {
                 let text = text_of(noun, &own.reference, documents.get(&own.invoice_id).map_or("", String::as_str));
                 let day = own.day_in_books();
                 let voucher = Voucher { series: "B", number: None, date: day, text, transactions };
-                let booked = Booked { source: VoucherSource::Adjustment, source_id: own.id.into(), voucher };
+                let booked = Booked { source: VoucherSource::Adjustment, source_id: own.id.into(), part: 1, voucher };
                 self.booked.push(((day, 3, own.reference, own.id.into()), booked));
             }
         }
         Ok(())
-    }
-
-    /// Those of these bank payments that were exported on the observation account before, or booked elsewhere: only what is new is looked for
-    /// beside them, and that comes from there, even on the bank's own day.
-    async fn observed_before(&self, rows: BTreeSet<BankPaymentId>) -> Result<BTreeSet<BankPaymentId>> {
-        match self.range {
-            Range::Between(..) => Ok(BTreeSet::new()),
-            Range::NewThrough(_) => bookkeeping::with_voucher(self.tx, &rows).await,
-        }
     }
 
     async fn reminders(&mut self) -> Result<()> {
@@ -346,24 +432,9 @@ impl<'c, C: ConnectionTrait> Books<'c, C> {
                 let transactions = transfer(self.accounts.receivables, self.accounts.reminder_fees, fee);
                 let of = documents.get(&invoice_id).map_or("", String::as_str);
                 let voucher = Voucher { series: "P", number: None, date: sent_on, text: format!("Påminnelseavgift {of}"), transactions };
-                let booked = Booked { source: VoucherSource::Reminder, source_id: id.into(), voucher };
+                let booked = Booked { source: VoucherSource::Reminder, source_id: id.into(), part: 1, voucher };
                 self.booked.push(((sent_on, 4, of.to_owned(), id.into()), booked));
             }
-        }
-        Ok(())
-    }
-
-    /// Gives the vouchers of a batch their numbers.
-    async fn number(&mut self) -> Result<()> {
-        use voucher::Column as V;
-        let ids: Vec<Uuid> = self.booked.iter().map(|(_, booked)| booked.source_id).collect();
-        let mut numbers: HashMap<(VoucherSource, Uuid), i32> = HashMap::new();
-        for ids in ids.chunks(CHUNK) {
-            let rows = self.of::<voucher::Model>(&[V::Source, V::SourceId, V::Number], V::SourceId, ids).await?;
-            numbers.extend(rows.into_iter().filter_map(|row| Some(((row.source, row.source_id), row.number?))));
-        }
-        for (_, booked) in &mut self.booked {
-            booked.voucher.number = numbers.get(&(booked.source, booked.source_id)).copied();
         }
         Ok(())
     }

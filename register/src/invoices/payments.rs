@@ -21,6 +21,7 @@ use super::{
 use crate::{
     audit::{self, Change},
     auth::viewer::{Deed, Viewer},
+    closing::Closing,
     database::{Database, among},
     error::{Error, Faults, LINE, Result},
     idempotency::Outcome,
@@ -138,7 +139,7 @@ pub(super) fn refuse(obstacles: &[Obstacle], day: &str, faults: &mut Faults) {
 pub struct Reversal {
     /// The payment.
     pub payment: PaymentId,
-    /// The day that it counts from; null: today.
+    /// The day that it counts from, never one of a closed period; null: today.
     pub reversed_on: Option<NaiveDate>,
     /// Reason.
     pub reason: String,
@@ -149,7 +150,8 @@ pub struct Reversal {
 /// Answers its invoice.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the invoices, INVALID naming every bad field, NOT_FOUND, CONFLICT `PAYMENT_REVERSED` or `IS_REVERSAL`.
+/// FORBIDDEN unless the viewer keeps the invoices, INVALID naming every bad field, NOT_FOUND, CONFLICT `PAYMENT_REVERSED`, `IS_REVERSAL`, or
+/// `PERIOD_CLOSED` when `reversed_on` is a day of a closed period.
 pub async fn reverse(db: &Database, viewer: &Viewer, limit: Money, new: Reversal, mut faults: Faults) -> Result<InvoiceId> {
     viewer.require(Deed::KeepInvoices)?;
     let today = db.clock.today();
@@ -173,6 +175,7 @@ pub async fn reverse(db: &Database, viewer: &Viewer, limit: Money, new: Reversal
     if let Some(earlier) = earlier {
         return Err(Error::conflict("PAYMENT_REVERSED", format!("the payment was reversed on {} already", earlier.received_on)));
     }
+    Closing::load(change.tx()).await?.require_open(day)?;
     let mut booking = Booking::open(&change, BTreeSet::from([payment.invoice_id])).await?.writing_off(limit);
     let stem: String = payment.reference.chars().take(LONGEST).collect();
     let reversal = payment::Model {

@@ -10,7 +10,7 @@ use ::entity::{
     kind::{AdjustmentKind, InvoiceKind},
     money::Money,
 };
-use chrono::NaiveDate;
+use chrono::{Datelike, NaiveDate};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
     sea_query::{Expr, Query},
@@ -19,13 +19,14 @@ use sea_orm::{
 use crate::{
     audit::{self, Change},
     auth::viewer::{Deed, Viewer},
+    closing::Closing,
     database::Database,
     error::{Error, Faults, LINE, Result},
     idempotency::Outcome,
     invoices::{
         adjustments::{uncovered, uncovered_on},
         bank::{
-            self, State,
+            self, State, bookkeeping,
             importing::Outcome as Taken,
             matching::{Incoming, numbers, ocr_digits, ocrs},
             state,
@@ -93,10 +94,16 @@ pub async fn record(db: &Database, viewer: &Viewer, limit: Money, new: NewRefund
     if let Some(row) = &row {
         require_outgoing(row)?;
     }
+    // A row that waits was given back by every refund that it was.
+    let reference = if row.is_some() { free_reference(&whole, &reference) } else { reference };
     if let Some(same) = whole.adjustments.iter().find(|own| own.kind == AdjustmentKind::Refund && own.reference == reference) {
         return repeated(change, &whole, same, (day, amount)).await;
     }
     check(&whole, booking.credits(new.invoice), (day, amount))?;
+    let booked_on = match &row {
+        Some(row) => day_in_books(&change, row, db.clock.today()).await?,
+        None => None,
+    };
     let refund = Model {
         id: AdjustmentId::new(),
         invoice_id: new.invoice,
@@ -105,6 +112,7 @@ pub async fn record(db: &Database, viewer: &Viewer, limit: Money, new: NewRefund
         amount,
         reference,
         bank_payment_id: new.bank_payment,
+        booked_on,
         ..Model::default()
     };
     let id = refund.id;
@@ -133,6 +141,23 @@ async fn repeated(change: Change, whole: &Whole, same: &Model, (day, amount): (N
         return Err(Error::conflict("REFUND_REVERSED", words));
     }
     change.commit_with(Outcome::of(whole.row.id).with(same.id)).await
+}
+
+/// Returns the reference of a row on an invoice: with a count when refunds that were reversed have it.
+fn free_reference(whole: &Whole, bank_reference: &str) -> String {
+    let is_reversed = |own: &Model| whole.adjustments.iter().any(|other| other.reverses_id == Some(own.id));
+    let is_taken = |reference: &str| whole.adjustments.iter().any(|own| own.reference == reference && is_reversed(own));
+    let counted = (2..).map(|count| format!("{bank_reference} nr {count}"));
+    std::iter::once(bank_reference.to_owned()).chain(counted).find(|reference| !is_taken(reference)).unwrap_or_default()
+}
+
+/// Returns the day in the books of a refund that a row tells of, when it is another than the bank's: of a row that was a refund before and
+/// was given back, not before that; in a later month, today.
+async fn day_in_books(change: &Change, row: &bank_payment::Model, today: NaiveDate) -> Result<Option<NaiveDate>> {
+    let Some(freed) = bookkeeping::refund_reversed_on(change.tx(), row.id).await? else { return Ok(row.posted_on) };
+    let earliest = freed.max(row.day_in_books());
+    let is_late = (earliest.year(), earliest.month()) != (today.year(), today.month());
+    Ok(Some(if is_late { today } else { earliest }).filter(|day| *day != row.booked_on))
 }
 
 fn require_outgoing(row: &bank_payment::Model) -> Result<()> {
@@ -184,17 +209,18 @@ async fn set_aside(change: &mut Change, row: &bank_payment::Model, whole: &Whole
 pub struct Reversal {
     /// The refund.
     pub refund: AdjustmentId,
-    /// The day that it counts from; null: today.
+    /// The day that it counts from, never one of a closed period; null: today.
     pub reversed_on: Option<NaiveDate>,
     /// Reason.
     pub reason: String,
 }
 
 /// Reverses a refund that was recorded by mistake or came back: on a day of its own, so that nothing changes of earlier days. The row of the
-/// bank's file waits again. Answers its invoice.
+/// bank's file waits again, on the observation account from that day on, and can be recorded again. Answers its invoice.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the invoices, INVALID naming every bad field, NOT_FOUND, CONFLICT `REFUND_REVERSED` or `IS_REVERSAL`.
+/// FORBIDDEN unless the viewer keeps the invoices, INVALID naming every bad field, NOT_FOUND, CONFLICT `REFUND_REVERSED`, `IS_REVERSAL`, or
+/// `PERIOD_CLOSED` when `reversed_on` is a day of a closed period.
 pub async fn reverse(db: &Database, viewer: &Viewer, limit: Money, new: Reversal, mut faults: Faults) -> Result<InvoiceId> {
     viewer.require(Deed::KeepInvoices)?;
     let today = db.clock.today();
@@ -218,6 +244,7 @@ pub async fn reverse(db: &Database, viewer: &Viewer, limit: Money, new: Reversal
     if let Some(earlier) = earlier {
         return Err(Error::conflict("REFUND_REVERSED", format!("the refund was reversed on {} already", earlier.dated_on)));
     }
+    Closing::load(change.tx()).await?.require_open(day)?;
     let mut booking = Booking::open(&change, BTreeSet::from([refund.invoice_id])).await?.writing_off(limit);
     let stem: String = refund.reference.chars().take(LONGEST).collect();
     let reversal = Model {
@@ -332,6 +359,7 @@ pub async fn book(change: &mut Change, outgoing: &Outgoing, limit: Money, taken:
             amount,
             reference: taken.row.bank_reference.clone(),
             bank_payment_id: Some(taken.row.id),
+            booked_on: taken.row.posted_on,
             ..Model::default()
         });
         booking.close(change).await?;
@@ -346,6 +374,20 @@ pub async fn book(change: &mut Change, outgoing: &Outgoing, limit: Money, taken:
 mod tests {
     use super::*;
     use crate::invoices::bank::matching::Reference;
+
+    #[test]
+    fn a_row_that_was_given_back_has_its_reference_with_a_count() {
+        let refund = |reference: &str| Model { id: AdjustmentId::new(), reference: reference.into(), ..Model::default() };
+        let mut whole = Whole::default();
+        for (reference, next) in [("CAMT 1", "CAMT 1 nr 2"), ("CAMT 1 nr 2", "CAMT 1 nr 3")] {
+            assert_eq!(free_reference(&whole, "CAMT 1"), reference);
+            let own = refund(reference);
+            whole.adjustments.push(own.clone());
+            assert_eq!(free_reference(&whole, "CAMT 1"), reference, "until it is reversed, it is the same refund");
+            whole.adjustments.push(Model { reverses_id: Some(own.id), ..refund("x") });
+            assert_eq!(free_reference(&whole, "CAMT 1"), next);
+        }
+    }
 
     #[test]
     fn an_outgoing_payment_is_a_refund_when_it_names_an_overpaid_invoice_or_its_sum() {

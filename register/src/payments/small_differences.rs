@@ -13,6 +13,7 @@ use chrono::NaiveDate;
 use crate::{
     audit,
     auth::viewer::{Deed, Viewer},
+    closing::Closing,
     database::Database,
     error::{Error, Faults, LINE, Result},
     idempotency::Outcome,
@@ -27,7 +28,7 @@ pub const MAX_WRITE_OFF: Money = Money(99);
 pub struct NewWriteOff {
     /// The invoice.
     pub invoice: InvoiceId,
-    /// The day that it counts from; null: today.
+    /// The day that it counts from, never one of a closed period; null: today.
     pub written_off_on: Option<NaiveDate>,
     /// Reason.
     pub reason: String,
@@ -36,8 +37,8 @@ pub struct NewWriteOff {
 /// Writes off all of the difference between an issued invoice and what covers it: what is still owed, or what is overpaid.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the invoices, INVALID naming every bad field, NOT_FOUND, CONFLICT `NOTHING_TO_WRITE_OFF`, or `BEYOND_LIMIT` for
-/// a difference of a krona or more.
+/// FORBIDDEN unless the viewer keeps the invoices, INVALID naming every bad field, NOT_FOUND, CONFLICT `NOTHING_TO_WRITE_OFF`, `BEYOND_LIMIT` for a
+/// difference of a krona or more, or `PERIOD_CLOSED` when `written_off_on` is a day of a closed period.
 pub async fn write_off(db: &Database, viewer: &Viewer, new: NewWriteOff, mut faults: Faults) -> Result<()> {
     viewer.require(Deed::KeepInvoices)?;
     let today = db.clock.today();
@@ -69,6 +70,7 @@ pub async fn write_off(db: &Database, viewer: &Viewer, new: NewWriteOff, mut fau
         );
         return Err(Error::conflict("BEYOND_LIMIT", words));
     }
+    Closing::load(change.tx()).await?.require_open(day)?;
     let mut written = [Model {
         id: AdjustmentId::new(),
         invoice_id: new.invoice,

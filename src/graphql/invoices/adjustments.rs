@@ -50,6 +50,12 @@ impl Refund {
         Date(self.0.dated_on)
     }
 
+    /// Day in the books: revenue, receivables and vouchers go by it. It is another than `paidOn` when the period of that day was closed, or when a
+    /// row of the bank's file was recorded again after a reversal.
+    async fn booked_on(&self) -> Date {
+        Date(self.0.day_in_books())
+    }
+
     /// Amount paid back; of a reversal, all of what it reverses, below zero.
     async fn amount(&self) -> Money {
         self.0.amount.into()
@@ -90,6 +96,12 @@ impl WriteOff {
     /// The day that it counts from.
     async fn written_off_on(&self) -> Date {
         Date(self.0.dated_on)
+    }
+
+    /// Day in the books: receivables and vouchers go by it. It is another than `writtenOffOn` when the period of that day was closed, or what was paid
+    /// is booked later.
+    async fn booked_on(&self) -> Date {
+        Date(self.0.day_in_books())
     }
 
     /// Part of the claim that was given up; below zero for an overpayment that is kept.
@@ -135,7 +147,7 @@ pub struct RefundRecordPayload {
 pub struct RefundReverseInput {
     /// The refund.
     refund: ID,
-    /// The day that it counts from; from the day of the refund to today, which it is when left out.
+    /// The day that it counts from; from the day of the refund to today, which it is when left out, and none of a closed period.
     reversed_on: Option<Given<Date>>,
     /// Reason, in one line.
     reason: String,
@@ -153,7 +165,7 @@ pub struct RefundReversePayload {
 pub struct InvoiceWriteOffInput {
     /// The invoice; less than a krona of it is missing or overpaid.
     invoice: ID,
-    /// The day that it counts from; from that of the last payment to today, which it is when left out.
+    /// The day that it counts from; from that of the last payment to today, which it is when left out, and none of a closed period.
     written_off_on: Option<Given<Date>>,
     /// Reason, in one line.
     reason: String,
@@ -185,9 +197,11 @@ impl AdjustmentMutation {
         Some(record(ctx, input).await)
     }
 
-    /// Reverses a refund that was recorded by mistake or came back, on a day of its own. The row of the bank's file waits again.
+    /// Reverses a refund that was recorded by mistake or came back, on a day of its own. The row of the bank's file waits again, and can be
+    /// recorded again.
     ///
-    /// CONFLICT with reason REFUND_REVERSED when that is done, or IS_REVERSAL for a reversal itself.
+    /// CONFLICT with reason REFUND_REVERSED when that is done, IS_REVERSAL for a reversal itself, or PERIOD_CLOSED when `reversedOn` is in a closed
+    /// period.
     async fn refund_reverse(
         &self,
         ctx: &Context<'_>,
@@ -199,7 +213,8 @@ impl AdjustmentMutation {
     /// Writes off all of the difference between an invoice and what covers it, when it is less than a krona: what is still owed, or what is overpaid
     /// (öresutjämning, account 3740). Differences up to `network.payments.write_off_limit` are written off automatically when a payment comes in.
     ///
-    /// CONFLICT with reason NOTHING_TO_WRITE_OFF, or BEYOND_LIMIT for a difference of a krona or more.
+    /// CONFLICT with reason NOTHING_TO_WRITE_OFF, BEYOND_LIMIT for a difference of a krona or more, or PERIOD_CLOSED when `writtenOffOn` is in a
+    /// closed period.
     async fn invoice_write_off(
         &self,
         ctx: &Context<'_>,

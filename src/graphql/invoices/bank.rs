@@ -113,6 +113,11 @@ impl BankPayment {
         Date(self.0.booked_on)
     }
 
+    /// Day in the books: `bookedOn`, or the first open day when the file came after that day was closed (`periodClose`).
+    async fn posted_on(&self) -> Date {
+        Date(self.0.day_in_books())
+    }
+
     /// What came in; below zero for what the bank took back.
     async fn amount(&self) -> Money {
         self.0.amount.into()
@@ -284,6 +289,7 @@ impl Noun for BankPayment {
             "importedAt" => &[C::ImportedAt],
             "account" => &[C::Account],
             "bookedOn" => &[C::BookedOn],
+            "postedOn" => &[C::BookedOn, C::PostedOn],
             "amount" => &[C::Amount],
             "reference" => &[C::Reference],
             "message" => &[C::Message],
@@ -370,7 +376,7 @@ pub struct BankPaymentMatchInput {
     /// How much of it; all that is left when left out. Match the rest with another invoice by another deed.
     amount: Option<Given<Money>>,
     /// Day in the books, from the bank's day to today. When left out it is the bank's day, or today for money that came in an earlier month or
-    /// that was given back by a reversal in one, so that what was reported of that month stays true.
+    /// that was given back by a reversal in one, so that what was reported of that month stays true. No day of a closed period.
     booked_on: Option<Given<Date>>,
     /// The payment of the invoice that somebody recorded manually of the same money: nothing is booked again. Left out, a payment of the same
     /// day and sum is taken for it.
@@ -426,7 +432,8 @@ impl BankPaymentMutation {
     /// that somebody recorded by hand is taken for it, so that nothing is booked twice. A match is undone by `paymentReverse`.
     ///
     /// CONFLICT with reason ALREADY_MATCHED when nothing is left of it, SET_ASIDE when it was set aside, DUPLICATE when another stands for its
-    /// money, or NOT_INCOMING when the bank took it back or the payer deducted it.
+    /// money, NOT_INCOMING when the bank took it back or the payer deducted it, or PERIOD_CLOSED when `bookedOn` is in a closed period, or
+    /// `recordedPayment` would change what a closed period has and is of no export batch yet.
     async fn bank_payment_match(
         &self,
         ctx: &Context<'_>,
@@ -461,7 +468,8 @@ impl BankPaymentMutation {
     /// Marks a bank payment that waits as one of the same money as another, which stands for it: it counts no more, and stays as the bank told it.
     /// `bankPaymentTakeUp` undoes that.
     ///
-    /// CONFLICT with reason ALREADY_MATCHED when some of it is matched, or DUPLICATE when one of the two is a duplicate already or stands for others.
+    /// CONFLICT with reason ALREADY_MATCHED when some of it is matched, DUPLICATE when one of the two is a duplicate already or stands for others, or
+    /// PERIOD_CLOSED when its day is in a closed period and its voucher is of no export batch yet.
     async fn bank_payment_mark_duplicate(
         &self,
         ctx: &Context<'_>,

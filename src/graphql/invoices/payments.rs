@@ -49,7 +49,7 @@ pub struct PaymentRecordInput {
 pub struct PaymentReverseInput {
     /// The payment.
     payment: ID,
-    /// The day that it counts from; from the day of the payment to today, which it is when left out.
+    /// The day that it counts from; from the day of the payment to today, which it is when left out, and none of a closed period.
     reversed_on: Option<Given<Date>>,
     /// Why.
     reason: String,
@@ -95,7 +95,8 @@ impl PaymentMutation {
     /// with a day of its own, so that nothing changes in what was booked before. A payment that came from a file of the bank is then there
     /// to be matched again (`bankPayments`).
     ///
-    /// CONFLICT with reason PAYMENT_REVERSED when that is done, or IS_REVERSAL for a reversal itself.
+    /// CONFLICT with reason PAYMENT_REVERSED when that is done, IS_REVERSAL for a reversal itself, or PERIOD_CLOSED when `reversedOn` is in a closed
+    /// period.
     async fn payment_reverse(&self, ctx: &Context<'_>, #[graphql(desc = "What to do")] input: PaymentReverseInput) -> Result<Invoice> {
         let mut faults = Faults::default();
         let new = Reversal {

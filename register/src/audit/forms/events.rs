@@ -1,4 +1,5 @@
-//! The forms of what happened without a row of its own: digests of documents, mergers, removals, erasures, and the trail's own keys.
+//! The forms of what happened without a row of its own: digests of documents, mergers, removals, imported vouchers, erasures, and the trail's own
+//! keys.
 
 use ::entity::{
     id::{InvoiceId, MemberId},
@@ -88,6 +89,30 @@ impl Recorded for ContactReadsRemoval {
     /// The log as a whole, which has no id.
     fn subject(&self) -> (SubjectKind, Uuid) {
         (SubjectKind::ContactReads, Uuid::nil())
+    }
+
+    fn record_id(&self) -> Uuid {
+        Uuid::nil()
+    }
+}
+
+/// Vouchers that an import added: those of imported batches, and those that were booked elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VoucherImport {
+    /// Number of added vouchers.
+    pub vouchers: u64,
+    /// SHA-256 of their sources, parts, numbers and batches, in hexadecimal.
+    pub sha256: String,
+}
+
+fields!(VoucherImport { vouchers, sha256 });
+
+impl Recorded for VoucherImport {
+    const FORM: Form = Form::VoucherImport;
+
+    /// The books as a whole.
+    fn subject(&self) -> (SubjectKind, Uuid) {
+        (SubjectKind::Books, Uuid::nil())
     }
 
     fn record_id(&self) -> Uuid {

@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 pub use self::{
     activity::{Activity, FeeSchedule, StatusReport, activities, fee_schedules, status_reports},
     agreement::{Agreement, AgreementHtml, agreement, agreements},
-    events::{ContactReadsRemoval, Erasure, InvoiceContent, InvoicePdf, InvoiceXml, Merger, TrailKey, TrailMigration},
+    events::{ContactReadsRemoval, Erasure, InvoiceContent, InvoicePdf, InvoiceXml, Merger, TrailKey, TrailMigration, VoucherImport},
     former::{of_before, personal},
     member::{Member, members},
     parts::FeeCharge,

@@ -27,7 +27,7 @@ fn the_fields_of_forms_keep_their_names() {
         (
             names(&bank_payment::Model::default()),
             "id bank_reference file_name file_sha256 imported_at account booked_on amount reference message payer_name \
-             payer_org_number finding matched set_aside_on set_aside_reason entry_reference duplicate_of_id",
+             payer_org_number finding matched set_aside_on set_aside_reason entry_reference duplicate_of_id posted_on",
         ),
         (
             names(&contact::Model::default()),

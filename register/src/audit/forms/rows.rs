@@ -144,6 +144,7 @@ fields!(bank_payment::Model {
     set_aside_reason,
     entry_reference,
     duplicate_of_id,
+    posted_on,
 });
 fields!(contact::Model {
     id,

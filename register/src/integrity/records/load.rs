@@ -106,6 +106,7 @@ pub(super) async fn each(db: &impl ConnectionTrait, form: Form, ids: &[Uuid], fo
         Form::TokenMinting
         | Form::Merger
         | Form::ContactReadsRemoval
+        | Form::VoucherImport
         | Form::Erasure
         | Form::ClockAcceptance
         | Form::TrailMigration
@@ -148,6 +149,7 @@ pub(super) fn current(form: Form, version: i32, text: Value) -> serde_json::Resu
         Form::TokenMinting
         | Form::Merger
         | Form::ContactReadsRemoval
+        | Form::VoucherImport
         | Form::Erasure
         | Form::ClockAcceptance
         | Form::TrailMigration

@@ -26,6 +26,7 @@ use super::{
 use crate::{
     audit::{self, Change},
     clock::day_of,
+    closing::Closing,
     database::{among, among_words, rows},
     error::{Faults, LINE, Result, TEXT},
 };
@@ -74,6 +75,7 @@ pub struct Booked {
 pub async fn take(change: &mut Change, source: &Source, limit: Money, chunk: &[Incoming], faults: &mut Faults) -> Result<Vec<Outcome>> {
     let mut known_rows = existing(change, chunk).await?;
     let today = day_of(change.at());
+    let closing = Closing::load(change.tx()).await?;
     let mut news: Vec<&Incoming> = Vec::new();
     let mut repeated = BTreeSet::new();
     let mut twins = Twins::load(change, chunk).await?;
@@ -87,6 +89,7 @@ pub async fn take(change: &mut Change, source: &Source, limit: Money, chunk: &[I
             Some(row) => faults.add(at(), says_else(row, incoming)),
             None => {
                 let mut row = row_of(change, source, incoming);
+                row.posted_on = closing.booked_on(row.booked_on);
                 if twins.take(incoming, &mut row, today) {
                     repeated.insert(place);
                 } else {

@@ -16,6 +16,7 @@ use ::entity::{
     bank_payment::{Column, Entity, Model},
     bank_payment_part,
     id::{BankPaymentId, InvoiceId, PaymentId},
+    kind::VoucherSource,
     money::Money,
     payment,
     sparse::Sparse,
@@ -23,7 +24,7 @@ use ::entity::{
 use chrono::{Datelike, NaiveDate};
 use sea_orm::{
     ConnectionTrait, EntityTrait, ExprTrait,
-    sea_query::{Expr, Query, SelectStatement, SimpleExpr},
+    sea_query::{Expr, Func, Query, SelectStatement, SimpleExpr},
 };
 
 use self::recorded::{ByHand, Part, Recorded};
@@ -31,6 +32,7 @@ use super::{booking::Booking, payments};
 use crate::{
     audit::{self, Change},
     auth::viewer::{Deed, Realm, Viewer},
+    closing::Closing,
     database::{Database, among, rows},
     error::{Error, Faults, LINE, Result},
     idempotency::Outcome,
@@ -177,7 +179,8 @@ pub struct Match {
     pub invoice: InvoiceId,
     /// How much of it; null: all that is left.
     pub amount: Option<Money>,
-    /// Day in the books; null: the bank's day, or today for money of an earlier month or that was given back by a reversal.
+    /// Day in the books; null: the bank's day, or today for money of an earlier month or that was given back by a reversal. Never a day of a
+    /// closed period.
     pub booked_on: Option<NaiveDate>,
     /// The payment that somebody recorded of it already; null: none, or as the days and sums tell.
     pub recorded: Option<PaymentId>,
@@ -189,7 +192,8 @@ pub struct Match {
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the invoices, INVALID naming every bad field, NOT_FOUND, CONFLICT `NOT_INCOMING`, `ALREADY_MATCHED`,
-/// `SET_ASIDE` or `DUPLICATE`.
+/// `SET_ASIDE` or `DUPLICATE`, or `PERIOD_CLOSED` when `booked_on` is a day of a closed period, or what is recorded is of one and of no export
+/// batch.
 pub async fn match_with(db: &Database, viewer: &Viewer, limit: Money, new: Match, mut faults: Faults) -> Result<()> {
     viewer.require(Deed::KeepInvoices)?;
     let mut change = audit::begin(db, viewer, "bankPaymentMatch").await?;
@@ -238,14 +242,23 @@ pub async fn match_with(db: &Database, viewer: &Viewer, limit: Money, new: Match
         );
     }
     let today = db.clock.today();
-    let earliest = free_from(&change, &before).await?.map_or(day, |freed| max(day, freed));
+    let earliest = max(day, before.day_in_books());
+    let earliest = free_from(&change, &before).await?.map_or(earliest, |freed| max(earliest, freed));
     let is_late = (earliest.year(), earliest.month()) != (today.year(), today.month());
     let booked_on = new.booked_on.unwrap_or(if is_late { today } else { earliest });
     faults.expect(booked_on <= today, "input.bookedOn", "must not be in the future");
-    if booked_on < earliest {
+    let closing = Closing::load(change.tx()).await?;
+    let is_closed = new.booked_on.is_some_and(|day| closing.is_closed(day));
+    if booked_on < earliest && !is_closed {
         faults.add("input.bookedOn", format!("must not be before {earliest}, since when there is this to be matched"));
     }
     faults.finish()?;
+    if is_closed {
+        closing.require_open(booked_on)?;
+    }
+    if let Some(own) = new.recorded.and_then(|id| booking.payment(new.invoice, id)) {
+        require_linkable(&change, closing, &before, own).await?;
+    }
     let part = match new.recorded {
         Some(id) => bank_payment_part::Model { payment_id: id, bank_payment_id: before.id },
         None => book(&mut booking, &mut recorded, &before, new.invoice, amount, (day, booked_on)),
@@ -260,16 +273,28 @@ pub async fn match_with(db: &Database, viewer: &Viewer, limit: Money, new: Match
     change.commit_with(outcome).await
 }
 
+/// Refuses to link a row with a payment that was recorded manually where that would change what a closed day has of either.
+async fn require_linkable(change: &Change, closing: Closing, row: &Model, own: &payment::Model) -> Result<()> {
+    let (of_row, of_payment) = ((VoucherSource::BankPayment, row.id.into()), (VoucherSource::Payment, own.id.into()));
+    bookkeeping::require_correctable(change.tx(), closing, of_row, row.day_in_books()).await?;
+    if own.day_in_books() == row.day_in_books() {
+        return Ok(());
+    }
+    bookkeeping::require_correctable(change.tx(), closing, of_payment, own.day_in_books()).await
+}
+
 fn duplicate() -> Error {
     let words = "another bank payment stands for the same money (duplicateOf): match that one, or take this one up again first";
     Error::conflict("DUPLICATE", words)
 }
 
-/// The last day on which some of a bank payment was given back by a reversal; null: nothing was.
+/// The last day in the books on which some of a bank payment was given back by a reversal; null: nothing was.
 async fn free_from(change: &Change, row: &Model) -> Result<Option<NaiveDate>> {
     let part = |column| Expr::col((bank_payment_part::Entity, column));
+    let own = |column: payment::Column| Expr::col((payment::Entity, column));
+    let day_in_books = Expr::from(Func::coalesce([own(payment::Column::BookedOn), own(payment::Column::ReceivedOn)]));
     let select = Query::select()
-        .expr(Expr::col((payment::Entity, payment::Column::ReceivedOn)).max())
+        .expr(day_in_books.max())
         .from(bank_payment_part::Entity)
         .inner_join(payment::Entity, part(bank_payment_part::Column::PaymentId).equals((payment::Entity, payment::Column::Id)))
         .and_where(part(bank_payment_part::Column::BankPaymentId).eq(row.id))
@@ -358,7 +383,11 @@ pub async fn take_up(db: &Database, viewer: &Viewer, id: BankPaymentId, faults: 
     if !bookkeeping::refunds(change.tx(), &BTreeSet::from([id])).await?.is_empty() {
         return Err(Error::conflict("IS_REFUND", "this bank payment is matched as a refund; reverse the refund instead"));
     }
-    let after = Model { set_aside_on: None, set_aside_reason: None, duplicate_of_id: None, ..before.clone() };
+    let mut after = Model { set_aside_on: None, set_aside_reason: None, duplicate_of_id: None, ..before.clone() };
+    if before.duplicate_of_id.is_some() {
+        // It counts from now on, and on no closed day.
+        after.posted_on = Closing::load(change.tx()).await?.booked_on(before.day_in_books()).or(before.posted_on);
+    }
     replace(change, &before, after).await
 }
 
