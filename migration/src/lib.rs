@@ -57,6 +57,8 @@ mod m2026_12_01_42_order_reference;
 mod m2026_12_01_43_units;
 mod m2026_12_01_50_books_closing;
 mod m2026_12_01_51_export_batches;
+mod m2026_12_02_30_tax_decisions;
+mod m2026_12_02_31_exemption_reasons;
 
 /// Every change, in order.
 #[derive(Debug)]
@@ -109,6 +111,8 @@ impl MigratorTrait for Migrator {
             Box::new(m2026_12_01_43_units::Migration),
             Box::new(m2026_12_01_50_books_closing::Migration),
             Box::new(m2026_12_01_51_export_batches::Migration),
+            Box::new(m2026_12_02_30_tax_decisions::Migration),
+            Box::new(m2026_12_02_31_exemption_reasons::Migration),
         ]
     }
 }

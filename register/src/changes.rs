@@ -87,7 +87,7 @@ pub enum Told {
 }
 
 /// Every deed of the trail, and who is told of it.
-pub const DEEDS: [(&str, Told); 68] = [
+pub const DEEDS: [(&str, Told); 69] = [
     ("activityClose", Told::Whoever),
     ("activityStart", Told::Whoever),
     ("activityUpdate", Told::Whoever),
@@ -146,6 +146,7 @@ pub const DEEDS: [(&str, Told); 68] = [
     ("refundReverse", Told::Whoever),
     ("requisitionIssue", Told::Drafts),
     ("statusReportFile", Told::Whoever),
+    ("taxDecisionRecord", Told::Nobody),
     ("templateCreate", Told::Drafts),
     ("templateVersionDraft", Told::Drafts),
     ("templateVersionPublish", Told::Whoever),

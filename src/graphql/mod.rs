@@ -31,6 +31,7 @@ pub mod revenue;
 pub mod scalars;
 pub mod scenarios;
 pub mod status_reports;
+pub mod tax_decisions;
 pub mod templates;
 
 use async_graphql::{Context, Enum, MergedObject, Object, Schema, SimpleObject};
@@ -67,6 +68,7 @@ pub struct Query(
     retention::RetentionQuery,
     agreements::NoticeEndQuery,
     closing::ClosingQuery,
+    tax_decisions::TaxDecisionQuery,
 );
 
 /// Root mutation type. Each mutation takes one `input`, returns what it changed, and is atomic. Those of one document are done one after the
@@ -99,6 +101,7 @@ pub struct Mutation(
     closing::ClosingMutation,
     invoices::interest::InterestMutation,
     requisitions::RequisitionMutation,
+    tax_decisions::TaxDecisionMutation,
 );
 
 /// The schema of a register, and of the network whose it is. Who asks goes with each request, as [`viewer::Viewer`] in its data.

@@ -22,6 +22,7 @@ use super::{
     requisitions::Requisition,
     scalars::NodeId,
     status_reports::StatusReport,
+    tax_decisions::TaxDecision,
     templates::{AgreementTemplate, AgreementTemplateVersion},
     viewer,
 };
@@ -57,6 +58,8 @@ pub enum Node {
     Invoice(Invoice),
     /// A requisition of a grant.
     Requisition(Requisition),
+    /// A tax decision of the network.
+    TaxDecision(TaxDecision),
     /// A payment as the bank's file tells of it.
     BankPayment(BankPayment),
     /// An entry of the audit trail.
@@ -123,6 +126,10 @@ async fn of_noun(ctx: &Context<'_>, noun: &str, ids: &[Uuid]) -> Result<Vec<(Uui
         "requisition" => {
             let rows = invoices::requisitions::by_ids(db, viewer, &typed(ids), &every::<Requisition>()).await?;
             nodes(rows, |row| row.id.0, Node::Requisition)
+        }
+        "tax_decision" => {
+            let rows = Handle::each(activities::tax_decisions::by_ids(db, &typed(ids)).await?);
+            rows.into_iter().map(|row| (row.id.0, Node::TaxDecision(TaxDecision(row)))).collect()
         }
         "bank_payment" => {
             nodes(invoices::bank::by_ids(db, viewer, &typed(ids), &every::<BankPayment>()).await?, |row| row.id.0, Node::BankPayment)

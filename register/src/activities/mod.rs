@@ -6,6 +6,7 @@ pub mod coverage;
 pub mod decisions;
 pub mod launch;
 pub mod status_reports;
+pub mod tax_decisions;
 
 use std::collections::HashMap;
 

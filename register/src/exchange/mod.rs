@@ -29,6 +29,7 @@ mod reading;
 mod reference_rates;
 mod requisitions;
 mod staging;
+mod tax_decisions;
 mod templates;
 mod vouchers;
 mod writing;
@@ -48,6 +49,8 @@ pub enum File {
     Activities,
     /// Prices of activities, and the network's own fees.
     FeeSchedules,
+    /// Decisions on how VAT is treated on fees.
+    TaxDecisions,
     /// Versions of templates; their texts are files of their own.
     Templates,
     /// Agreements.
@@ -86,13 +89,14 @@ pub enum File {
 
 impl File {
     /// Every file; each refers only to those before it.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Members,
         Self::Organisations,
         Self::Allocations,
         Self::Contacts,
         Self::Activities,
         Self::FeeSchedules,
+        Self::TaxDecisions,
         Self::Templates,
         Self::Agreements,
         Self::ReferenceRates,
@@ -122,6 +126,7 @@ impl File {
             Self::Contacts => "contacts.csv",
             Self::Activities => "activities.csv",
             Self::FeeSchedules => "fee_schedules.csv",
+            Self::TaxDecisions => "tax_decisions.csv",
             Self::Templates => "templates.csv",
             Self::Agreements => "agreements.csv",
             Self::ReferenceRates => "reference_rates.csv",
@@ -167,6 +172,9 @@ impl File {
             Self::Contacts => &["key", "member", "role", "name", "email", "phone", "valid_from", "valid_to"],
             Self::Activities => &["key", "slug", "name", "purpose", "goal", "funding", "starts_on", "ends_on"],
             Self::FeeSchedules => &["activity", "valid_from", "valid_to", "basis", "amount", "per_mille", "cap", "minimum", "vat_rate"],
+            Self::TaxDecisions => {
+                &["fee", "activity", "valid_from", "vat_rate", "exemption_reason", "exemption_code", "decided_on", "reference"]
+            }
             Self::Templates => &["slug", "title", "kind", "activity", "version", "state", "language", "body_file", "parameters_file"],
             Self::Agreements => &[
                 "key",
@@ -240,7 +248,7 @@ impl File {
             }
             Self::FeeSchedules => &["allocation_basis"],
             Self::Invoices => &["ocr", "rounding", "corrects", "reason", "due_in_days", "order_reference"],
-            Self::InvoiceLines => &["unit", "account", "credits_line", "vat"],
+            Self::InvoiceLines => &["unit", "account", "credits_line", "vat", "exemption_reason", "exemption_code"],
             Self::Payments => &["reverses", "reason", "bank_payment", "booked_on"],
             Self::Adjustments => &["bank_payment", "reverses", "reason", "booked_on"],
             Self::BankPayments => &["entry_reference", "duplicate_of"],

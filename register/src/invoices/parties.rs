@@ -118,7 +118,7 @@ impl Buyers {
             })
         };
         // One abroad has none. Its invoices would need reverse charge or what is outside the scope of VAT, and the register issues neither to it.
-        let what = "an organisation number (a Swedish one: buyers abroad can't be invoiced from the register)";
+        let what = "an organisation number (a Swedish one: a buyer abroad can't be invoiced from the register, but in the bookkeeping program)";
         let number = need(known.org_number.as_ref().map(ToString::to_string), "buyer.orgNumber", what);
         let reference = need(known.reference.clone(), "buyer.billing.buyerReference", "a buyer's reference (Er referens)");
         let address_line = need(known.address_line.clone(), "buyer.billing.addressLine", "an address");

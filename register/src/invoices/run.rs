@@ -24,12 +24,14 @@ use super::{
     claim_terms::{Agreed, ClaimTerms},
     drafting, fee_decision,
     issuing::{self, Press},
+    line_taxes,
     parties::{self, Buyers, buyer_of},
     revenue_accounts::LineAccounts,
     vat_rates,
     whole::Whole,
 };
 use crate::{
+    activities::tax_decisions::{TaxDecisions, undecided},
     audit,
     auth::viewer::{Deed, Viewer},
     clock::day_of,
@@ -176,7 +178,8 @@ pub async fn preview(db: &Database, viewer: &Viewer, network: &Network, ask: &As
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the invoices, NOT_FOUND for the activity, INVALID naming every bad field and all that the
-/// network's settings lack, CONFLICT `NO_FEE_RULE` for members' fees of a year without a rule, `DECIDED_LATE` for a fee that was decided after
+/// network's settings lack, CONFLICT `NO_FEE_RULE` for members' fees of a year without a rule, `VAT_UNDECIDED` for those that no tax
+/// decision is recorded of and that state no VAT treatment themselves, `DECIDED_LATE` for a fee that was decided after
 /// the day of issue or after its year unless that is confirmed, `TOO_LARGE` when the invoices come to more in
 /// all than the register can count, `ALREADY_INVOICED`, `OCR_TAKEN` or `BUSY`.
 pub async fn run(
@@ -194,7 +197,10 @@ pub async fn run(
     let Plan { invoices, mut charges, net, total, already, by_hand, problems, warnings, unpaid } =
         plan(db, network, ask, issued_on, faults).await?;
     if !warnings.is_empty() && !ask.confirm_decision {
-        return Err(Error::conflict("DECIDED_LATE", format!("{}; confirm that to invoice it all the same", warnings.join("; "))));
+        return Err(Error::conflict(
+            "DECIDED_LATE",
+            format!("{}; give confirmDecision: true to invoice it all the same", warnings.join("; ")),
+        ));
     }
     if invoices.is_empty() || (!problems.is_empty() && !ask.skip_problems) {
         // Like a refusal, that is not stored: a retry tries again.
@@ -257,7 +263,7 @@ async fn plan(db: &Database, network: &Network, ask: &Ask, issued_on: NaiveDate,
     faults.finish()?;
     let mut plan = Plan::default();
     let items = match ask.fees {
-        Fees::Special(activity) => special(db, network, ask, activity, &mut plan).await?,
+        Fees::Special(activity) => special(db, network, ask, (activity, issued_on), &mut plan).await?,
         Fees::Service => of_members(db, network, ask, (ChargeKind::ServiceFee, issued_on), &mut plan).await?,
         Fees::Membership => of_members(db, network, ask, (ChargeKind::MembershipFee, issued_on), &mut plan).await?,
     };
@@ -298,11 +304,9 @@ async fn plan(db: &Database, network: &Network, ask: &Ask, issued_on: NaiveDate,
     Ok(plan)
 }
 
-/// The special fees of an activity's agreements by which money comes in, in order of number.
-async fn special(db: &Database, network: &Network, ask: &Ask, id: ActivityId, plan: &mut Plan) -> Result<Vec<Item>> {
+/// The signed agreements of an activity by which money comes in before the end of the year, in order of number.
+async fn with_income(db: &Database, ask: &Ask, id: ActivityId) -> Result<Vec<agreement::Model>> {
     use agreement::Column as C;
-    let activity = activity::Entity::find_by_id(id).one(db.read()).await?;
-    let activity = activity.ok_or_else(|| Error::NotFound("there is no such activity".into()))?;
     let last = NaiveDate::from_ymd_opt(ask.year, 12, 31).unwrap_or_default();
     let mut columns = fees::columns();
     columns.extend([C::OrganisationId, C::Number, C::NumberKey, C::VatRate]);
@@ -323,12 +327,27 @@ async fn special(db: &Database, network: &Network, ask: &Ask, id: ActivityId, pl
     if let Some(members) = &ask.members {
         select.and_where(among(db.backend(), of(C::MemberId), members.iter().copied()));
     }
-    let found: Vec<agreement::Model> = rows(db.read(), &select, &columns).await?;
+    rows(db.read(), &select, &columns).await
+}
+
+/// The special fees of an activity's agreements by which money comes in, in order of number.
+async fn special(
+    db: &Database,
+    network: &Network,
+    ask: &Ask,
+    (id, issued_on): (ActivityId, NaiveDate),
+    plan: &mut Plan,
+) -> Result<Vec<Item>> {
+    let activity = activity::Entity::find_by_id(id).one(db.read()).await?;
+    let activity = activity.ok_or_else(|| Error::NotFound("there is no such activity".into()))?;
+    let found = with_income(db, ask, id).await?;
     // Whoever may invoice a fee may reckon it, whatever else of a member's affairs it sees.
     let sums = fees::amounts_of(db, &Viewer::operator("invoices run"), &found, ask.year).await?;
     let invoiced = charges::invoiced(db.read(), &Whose::Activity(id), ask.year).await?;
     plan.unpaid = unpaid_months(&found, ask.year);
     let accounts = LineAccounts::load(db.read(), network).await?;
+    let is_exempt = found.iter().any(|row| row.vat_rate == Some(VatRate::Exempt));
+    let decisions = if is_exempt { TaxDecisions::on(db.read(), issued_on).await? } else { TaxDecisions::default() };
     let mut items = Vec::new();
     for row in found {
         let Some(buyer) = row.member_id.map(Buyer::Member).or(row.organisation_id.map(Buyer::Organisation)) else { continue };
@@ -367,7 +386,8 @@ async fn special(db: &Database, network: &Network, ask: &Ask, id: ActivityId, pl
         let part = if months < 12 { format!(", {months} av 12 månader") } else { String::new() };
         let account = accounts.of_line(Some(id), vat_rate);
         let line = line(account, format!("Särskild avgift {} {}{part}", activity.name, ask.year), Some(id), period, sum, vat_rate);
-        let line = invoice_line::Model { agreement_id: Some(row.id), ..line };
+        let mut line = invoice_line::Model { agreement_id: Some(row.id), ..line };
+        line_taxes::complete(&mut line, Some((ChargeKind::SpecialFee, Some(id))), &decisions);
         let charge = charges::of_run(ChargeKind::SpecialFee, ask.year, round, line.id, row.id.0);
         items.push(Item { buyer, agreement: Some(row.id), line, charge });
     }
@@ -410,10 +430,12 @@ async fn of_members(
 ) -> Result<Vec<Item>> {
     use member::Column as C;
     let basis = if kind == ChargeKind::ServiceFee { FeeBasis::PerMilleOfAllocation } else { FeeBasis::FixedPerYear };
+    let fee = if kind == ChargeKind::ServiceFee { "service fee" } else { "membership fee" };
     let rule = fees::rule(db, basis, ask.year).await?.ok_or_else(|| {
-        let fee = if kind == ChargeKind::ServiceFee { "service fee" } else { "membership fee" };
         Error::conflict("NO_FEE_RULE", format!("no {fee} is in force on 1 January {}; set one with networkFeeSet", ask.year))
     })?;
+    let decisions = TaxDecisions::on(db.read(), issued_on).await?;
+    let vat_rate = decisions.rate_of(&rule).ok_or_else(|| undecided(&format!("the {fee} of {}", ask.year)))?;
     plan.warnings.extend(fee_decision::of_rule(db.read(), &rule, issued_on, ask.year).await?);
     let (first, last) = amounts::year(ask.year).ok_or_else(|| Error::invalid("input.year", "must be 1900 to 2999"))?;
     let of = |column: C| -> SimpleExpr { Expr::col((member::Entity, column)) };
@@ -465,7 +487,8 @@ async fn of_members(
             }
             _ => format!("Medlemsavgift {}", ask.year),
         };
-        let line = line(accounts.of_fee(kind, rule.vat_rate), text, None, (first, last), quote.amount, rule.vat_rate);
+        let mut line = line(accounts.of_fee(kind, vat_rate), text, None, (first, last), quote.amount, vat_rate);
+        line_taxes::complete(&mut line, Some((kind, None)), &decisions);
         let charge = charges::of_run(kind, ask.year, round, line.id, row.id.0);
         items.push(Item { buyer, agreement: None, line, charge });
     }

@@ -60,6 +60,8 @@ pub(in super::super) async fn export(export: &mut Export<'_>) -> Result<()> {
                     optional(line.credits_line_id.and_then(|id| credited_lines.get(&id))),
                     // An invoice's follows from its lines; what a credit note takes depends on what those before it have left.
                     optional(Some(line.vat).filter(|_| row.kind == InvoiceKind::CreditNote)),
+                    optional(line.exemption_reason),
+                    optional(line.exemption_code),
                 ])?;
             }
             let references: HashMap<PaymentId, String> = payments.iter().map(|payment| (payment.id, payment.reference.clone())).collect();
