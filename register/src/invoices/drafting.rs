@@ -16,7 +16,7 @@ use super::{
     Buyer, amounts, line_taxes,
     parties::{Buyers, buyer_of},
     revenue_accounts::LineAccounts,
-    supply_date::{Supplied, spread},
+    supply_date::Supplied,
     whole::{self, Whole},
 };
 use crate::{
@@ -391,6 +391,16 @@ async fn lines(
         return Err(undecided(&open.join(", ")));
     }
     Ok(rows)
+}
+
+/// Gives lines that say nothing of when they were supplied the days of the invoice.
+fn spread(lines: Vec<NewLine>, days: Option<(NaiveDate, NaiveDate)>) -> Vec<NewLine> {
+    let Some((from, to)) = days else { return lines };
+    let given = |line: NewLine| {
+        let is_silent = line.supplied_on.is_none() && line.period_from.is_none() && line.period_to.is_none();
+        if is_silent { NewLine { period_from: Some(from), period_to: Some(to), ..line } } else { line }
+    };
+    lines.into_iter().map(given).collect()
 }
 
 /// The tax decisions that these lines need: none when each says itself how it is taxed, and why it is exempt.

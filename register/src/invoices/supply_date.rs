@@ -5,7 +5,7 @@
 
 use chrono::NaiveDate;
 
-use super::{drafting::NewLine, whole::Whole};
+use super::whole::Whole;
 use crate::{error::Faults, idempotency::Warning};
 
 /// The code of the warning about a line that has the day of issue since no one gave another.
@@ -33,16 +33,6 @@ impl Supplied {
         faults.expect(from.zip(to).is_none_or(|(from, to)| from <= to), &of_end, "must not be before periodFrom");
         on.map(|day| (day, day)).or(from.zip(to))
     }
-}
-
-/// Gives lines that say nothing of when they were supplied the days of the invoice.
-pub(super) fn spread(lines: Vec<NewLine>, days: Option<(NaiveDate, NaiveDate)>) -> Vec<NewLine> {
-    let Some((from, to)) = days else { return lines };
-    let given = |line: NewLine| {
-        let is_silent = line.supplied_on.is_none() && line.period_from.is_none() && line.period_to.is_none();
-        if is_silent { NewLine { period_from: Some(from), period_to: Some(to), ..line } } else { line }
-    };
-    lines.into_iter().map(given).collect()
 }
 
 /// Gives each taxed line of an invoice without the days that it covers the day of issue, with a warning for each. One day is a period from it to
