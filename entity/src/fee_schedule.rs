@@ -36,8 +36,8 @@ pub struct Model {
     pub minimum: Option<Money>,
     /// The allocation that the rate is of; null: of all parties, or none.
     pub allocation_basis: Option<AllocationBasis>,
-    /// VAT treatment.
-    pub vat_rate: VatRate,
+    /// VAT treatment as it was stated with the price; null: that of the network's tax decision.
+    pub vat_rate: Option<VatRate>,
     /// Who decided it.
     pub decision_id: Option<DecisionId>,
 }

@@ -59,6 +59,8 @@ id! {
     ActivityId,
     /// A fee schedule's.
     FeeScheduleId,
+    /// A tax decision's.
+    TaxDecisionId,
     /// A cost's.
     CostId,
     /// A grant's.

@@ -42,6 +42,10 @@ pub struct Model {
     pub unit_price: Money,
     /// VAT treatment.
     pub vat_rate: VatRate,
+    /// The reason of the exemption in words, for what is exempt; null: that of the settings.
+    pub exemption_reason: Option<String>,
+    /// The reason's code of the list VATEX; null: none applies.
+    pub exemption_code: Option<String>,
     /// Quantity × price, öre.
     pub net: Money,
     /// Its share of the document's VAT at its rate, öre; the shares add up to the document's.
@@ -56,4 +60,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(id: Id, invoice_id: InvoiceId, position: Position, description: Description, activity_id: ActivityId, agreement_id: AgreementId, credits_line_id: CreditsLineId, period_from: PeriodFrom, period_to: PeriodTo, quantity: Quantity, unit: Unit, unit_price: UnitPrice, vat_rate: VatRate, net: Net, vat: Vat, account: Account);
+sparse!(id: Id, invoice_id: InvoiceId, position: Position, description: Description, activity_id: ActivityId, agreement_id: AgreementId, credits_line_id: CreditsLineId, period_from: PeriodFrom, period_to: PeriodTo, quantity: Quantity, unit: Unit, unit_price: UnitPrice, vat_rate: VatRate, exemption_reason: ExemptionReason, exemption_code: ExemptionCode, net: Net, vat: Vat, account: Account);

@@ -343,6 +343,8 @@ kind! {
         Requisition = "REQUISITION",
         /// A fee schedule with its decision.
         FeeSchedule = "FEE_SCHEDULE",
+        /// A tax decision of the network.
+        TaxDecision = "TAX_DECISION",
         /// A status report with its texts.
         StatusReport = "STATUS_REPORT",
         /// A template.

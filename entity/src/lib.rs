@@ -55,6 +55,7 @@ pub mod sealed_entry;
 pub mod signature;
 pub mod status_report;
 pub mod status_report_text;
+pub mod tax_decision;
 pub mod template;
 pub mod template_text;
 pub mod template_version;

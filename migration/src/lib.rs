@@ -60,6 +60,8 @@ mod m2026_12_01_51_export_batches;
 mod m2026_12_02_10_correcting_vouchers;
 mod m2026_12_02_11_posted_on;
 mod m2026_12_02_20_cost_ledger;
+mod m2026_12_02_30_tax_decisions;
+mod m2026_12_02_31_exemption_reasons;
 mod m2026_12_02_40_invoice_references;
 mod m2026_12_02_50_requisition_withdrawal;
 mod m2026_12_02_51_notice_end_decisions;
@@ -118,6 +120,8 @@ impl MigratorTrait for Migrator {
             Box::new(m2026_12_02_10_correcting_vouchers::Migration),
             Box::new(m2026_12_02_11_posted_on::Migration),
             Box::new(m2026_12_02_20_cost_ledger::Migration),
+            Box::new(m2026_12_02_30_tax_decisions::Migration),
+            Box::new(m2026_12_02_31_exemption_reasons::Migration),
             Box::new(m2026_12_02_40_invoice_references::Migration),
             Box::new(m2026_12_02_50_requisition_withdrawal::Migration),
             Box::new(m2026_12_02_51_notice_end_decisions::Migration),

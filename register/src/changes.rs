@@ -87,7 +87,7 @@ pub enum Told {
 }
 
 /// Every deed of the trail, and who is told of it.
-pub const DEEDS: [(&str, Told); 71] = [
+pub const DEEDS: [(&str, Told); 72] = [
     ("activityClose", Told::Whoever),
     ("activityStart", Told::Whoever),
     ("activityUpdate", Told::Whoever),
@@ -149,6 +149,7 @@ pub const DEEDS: [(&str, Told); 71] = [
     ("requisitionIssue", Told::Drafts),
     ("requisitionWithdraw", Told::Drafts),
     ("statusReportFile", Told::Whoever),
+    ("taxDecisionRecord", Told::Nobody),
     ("templateCreate", Told::Drafts),
     ("templateVersionDraft", Told::Drafts),
     ("templateVersionPublish", Told::Whoever),

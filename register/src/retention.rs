@@ -156,6 +156,7 @@ impl Kind {
                 "decision",
                 "allocation",
                 "fee_schedule",
+                "tax_decision",
                 "reference_rate",
                 "books_closing",
                 "agreement_template",

@@ -41,13 +41,14 @@ macro_rules! files {
 }
 
 /// The tables: each is a template, whose days are reckoned from the day that it is loaded.
-const TABLES: [(&str, &str); 14] = files![
+const TABLES: [(&str, &str); 15] = files![
     "members.csv",
     "organisations.csv",
     "allocations.csv",
     "contacts.csv",
     "activities.csv",
     "fee_schedules.csv",
+    "tax_decisions.csv",
     "templates.csv",
     "agreements.csv",
     "invoices.csv",

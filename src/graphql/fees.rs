@@ -53,7 +53,7 @@ pub enum VatRate {
     /// 6 %.
     #[graphql(name = "REDUCED_6")]
     Reduced6,
-    /// 0 %.
+    /// 0 %. Of imported history alone: Swedish law has exemptions and what is outside the scope of VAT instead.
     Zero,
     /// Exempt, with a reason in words.
     Exempt,
@@ -187,9 +187,10 @@ impl FeeSchedule {
         self.0.per_mille.map(|_| fees::basis_of(&self.0).into())
     }
 
-    /// The VAT treatment.
-    async fn vat_rate(&self) -> VatRate {
-        self.0.vat_rate.into()
+    /// The VAT treatment that was stated with the price; null: that of the network's tax decision (`taxDecisions`), which counts before a stated
+    /// one.
+    async fn vat_rate(&self) -> Option<VatRate> {
+        self.0.vat_rate.map(Into::into)
     }
 
     /// Who decided it; null when nobody said.
@@ -270,8 +271,9 @@ pub struct FeeScheduleSetInput {
     minimum: Option<Given<Money>>,
     /// The allocation (tilldelning) that the rate is of; for PER_MILLE_OF_ALLOCATION. Leave out: ALL_PARTIES.
     allocation_basis: Option<AllocationBasis>,
-    /// The VAT treatment.
-    vat_rate: VatRate,
+    /// The VAT treatment, not ZERO. Leave out: that of the network's tax decision (`taxDecisionRecord`); until one is recorded the fee has none, and is
+    /// not invoiced (CONFLICT with reason VAT_UNDECIDED).
+    vat_rate: Option<VatRate>,
     /// Who decided it.
     decision: Option<DecisionInput>,
 }
@@ -295,8 +297,9 @@ pub struct NetworkFeeSetInput {
     minimum: Option<Given<Money>>,
     /// The allocation (tilldelning) that the rate is of; for PER_MILLE_OF_ALLOCATION. Leave out: ALL_PARTIES.
     allocation_basis: Option<AllocationBasis>,
-    /// The VAT treatment.
-    vat_rate: VatRate,
+    /// The VAT treatment, not ZERO. Leave out: that of the network's tax decision (`taxDecisionRecord`); until one is recorded the fee has none, and is
+    /// not invoiced (CONFLICT with reason VAT_UNDECIDED).
+    vat_rate: Option<VatRate>,
     /// Who decided it.
     decision: Option<DecisionInput>,
 }
@@ -314,7 +317,7 @@ impl NetworkFeeSetInput {
             cap: money(self.cap, "input.cap", faults),
             minimum: money(self.minimum, "input.minimum", faults),
             allocation_basis: self.allocation_basis.map(Into::into),
-            vat_rate: self.vat_rate.into(),
+            vat_rate: self.vat_rate.map(Into::into),
             decision: self.decision.map(|decision| decision.check("input.decision", faults)),
         }
     }

@@ -32,6 +32,7 @@ pub mod revenue;
 pub mod scalars;
 pub mod scenarios;
 pub mod status_reports;
+pub mod tax_decisions;
 pub mod templates;
 
 use async_graphql::{Context, Enum, MergedObject, Object, Schema, SimpleObject};
@@ -69,6 +70,7 @@ pub struct Query(
     agreements::NoticeEndQuery,
     closing::ClosingQuery,
     ledger::LedgerQuery,
+    tax_decisions::TaxDecisionQuery,
 );
 
 /// Root mutation type. Each mutation takes one `input`, returns what it changed, and is atomic. Those of one document are done one after the
@@ -102,6 +104,7 @@ pub struct Mutation(
     invoices::interest::InterestMutation,
     requisitions::RequisitionMutation,
     ledger::LedgerMutation,
+    tax_decisions::TaxDecisionMutation,
 );
 
 /// The schema of a register, and of the network whose it is. Who asks goes with each request, as [`viewer::Viewer`] in its data.

@@ -23,6 +23,7 @@ use super::{
     requisitions::Requisition,
     scalars::NodeId,
     status_reports::StatusReport,
+    tax_decisions::TaxDecision,
     templates::{AgreementTemplate, AgreementTemplateVersion},
     viewer,
 };
@@ -64,6 +65,8 @@ pub enum Node {
     Cost(Cost),
     /// A grant to an activity.
     Grant(Grant),
+    /// A tax decision of the network.
+    TaxDecision(TaxDecision),
     /// A payment as the bank's file tells of it.
     BankPayment(BankPayment),
     /// An entry of the audit trail.
@@ -134,6 +137,10 @@ async fn of_noun(ctx: &Context<'_>, noun: &str, ids: &[Uuid]) -> Result<Vec<(Uui
         "cost" => nodes(bookings::by_ids::<::entity::cost::Model>(db, viewer, ids, &every::<Cost>()).await?, |row| row.id.0, Node::Cost),
         "grant" => {
             nodes(bookings::by_ids::<::entity::grant::Model>(db, viewer, ids, &every::<Grant>()).await?, |row| row.id.0, Node::Grant)
+        }
+        "tax_decision" => {
+            let rows = Handle::each(activities::tax_decisions::by_ids(db, &typed(ids)).await?);
+            rows.into_iter().map(|row| (row.id.0, Node::TaxDecision(TaxDecision(row)))).collect()
         }
         "bank_payment" => {
             nodes(invoices::bank::by_ids(db, viewer, &typed(ids), &every::<BankPayment>()).await?, |row| row.id.0, Node::BankPayment)

@@ -139,6 +139,7 @@ fn question(schema: &Schema, samples: &Samples, name: &str) -> Question {
         "serviceFeeScenario" => (format!("{{ {} }}", widest("(input: { year: 2026, perMille: 2 })", 2)), &["13571357"], &["24682468"], &[]),
         "revision" => ("{ revision }".to_owned(), &[], &[], &["\"revision\""]),
         "networkFees" => (one(1), &[], &[], &["PER_MILLE_OF_ALLOCATION"]),
+        "taxDecisions" => (one(0), &[], &[], &["Styrelsen § 7"]),
         "booksClosedThrough" => ("{ booksClosedThrough }".to_owned(), &[], &[], &["booksClosedThrough"]),
         "referenceRates" => (one(1), &[], &[], &["SFS 2025:809"]),
         "contactExport" => (format!("{{ contactExport(contact: \"{}\") }}", id("anna")), &["anna@alfa"], &[], &[]),
@@ -317,6 +318,7 @@ on_both!(deeds_are_done_for_those_that_the_table_says, |app| async move {
                 "requisitionIssue" | "requisitionWithdraw" => "requisition { id }",
                 "costReverse" => "cost { id }",
                 "grantReverse" => "grant { id }",
+                "taxDecisionRecord" => "taxDecision { id }",
                 _ => "id",
             };
             let document =
@@ -431,10 +433,10 @@ pub async fn input(app: &App, samples: &Samples, name: &str, turn: usize) -> Val
         "activityUpdate" => json!({ "activity": id("bip"), "goal": format!("Mål {turn}") }),
         "activityClose" => json!({ "activity": id("indikatorer"), "endsOn": "2040-12-31" }),
         "feeScheduleSet" => {
-            json!({ "activity": id("bip"), "validFrom": format!("{}-01-01", 2030 + turn), "basis": "FIXED_PER_YEAR", "amount": "1", "vatRate": "ZERO" })
+            json!({ "activity": id("bip"), "validFrom": format!("{}-01-01", 2030 + turn), "basis": "FIXED_PER_YEAR", "amount": "1", "vatRate": "STANDARD_25" })
         }
         "networkFeeSet" => {
-            json!({ "validFrom": format!("{}-01-01", 2030 + turn), "basis": "FIXED_PER_YEAR", "amount": "1", "vatRate": "ZERO" })
+            json!({ "validFrom": format!("{}-01-01", 2030 + turn), "basis": "FIXED_PER_YEAR", "amount": "1", "vatRate": "STANDARD_25" })
         }
         _ if name.starts_with("refund") || name == "invoiceWriteOff" => {
             crate::payment_samples::input(app, id("faktura beta"), name, turn).await
@@ -453,6 +455,10 @@ pub async fn input(app: &App, samples: &Samples, name: &str, turn: usize) -> Val
             let new = crate::requisitions::input(&crate::requisitions::grant(app, &format!("atertagen-{turn}"), id("gamma")).await);
             let issued = app.finance().does("requisitionIssue", "requisition { id }", new).await;
             json!({ "requisitionId": issued["requisitionIssue"]["requisition"]["id"], "reason": "Fel belopp" })
+        }
+        "taxDecisionRecord" => {
+            json!({ "fee": "MEMBERSHIP_FEE", "validFrom": "2040-01-01", "vatRate": "OUTSIDE_SCOPE", "decidedOn": "2026-11-20",
+                "reference": format!("Styrelsen § {turn}") })
         }
         "referenceRateSet" => json!({ "validFrom": format!("{}-01-01", 2030 + turn), "percent": 2.5, "source": "SFS" }),
         "periodClose" => json!({ "through": format!("2019-12-{:02}", turn + 1) }),

@@ -144,7 +144,7 @@ on_both!(every_bad_field_of_a_deed_is_named_at_once, |app| async move {
     wrong.extend(refused_for(
         &app,
         "feeScheduleSet",
-        json!({ "activity": bip, "validFrom": "x", "validTo": "y", "basis": "FIXED_PER_YEAR", "amount": "1.005", "cap": "10000000000.01", "minimum": "1e3", "vatRate": "ZERO" }),
+        json!({ "activity": bip, "validFrom": "x", "validTo": "y", "basis": "FIXED_PER_YEAR", "amount": "1.005", "cap": "10000000000.01", "minimum": "1e3", "vatRate": "STANDARD_25" }),
         &["input.amount", "input.cap", "input.minimum", "input.validFrom", "input.validTo"],
     )
     .await);
@@ -200,7 +200,7 @@ on_both!(ids_of_nothing_are_not_found_and_other_texts_are_no_ids, |app| async mo
             "feeScheduleSet",
             "activity",
             "activity",
-            json!({ "validFrom": "2030-01-01", "basis": "ONE_OFF", "amount": "1", "vatRate": "ZERO" }),
+            json!({ "validFrom": "2030-01-01", "basis": "ONE_OFF", "amount": "1", "vatRate": "STANDARD_25" }),
         ),
         ("costRecord", "activity", "activity", json!({ "bookedOn": "2026-01-01", "amount": "1", "description": "x" })),
         ("grantRecord", "activity", "activity", json!({ "bookedOn": "2026-01-01", "amount": "1", "funder": "x" })),

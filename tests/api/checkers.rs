@@ -26,7 +26,7 @@ on_both!(others_find_nothing_wrong_with_any_agreement_of_the_box, |app| async mo
     let (member, others) = (register.id("Förbund 00"), register.id("Rådgivarna"));
     let fee = json!({ "basis": "FIXED_PER_YEAR", "amount": "20000.00", "vatRate": "STANDARD_25" });
     let limited =
-        json!({ "basis": "PER_MILLE_OF_ALLOCATION", "perMille": 2.0, "cap": "100000.00", "minimum": "5000.00", "vatRate": "ZERO" });
+        json!({ "basis": "PER_MILLE_OF_ALLOCATION", "perMille": 2.0, "cap": "100000.00", "minimum": "5000.00", "vatRate": "EXEMPT" });
     let folder = tempfile::tempdir().unwrap();
     let mut files = Vec::new();
     for (place, (slug, counterparty, changes)) in [

@@ -118,6 +118,7 @@ const NOT_SEARCHED: &[&str] = &[
     "reference_rate.*",
     "reminder.*",
     "requisition.*",
+    "tax_decision.*",
     "revenue_month.*",
     "token_revocation.*",
     "idempotent_request.*",

@@ -135,7 +135,7 @@ on_both!(notice_wakes_a_deadline_that_was_quiet, |app| async move {
 
 on_both!(a_fee_follows_the_activity_that_pays_for_it, |app| async move {
     let register = Register::fill(&app).await;
-    let fee = json!({ "fee": { "basis": "FIXED_PER_YEAR", "amount": "100.00", "vatRate": "ZERO" } });
+    let fee = json!({ "fee": { "basis": "FIXED_PER_YEAR", "amount": "100.00", "vatRate": "EXEMPT" } });
     let id = drafted(&app, with(register.draft(0, "indikatorer", "2027-01-01"), fee)).await;
     let before = told(&app, &id, "direction fee { amount }").await;
     assert_eq!(before["direction"], "INCOME");
@@ -165,17 +165,17 @@ on_both!(a_fee_follows_the_activity_that_pays_for_it, |app| async move {
         "half": "32000.00", "most": "100000.00", "least": "5000.00" });
     assert_eq!(told(&app, &id, fee).await["fee"], limited);
     let other =
-        json!({ "agreement": id, "fee": { "basis": "PER_MILLE_OF_ALLOCATION", "perMille": 2.0, "cap": "50000.00", "vatRate": "ZERO" } });
+        json!({ "agreement": id, "fee": { "basis": "PER_MILLE_OF_ALLOCATION", "perMille": 2.0, "cap": "50000.00", "vatRate": "EXEMPT" } });
     let changed = deed(&app.office(), "agreementDraftUpdate", other, fee).await;
     assert_eq!(
         changed["agreementDraftUpdate"]["fee"],
         with(limited.clone(), json!({ "cap": "50000.00", "minimum": null, "half": "25000.00", "most": "50000.00", "least": "2.00" }))
     );
     for (fee, field) in [
-        (json!({ "basis": "ONE_OFF", "amount": "1", "cap": "1", "vatRate": "ZERO" }), "input.fee.cap"),
-        (json!({ "basis": "FIXED_PER_YEAR", "amount": "1", "minimum": "1", "vatRate": "ZERO" }), "input.fee.minimum"),
-        (json!({ "basis": "PER_MILLE_OF_ALLOCATION", "perMille": 2.0, "cap": "1", "minimum": "2", "vatRate": "ZERO" }), "input.fee.cap"),
-        (json!({ "basis": "PER_MILLE_OF_ALLOCATION", "perMille": 2.0, "cap": "-1", "vatRate": "ZERO" }), "input.fee.cap"),
+        (json!({ "basis": "ONE_OFF", "amount": "1", "cap": "1", "vatRate": "EXEMPT" }), "input.fee.cap"),
+        (json!({ "basis": "FIXED_PER_YEAR", "amount": "1", "minimum": "1", "vatRate": "EXEMPT" }), "input.fee.minimum"),
+        (json!({ "basis": "PER_MILLE_OF_ALLOCATION", "perMille": 2.0, "cap": "1", "minimum": "2", "vatRate": "EXEMPT" }), "input.fee.cap"),
+        (json!({ "basis": "PER_MILLE_OF_ALLOCATION", "perMille": 2.0, "cap": "-1", "vatRate": "EXEMPT" }), "input.fee.cap"),
     ] {
         let answer = deed(&app.office(), "agreementDraft", with(capped.clone(), json!({ "fee": fee })), "id").await;
         assert_eq!(answer.bad_fields(), [field], "{fee}");
@@ -341,7 +341,7 @@ on_both!(an_offer_looks_again_at_the_member_and_the_activity, |app| async move {
     offer(&draft).await.data();
 
     // What the activity lives on has changed.
-    let fee = json!({ "fee": { "basis": "ONE_OFF", "amount": "100.00", "vatRate": "ZERO" } });
+    let fee = json!({ "fee": { "basis": "ONE_OFF", "amount": "100.00", "vatRate": "EXEMPT" } });
     let draft = drafted(&app, with(register.draft(3, "indikatorer", "2026-03-01"), fee)).await;
     let grant = json!({ "activity": register.id("indikatorer"), "funding": ["GRANT"] });
     deed(&office, "activityUpdate", grant, "id").await.data();

@@ -556,8 +556,8 @@ on_both!(credit_notes_settle_what_they_credit, |app| async move {
 
     // A draft changes until it is issued.
     let draft = "u1,,INVOICE,beta,,,\n";
-    try_invoices(&app, draft, "u1,Ett,,,,,1,10.00,ZERO\nu1,Två,,,,,1,20.00,ZERO\n", "").await.unwrap();
-    let report = try_invoices(&app, "u1,8803,INVOICE,beta,2026-07-01,2026-07-31,\n", "u1,Två,,,,,1,25.00,ZERO\n", "").await.unwrap();
+    try_invoices(&app, draft, "u1,Ett,,,,,1,10.00,EXEMPT\nu1,Två,,,,,1,20.00,EXEMPT\n", "").await.unwrap();
+    let report = try_invoices(&app, "u1,8803,INVOICE,beta,2026-07-01,2026-07-31,\n", "u1,Två,,,,,1,25.00,EXEMPT\n", "").await.unwrap();
     assert_eq!((of(&report, File::Invoices), of(&report, File::InvoiceLines)), ((0, 1, 0), (0, 1, 0)));
     let answer = app.office().query("{ invoice(by: { number: \"8803\" }) { total lines { description } } }").await;
     assert_eq!(answer["invoice"], json!({ "total": "25.00", "lines": [{ "description": "Två" }] }));

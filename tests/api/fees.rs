@@ -109,7 +109,7 @@ on_both!(a_price_fits_its_basis, |app| async move {
         (json!({ "basis": "ONE_OFF", "amount": "-1", "cap": "-2" }), vec!["input.amount", "input.cap"]),
     ] {
         let mut price = price;
-        (price["validFrom"], price["vatRate"]) = (json!("2026-01-01"), json!("ZERO"));
+        (price["validFrom"], price["vatRate"]) = (json!("2026-01-01"), json!("STANDARD_25"));
         assert_eq!(set(&app.finance(), &bip, price.clone()).await.bad_fields(), fields, "{price}");
     }
     let unknown = "activity_0197aaaaaaaa7000800000000000000a";

@@ -28,6 +28,8 @@ pub fn line(description: &str, quantity: i64, unit_price: i64, vat_rate: VatRate
         unit: entity::kind::Unit::Piece,
         unit_price,
         vat_rate,
+        exemption_reason: None,
+        exemption_code: None,
         net: quantity.at(unit_price).unwrap_or_default(),
     }
 }
@@ -179,6 +181,31 @@ pub fn named() -> Vec<(&'static str, Invoice)> {
         ("six", invoice(plain(Reduced6))),
         ("zero-rate", invoice(plain(Zero))),
         ("exempt", invoice(plain(Exempt))),
+        (
+            "exempt-with-code",
+            invoice(vec![Line {
+                exemption_reason: Some("Utbildning, 10 kap. 13 § mervärdesskattelagen".into()),
+                exemption_code: Some("VATEX-EU-132-1I".into()),
+                ..line("Kurs", 1000, 450_000, Exempt)
+            }]),
+        ),
+        (
+            "exempt-for-two-reasons",
+            invoice(vec![
+                Line {
+                    exemption_reason: Some("Utbildning, 10 kap. 13 § mervärdesskattelagen".into()),
+                    exemption_code: Some("VATEX-EU-132-1I".into()),
+                    ..line("Kurs", 1000, 450_000, Exempt)
+                },
+                line("Kursbok", 1000, 20_000, Reduced6),
+                line("Avgift", 1000, 10_000, Exempt),
+                Line {
+                    exemption_reason: Some("Utbildning, 10 kap. 13 § mervärdesskattelagen".into()),
+                    exemption_code: Some("VATEX-EU-132-1I".into()),
+                    ..line("Kurs igen", 1000, 450_000, Exempt)
+                },
+            ]),
+        ),
         ("exempt-unregistered", with_seller(invoice(plain(Exempt)), |seller| seller.vat_number = None)),
         ("outside-scope", invoice(membership())),
         ("outside-scope-unregistered", with_seller(invoice(membership()), |seller| (seller.vat_number, seller.f_tax) = (None, false))),

@@ -212,7 +212,7 @@ on_both!(a_draft_must_fit_its_kind_and_what_the_activity_lives_on, |app| async m
     let register = Register::fill(&app).await;
     let base = register.draft(0, "bip", "2026-01-01");
     let (consultant, fee) = (register.id("Rådgivarna"), json!({ "basis": "ONE_OFF", "amount": "100", "vatRate": "STANDARD_25" }));
-    let rate = json!({ "basis": "PER_MILLE_OF_ALLOCATION", "amount": "-1", "vatRate": "ZERO" });
+    let rate = json!({ "basis": "PER_MILLE_OF_ALLOCATION", "amount": "-1", "vatRate": "EXEMPT" });
     for (changes, fields) in [
         (json!({ "counterparty": consultant }), &["input.counterparty"][..]),
         (json!({ "counterparty": register.id("Förbund borta") }), &["input.counterparty"]),

@@ -53,6 +53,12 @@ fn files() -> Vec<(&'static str, String)> {
              bip,2027-01-01,,FIXED_PER_YEAR,16000.00,,,,STANDARD_25\n"
                 .to_owned(),
         ),
+        (
+            "tax_decisions.csv",
+            "fee,activity,valid_from,vat_rate,exemption_reason,exemption_code,decided_on,reference\n\
+             SPECIAL_FEE,bip,2020-01-01,STANDARD_25,,,2019-11-20,Styrelsen § 8\n"
+                .to_owned(),
+        ),
         ("templates.csv", format!("slug,title,kind,activity,version,state,language,body_file,parameters_file\n{templates}")),
         ("templates/text.md", "## Uppdraget\n\nAvtalet gäller {{ days }} dagar i {{ place }}.\n".to_owned()),
         (

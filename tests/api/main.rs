@@ -119,6 +119,7 @@ mod sie;
 mod socket;
 mod statements;
 mod succession;
+mod tax_decisions;
 mod template_library;
 mod template_texts;
 mod templates;

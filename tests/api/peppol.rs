@@ -159,6 +159,18 @@ fn an_e_invoice_says_what_the_invoice_says() {
         ("decimals", &[">2.125</cbc:InvoicedQuantity>", ">0.001</cbc:InvoicedQuantity>"]),
         ("rounded-up", &["<cbc:PayableRoundingAmount currencyID=\"SEK\">0.37</cbc:PayableRoundingAmount>"]),
         ("exempt", &["<cbc:ID>E</cbc:ID><cbc:Percent>0</cbc:Percent><cbc:TaxExemptionReason>Undantag från moms"]),
+        (
+            "exempt-with-code",
+            &[
+                "<cbc:Percent>0</cbc:Percent><cbc:TaxExemptionReasonCode>VATEX-EU-132-1I</cbc:TaxExemptionReasonCode><cbc:TaxExemptionReason>Utbildning, 10 kap. 13 § mervärdesskattelagen</cbc:TaxExemptionReason>",
+            ],
+        ),
+        (
+            "exempt-for-two-reasons",
+            &[
+                "<cbc:TaxExemptionReason>Rad 1, 4: Utbildning, 10 kap. 13 § mervärdesskattelagen; rad 3: Undantag från moms enligt 10 kap. mervärdesskattelagen</cbc:TaxExemptionReason>",
+            ],
+        ),
         ("zero-rate", &["<cbc:ID>Z</cbc:ID><cbc:Percent>0</cbc:Percent><cac:TaxScheme>"]),
         (
             "outside-scope",
@@ -176,6 +188,7 @@ fn an_e_invoice_says_what_the_invoice_says() {
     }
     for (name, absent) in [
         ("outside-scope", "SE802555000801"),
+        ("exempt-for-two-reasons", "TaxExemptionReasonCode"),
         ("credit-part", "cac:PaymentMeans"),
         ("several-agreements", "cac:ContractDocumentReference"),
         ("no-giro", "cac:PaymentMeans"),

@@ -317,7 +317,7 @@ on_both!(a_correction_may_stand_before_what_it_corrects, |app| async move {
         b,1002,INVOICE,m1,2026-03-02,2026-04-01,,c,Fler,\n\
         c,1001,INVOICE,m1,2026-03-01,2026-03-31,,,,\n";
     let lines = "invoice,description,activity,agreement,period_from,period_to,quantity,unit_price,vat_rate\n\
-        a,x,,,,,1,1.00,ZERO\nb,x,,,,,1,1.00,ZERO\nc,x,,,,,1,1.00,ZERO\nu,x,,,,,1,1.00,ZERO\n";
+        a,x,,,,,1,1.00,ZERO\nb,x,,,,,1,1.00,ZERO\nc,x,,,,,1,1.00,ZERO\nu,x,,,,,1,1.00,EXEMPT\n";
     let files = |heads: &str| Files::from([("invoices.csv".into(), heads.into()), ("invoice_lines.csv".into(), lines.into())]);
     let bad = heads.replace(",c,Fler", ",a,Fler") + "u,,INVOICE,m3,,,,c,,\nk,K1,CREDIT_NOTE,m1,2026-03-04,,c,c,,5\n";
     assert_eq!(

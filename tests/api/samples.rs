@@ -64,6 +64,13 @@ pub const FILES: &[(&str, &str)] = &[
          indikatorer,2021-01-01,,FIXED_PER_YEAR,18000.00,,,,STANDARD_25\n",
     ),
     (
+        "tax_decisions.csv",
+        "fee,activity,valid_from,vat_rate,exemption_reason,exemption_code,decided_on,reference\n\
+         SERVICE_FEE,,2020-01-01,OUTSIDE_SCOPE,,,2019-11-20,Styrelsen § 7\n\
+         SPECIAL_FEE,bip,2020-01-01,STANDARD_25,,,2019-11-20,Styrelsen § 8\n\
+         SPECIAL_FEE,indikatorer,2020-01-01,STANDARD_25,,,2019-11-20,Styrelsen § 8\n",
+    ),
+    (
         "templates.csv",
         "slug,title,kind,activity,version,state,language,body_file,parameters_file\n\
          deltagande,Avtal om deltagande,PARTICIPATION,,1,PUBLISHED,sv,templates/deltagande-1.md,templates/deltagande-1.json\n\

@@ -157,3 +157,29 @@ on_both!(lines_without_an_activity_are_booked_by_their_vat, |app| async move {
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.contains(",0.00,10.00,-10.00\r\n") && text.contains(",10.00,0.00,10.00\r\n"), "{text}");
 });
+
+on_both!(what_is_outside_the_scope_of_vat_can_be_kept_out_of_the_return, |app| async move {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("samregister.toml");
+    fs::write(&file, "[network]\nname = 'NNS'\n[network.accounts]\nrevenue_outside_scope = 3981\n").unwrap();
+    let app = app.with_file(&file);
+    let head = "key,number,kind,buyer,issued_on,due_on,credits\n\
+        a,1,INVOICE,gotland,2026-01-15,2026-02-14,\nb,2,INVOICE,gotland,2026-01-15,2026-02-14,\n";
+    let lines = "invoice,description,activity,agreement,period_from,period_to,quantity,unit_price,vat_rate\n\
+        a,Medlemsavgift,,,,,1,500.00,OUTSIDE_SCOPE\nb,Prov,,,,,1,30.00,EXEMPT\n";
+    // Imported lines get their accounts by the settings of the import.
+    let csv = folder.path().join("csv");
+    fs::create_dir(&csv).unwrap();
+    for (name, text) in [BUYERS[0], BUYERS[1], EARNERS, ("invoices.csv", head), ("invoice_lines.csv", lines)] {
+        fs::write(csv.join(name), text).unwrap();
+    }
+    let command = |line: &str| app.program().current_dir(folder.path()).args(line.split(' ')).output().unwrap();
+    let imported = command("import csv");
+    assert!(imported.status.success(), "{}", String::from_utf8_lossy(&imported.stderr));
+    let output = command("vat-return --from 2026-01-01 --to 2026-03-31 --format json --check");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && said.contains("account 3981 belongs to no box: 500.00"), "{said}");
+    let rows: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let other = rows.as_array().unwrap().iter().find(|row| row["box"] == "42").unwrap();
+    assert_eq!((money(&other["vouchers"].to_string()), money(&other["invoices"].to_string())), (money("30.00"), money("30.00")));
+});

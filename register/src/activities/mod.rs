@@ -9,6 +9,7 @@ pub mod launch;
 pub mod ledger_integrity;
 pub mod reversals;
 pub mod status_reports;
+pub mod tax_decisions;
 
 use std::collections::HashMap;
 

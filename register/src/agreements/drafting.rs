@@ -1,6 +1,7 @@
 //! Drafting: how an agreement is begun from a template, and changed until it is offered.
 
 use ::entity::{
+    activity,
     agreement::Model,
     agreement_parameters, decision, fee_schedule,
     id::{ActivityId, AgreementId, TemplateId, TemplateVersionId},
@@ -21,7 +22,11 @@ use super::{
     text,
 };
 use crate::{
-    activities::{self, decisions, decisions::NewDecision},
+    activities::{
+        self, decisions,
+        decisions::NewDecision,
+        tax_decisions::{NO_RATE_OF_ZERO, TaxDecisions, undecided},
+    },
     audit::{self, Change},
     auth::viewer::{Deed, Realm, Viewer},
     config::Network,
@@ -65,8 +70,8 @@ impl Fee {
         Some(Self { basis, amount: row.fee_amount, per_mille: row.fee_per_mille, cap, minimum, allocation_basis, vat_rate })
     }
 
-    /// The fee that an activity's price makes: the limits of a rate are kept, and those of an amount are put on it at once.
-    fn priced(price: &fee_schedule::Model) -> Self {
+    /// The fee that an activity's price makes with a VAT treatment: the limits of a rate are kept, and those of an amount are put on it at once.
+    fn priced(price: &fee_schedule::Model, vat_rate: VatRate) -> Self {
         let is_rate = price.basis == FeeBasis::PerMilleOfAllocation;
         let limited = |amount: Money| {
             let raised = price.minimum.map_or(amount, |minimum| amount.max(minimum));
@@ -79,7 +84,7 @@ impl Fee {
             cap: price.cap.filter(|_| is_rate),
             minimum: price.minimum.filter(|_| is_rate),
             allocation_basis: price.allocation_basis.filter(|_| is_rate),
-            vat_rate: price.vat_rate,
+            vat_rate,
         }
     }
 
@@ -99,6 +104,7 @@ impl Fee {
         faults.expect(is_rate || self.allocation_basis.is_none(), "input.fee.allocationBasis", "is for PER_MILLE_OF_ALLOCATION alone");
         let in_order = self.minimum.zip(self.cap).is_none_or(|(minimum, cap)| minimum <= cap);
         faults.expect(in_order, "input.fee.cap", "must not be below the minimum");
+        faults.expect(self.vat_rate != VatRate::Zero, "input.fee.vatRate", NO_RATE_OF_ZERO);
     }
 }
 
@@ -421,7 +427,7 @@ async fn build(db: &impl ConnectionTrait, viewer: &Viewer, new: &NewAgreement, r
     let fee = match (new.fee, &activity) {
         (FeeOf::Given(fee) | FeeOf::Kept(fee), _) => fee,
         (FeeOf::Schedule(otherwise), Some(activity)) if template.kind == AgreementKind::Participation => {
-            scheduled(db, activity.id, new.starts_on, faults).await?.or(otherwise)
+            scheduled(db, activity, new.starts_on, faults).await?.or(otherwise)
         }
         (FeeOf::Schedule(otherwise), _) => otherwise,
     };
@@ -519,11 +525,12 @@ fn check_term(new: &NewAgreement, faults: &mut Faults) {
     faults.expect(has_term, "input.renewalMonths", "needs endsOn, the end of the first term");
 }
 
-/// The activity's price on a day; null when it has none.
-async fn scheduled(db: &impl ConnectionTrait, activity: ActivityId, on: NaiveDate, faults: &mut Faults) -> Result<Option<Fee>> {
+/// The activity's price on a day; null when it has none. Fails with CONFLICT `VAT_UNDECIDED` when neither the price nor a tax decision says how
+/// it is taxed.
+async fn scheduled(db: &impl ConnectionTrait, activity: &activity::Model, on: NaiveDate, faults: &mut Faults) -> Result<Option<Fee>> {
     use fee_schedule::Column;
     let found = fee_schedule::Entity::find()
-        .filter(Column::ActivityId.eq(activity))
+        .filter(Column::ActivityId.eq(activity.id))
         .filter(Column::ValidFrom.lte(on))
         .filter(Condition::any().add(Column::ValidTo.is_null()).add(Column::ValidTo.gte(on)))
         .order_by_asc(Column::Basis)
@@ -533,7 +540,17 @@ async fn scheduled(db: &impl ConnectionTrait, activity: ActivityId, on: NaiveDat
         let bases: Vec<_> = found.iter().map(|price| price.basis.word()).collect();
         faults.add("input.fee", format!("is needed, since the activity has several prices on {on}: {}", bases.join(", ")));
     }
-    Ok(found.first().map(Fee::priced))
+    let Some(price) = found.first() else { return Ok(None) };
+    match TaxDecisions::on(db, on).await?.rate_of(price) {
+        Some(VatRate::Zero) => {
+            faults.add("input.fee", format!("is needed, since the activity's price on {on} has a VAT treatment that {NO_RATE_OF_ZERO}"));
+            Ok(None)
+        }
+        Some(rate) => Ok(Some(Fee::priced(price, rate))),
+        // What is wrong with the input is told before.
+        None if !faults.is_empty() => Ok(None),
+        None => Err(undecided(&format!("the price of {} from {}", activity.name, price.valid_from))),
+    }
 }
 
 /// Which way the money goes when nobody says so: who leads or works is paid, and a fee else comes in.

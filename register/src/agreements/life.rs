@@ -76,7 +76,8 @@ pub(super) fn allow(deed: Move, row: &Model, today: NaiveDate) -> Result<()> {
             "has been offered already, and what was offered never changes; withdraw it, or replace it when it is signed".to_owned(),
         ),
         (Move::Withdraw | Move::Sign, Signed | Active | NoticeGiven | Ended) => {
-            ("ALREADY_SIGNED", format!("was signed by both on {}; give notice or replace it to end it", day(row.signed_on)))
+            let advice = "to end it, give notice (agreementGiveNotice) or replace it (agreementReplace)";
+            ("ALREADY_SIGNED", format!("was signed by both on {}; {advice}", day(row.signed_on)))
         }
         (Move::GiveNotice | Move::EndEarly | Move::Replace, Draft | Offered) => {
             ("NOT_SIGNED", "has not been signed by both; withdraw it, or change it while it is a draft".to_owned())
@@ -86,7 +87,11 @@ pub(super) fn allow(deed: Move, row: &Model, today: NaiveDate) -> Result<()> {
             format!("is in force from {}; notice can be given from that day, and before it with endsOn alone", row.starts_on),
         ),
         (Move::GiveNotice | Move::EndEarly, NoticeGiven) => {
-            ("NOTICE_GIVEN", format!("was given notice on {} already, and ends on {}", day(row.notice_given_on), day(row.ends_on)))
+            let advice = "to end it on another day, take that notice back (agreementNoticeWithdraw) and give notice again";
+            (
+                "NOTICE_GIVEN",
+                format!("was given notice on {} already, and ends on {}; {advice}", day(row.notice_given_on), day(row.ends_on)),
+            )
         }
         (Move::GiveNotice | Move::EndEarly | Move::Replace, Ended) => ("ENDED", "has ended; draft a new one".to_owned()),
     };

@@ -45,7 +45,7 @@ pub async fn withdraw_notice(db: &Database, viewer: &Viewer, withdrawal: NoticeW
     let row = life::find(change.tx(), withdrawal.agreement_id).await?;
     let today = day_of(change.at());
     let Some(given_on) = row.notice_given_on.filter(|_| row.withdrawn_on.is_none()) else {
-        return Err(Error::conflict("NO_NOTICE", format!("no notice was given on {}", name(&row))));
+        return Err(Error::conflict("NO_NOTICE", format!("no notice was given on {}; there is none to take back", name(&row))));
     };
     if let Some(last) = row.ends_on.filter(|last| *last < today) {
         let message = format!("the notice given on {given_on} took effect: {} ended on {last}; draft a new one", name(&row));

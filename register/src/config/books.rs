@@ -28,6 +28,8 @@ pub struct RevenueAccounts {
     pub at_6: u16,
     /// Without VAT: at the rate of zero, exempt, or outside the scope of VAT (momsfri).
     pub untaxed: u16,
+    /// Outside the scope of VAT; null: with the others without VAT.
+    pub outside_scope: Option<u16>,
 }
 
 impl RevenueAccounts {
@@ -38,7 +40,8 @@ impl RevenueAccounts {
             VatRate::Standard25 => self.at_25,
             VatRate::Reduced12 => self.at_12,
             VatRate::Reduced6 => self.at_6,
-            VatRate::Zero | VatRate::Exempt | VatRate::OutsideScope => self.untaxed,
+            VatRate::Zero | VatRate::Exempt => self.untaxed,
+            VatRate::OutsideScope => self.outside_scope.unwrap_or(self.untaxed),
         }
     }
 }
@@ -67,6 +70,7 @@ impl ActivityBooks {
             at_12: self.revenue_12.unwrap_or(general.at_12),
             at_6: self.revenue_6.unwrap_or(general.at_6),
             untaxed: self.revenue_untaxed.unwrap_or(general.untaxed),
+            outside_scope: general.outside_scope,
         }
     }
 }
@@ -197,7 +201,7 @@ mod tests {
         let bip = ActivityBooks { project: Some("101".into()), revenue: Some(3051), ..ActivityBooks::default() };
         assert_eq!(network.activities["bip"], bip);
         assert_eq!(network.activities["stoppa-valdet"].project.as_deref(), Some("007"));
-        let general = RevenueAccounts { at_25: 3041, at_12: 3042, at_6: 3043, untaxed: 3044 };
+        let general = RevenueAccounts { at_25: 3041, at_12: 3042, at_6: 3043, untaxed: 3044, outside_scope: None };
         assert_eq!(bip.accounts(general), RevenueAccounts { at_25: 3051, ..general });
         for (file, part) in [
             ("[network.activities.bip]\nproject = 'a'", "network.activities.bip.project must be a project's number"),

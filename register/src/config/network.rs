@@ -90,6 +90,8 @@ pub struct Accounts {
     pub revenue_6: u16,
     /// Försäljning av tjänster without VAT: at the rate of nought, exempt, or outside the scope of VAT (momsfri).
     pub revenue_untaxed: u16,
+    /// Revenue outside the scope of VAT, which belongs to no box of the VAT return; null: `revenue_untaxed`.
+    pub revenue_outside_scope: Option<u16>,
     /// Försäljning av tjänster till annat EU-land.
     pub revenue_eu: u16,
     /// Försäljning av tjänster utanför Sverige.
@@ -112,7 +114,13 @@ impl Accounts {
     /// Returns the revenue accounts of what has none of its own.
     #[must_use]
     pub fn revenue_accounts(&self) -> RevenueAccounts {
-        RevenueAccounts { at_25: self.revenue, at_12: self.revenue_12, at_6: self.revenue_6, untaxed: self.revenue_untaxed }
+        RevenueAccounts {
+            at_25: self.revenue,
+            at_12: self.revenue_12,
+            at_6: self.revenue_6,
+            untaxed: self.revenue_untaxed,
+            outside_scope: self.revenue_outside_scope,
+        }
     }
 
     /// Returns the boxes of the VAT return that these accounts and those of activities belong to.
@@ -142,6 +150,7 @@ impl Default for Accounts {
             revenue_12: 3042,
             revenue_6: 3043,
             revenue_untaxed: 3044,
+            revenue_outside_scope: None,
             revenue_eu: 3308,
             revenue_abroad: 3305,
             observation: 2890,
@@ -236,6 +245,7 @@ impl Given {
             rounding: account("network.accounts.rounding", defaults.rounding),
             interest: account("network.accounts.interest", defaults.interest),
             reminder_fees: account("network.accounts.reminder_fees", defaults.reminder_fees),
+            revenue_outside_scope: self.optional("network.accounts.revenue_outside_scope", |text| number(text, 1000..=9999)),
             membership_fee: self.optional("network.accounts.membership_fee", |text| number(text, 1000..=9999)),
             service_fee: self.optional("network.accounts.service_fee", |text| number(text, 1000..=9999)),
         };

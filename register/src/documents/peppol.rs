@@ -197,7 +197,8 @@ impl Ubl<'_> {
                 ubl.group("cac:TaxSubtotal", |ubl| {
                     ubl.amount("cbc:TaxableAmount", *net)?;
                     ubl.amount("cbc:TaxAmount", *vat)?;
-                    ubl.category("cac:TaxCategory", *rate, invoice.reason_without_vat(*rate))
+                    let (code, reason) = (invoice.code_without_vat(*rate), invoice.reason_without_vat(*rate));
+                    ubl.category("cac:TaxCategory", *rate, (code, reason.as_deref()))
                 })
             })
         })?;
@@ -225,7 +226,7 @@ impl Ubl<'_> {
             ubl.group("cac:Item", |ubl| {
                 let name = clean(&line.description);
                 ubl.text("cbc:Name", if name.is_empty() { "Avgift" } else { &name })?;
-                ubl.category("cac:ClassifiedTaxCategory", line.vat_rate, None)?;
+                ubl.category("cac:ClassifiedTaxCategory", line.vat_rate, (None, None))?;
                 let agreement = line.agreement.as_deref().filter(|_| ubl.agreement.is_none());
                 ubl.property("Verksamhet", line.activity.as_deref())?;
                 ubl.property("Avtal", agreement)
@@ -245,7 +246,8 @@ impl Ubl<'_> {
         }
     }
 
-    fn category(&mut self, element: &str, rate: VatRate, reason: Option<&str>) -> io::Result<()> {
+    /// A VAT category, with the code and the words of the reason why there is no VAT.
+    fn category(&mut self, element: &str, rate: VatRate, (code_of_reason, reason): (Option<&str>, Option<&str>)) -> io::Result<()> {
         let code = match rate {
             VatRate::Standard25 | VatRate::Reduced12 | VatRate::Reduced6 => "S",
             VatRate::Zero => "Z",
@@ -256,9 +258,8 @@ impl Ubl<'_> {
             ubl.text("cbc:ID", code)?;
             if rate != VatRate::OutsideScope {
                 ubl.text("cbc:Percent", &rate.percent().to_string())?;
-            } else if reason.is_some() {
-                ubl.text("cbc:TaxExemptionReasonCode", "VATEX-EU-O")?;
             }
+            ubl.optional("cbc:TaxExemptionReasonCode", code_of_reason)?;
             ubl.optional("cbc:TaxExemptionReason", reason)?;
             ubl.tax_scheme("VAT")
         })

@@ -24,6 +24,7 @@ use super::{
     writing::{Batch, insert, replace},
 };
 use crate::{
+    activities::tax_decisions::NO_RATE_OF_ZERO,
     agreements::{life, overlaps},
     audit::forms::{self, Agreement as Whole},
     clock::{day_of, start_of},
@@ -124,6 +125,8 @@ fn check(draft: &Draft, faults: &mut Faults) {
         Some(basis) => {
             check_sums(faults, basis, ("fee_amount", draft.fee_amount), ("fee_per_mille", draft.fee_per_mille));
             faults.expect(draft.vat_rate.is_some(), "vat_rate", "must not be empty where there is a fee");
+            // What was offered once is history.
+            faults.expect(draft.number.is_some() || draft.vat_rate != Some(VatRate::Zero), "vat_rate", NO_RATE_OF_ZERO);
         }
         None => {
             let columns = [

@@ -19,7 +19,7 @@ use uuid::Uuid;
 use super::{
     File, Progress, Watcher, accounts, activities, agreements, bank_payments, books_closing, fee_schedules, invoices,
     keys::{Identified, Keyed},
-    members, organisations, reference_rates, requisitions, templates, unusable, vouchers,
+    members, organisations, reference_rates, requisitions, tax_decisions, templates, unusable, vouchers,
 };
 use crate::{
     auth::viewer::{Deed, Viewer},
@@ -77,6 +77,7 @@ pub async fn export(db: &Database, viewer: &Viewer, own: &OwnFiles, to: &Path, w
     organisations::export_contacts(&mut export, db, viewer).await?;
     activities::export(&mut export).await?;
     fee_schedules::export(&mut export).await?;
+    tax_decisions::export(&mut export).await?;
     templates::export(&mut export).await?;
     agreements::export(&mut export).await?;
     reference_rates::export(&mut export).await?;

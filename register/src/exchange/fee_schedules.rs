@@ -39,7 +39,8 @@ struct Draft {
     per_mille: Option<PerMille>,
     cap: Option<Money>,
     minimum: Option<Money>,
-    vat_rate: VatRate,
+    /// Null: that of the tax decision.
+    vat_rate: Option<VatRate>,
     /// Null twice: the file has no such column.
     allocation_basis: Option<Option<AllocationBasis>>,
 }
@@ -65,7 +66,7 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
         per_mille: cells.optional_decimal("per_mille"),
         cap: cells.optional_decimal("cap"),
         minimum: cells.optional_decimal("minimum"),
-        vat_rate: cells.value("vat_rate"),
+        vat_rate: cells.optional("vat_rate"),
         allocation_basis: cells.given("allocation_basis").then(|| cells.optional("allocation_basis")),
     };
     cells.check(|faults| {
@@ -202,7 +203,7 @@ pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
                 optional(row.per_mille),
                 optional(row.cap),
                 optional(row.minimum),
-                row.vat_rate.to_string(),
+                optional(row.vat_rate),
                 optional(row.allocation_basis),
             ])?;
         }

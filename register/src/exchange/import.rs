@@ -14,7 +14,7 @@ use super::{
     keys::{self, Keyed},
     members, organisations,
     reading::{Next, Table},
-    reference_rates, requisitions, staging, templates, unusable, vouchers,
+    reference_rates, requisitions, staging, tax_decisions, templates, unusable, vouchers,
     writing::Batch,
 };
 use crate::{
@@ -176,6 +176,7 @@ pub async fn import(
     organisations::import_contacts(&mut import).await?;
     activities::import(&mut import).await?;
     fee_schedules::import(&mut import).await?;
+    tax_decisions::import(&mut import).await?;
     templates::import(&mut import).await?;
     agreements::import(&mut import).await?;
     reference_rates::import(&mut import).await?;

@@ -13,7 +13,7 @@ use ::entity::{
     id::{ActivityId, MemberId, OrganisationId, TemplateVersionId},
     invoice, member, organisation, reference_rate, requisition,
     sparse::Sparse,
-    status_report, template, template_version,
+    status_report, tax_decision, template, template_version,
 };
 use sea_orm::{
     ConnectionTrait, EntityTrait, ExprTrait,
@@ -65,6 +65,7 @@ identified!(
     invoice,
     allocation,
     fee_schedule,
+    tax_decision,
     template_version,
     cost,
     grant,

@@ -30,6 +30,7 @@ mod reading;
 mod reference_rates;
 mod requisitions;
 mod staging;
+mod tax_decisions;
 mod templates;
 mod vouchers;
 mod writing;
@@ -49,6 +50,8 @@ pub enum File {
     Activities,
     /// Prices of activities, and the network's own fees.
     FeeSchedules,
+    /// Decisions on how VAT is treated on fees.
+    TaxDecisions,
     /// Versions of templates; their texts are files of their own.
     Templates,
     /// Agreements.
@@ -96,6 +99,7 @@ impl File {
         Self::Contacts,
         Self::Activities,
         Self::FeeSchedules,
+        Self::TaxDecisions,
         Self::Templates,
         Self::Agreements,
         Self::ReferenceRates,
@@ -126,6 +130,7 @@ impl File {
             Self::Contacts => "contacts.csv",
             Self::Activities => "activities.csv",
             Self::FeeSchedules => "fee_schedules.csv",
+            Self::TaxDecisions => "tax_decisions.csv",
             Self::Templates => "templates.csv",
             Self::Agreements => "agreements.csv",
             Self::ReferenceRates => "reference_rates.csv",
@@ -172,6 +177,9 @@ impl File {
             Self::Contacts => &["key", "member", "role", "name", "email", "phone", "valid_from", "valid_to"],
             Self::Activities => &["key", "slug", "name", "purpose", "goal", "funding", "starts_on", "ends_on"],
             Self::FeeSchedules => &["activity", "valid_from", "valid_to", "basis", "amount", "per_mille", "cap", "minimum", "vat_rate"],
+            Self::TaxDecisions => {
+                &["fee", "activity", "valid_from", "vat_rate", "exemption_reason", "exemption_code", "decided_on", "reference"]
+            }
             Self::Templates => &["slug", "title", "kind", "activity", "version", "state", "language", "body_file", "parameters_file"],
             Self::Agreements => &[
                 "key",
@@ -257,7 +265,7 @@ impl File {
             Self::Invoices => {
                 &["ocr", "rounding", "corrects", "reason", "due_in_days", "order_reference", "our_reference", "buyer_reference"]
             }
-            Self::InvoiceLines => &["unit", "account", "credits_line", "vat"],
+            Self::InvoiceLines => &["unit", "account", "credits_line", "vat", "exemption_reason", "exemption_code"],
             Self::Payments => &["reverses", "reason", "bank_payment", "booked_on"],
             Self::Adjustments => &["bank_payment", "reverses", "reason", "booked_on"],
             Self::BankPayments => &["entry_reference", "duplicate_of", "posted_on"],

@@ -17,6 +17,7 @@ use crate::{
     activities::{
         decisions::{self, NewDecision},
         launch,
+        tax_decisions::{NO_RATE_OF_ZERO, TaxDecisions},
     },
     audit::{
         self,
@@ -97,8 +98,8 @@ pub struct NewSchedule {
     pub minimum: Option<Money>,
     /// The allocation that the rate is of, for per mille; null: of all parties.
     pub allocation_basis: Option<AllocationBasis>,
-    /// VAT treatment.
-    pub vat_rate: VatRate,
+    /// VAT treatment; null: that of the network's tax decision.
+    pub vat_rate: Option<VatRate>,
     /// Who decided it.
     pub decision: Option<NewDecision>,
 }
@@ -120,6 +121,7 @@ impl NewSchedule {
         }
         let in_order = self.minimum.zip(self.cap).is_none_or(|(minimum, cap)| minimum <= cap);
         faults.expect(in_order, "input.cap", "must not be below the minimum");
+        faults.expect(self.vat_rate != Some(VatRate::Zero), "input.vatRate", NO_RATE_OF_ZERO);
         let row = Model {
             id: FeeScheduleId::new(),
             activity_id: self.activity,
@@ -168,6 +170,20 @@ async fn snapshot(db: &impl ConnectionTrait, row: Model) -> Result<FeeSchedule> 
     Ok(forms::fee_schedules(db, vec![row]).await?.pop().unwrap_or(alone))
 }
 
+/// Refuses a price that states another VAT treatment than the network's tax decision on its first day, which would count all the same.
+async fn refuse_contradiction(db: &impl ConnectionTrait, row: &Model) -> Result<()> {
+    let decisions = TaxDecisions::on(db, row.valid_from).await?;
+    let Some((stated, decision)) = row.vat_rate.zip(decisions.of_price(row)) else { return Ok(()) };
+    if stated == decision.vat_rate {
+        return Ok(());
+    }
+    let (rate, day) = (decision.vat_rate, decision.valid_from);
+    let message = format!(
+        "must be {rate}, which the network's tax decision says from {day} on, or left out; record another decision with taxDecisionRecord first"
+    );
+    Err(Error::invalid("input.vatRate", message))
+}
+
 /// Sets a price. It takes the place of one that begins on the same day with the same basis; an open-ended one that it begins in
 /// ends the day before. `faults` are those that reading the input has found already.
 ///
@@ -183,6 +199,7 @@ pub async fn set(db: &Database, viewer: &Viewer, new: NewSchedule, mut faults: F
         Some(activity) => Column::ActivityId.eq(launch::find(change.tx(), activity).await?.id),
         None => Column::ActivityId.is_null(),
     };
+    refuse_contradiction(change.tx(), &row).await?;
     let others = Entity::find().filter(of_same).filter(Column::Basis.eq(row.basis)).all(change.tx()).await?;
     let closed = make_room(&others, &row)?;
     let before = match others.iter().find(|other| other.valid_from == row.valid_from) {

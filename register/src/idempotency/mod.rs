@@ -18,7 +18,7 @@ use ::entity::{
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter};
 
-pub use self::outcome::{FromOutcome, Identifier, ObjectId, Outcome, Warning};
+pub use self::outcome::{FromOutcome, Identifier, ObjectId, Outcome, Warning, Warnings};
 use crate::{
     database::Database,
     error::{Error, Result},

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use ::entity::id::{
     AcknowledgementId, ActivityId, AdjustmentId, AgreementId, AllocationId, BankPaymentId, BooksClosingId, ContactId, CostId,
     ExportBatchId, FeeScheduleId, GrantId, InvoiceId, MemberId, OrganisationId, PaymentId, ReferenceRateId, ReminderId, RequisitionId,
-    SignatureId, StatusReportId, TemplateId, TemplateVersionId,
+    SignatureId, StatusReportId, TaxDecisionId, TemplateId, TemplateVersionId,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -178,6 +178,7 @@ identifiers! {
     RequisitionId = "requisition",
     SignatureId = "signature",
     StatusReportId = "status_report",
+    TaxDecisionId = "tax_decision",
     TemplateId = "template",
     TemplateVersionId = "template_version",
 }
@@ -191,6 +192,16 @@ pub trait FromOutcome: Sized {
 impl FromOutcome for () {
     fn from_outcome(_: &Outcome) -> Option<Self> {
         Some(())
+    }
+}
+
+/// The warnings of a payload, of a rule that returns nothing else.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Warnings(pub Vec<Warning>);
+
+impl FromOutcome for Warnings {
+    fn from_outcome(outcome: &Outcome) -> Option<Self> {
+        Some(Self(outcome.warnings.clone()))
     }
 }
 

@@ -237,9 +237,11 @@ async fn of_rest(db: Database, tx: DatabaseTransaction) -> Checked {
     checked
 }
 
+/// Checks agreements, and notes the prices that they follow where no tax decision confirms their VAT treatment.
 async fn of_agreements(tx: &DatabaseTransaction, today: NaiveDate) -> Result<Findings> {
     let mut findings = agreements::breaches::findings(tx).await?;
     findings.notes.extend(agreements::notice_ends::notes(tx, today).await?);
+    findings.notes.extend(activities::tax_decisions::notes(tx, today).await?);
     Ok(findings)
 }
 

@@ -254,10 +254,13 @@ fn fee_of(whole: &Whole, line: &invoice_line::Model) -> Option<(ChargeKind, Uuid
         return Some((ChargeKind::SpecialFee, agreement.0));
     }
     let member = whole.row.member_id.filter(|_| line.activity_id.is_none())?;
-    let text = line.description.to_lowercase();
-    let kind =
-        [ChargeKind::ServiceFee, ChargeKind::MembershipFee].into_iter().find(|kind| word(*kind).is_some_and(|word| text.contains(word)))?;
-    Some((kind, member.0))
+    Some((fee_by_words(&line.description)?, member.0))
+}
+
+/// Returns the member's fee that a line names; `None` if it names none.
+pub(super) fn fee_by_words(description: &str) -> Option<ChargeKind> {
+    let text = description.to_lowercase();
+    [ChargeKind::ServiceFee, ChargeKind::MembershipFee].into_iter().find(|kind| word(*kind).is_some_and(|word| text.contains(word)))
 }
 
 /// The word by which a line tells that it is of a member's fee, as runs write it; null for special fees.

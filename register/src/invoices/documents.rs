@@ -106,6 +106,8 @@ pub(super) fn document(
         unit: line.unit,
         unit_price: line.unit_price,
         vat_rate: line.vat_rate,
+        exemption_reason: line.exemption_reason.clone(),
+        exemption_code: line.exemption_code.clone(),
         net: line.net,
     };
     let row = &whole.row;

@@ -13,15 +13,18 @@ use chrono::NaiveDate;
 use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, sea_query::Expr};
 
 use super::{
-    Buyer, amounts,
+    Buyer, amounts, line_taxes,
     parties::{Buyers, buyer_of},
     revenue_accounts::LineAccounts,
+    supply_date::Supplied,
     whole::{self, Whole},
 };
 use crate::{
+    activities::tax_decisions::{NO_RATE_OF_ZERO, TaxDecisions, checked_exemption, undecided},
     agreements,
     audit::{self, Change},
     auth::viewer::{Deed, Viewer},
+    clock::day_of,
     config::Network,
     database::{Database, among},
     documents::invoice::{MAX_TIME_OF_LINES, time_of_lines},
@@ -53,6 +56,8 @@ pub struct NewInvoice {
     pub our_reference: Option<String>,
     /// The buyer's reference; null: as its billing details have it.
     pub buyer_reference: Option<String>,
+    /// When it was supplied what the lines are for that say nothing of it.
+    pub supplied: Supplied,
 }
 
 /// A line to be written.
@@ -64,6 +69,8 @@ pub struct NewLine {
     pub activity: Option<ActivityId>,
     /// The agreement behind it.
     pub agreement: Option<AgreementId>,
+    /// The day of supply; null: a period, or not said.
+    pub supplied_on: Option<NaiveDate>,
     /// First day that it covers.
     pub period_from: Option<NaiveDate>,
     /// Last day that it covers.
@@ -74,10 +81,20 @@ pub struct NewLine {
     pub unit: Unit,
     /// Öre each; negative for a deduction.
     pub unit_price: Money,
-    /// VAT treatment.
-    pub vat_rate: VatRate,
+    /// VAT treatment; null: as the agreement says, else as the network's tax decision does.
+    pub vat_rate: Option<VatRate>,
+    /// The reason of the exemption in words; null: that of the tax decision, else of the settings.
+    pub exemption_reason: Option<String>,
+    /// The reason's code of the list VATEX.
+    pub exemption_code: Option<String>,
     /// Revenue account (konto); null: as the settings have it.
     pub account: Option<String>,
+}
+
+impl NewLine {
+    fn supplied(&self) -> Supplied {
+        Supplied { on: self.supplied_on, from: self.period_from, to: self.period_to }
+    }
 }
 
 /// What changes about a draft: what is null stays as it is.
@@ -97,12 +114,15 @@ pub struct DraftChanges {
     pub our_reference: Option<Option<String>>,
     /// `Some(None)`: as the buyer's billing details have it.
     pub buyer_reference: Option<Option<String>>,
+    /// When it was supplied what the lines are for that say nothing of it.
+    pub supplied: Supplied,
 }
 
 /// Drafts an invoice. `faults` are those that reading the input has found already.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the invoices, NOT_FOUND for what it refers to, INVALID naming every bad field.
+/// FORBIDDEN unless the viewer keeps the invoices, NOT_FOUND for what it refers to, INVALID naming every bad field, CONFLICT `VAT_UNDECIDED` when
+/// nothing says how a line is taxed.
 pub async fn draft(db: &Database, viewer: &Viewer, network: &Network, new: NewInvoice, mut faults: Faults) -> Result<InvoiceId> {
     viewer.require(Deed::KeepInvoices)?;
     let mut change = audit::begin(db, viewer, "invoiceDraft").await?;
@@ -118,7 +138,9 @@ pub async fn draft(db: &Database, viewer: &Viewer, network: &Network, new: NewIn
         correct(change.tx(), "input", &after, corrected, &mut faults).await?;
     }
     let seen = agreements::visible(db.backend(), viewer);
-    after.lines = lines(change.tx(), network, &after, &new.lines, seen, &mut faults).await?;
+    let given = spread(new.lines, new.supplied.check("input", &mut faults));
+    let decisions = decisions_for(&change, &given).await?;
+    after.lines = lines(change.tx(), network, &after, &given, seen, &decisions, &mut faults).await?;
     check_characters(&after, None, &mut faults);
     check(network, "input", &mut after, &mut faults);
     faults.finish()?;
@@ -175,9 +197,12 @@ pub async fn update(
         // What stands in the draft stays, also for those who may not see what it names.
         None => (before.lines.iter().map(as_new).collect(), Condition::all()),
     };
-    let is_touched = changes.lines.is_some() || changes.buyer.is_some();
+    let supplied = changes.supplied.check("input", &mut faults);
+    let is_touched = changes.lines.is_some() || changes.buyer.is_some() || supplied.is_some();
     if is_touched {
-        after.lines = lines(change.tx(), network, &after, &new, seen, &mut faults).await?;
+        let new = spread(new, supplied);
+        let decisions = decisions_for(&change, &new).await?;
+        after.lines = lines(change.tx(), network, &after, &new, seen, &decisions, &mut faults).await?;
     }
     check_characters(&after, Some(&before), &mut faults);
     check(network, "input", &mut after, &mut faults);
@@ -255,12 +280,15 @@ fn as_new(line: &invoice_line::Model) -> NewLine {
         description: line.description.clone(),
         activity: line.activity_id,
         agreement: line.agreement_id,
+        supplied_on: None,
         period_from: line.period_from,
         period_to: line.period_to,
         quantity: line.quantity,
         unit: line.unit,
         unit_price: line.unit_price,
-        vat_rate: line.vat_rate,
+        vat_rate: Some(line.vat_rate),
+        exemption_reason: line.exemption_reason.clone(),
+        exemption_code: line.exemption_code.clone(),
         account: Some(line.account.clone()),
     }
 }
@@ -271,13 +299,89 @@ pub fn is_account(text: &str) -> bool {
     text.len() == 4 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
+/// What lines refer to, and what follows for those that say nothing of it.
+struct Known<'d> {
+    agreements: HashMap<AgreementId, agreement::Model>,
+    activities: BTreeSet<ActivityId>,
+    accounts: LineAccounts,
+    decisions: &'d TaxDecisions,
+    buyer: Option<Buyer>,
+}
+
+impl Known<'_> {
+    /// The row of a line at this index, or `None` if nothing says how it is taxed.
+    fn row(&self, place: usize, line: &NewLine, faults: &mut Faults) -> Option<invoice_line::Model> {
+        let path = |field: &str| format!("input.lines.{place}.{field}");
+        let agreement = line.agreement.and_then(|id| self.agreements.get(&id));
+        self.check_references(place, line, faults);
+        let activity_id = line.activity.or(agreement.and_then(|agreement| agreement.activity_id));
+        let (period_from, period_to) = line.supplied().check(&format!("input.lines.{place}"), faults).unzip();
+        faults.expect(line.quantity.0 > 0, &path("quantity"), "must be above nought");
+        let is_small = line.quantity.at(line.unit_price).is_some();
+        faults.expect(is_small, &path("unitPrice"), "times quantity is beyond 10000000000.00 kronor");
+        if let Some(account) = &line.account {
+            faults.expect(is_account(account), &path("account"), "must be four digits");
+        }
+        let taxed = line_taxes::taxed(matches!(self.buyer, Some(Buyer::Member(_))), activity_id, &line.description);
+        let decided = || taxed.and_then(|taxed| self.decisions.rate_about(taxed));
+        let vat_rate = line.vat_rate.or_else(|| agreement?.vat_rate).or_else(decided);
+        let stated = (line.exemption_reason.as_deref(), line.exemption_code.as_deref());
+        let (exemption_reason, exemption_code) =
+            checked_exemption(vat_rate.unwrap_or(VatRate::Exempt), stated, &format!("input.lines.{place}"), faults);
+        let description = faults.text(&path("description"), &line.description, LINE);
+        let vat_rate = vat_rate?;
+        let mut row = invoice_line::Model {
+            id: InvoiceLineId::new(),
+            position: i32::try_from(place + 1).unwrap_or(i32::MAX),
+            description,
+            activity_id,
+            agreement_id: line.agreement,
+            period_from,
+            period_to,
+            quantity: line.quantity,
+            unit: line.unit,
+            unit_price: line.unit_price,
+            vat_rate,
+            exemption_reason,
+            exemption_code,
+            account: line.account.clone().unwrap_or_else(|| self.accounts.of_line(activity_id, vat_rate)),
+            ..invoice_line::Model::default()
+        };
+        line_taxes::complete(&mut row, taxed, self.decisions);
+        Some(row)
+    }
+
+    /// Checks the activity and the agreement that a line names.
+    fn check_references(&self, place: usize, line: &NewLine, faults: &mut Faults) {
+        let path = |field: &str| format!("input.lines.{place}.{field}");
+        if let Some(id) = line.activity {
+            faults.expect(self.activities.contains(&id), &path("activity"), "is no activity of the register");
+        }
+        match line.agreement.map(|id| self.agreements.get(&id)) {
+            None => {}
+            Some(None) => faults.add(path("agreement"), "is no agreement of the register"),
+            Some(Some(agreement)) => {
+                let theirs = agreement.member_id.map(Buyer::Member).or(agreement.organisation_id.map(Buyer::Organisation));
+                faults.expect(self.buyer.is_none() || theirs == self.buyer, &path("agreement"), "is with somebody else than the buyer");
+                faults.expect(agreement.number.is_some(), &path("agreement"), "is a draft; offer it first");
+                let fits = line.activity.is_none() || agreement.activity_id.is_none() || line.activity == agreement.activity_id;
+                faults.expect(fits, &path("activity"), "is not the agreement's");
+            }
+        }
+    }
+}
+
 /// The rows of these lines, held against the activities and the `seen` agreements that they name, by two statements at most.
+///
+/// # Errors
+/// CONFLICT `VAT_UNDECIDED` when nothing says how a line is taxed.
 async fn lines(
     db: &impl ConnectionTrait,
     network: &Network,
     after: &Whole,
     new: &[NewLine],
     seen: Condition,
+    decisions: &TaxDecisions,
     faults: &mut Faults,
 ) -> Result<Vec<invoice_line::Model>> {
     faults.expect(!new.is_empty(), "input.lines", "must not be empty");
@@ -293,55 +397,16 @@ async fn lines(
     let found = activity::Entity::find().filter(among(backend, Expr::col(activity::Column::Id), activities)).all(db).await?;
     let activities: BTreeSet<ActivityId> = found.into_iter().map(|row| row.id).collect();
     let accounts = LineAccounts::load(db, network).await?;
-    let buyer = buyer_of(&after.row);
-
-    let mut rows = Vec::with_capacity(new.len());
+    let known = Known { agreements, activities, accounts, decisions, buyer: buyer_of(&after.row) };
+    let (mut rows, mut open) = (Vec::with_capacity(new.len()), Vec::new());
     for (place, line) in new.iter().enumerate() {
-        let path = |field: &str| format!("input.lines.{place}.{field}");
-        let mut activity_id = line.activity;
-        if let Some(id) = line.activity {
-            faults.expect(activities.contains(&id), &path("activity"), "is no activity of the register");
+        match known.row(place, line, faults) {
+            Some(row) => rows.push(invoice_line::Model { invoice_id: after.row.id, ..row }),
+            None => open.push(format!("line {} ({})", place + 1, line.description.trim())),
         }
-        match line.agreement.map(|id| agreements.get(&id)) {
-            None => {}
-            Some(None) => faults.add(path("agreement"), "is no agreement of the register"),
-            Some(Some(agreement)) => {
-                let theirs = agreement.member_id.map(Buyer::Member).or(agreement.organisation_id.map(Buyer::Organisation));
-                faults.expect(buyer.is_none() || theirs == buyer, &path("agreement"), "is with somebody else than the buyer");
-                faults.expect(agreement.number.is_some(), &path("agreement"), "is a draft; offer it first");
-                let fits = activity_id.is_none() || agreement.activity_id.is_none() || activity_id == agreement.activity_id;
-                faults.expect(fits, &path("activity"), "is not the agreement's");
-                activity_id = activity_id.or(agreement.activity_id);
-            }
-        }
-        let has_both = line.period_from.is_some() == line.period_to.is_some();
-        faults.expect(has_both, &path("periodTo"), "must be given together with periodFrom");
-        let in_order = line.period_from.zip(line.period_to).is_none_or(|(from, to)| from <= to);
-        faults.expect(in_order, &path("periodTo"), "must not be before periodFrom");
-        faults.expect(line.quantity.0 > 0, &path("quantity"), "must be above nought");
-        let is_small = line.quantity.at(line.unit_price).is_some();
-        faults.expect(is_small, &path("unitPrice"), "times quantity is beyond 10000000000.00 kronor");
-        if let Some(account) = &line.account {
-            faults.expect(is_account(account), &path("account"), "must be four digits");
-        }
-        rows.push(invoice_line::Model {
-            id: InvoiceLineId::new(),
-            invoice_id: after.row.id,
-            position: i32::try_from(place + 1).unwrap_or(i32::MAX),
-            description: faults.text(&path("description"), &line.description, LINE),
-            activity_id,
-            agreement_id: line.agreement,
-            credits_line_id: None,
-            period_from: line.period_from,
-            period_to: line.period_to,
-            quantity: line.quantity,
-            unit: line.unit,
-            unit_price: line.unit_price,
-            vat_rate: line.vat_rate,
-            net: Money::ZERO,
-            vat: Money::ZERO,
-            account: line.account.clone().unwrap_or_else(|| accounts.of_line(activity_id, line.vat_rate)),
-        });
+    }
+    if !open.is_empty() && faults.is_empty() {
+        return Err(undecided(&open.join(", ")));
     }
     Ok(rows)
 }
@@ -369,6 +434,29 @@ fn check_characters(after: &Whole, before: Option<&Whole>, faults: &mut Faults) 
     }
 }
 
+/// Gives lines that say nothing of when they were supplied the days of the invoice.
+fn spread(lines: Vec<NewLine>, days: Option<(NaiveDate, NaiveDate)>) -> Vec<NewLine> {
+    let Some((from, to)) = days else { return lines };
+    let given = |line: NewLine| {
+        let is_silent = line.supplied_on.is_none() && line.period_from.is_none() && line.period_to.is_none();
+        if is_silent { NewLine { period_from: Some(from), period_to: Some(to), ..line } } else { line }
+    };
+    lines.into_iter().map(given).collect()
+}
+
+/// The tax decisions that these lines need: none when each says itself how it is taxed, and why it is exempt.
+async fn decisions_for(change: &Change, new: &[NewLine]) -> Result<TaxDecisions> {
+    let is_exempt = |line: &NewLine| line.vat_rate == Some(VatRate::Exempt) && line.exemption_reason.is_none();
+    let today = day_of(change.at());
+    if new.iter().any(|line| line.vat_rate.is_none()) {
+        TaxDecisions::on(change.tx(), today).await?.with_prices(change.tx(), today).await
+    } else if new.iter().any(is_exempt) {
+        TaxDecisions::on(change.tx(), today).await
+    } else {
+        Ok(TaxDecisions::default())
+    }
+}
+
 /// Checks a draft, which the caller calls `name`, as a whole, and works out its sums.
 pub(super) fn check(network: &Network, name: &str, after: &mut Whole, faults: &mut Faults) {
     let days_fit = after.row.due_in_days.is_none_or(|days| (0..=DUE_IN_DAYS).contains(&days));
@@ -376,9 +464,7 @@ pub(super) fn check(network: &Network, name: &str, after: &mut Whole, faults: &m
     faults.expect(days_fit, &format!("{name}.dueInDays"), message);
     let lines = format!("{name}.lines");
     for (place, _) in after.lines.iter().enumerate().filter(|(_, line)| line.vat_rate == VatRate::Zero) {
-        let message =
-            "must not be ZERO: Swedish law has no such rate on services, but exemptions (EXEMPT) and what is outside the scope of VAT";
-        faults.add(format!("{lines}.{place}.vatRate"), message);
+        faults.add(format!("{lines}.{place}.vatRate"), NO_RATE_OF_ZERO);
     }
     let fit = amounts::rates_fit_together(after.lines.iter().map(|line| line.vat_rate));
     faults.expect(fit, &lines, "has lines outside the scope of VAT beside others, which need an invoice of their own");

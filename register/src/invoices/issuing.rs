@@ -17,7 +17,7 @@ use super::{
     claim_terms::{Agreed, ClaimTerms},
     documents,
     documents::Names,
-    drafting,
+    drafting, line_taxes,
     months::Growth,
     numbers::{self, Numbers},
     parties::{self, Buyers, buyer_of},
@@ -33,10 +33,12 @@ use crate::{
     database::Database,
     documents::{invoice as document, peppol},
     error::{Error, Faults, Result},
+    idempotency::{Outcome, Warnings},
     swedish,
 };
 
-/// Issues a draft: it gets the next number of its series and the reference that it is paid with, and from then on it never changes.
+/// Issues a draft: it gets the next number of its series and the reference that it is paid with, and from then on it never changes. Returns a
+/// warning for each line of which no one said when it was supplied.
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the invoices, NOT_FOUND, INVALID naming all that an invoice needs and the register lacks,
@@ -49,13 +51,13 @@ pub async fn issue(
     id: InvoiceId,
     issued_on: Option<NaiveDate>,
     mut faults: Faults,
-) -> Result<()> {
+) -> Result<Warnings> {
     viewer.require(Deed::KeepInvoices)?;
     let mut change = audit::begin(db, viewer, "invoiceIssue").await?;
     let issued_on = day_of_issue(change.tx(), InvoiceKind::Invoice, issued_on, day_of(change.at()), &mut faults).await?;
     let before = match drafting::find_draft(change.tx(), id).await {
         // The id itself was bad: all that is wrong with the input is told together.
-        Err(Error::NotFound(_)) if !faults.is_empty() => return faults.finish(),
+        Err(Error::NotFound(_)) if !faults.is_empty() => return faults.finish().map(|()| Warnings::default()),
         found => found?,
     };
     if before.row.kind == InvoiceKind::CreditNote {
@@ -67,7 +69,8 @@ pub async fn issue(
     // An import may have brought what nobody could have drafted, and the settings may be others than they were.
     press.parties(&whole, &mut faults);
     vat_rates::check(&whole, issued_on, &mut faults);
-    supply_date::complete(&mut whole, issued_on);
+    let warnings = supply_date::complete(&mut whole, issued_on);
+    line_taxes::complete_all(change.tx(), &mut whole, issued_on).await?;
     match whole.row.corrects_id {
         Some(corrected) => drafting::correct(change.tx(), "invoice", &whole, corrected, &mut faults).await?,
         None => refuse_twice(db, &change, &whole).await?,
@@ -81,7 +84,9 @@ pub async fn issue(
     audit::replace(&change, issued.whole.row.clone()).await.map_err(taken)?;
     change.record(Some(&before), Some(&issued.whole))?;
     keep(&mut change, vec![issued]).await?;
-    change.commit_with(id).await
+    let outcome = warnings.iter().fold(Outcome::of(id), |outcome, warning| outcome.warning(&warning.code, warning.message.clone()));
+    change.commit_with(outcome).await?;
+    Ok(Warnings(warnings))
 }
 
 /// Refuses an invoice of fees that have been invoiced since it was drafted, as by a run.

@@ -208,7 +208,11 @@ fn name_of(account: u32, accounts: &Accounts) -> Option<&'static str> {
         (accounts.revenue_abroad, "Försäljning av tjänster utanför Sverige"),
         (accounts.reminder_fees, "Påminnelseavgifter"),
     ];
-    let fees = [(accounts.membership_fee, "Medlemsavgifter"), (accounts.service_fee, "Serviceavgifter")];
+    let fees = [
+        (accounts.revenue_outside_scope, "Intäkter som inte omfattas av moms"),
+        (accounts.membership_fee, "Medlemsavgifter"),
+        (accounts.service_fee, "Serviceavgifter"),
+    ];
     let fees = fees.into_iter().filter_map(|(number, name)| Some((number?, name)));
     // A fee that shares the account of other revenue has its name.
     known.into_iter().chain(fees).find(|(number, _)| u32::from(*number) == account).map(|(_, name)| name)

@@ -78,6 +78,9 @@ mod tests {
         let accounts = Accounts { revenue_6: 3999, service_fee: Some(3911), ..Accounts::default() };
         let bip = ActivityId::new();
         let own = RevenueAccounts { at_25: 3051, ..accounts.revenue_accounts() };
+        let apart = Accounts { revenue_outside_scope: Some(3981), ..accounts };
+        let apart = LineAccounts { accounts: apart, of_activities: HashMap::new() };
+        assert_eq!((apart.of_line(None, VatRate::OutsideScope).as_str(), apart.of_line(None, VatRate::Exempt).as_str()), ("3981", "3044"));
         let known = LineAccounts { accounts, of_activities: HashMap::from([(bip, own)]) };
         for (rate, of_bip, of_others) in [
             (VatRate::Standard25, "3051", "3041"),

@@ -24,6 +24,7 @@ use super::{
     claim_terms::{Agreed, ClaimTerms},
     drafting, fee_decision,
     issuing::{self, Press},
+    line_taxes,
     parties::{self, Buyers, buyer_of},
     revenue_accounts::LineAccounts,
     run_months::{InvoicedMonth, ToCredit},
@@ -31,6 +32,7 @@ use super::{
     whole::Whole,
 };
 use crate::{
+    activities::tax_decisions::{TaxDecisions, undecided},
     audit,
     auth::viewer::{Deed, Viewer},
     clock::day_of,
@@ -191,7 +193,8 @@ pub async fn preview(db: &Database, viewer: &Viewer, network: &Network, ask: &As
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the invoices, NOT_FOUND for the activity, INVALID naming every bad field and all that the
-/// network's settings lack, CONFLICT `NO_FEE_RULE` for members' fees of a year without a rule, `DECIDED_LATE` for a fee that was decided after
+/// network's settings lack, CONFLICT `NO_FEE_RULE` for members' fees of a year without a rule, `VAT_UNDECIDED` for those that no tax
+/// decision is recorded of and that state no VAT treatment themselves, `DECIDED_LATE` for a fee that was decided after
 /// the day of issue or after its year unless that is confirmed, `TOO_LARGE` when the invoices come to more in
 /// all than the register can count, `ALREADY_INVOICED`, `OCR_TAKEN` or `BUSY`.
 pub async fn run(
@@ -209,7 +212,10 @@ pub async fn run(
     let Plan { invoices, mut charges, net, total, already, by_hand, problems, warnings, unpaid, invoiced_months, to_credit } =
         plan(db, network, ask, issued_on, faults).await?;
     if !warnings.is_empty() && !ask.confirm_decision {
-        return Err(Error::conflict("DECIDED_LATE", format!("{}; confirm that to invoice it all the same", warnings.join("; "))));
+        return Err(Error::conflict(
+            "DECIDED_LATE",
+            format!("{}; give confirmDecision: true to invoice it all the same", warnings.join("; ")),
+        ));
     }
     if invoices.is_empty() || (!problems.is_empty() && !ask.skip_problems) {
         // Like a refusal, that is not stored: a retry tries again.
@@ -273,7 +279,7 @@ async fn plan(db: &Database, network: &Network, ask: &Ask, issued_on: NaiveDate,
     faults.finish()?;
     let mut plan = Plan::default();
     let items = match ask.fees {
-        Fees::Special(activity) => special_fees::items(db, network, ask, activity, &mut plan).await?,
+        Fees::Special(activity) => special_fees::items(db, network, ask, (activity, issued_on), &mut plan).await?,
         Fees::Service => of_members(db, network, ask, (ChargeKind::ServiceFee, issued_on), &mut plan).await?,
         Fees::Membership => of_members(db, network, ask, (ChargeKind::MembershipFee, issued_on), &mut plan).await?,
     };
@@ -345,10 +351,12 @@ async fn of_members(
 ) -> Result<Vec<Item>> {
     use member::Column as C;
     let basis = if kind == ChargeKind::ServiceFee { FeeBasis::PerMilleOfAllocation } else { FeeBasis::FixedPerYear };
+    let fee = if kind == ChargeKind::ServiceFee { "service fee" } else { "membership fee" };
     let rule = fees::rule(db, basis, ask.year).await?.ok_or_else(|| {
-        let fee = if kind == ChargeKind::ServiceFee { "service fee" } else { "membership fee" };
         Error::conflict("NO_FEE_RULE", format!("no {fee} is in force on 1 January {}; set one with networkFeeSet", ask.year))
     })?;
+    let decisions = TaxDecisions::on(db.read(), issued_on).await?;
+    let vat_rate = decisions.rate_of(&rule).ok_or_else(|| undecided(&format!("the {fee} of {}", ask.year)))?;
     plan.warnings.extend(fee_decision::of_rule(db.read(), &rule, issued_on, ask.year).await?);
     let (first, last) = amounts::year(ask.year).ok_or_else(|| Error::invalid("input.year", "must be 1900 to 2999"))?;
     let of = |column: C| -> SimpleExpr { Expr::col((member::Entity, column)) };
@@ -400,7 +408,8 @@ async fn of_members(
             }
             _ => format!("Medlemsavgift {}", ask.year),
         };
-        let line = line(accounts.of_fee(kind, rule.vat_rate), text, None, (first, last), quote.amount, rule.vat_rate);
+        let mut line = line(accounts.of_fee(kind, vat_rate), text, None, (first, last), quote.amount, vat_rate);
+        line_taxes::complete(&mut line, Some((kind, None)), &decisions);
         let charge = charges::of_run(kind, ask.year, round, line.id, row.id.0);
         items.push(Item { buyer, agreement: None, line, charge });
     }

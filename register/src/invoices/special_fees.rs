@@ -6,7 +6,7 @@ use ::entity::{
     activity, agreement,
     id::{ActivityId, AgreementId},
     invoice_line,
-    kind::{AgreementKind, ChargeKind, Direction, FeeBasis},
+    kind::{AgreementKind, ChargeKind, Direction, FeeBasis, VatRate},
     money::Money,
 };
 use chrono::NaiveDate;
@@ -19,11 +19,13 @@ use uuid::Uuid;
 use super::{
     Buyer,
     charges::{self, Invoiced, Standing, Whose},
+    line_taxes,
     revenue_accounts::LineAccounts,
     run::{Ask, Item, Plan, Problem, UnpaidMonth, in_part, line},
     run_months::{BilledMonths, Due},
 };
 use crate::{
+    activities::tax_decisions::TaxDecisions,
     auth::viewer::Viewer,
     config::Network,
     database::{Database, among, rows},
@@ -42,7 +44,13 @@ type Period = ((NaiveDate, NaiveDate), i64);
 ///
 /// # Errors
 /// NOT_FOUND for the activity, INTERNAL when the database fails.
-pub(super) async fn items(db: &Database, network: &Network, ask: &Ask, id: ActivityId, plan: &mut Plan) -> Result<Vec<Item>> {
+pub(super) async fn items(
+    db: &Database,
+    network: &Network,
+    ask: &Ask,
+    (id, issued_on): (ActivityId, NaiveDate),
+    plan: &mut Plan,
+) -> Result<Vec<Item>> {
     use agreement::Column as C;
     let activity = activity::Entity::find_by_id(id).one(db.read()).await?;
     let activity = activity.ok_or_else(|| Error::NotFound("there is no such activity".into()))?;
@@ -68,7 +76,9 @@ pub(super) async fn items(db: &Database, network: &Network, ask: &Ask, id: Activ
     }
     let found: Vec<agreement::Model> = rows(db.read(), &select, &columns).await?;
     plan.unpaid = unpaid_months(&found, ask.year);
+    let is_exempt = found.iter().any(|row| row.vat_rate == Some(VatRate::Exempt));
     let special = Special {
+        decisions: if is_exempt { TaxDecisions::on(db.read(), issued_on).await? } else { TaxDecisions::default() },
         // Who may invoice a fee may compute it, whatever else of a member's affairs the role sees.
         fees: fees::with_allocations(db, &Viewer::operator("invoices run"), &found, ask.year).await?,
         invoiced: charges::invoiced(db.read(), &Whose::Activity(id), ask.year).await?,
@@ -93,6 +103,7 @@ struct Special<'a> {
     invoiced: HashMap<Uuid, Invoiced>,
     billed: BilledMonths,
     accounts: LineAccounts,
+    decisions: TaxDecisions,
 }
 
 impl Special<'_> {
@@ -161,7 +172,8 @@ impl Special<'_> {
         let part = if months < 12 { format!(", {months} av 12 månader") } else { String::new() };
         let account = self.accounts.of_line(Some(id), vat_rate);
         let line = line(account, format!("Särskild avgift {} {}{part}", self.activity.name, self.year), Some(id), period, sum, vat_rate);
-        let line = invoice_line::Model { agreement_id: Some(row.id), ..line };
+        let mut line = invoice_line::Model { agreement_id: Some(row.id), ..line };
+        line_taxes::complete(&mut line, Some((ChargeKind::SpecialFee, Some(id))), &self.decisions);
         let charge = charges::of_run(ChargeKind::SpecialFee, self.year, round, line.id, row.id.0);
         Item { buyer, agreement: Some(row.id), line, charge }
     }

@@ -47,7 +47,7 @@ pub struct AgreementFeeInput {
     minimum: Option<Given<Money>>,
     /// The allocation (tilldelning) that the rate is of; for PER_MILLE_OF_ALLOCATION. Leave out: ALL_PARTIES.
     allocation_basis: Option<AllocationBasis>,
-    /// The VAT treatment.
+    /// The VAT treatment, not ZERO.
     vat_rate: VatRate,
 }
 

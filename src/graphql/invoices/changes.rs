@@ -1,6 +1,6 @@
 //! Deeds on invoices: their life from draft to credit.
 
-use ::entity::{id::InvoiceId, money};
+use ::entity::{id::InvoiceId, invoice, money};
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
 
 use super::{Invoice, Unit, node, run};
@@ -10,21 +10,30 @@ use crate::{
         agreements::counterparty,
         cost::cost,
         fees::VatRate,
+        loaders::{Batch, Handle},
         mutation::mutation,
         network,
         scalars::{Date, Given, Money, plain_change, row_id, take},
         viewer,
     },
+    idempotency::Warnings,
     invoices::{
         Buyer,
         crediting::{self, NewCredit},
         drafting::{self, DraftChanges, NewInvoice, NewLine},
         issuing,
+        supply_date::Supplied,
     },
 };
 
 async fn changed(ctx: &Context<'_>, id: InvoiceId) -> Result<Invoice> {
     node(ctx, id).await?.ok_or_else(|| Error::NotFound("there is no such invoice".into()))
+}
+
+/// The invoice that was issued, with the warnings about it.
+async fn issued(ctx: &Context<'_>, id: InvoiceId, warnings: Warnings) -> Result<Invoice> {
+    let invoice = changed(ctx, id).await?;
+    Ok(Invoice(Handle::at(&Batch::telling(vec![invoice::Model::clone(&invoice.0)], warnings), 0)))
 }
 
 /// A line of an invoice to be drafted.
@@ -36,6 +45,9 @@ pub struct InvoiceLineInput {
     activity: Option<ID>,
     /// The agreement behind it, which must be with the buyer and one that you may see.
     agreement: Option<ID>,
+    /// The day of supply, when it was one day; not together with a period. A line that charges VAT and has neither, nor has the invoice, gets the day of
+    /// issue when it is issued, with a warning.
+    supplied_on: Option<Given<Date>>,
     /// First day that it covers. A line that names an agreement and a period within one year is that year's special fee: an invoice run
     /// does not invoice it again.
     period_from: Option<Given<Date>>,
@@ -49,8 +61,14 @@ pub struct InvoiceLineInput {
     unit: Unit,
     /// The price of one, without VAT; negative for a deduction.
     unit_price: Given<Money>,
-    /// How it is taxed. OUTSIDE_SCOPE can't stand on the same invoice as the others.
-    vat_rate: VatRate,
+    /// How it is taxed, not ZERO. OUTSIDE_SCOPE can't stand on the same invoice as the others. Left out: as the agreement says, else as the network's tax
+    /// decision (`taxDecisionRecord`) or the prices of the activity do, or those of the member's fee that the description names; CONFLICT with reason
+    /// VAT_UNDECIDED when none of them says it.
+    vat_rate: Option<VatRate>,
+    /// The reason of the exemption, as the buyer reads it (BT-120); for EXEMPT alone. Left out: that of the tax decision, else of the settings.
+    exemption_reason: Option<String>,
+    /// The reason's code of the list VATEX (BT-121), as `VATEX-EU-132-1I`; given together with `exemptionReason`.
+    exemption_code: Option<String>,
     /// Revenue account (konto) of four digits; left out, as the settings have it.
     account: Option<String>,
 }
@@ -62,12 +80,15 @@ fn lines(given: Vec<InvoiceLineInput>, faults: &mut Faults) -> Vec<NewLine> {
             description: line.description,
             activity: line.activity.map(|id| row_id(&id, "activity", &path("activity"), faults)),
             agreement: line.agreement.map(|id| row_id(&id, "agreement", &path("agreement"), faults)),
+            supplied_on: take(line.supplied_on, &path("suppliedOn"), faults).map(|day| day.0),
             period_from: take(line.period_from, &path("periodFrom"), faults).map(|day| day.0),
             period_to: take(line.period_to, &path("periodTo"), faults).map(|day| day.0),
             quantity: faults.take(&path("quantity"), line.quantity.parse::<money::Quantity>()),
             unit: line.unit.into(),
             unit_price: line.unit_price.take(&path("unitPrice"), faults).0,
-            vat_rate: line.vat_rate.into(),
+            vat_rate: line.vat_rate.map(Into::into),
+            exemption_reason: line.exemption_reason,
+            exemption_code: line.exemption_code,
             account: line.account,
         }
     };
@@ -103,6 +124,12 @@ pub struct InvoiceDraftInput {
     our_reference: Option<String>,
     /// Er referens: the buyer's reference (BT-10), as a cost center or a name; left out, that of the buyer's billing details on the day of issue.
     buyer_reference: Option<String>,
+    /// The day of supply of the lines that have neither one nor a period.
+    supplied_on: Option<Given<Date>>,
+    /// First day that those lines cover, when it was not one day.
+    period_from: Option<Given<Date>>,
+    /// Last day that those lines cover; given together with `periodFrom`.
+    period_to: Option<Given<Date>>,
 }
 
 /// What changes about a draft; what is left out stays as it is.
@@ -124,6 +151,18 @@ pub struct InvoiceDraftUpdateInput {
     our_reference: MaybeUndefined<String>,
     /// Null: that of the buyer's billing details on the day of issue.
     buyer_reference: MaybeUndefined<String>,
+    /// The day of supply of the lines that have neither one nor a period.
+    supplied_on: Option<Given<Date>>,
+    /// First day that those lines cover, when it was not one day.
+    period_from: Option<Given<Date>>,
+    /// Last day that those lines cover; given together with `periodFrom`.
+    period_to: Option<Given<Date>>,
+}
+
+/// When an invoice's lines were supplied that say nothing of it.
+fn supplied([on, from, to]: [Option<Given<Date>>; 3], faults: &mut Faults) -> Supplied {
+    let mut day = |given, path: &str| take(given, path, faults).map(|day: Date| day.0);
+    Supplied { on: day(on, "input.suppliedOn"), from: day(from, "input.periodFrom"), to: day(to, "input.periodTo") }
 }
 
 /// A draft to be thrown away.
@@ -182,6 +221,7 @@ impl InvoiceMutation {
             order_reference: input.order_reference,
             our_reference: input.our_reference,
             buyer_reference: input.buyer_reference,
+            supplied: supplied([input.supplied_on, input.period_from, input.period_to], &mut faults),
         };
         let mutation = mutation(ctx);
         mutation.perform(drafting::draft(mutation.db(), viewer(ctx), network(ctx), new, faults), |id| changed(ctx, id)).await
@@ -203,6 +243,7 @@ impl InvoiceMutation {
             order_reference: plain_change(input.order_reference),
             our_reference: plain_change(input.our_reference),
             buyer_reference: plain_change(input.buyer_reference),
+            supplied: supplied([input.supplied_on, input.period_from, input.period_to], &mut faults),
         };
         let mutation = mutation(ctx);
         mutation.perform(drafting::update(mutation.db(), viewer(ctx), network(ctx), id, changes, faults), |()| changed(ctx, id)).await
@@ -223,13 +264,15 @@ impl InvoiceMutation {
 
     /// Issues a draft: it gets the next number of its series and the reference that it is paid with (OCR), and never changes again.
     /// INVALID names all that it needs and the register lacks, of the buyer (`buyer.…`) and of the network's settings (`network.…`).
-    /// CONFLICT with reason ALREADY_ISSUED, CREDIT_NOTE or OCR_TAKEN.
+    /// CONFLICT with reason ALREADY_ISSUED, CREDIT_NOTE or OCR_TAKEN. `warnings` names lines that got the day of issue as their day of supply.
     async fn invoice_issue(&self, ctx: &Context<'_>, #[graphql(desc = "What to do")] input: InvoiceIssueInput) -> Result<Invoice> {
         let mut faults = Faults::default();
         let id = row_id(&input.invoice, "invoice", "input.invoice", &mut faults);
         let issued_on = take(input.issued_on, "input.issuedOn", &mut faults).map(|day| day.0);
         let mutation = mutation(ctx);
-        mutation.perform(issuing::issue(mutation.db(), viewer(ctx), network(ctx), id, issued_on, faults), |()| changed(ctx, id)).await
+        mutation
+            .perform(issuing::issue(mutation.db(), viewer(ctx), network(ctx), id, issued_on, faults), |warnings| issued(ctx, id, warnings))
+            .await
     }
 
     /// Credits an issued invoice, all that is left of it or some of its lines, and answers the credit note, which has a number of its
@@ -253,7 +296,7 @@ impl InvoiceMutation {
 
     /// Invoices a year's special fees of every agreement of an activity, or a year's fee of every member, all at once; running it again
     /// issues only what is new. When somebody can't be invoiced it issues nothing and says whom and why, unless `skipProblems`.
-    /// CONFLICT with reason NO_FEE_RULE when members' fees have no rule for the year. It may take seconds, in which nobody else writes.
+    /// CONFLICT with reason NO_FEE_RULE when members' fees have no rule for the year, VAT_UNDECIDED when no tax decision says how they are taxed. It may take seconds, in which nobody else writes.
     #[graphql(directive = cost::apply("20000".into()))]
     async fn invoice_run(&self, ctx: &Context<'_>, #[graphql(desc = "What to do")] input: run::InvoiceRunInput) -> Result<run::InvoiceRun> {
         run::run(ctx, input).await

@@ -95,6 +95,16 @@ impl InvoiceLine {
         self.0.vat_rate.into()
     }
 
+    /// The reason of the exemption, as the invoice says it (BT-120); null unless `vatRate` is EXEMPT, and when it is that of the settings.
+    async fn exemption_reason(&self) -> Option<&str> {
+        self.0.exemption_reason.as_deref()
+    }
+
+    /// The reason's code of the list VATEX (BT-121); null when none applies.
+    async fn exemption_code(&self) -> Option<&str> {
+        self.0.exemption_code.as_deref()
+    }
+
     /// Quantity × price, without VAT.
     async fn net(&self) -> Money {
         self.0.net.into()
@@ -131,6 +141,8 @@ impl Noun for InvoiceLine {
             "unit" => &[C::Unit],
             "unitPrice" => &[C::UnitPrice],
             "vatRate" => &[C::VatRate],
+            "exemptionReason" => &[C::ExemptionReason],
+            "exemptionCode" => &[C::ExemptionCode],
             "net" => &[C::Net],
             "vat" => &[C::Vat],
             "account" => &[C::Account],

@@ -12,7 +12,7 @@ mod run;
 mod run_months;
 
 use ::entity::{adjustment, id::InvoiceId, invoice, kind::AdjustmentKind};
-use async_graphql::{Context, Description, Enum, ID, Object};
+use async_graphql::{Context, Description, Enum, ID, Object, SimpleObject};
 
 pub use self::{
     adjustments::{InvoiceDifference, Refund, WriteOff},
@@ -34,6 +34,7 @@ use super::{
 };
 use crate::{
     error::{Faults, Result},
+    idempotency::{Warning, Warnings},
     invoices::{
         self, adjustments as paid_back, amounts, claim_terms, differences, documents, interest_claims, late, lines, payments as paid,
         reminding,
@@ -67,6 +68,15 @@ pub enum InvoiceState {
     Overdue,
     /// Credit notes alone cover it.
     Credited,
+}
+
+/// A warning about an invoice that was issued.
+#[derive(SimpleObject)]
+pub struct InvoiceWarning {
+    /// SUPPLY_DATE_ASSUMED: a line says that it was supplied on the day of issue, since no one gave another day.
+    code: String,
+    /// The warning in words.
+    message: String,
 }
 
 /// An invoice (faktura) or credit note (kreditfaktura); once issued its content never changes.
@@ -341,6 +351,13 @@ impl Invoice {
     /// Days from issue to the last day to pay, as the draft gives them; null: as the agreements of its lines have it, else as the settings do.
     async fn due_in_days(&self) -> Option<i32> {
         self.0.due_in_days
+    }
+
+    /// Warnings of `invoiceIssue`, in its own answer; empty everywhere else.
+    #[graphql(directive = list_size::apply(Some(1), None))]
+    async fn warnings(&self) -> Vec<InvoiceWarning> {
+        let warnings = self.0.told::<Warnings>().map(|warnings| warnings.0.as_slice()).unwrap_or_default();
+        warnings.iter().cloned().map(|Warning { code, message }| InvoiceWarning { code, message }).collect()
     }
 
     /// A link to the PDF/A file with the e-invoice in it, valid with the viewer's token; null for a draft and for imported history, of

@@ -3,7 +3,7 @@
 use ::entity::{
     acknowledgement, adjustment, allocation, bank_payment, bank_payment_part, books_closing, contact, contact_area, cost, decision,
     export_batch, grant, invoice, invoice_line, member_billing, organisation, payment, reference_rate, reminder, requisition, signature,
-    template, template_version, token_revocation,
+    tax_decision, template, template_version, token_revocation,
 };
 
 use super::{
@@ -48,7 +48,7 @@ fn the_fields_of_forms_keep_their_names() {
         (
             names(&invoice_line::Model::default()),
             "id invoice_id position description activity_id agreement_id credits_line_id period_from period_to quantity unit unit_price \
-             vat_rate net vat account",
+             vat_rate exemption_reason exemption_code net vat account",
         ),
         (names(&member_billing::Model::default()), "member_id email peppol_id buyer_reference address_line postal_code city"),
         (
@@ -58,6 +58,10 @@ fn the_fields_of_forms_keep_their_names() {
         (names(&payment::Model::default()), "id invoice_id received_on amount reference reverses_id reason booked_on"),
         (names(&export_batch::Model::default()), "id number made_at through_on vouchers vouchers_sha256 file_sha256"),
         (names(&books_closing::Model::default()), "id closed_through reason"),
+        (
+            names(&tax_decision::Model::default()),
+            "id fee activity_id valid_from vat_rate exemption_reason exemption_code decided_on reference",
+        ),
         (names(&reference_rate::Model::default()), "id valid_from hundredths source"),
         (names(&reminder::Model::default()), "id invoice_id sent_on fee"),
         (names(&bank_payment_part::Model::default()), "payment_id bank_payment_id"),

@@ -5,7 +5,7 @@ use ::entity::{
     decision, export_batch, fee_schedule, grant, invoice, invoice_line,
     kind::{Form, SubjectKind},
     member, member_billing, organisation, payment, reference_rate, reminder, requisition, signature, status_report, status_report_text,
-    template, template_version, token_revocation,
+    tax_decision, template, template_version, token_revocation,
 };
 use uuid::Uuid;
 
@@ -56,6 +56,7 @@ recorded!(reminder::Model as Reminder, of Invoice |row| row.invoice_id.0);
 recorded!(bank_payment::Model as BankPayment, of BankPayment |row| row.id.0, personal payer_fields(row));
 recorded!(export_batch::Model as ExportBatch, of Books |row| row.id.0);
 recorded!(books_closing::Model as BooksClosing, of Books |row| row.id.0);
+recorded!(tax_decision::Model as TaxDecision, of Books |row| row.id.0);
 recorded!(reference_rate::Model as ReferenceRate, of ReferenceRate |row| row.id.0);
 recorded!(token_revocation::Model as TokenRevocation, of Token |row| row.id.0, personal revocation_fields(row));
 
@@ -237,6 +238,8 @@ fields!(invoice_line::Model {
     unit,
     unit_price,
     vat_rate,
+    exemption_reason,
+    exemption_code,
     net,
     vat,
     account,
@@ -291,6 +294,7 @@ fields!(requisition::Model {
 fields!(signature::Model { id, agreement_id, party, name, title, signed_on, method, document_sha256 });
 fields!(status_report::Model { id, activity_id, period, health, reported_by, reported_at });
 fields!(status_report_text::Model { summary, deviations, next_steps } skip { status_report_id });
+fields!(tax_decision::Model { id, fee, activity_id, valid_from, vat_rate, exemption_reason, exemption_code, decided_on, reference });
 fields!(template::Model { id, slug, title, title_key, kind, activity_id });
 fields!(template_version::Model { id, template_id, version, state, language, published_at });
 fields!(token_revocation::Model { id, subject_sha256, token_id, revoked_at, reason, member_id });

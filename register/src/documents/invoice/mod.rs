@@ -2,7 +2,10 @@
 //!
 //! It is whole and by itself: what seller and buyer were called on the day of issue is part of it, and never looked up again.
 
+mod exemption;
 mod pdf;
+
+use std::borrow::Cow;
 
 use ::entity::{
     kind::{InvoiceKind, Unit, VatRate},
@@ -159,6 +162,12 @@ pub struct Line {
     pub unit_price: Money,
     /// VAT treatment.
     pub vat_rate: VatRate,
+    /// The reason of its exemption in words; null: that of the terms, or it is not exempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exemption_reason: Option<String>,
+    /// The reason's code of the list VATEX (BT-121); null: none applies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exemption_code: Option<String>,
     /// Quantity × price, öre, without VAT.
     pub net: Money,
 }
@@ -247,11 +256,21 @@ impl Invoice {
 
     /// Why lines of this rate are without VAT, in words; null when they are not.
     #[must_use]
-    pub fn reason_without_vat(&self, rate: VatRate) -> Option<&str> {
+    pub fn reason_without_vat(&self, rate: VatRate) -> Option<Cow<'_, str>> {
         match rate {
             VatRate::Standard25 | VatRate::Reduced12 | VatRate::Reduced6 | VatRate::Zero => None,
-            VatRate::Exempt => Some(&self.terms.exemption_reason),
-            VatRate::OutsideScope => Some(&self.terms.outside_scope_reason),
+            VatRate::Exempt => Some(exemption::reason(self)),
+            VatRate::OutsideScope => Some(Cow::Borrowed(&self.terms.outside_scope_reason)),
+        }
+    }
+
+    /// The code of the list VATEX that says why lines of this rate are without VAT; null when no one code says it of all of them.
+    #[must_use]
+    pub fn code_without_vat(&self, rate: VatRate) -> Option<&str> {
+        match rate {
+            VatRate::Standard25 | VatRate::Reduced12 | VatRate::Reduced6 | VatRate::Zero => None,
+            VatRate::Exempt => exemption::code(self),
+            VatRate::OutsideScope => Some("VATEX-EU-O"),
         }
     }
 }

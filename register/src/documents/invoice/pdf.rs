@@ -1,6 +1,6 @@
 //! An invoice or credit note on paper: a PDF for the archive that everybody can read, with the e-invoice in it.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use ::entity::{
     kind::{InvoiceKind, VatRate},
@@ -47,6 +47,7 @@ impl Invoice {
         let mut size =
             Size::of_invoice(lines.map(|line| [Some(line.description.as_str()), line.activity.as_deref(), line.agreement.as_deref()]));
         self.reason.iter().for_each(|reason| size.add_text(reason));
+        self.lines.iter().filter_map(|line| line.exemption_reason.as_deref()).for_each(|reason| size.add_text(reason));
         size
     }
 
@@ -124,7 +125,7 @@ struct View<'i> {
     payment: Vec<(&'static str, String)>,
     terms: Option<String>,
     /// What the law wants to be said in words.
-    notes: Vec<&'i str>,
+    notes: Vec<Cow<'i, str>>,
     f_tax: Option<&'static str>,
     vat_number: Option<&'i str>,
 }

@@ -18,7 +18,8 @@ use super::super::{
     keys, staging,
 };
 use crate::{
-    error::{Error, Faults, LINE, Result, TEXT},
+    activities::tax_decisions::is_exemption_code,
+    error::{Error, Faults, LINE, Result, TEXT, undisplayable},
     invoices::drafting::{DUE_IN_DAYS, is_account},
 };
 
@@ -62,6 +63,10 @@ pub(super) struct LineDraft {
     pub vat: Option<Money>,
     /// The unit of what it counts; null: the file does not say.
     pub unit: Option<Unit>,
+    /// The reason of its exemption; null: the file does not say.
+    pub exemption_reason: Option<String>,
+    /// The reason's code of the list VATEX; null: the file does not say.
+    pub exemption_code: Option<String>,
 }
 
 /// A row of payments.csv, without its invoice.
@@ -178,6 +183,16 @@ fn check(head: &Head, faults: &mut Faults) {
     faults.expect(is_small, "rounding", "must be less than a krona");
 }
 
+fn check_exemption(line: &LineDraft, faults: &mut Faults) {
+    let (reason, code) = (line.exemption_reason.as_deref(), line.exemption_code.as_deref());
+    faults.expect(reason.is_none() || line.vat_rate == VatRate::Exempt, "exemption_reason", "must be empty but for EXEMPT");
+    if let Some(problem) = reason.and_then(undisplayable) {
+        faults.add("exemption_reason", problem);
+    }
+    let is_fit = code.is_none_or(|code| reason.is_some() && is_exemption_code(code));
+    faults.expect(is_fit, "exemption_code", "must be a code of the list VATEX for what is exempt, as VATEX-EU-132-1I, with its reason");
+}
+
 /// A row of invoice_lines.csv or payments.csv.
 struct Part<D> {
     invoice: String,
@@ -204,6 +219,8 @@ fn read_line(cells: &mut Cells<'_>) -> Option<Part<LineDraft>> {
             credits_line: cells.optional_whole("credits_line", 1, i32::MAX),
             vat: cells.optional_decimal("vat"),
             unit: cells.optional("unit"),
+            exemption_reason: cells.optional_text("exemption_reason", LINE),
+            exemption_code: cells.optional_text("exemption_code", LINE),
         },
     };
     cells.check(|faults| {
@@ -212,6 +229,7 @@ fn read_line(cells: &mut Cells<'_>) -> Option<Part<LineDraft>> {
         faults.expect(in_order, "period_to", "must not be before period_from");
         faults.expect(line.quantity.at(line.unit_price).is_some(), "unit_price", "times quantity is beyond 10000000000.00 kronor");
         faults.expect(line.account.as_deref().is_none_or(is_account), "account", "must be four digits");
+        check_exemption(line, faults);
     });
     Some(part)
 }

@@ -104,7 +104,7 @@ fn line_cells(
     line: invoice_line::Model,
     [activity, agreement]: [String; 2],
     credits_line: Option<i32>,
-) -> [String; 13] {
+) -> [String; 15] {
     [
         key,
         line.description,
@@ -120,5 +120,7 @@ fn line_cells(
         optional(credits_line),
         // An invoice's follows from its lines; what a credit note takes depends on what those before it have left.
         optional(Some(line.vat).filter(|_| document.kind == InvoiceKind::CreditNote)),
+        optional(line.exemption_reason),
+        optional(line.exemption_code),
     ]
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use ::entity::{
     id::{InvoiceId, InvoiceLineId},
     invoice, invoice_line,
-    kind::InvoiceKind,
+    kind::{InvoiceKind, VatRate},
     money::Money,
     number, payment,
     sparse::Sparse,
@@ -31,6 +31,7 @@ use super::{
     payments,
 };
 use crate::{
+    activities::tax_decisions::NO_RATE_OF_ZERO,
     closing::Closing,
     database::{among, among_words},
     error::Result,
@@ -255,6 +256,8 @@ fn is_same_line(line: &LineDraft, old: &invoice_line::Model) -> bool {
         && line.account.as_ref().is_none_or(|account| *account == old.account)
         && line.vat.is_none_or(|vat| vat == old.vat)
         && line.unit.is_none_or(|unit| unit == old.unit)
+        && (line.exemption_reason.is_none() || line.exemption_reason == old.exemption_reason)
+        && (line.exemption_code.is_none() || line.exemption_code == old.exemption_code)
 }
 
 /// Refuses what is issued or paid for the first time on a day of a closed period.
@@ -315,6 +318,9 @@ fn make(incoming: &mut Incoming, before: Option<&Whole>, known: &mut Known) -> W
         incoming.head = Some(line);
     }
     if !incoming.lines.is_empty() {
+        if !after.is_issued() {
+            refuse_zero(incoming, &after);
+        }
         after.lines = lines_of(incoming, &after, &known.credits, &known.accounts);
     } else if after.lines.is_empty() && after.is_issued() && !incoming.lacks_lines {
         incoming.fault("", "has no lines in invoice_lines.csv");
@@ -332,6 +338,7 @@ fn lines_of(incoming: &mut Incoming, before: &Whole, credits: &Credits, accounts
         let credits_line = credits.line(incoming, place, &before.row);
         let (old, (_, line)) = (before.lines.get(place), &incoming.lines[place]);
         let account = || accounts.of_line(line.activity_id, line.vat_rate);
+        let (exemption_reason, exemption_code) = exemption(line, old);
         lines.push(invoice_line::Model {
             id: old.map_or_else(InvoiceLineId::new, |old| old.id),
             invoice_id: before.row.id,
@@ -346,12 +353,35 @@ fn lines_of(incoming: &mut Incoming, before: &Whole, credits: &Credits, accounts
             unit: line.unit.or(old.map(|old| old.unit)).unwrap_or_default(),
             unit_price: line.unit_price,
             vat_rate: line.vat_rate,
+            exemption_reason,
+            exemption_code,
             net: Money::ZERO,
             vat: Money::ZERO,
             account: line.account.clone().or_else(|| old.map(|old| old.account.clone())).unwrap_or_else(account),
         });
     }
     lines
+}
+
+/// The reason of a line's exemption with its code: what the file says or else, of a line that stays exempt, what was said before.
+fn exemption(line: &LineDraft, old: Option<&invoice_line::Model>) -> (Option<String>, Option<String>) {
+    if line.vat_rate != VatRate::Exempt {
+        return (None, None);
+    }
+    match (&line.exemption_reason, old) {
+        (None, Some(old)) => (old.exemption_reason.clone(), old.exemption_code.clone()),
+        (reason, _) => (reason.clone(), line.exemption_code.clone()),
+    }
+}
+
+/// Refuses lines of a draft that have come to the rate of zero: no invoice with it can be issued.
+fn refuse_zero(incoming: &mut Incoming, before: &Whole) {
+    let is_new = |place: usize| before.lines.get(place).is_none_or(|old| old.vat_rate != VatRate::Zero);
+    let zero: Vec<usize> =
+        (0..incoming.lines.len()).filter(|place| incoming.lines[*place].1.vat_rate == VatRate::Zero && is_new(*place)).collect();
+    for place in zero {
+        incoming.fault_line(place, "vat_rate", NO_RATE_OF_ZERO);
+    }
 }
 
 /// Works out the sums of a document and of its lines. What a credit note takes of the VAT of the lines that it names is what the file

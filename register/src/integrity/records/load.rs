@@ -8,7 +8,7 @@ use ::entity::{
     id::{AgreementId, InvoiceId, InvoiceLineId},
     invoice, invoice_content, invoice_file, invoice_line,
     kind::{FileFormat, Form},
-    member, organisation, reference_rate, reminder, requisition, status_report, template, template_text, template_version,
+    member, organisation, reference_rate, reminder, requisition, status_report, tax_decision, template, template_text, template_version,
     token_revocation,
 };
 use sea_orm::{
@@ -74,6 +74,7 @@ pub(super) async fn each(db: &impl ConnectionTrait, form: Form, ids: &[Uuid], fo
         Form::Grant => found.add_all(rows::<grant::Entity>(db, ids).await?),
         Form::Requisition => found.add_all(rows::<requisition::Entity>(db, ids).await?),
         Form::FeeSchedule => found.add_all(forms::fee_schedules(db, rows::<fee_schedule::Entity>(db, ids).await?).await?),
+        Form::TaxDecision => found.add_all(rows::<tax_decision::Entity>(db, ids).await?),
         Form::StatusReport => found.add_all(forms::status_reports(db, rows::<status_report::Entity>(db, ids).await?).await?),
         Form::Template => found.add_all(rows::<template::Entity>(db, ids).await?),
         Form::TemplateVersion => found.add_all(template_versions(db, ids).await?),
@@ -127,6 +128,7 @@ pub(super) fn current(form: Form, version: i32, text: Value) -> serde_json::Resu
         Form::Grant => forms::current::<grant::Model>(version, text),
         Form::Requisition => forms::current::<requisition::Model>(version, text),
         Form::FeeSchedule => forms::current::<FeeSchedule>(version, text),
+        Form::TaxDecision => forms::current::<tax_decision::Model>(version, text),
         Form::StatusReport => forms::current::<StatusReport>(version, text),
         Form::Template => forms::current::<template::Model>(version, text),
         Form::TemplateVersion => forms::current::<versions::Snapshot>(version, text),

@@ -43,6 +43,7 @@ pub const FORMS: &[(Form, &str, &[&str])] = &[
     (Form::Grant, "id", &["activity_grant"]),
     (Form::Requisition, "id", &["requisition"]),
     (Form::FeeSchedule, "id", &["fee_schedule", "decision"]),
+    (Form::TaxDecision, "id", &["tax_decision"]),
     (Form::StatusReport, "id", &["status_report", "status_report_text"]),
     (Form::Template, "id", &["agreement_template"]),
     (Form::TemplateVersion, "id", &["agreement_template_version", "agreement_template_text"]),

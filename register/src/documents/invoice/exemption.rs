@@ -1,0 +1,51 @@
+//! Why exempt lines are exempt: an e-invoice has one group of them (EN 16931, BR-E-01), whose reason tells the lines apart when they have several.
+
+use std::borrow::Cow;
+
+use ::entity::kind::VatRate;
+
+use super::{Invoice, Line};
+
+/// A reason with the numbers of the lines that have it.
+struct Reason<'i> {
+    text: &'i str,
+    code: Option<&'i str>,
+    lines: Vec<usize>,
+}
+
+/// The reasons of an invoice's exempt lines, each once, in the order of the lines.
+fn reasons(invoice: &Invoice) -> Vec<Reason<'_>> {
+    let mut reasons: Vec<Reason<'_>> = Vec::new();
+    let exempt = (1..).zip(&invoice.lines).filter(|(_, line): &(usize, &Line)| line.vat_rate == VatRate::Exempt);
+    for (number, line) in exempt {
+        let text = line.exemption_reason.as_deref().unwrap_or(&invoice.terms.exemption_reason);
+        let code = line.exemption_code.as_deref();
+        match reasons.iter_mut().find(|reason| (reason.text, reason.code) == (text, code)) {
+            Some(reason) => reason.lines.push(number),
+            None => reasons.push(Reason { text, code, lines: vec![number] }),
+        }
+    }
+    reasons
+}
+
+/// Returns the reason in words; of several, each with the numbers of its lines: `Rad 1: …; rad 2, 3: …`.
+pub(super) fn reason(invoice: &Invoice) -> Cow<'_, str> {
+    let reasons = reasons(invoice);
+    let Some(first) = reasons.first() else { return Cow::Borrowed(&invoice.terms.exemption_reason) };
+    if reasons.iter().all(|reason| reason.text == first.text) {
+        return Cow::Borrowed(first.text);
+    }
+    let of_lines = |reason: &Reason<'_>| {
+        let numbers: Vec<String> = reason.lines.iter().map(ToString::to_string).collect();
+        format!("rad {}: {}", numbers.join(", "), reason.text)
+    };
+    let words = reasons.iter().map(of_lines).collect::<Vec<_>>().join("; ");
+    Cow::Owned(words.replacen('r', "R", 1))
+}
+
+/// Returns the code that all exempt lines have; `None` if they have several, or some have none.
+pub(super) fn code(invoice: &Invoice) -> Option<&str> {
+    let reasons = reasons(invoice);
+    let first = reasons.first()?.code?;
+    reasons.iter().all(|reason| reason.code == Some(first)).then_some(first)
+}
