@@ -246,7 +246,10 @@ class Register(BankPayments, Settlement, Model):
 
     def paid_by_line(self, invoice, until):
         """What the payments until a day pay of each line, with VAT, reversed ones until their reversal."""
-        return shares(self.came(invoice, until), self.line_lefts(invoice, until))
+        came, lefts = self.came(invoice, until), self.line_lefts(invoice, until)
+        # An invoice that was rounded down is paid by less than its lines come to.
+        rounding = invoice.rounding - sum(note.rounding for note in map(self.invoices.get, invoice.credit_notes) if note.issued <= until)
+        return list(lefts) if came > 0 and came >= sum(lefts) + min(0, rounding) else shares(came, lefts)
 
     def came(self, invoice, until):
         """What came in by a day in the books, less what was paid back."""
