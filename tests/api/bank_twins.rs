@@ -82,7 +82,7 @@ on_both!(bgmax_and_camt_of_one_payment_are_booked_once_in_either_order, |app| as
     assert_eq!(waiting(&app).await, Vec::<Value>::new());
     adds_up(&app).await;
 
-    let other = App::sqlite().await;
+    let other = app.beside().await;
     with_invoice(&other).await;
     assert_eq!(import(&other, "camt.xml", CROSS).await, ["OCR 1000.00 20260001:1000.00"]);
     assert_eq!(import(&other, "bg.txt", as_bgmax()).await, ["again OCR 1000.00"]);
@@ -130,7 +130,7 @@ on_both!(an_entry_is_told_as_a_total_and_later_payment_by_payment, |app| async m
     adds_up(&app).await;
 
     // Payment by payment first, and then as a total; and a total that can't be right.
-    let other = App::sqlite().await;
+    let other = app.beside().await;
     other.import(&LEDGER).await;
     import(&other, "2.xml", &parts).await;
     let wrong = camt("<Id>N1</Id>", &entry("CRDT", "801.00", TOTAL));
@@ -140,7 +140,7 @@ on_both!(an_entry_is_told_as_a_total_and_later_payment_by_payment, |app| async m
     adds_up(&other).await;
 
     // A total that people have matched stays, and its payments are of the same money.
-    let third = App::sqlite().await;
+    let third = app.beside().await;
     third.import(&LEDGER).await;
     import(&third, "1.xml", &total).await;
     let input = json!({ "payment": waiting(&third).await[0]["id"], "invoice": id(&third, "1002").await });

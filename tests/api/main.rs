@@ -143,3 +143,4 @@ mod workbooks;
 mod worker_pool;
 mod write_faults;
 mod write_offs;
+mod year;

@@ -166,6 +166,16 @@ on_both!(receivables_are_listed_by_age, |app| async move {
     assert_eq!(of("Gävle"), gavle);
     assert!(app.service("members:read").query(document).await["members"]["nodes"][0]["receivables"].is_null());
 
+    // The last day to pay is a Saturday: ages count from the Monday after it.
+    for (as_of, bucket) in
+        [("2026-02-16", "notDue"), ("2026-02-17", "days1To30"), ("2026-03-18", "days1To30"), ("2026-03-19", "days31To60")]
+    {
+        let asked = format!("{{ members {{ nodes {{ name receivables(asOf: \"{as_of}\") {{ {bucket} }} }} }} }}");
+        let answer = app.finance().query(&asked).await;
+        let gotland = answer["members"]["nodes"].as_array().unwrap().iter().find(|node| node["name"] == "Gotland").unwrap();
+        assert_eq!(gotland["receivables"][bucket], TOTAL_OF_1001, "{as_of}");
+    }
+
     let run = |line: &str| app.program().args(line.split(' ')).output().unwrap();
     let output = run("receivables --as-of 2026-04-30 --format csv");
     let text = String::from_utf8(output.stdout).unwrap();

@@ -118,11 +118,13 @@ on_both!(lines_without_an_activity_are_booked_by_their_vat, |app| async move {
     fs::write(folder.path().join("samregister.toml"), NETWORK).unwrap();
     let app = app.with_file(&folder.path().join("samregister.toml"));
     let head = "key,number,kind,buyer,issued_on,due_on,credits\n\
-        a,1,INVOICE,gotland,2026-01-15,2026-02-14,\nb,2,INVOICE,konsult,2026-01-15,2026-02-14,\nc,3,INVOICE,gotland,2026-04-01,2026-05-01,\n";
+        a,1,INVOICE,gotland,2026-01-15,2026-02-14,\nb,2,INVOICE,konsult,2026-01-15,2026-02-14,\nc,3,INVOICE,gotland,2026-04-01,2026-05-01,\n\
+        k,1,CREDIT_NOTE,gotland,2026-02-10,,a\n";
     let lines = "invoice,description,activity,agreement,period_from,period_to,quantity,unit_price,vat_rate,account\n\
         a,Kurs,,,,,1,1000.00,STANDARD_25,\na,Mat,,,,,1,200.00,REDUCED_12,\na,Bok,,,,,1,100.00,REDUCED_6,\na,Prov,,,,,1,50.00,EXEMPT,\n\
         a,Kurs,bip,,,,1,400.00,STANDARD_25,\na,Prov,bip,,,,1,30.00,EXEMPT,\na,Serviceavgift,,,,,1,2000.00,STANDARD_25,3911\n\
-        b,Tyskland,,,,,1,70.00,ZERO,3308\nb,Norge,,,,,1,80.00,ZERO,3305\nc,Senare,,,,,1,9000.00,STANDARD_25,\n";
+        b,Tyskland,,,,,1,70.00,ZERO,3308\nb,Norge,,,,,1,80.00,ZERO,3305\nc,Senare,,,,,1,9000.00,STANDARD_25,\n\
+        k,Kurs,bip,,,,1,100.00,STANDARD_25,\n";
     app.import(&[BUYERS[0], BUYERS[1], EARNERS, ("invoices.csv", head), ("invoice_lines.csv", lines)]).await;
     let text = file(&app, folder.path(), "2026-01-01", "2026-03-31");
     for line in [
@@ -134,6 +136,8 @@ on_both!(lines_without_an_activity_are_booked_by_their_vat, |app| async move {
         "#TRANS 3054 {6 \"101\"} -30.00",
         "#TRANS 3911 {} -2000.00",
         "#TRANS 2611 {} -850.00",
+        "#TRANS 3051 {6 \"101\"} 100.00",
+        "#TRANS 2611 {} 25.00",
         "#TRANS 2621 {} -24.00",
         "#TRANS 2631 {} -6.00",
         "#OBJEKT 6 \"101\" \"BIP\"",
@@ -141,7 +145,7 @@ on_both!(lines_without_an_activity_are_booked_by_their_vat, |app| async move {
         assert!(text.contains(&format!("{line}\r\n")), "{line}: {text}");
     }
     let expected: Boxes =
-        [("05", "3700.00"), ("10", "850.00"), ("11", "24.00"), ("12", "6.00"), ("39", "70.00"), ("40", "80.00"), ("42", "80.00")]
+        [("05", "3600.00"), ("10", "825.00"), ("11", "24.00"), ("12", "6.00"), ("39", "70.00"), ("40", "80.00"), ("42", "80.00")]
             .map(|(name, sum)| (name.to_owned(), money(sum)))
             .into();
     assert_eq!(of_file(&text), expected);

@@ -48,6 +48,18 @@ on_both!(a_difference_below_a_krona_is_written_off_when_the_payment_comes, |app|
     assert!(!list.text().contains("1001") && !list.text().contains("1002"), "{list:?}");
 });
 
+on_both!(a_write_off_changes_no_interest_of_the_days_before_it, |app| async move {
+    app.import(&LEDGER).await;
+    for (number, amount) in [("1001", "1855.00"), ("1002", "800.99")] {
+        let selection = "paid: interest(on: \"2026-11-20\") after: interest(on: \"2026-11-21\")";
+        let before = invoice(&app, number, selection).await["paid"].clone();
+        assert!(before.is_string(), "{number}: {before}");
+        pays(&app, number, "2026-11-20", amount, "BG-1").await.data();
+        // All of the claim was unpaid until that day, and no more than the claim.
+        assert_eq!(invoice(&app, number, selection).await, json!({ "paid": before, "after": before }), "{number}");
+    }
+});
+
 on_both!(what_is_written_off_follows_what_is_paid, |app| async move {
     app.import(&LEDGER).await;
     pays(&app, "1001", "2026-02-10", "1855.50", "BG-1").await.data();

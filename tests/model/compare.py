@@ -107,15 +107,22 @@ class Reader:
 
     def invoices(self, days):
         dated = " ".join(
-            f'state{i}: state(on: "{on}") late{i}: daysLate(on: "{on}") interest{i}: interest(on: "{on}")' for i, on in enumerate(map(iso, days))
+            f'state{i}: state(on: "{on}") late{i}: daysLate(on: "{on}") interest{i}: interest(on: "{on}") '
+            f'paid{i}: paid(asOf: "{on}") credited{i}: credited(asOf: "{on}") left{i}: outstanding(asOf: "{on}") balance{i}: balance(asOf: "{on}")'
+            for i, on in enumerate(map(iso, days))
         )
         fixed = f"""number kind ocr state buyer {{ {NAME} }} issuedOn dueOn net vat rounding total paid credited outstanding overpaid
-            payments {{ receivedOn amount }} reminders {{ sentOn }} credits {{ number }} creditNotes {{ number }}
+            payments {{ receivedOn bookedOn amount }} refunds {{ paidOn amount }} writeOffs {{ writtenOffOn amount }} reminders {{ sentOn }} credits {{ number }} creditNotes {{ number }}
             lines {{ net vatRate activity {{ slug }} agreement {{ number }} }}"""
         rows = self.client.every("FINANCE", "invoices", "", f"{fixed} {dated}")
         for row in rows:
             row["buyer"], row["credits"] = row["buyer"]["name"], number(row["credits"])
-            row["payments"] = sorted([p["receivedOn"], p["amount"]] for p in row["payments"])
+            row["payments"] = sorted([p["receivedOn"], p["bookedOn"], p["amount"]] for p in row["payments"])
+            row["refunds"] = sorted([r["paidOn"], r["amount"]] for r in row["refunds"])
+            row["writeOffs"] = sorted([w["writtenOffOn"], w["amount"]] for w in row["writeOffs"])
+            for i in range(len(days)):
+                amounts = [row.pop(f"{key}{i}") for key in ("paid", "credited", "left", "balance")]
+                row[f"books{i}"] = amounts if row["kind"] == "INVOICE" else None
             row["reminders"] = sorted(reminder["sentOn"] for reminder in row["reminders"])
             row["creditNotes"] = sorted(map(number, row["creditNotes"]))
             lines = row["lines"]
@@ -147,6 +154,11 @@ class Reader:
     def bank_payments(self):
         keys = ("bookedOn", "amount", "finding", "state", "matched", "left", "setAsideOn")
         return sorted([[row[key] for key in keys] for row in self.client.every("FINANCE", "bankPayments", "", " ".join(keys))], key=str)
+
+    def receivables(self, on):
+        keys = ("balance", "notDue", "days1To30", "days31To60", "days61To90", "over90")
+        rows = self.client.every("FINANCE", "members", "", f'name receivables(asOf: "{on}") {{ {" ".join(keys)} }}')
+        return {row["name"]: {key: row["receivables"][key] for key in keys} for row in sorted(rows, key=lambda row: row["name"])}
 
     @staticmethod
     def run(answer):
@@ -208,6 +220,8 @@ def questions(model, asked):
     yield f"filters as of {days[0]}", "filters", (days[0],)
     yield f"filters as of {days[1]}", "filters", (days[1],)
     yield "bank payments", "bank_payments", ()
+    for on in days:
+        yield f"receivables {on}", "receivables", (on,)
     yield f"expiring {asked['within']}", "expiring", (max(days[0], model.today), asked["within"])
     yield "matrix", "matrix", (max(days), min(days))
     yield f"forecast {model.today.year}", "forecast", (model.today.year,)

@@ -65,6 +65,7 @@ class Flow:
             self.issue: 2, self.pay: 12, self.reverse: 3, self.credit: 4, self.remind: 2, self.book: 3,
             self.acknowledge: 2, self.withdraw_notice: 2, self.reinstate: 1,
             self.bank_file: 4, self.match: 3, self.set_aside: 1.5,
+            self.refund: 3, self.reverse_refund: 1, self.write_off: 1, self.close_period: 1, self.reopen_period: 0.4, self.camt_file: 3, self.mark: 1.5,
         }
         while True:
             step = self.random.choices(list(choices), choices.values())[0]()
@@ -351,8 +352,8 @@ class Flow:
             return None
         left = self.model.outstanding(invoice) or 5000
         amount = self.random.choice([left, left, left, self.random.randint(1, left), left + 12345])
-        # Less than a krona would be written off.
-        amount = left if 0 < left - amount < 100 else amount
+        if left > 500 and self.random.random() < 0.12:
+            amount = left + self.random.choice([-1, 1]) * self.random.randint(1, 120)
         days = (self.model.today - invoice.issued).days
         on = self.model.today - timedelta(days=self.random.choice([0, 0, self.random.randint(0, days), self.random.randint(0, min(days, 9))]))
         reference = f"B{self.made.get('p', 0) + 1}"
@@ -374,7 +375,7 @@ class Flow:
         if self.random.random() < 0.6:
             index = self.random.randrange(len(invoice.lines))
             left = invoice.lines[index].net - invoice.lines[index].credited
-            amount = self.random.choice([left, self.random.randint(1, max(1, left)), left + 100])
+            amount = self.random.choice([left, self.random.randint(1, max(1, left)), left + 100, max(1, left - self.random.randint(1, 60))])
             given["lines"] = [{"line": index, "amount": kronor(amount)}]
         return self.step("invoiceCredit", given, "i")
 
@@ -383,39 +384,114 @@ class Flow:
         return invoice and self.step("invoiceRemind", {"invoice": "$" + invoice.handle})
 
     def bank_file(self):
-        """A file of the bank with payments of all kinds; sometimes one that came before."""
+        """A BgMax file with payments of all kinds; sometimes one that came before."""
         if self.made.get("file") and self.random.random() < 0.2:
             return self.made["file"]
-        serial, rows = self.made.get("serial", 0) + 1, []
-        # Money of an earlier month may be booked on another day than the bank's.
-        on = max(self.near(30, 0), self.model.today.replace(day=1))
+        rows, on = [], self.near(30, 0)
         for _ in range(self.random.randint(1, 3)):
-            invoice, handle = self.pick(self.invoices()), self.handle("b")
-            row = {"as": handle, "reference": self.random.choice(["", "99999999995", "12300"])}
-            # No two payments have the same sum, so that none is taken for another.
+            invoice = self.pick(self.invoices())
+            row = {"as": self.handle("b"), "reference": self.random.choice(["", "99999999995", "12300"])}
+            # No two payments have the same sum but those that may be the same.
             row["amount"] = kronor(1_000_000 + 100 * self.made["b"] + self.random.randint(1, 99))
-            leaves = abs(self.model.outstanding(invoice) - ore(row["amount"])) if invoice else 0
-            if leaves > 1_000 and self.random.random() < 0.75:
+            recorded = invoice and self.pick(p for p in self.model.true_payments(invoice) if not p.bank and p.amount > 1_000)
+            if recorded and self.random.random() < 0.7:
+                on = recorded.on + timedelta(days=self.random.choice([0, 0, 1, 6, 8]))
+                on, row["amount"] = min(on, self.model.today), kronor(recorded.amount)
+            if invoice and self.random.random() < 0.75:
                 row["pays"] = "$" + invoice.handle
             rows.append(row)
-        self.made["serial"] = serial
-        self.made["file"] = {"bank": {"day": on.isoformat(), "serial": serial, "rows": rows}}
+            if recorded:
+                break
+        self.made["file"] = self.file(on, rows)
         return self.made["file"]
+
+    def file(self, on, rows, **more):
+        """A file of the bank with a serial number of its own."""
+        self.made["serial"] = serial = self.made.get("serial", 0) + 1
+        return {"bank": {"day": on.isoformat(), "serial": serial, "rows": rows, **more}}
+
+    def camt_file(self):
+        """A camt file with a payment in, one that may be the money of a BgMax row, or a refund."""
+        shape, on, row = self.random.random(), self.near(20, 0), {"as": self.handle("b"), "reference": ""}
+        told = self.pick(p for p in self.model.bank.values() if p.finding == "NO_REFERENCE" and p.format == "bgmax" and p.on <= self.model.today)
+        overpaid = self.pick(i for i in self.invoices() if self.model.overpaid(i))
+        if shape < 0.35 and overpaid:
+            row.update(refunds="$" + overpaid.handle, amount=kronor(-self.model.overpaid(overpaid)))
+            on = self.model.today
+        elif shape < 0.65 and told:
+            row["amount"], on = kronor(told.amount), told.on
+        else:
+            invoice = self.pick(self.invoices())
+            row["amount"] = kronor(1_000_000 + 100 * self.made["b"] + self.random.randint(1, 99))
+            if invoice:
+                row["pays"] = "$" + invoice.handle
+        return self.file(on, [row], format="camt")
+
+    def mark(self):
+        """Marks a row as a duplicate of another of the same sum, now and then of one that it is not."""
+        rows = list(self.model.bank.values())
+        payment = self.pick(p for p in rows if p.amount > 0 and (p.finding == "AMBIGUOUS" or self.random.random() < 0.05))
+        other = payment and self.pick(p for p in rows if p is not payment and (p.amount == payment.amount or self.random.random() < 0.05))
+        return other and self.step("bankPaymentMarkDuplicate", {"payment": "$" + payment.handle, "duplicateOf": "$" + other.handle})
+
+    # Refunds, write-offs and closed periods
+
+    def open_days(self, first):
+        """A day from `first` to today that is not closed; `None` when there is none."""
+        first = max(first, self.model.open_day(first))
+        days = (self.model.today - first).days
+        return first + timedelta(days=self.random.randint(0, days)) if days >= 0 else None
+
+    def refund(self):
+        overpaid = [i for i in self.invoices() if self.model.overpaid(i)]
+        invoice = self.pick(overpaid if overpaid and self.random.random() < 0.95 else self.invoices())
+        on = invoice and self.open_days(invoice.issued)
+        if on is None:
+            return None
+        left = self.model.overpaid(invoice) or 100
+        amount = self.random.choice([left, left, self.random.randint(1, left), left + 1])
+        on = self.random.choice([on, self.model.today])
+        given = {"invoice": "$" + invoice.handle, "paidOn": on.isoformat(), "amount": kronor(amount), "reference": f"U{self.made.get('u', 0) + 1}"}
+        return self.step("refundRecord", given, "u")
+
+    def reverse_refund(self):
+        refund = self.pick(r for r in self.model.refunds.values() if r.kind == "REFUND" and not r.bank)
+        on = refund and self.open_days(refund.on)
+        return on and self.step("refundReverse", {"refund": "$" + refund.handle, "reversedOn": on.isoformat(), "reason": "Kom tillbaka"})
+
+    def write_off(self):
+        small = [i for i in self.invoices() if 0 < abs(i.total - self.model.covered(i)) <= 120]
+        invoice = self.pick(small if small and self.random.random() < 0.8 else self.invoices())
+        if invoice is None:
+            return None
+        return self.step("invoiceWriteOff", {"invoice": "$" + invoice.handle, "writtenOffOn": self.model.today.isoformat(), "reason": "Ören"})
+
+    def close_period(self):
+        last = self.model.today.replace(day=1) - DAY
+        through = self.random.choice([last, last, last - timedelta(days=31), self.near(20, 2)])
+        return self.step("periodClose", {"through": through.isoformat()})
+
+    def reopen_period(self):
+        first = self.model.closed and self.model.closed - timedelta(days=self.random.randint(-1, 40))
+        return first and self.step("periodReopen", {"from": first.isoformat(), "reason": "Rättelse"})
 
     def waiting(self):
         return self.pick(p for p in self.model.bank.values() if not p.was_reversed and (self.model.bank_left(p) or self.random.random() < 0.05))
 
     def match(self):
         payment, invoice = self.waiting(), self.pick(self.invoices())
-        if payment is None or invoice is None or payment.on < self.model.today.replace(day=1):
+        if payment is None or invoice is None or payment.amount < 0:
             return None
         given = {"payment": "$" + payment.handle, "invoice": "$" + invoice.handle}
         left = self.model.bank_left(payment)
         if left > 1 and self.random.random() < 0.4:
             given["amount"] = kronor(self.random.randint(1, left))
-        leaves = self.model.outstanding(invoice) - ore(given.get("amount", kronor(left)))
-        if 0 < abs(leaves) < 100:
+        first = max(payment.on, invoice.issued)
+        booked = self.open_days(first)
+        if booked is None:
             return None
+        if payment.on < invoice.issued or self.model.open_day(payment.on) != payment.on or self.random.random() < 0.5:
+            given["bookedOn"] = booked.isoformat()
         return self.step("bankPaymentMatch", given, "p")
 
     def set_aside(self):

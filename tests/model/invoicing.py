@@ -3,19 +3,21 @@
 from datetime import timedelta
 from fractions import Fraction
 
+from bank_payments import BankPayments
 from dates import DAY, banking_day, day
 from model import Model, Record, refuse_for_any, refuse_if
 from money import half_up, interest, ore, shares, sums_by_rate, vat_of, year_fee
+from settlement import Settlement
 
 
-class Register(Model):
+class Register(BankPayments, Settlement, Model):
     """The model with all that is about money."""
 
     def __init__(self, today, rates, whole_kronor=False, due_days=30):
         super().__init__(today)
         self.rates, self.whole_kronor, self.due_days = rates, whole_kronor, due_days
         self.invoices, self.costs, self.grants, self.payments, self.bank = {}, [], [], {}, {}
-        self.counts, self.latest_issue = {}, {}
+        self.counts, self.latest_issue, self.refunds, self.closed = {}, {}, {}, None
 
     # Drafts and issue
 
@@ -51,7 +53,7 @@ class Register(Model):
         rounding = half_up(Fraction(net + vat, 100)) * 100 - net - vat if self.whole_kronor else 0
         return Record(
             handle=handle, kind=kind, buyer=buyer, lines=lines, net=net, vat=vat, rounding=rounding, total=net + vat + rounding, number=None, issued=None,
-            due=None, payments=[], credits=None, credit_notes=[], reminders=[],
+            due=None, payments=[], credits=None, credit_notes=[], reminders=[], adjustments=[],
         )
 
     def is_complete(self, buyer):
@@ -106,6 +108,7 @@ class Register(Model):
         self.invoices[handle] = note = self.credit_note_of(invoice, lines, handle)
         self.issue(note, self.today)
         invoice.credit_notes.append(handle)
+        self.settle_small(invoice)
 
     def credit_note_of(self, invoice, lines, handle):
         """A credit note, which takes what is left of VAT and rounding when nothing else is left."""
@@ -141,8 +144,17 @@ class Register(Model):
         invoice, on, amount = self.invoices[given["invoice"]], day(given["receivedOn"]), ore(given["amount"])
         refuse_if(invoice.issued is None or invoice.kind == "CREDIT_NOTE", "DRAFT", "NOT_ISSUED", "CREDIT_NOTE", "INVALID")
         refuse_if(not invoice.issued <= on <= self.today or amount <= 0, "INVALID")
-        self.payments[handle] = payment = Record(handle=handle, invoice=invoice.handle, on=on, amount=amount, reverses=None, reversed=None)
+        told = [p for p in self.true_payments(invoice) if p.bank and p.amount == amount and abs((p.on - on).days) <= 7]
+        refuse_if(told and not given.get("isAnother"), "POSSIBLE_DUPLICATE")
+        self.pay(Record(handle=handle, invoice=invoice.handle, on=on, amount=amount, reverses=None, bank=None), on)
+
+    def pay(self, payment, booked):
+        """Adds a payment or a reversal, booked on the first open day from `booked` on."""
+        payment.booked, payment.reversed = self.open_day(booked), None
+        self.payments[payment.handle] = payment
+        invoice = self.invoices[payment.invoice]
         invoice.payments.append(payment)
+        self.settle_small(invoice)
 
     def payment_reverse(self, handle, given):
         payment, on = self.payments[given["payment"]], day(given.get("reversedOn")) or self.today
@@ -151,13 +163,11 @@ class Register(Model):
             lambda: refuse_if(payment.reversed, "PAYMENT_REVERSED"),
             lambda: refuse_if(not payment.on <= on <= self.today, "INVALID"),
         )
-        reversal = Record(handle=handle, invoice=payment.invoice, on=on, amount=-payment.amount, reverses=payment.handle, reversed=None)
         payment.reversed = on
-        if payment.get("bank"):
+        if payment.bank:
             self.bank[payment.bank].matched -= payment.amount
             self.bank[payment.bank].was_reversed = True
-        self.payments[handle] = reversal
-        self.invoices[payment.invoice].payments.append(reversal)
+        self.pay(Record(handle=handle, invoice=payment.invoice, on=on, amount=-payment.amount, reverses=payment.handle, bank=None), on)
 
     def invoice_remind(self, _, given):
         invoice = self.invoices[given["invoice"]]
@@ -167,60 +177,6 @@ class Register(Model):
         refuse_if(state != "OVERDUE", "NOT_OVERDUE")
         refuse_if(self.today in invoice.reminders, "ALREADY_REMINDED")
         invoice.reminders.append(self.today)
-
-    # Payments that the bank's files tell of
-
-    def bank_import(self, given):
-        """Takes a file of the bank: matches by OCR reference what came in after the invoice was issued."""
-        on = day(given["day"])
-        for row in given["rows"]:
-            if row["as"] in self.bank:
-                continue
-            invoice = self.invoices.get(row.get("pays"))
-            finding = "NO_REFERENCE" if not row["reference"] else "UNKNOWN_REFERENCE"
-            if invoice:
-                finding = "OCR" if invoice.issued <= on else "BEFORE_ISSUE"
-            payment = Record(handle=row["as"], on=on, amount=ore(row["amount"]), finding=finding, matched=0, set_aside=None, was_reversed=False)
-            self.bank[row["as"]] = payment
-            if finding == "OCR":
-                self.match(payment, invoice, payment.amount, row["as"] + ".1")
-
-    def match(self, payment, invoice, amount, handle):
-        """Books a bank payment on an invoice; on the day of issue when the money came before."""
-        made = Record(
-            handle=handle, invoice=invoice.handle, on=max(payment.on, invoice.issued), amount=amount, reverses=None, reversed=None, bank=payment.handle
-        )
-        payment.matched += amount
-        invoice.payments.append(made)
-        self.payments[handle] = made
-
-    def bank_left(self, payment):
-        return payment.amount - payment.matched
-
-    def bank_state(self, payment):
-        return "MATCHED" if not self.bank_left(payment) else "SET_ASIDE" if payment.set_aside else "WAITING"
-
-    def check_waiting(self, payment):
-        state = self.bank_state(payment)
-        refuse_if(state == "MATCHED", "ALREADY_MATCHED")
-        refuse_if(state == "SET_ASIDE", "SET_ASIDE")
-
-    def bank_payment_match(self, handle, given):
-        payment, invoice = self.bank[given["payment"]], self.invoices[given["invoice"]]
-        self.check_waiting(payment)
-        amount = ore(given["amount"]) if given.get("amount") else self.bank_left(payment)
-        refuse_if(invoice.issued is None or invoice.kind == "CREDIT_NOTE" or amount > self.bank_left(payment), "INVALID", "CREDIT_NOTE", "NOT_ISSUED", "DRAFT")
-        self.match(payment, invoice, amount, handle)
-
-    def bank_payment_set_aside(self, _, given):
-        payment = self.bank[given["payment"]]
-        self.check_waiting(payment)
-        payment.set_aside = self.today
-
-    def bank_payment_take_up(self, _, given):
-        payment = self.bank[given["payment"]]
-        refuse_if(not payment.set_aside, "NOT_SET_ASIDE", "ALREADY_MATCHED")
-        payment.set_aside = None
 
     # What follows from them
 
@@ -244,7 +200,7 @@ class Register(Model):
         paid, credited = self.paid(invoice, on), self.credited(invoice, on)
         if credited >= invoice.total:
             return "CREDITED"
-        if paid + credited >= invoice.total:
+        if self.covered(invoice, on) >= invoice.total:
             return "PAID"
         if on > banking_day(invoice.due):
             return "OVERDUE"
@@ -254,17 +210,18 @@ class Register(Model):
         """What is still to be paid; of a draft, its total."""
         if invoice.kind == "CREDIT_NOTE":
             return 0
-        return max(0, invoice.total - self.paid(invoice) - self.credited(invoice))
+        return max(0, invoice.total - self.covered(invoice))
 
     def overpaid(self, invoice):
         if invoice.kind == "CREDIT_NOTE" or invoice.issued is None:
             return 0
-        return max(0, self.paid(invoice) + self.credited(invoice) - invoice.total)
+        return max(0, self.covered(invoice) - invoice.total)
 
     def settled_on(self, invoice):
-        """The day on which payments and credit notes first covered the total; `None` while they do not."""
+        """The day on which payments, credit notes and write-offs first covered the total; `None` while they do not."""
         days = {p.on for p in self.true_payments(invoice)} | {self.invoices[handle].issued for handle in invoice.credit_notes}
-        covered = [on for on in sorted(days) if self.paid(invoice, on) + self.credited(invoice, on) >= invoice.total]
+        days |= {a.on for a in invoice.adjustments if not a.reverses and not a.is_reversed}
+        covered = [on for on in sorted(days) if self.covered(invoice, on) >= invoice.total]
         return covered[0] if covered else None
 
     def late_until(self, invoice, on):
@@ -281,7 +238,9 @@ class Register(Model):
         """Late interest up to and including a day; `None` when it was never late by then."""
         if not self.days_late(invoice, on):
             return None
-        unpaid = lambda at: invoice.total - self.paid(invoice, at - DAY) - self.credited(invoice, on)
+        # What was credited was never owed; all else counts from the day after its own.
+        settled = lambda at: self.covered(invoice, at) - self.credited(invoice, at)
+        unpaid = lambda at: invoice.total - settled(at - DAY) - self.credited(invoice, on)
         return interest(banking_day(invoice.due), self.late_until(invoice, on), unpaid, self.rates)
 
     def line_lefts(self, invoice, until):
@@ -296,15 +255,23 @@ class Register(Model):
 
     def paid_by_line(self, invoice, until):
         """What the payments until a day pay of each line, with VAT, reversed ones until their reversal."""
-        came = sum(p.amount for p in invoice.payments if p.on <= until)
-        return shares(came, self.line_lefts(invoice, until))
+        came, lefts = self.came(invoice, until), self.line_lefts(invoice, until)
+        # An invoice that was rounded down is paid by less than its lines come to.
+        rounding = invoice.rounding - sum(note.rounding for note in map(self.invoices.get, invoice.credit_notes) if note.issued <= until)
+        return list(lefts) if came > 0 and came >= sum(lefts) + min(0, rounding) else shares(came, lefts)
+
+    def came(self, invoice, until):
+        """What came in by a day in the books, less what was paid back."""
+        return sum(p.amount for p in invoice.payments if p.booked <= until) - self.adjusted(invoice, "REFUND", until, True)
 
     # Costs and grants
 
     def cost_record(self, _, given):
+        self.require_open(day(given["bookedOn"]))
         self.costs.append((given["activity"], day(given["bookedOn"]), ore(given["amount"])))
 
     def grant_record(self, _, given):
+        self.require_open(day(given["bookedOn"]))
         self.grants.append((given["activity"], day(given["bookedOn"]), ore(given["amount"])))
 
     # Invoice runs

@@ -104,7 +104,8 @@ class Model:
         for agreement in self.in_force_after(handle, left):
             agreement.agreed = agreement.agreed or (agreement.ends,)
             agreement.ends, agreement.quiet_until = left, None
-            agreement.notice_given = agreement.notice_given or min(left, self.today)
+            # No notice is older than the agreement.
+            agreement.notice_given = agreement.notice_given or max(agreement.signed, min(left, self.today))
 
         after = {a.handle: (a.ends, a.notice_given, a.withdrawn) for a in self.of_member(handle)}
         member.departure = {key: (before[key], after[key]) for key in before if before[key] != after[key]}

@@ -162,9 +162,11 @@ class Reports:
             "number": i.number, "kind": i.kind, "buyer": self.name(i.buyer), "issuedOn": iso(i.issued), "dueOn": iso(i.due), "net": kronor(i.net),
             "vat": kronor(i.vat), "rounding": kronor(i.rounding), "total": kronor(i.total), "state": model.state(i, model.today),
             "ocr": ocr(i.number) if i.number and i.kind == "INVOICE" else None,
-            "paid": kronor(model.paid(i)), "credited": kronor(model.credited(i)), "outstanding": kronor(model.outstanding(i)),
+            "paid": kronor(model.paid(i) - model.adjusted(i, "REFUND")), "credited": kronor(model.credited(i)), "outstanding": kronor(model.outstanding(i)),
             "overpaid": kronor(model.overpaid(i)), "reminders": sorted(iso(on) for on in i.reminders),
-            "payments": sorted([iso(p.on), kronor(p.amount)] for p in i.payments),
+            "payments": sorted([iso(p.on), iso(p.booked), kronor(p.amount)] for p in i.payments),
+            "refunds": sorted([iso(a.on), kronor(a.amount)] for a in i.adjustments if a.kind == "REFUND"),
+            "writeOffs": sorted([iso(a.on), kronor(a.amount)] for a in i.adjustments if a.kind == "WRITE_OFF"),
             "credits": model.invoices[i.credits].number if i.credits else None,
             "creditNotes": sorted(model.invoices[handle].number for handle in i.credit_notes),
             "lines": sorted([self.slug(line.activity), self.number(model.agreements.get(line.agreement)), line.vat_rate, kronor(line.net)] for line in i.lines)
@@ -174,6 +176,7 @@ class Reports:
             answer[f"state{index}"] = model.state(i, on)
             answer[f"late{index}"] = model.days_late(i, on)
             answer[f"interest{index}"] = kronor(model.interest(i, on))
+            answer[f"books{index}"] = [kronor(amount) for amount in model.in_books(i, on)] if i.kind == "INVOICE" else None
         return answer
 
     def invoices(self, days):
@@ -188,6 +191,11 @@ class Reports:
             for p in model.bank.values()
         ]
         return sorted(rows, key=str)
+
+    def receivables(self, on):
+        """The receivables of each member by age on a day in the books."""
+        rows = {m.name: self.model.aged(m.handle, on) for m in self.model.members.values()}
+        return {name: {key: kronor(amount) for key, amount in row.items()} for name, row in sorted(rows.items())}
 
     def run(self, run):
         """What an invoice run or its preview answers."""
@@ -238,13 +246,13 @@ class Reports:
             for line in note.lines if note.issued <= until else ():
                 nets[line.credits] -= line.net
         split = [(half_up(Fraction(share * net, left)) if left else 0) for share, net, left in zip(shares, nets, lefts)]
-        came = sum(p.amount for p in invoice.payments if p.on <= until)
-        return [(net, share - net) for net, share in zip(split, shares)], came - sum(shares)
+        return [(net, share - net) for net, share in zip(split, shares)], self.model.came(invoice, until) - sum(shares)
 
     def paid(self):
         """Movements of what is paid of lines, on the day of a payment, a reversal or a credit note."""
         for i in self.documents():
-            days = {p.on for p in i.payments} | {self.model.invoices[handle].issued for handle in i.credit_notes}
+            days = {p.booked for p in i.payments} | {self.model.invoices[handle].issued for handle in i.credit_notes}
+            days |= {a.booked for a in i.adjustments if a.kind == "REFUND"}
             before, beyond = [(0, 0)] * len(i.lines), 0
             for on in sorted(days):
                 now, rest = self.paid_split(i, on)

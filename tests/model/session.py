@@ -6,7 +6,7 @@ import sys
 import tempfile
 from fractions import Fraction
 
-from bank import bgmax
+from bank import bgmax, camt
 from client import Client, Refused
 from compare import NAME, RUN, Reader, compare, differences
 from dates import day
@@ -17,7 +17,8 @@ from reports import Reports
 
 FINANCE = {
     "invoiceRun", "invoiceDraft", "invoiceDraftUpdate", "invoiceIssue", "invoiceDraftDiscard", "invoiceCredit", "paymentRecord", "paymentReverse",
-    "invoiceRemind", "bankPaymentMatch", "bankPaymentSetAside", "bankPaymentTakeUp",
+    "invoiceRemind", "bankPaymentMatch", "bankPaymentSetAside", "bankPaymentTakeUp", "bankPaymentMarkDuplicate", "refundRecord", "refundReverse",
+    "invoiceWriteOff", "periodClose", "periodReopen",
 }
 INVOICE = f"id number issuedOn buyer {{ {NAME} }} lines {{ id net vat periodFrom periodTo agreement {{ number }} }}"
 SELECTIONS = {
@@ -26,6 +27,7 @@ SELECTIONS = {
     "paymentRecord": "payments { id reference reverses }", "paymentReverse": "payments { id reference reverses }",
     "agreementNoticeWithdraw": "agreement { id }", "memberReinstate": "member { id }",
     "bankPaymentMatch": "id matches { payment { id reverses } }",
+    "refundRecord": "refunds { id reference }", "periodClose": "booksClosedThrough", "periodReopen": "booksClosedThrough",
 }
 TEMPLATE = "## Avtal\n\nMellan {{ counterparty.name }} och {{ network.name }}."
 
@@ -155,7 +157,12 @@ class Session:
                 ids[handle] = next(p["id"] for p in answer["payments"] if p["reverses"] == ids[step["input"]["payment"][1:]])
             elif name == "bankPaymentMatch":
                 known = set(ids.values())
-                ids[handle] = next(m["payment"]["id"] for m in answer["matches"] if m["payment"]["id"] not in known and not m["payment"]["reverses"])
+                new = [m["payment"]["id"] for m in answer["matches"] if m["payment"]["id"] not in known and not m["payment"]["reverses"]]
+                # A payment that was recorded manually is taken for the money: none is new.
+                if handle in self.model.payments:
+                    ids[handle] = new[0]
+            elif name == "refundRecord":
+                ids[handle] = next(r["id"] for r in answer["refunds"] if r["reference"] == step["input"]["reference"])
             elif handle:
                 ids[handle] = answer["id"]
             if name in ("invoiceDraft", "invoiceDraftUpdate", "invoiceCredit"):
@@ -208,29 +215,38 @@ class Session:
         self.model.today = day(to)
 
     def take_bank_file(self, given):
-        """Lets the driver import a BgMax file, and takes the ids of the payments in it."""
-        rows = []
-        for row in given["rows"]:
-            invoice = self.model.invoices.get((row.get("pays") or "")[1:])
-            if row.get("pays") and (invoice is None or invoice.issued is None):
+        """Lets the driver import a file of the bank, and takes the ids of the payments in it."""
+        rows, is_camt, serial, on = [], given.get("format") == "camt", given["serial"], day(given["day"])
+        for index, row in enumerate(given["rows"]):
+            named = (row.get("pays") or row.get("refunds") or "")[1:]
+            invoice = self.model.invoices.get(named)
+            if named and (invoice is None or invoice.issued is None):
                 return
-            reference = ocr(invoice.number) if invoice else row["reference"]
-            rows.append({"as": row["as"], "pays": invoice and invoice.handle, "reference": reference, "amount": row["amount"]})
+            is_refund = bool(row.get("refunds"))
+            reference = ocr(invoice.number) if invoice and not is_refund else "" if invoice else row["reference"]
+            text = f"Återbetalning faktura {invoice.number}" if is_refund else ""
+            rows.append({
+                "as": row["as"], "on": on, "number": serial * 1000 + index, "pays": None if is_refund else invoice and invoice.handle,
+                "refunds": invoice.handle if is_refund else None, "reference": reference, "text": text, "amount": row["amount"],
+            })
         with tempfile.TemporaryDirectory() as folder:
-            path = os.path.join(folder, f"bgmax-{given['serial']}.txt")
-            with open(path, "w", encoding="latin-1") as file:
-                file.write(bgmax(day(given["day"]), given["serial"], [{**row, "amount": ore(row["amount"])} for row in rows]))
+            path = os.path.join(folder, f"bank-{serial}.txt")
+            in_ore = [{**row, "amount": ore(row["amount"])} for row in rows]
+            with open(path, "wb") as file:
+                file.write(camt(f"N{serial}", in_ore) if is_camt else bgmax([(on, serial, in_ore)]))
             self.ask_driver(f"bank {path}")
         self.mutations += 1
         self.model.bank_import({**given, "rows": rows})
         for client, ids in zip(self.clients, self.ids):
-            found = client.every("FINANCE", "bankPayments", "", "id amount matches { payment { id } }")
+            found = client.every("FINANCE", "bankPayments", "", "id bankReference matches { payment { id } }")
             for row in rows:
-                node = next((node for node in found if ore(node["amount"]) == ore(row["amount"])), None)
-                if node is None:
-                    raise Difference(f"bank file: no payment of {row['amount']} is known after the import")
-                ids[row["as"]] = node["id"]
-                if node["matches"]:
+                end = f"{'TX-' if is_camt else ' '}{row['number']}"
+                node = next((node for node in found if node["bankReference"].endswith(end)), None)
+                if (node is None) != (row["as"] not in self.model.bank):
+                    raise Difference(f"bank file: a payment of {row['amount']} is {'not ' if node is None else ''}known after the import")
+                if node:
+                    ids[row["as"]] = node["id"]
+                if node and node["matches"]:
                     ids.setdefault(row["as"] + ".1", node["matches"][0]["payment"]["id"])
 
     def check(self, asked, clients=None, title=""):

@@ -58,7 +58,8 @@ struct Entries {
     credits: Vec<(NaiveDate, Money)>,
 }
 
-/// The adjustments that count of each of these invoices: what was written off as what is taken off, what was paid back as less that came in.
+/// The adjustments that count of each of these invoices, as payments: what is written off counts from its day, and what was paid back is less
+/// that came in.
 fn adjustments_of(backend: DbBackend, invoices: &[InvoiceId]) -> SelectStatement {
     let own = |column: adjustment::Column| Expr::col((adjustment::Entity, column));
     let reversal = |column: adjustment::Column| Expr::col(("reversal", column));
@@ -72,7 +73,7 @@ fn adjustments_of(backend: DbBackend, invoices: &[InvoiceId]) -> SelectStatement
             own(adjustment::Column::InvoiceId),
             own(adjustment::Column::DatedOn),
             Expr::cust("CASE kind WHEN 'REFUND' THEN -amount ELSE amount END"),
-            Expr::cust("CASE kind WHEN 'REFUND' THEN 0 ELSE 1 END"),
+            Expr::cust("0"),
         ])
         .from(adjustment::Entity)
         .and_where(among(backend, own(adjustment::Column::InvoiceId), invoices.iter().copied()))
