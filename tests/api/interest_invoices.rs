@@ -73,7 +73,7 @@ on_both!(a_credit_warns_of_the_interest_that_was_claimed_on_it, |app| async move
     let (id, number) = late(&app).await;
     let app = app.at("2026-12-01T09:00:00Z");
     let claimed = claim(&app, &id, Some("2026-11-30")).await["interestInvoiceIssue"]["invoice"].clone();
-    assert_eq!((&claimed["total"], invoice(&app, &number, "warnings").await), (&json!("100.00"), json!({ "warnings": [] })));
+    assert_eq!((&claimed["total"], invoice(&app, &number, "warnings { code message }").await), (&json!("100.00"), json!({ "warnings": [] })));
     let notes = async || {
         let notes = integrity::verify(&app.db, integrity::Request::default()).await.unwrap().findings.notes;
         notes.into_iter().filter(|note| note.contains("interest invoice")).collect::<Vec<_>>()
@@ -84,18 +84,18 @@ on_both!(a_credit_warns_of_the_interest_that_was_claimed_on_it, |app| async move
     let lines = app.finance().ask("query($id: ID!) { invoice(by: { id: $id }) { lines { id } } }", json!({ "id": id })).await;
     let half = json!([{ "line": lines["invoice"]["lines"][0]["id"], "amount": "18250.00" }]);
     let input = json!({ "invoice": id, "reason": "Hälften kom", "lines": half });
-    let note = deed(&app.finance(), "invoiceCredit", input, "warnings").await["invoiceCredit"].clone();
+    let note = deed(&app.finance(), "invoiceCredit", input, "warnings { code message }").await["invoiceCredit"].clone();
     let interest = claimed["number"].as_str().unwrap();
-    let warning = note["warnings"][0].as_str().unwrap().to_owned();
+    let warning = note["warnings"][0]["message"].as_str().unwrap().to_owned();
     assert!(
         warning.starts_with(&format!("interest invoice {interest} claims 100.00 of interest on invoice {number}, of which 50.00 is owed")),
         "{warning}"
     );
-    assert_eq!(invoice(&app, &number, "warnings").await["warnings"], json!([warning]));
-    assert_eq!(notes().await, [warning.clone()]);
+    assert_eq!(invoice(&app, &number, "warnings { code message }").await["warnings"], json!([{ "code": "OVERCLAIMED", "message": warning }]));
+    assert_eq!(notes().await, std::slice::from_ref(&warning));
     // Before more is claimed it must be credited. The warning is for the office.
     assert_eq!(claim(&app, &id, None).await.reason(), "OVERCLAIMED");
-    let question = format!("{{ invoice(by: {{ number: \"{number}\" }}) {{ warnings }} }}");
+    let question = format!("{{ invoice(by: {{ number: \"{number}\" }}) {{ warnings {{ code }} }} }}");
     assert_eq!(app.member(&member(&app, 1).await).query(&question).await["invoice"]["warnings"], json!([]));
 
     let own = invoice(&app, interest, "id lines { id }").await;
@@ -103,7 +103,7 @@ on_both!(a_credit_warns_of_the_interest_that_was_claimed_on_it, |app| async move
     deed(&app.finance(), "invoiceCredit", json!({ "invoice": own["id"], "reason": "Kapitalet krediterat", "lines": part }), "id")
         .await
         .data();
-    assert_eq!(invoice(&app, &number, "warnings").await["warnings"], json!([]));
+    assert_eq!(invoice(&app, &number, "warnings { code message }").await["warnings"], json!([]));
     assert_eq!(notes().await, [""; 0]);
     // The day after, on what is left.
     assert_eq!(claim(&app, &id, None).await["interestInvoiceIssue"]["invoice"]["total"], "5.00");

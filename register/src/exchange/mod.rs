@@ -92,7 +92,7 @@ pub enum File {
 
 impl File {
     /// Every file; each refers only to those before it.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::Members,
         Self::Organisations,
         Self::Allocations,

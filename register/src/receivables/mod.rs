@@ -9,7 +9,7 @@ pub mod balances;
 use std::collections::HashMap;
 
 use ::entity::{
-    adjustment, banking_day,
+    adjustment,
     id::{InvoiceId, MemberId, OrganisationId},
     invoice::{Column, Entity, Model},
     kind::{AdjustmentKind, InvoiceKind},
@@ -217,32 +217,4 @@ pub async fn of_members(db: &Database, viewer: &Viewer, members: &[MemberId], as
         }
     }
     Ok(aged)
-}
-
-#[cfg(test)]
-mod tests {
-    use ::entity::total::Total;
-
-    use super::*;
-
-    #[test]
-    fn a_balance_has_what_is_owed_apart_from_what_is_overpaid() {
-        let day = |text: &str| text.parse::<NaiveDate>().unwrap();
-        let of = |total: i64, paid: i64, fees: i64| Standing {
-            total: Money(total),
-            paid: Money(paid),
-            reminder_fees: Money(fees),
-            // A Saturday: payable on the Monday after.
-            due_on: Some(day("2026-10-31")),
-            ..Standing::default()
-        };
-        for (as_of, overdue) in [("2026-11-02", 0), ("2026-11-03", 70_000)] {
-            let mut balance = Balance::default();
-            for standing in [of(100_000, 30_000, 6_000), of(5_000, 8_000, 0), of(1_000, 1_000, 6_000)] {
-                add(&mut balance, &standing, day(as_of));
-            }
-            let expected = Balance { outstanding: Total(70_000), overdue: Total(overdue), overpaid: Total(3_000) };
-            assert_eq!(balance, expected, "{as_of}");
-        }
-    }
 }

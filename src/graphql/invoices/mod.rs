@@ -70,10 +70,11 @@ pub enum InvoiceState {
     Credited,
 }
 
-/// A warning about an invoice that was issued.
+/// A warning about an issued invoice.
 #[derive(SimpleObject)]
 pub struct InvoiceWarning {
-    /// SUPPLY_DATE_ASSUMED: a line says that it was supplied on the day of issue, since no one gave another day.
+    /// SUPPLY_DATE_ASSUMED: a line says that it was supplied on the day of issue, since no one gave another day. OVERCLAIMED: an interest invoice
+    /// claims more than is owed since the invoice was credited or paid, for the invoice and for its credit notes.
     code: String,
     /// The warning in words.
     message: String,
@@ -281,17 +282,6 @@ impl Invoice {
         sum.map(|sum| sum.map(Money)).transpose()
     }
 
-    /// What the office should look at: an interest invoice that claims more than is owed since the invoice was credited or paid, for the invoice and for
-    /// its credit notes. For those who see all invoices; empty for others, and when there is nothing.
-    #[graphql(directive = list_size::apply(Some(1), None))]
-    async fn warnings(&self, ctx: &Context<'_>) -> Result<Vec<String>> {
-        let found = self.0.share("warnings".to_owned(), async {
-            let as_of = (database(ctx).clock.today(), network(ctx).invoicing.interest_points);
-            interest_claims::warnings(database(ctx), viewer(ctx), ids(&self.0).into_iter().collect(), as_of).await
-        });
-        listed(ctx, found.await?.get(&self.0.id), |warning| warning)
-    }
-
     /// What has come in on it and what of it was reversed, the first payment first.
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn payments(&self, ctx: &Context<'_>) -> Result<Vec<Payment>> {
@@ -353,11 +343,20 @@ impl Invoice {
         self.0.due_in_days
     }
 
-    /// Warnings of `invoiceIssue`, in its own answer; empty everywhere else.
+    /// What to look at: SUPPLY_DATE_ASSUMED in the answer of `invoiceIssue`, and OVERCLAIMED for those who see all invoices; empty for others, and
+    /// when there is nothing.
     #[graphql(directive = list_size::apply(Some(1), None))]
-    async fn warnings(&self) -> Vec<InvoiceWarning> {
-        let warnings = self.0.told::<Warnings>().map(|warnings| warnings.0.as_slice()).unwrap_or_default();
-        warnings.iter().cloned().map(|Warning { code, message }| InvoiceWarning { code, message }).collect()
+    async fn warnings(&self, ctx: &Context<'_>) -> Result<Vec<InvoiceWarning>> {
+        let of_issue = self.0.told::<Warnings>().map(|warnings| warnings.0.clone()).unwrap_or_default();
+        let found = self.0.share("warnings".to_owned(), async {
+            let as_of = (database(ctx).clock.today(), network(ctx).invoicing.interest_points);
+            interest_claims::warnings(database(ctx), viewer(ctx), ids(&self.0).into_iter().collect(), as_of).await
+        });
+        let found = found.await?;
+        let of_interest = found.get(&self.0.id).into_iter().flatten();
+        let of_interest = of_interest.map(|message| InvoiceWarning { code: "OVERCLAIMED".to_owned(), message: message.clone() });
+        let of_issue = of_issue.into_iter().map(|Warning { code, message }| InvoiceWarning { code, message });
+        Ok(of_issue.chain(of_interest).collect())
     }
 
     /// A link to the PDF/A file with the e-invoice in it, valid with the viewer's token; null for a draft and for imported history, of
