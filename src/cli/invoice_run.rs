@@ -153,7 +153,8 @@ impl MonthReport {
         let name = |buyer: &Buyer| names.get(buyer).map(String::as_str).unwrap_or_default();
         let month = |day: &NaiveDate| day.format("%Y-%m").to_string();
         let unpaid = self.unpaid.iter().map(|unpaid| {
-            let reason = if unpaid.is_credited { "what was invoiced of it was credited" } else { "no agreement is in force on its first day" };
+            let reason =
+                if unpaid.is_credited { "what was invoiced of it was credited" } else { "no agreement is in force on its first day" };
             format!("{}: nobody pays {}, since {reason}", name(&unpaid.buyer), month(&unpaid.month))
         });
         let invoiced = self.invoiced.iter().map(|billed| {

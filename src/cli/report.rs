@@ -161,7 +161,8 @@ mod tests {
 
     #[test]
     fn unknown_endings_are_refused() {
-        let check = |given: Option<ReportFormat>, output: &str| check_ending(given, Some(Path::new(output))).map_err(|failure| failure.lines);
+        let check =
+            |given: Option<ReportFormat>, output: &str| check_ending(given, Some(Path::new(output))).map_err(|failure| failure.lines);
         for output in ["late.xlsx", "LATE.CSV", "late.txt", "late", "/dev/stdout"] {
             assert_eq!(check(None, output), Ok(()), "{output}");
         }

@@ -73,7 +73,10 @@ on_both!(a_credit_warns_of_the_interest_that_was_claimed_on_it, |app| async move
     let (id, number) = late(&app).await;
     let app = app.at("2026-12-01T09:00:00Z");
     let claimed = claim(&app, &id, Some("2026-11-30")).await["interestInvoiceIssue"]["invoice"].clone();
-    assert_eq!((&claimed["total"], invoice(&app, &number, "warnings { code message }").await), (&json!("100.00"), json!({ "warnings": [] })));
+    assert_eq!(
+        (&claimed["total"], invoice(&app, &number, "warnings { code message }").await),
+        (&json!("100.00"), json!({ "warnings": [] }))
+    );
     let notes = async || {
         let notes = integrity::verify(&app.db, integrity::Request::default()).await.unwrap().findings.notes;
         notes.into_iter().filter(|note| note.contains("interest invoice")).collect::<Vec<_>>()
@@ -91,7 +94,10 @@ on_both!(a_credit_warns_of_the_interest_that_was_claimed_on_it, |app| async move
         warning.starts_with(&format!("interest invoice {interest} claims 100.00 of interest on invoice {number}, of which 50.00 is owed")),
         "{warning}"
     );
-    assert_eq!(invoice(&app, &number, "warnings { code message }").await["warnings"], json!([{ "code": "OVERCLAIMED", "message": warning }]));
+    assert_eq!(
+        invoice(&app, &number, "warnings { code message }").await["warnings"],
+        json!([{ "code": "OVERCLAIMED", "message": warning }])
+    );
     assert_eq!(notes().await, std::slice::from_ref(&warning));
     // Before more is claimed it must be credited. The warning is for the office.
     assert_eq!(claim(&app, &id, None).await.reason(), "OVERCLAIMED");

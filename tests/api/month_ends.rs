@@ -198,7 +198,10 @@ on_both!(months_that_an_earlier_agreement_was_invoiced_for_are_not_billed_twice,
             "counterparty": { "name": "Förbund 1" } }])
     };
     let held = run(&app).await;
-    assert_eq!((&held["count"], &held["net"], &held["alreadyInvoiced"], &held["problems"]), (&json!(0), &json!("0.00"), &json!(2), &json!([])));
+    assert_eq!(
+        (&held["count"], &held["net"], &held["alreadyInvoiced"], &held["problems"]),
+        (&json!(0), &json!("0.00"), &json!(2), &json!([]))
+    );
     assert_eq!((&held["invoicedMonths"], &held["toCredit"]), (&left_out(7, 12), &to_credit(7, 12, "6000.00")));
 
     // What is credited is billed by the successor, a month for each month's share.

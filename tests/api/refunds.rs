@@ -31,8 +31,13 @@ pub fn books(app: &App, from: &str, to: &str) -> BTreeMap<String, i64> {
 
 async fn refund(app: &App, number: &str, paid_on: &str, amount: &str, reference: &str) -> crate::app::Answer {
     let input = json!({ "invoice": id(app, number).await, "paidOn": paid_on, "amount": amount, "reference": reference });
-    does(app, "refundRecord", input, "invoice { state paid overpaid outstanding refunds { paidOn amount reference reverses reason bankPaymentId } }")
-        .await
+    does(
+        app,
+        "refundRecord",
+        input,
+        "invoice { state paid overpaid outstanding refunds { paidOn amount reference reverses reason bankPaymentId } }",
+    )
+    .await
 }
 
 on_both!(an_overpayment_that_is_paid_back_ends_and_nothing_earlier_changes, |app| async move {

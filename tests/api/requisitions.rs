@@ -114,7 +114,10 @@ on_both!(requisitions_ask_for_no_more_than_the_grant_and_no_day_twice, |app| asy
     );
     assert_eq!(app.finance().get(withdrawn["pdfUrl"].as_str().unwrap()).await.status, 200);
     let trail = app.trail(revision).await;
-    assert_eq!((trail.len(), &trail[0]["before"]["withdrawn_on"], &trail[0]["after"]["withdrawn_on"]), (1, &Value::Null, &json!("2026-11-21")));
+    assert_eq!(
+        (trail.len(), &trail[0]["before"]["withdrawn_on"], &trail[0]["after"]["withdrawn_on"]),
+        (1, &Value::Null, &json!("2026-11-21"))
+    );
     assert_eq!(withdraw(input).await.reason(), "WITHDRAWN");
     assert_eq!(asks("600000.00", "2026-01-01", "2026-06-30").await["requisitionIssue"]["requisition"]["number"], "R2026-0003");
     assert_eq!(integrity::verify(&app.db, integrity::Request::default()).await.unwrap().findings.violations, [""; 0]);

@@ -249,18 +249,16 @@ impl File {
             Self::Contacts => &["organisation", "contact_area", "erased_at"],
             Self::Activities => &["board_contact", "lead"],
             Self::Templates => &["published_at"],
-            Self::Agreements => {
-                &[
-                    "withdrawn_on",
-                    "termination_reason",
-                    "replaces",
-                    "parameters",
-                    "fee_cap",
-                    "fee_minimum",
-                    "fee_allocation_basis",
-                    "notice_end_decided_on",
-                ]
-            }
+            Self::Agreements => &[
+                "withdrawn_on",
+                "termination_reason",
+                "replaces",
+                "parameters",
+                "fee_cap",
+                "fee_minimum",
+                "fee_allocation_basis",
+                "notice_end_decided_on",
+            ],
             Self::FeeSchedules => &["allocation_basis"],
             Self::Invoices => {
                 &["ocr", "rounding", "corrects", "reason", "due_in_days", "order_reference", "our_reference", "buyer_reference"]

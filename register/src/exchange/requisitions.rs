@@ -61,7 +61,11 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
         faults.expect(draft.amount > Money::ZERO, "amount", "must be above 0.00");
         faults.expect(draft.due_on >= draft.issued_on, "due_on", "must not be before issued_on");
         let is_withdrawn = draft.withdrawn_on.is_some();
-        faults.expect(is_withdrawn == draft.withdrawal_reason.is_some(), "withdrawal_reason", "must be given with withdrawn_on, and only then");
+        faults.expect(
+            is_withdrawn == draft.withdrawal_reason.is_some(),
+            "withdrawal_reason",
+            "must be given with withdrawn_on, and only then",
+        );
         let is_in_order = draft.withdrawn_on.is_none_or(|day| day >= draft.issued_on);
         faults.expect(is_in_order, "withdrawn_on", "must not be before issued_on");
         faults.expect(draft.period.0 <= draft.period.1, "period_to", "must not be before period_from");

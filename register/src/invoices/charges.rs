@@ -345,8 +345,7 @@ mod tests {
     #[test]
     fn months_that_came_back_are_due_once() {
         let rest = |lines: i128, of_runs: i128, rest: i64| {
-            let invoiced =
-                Invoiced { lines: Total(lines), left: Total(lines), across: Total::ZERO, rounds: 1, of_runs: Total(of_runs) };
+            let invoiced = Invoiced { lines: Total(lines), left: Total(lines), across: Total::ZERO, rounds: 1, of_runs: Total(of_runs) };
             invoiced.standing_of_rest(Money(18_000), Money(rest))
         };
         assert_eq!(rest(9000, 9000, 9000), Some(Standing::Due(2)));

@@ -60,7 +60,8 @@ pub(super) async fn require_within(
     }
     let (number, first, last) = (agreement.number.as_deref().unwrap_or_default(), years.start(), years.end());
     let when = if first == last { first.to_string() } else { format!("{first} to {last}") };
-    let message = format!("the grant of {number} for {when} is {grant}, of which {asked} is requisitioned already; {amount} is more than is left");
+    let message =
+        format!("the grant of {number} for {when} is {grant}, of which {asked} is requisitioned already; {amount} is more than is left");
     Err(Error::conflict("BEYOND_GRANT", message))
 }
 

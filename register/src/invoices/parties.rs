@@ -120,7 +120,8 @@ impl Buyers {
             })
         };
         // One abroad has none. Its invoices would need reverse charge or what is outside the scope of VAT, and the register issues neither to it.
-        let what = "an organisation number (a Swedish one: a buyer abroad can't be invoiced from the register, but in the bookkeeping program)";
+        let what =
+            "an organisation number (a Swedish one: a buyer abroad can't be invoiced from the register, but in the bookkeeping program)";
         let number = need(known.org_number.as_ref().map(ToString::to_string), "buyer.orgNumber", what);
         let own_reference = row.buyer_reference.clone().or_else(|| known.reference.clone());
         let reference = own_reference.or_else(|| row.order_reference.as_ref().map(|_| String::new()));

@@ -236,9 +236,8 @@ fn refuse_overlap(others: &[Model], new: &NewRequisition) -> Result<()> {
     let overlaps = |other: &&Model| other.period_from <= new.period_to && new.period_from <= other.period_to;
     let Some(other) = others.iter().find(overlaps) else { return Ok(()) };
     let Model { number, period_from, period_to, .. } = other;
-    let message = format!(
-        "{number} asks for {period_from} to {period_to} already; give a period without these days, or withdraw that requisition"
-    );
+    let message =
+        format!("{number} asks for {period_from} to {period_to} already; give a period without these days, or withdraw that requisition");
     Err(Error::conflict("ALREADY_REQUISITIONED", message))
 }
 

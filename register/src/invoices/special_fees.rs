@@ -202,9 +202,8 @@ fn unpaid_months(agreements: &[agreement::Model], year: i32) -> Vec<UnpaidMonth>
     }
     let unpaid = of.into_iter().flat_map(|(buyer, (ids, paying))| {
         let months = unpaid_months::unpaid_months(&paying, year).into_iter();
-        let unpaid = |(month, index): (NaiveDate, usize)| {
-            Some(UnpaidMonth { buyer, agreement: *ids.get(index)?, month, is_credited: false })
-        };
+        let unpaid =
+            |(month, index): (NaiveDate, usize)| Some(UnpaidMonth { buyer, agreement: *ids.get(index)?, month, is_credited: false });
         months.filter_map(unpaid).collect::<Vec<_>>()
     });
     unpaid.collect()

@@ -272,7 +272,18 @@ pub(super) async fn run(ctx: &Context<'_>, input: InvoiceRunInput) -> Result<Inv
 }
 
 async fn payload(ctx: &Context<'_>, done: Done) -> Result<InvoiceRun> {
-    let Done { invoices: ids, net, total, already, by_hand, problems: found, unpaid, invoiced_months: billed, to_credit: credits, warnings } = done;
+    let Done {
+        invoices: ids,
+        net,
+        total,
+        already,
+        by_hand,
+        problems: found,
+        unpaid,
+        invoiced_months: billed,
+        to_credit: credits,
+        warnings,
+    } = done;
     let mut rows: HashMap<InvoiceId, invoice::Model> =
         invoices::by_ids(database(ctx), viewer(ctx), &ids, &every::<Invoice>()).await?.into_iter().map(|row| (row.id, row)).collect();
     let in_order: Vec<_> = ids.iter().filter_map(|id| rows.remove(id)).collect();
@@ -298,8 +309,19 @@ impl InvoiceRunQuery {
         let mut faults = Faults::default();
         let ask = input.check(&mut faults);
         let plan = run::preview(database(ctx), viewer(ctx), network(ctx), &ask, faults).await?;
-        let Plan { invoices, net, total, already, by_hand, problems: found, unpaid, invoiced_months: billed, to_credit: credits, warnings, .. } =
-            plan;
+        let Plan {
+            invoices,
+            net,
+            total,
+            already,
+            by_hand,
+            problems: found,
+            unpaid,
+            invoiced_months: billed,
+            to_credit: credits,
+            warnings,
+            ..
+        } = plan;
         let (invoices, problems, unpaid) = (planned(invoices), problems(found), unpaid_months(unpaid));
         let (invoiced_months, to_credit) = (invoiced_months(billed), to_credit(credits));
         Ok(InvoiceRun { invoices, net, total, already, by_hand, problems, unpaid, invoiced_months, to_credit, warnings })

@@ -83,7 +83,9 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
         let row = document.and_then(|document| build(&mut line, document, own));
         let before = row.as_ref().and_then(|row| existing.get(&row.line_id));
         match (&row, before) {
-            (Some(row), Some(before)) if row != before => line.fault("", "differs from the fee that the line invoices, which never changes"),
+            (Some(row), Some(before)) if row != before => {
+                line.fault("", "differs from the fee that the line invoices, which never changes")
+            }
             (Some(row), None) if !taken.insert(round_of(row)) => line.fault("round", "is that of another line of the same fee"),
             _ => {}
         }
@@ -142,9 +144,11 @@ async fn rounds<'a>(
     let backend = tx.get_database_backend();
     let agreements: BTreeSet<AgreementId> = lines.filter_map(|line| line.agreement_id).collect();
     let members: BTreeSet<MemberId> = documents.filter_map(|row| row.member_id).collect();
-    let theirs = Condition::any()
-        .add(among(backend, Expr::col(Column::AgreementId), agreements))
-        .add(among(backend, Expr::col(Column::MemberId), members));
+    let theirs = Condition::any().add(among(backend, Expr::col(Column::AgreementId), agreements)).add(among(
+        backend,
+        Expr::col(Column::MemberId),
+        members,
+    ));
     let found = Entity::find().filter(theirs).all(tx).await?;
     Ok(found.iter().map(round_of).collect())
 }
