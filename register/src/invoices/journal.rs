@@ -207,6 +207,7 @@ fn name_of(account: u32, accounts: &Accounts) -> Option<&'static str> {
         (accounts.revenue_eu, "Försäljning av tjänster till annat EU-land"),
         (accounts.revenue_abroad, "Försäljning av tjänster utanför Sverige"),
         (accounts.reminder_fees, "Påminnelseavgifter"),
+        (accounts.interest, "Ränteintäkter från kundfordringar"),
     ];
     let fees = [
         (accounts.revenue_outside_scope, "Intäkter som inte omfattas av moms"),
@@ -525,5 +526,18 @@ impl<'c, C: ConnectionTrait> Books<'c, C> {
             lines.entry(line.invoice_id).or_default().push(line);
         }
         Ok(lines)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn interest_has_a_name_of_its_own_unless_it_shares_an_account() {
+        let accounts = Accounts::default();
+        assert_eq!(name_of(8313, &accounts), Some("Ränteintäkter från kundfordringar"));
+        assert_eq!(name_of(3990, &Accounts { interest: 3990, ..accounts }), Some("Påminnelseavgifter"));
+        assert_eq!(name_of(3999, &accounts), None);
     }
 }
