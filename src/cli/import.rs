@@ -25,8 +25,8 @@ use crate::{
 Examples:
   Check the files and say what would change:
     samregister import ./csv --dry-run
-  Keep the bad rows for whoever mends them:
-    samregister import ./csv 2> faults.txt")]
+  Keep the errors in a file:
+    samregister import ./csv 2> errors.txt")]
 pub struct Options {
     /// The folder of the files
     #[arg(value_name = "DIR")]
@@ -70,7 +70,7 @@ fn refused(rows: &[BadRow], more: u64) -> Failure {
     let files: BTreeSet<_> = rows.iter().map(|row| row.file).collect();
     let mut line = format!(
         "{} in {}; nothing was changed",
-        count(rows.len() + usize::try_from(more).unwrap_or_default(), "fault"),
+        count(rows.len() + usize::try_from(more).unwrap_or_default(), "error"),
         count(files.len(), "file")
     );
     if more > 0 {

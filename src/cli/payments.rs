@@ -209,7 +209,7 @@ fn for_eyes(report: &Report) -> String {
         ("MATCHED", "matched"),
         ("SET_ASIDE", "deducted for credit notes"),
         ("REFUND", "paid back"),
-        ("WAITING", "waiting for somebody"),
+        ("WAITING", "waiting"),
         ("KNOWN", "known from before"),
     ];
     let parts = parts.iter().filter(|(word, _)| !["SET_ASIDE", "REFUND"].contains(word) || of(word).next().is_some());

@@ -441,7 +441,7 @@ on_both!(the_command_says_what_was_matched, |app| async move {
     let (code, out, err) = run(&app, &[&good, "--dry-run"]);
     assert_eq!((code, err.as_str()), (Some(0), "nothing was changed: a dry run\n"));
     assert!(
-        out.contains("BgMax, 6 payments: 3 matched (4755.99), 3 waiting for somebody (10.00), 0 known from before (0.00); on 50501055\n"),
+        out.contains("BgMax, 6 payments: 3 matched (4755.99), 3 waiting (10.00), 0 known from before (0.00); on 50501055\n"),
         "{out}"
     );
     assert_eq!(app.revision().await, before);

@@ -223,7 +223,7 @@ on_both!(every_bad_row_is_named_and_nothing_is_imported, |app| async move {
             "members.csv:2: org_number: has a wrong check digit",
             "members.csv:3: joined_on: is not a day of the calendar",
             "organisations.csv:2: name: must not be empty",
-            "error: 3 faults in 2 files; nothing was changed",
+            "error: 3 errors in 2 files; nothing was changed",
         ]
     );
     assert_eq!(app.revision().await, 0);
