@@ -142,7 +142,7 @@ pub struct Viewer {
 pub(super) const OPERATOR: &str = "samregister ";
 /// The operators: what the program does of its own accord or as a command at the machine, and what such subjects are called elsewhere. No
 /// token may have a subject like one of these.
-pub(super) const OPERATORS: [&str; 35] = [
+pub(super) const OPERATORS: [&str; 36] = [
     "break-even",
     "checkpoint",
     "clock",
@@ -167,6 +167,7 @@ pub(super) const OPERATORS: [&str; 35] = [
     "payments list",
     "period",
     "receivables",
+    "requisitions",
     "retention",
     "revenue",
     "scenario",

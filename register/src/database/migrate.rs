@@ -76,7 +76,8 @@ const MIGRATION_TIMEOUT: Duration = Duration::from_secs(600);
 /// Reason of the conflict when a newer program has migrated the register.
 pub const PROGRAM_TOO_OLD: &str = "PROGRAM_TOO_OLD";
 
-/// The steps of a schema's history, in order of their names.
+/// The steps of a schema's history: those of the schema in order of their names, and then those that read rows by the rules of this program,
+/// which need every column that it knows.
 #[derive(Debug)]
 pub struct Plan {
     steps: Vec<Step>,
@@ -125,7 +126,8 @@ impl Plan {
     /// Returns the plan without the step `name` and what comes after it.
     #[must_use]
     pub fn before(mut self, name: &str) -> Self {
-        self.steps.retain(|step| step.name.as_str() < name);
+        let end = self.steps.iter().position(|step| step.name.as_str() >= name);
+        self.steps.truncate(end.unwrap_or(self.steps.len()));
         self.is_whole = false;
         self
     }
@@ -500,8 +502,12 @@ mod tests {
         }
         let plan = Plan::current().with(Conversion { name: "m2026_11_22_00_first", run: nothing }, "0.1.0");
         let names: Vec<_> = plan.names().collect();
-        assert!(names.is_sorted() && names.contains(&"m2026_11_22_00_first"), "{names:?}");
+        let (schema, last) = names.split_at(names.len() - 2);
+        assert!(schema.is_sorted() && schema.contains(&"m2026_11_22_00_first"), "{names:?}");
+        assert_eq!(last, [TRAIL_ROWS, WITHDRAWN_SUCCESSORS.name], "they read whole rows");
         let before = Plan::current().before("m2026_11_21_03_templates");
         assert_eq!(before.names().collect::<Vec<_>>(), ["m2026_11_21_01_members", "m2026_11_21_02_activities"]);
+        let newest = Plan::current().before("m2026_12_02_51_notice_end_decisions");
+        assert!(newest.names().all(|name| name != TRAIL_ROWS), "it needs the columns of every step");
     }
 }
