@@ -231,7 +231,7 @@ on_both!(refunds_and_write_offs_obey_closed_periods, |app| async move {
     pays(&app, "1002", "2026-03-10", "1000.00", "A").await.data();
     let refund = async |day: &str, amount: &str, reference: &str| {
         let input = json!({ "invoice": id(&app, "1002").await, "paidOn": day, "amount": amount, "reference": reference });
-        does(&app, "refundRecord", input, "overpaid").await
+        does(&app, "refundRecord", input, "invoice { overpaid }").await
     };
     refund("2026-03-12", "50.00", "UT-1").await.data();
     close(&app, "2026-03-31").await.data();
@@ -243,11 +243,11 @@ on_both!(refunds_and_write_offs_obey_closed_periods, |app| async move {
     let own = invoice(&app, "1002", "refunds { id paidOn }").await["refunds"].as_array().unwrap().clone();
     assert_eq!(own.iter().map(|row| row["paidOn"].as_str().unwrap()).collect::<Vec<_>>(), ["2026-03-12", "2026-03-20"]);
     let reversal = json!({ "refund": own[0]["id"], "reversedOn": "2026-03-31", "reason": "Fel" });
-    assert_eq!(does(&app, "refundReverse", reversal, "id").await.reason(), "PERIOD_CLOSED");
-    does(&app, "refundReverse", json!({ "refund": own[0]["id"], "reason": "Fel" }), "id").await.data();
+    assert_eq!(does(&app, "refundReverse", reversal, "invoice { id }").await.reason(), "PERIOD_CLOSED");
+    does(&app, "refundReverse", json!({ "refund": own[0]["id"], "reason": "Fel" }), "invoice { id }").await.data();
     let write_off = json!({ "invoice": id(&app, "1010").await, "writtenOffOn": "2026-03-31", "reason": "Ören" });
-    assert_eq!(does(&app, "invoiceWriteOff", write_off, "id").await.reason(), "PERIOD_CLOSED");
-    does(&app, "invoiceWriteOff", json!({ "invoice": id(&app, "1010").await, "reason": "Ören" }), "id").await.data();
+    assert_eq!(does(&app, "invoiceWriteOff", write_off, "invoice { id }").await.reason(), "PERIOD_CLOSED");
+    does(&app, "invoiceWriteOff", json!({ "invoice": id(&app, "1010").await, "reason": "Ören" }), "invoice { id }").await.data();
     assert_eq!(books(&app, "2026-01-01", "2026-03-31"), march);
     assert_eq!(came_in(&app, "2026-01-01", "2026-03-31").await, came);
     adds_up(&app).await;

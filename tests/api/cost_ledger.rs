@@ -52,7 +52,7 @@ on_both!(costs_and_grants_are_listed_and_filtered, |app| async move {
         "bookedOn amount vat description reference status activity { slug } supplier { ... on Organisation { name } } agreement { number }";
     let found = costs(&app.board(), json!({ "from": "2026-06-01" }), fields).await;
     let expected = json!([{ "bookedOn": "2026-06-01", "amount": "1000.00", "vat": "1.25", "description": "Uppdrag", "reference": "F-17",
-        "status": "STANDING", "activity": { "slug": "bip" }, "supplier": { "name": "Konsult Gamma" }, "agreement": { "number": "2026-7003" } }]);
+        "status": "STANDING", "activity": { "slug": "bip" }, "supplier": { "name": "Konsult Gamma AB" }, "agreement": { "number": "2026-7003" } }]);
     assert_eq!(found, expected);
     let old = costs(&app.board(), json!({ "to": "2026-05-31", "activityIds": [samples.id("bip")] }), fields).await;
     let expected = json!([{ "bookedOn": "2026-04-01", "amount": "3333.31", "vat": null, "description": "Lokal", "reference": null,
@@ -108,7 +108,7 @@ on_both!(a_cost_is_corrected_by_one_reversal, |app| async move {
     let reversal = done["reversal"]["id"].clone();
     let expected = json!({ "cost": { "id": id, "amount": "1000.00", "status": "REVERSED", "reversedBy": { "id": reversal } },
         "reversal": { "id": reversal, "bookedOn": "2026-11-21", "amount": "-1000.00", "vat": "-1.25", "status": "REVERSAL", "reason": "Fel verksamhet",
-            "reverses": { "id": id }, "supplier": { "name": "Konsult Gamma" } },
+            "reverses": { "id": id }, "supplier": { "name": "Konsult Gamma AB" } },
         "activity": { "result": { "cost": "3333.31" } } });
     assert_eq!(done, expected);
     let trail = app.trail(before).await;
@@ -235,8 +235,8 @@ on_both!(committed_cost_stands_beside_booked_cost, |app| async move {
     assert_eq!(
         listed,
         "booked_on,activity,description,supplier,reference,agreement,amount,vat,status,reason\n\
-         2026-06-01,bip,Uppdrag,Konsult Gamma,F-17,2026-7003,1000.00,1.25,REVERSED,\n\
-         2026-11-21,bip,Uppdrag,Konsult Gamma,F-17,2026-7003,-1000.00,-1.25,REVERSAL,x\n"
+         2026-06-01,bip,Uppdrag,Konsult Gamma AB,F-17,2026-7003,1000.00,1.25,REVERSED,\n\
+         2026-11-21,bip,Uppdrag,Konsult Gamma AB,F-17,2026-7003,-1000.00,-1.25,REVERSAL,x\n"
     );
     assert!(run("grants --activity bip").contains("1 grant\n"));
     run("costs --output kostnader.xlsx");
@@ -334,7 +334,7 @@ on_both!(finance_reads_the_history_of_what_it_may_change, |app| async move {
         if !table.row(name).any(|cell| cell == ("FINANCE", "may")) {
             continue;
         }
-        let input = input(&app, &samples, name, 0).await;
+        let input = input(&app, &samples, name, 1).await;
         let before = app.revision().await;
         let document =
             format!("mutation($input: {}{}Input!) {{ {name}(input: $input) {{ __typename }} }}", name[..1].to_uppercase(), &name[1..]);

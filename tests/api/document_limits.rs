@@ -75,7 +75,7 @@ on_both!(a_text_that_cannot_be_set_is_refused_with_its_template, |app| async mov
     };
     for (body, message) in [
         (format!("[a](https://nnsfinsam.se/{})", "x".repeat(8_000)), "has a link to an address of 8021 bytes"),
-        ("## \u{fe0f}".to_owned(), "has a heading that shows nothing"),
+        ("## \u{fe0f}".to_owned(), "has the invisible character U+FE0F"),
         ("## &#x200b;".to_owned(), "has a heading that shows nothing"),
         ("[a](https://nnsfinsam.se) ".repeat(5_000), "becomes longer than 90 kB"),
         ("[a](http://b) ".repeat(5_000), "and 5000 links"),

@@ -21,7 +21,7 @@ on_both!(the_kind_of_an_unpublished_template_is_not_told, |app| async move {
     let unseen = deed(&service, "agreementReplace", new("utkast"), "id").await;
     assert_eq!((unseen.code(), &unseen.errors()[0]["message"]), ("NOT_FOUND", &json!("there is no such template")));
     let known = deed(&service, "agreementReplace", new("deltagande"), "id").await;
-    assert_eq!(known.bad_fields(), ["input.parameters.days", "input.template"]);
+    assert_eq!(known.bad_fields(), ["input.activity", "input.parameters.days", "input.template"]);
     let seen = deed(&app.office(), "agreementReplace", new("utkast"), "id").await;
     assert_ne!(seen.code(), "NOT_FOUND");
 });

@@ -122,7 +122,8 @@ on_both!(all_batches_come_to_what_all_days_come_to_after_every_step, |app| async
     exports.step(&app, "matched again", 0).await;
 
     // A payment that was recorded and exported, and that the bank tells of on another day.
-    pays(&app, b, "2026-12-02", "125.00", "kontoutdrag").await.data();
+    let recorded = json!({ "invoice": id(&app, b).await, "receivedOn": "2026-12-02", "amount": "125.00", "reference": "kontoutdrag", "isAnother": true });
+    does(&app, "paymentRecord", recorded, "id").await.data();
     exports.step(&app, "recorded manually", 12_500).await;
     assert!(import(&app, "2.txt", deposit("20261203", 2, &ocr(&app, b).await, 12_500)).await[0].starts_with("AMBIGUOUS"));
     exports.step(&app, "its bank row, which nobody has linked yet", 12_500).await;
@@ -137,20 +138,20 @@ on_both!(all_batches_come_to_what_all_days_come_to_after_every_step, |app| async
     import(&app, "3.txt", deposit("20261204", 3, &ocr(&app, a).await, 20_000)).await;
     exports.step(&app, "matched by its reference", 20_000).await;
     let by_hand = json!({ "invoice": id(&app, a).await, "paidOn": "2026-12-05", "amount": "75.00", "reference": "UT-1" });
-    does(&app, "refundRecord", by_hand, "id").await.data();
+    does(&app, "refundRecord", by_hand, "invoice { id }").await.data();
     exports.step(&app, "paid back", -7_500).await;
     let slip = json!({ "refund": last_of(&app, a, "refunds").await, "reason": "Kom tillbaka" });
-    does(&app, "refundReverse", slip, "id").await.data();
+    does(&app, "refundReverse", slip, "invoice { id }").await.data();
     exports.step(&app, "the refund reversed", 7_500).await;
     let words = format!("<AcctSvcrRef>U-1</AcctSvcrRef><NtryDtls><TxDtls><RmtInf><Ustrd>Faktura {a}</Ustrd></RmtInf></TxDtls></NtryDtls>");
     import(&app, "4.xml", camt("<Id>N4</Id>", &on("2026-12-07", "DBIT", "75.00", &words))).await;
     assert_eq!(invoice(&app, a, "overpaid").await["overpaid"], "0.00");
     exports.step(&app, "paid back by a row", -7_500).await;
     let slip = json!({ "refund": last_of(&app, a, "refunds").await, "reason": "Fel faktura" });
-    does(&app, "refundReverse", slip, "id").await.data();
+    does(&app, "refundReverse", slip, "invoice { id }").await.data();
     exports.step(&app, "the row's refund reversed", 0).await;
     let again = json!({ "invoice": id(&app, a).await, "bankPayment": waits(&app, "-75.00").await });
-    does(&app, "refundRecord", again, "id").await.data();
+    does(&app, "refundRecord", again, "invoice { id }").await.data();
     assert_eq!(invoice(&app, a, "overpaid").await["overpaid"], "0.00");
     exports.step(&app, "the row's refund recorded again", 0).await;
 
@@ -160,12 +161,12 @@ on_both!(all_batches_come_to_what_all_days_come_to_after_every_step, |app| async
     exports.step(&app, "two rows of the same money", 10_000).await;
     let rows: Vec<Value> = waiting(&app).await.iter().filter(|row| row["amount"] == "50.00").map(|row| row["id"].clone()).collect();
     let mark = json!({ "payment": rows[0], "duplicateOf": rows[1] });
-    does(&app, "bankPaymentMarkDuplicate", mark.clone(), "id").await.data();
+    does(&app, "bankPaymentMarkDuplicate", mark.clone(), "bankPayment { id }").await.data();
     exports.step(&app, "one of them marked", -5_000).await;
     assert!(exports.last().contains("20261208") && exports.last().contains("av B"), "{}", exports.last());
     does(&app, "bankPaymentTakeUp", json!({ "payment": rows[0] }), "id").await.data();
     exports.step(&app, "taken up", 5_000).await;
-    does(&app, "bankPaymentMarkDuplicate", mark, "id").await.data();
+    does(&app, "bankPaymentMarkDuplicate", mark, "bankPayment { id }").await.data();
     exports.step(&app, "marked again", -5_000).await;
 
     // A total that is told in details later.
@@ -185,7 +186,7 @@ on_both!(all_batches_come_to_what_all_days_come_to_after_every_step, |app| async
     exports.step(&app, "a difference", 6_200).await;
     let state = invoice(&app, d, "state").await["state"].clone();
     if state != "PAID" {
-        does(&app, "invoiceWriteOff", json!({ "invoice": id(&app, d).await, "reason": "Ören" }), "id").await.data();
+        does(&app, "invoiceWriteOff", json!({ "invoice": id(&app, d).await, "reason": "Ören" }), "invoice { id }").await.data();
         exports.step(&app, "written off", 0).await;
     }
     assert_eq!(app.program().arg("verify").output().unwrap().status.code(), Some(0));
@@ -201,9 +202,9 @@ on_both!(a_correction_is_booked_on_an_open_day, |app| async move {
     let rows: Vec<Value> = waiting(&app).await.iter().map(|row| row["id"].clone()).collect();
     // Nothing that is closed vanishes: it must be exported before it can be corrected.
     let mark = json!({ "payment": rows[0], "duplicateOf": rows[1] });
-    assert_eq!(does(&app, "bankPaymentMarkDuplicate", mark, "id").await.reason(), "PERIOD_CLOSED");
+    assert_eq!(does(&app, "bankPaymentMarkDuplicate", mark, "bankPayment { id }").await.reason(), "PERIOD_CLOSED");
     exports.step(&app, "two rows of the same money", 10_000).await;
-    does(&app, "bankPaymentMarkDuplicate", json!({ "payment": rows[0], "duplicateOf": rows[1] }), "id").await.data();
+    does(&app, "bankPaymentMarkDuplicate", json!({ "payment": rows[0], "duplicateOf": rows[1] }), "bankPayment { id }").await.data();
 
     // Until the next batch, the register says that there is something to correct.
     let verified = app.program().arg("verify").output().unwrap();
@@ -234,7 +235,7 @@ on_both!(an_export_carries_corrections, |app| async move {
     import(&app, "2.txt", deposit("20261201", 2, "Tack", 5_000)).await;
     exports.step(&app, "two rows of the same money", 10_000).await;
     let rows: Vec<Value> = bank_payments(&app, "").await.iter().map(|row| row["id"].clone()).collect();
-    does(&app, "bankPaymentMarkDuplicate", json!({ "payment": rows[0], "duplicateOf": rows[1] }), "id").await.data();
+    does(&app, "bankPaymentMarkDuplicate", json!({ "payment": rows[0], "duplicateOf": rows[1] }), "bankPayment { id }").await.data();
     exports.step(&app, "one of them marked", -5_000).await;
 
     let (files, again, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), app.beside().await);

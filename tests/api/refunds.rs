@@ -173,7 +173,7 @@ on_both!(a_row_whose_refund_was_reversed_stands_on_the_observation_account_and_i
     assert_eq!(books(&app, "2026-11-18", "2026-11-18"), paid_back);
     let own = invoice(&app, "1002", "refunds { id }").await["refunds"][0]["id"].clone();
     let input = json!({ "refund": own, "reversedOn": "2026-11-20", "reason": "Fel faktura" });
-    does(&app, "refundReverse", input, "id").await.data();
+    does(&app, "refundReverse", input, "invoice { id }").await.data();
     // The bank's account equals the statement every day.
     assert_eq!(books(&app, "2026-11-18", "2026-11-18"), paid_back);
     assert_eq!(books(&app, "2026-11-20", "2026-11-20"), sums(&[("1510", -7_500), ("2890", 7_500)]));
@@ -183,9 +183,9 @@ on_both!(a_row_whose_refund_was_reversed_stands_on_the_observation_account_and_i
     // It can be recorded again, and again after another reversal.
     for nth in 2..=3 {
         let again = json!({ "invoice": id(&app, "1002").await, "bankPayment": row["id"] });
-        let done = does(&app, "refundRecord", again, "overpaid refunds { id paidOn reference reverses }").await;
-        assert_eq!(done["refundRecord"]["overpaid"], "0.00");
-        let refunds = done["refundRecord"]["refunds"].as_array().unwrap().clone();
+        let done = does(&app, "refundRecord", again, "invoice { overpaid refunds { id paidOn reference reverses } }").await;
+        assert_eq!(done["refundRecord"]["invoice"]["overpaid"], "0.00");
+        let refunds = done["refundRecord"]["invoice"]["refunds"].as_array().unwrap().clone();
         let reference = format!("CAMT SE4550000000058398257466 20261118 U-1 nr {nth}");
         let own = refunds.iter().find(|own| own["reference"] == reference.as_str()).unwrap();
         assert_eq!((&own["paidOn"], waiting(&app).await.len()), (&json!("2026-11-18"), 0));
@@ -193,7 +193,7 @@ on_both!(a_row_whose_refund_was_reversed_stands_on_the_observation_account_and_i
         assert_eq!(books(&app, "2026-11-18", "2026-11-21"), paid_back, "nothing is left on the observation account");
         adds_up(&app).await;
         if nth == 2 {
-            does(&app, "refundReverse", json!({ "refund": own["id"], "reason": "Fel" }), "id").await.data();
+            does(&app, "refundReverse", json!({ "refund": own["id"], "reason": "Fel" }), "invoice { id }").await.data();
         }
     }
 });
