@@ -42,12 +42,13 @@ pub fn order() -> Order {
 }
 
 /// The forms of what those who keep the accounts and the invoices may change, with all that is recorded of it.
-const ACCOUNTS: [Form; 17] = [
+const ACCOUNTS: [Form; 19] = [
     Form::Allocation,
     Form::Cost,
     Form::Grant,
     Form::Requisition,
     Form::FeeSchedule,
+    Form::TaxDecision,
     Form::Invoice,
     Form::FeeCharge,
     Form::Reminder,
@@ -58,6 +59,7 @@ const ACCOUNTS: [Form; 17] = [
     Form::BankPayment,
     Form::BankPaymentPart,
     Form::ExportBatch,
+    Form::VoucherImport,
     Form::BooksClosing,
     Form::ReferenceRate,
 ];
