@@ -287,6 +287,20 @@ on_both!(the_ledger_goes_out_and_comes_in_as_it_was, |app| async move {
     assert_eq!(other.revision().await, before);
 });
 
+on_both!(a_booking_of_an_agreement_that_was_withdrawn_since_is_imported, |app| async move {
+    let samples = Samples::fill(&app).await;
+    let id = gammas(&app, &samples, "2026-06-01", "1000.00").await;
+    raw(&app, "UPDATE agreement SET withdrawn_on = '2026-06-15' WHERE number = '2026-7003'").await.unwrap();
+    let other = app.beside().await;
+    try_import(&other, &exported(&app).await).await.unwrap();
+    let imported = costs(&other.finance(), json!({ "from": "2026-06-01" }), "agreement { number }").await;
+    assert_eq!(imported, json!([{ "agreement": { "number": "2026-7003" } }]));
+    // It is reversed, but no more is booked for it.
+    reverse(&app, json!({ "costId": id, "reason": "x" })).await.data();
+    let more = json!({ "activity": samples.id("bip"), "bookedOn": "2026-06-01", "amount": "1.00", "description": "x", "agreementId": samples.id("avtal gamma") });
+    assert_eq!(app.finance().does("costRecord", "id", more).await.bad_fields(), ["input.agreementId"]);
+});
+
 on_both!(verify_finds_a_reversal_that_does_not_agree, |app| async move {
     let samples = Samples::fill(&app).await;
     let id = gammas(&app, &samples, "2026-06-01", "1000.00").await;

@@ -140,7 +140,9 @@ impl Details {
         self.agreement = known.agreements.find(line, "agreement", key.as_deref());
         let (Some(agreement), Some(activity)) = (self.agreement.and_then(|id| known.rows.get(&id.0)), activity) else { return };
         let unfit = if file == File::Costs { unfit_for_cost } else { unfit_for_grant };
-        if let Some(reason) = unfit(agreement, activity) {
+        // A signed agreement may have been withdrawn after the booking.
+        let as_signed = agreement::Model { withdrawn_on: None, ..agreement.clone() };
+        if let Some(reason) = unfit(&as_signed, activity) {
             line.fault("agreement", reason);
         }
         if file == File::Costs {
