@@ -213,9 +213,15 @@ async fn organisation_buyer(change: &mut Change, id: OrganisationId) -> Result<F
     Ok((BTreeSet::from([Person::buyer(id)]), (SubjectKind::Organisation, id.0)))
 }
 
-/// A draft's references may go at once; of an issued invoice they are part of what the law keeps, and its documents keep them ever after.
+/// A draft's references may go at once, also those that the trail has of a discarded one; of an issued invoice they are part of what the law keeps,
+/// and its documents keep them ever after.
 async fn invoice_references(change: &mut Change, id: InvoiceId, today: NaiveDate) -> Result<Found> {
-    let before = whole::by_ids(change.tx(), &BTreeSet::from([id])).await?.remove(&id).ok_or_else(|| missing("invoice"))?;
+    let found = (BTreeSet::from([Person::buyer(id)]), (SubjectKind::Invoice, id.0));
+    let Some(before) = whole::by_ids(change.tx(), &BTreeSet::from([id])).await?.remove(&id) else {
+        let entries = audit_entry::Entity::find().filter(audit_entry::Column::RecordId.eq(id.0));
+        let is_discarded = entries.filter(audit_entry::Column::Form.eq(Form::Invoice)).one(change.tx()).await?.is_some();
+        return if is_discarded { Ok(found) } else { Err(missing("invoice")) };
+    };
     if before.is_issued() {
         ensure_over(&before.name(), before.row.issued_on, today)?;
     }
@@ -225,7 +231,7 @@ async fn invoice_references(change: &mut Change, id: InvoiceId, today: NaiveDate
         audit::replace(change, after.row.clone()).await?;
         change.record(Some(&before), Some(&after))?;
     }
-    Ok((BTreeSet::from([Person::buyer(id)]), (SubjectKind::Invoice, id.0)))
+    Ok(found)
 }
 
 /// Erases every decision that a record has or had, with those of its owners that share one.

@@ -93,6 +93,13 @@ on_both!(people_in_references_are_erased_when_the_invoice_is_kept_no_longer, |ap
         assert_eq!(places(&app, letters).await, [""; 0], "{letters}");
     }
 
+    // The trail has those of a discarded draft, until they are erased.
+    let discarded = drafted(&app.finance(), input.clone()).await;
+    deed(&app.finance(), "invoiceDraftDiscard", json!({ "invoice": discarded }), "id").await.data();
+    assert_eq!(erase(&app, &discarded).await["personErase"]["revisions"].as_array().unwrap().len(), 2);
+    assert_eq!(places(&app, "Kajsa Varg").await, [""; 0]);
+    assert_eq!(erase(&app, "invoice_0197aaaaaaaa7000800000000000000a").await.code(), "NOT_FOUND");
+
     let id = drafted(&app.finance(), input).await;
     issue(&app.finance(), &id, "id").await.data();
     let refused = erase(&app, &id).await;
