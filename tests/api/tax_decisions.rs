@@ -207,6 +207,15 @@ on_both!(every_line_that_charges_vat_says_when_it_was_supplied, |app| async move
     )
     .await;
     assert_eq!(changed["invoiceDraftUpdate"]["lines"], json!([{ "periodFrom": "2026-09-01", "periodTo": "2026-09-30" }]));
+    // Lines keep their own days: days that no line takes are refused.
+    let same = json!({ "invoice": id, "periodFrom": "2026-09-01", "periodTo": "2026-09-30" });
+    deed(&app.finance(), "invoiceDraftUpdate", same, "id").await.data();
+    for (field, days) in [
+        ("input.suppliedOn", json!({ "invoice": id, "suppliedOn": "2026-11-15" })),
+        ("input.periodFrom", json!({ "invoice": id, "periodFrom": "2026-11-01", "periodTo": "2026-11-30" })),
+    ] {
+        assert_eq!(deed(&app.finance(), "invoiceDraftUpdate", days, "id").await.bad_fields(), [field]);
+    }
     assert_eq!(issue(&app.finance(), &id, "warnings { code }").await["invoiceIssue"]["warnings"], json!([]));
 
     let both = json!({ "suppliedOn": "2026-11-05", "periodFrom": "2026-11-01", "periodTo": "2026-11-30" });

@@ -198,6 +198,10 @@ pub async fn update(
         None => (before.lines.iter().map(as_new).collect(), Condition::all()),
     };
     let supplied = changes.supplied.check("input", &mut faults);
+    if let Some(days) = supplied.filter(|_| changes.lines.is_none()) {
+        let field = if changes.supplied.on.is_some() { "input.suppliedOn" } else { "input.periodFrom" };
+        faults.expect(has_line_for(&new, days), field, "changes no line, since each has days of its own; give the lines with their days");
+    }
     let is_touched = changes.lines.is_some() || changes.buyer.is_some() || supplied.is_some();
     if is_touched {
         let new = spread(new, supplied);
@@ -432,6 +436,11 @@ fn check_characters(after: &Whole, before: Option<&Whole>, faults: &mut Faults) 
         let before = before.and_then(|before| before.lines.get(place)).map(|line| line.description.as_str());
         faults.settable_change(&format!("input.lines.{place}.description"), before, Some(line.description.as_str()));
     }
+}
+
+/// Returns `true` if a line says nothing of when it was supplied, or has these days already.
+fn has_line_for(lines: &[NewLine], (from, to): (NaiveDate, NaiveDate)) -> bool {
+    lines.iter().any(|line| line.period_from.is_none_or(|day| day == from) && line.period_to.is_none_or(|day| day == to))
 }
 
 /// Gives lines that say nothing of when they were supplied the days of the invoice.
