@@ -19,7 +19,7 @@ use crate::{
     auth::viewer::{Deed, Viewer},
     clock::day_of,
     database::{Database, among},
-    error::{Error, Faults, LINE, Result, undisplayable},
+    error::{Error, Faults, LINE, Result},
     idempotency::Outcome,
 };
 
@@ -50,8 +50,8 @@ pub fn checked_exemption(
     let (of_reason, of_code) = (format!("{path}.exemptionReason"), format!("{path}.exemptionCode"));
     let reason = faults.optional_text(&of_reason, reason, LINE);
     let code = faults.optional_text(&of_code, code, LINE).map(|code| code.to_uppercase());
-    if let Some(problem) = reason.as_deref().and_then(undisplayable) {
-        faults.add(&of_reason, problem);
+    if let Some(reason) = &reason {
+        faults.settable(&of_reason, reason);
     }
     let is_exempt = rate == VatRate::Exempt;
     faults.expect(is_exempt || reason.is_none(), &of_reason, "is for EXEMPT alone");
@@ -341,6 +341,8 @@ mod tests {
         assert_eq!(bad(NewTaxDecision { fee: ChargeKind::SpecialFee, ..service.clone() }), ["input.activityId"]);
         assert_eq!(bad(NewTaxDecision { decided_on: day("2026-11-22"), ..service.clone() }), ["input.decidedOn"]);
         let exempt = NewTaxDecision { vat_rate: VatRate::Exempt, exemption_reason: reason, ..service };
+        let invisible = NewTaxDecision { exemption_reason: Some("Ut\u{ad}bildning".into()), ..exempt.clone() };
+        assert_eq!(bad(invisible), ["input.exemptionReason"]);
         for code in ["VATEX-EU-132-1I", "vatex-eu-135-1"] {
             assert!(bad(NewTaxDecision { exemption_code: Some(code.into()), ..exempt.clone() }).is_empty(), "{code}");
         }
