@@ -248,7 +248,7 @@ on_both!(every_bad_row_is_told_and_nothing_happens, |app| async move {
             "agreements.csv:4: notice_given_on: must not be before signed_on",
             "agreements.csv:5: activity: there is no activity nej",
             "agreements.csv:5: number: is that of another agreement too",
-            "costs.csv:2: amount: must not be nought",
+            "costs.csv:2: amount: must not be zero",
             "costs.csv:3: description: must not have control characters",
             "grants.csv:1: funder: is missing; every column of the file must be there, empty where nothing is known",
         ]
@@ -515,7 +515,7 @@ on_both!(bad_invoices_are_told_with_their_file_and_line, |app| async move {
             "payments.csv:4: invoice: is a draft, and can't be paid before it is issued",
             "payments.csv:5: invoice: is a credit note; payments are of invoices",
             "payments.csv:6: invoice: there is no invoice ingen",
-            "payments.csv:7: amount: must be above nought",
+            "payments.csv:7: amount: must be above zero",
         ]
     );
 });

@@ -216,8 +216,8 @@ on_both!(reversals_go_out_with_the_files_and_come_in_again, |app| async move {
         ("b,2026-03-09,-10.00,X,A9,Förr", "must not be before 2026-03-10"),
         ("b,2026-03-10,-10.00,X,Z,Vilken", "is the reference of no payment"),
         ("b,2026-03-10,-10.00,X,A9,", "must say why"),
-        ("b,2026-03-10,10.00,X,A9,Fel tecken", "must be below nought"),
-        ("b,2026-03-10,-10.00,X,,", "must be above nought"),
+        ("b,2026-03-10,10.00,X,A9,Fel tecken", "must be below zero"),
+        ("b,2026-03-10,-10.00,X,,", "must be above zero"),
     ] {
         let files = [("payments.csv", format!("invoice,received_on,amount,reference,reverses,reason\n{row}\n"))];
         let files: Vec<_> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();

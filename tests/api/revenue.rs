@@ -572,7 +572,7 @@ on_both!(a_forecast_says_what_it_assumes, |app| async move {
     let with = |middle: &[&str]| json!(([&of_all[..], middle, &[last]].concat()));
     let (older, counted) = (
         "Fees per mille are of the allocation of 2025 for 1 member whose allocation of 2027 is not known",
-        "1 agreement with a fee per participant: counted as nought",
+        "1 agreement with a fee per participant: counted as zero",
     );
     assert_eq!(ask(app.finance(), 2027).await, with(&[older, counted]));
     assert_eq!(ask(app.finance(), 2025).await, with(&[counted]));

@@ -50,7 +50,7 @@ pub struct CostDetails {
 
 impl NewBooking {
     fn check(&self, text: &str, faults: &mut Faults) -> String {
-        faults.expect(self.amount != Money::ZERO, "input.amount", "must not be nought");
+        faults.expect(self.amount != Money::ZERO, "input.amount", "must not be zero");
         faults.text(text, &self.text, LINE)
     }
 }

@@ -153,7 +153,7 @@ fn read<M: Booking>(cells: &mut Cells<'_>) -> Option<Draft> {
         occurrence: 1,
         details: DetailsDraft::read(cells),
     };
-    cells.check(|faults| faults.expect(draft.amount != Money::ZERO, "amount", "must not be nought"));
+    cells.check(|faults| faults.expect(draft.amount != Money::ZERO, "amount", "must not be zero"));
     Some(draft)
 }
 

@@ -73,7 +73,7 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
         posted_on: cells.given("posted_on").then(|| cells.optional_day("posted_on")),
     };
     cells.check(|faults| {
-        faults.expect(draft.amount != Money::ZERO, "amount", "must not be nought");
+        faults.expect(draft.amount != Money::ZERO, "amount", "must not be zero");
         let has_both = draft.set_aside_on.is_some() == draft.set_aside_reason.is_some();
         faults.expect(has_both, "set_aside_reason", "must be given together with set_aside_on");
         let is_duplicate = draft.duplicate_of.as_ref().is_some_and(Option::is_some);

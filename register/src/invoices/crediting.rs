@@ -92,7 +92,7 @@ pub async fn credit(db: &Database, viewer: &Viewer, network: &Network, new: NewC
     note.lines = lines(&original, &note, &left, &wanted);
     left.reckon(&mut note, has_whole_kronor(&original, network.invoicing.whole_kronor));
     if note.row.total <= Money::ZERO {
-        return Err(Error::invalid("input.lines", "must add up to more than nought"));
+        return Err(Error::invalid("input.lines", "must add up to more than zero"));
     }
     let too_much = left.beyond(&note);
     if !too_much.is_empty() {
@@ -209,7 +209,7 @@ impl Left {
             if wanted[own] != Money::ZERO {
                 faults.add(path("line"), "is named twice");
             } else if *amount == Money::ZERO || amount.0.signum() != net.0.signum() {
-                faults.add(path("amount"), format!("must have the sign of the line's {net}, and not be nought"));
+                faults.add(path("amount"), format!("must have the sign of the line's {net}, and not be zero"));
             } else if amount.0.abs() > left.0.abs() || left.0.signum() != net.0.signum() {
                 beyond.push(format!("line {} has {left} left, without VAT", own + 1));
             } else {

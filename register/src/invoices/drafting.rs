@@ -320,7 +320,7 @@ impl Known<'_> {
         self.check_references(place, line, faults);
         let activity_id = line.activity.or(agreement.and_then(|agreement| agreement.activity_id));
         let (period_from, period_to) = line.supplied().check(&format!("input.lines.{place}"), faults).unzip();
-        faults.expect(line.quantity.0 > 0, &path("quantity"), "must be above nought");
+        faults.expect(line.quantity.0 > 0, &path("quantity"), "must be above zero");
         let is_small = line.quantity.at(line.unit_price).is_some();
         faults.expect(is_small, &path("unitPrice"), "times quantity is beyond 10000000000.00 kronor");
         if let Some(account) = &line.account {
@@ -496,7 +496,7 @@ pub(super) fn check(network: &Network, name: &str, after: &mut Whole, faults: &m
     faults.expect(is_settable, &lines, "has more text than a PDF of an invoice can have; split it into several invoices");
     let is_small = reckon(network, after);
     faults.expect(is_small, &lines, "adds up to more than 10000000000.00 kronor");
-    let message = "must add up to more than nought; to give money back, credit the invoice";
+    let message = "must add up to more than zero; to give money back, credit the invoice";
     faults.expect(!is_small || after.row.total > Money::ZERO, &lines, message);
 }
 

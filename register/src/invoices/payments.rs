@@ -55,7 +55,7 @@ pub struct NewPayment {
 /// `PAYMENT_DIFFERS`, `PAYMENT_REVERSED` or `POSSIBLE_DUPLICATE`.
 pub async fn record(db: &Database, viewer: &Viewer, limit: Money, new: NewPayment, mut faults: Faults) -> Result<()> {
     viewer.require(Deed::KeepInvoices)?;
-    faults.expect(new.amount > Money::ZERO, "input.amount", "must be above nought");
+    faults.expect(new.amount > Money::ZERO, "input.amount", "must be above zero");
     faults.expect(new.received_on <= db.clock.today(), "input.receivedOn", "must not be in the future");
     let reference = faults.text("input.reference", &new.reference, LONGEST);
 

@@ -64,11 +64,10 @@ impl Assumed {
         sentences.extend(assumed_years(&self.years.iter().map(|(other, members)| (*other, members.len())).collect(), year));
         if self.unknown > 0 {
             let agreements = count(self.unknown, "agreement");
-            sentences
-                .push(format!("{agreements} per mille of an allocation that is not known for any year until {year}: counted as nought"));
+            sentences.push(format!("{agreements} per mille of an allocation that is not known for any year until {year}: counted as zero"));
         }
         if self.per_participant > 0 {
-            sentences.push(format!("{} with a fee per participant: counted as nought", count(self.per_participant, "agreement")));
+            sentences.push(format!("{} with a fee per participant: counted as zero", count(self.per_participant, "agreement")));
         }
         if !self.withheld.is_empty() {
             let activities = match self.withheld.len() {

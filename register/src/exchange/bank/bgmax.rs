@@ -221,7 +221,7 @@ impl File<'_> {
             return;
         };
         let Some(amount) = amount.filter(|amount| *amount > Money::ZERO) else {
-            self.reading.fault(line.number, format!("has the amount {:?}, which must be öre above nought", line.text(38, 55)));
+            self.reading.fault(line.number, format!("has the amount {:?}, which must be öre above zero", line.text(38, 55)));
             // What follows belongs to it all the same.
             section.lacks_payments = true;
             section.payments.push(Pending { incoming: Incoming::default(), sender, serial, is_digest: false });

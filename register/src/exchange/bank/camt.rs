@@ -461,7 +461,7 @@ impl Document<'_> {
         let reason = if found.is_some() {
             format!("has an entry in {:?}, which is no currency", amount.currency)
         } else {
-            format!("has an entry of {:?}, which must be an amount above nought", amount.text)
+            format!("has an entry of {:?}, which must be an amount above zero", amount.text)
         };
         self.reading.fault(line, reason);
         None
@@ -507,7 +507,7 @@ fn payments_of(account: &mut Account, entry: Entry, total: Money, is_credit: boo
             _ => None,
         };
         let Some(amount) = amount.filter(|amount| *amount > Money::ZERO) else {
-            return Err((own.line, "has a transaction without an amount in kronor above nought".into()));
+            return Err((own.line, "has a transaction without an amount in kronor above zero".into()));
         };
         let amount = signed(amount, own.is_credit.filter(|_| !tells_of_first).unwrap_or(is_credit));
         sum = sum.saturating_add(amount.0);

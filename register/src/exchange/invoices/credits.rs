@@ -157,7 +157,7 @@ impl Credits {
         }
         let left = self.left.entry(credited.id).or_default();
         if note.total <= Money::ZERO {
-            incoming.fault("", "must credit more than nought");
+            incoming.fault("", "must credit more than zero");
         } else if note.total > *left {
             let number = credited.number.as_deref().unwrap_or_default();
             incoming.fault("credits", format!("has {left} left of {} to credit, and this credits {}", number_of(number), note.total));

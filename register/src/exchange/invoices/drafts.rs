@@ -253,11 +253,11 @@ fn read_payment(cells: &mut Cells<'_>) -> Option<Part<PaymentDraft>> {
         let draft = &part.draft;
         match draft.reverses {
             None => {
-                faults.expect(draft.amount > Money::ZERO, "amount", "must be above nought");
+                faults.expect(draft.amount > Money::ZERO, "amount", "must be above zero");
                 faults.expect(draft.reason.is_none(), "reason", "must be empty but for a reversal");
             }
             Some(_) => {
-                faults.expect(draft.amount < Money::ZERO, "amount", "must be below nought for a reversal: all of what it reverses");
+                faults.expect(draft.amount < Money::ZERO, "amount", "must be below zero for a reversal: all of what it reverses");
                 faults.expect(draft.reason.is_some(), "reason", "must say why the payment was reversed");
             }
         }

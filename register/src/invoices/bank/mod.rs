@@ -204,7 +204,7 @@ pub async fn match_with(db: &Database, viewer: &Viewer, limit: Money, new: Match
     if before.amount < Money::ZERO {
         return Err(Error::conflict(
             "NOT_INCOMING",
-            "this is below nought and pays no invoice: reverse the payment that the bank took back, or match less of what the payer deducted it from, and set this aside",
+            "this is below zero and pays no invoice: reverse the payment that the bank took back, or match less of what the payer deducted it from, and set this aside",
         ));
     }
     match state(&before) {
@@ -223,7 +223,7 @@ pub async fn match_with(db: &Database, viewer: &Viewer, limit: Money, new: Match
     let day = invoice.row.issued_on.map_or(before.booked_on, |issued_on| max(issued_on, before.booked_on));
     let left = left(&before);
     let amount = new.amount.unwrap_or(left);
-    faults.expect(amount > Money::ZERO, "input.amount", "must be above nought");
+    faults.expect(amount > Money::ZERO, "input.amount", "must be above zero");
     if amount > left {
         faults.add("input.amount", format!("must be at most {left}, which is what is left of it"));
     }
