@@ -83,7 +83,7 @@ on_both!(a_text_that_cannot_be_set_is_refused_with_its_template, |app| async mov
         ("> a\n\n".repeat(3_000), "% of the time that setting a document may take"),
         ("- a\n".repeat(5_000), "% of the time that setting a document may take"),
         ("*a* ".repeat(20_000), "% of the time that setting a document may take"),
-        (stack(), "combining marks"),
+        (stack(), "(U+0301), which documents can't show"),
     ] {
         let refused = template(&app, "prov", &body).await;
         assert_eq!(refused.bad_fields(), ["input.body"], "{body:.40}");

@@ -229,7 +229,7 @@ on_both!(what_files_say_otherwise_of_a_life_is_refused, |app| async move {
     let files = exported(&app).await;
     let other = app.beside().await;
     let lines = text(&files, "invoice_lines.csv");
-    let last = lines.lines().find(|line| line.ends_with(",1,12.49")).unwrap();
+    let last = lines.lines().find(|line| line.ends_with(",1,12.49,,")).unwrap();
     let number = lines.lines().position(|line| line == last).unwrap() + 1;
     let with_vat = |vat: &str| changed(&files, "invoice_lines.csv", last, &last.replace(",12.49", vat));
     let refused = bad_rows(&other, &with_vat(",12.48")).await;
@@ -245,8 +245,8 @@ on_both!(what_files_say_otherwise_of_a_life_is_refused, |app| async move {
         bad_rows(&other, &nowhere).await,
         [format!("invoice_lines.csv:{number}: credits_line: is no line of invoice 20260001, which has no line 9")]
     );
-    let plain = lines.lines().find(|line| line.contains(",Kurs,") && line.ends_with(",3041,,")).unwrap();
-    let refused = bad_rows(&other, &changed(&files, "invoice_lines.csv", plain, &format!("{}24.99", plain))).await;
+    let plain = lines.lines().find(|line| line.contains(",Kurs,") && line.ends_with(",3041,,,,")).unwrap();
+    let refused = bad_rows(&other, &changed(&files, "invoice_lines.csv", plain, &plain.replace(",3041,,,,", ",3041,,24.99,,"))).await;
     assert!(refused[0].contains("vat: must be 25.00: the VAT of each rate"), "{refused:?}");
     let refused = bad_rows(&other, &changed(&files, "invoice_lines.csv", plain, &plain.replace(",3041,,", ",3041,1,"))).await;
     assert!(refused[0].ends_with("credits_line: must be empty but for a line of a credit note"), "{refused:?}");

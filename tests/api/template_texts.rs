@@ -113,7 +113,7 @@ on_both!(hostile_texts_are_refused_at_once, |app| async move {
         (format!("{{{{ {} }}}}", ["2000000000"; 5].join(" * ")), "line 1: "),
         (long("x", 200_001), "must not be longer than 200 kB"),
         (long("\n", 20_000) + "x", "must not have more than 10000 lines"),
-        ("a\u{7}b\n\u{e000}".into(), "line 1: has the control character U+0007"),
+        ("a\u{7}b\n\u{e000}".into(), "line 1: has the invisible character U+0007"),
         (" \n".into(), "must not be empty"),
     ] {
         let found = faults(&app, &body).await;

@@ -27,7 +27,8 @@ SELECTIONS = {
     "paymentRecord": "payments { id reference reverses }", "paymentReverse": "payments { id reference reverses }",
     "agreementNoticeWithdraw": "agreement { id }", "memberReinstate": "member { id }",
     "bankPaymentMatch": "id matches { payment { id reverses } }",
-    "refundRecord": "refunds { id reference }", "periodClose": "booksClosedThrough", "periodReopen": "booksClosedThrough",
+    "refundRecord": "invoice { refunds { id reference } }", "refundReverse": "invoice { id }", "invoiceWriteOff": "invoice { id }",
+    "bankPaymentMarkDuplicate": "bankPayment { id }", "periodClose": "booksClosedThrough", "periodReopen": "booksClosedThrough",
 }
 TEMPLATE = "## Avtal\n\nMellan {{ counterparty.name }} och {{ network.name }}."
 
@@ -162,7 +163,7 @@ class Session:
                 if handle in self.model.payments:
                     ids[handle] = new[0]
             elif name == "refundRecord":
-                ids[handle] = next(r["id"] for r in answer["refunds"] if r["reference"] == step["input"]["reference"])
+                ids[handle] = next(r["id"] for r in answer["invoice"]["refunds"] if r["reference"] == step["input"]["reference"])
             elif handle:
                 ids[handle] = answer["id"]
             if name in ("invoiceDraft", "invoiceDraftUpdate", "invoiceCredit"):

@@ -173,13 +173,13 @@ class Events:
         left = -self.books.left(claim)
         on, amount = self.year.day(max(claim.days), self.year.last), left if self.random.random() < 0.7 else self.random.randint(1, left - 100)
         given = {"invoice": self.id_of(claim), "paidOn": str(on), "amount": kronor(amount), "reference": self.year.reference()}
-        node = self.mutate("refundRecord", given, "refunds { id reference }")
+        node = self.mutate("refundRecord", given, "invoice { refunds { id reference } }")["invoice"]
         self.books.refund(claim, on, amount)
         self.books.settle(claim)
         if self.random.random() < 0.3:
             refund = next(row["id"] for row in node["refunds"] if row["reference"] == given["reference"])
             back = self.year.day(on, self.year.last)
-            self.mutate("refundReverse", {"refund": refund, "reversedOn": str(back), "reason": "Kom tillbaka"})
+            self.mutate("refundReverse", {"refund": refund, "reversedOn": str(back), "reason": "Kom tillbaka"}, "invoice { id }")
             self.books.refund(claim, back, -amount)
             self.books.settle(claim)
 
@@ -189,7 +189,7 @@ class Events:
         if claim is None:
             return
         on = self.year.day(max(claim.days), self.year.last)
-        self.mutate("invoiceWriteOff", {"invoice": self.id_of(claim), "writtenOffOn": str(on), "reason": "Ören"})
+        self.mutate("invoiceWriteOff", {"invoice": self.id_of(claim), "writtenOffOn": str(on), "reason": "Ören"}, "invoice { id }")
         self.books.write_off(claim, self.books.open_day(on), self.books.left(claim))
 
     def remind(self, claim):
@@ -237,7 +237,7 @@ class Events:
         if self.random.random() < 0.3:
             return
         if told.get("double"):
-            self.mutate("bankPaymentMarkDuplicate", {"payment": row.id, "duplicateOf": self.books.rows[told.double].id})
+            self.mutate("bankPaymentMarkDuplicate", {"payment": row.id, "duplicateOf": self.books.rows[told.double].id}, "bankPayment { id }")
             self.books.drop(row)
             return
         if told.kind in ("NO_REFERENCE", "UNKNOWN_REFERENCE") and self.random.random() < 0.3:
