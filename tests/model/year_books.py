@@ -140,18 +140,19 @@ class Books:
                 self.write_off(claim, on, wanted)
 
     def receive(self, number, on, amount):
-        """Books a row of the bank's file on the observation account, from which matching moves it the same day or later."""
-        row = Record(on=on, amount=amount, parts=[], is_duplicate=False)
-        self.post(on, BANK, amount)
-        self.post(on, OBSERVATION, -amount)
+        """Books a row of the bank's file on the observation account, from which matching moves it the same day or later. What comes
+        after its day was closed is booked on the first open one."""
+        row = Record(on=on, posted=self.open_day(on), amount=amount, parts=[], is_duplicate=False)
+        self.post(row.posted, BANK, amount)
+        self.post(row.posted, OBSERVATION, -amount)
         self.rows[number] = row
         return row
 
     def drop(self, row):
         """Takes a row out of the books: another stands for its money."""
         row.is_duplicate = True
-        self.postings.remove((row.on, BANK, row.amount, None, None))
-        self.postings.remove((row.on, OBSERVATION, -row.amount, None, None))
+        self.postings.remove((row.posted, BANK, row.amount, None, None))
+        self.postings.remove((row.posted, OBSERVATION, -row.amount, None, None))
 
     def link(self, row, payment):
         """Takes a recorded payment for the money of a row: it comes from the observation account now."""

@@ -248,7 +248,9 @@ class Events:
         claim = told.claim or self.any_claim(lambda claim: self.books.left(claim) > 10_000)
         if claim is None:
             return
-        if told.kind == "AMBIGUOUS" and told.link in claim.payments and not told.link.is_reversed and not told.link.row:
+        # A payment of a closed day that no batch has stays as it is.
+        is_closed = told.kind == "AMBIGUOUS" and told.link and told.link.booked <= self.books.closed
+        if told.kind == "AMBIGUOUS" and not is_closed and told.link in claim.payments and not told.link.is_reversed and not told.link.row:
             given = {"payment": row.id, "invoice": self.id_of(claim), "recordedPayment": self.payment_id(told.link)}
             self.mutate("bankPaymentMatch", given)
             self.books.link(row, told.link)

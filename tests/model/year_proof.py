@@ -70,7 +70,7 @@ class Proof:
         total = sum(by_invoice.values())
         by_buyer = sum(ore(row["balance"]) for row in self.table("receivables", "--as-of", str(end), "--by", "buyer"))
         self.compare(f"{title}: receivables", {RECEIVABLES: file.get(RECEIVABLES, 0), "by buyer": total}, {RECEIVABLES: total, "by buyer": by_buyer})
-        rows = [row for row in self.books.rows.values() if not row.is_duplicate and row.on <= end]
+        rows = [row for row in self.books.rows.values() if not row.is_duplicate and row.posted <= end]
         recorded = sum(p.amount for claim in self.books.claims.values() for p in claim.payments if not p.row and p.booked <= end)
         # What stands on the observation account: what had come by then, less what was matched of it by then.
         matched = sum(amount for row in self.books.rows.values() for booked, amount in row.parts if booked <= end)
