@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::{
     app::{Answer, App, Caller, on_both},
     invoicing_samples::{activity, breaches, course, drafted, fill, issue, member},
-    life_samples::{deed, with},
+    life_samples::{Register, deed, with},
 };
 
 const REASON: &str = "Utbildning, undantagen enligt 10 kap. 13 § mervärdesskattelagen";
@@ -242,4 +242,24 @@ on_both!(a_rate_of_zero_is_refused_where_it_enters, |app| async move {
     // History may have it.
     let history = head.replace("u,,INVOICE,m1,,,", "u,7,INVOICE,m1,2020-01-01,2020-02-01,");
     app.import(&[("invoices.csv", &history), ("invoice_lines.csv", lines)]).await;
+});
+
+on_both!(an_agreement_has_the_tax_decision_of_its_first_invoice, |app| async move {
+    let register = Register::fill(&app).await;
+    let bip = register.id("bip");
+    let exempt = json!({ "fee": "SPECIAL_FEE", "activityId": bip, "vatRate": "EXEMPT", "exemptionReason": REASON });
+    decide(&app.finance(), exempt).await.data();
+    let later = json!({ "fee": "SPECIAL_FEE", "activityId": bip, "vatRate": "REDUCED_6", "validFrom": "2027-01-01" });
+    decide(&app.finance(), later).await.data();
+    for (starts_on, vat_rate) in [
+        // No invoice is issued before today, so that the decision of before counts no more.
+        ("2026-07-01", "EXEMPT"),
+        ("2026-12-01", "EXEMPT"),
+        ("2027-01-01", "REDUCED_6"),
+    ] {
+        let mut input = register.draft(0, "bip", starts_on);
+        input.as_object_mut().unwrap().remove("fee");
+        let drafted = deed(&app.office(), "agreementDraft", input, "fee { vatRate }").await;
+        assert_eq!(drafted["agreementDraft"]["fee"]["vatRate"], vat_rate, "{starts_on}");
+    }
 });

@@ -29,6 +29,7 @@ use crate::{
     },
     audit::{self, Change},
     auth::viewer::{Deed, Realm, Viewer},
+    clock::day_of,
     config::Network,
     database::{Database, busy},
     error::{Error, Faults, Result},
@@ -329,7 +330,7 @@ pub(super) async fn check_text(
     wanted: Result<(NewAgreement, Model)>,
 ) -> Result<CheckedText> {
     let source = match wanted {
-        Ok((new, row)) => match build(db.read(), viewer, &new, row, &mut Faults::default()).await {
+        Ok((new, row)) => match build(db.read(), viewer, &new, row, db.clock.today(), &mut Faults::default()).await {
             Ok(row) => source(db.read(), &row, &new).await.unwrap_or_default(),
             Err(_) => None,
         },
@@ -359,7 +360,8 @@ pub(super) async fn write(
         None => None,
     };
     let decision = new.decision.as_ref().map(|decision| decision.check("input.decision", &mut faults));
-    let mut row = match build(change.tx(), viewer, new, row, &mut faults).await {
+    let today = day_of(change.at());
+    let mut row = match build(change.tx(), viewer, new, row, today, &mut faults).await {
         // An id was bad and so nothing was found by it: all that is wrong with the input is told together.
         Err(Error::NotFound(_)) if !faults.is_empty() => return faults.finish().map(|()| None),
         built => built?,
@@ -398,8 +400,15 @@ pub(super) async fn write(
     Ok(Some(id))
 }
 
-/// The row that says all of this, with what is wrong with it noted.
-async fn build(db: &impl ConnectionTrait, viewer: &Viewer, new: &NewAgreement, row: Model, faults: &mut Faults) -> Result<Model> {
+/// Returns the row that says all of this on `today`, and adds what is wrong with it to `faults`.
+async fn build(
+    db: &impl ConnectionTrait,
+    viewer: &Viewer,
+    new: &NewAgreement,
+    row: Model,
+    today: NaiveDate,
+    faults: &mut Faults,
+) -> Result<Model> {
     check_term(new, faults);
     if let FeeOf::Given(Some(fee)) = &new.fee {
         fee.check(faults);
@@ -427,7 +436,7 @@ async fn build(db: &impl ConnectionTrait, viewer: &Viewer, new: &NewAgreement, r
     let fee = match (new.fee, &activity) {
         (FeeOf::Given(fee) | FeeOf::Kept(fee), _) => fee,
         (FeeOf::Schedule(otherwise), Some(activity)) if template.kind == AgreementKind::Participation => {
-            scheduled(db, activity, new.starts_on, faults).await?.or(otherwise)
+            scheduled(db, activity, new.starts_on, today, faults).await?.or(otherwise)
         }
         (FeeOf::Schedule(otherwise), _) => otherwise,
     };
@@ -525,9 +534,18 @@ fn check_term(new: &NewAgreement, faults: &mut Faults) {
     faults.expect(has_term, "input.renewalMonths", "needs endsOn, the end of the first term");
 }
 
-/// The activity's price on a day; null when it has none. Fails with CONFLICT `VAT_UNDECIDED` when neither the price nor a tax decision says how
-/// it is taxed.
-async fn scheduled(db: &impl ConnectionTrait, activity: &activity::Model, on: NaiveDate, faults: &mut Faults) -> Result<Option<Fee>> {
+/// Returns the activity's price on a day; `None` if it has none. Its VAT treatment is that of the tax decision in force on that day, or on `today`
+/// if that is later: a decision is for invoices that are issued from its first day on, and none is issued before today.
+///
+/// # Errors
+/// CONFLICT `VAT_UNDECIDED` when neither the price nor a tax decision says how it is taxed.
+async fn scheduled(
+    db: &impl ConnectionTrait,
+    activity: &activity::Model,
+    on: NaiveDate,
+    today: NaiveDate,
+    faults: &mut Faults,
+) -> Result<Option<Fee>> {
     use fee_schedule::Column;
     let found = fee_schedule::Entity::find()
         .filter(Column::ActivityId.eq(activity.id))
@@ -541,7 +559,7 @@ async fn scheduled(db: &impl ConnectionTrait, activity: &activity::Model, on: Na
         faults.add("input.fee", format!("is needed, since the activity has several prices on {on}: {}", bases.join(", ")));
     }
     let Some(price) = found.first() else { return Ok(None) };
-    match TaxDecisions::on(db, on).await?.rate_of(price) {
+    match TaxDecisions::on(db, on.max(today)).await?.rate_of(price) {
         Some(VatRate::Zero) => {
             faults.add("input.fee", format!("is needed, since the activity's price on {on} has a VAT treatment that {NO_RATE_OF_ZERO}"));
             Ok(None)
