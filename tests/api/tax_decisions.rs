@@ -263,3 +263,24 @@ on_both!(an_agreement_has_the_tax_decision_of_its_first_invoice, |app| async mov
         assert_eq!(drafted["agreementDraft"]["fee"]["vatRate"], vat_rate, "{starts_on}");
     }
 });
+
+on_both!(a_draft_from_before_a_decision_is_issued_with_a_warning, |app| async move {
+    let (app, _folder) = fill(&app, 12).await;
+    let (bip, buyer) = (activity(&app, "bip").await, member(&app, 1).await);
+    let price = json!({ "activity": bip, "validFrom": "2026-11-21", "basis": "ONE_OFF", "amount": "100.00", "vatRate": "STANDARD_25" });
+    deed(&app.finance(), "feeScheduleSet", price, "id").await.data();
+    let line = |description: &str, activity: Value| json!({ "description": description, "unitPrice": "100.00", "activity": activity, "suppliedOn": "2026-11-20" });
+    let other = with(line("Resa", Value::Null), json!({ "vatRate": "STANDARD_25" }));
+    let id = drafted(&app.finance(), json!({ "buyer": buyer, "lines": [other, line("Kurs", json!(bip))] })).await;
+    decide_bip(&app).await;
+    let issued = issue(&app.finance(), &id, "lines { vatRate } warnings { code message }").await["invoiceIssue"].clone();
+    assert_eq!(issued["lines"], json!([{ "vatRate": "STANDARD_25" }, { "vatRate": "STANDARD_25" }]));
+    let message = "line 2 has the VAT treatment STANDARD_25, but the tax decision in force from 2026-11-20 on says EXEMPT; if the decision is right, \
+        credit the invoice and issue it with that treatment";
+    assert_eq!(issued["warnings"], json!([{ "code": "TAX_DECISION_DIFFERS", "message": message }]));
+    // A draft of after the decision has its treatment, and no warning.
+    let id = drafted(&app.finance(), json!({ "buyer": buyer, "lines": [line("Kurs", json!(bip))] })).await;
+    let issued = issue(&app.finance(), &id, "lines { vatRate } warnings { code }").await["invoiceIssue"].clone();
+    assert_eq!(issued, json!({ "lines": [{ "vatRate": "EXEMPT" }], "warnings": [] }));
+    assert_eq!(breaches(&app).await, [""; 0]);
+});

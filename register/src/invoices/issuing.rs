@@ -38,7 +38,7 @@ use crate::{
 };
 
 /// Issues a draft: it gets the next number of its series and the reference that it is paid with, and from then on it never changes. Returns a
-/// warning for each line of which no one said when it was supplied.
+/// warning for each line of which no one said when it was supplied, and for each whose VAT treatment is not that of the tax decision in force.
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the invoices, NOT_FOUND, INVALID naming all that an invoice needs and the register lacks,
@@ -69,8 +69,8 @@ pub async fn issue(
     // An import may have brought what nobody could have drafted, and the settings may be others than they were.
     press.parties(&whole, &mut faults);
     vat_rates::check(&whole, issued_on, &mut faults);
-    let warnings = supply_date::complete(&mut whole, issued_on);
-    line_taxes::complete_all(change.tx(), &mut whole, issued_on).await?;
+    let mut warnings = supply_date::complete(&mut whole, issued_on);
+    warnings.extend(line_taxes::complete_all(change.tx(), &mut whole, issued_on).await?);
     match whole.row.corrects_id {
         Some(corrected) => drafting::correct(change.tx(), "invoice", &whole, corrected, &mut faults).await?,
         None => refuse_twice(db, &change, &whole).await?,

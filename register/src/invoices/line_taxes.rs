@@ -12,7 +12,11 @@ use super::{charges, whole::Whole};
 use crate::{
     activities::tax_decisions::{TaxDecisions, Taxed},
     error::Result,
+    idempotency::Warning,
 };
+
+/// The code of the warning about a line whose VAT treatment is not that of the tax decision in force.
+const DIFFERS: &str = "TAX_DECISION_DIFFERS";
 
 /// Returns the fee that a line is of, as its activity or its text tells; `None` if it is of none.
 pub(super) fn taxed(is_of_member: bool, activity: Option<ActivityId>, description: &str) -> Option<Taxed> {
@@ -34,21 +38,35 @@ pub(super) fn complete(line: &mut invoice_line::Model, taxed: Option<Taxed>, dec
     }
 }
 
-/// Gives each exempt line of an invoice its reason on the day of issue. Reads the decisions only when a line lacks one.
+/// Gives each exempt line of an invoice its reason on the day of issue, and returns a warning for each line whose VAT treatment is not that of the
+/// tax decision in force on that day. Reads the decisions only when a line is of a fee.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub(super) async fn complete_all(db: &impl ConnectionTrait, whole: &mut Whole, issued_on: NaiveDate) -> Result<()> {
-    if !whole.lines.iter().any(lacks_reason) {
-        return Ok(());
+pub(super) async fn complete_all(db: &impl ConnectionTrait, whole: &mut Whole, issued_on: NaiveDate) -> Result<Vec<Warning>> {
+    let is_of_member = whole.row.member_id.is_some();
+    if !whole.lines.iter().any(|line| taxed(is_of_member, line.activity_id, &line.description).is_some()) {
+        return Ok(Vec::new());
     }
     let decisions = TaxDecisions::on(db, issued_on).await?;
-    let is_of_member = whole.row.member_id.is_some();
+    let mut warnings = Vec::new();
     for line in &mut whole.lines {
         let taxed = taxed(is_of_member, line.activity_id, &line.description);
         complete(line, taxed, &decisions);
+        warnings.extend(difference(line, taxed, &decisions));
     }
-    Ok(())
+    Ok(warnings)
+}
+
+/// Returns the warning about a line whose VAT treatment is not that of the tax decision about its fee; `None` if it is, or if there is no decision.
+fn difference(line: &invoice_line::Model, taxed: Option<Taxed>, decisions: &TaxDecisions) -> Option<Warning> {
+    let decision = decisions.about(taxed?).filter(|decision| decision.vat_rate != line.vat_rate)?;
+    let message = format!(
+        "line {} has the VAT treatment {}, but the tax decision in force from {} on says {}; if the decision is right, credit the invoice and issue \
+         it with that treatment",
+        line.position, line.vat_rate, decision.valid_from, decision.vat_rate
+    );
+    Some(Warning { code: DIFFERS.to_owned(), message })
 }
 
 fn lacks_reason(line: &invoice_line::Model) -> bool {
@@ -72,6 +90,28 @@ mod tests {
             (true, None, "Kurs", None),
         ] {
             assert_eq!(taxed(is_of_member, activity, description), expected, "{description}");
+        }
+    }
+
+    #[test]
+    fn a_line_that_differs_from_the_decision_is_warned_of() {
+        let bip = ActivityId::new();
+        let decisions: TaxDecisions = [tax_decision::Model {
+            fee: ChargeKind::SpecialFee,
+            activity_id: Some(bip),
+            vat_rate: VatRate::Exempt,
+            ..tax_decision::Model::default()
+        }]
+        .into_iter()
+        .collect();
+        for (activity, vat_rate, is_warned) in [
+            (Some(bip), VatRate::Standard25, true),
+            (Some(bip), VatRate::Exempt, false),
+            (Some(ActivityId::new()), VatRate::Standard25, false),
+            (None, VatRate::Standard25, false),
+        ] {
+            let line = invoice_line::Model { position: 1, vat_rate, activity_id: activity, ..invoice_line::Model::default() };
+            assert_eq!(difference(&line, taxed(true, activity, ""), &decisions).is_some(), is_warned, "{vat_rate:?}");
         }
     }
 

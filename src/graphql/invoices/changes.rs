@@ -264,7 +264,8 @@ impl InvoiceMutation {
 
     /// Issues a draft: it gets the next number of its series and the reference that it is paid with (OCR), and never changes again.
     /// INVALID names all that it needs and the register lacks, of the buyer (`buyer.…`) and of the network's settings (`network.…`).
-    /// CONFLICT with reason ALREADY_ISSUED, CREDIT_NOTE or OCR_TAKEN. `warnings` names lines that got the day of issue as their day of supply.
+    /// CONFLICT with reason ALREADY_ISSUED, CREDIT_NOTE or OCR_TAKEN. `warnings` names lines that got the day of issue as their day of supply, and
+    /// lines with another VAT treatment than the tax decision in force.
     async fn invoice_issue(&self, ctx: &Context<'_>, #[graphql(desc = "What to do")] input: InvoiceIssueInput) -> Result<Invoice> {
         let mut faults = Faults::default();
         let id = row_id(&input.invoice, "invoice", "input.invoice", &mut faults);

@@ -73,8 +73,9 @@ pub enum InvoiceState {
 /// A warning about an issued invoice.
 #[derive(SimpleObject)]
 pub struct InvoiceWarning {
-    /// SUPPLY_DATE_ASSUMED: a line says that it was supplied on the day of issue, since no one gave another day. OVERCLAIMED: an interest invoice
-    /// claims more than is owed since the invoice was credited or paid, for the invoice and for its credit notes.
+    /// SUPPLY_DATE_ASSUMED: a line says that it was supplied on the day of issue, since no one gave another day. TAX_DECISION_DIFFERS: a line has
+    /// another VAT treatment than the tax decision in force on the day of issue. OVERCLAIMED: an interest invoice claims more than is owed since the
+    /// invoice was credited or paid, for the invoice and for its credit notes.
     code: String,
     /// The warning in words.
     message: String,
@@ -343,8 +344,8 @@ impl Invoice {
         self.0.due_in_days
     }
 
-    /// What to look at: SUPPLY_DATE_ASSUMED in the answer of `invoiceIssue`, and OVERCLAIMED for those who see all invoices; empty for others, and
-    /// when there is nothing.
+    /// What to look at: SUPPLY_DATE_ASSUMED and TAX_DECISION_DIFFERS in the answer of `invoiceIssue`, and OVERCLAIMED for those who see all
+    /// invoices; empty for others, and when there is nothing.
     #[graphql(directive = list_size::apply(Some(1), None))]
     async fn warnings(&self, ctx: &Context<'_>) -> Result<Vec<InvoiceWarning>> {
         let of_issue = self.0.told::<Warnings>().map(|warnings| warnings.0.clone()).unwrap_or_default();
