@@ -236,7 +236,8 @@ impl RevenueRow {
         self.0.sums.committed.map(|committed| committed.cost.into())
     }
 
-    /// Costs that were booked in the period for agreements (`agreement` of a cost), less reversals. Null as `committedCost`.
+    /// Costs that were booked in the period for agreements (`agreement` of a cost) that come to something in it, less reversals. Null as
+    /// `committedCost`.
     async fn committed_cost_booked(&self) -> Option<Sum> {
         self.0.sums.committed.map(|committed| committed.booked.into())
     }
@@ -394,7 +395,7 @@ impl BreakEven {
         self.committed.cost.into()
     }
 
-    /// Costs that were booked in the year for agreements (`agreement` of a cost), less reversals.
+    /// Costs that were booked in the year for agreements (`agreement` of a cost) that come to something in it, less reversals.
     async fn committed_cost_booked(&self) -> Sum {
         self.committed.booked.into()
     }

@@ -287,6 +287,33 @@ on_both!(the_ledger_goes_out_and_comes_in_as_it_was, |app| async move {
     assert_eq!(other.revision().await, before);
 });
 
+on_both!(what_is_booked_for_an_agreement_that_commits_nothing_takes_nothing_of_the_others, |app| async move {
+    let samples = Samples::fill(&app).await;
+    gammas(&app, &samples, "2026-06-01", "1000.00").await;
+    let ask = async |year: i32| {
+        let document = format!(
+            "{{ revenue(input: {{ from: \"{year}-01-01\", to: \"{year}-12-31\", committed: true }}) {{ total {{ committedCost committedCostBooked
+                committedCostLeft }} }} activity(by: {{ slug: \"bip\" }}) {{ breakEven(year: {year}) {{ committedCostBooked committedCostLeft }} }} }}"
+        );
+        let answer = app.board().query(&document).await;
+        (answer["revenue"]["total"].clone(), answer["activity"]["breakEven"].clone())
+    };
+    let left = |cost: &str, booked: &str, left: &str| {
+        (
+            json!({ "committedCost": cost, "committedCostBooked": booked, "committedCostLeft": left }),
+            json!({ "committedCostBooked": booked, "committedCostLeft": left }),
+        )
+    };
+    assert_eq!(ask(2026).await, left("31481.48", "1000.00", "30481.48"));
+    raw(&app, "UPDATE agreement SET withdrawn_on = '2026-06-15' WHERE number = '2026-7003'").await.unwrap();
+    assert_eq!(ask(2026).await, left("0.00", "0.00", "0.00"));
+    // A late cost is none of what is committed in a year for which the agreement pays nothing.
+    raw(&app, "UPDATE agreement SET withdrawn_on = NULL, ends_on = '2025-12-31', starts_on = '2025-02-01', renewal_months = NULL WHERE number = '2026-7003'")
+        .await
+        .unwrap();
+    assert_eq!(ask(2026).await, left("0.00", "0.00", "0.00"));
+});
+
 on_both!(a_booking_of_an_agreement_that_was_withdrawn_since_is_imported, |app| async move {
     let samples = Samples::fill(&app).await;
     let id = gammas(&app, &samples, "2026-06-01", "1000.00").await;

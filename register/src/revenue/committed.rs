@@ -1,8 +1,11 @@
 //! Committed cost: what the agreements by which the network pays come to in a period, beside what was booked for them.
 
+use std::collections::BTreeSet;
+
 use ::entity::{
     agreement::{Column, Entity, Model},
     id::AgreementId,
+    money::Money,
 };
 use chrono::NaiveDate;
 use sea_orm::{
@@ -29,7 +32,8 @@ fn column(column: Column) -> SimpleExpr {
     Expr::col((Entity, column))
 }
 
-/// Adds committed cost in a range, and what was booked for such agreements. It belongs to no member, as costs.
+/// Adds committed cost in a range, and what was booked in it for the agreements that commit the network to something in it. It belongs to no member,
+/// as costs.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
@@ -44,6 +48,7 @@ pub(super) async fn sums(
     if !scope.has_costs() {
         return Ok(());
     }
+    let mut agreements = BTreeSet::new();
     let mut last = None;
     loop {
         let chunk = chunk(tx, today, scope, range, last).await?;
@@ -56,6 +61,9 @@ pub(super) async fn sums(
                     period: group_by.period.map(|period| period.name(day)),
                 };
                 groups.of(group)?.committed.get_or_insert_default().cost += amount;
+                if amount != Money::ZERO {
+                    agreements.insert(row.id);
+                }
             }
         }
         match chunk.last() {
@@ -63,7 +71,7 @@ pub(super) async fn sums(
             _ => break,
         }
     }
-    ledger::booked_for_agreements(tx, scope, group_by, range, groups).await
+    ledger::booked_for_agreements(tx, scope, group_by, range, agreements, groups).await
 }
 
 /// Returns the next signed agreements after `last` by which the network pays, and that may come to something in the range.

@@ -1,8 +1,10 @@
 //! Sums over invoices, lines, payments, costs and grants, and over the totals by month that are kept of them.
 
+use std::collections::BTreeSet;
+
 use ::entity::{
     attribution, cost, grant,
-    id::{ActivityId, MemberId},
+    id::{ActivityId, AgreementId, MemberId},
     invoice, invoice_line,
     kind::InvoiceKind,
     revenue_month,
@@ -17,7 +19,7 @@ use uuid::Uuid;
 
 use super::{Basis, Groups, MOST, Period, Sums, scope::Scope};
 use crate::{
-    database::{sum, total},
+    database::{among, sum, total},
     error::Result,
     invoices::{attribution::NO_LINE, months::month_of},
     swedish,
@@ -344,7 +346,7 @@ pub(super) async fn costs(tx: &DatabaseTransaction, scope: &Scope, group_by: Gro
     booked(tx, scope, group_by, range, (grant::Entity, None), groups, add_grant).await
 }
 
-/// Adds the costs that were booked in a range for agreements, as booked of what these commit to.
+/// Adds the costs that were booked in a range for these agreements, as booked of what they commit the network to.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
@@ -353,10 +355,14 @@ pub(super) async fn booked_for_agreements(
     scope: &Scope,
     group_by: Grouping,
     range: Range,
+    agreements: BTreeSet<AgreementId>,
     groups: &mut Groups,
 ) -> Result<()> {
+    if agreements.is_empty() {
+        return Ok(());
+    }
     let group_by = Grouping { member: false, ..group_by };
-    let is_for_agreement = Expr::col((cost::Entity, cost::Column::AgreementId)).is_not_null();
+    let is_for_agreement = among(tx.get_database_backend(), Expr::col((cost::Entity, cost::Column::AgreementId)), agreements);
     let add = |sums: &mut Sums, amount| sums.committed.get_or_insert_default().booked += amount;
     booked(tx, scope, group_by, range, (cost::Entity, Some(is_for_agreement)), groups, add).await
 }
