@@ -138,7 +138,7 @@ pub struct RequisitionIssueInput {
     description: String,
     /// The funder's own reference, as a case number (diarienummer).
     reference: Option<String>,
-    /// Day of issue, not after today; today when left out.
+    /// Day of issue: not after today, nor before the latest requisition, nor before the agreement was signed; today when left out.
     issued_on: Option<Given<Date>>,
 }
 
@@ -176,7 +176,8 @@ impl RequisitionMutation {
     ///
     /// The period lies within the agreement's term. CONFLICT with reason NOT_A_GRANT unless the agreement is a COOPERATION by which money comes in,
     /// NOT_SIGNED, ALREADY_REQUISITIONED when another requisition of the agreement that is not withdrawn has a day of the period, or BEYOND_GRANT when
-    /// the requisitions of the period's years would come to more than the grant of these years.
+    /// the requisitions of the period's years would come to more than the grant of these years. INVALID for an `issuedOn` before the latest requisition
+    /// or before the agreement was signed.
     async fn requisition_issue(
         &self,
         ctx: &Context<'_>,

@@ -193,3 +193,28 @@ on_both!(requisitions_go_out_with_the_files_and_come_in_again, |app| async move 
     assert!(!refused.status.success());
     assert!(String::from_utf8_lossy(&refused.stderr).contains("differs from the requisition that the register has"), "{refused:?}");
 });
+
+on_both!(numbers_of_requisitions_follow_days_over_new_year, |app| async move {
+    let (app, _folder) = fill(&app, 1).await;
+    // It is signed today, on 2026-11-21.
+    let agreement = grant(&app, "samarbete", &authority(&app).await).await;
+    let issue = async |app: &App, month: &str, issued_on: &str| {
+        let period = json!({ "amount": "1.00", "periodFrom": format!("2026-{month}-01"), "periodTo": format!("2026-{month}-28"), "issuedOn": issued_on });
+        deed(&app.finance(), "requisitionIssue", with(input(&agreement), period), "requisition { number }").await
+    };
+    let before = app.revision().await;
+    for day in ["1900-01-01", "2025-12-31", "2026-11-20"] {
+        let refused = issue(&app, "01", day).await;
+        assert_eq!(refused.bad_fields(), ["input.issuedOn"], "{day}");
+        assert!(refused.text().contains("must not be before 2026-11-21, the day on which the agreement was signed"), "{}", refused.text());
+    }
+    assert_eq!(app.revision().await, before);
+    assert_eq!(issue(&app, "01", "2026-11-21").await["requisitionIssue"]["requisition"]["number"], "R2026-0001");
+    let app = app.at("2027-01-10T09:00:00Z");
+    assert_eq!(issue(&app, "02", "2026-12-30").await["requisitionIssue"]["requisition"]["number"], "R2026-0002");
+    assert_eq!(issue(&app, "03", "2027-01-05").await["requisitionIssue"]["requisition"]["number"], "R2027-0001");
+    let refused = issue(&app, "04", "2026-12-31").await;
+    assert_eq!(refused.bad_fields(), ["input.issuedOn"]);
+    assert!(refused.text().contains("must not be before 2027-01-05, the day of the latest requisition"), "{}", refused.text());
+    assert_eq!(issue(&app, "04", "2027-01-05").await["requisitionIssue"]["requisition"]["number"], "R2027-0002");
+});

@@ -89,7 +89,7 @@ pub async fn of_agreements(db: &Database, viewer: &Viewer, agreements: &[Agreeme
 }
 
 /// Issues a requisition for a signed cooperation agreement by which money comes in: it gets the next number of its year, and its content never
-/// changes. Its period lies within the agreement's term, and with the others of the agreement it asks for no more than the grant. `errors` are those
+/// changes. It is not dated before the latest requisition, nor before the agreement was signed. Its period lies within the agreement's term, and with the others of the agreement it asks for no more than the grant. `errors` are those
 /// that reading the input has found already.
 ///
 /// # Errors
@@ -110,14 +110,13 @@ pub async fn issue(db: &Database, viewer: &Viewer, network: &Network, new: NewRe
     let mut change = audit::begin(db, viewer, "requisitionIssue").await?;
     let today = day_of(change.at());
     let issued_on = new.issued_on.unwrap_or(today);
-    errors.expect(issued_on <= today, "input.issuedOn", "must not be after today");
-    let latest = latest(change.tx(), issued_on.year()).await?;
-    if let Some((_, day)) = latest.filter(|(_, day)| *day > issued_on) {
-        errors.add("input.issuedOn", format!("must not be before {day}, the day of the latest requisition: numbers follow days"));
-    }
+    check_day(change.tx(), issued_on, today, &mut errors).await?;
     let agreement = agreement::Entity::find_by_id(new.agreement).one(change.tx()).await?;
     if let Some(agreement) = agreement.as_ref().filter(|agreement| require_grant(agreement).is_ok()) {
         grant_ceiling::check_period(agreement, (new.period_from, new.period_to), &mut errors);
+        if let Some(day) = agreement.signed_on.filter(|day| *day > issued_on) {
+            errors.add("input.issuedOn", format!("must not be before {day}, the day on which the agreement was signed"));
+        }
     }
     errors.finish()?;
     let agreement = agreement.ok_or_else(|| Error::NotFound("there is no such agreement".into()))?;
@@ -134,8 +133,9 @@ pub async fn issue(db: &Database, viewer: &Viewer, network: &Network, new: NewRe
         Some(id) => activity::Entity::find_by_id(id).one(change.tx()).await?.map(|row| row.name),
         None => None,
     };
+    let serial = last_serial(change.tx(), issued_on.year()).await?;
     let document = Requisition {
-        number: format!("R{}-{:04}", issued_on.year(), latest.map_or(0, |(serial, _)| serial) + 1),
+        number: format!("R{}-{:04}", issued_on.year(), serial.unwrap_or_default() + 1),
         issued_on,
         due_on: issuing::due_on(issued_on, days.unwrap_or(network.invoicing.due_days)),
         sender,
@@ -241,11 +241,23 @@ fn refuse_overlap(others: &[Model], new: &NewRequisition) -> Result<()> {
     Err(Error::conflict("ALREADY_REQUISITIONED", message))
 }
 
-/// The highest number of a year's requisitions, and the latest day of issue.
-async fn latest(tx: &impl ConnectionTrait, year: i32) -> Result<Option<(u64, NaiveDate)>> {
+/// Checks a day of issue: it is not after today, and not before the latest requisition of any year, since numbers follow days.
+async fn check_day(tx: &impl ConnectionTrait, issued_on: NaiveDate, today: NaiveDate, errors: &mut Faults) -> Result<()> {
+    errors.expect(issued_on <= today, "input.issuedOn", "must not be after today");
+    let later = Entity::find().select_only().column(Column::IssuedOn).filter(Column::IssuedOn.gt(issued_on));
+    let later: Vec<NaiveDate> = later.into_tuple().all(tx).await?;
+    // One that is dated after today is itself wrong, and stops only its own year.
+    let latest = later.into_iter().filter(|day| *day <= today || day.year() == issued_on.year()).max();
+    if let Some(day) = latest {
+        errors.add("input.issuedOn", format!("must not be before {day}, the day of the latest requisition: numbers follow days"));
+    }
+    Ok(())
+}
+
+/// Returns the highest number of a year's requisitions; `None` if there are none.
+async fn last_serial(tx: &impl ConnectionTrait, year: i32) -> Result<Option<u64>> {
     let prefix = format!("R{year}-");
-    let select = Entity::find().select_only().columns([Column::Number, Column::IssuedOn]).filter(Column::Number.starts_with(&prefix));
-    let found: Vec<(String, NaiveDate)> = select.into_tuple().all(tx).await?;
-    let serials = found.iter().filter_map(|(number, _)| number.strip_prefix(&prefix)?.parse::<u64>().ok());
-    Ok(serials.max().zip(found.iter().map(|(_, day)| *day).max()))
+    let select = Entity::find().select_only().column(Column::Number).filter(Column::Number.starts_with(&prefix));
+    let found: Vec<String> = select.into_tuple().all(tx).await?;
+    Ok(found.iter().filter_map(|number| number.strip_prefix(&prefix)?.parse::<u64>().ok()).max())
 }
