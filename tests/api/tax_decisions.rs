@@ -145,9 +145,14 @@ on_both!(a_line_that_says_no_treatment_has_that_of_its_fee, |app| async move {
     let undecided = of(line(json!({}))).await;
     assert_eq!(undecided.reason(), "VAT_UNDECIDED");
     assert!(undecided.text().contains("line 1 (Kurs) has no VAT treatment"), "{}", undecided.text());
+    // A text that names both fees says of neither which one it is.
+    let both = json!({ "description": "Medlemsavgift 2026 (utom serviceavgift)" });
+    assert_eq!(of(line(both.clone())).await.reason(), "VAT_UNDECIDED");
     let misfit = of(line(json!({ "vatRate": "STANDARD_25", "exemptionReason": "x", "exemptionCode": "y" }))).await;
     assert_eq!(misfit.bad_fields(), ["input.lines.0.exemptionCode", "input.lines.0.exemptionReason"]);
     assert_eq!(app.revision().await, before);
+    let stated = of(line(with(both, json!({ "vatRate": "OUTSIDE_SCOPE" })))).await;
+    assert_eq!(stated["invoiceDraft"]["lines"][0]["vatRate"], "OUTSIDE_SCOPE");
 });
 
 on_both!(lines_that_are_exempt_for_two_reasons_are_told_apart, |app| async move {

@@ -257,10 +257,13 @@ fn fee_of(whole: &Whole, line: &invoice_line::Model) -> Option<(ChargeKind, Uuid
     Some((fee_by_words(&line.description)?, member.0))
 }
 
-/// Returns the member's fee that a line names; `None` if it names none.
+/// Returns the member's fee that a line names; `None` if it names none, or both, as «Medlemsavgift 2026 (utom serviceavgift)»: nothing then says of which
+/// it is.
 pub(super) fn fee_by_words(description: &str) -> Option<ChargeKind> {
     let text = description.to_lowercase();
-    [ChargeKind::ServiceFee, ChargeKind::MembershipFee].into_iter().find(|kind| word(*kind).is_some_and(|word| text.contains(word)))
+    let is_named = |kind: &ChargeKind| word(*kind).is_some_and(|word| text.contains(word));
+    let mut named = [ChargeKind::ServiceFee, ChargeKind::MembershipFee].into_iter().filter(is_named);
+    named.next().filter(|_| named.next().is_none())
 }
 
 /// The word by which a line tells that it is of a member's fee, as runs write it; null for special fees.

@@ -18,7 +18,7 @@ use crate::{
 /// The code of the warning about a line whose VAT treatment is not that of the tax decision in force.
 const DIFFERS: &str = "TAX_DECISION_DIFFERS";
 
-/// Returns the fee that a line is of, as its activity or its text tells; `None` if it is of none.
+/// Returns the fee that a line is of, as its activity or its text says; `None` if it is of none, or names both fees of members.
 pub(super) fn taxed(is_of_member: bool, activity: Option<ActivityId>, description: &str) -> Option<Taxed> {
     match activity {
         Some(_) => Some((ChargeKind::SpecialFee, activity)),
@@ -88,6 +88,7 @@ mod tests {
             (true, None, "Årets MEDLEMSAVGIFT", Some((ChargeKind::MembershipFee, None))),
             (false, None, "Medlemsavgift", None),
             (true, None, "Kurs", None),
+            (true, None, "Medlemsavgift 2026 (utom serviceavgift)", None),
         ] {
             assert_eq!(taxed(is_of_member, activity, description), expected, "{description}");
         }
