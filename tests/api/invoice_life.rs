@@ -236,6 +236,10 @@ on_both!(bad_drafts_are_told_all_that_is_wrong, |app| async move {
         (json!({ "buyer": buyer, "lines": [with(line.clone(), json!({ "unitPrice": "-1" }))] }), vec!["input.lines"]),
         (json!({ "buyer": buyer, "lines": [line, with(line.clone(), json!({ "vatRate": "ZERO" }))] }), vec!["input.lines.1.vatRate"]),
         (json!({ "buyer": buyer, "lines": [with(line.clone(), json!({ "unitPrice": "0" }))] }), vec!["input.lines"]),
+        (
+            json!({ "buyer": buyer, "lines": [with(line.clone(), json!({ "account": "1510" })), line, with(line.clone(), json!({ "account": "2621" }))] }),
+            vec!["input.lines.0.account", "input.lines.2.account"],
+        ),
         (json!({ "buyer": buyer, "lines": [line, with(line.clone(), json!({ "vatRate": "OUTSIDE_SCOPE" }))] }), vec!["input.lines"]),
         (json!({ "buyer": buyer, "lines": vec![with(line.clone(), json!({ "unitPrice": "10000000000.00" })); 2] }), vec!["input.lines"]),
         (

@@ -111,6 +111,22 @@ pub struct Accounts {
 }
 
 impl Accounts {
+    /// Returns the setting (a key of `[network.accounts]`) that uses an account for what is no revenue; `None` if no such setting does.
+    #[must_use]
+    pub fn reserved_for(&self, account: &str) -> Option<&'static str> {
+        let reserved = [
+            ("receivables", self.receivables),
+            ("bank", self.bank),
+            ("observation", self.observation),
+            ("vat", self.vat),
+            ("vat_12", self.vat_12),
+            ("vat_6", self.vat_6),
+            ("rounding", self.rounding),
+        ];
+        let account: u16 = account.parse().ok()?;
+        reserved.into_iter().find(|(_, own)| *own == account).map(|(key, _)| key)
+    }
+
     /// Returns the revenue accounts of what has none of its own.
     #[must_use]
     pub fn revenue_accounts(&self) -> RevenueAccounts {
@@ -404,6 +420,26 @@ mod tests {
         ] {
             let name = entry.split(' ').next().unwrap_or_default();
             assert!(bad(&[], &format!("[network]\n{entry}")).starts_with(&format!("{FILE}: network.{name} ")), "{entry}");
+        }
+    }
+
+    #[test]
+    fn accounts_of_what_is_no_revenue_are_reserved() {
+        let accounts = Accounts { bank: 1940, ..Accounts::default() };
+        for (account, key) in [
+            ("1510", Some("receivables")),
+            ("1940", Some("bank")),
+            ("1930", None),
+            ("2890", Some("observation")),
+            ("2611", Some("vat")),
+            ("2621", Some("vat_12")),
+            ("2631", Some("vat_6")),
+            ("3740", Some("rounding")),
+            ("3041", None),
+            ("8313", None),
+            ("31", None),
+        ] {
+            assert_eq!(accounts.reserved_for(account), key, "{account}");
         }
     }
 

@@ -475,6 +475,12 @@ pub(super) fn check(network: &Network, name: &str, after: &mut Whole, faults: &m
     for (place, _) in after.lines.iter().enumerate().filter(|(_, line)| line.vat_rate == VatRate::Zero) {
         faults.add(format!("{lines}.{place}.vatRate"), NO_RATE_OF_ZERO);
     }
+    for (place, line) in after.lines.iter().enumerate() {
+        if let Some(key) = network.accounts.reserved_for(&line.account) {
+            let message = format!("must not be {}, which the settings use as `{key}`; give a revenue account", line.account);
+            faults.add(format!("{lines}.{place}.account"), message);
+        }
+    }
     let fit = amounts::rates_fit_together(after.lines.iter().map(|line| line.vat_rate));
     faults.expect(fit, &lines, "has lines outside the scope of VAT beside others, which need an invoice of their own");
     // A draft may be older than the check of what is drafted.

@@ -69,7 +69,8 @@ pub struct InvoiceLineInput {
     exemption_reason: Option<String>,
     /// The reason's code of the list VATEX (BT-121), as `VATEX-EU-132-1I`; given together with `exemptionReason`.
     exemption_code: Option<String>,
-    /// Revenue account (konto) of four digits; left out, as the settings have it.
+    /// Revenue account (konto) of four digits, none that the settings use for receivables, bank, observation, VAT or rounding; left out, as the
+    /// settings have it.
     account: Option<String>,
 }
 
