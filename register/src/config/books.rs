@@ -121,6 +121,12 @@ impl fmt::Display for VatBox {
 }
 
 impl Given {
+    /// Returns where the first of these settings that is given was given, as errors name it; the first name if none is.
+    pub(super) fn place_of<const N: usize>(&self, names: [&str; N]) -> String {
+        let given = names.iter().find_map(|name| self.values.get(*name));
+        given.map(|(place, _)| place.clone()).or_else(|| names.first().map(|name| (*name).to_owned())).unwrap_or_default()
+    }
+
     /// Reads `[network.activities.SLUG]`.
     pub(super) fn activity_books(&mut self) -> BTreeMap<String, ActivityBooks> {
         self.known.push("network.activities.SLUG");

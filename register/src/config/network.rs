@@ -244,6 +244,7 @@ impl Default for Retention {
 impl Given {
     pub(super) fn network(&mut self) -> Network {
         let defaults = Accounts::default();
+        let place = self.place_of(["network.accounts.observation", "network.accounts.bank"]);
         let mut account = |name, default| self.take(name, default, |text| number(text, 1000..=9999));
         let accounts = Accounts {
             receivables: account("network.accounts.receivables", defaults.receivables),
@@ -265,6 +266,13 @@ impl Given {
             membership_fee: self.optional("network.accounts.membership_fee", |text| number(text, 1000..=9999)),
             service_fee: self.optional("network.accounts.service_fee", |text| number(text, 1000..=9999)),
         };
+        if accounts.observation == accounts.bank {
+            let message = format!(
+                "must not be {}, the account of both bank and observation: unmatched payments need an account of their own",
+                accounts.bank
+            );
+            self.faults.add(place, message);
+        }
         let activities = self.activity_books();
         let vat_boxes = self.vat_boxes(accounts.vat_boxes(&activities));
         Network {
@@ -421,6 +429,18 @@ mod tests {
             let name = entry.split(' ').next().unwrap_or_default();
             assert!(bad(&[], &format!("[network]\n{entry}")).starts_with(&format!("{FILE}: network.{name} ")), "{entry}");
         }
+    }
+
+    #[test]
+    fn the_bank_and_observation_have_accounts_of_their_own() {
+        for (entry, name) in
+            [("observation = 1930", "observation"), ("bank = 2890", "bank"), ("bank = 1940\nobservation = 1940", "observation")]
+        {
+            let message = bad(&[], &format!("[network.accounts]\n{entry}"));
+            assert!(message.starts_with(&format!("{FILE}: network.accounts.{name} must not be ")), "{message}");
+        }
+        let swapped = good(&[], "[network.accounts]\nbank = 2890\nobservation = 1930").network.accounts;
+        assert_eq!((swapped.bank, swapped.observation), (2890, 1930));
     }
 
     #[test]
