@@ -20,6 +20,7 @@ use crate::{
     invoicing_samples::{fill, member},
     payment_samples::{adds_up, does, id, invoice, ocr, pays},
     refunds::books,
+    round_trip::{exported, try_import},
 };
 
 const TODAY: &str = "2026-12-10";
@@ -248,6 +249,32 @@ on_both!(an_export_carries_corrections, |app| async move {
     assert_eq!(read(files.path()).lines().filter(|line| line.ends_with(",2")).count(), 1, "{}", read(files.path()));
     exports.step(&other, "the same in another register", 0).await;
     assert_eq!(other.program().arg("verify").output().unwrap().status.code(), Some(0));
+});
+
+on_both!(a_later_export_brings_the_day_of_a_payment_that_was_taken_up, |app| async move {
+    let (app, _) = invoiced(&app).await;
+    import(&app, "1.txt", deposit("20261201", 1, "Tack", 5_000)).await;
+    import(&app, "2.txt", deposit("20261201", 2, "Tack", 5_000)).await;
+    let rows: Vec<Value> = bank_payments(&app, "").await.iter().map(|row| row["id"].clone()).collect();
+    let mark = json!({ "payment": rows[0], "duplicateOf": rows[1] });
+    // The one register has an export of before it was marked, the other one of after that.
+    let [unmarked, marked] = [app.beside().await, app.beside().await].map(|other| other.at("2026-12-10T10:00:00Z"));
+    try_import(&unmarked, &exported(&app).await).await.unwrap();
+    does(&app, "bankPaymentMarkDuplicate", mark, "bankPayment { id }").await.data();
+    try_import(&marked, &exported(&app).await).await.unwrap();
+
+    does(&app, "periodClose", json!({ "through": "2026-12-05" }), "booksClosedThrough").await.data();
+    let taken_up = does(&app, "bankPaymentTakeUp", json!({ "payment": rows[0] }), "postedOn").await;
+    assert_eq!(taken_up["bankPaymentTakeUp"]["postedOn"], "2026-12-06");
+    let files = exported(&app).await;
+    for other in [unmarked, marked] {
+        try_import(&other, &files).await.unwrap();
+        assert_eq!(exported(&other).await["bank_payments.csv"], files["bank_payments.csv"]);
+        let before = other.revision().await;
+        try_import(&other, &files).await.unwrap();
+        assert_eq!(other.revision().await, before);
+        assert_eq!(other.program().arg("verify").output().unwrap().status.code(), Some(0));
+    }
 });
 
 on_both!(vouchers_that_an_import_brings_stand_in_the_trail, |app| async move {

@@ -185,15 +185,17 @@ fn build(draft: &Draft, before: Option<&Model>) -> Model {
     }
 }
 
-/// Faults whatever would change about what the bank told.
+/// Adds an error for each change of what the bank reported. The day in the books may move on: a payment that is taken up again, after it was marked
+/// as a duplicate, is booked on an open day.
 fn keep(line: &mut Line<Draft>, before: &Model, after: &Model) {
+    let is_taken_up = after.posted_on > before.posted_on && (before.duplicate_of_id.is_some() || before.posted_on.is_none());
     let differing = [
         ("file_name", before.file_name != after.file_name),
         ("file_sha256", before.file_sha256 != after.file_sha256),
         ("imported_at", before.imported_at != after.imported_at),
         ("account", before.account != after.account),
         ("booked_on", before.booked_on != after.booked_on),
-        ("posted_on", before.posted_on != after.posted_on),
+        ("posted_on", before.posted_on != after.posted_on && !is_taken_up),
         ("amount", before.amount != after.amount),
         ("reference", before.reference != after.reference),
         ("message", before.message != after.message),
