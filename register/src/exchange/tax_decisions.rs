@@ -38,7 +38,7 @@ struct Draft {
     reference: String,
 }
 
-/// What names a decision: it has no key.
+/// Returns the name of a decision in errors: its fee, activity and first day, since a decision has no key.
 fn name(fee: ChargeKind, activity: Option<ActivityId>, valid_from: NaiveDate) -> String {
     let activity = activity.map(|activity| activity.0.simple().to_string());
     format!("{fee} {} {valid_from}", activity.unwrap_or_default())

@@ -63,7 +63,7 @@ pub(super) struct Invoiced {
     lines: Total,
     /// What credit notes have left of those.
     left: Total,
-    /// What credit notes have left of lines whose period goes over New Year, of which nobody can tell what is the year's.
+    /// What credit notes have left of lines whose period goes over New Year; which part is the year's is unknown.
     across: Total,
     /// How often runs have invoiced it.
     rounds: i32,
@@ -82,7 +82,7 @@ pub(super) enum Standing {
     Partly {
         /// How much, öre.
         sum: Total,
-        /// Whether that stands on lines whose period goes over New Year, of which nobody can tell what is the year's.
+        /// `true` if that is on lines whose period goes over New Year; which part is the year's is unknown.
         is_across: bool,
     },
 }
@@ -100,8 +100,8 @@ impl Invoiced {
         }
     }
 
-    /// Returns how a fee of so much stands of which a run would invoice `rest`, the months that no line has billed; `None` if it was not invoiced
-    /// by runs, so that nobody can tell what of it the lines are.
+    /// Returns how a fee of so much stands of which a run would invoice `rest`, the months that no line has billed; `None` if no run
+    /// invoiced it: then the lines do not say which part of the fee they are.
     pub(super) fn standing_of_rest(&self, fee: Money, rest: Money) -> Option<Standing> {
         if self.of_runs <= Total::ZERO {
             return None;

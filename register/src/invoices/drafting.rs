@@ -297,13 +297,13 @@ fn as_new(line: &invoice_line::Model) -> NewLine {
     }
 }
 
-/// Whether it is an account of the BAS chart (baskontoplan), of four digits.
+/// Returns `true` if a text has the form of an account of the BAS chart (baskontoplan): four digits.
 #[must_use]
 pub fn is_account(text: &str) -> bool {
     text.len() == 4 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// What lines refer to, and what follows for those that say nothing of it.
+/// Agreements, activities, accounts and tax decisions that the lines of an invoice refer to or take their defaults from.
 struct Known<'d> {
     agreements: HashMap<AgreementId, agreement::Model>,
     activities: BTreeSet<ActivityId>,
@@ -366,7 +366,11 @@ impl Known<'_> {
             Some(None) => faults.add(path("agreement"), "is no agreement of the register"),
             Some(Some(agreement)) => {
                 let theirs = agreement.member_id.map(Buyer::Member).or(agreement.organisation_id.map(Buyer::Organisation));
-                faults.expect(self.buyer.is_none() || theirs == self.buyer, &path("agreement"), "is with somebody else than the buyer");
+                faults.expect(
+                    self.buyer.is_none() || theirs == self.buyer,
+                    &path("agreement"),
+                    "is not with the buyer; give an agreement of the buyer, or none",
+                );
                 faults.expect(agreement.number.is_some(), &path("agreement"), "is a draft; offer it first");
                 let fits = line.activity.is_none() || agreement.activity_id.is_none() || line.activity == agreement.activity_id;
                 faults.expect(fits, &path("activity"), "is not the agreement's");

@@ -40,9 +40,9 @@ pub struct ExportedVoucher {
     pub part: i32,
     /// The voucher.
     pub voucher: Voucher,
-    /// What it adds to the bank's account, öre.
+    /// Change of the balance of the bank's account, öre.
     pub bank: Money,
-    /// What it adds to the account of receivables, öre.
+    /// Change of the balance of receivables, öre.
     pub receivables: Money,
     /// The bank's account that it names; null: none.
     pub bank_account: Option<u32>,

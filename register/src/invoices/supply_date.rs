@@ -1,7 +1,7 @@
 //! When goods or services were supplied: an invoice that charges VAT says so of each of its lines.
 //!
 //! The date of supply is stated when it can be determined and differs from the day of issue (mervärdesskattelag 2023:200, 17 kap. 24 §). So a line
-//! without one says that it was supplied on the day of issue; whoever issues it is warned that it does.
+//! without one says that it was supplied on the day of issue; `invoiceIssue` returns a warning about it.
 
 use chrono::NaiveDate;
 
