@@ -13,11 +13,11 @@ use ::entity::{
 use chrono::{Datelike, Days, Months, NaiveDate};
 use sea_orm::{
     ConnectionTrait, DatabaseTransaction, DbBackend, ExprTrait, Iden, JoinType, QueryResult,
-    sea_query::{Expr, Query, SelectStatement, SimpleExpr},
+    sea_query::{Asterisk, Expr, Query, SelectStatement, SimpleExpr, UnionType},
 };
 use uuid::Uuid;
 
-use super::{Basis, Groups, MOST, Period, Sums, scope::Scope};
+use super::{Basis, Groups, MOST, Period, scope::Scope};
 use crate::{
     database::{among, sum, total},
     error::Result,
@@ -340,10 +340,20 @@ pub(super) async fn costs(tx: &DatabaseTransaction, scope: &Scope, group_by: Gro
         return Ok(());
     }
     let group_by = Grouping { member: false, ..group_by };
-    let add_cost = |sums: &mut Sums, amount| sums.cost += amount;
-    let add_grant = |sums: &mut Sums, amount| sums.grants += amount;
-    booked(tx, scope, group_by, range, (cost::Entity, None), groups, add_cost).await?;
-    booked(tx, scope, group_by, range, (grant::Entity, None), groups, add_grant).await
+    let mut costs = select_booked(tx, scope, group_by, range, (cost::Entity, None));
+    let mut grants = select_booked(tx, scope, group_by, range, (grant::Entity, None));
+    costs.expr(Expr::cust("0"));
+    grants.expr(Expr::cust("1"));
+    // As subqueries, since each has a limit of its own.
+    let of = |select: SelectStatement| Query::select().column(Asterisk).from_subquery(select, "booked").take();
+    let both = of(costs).union(UnionType::All, of(grants)).take();
+    for row in &tx.query_all(&both).await? {
+        let (group, place) = group_by.read(row)?;
+        let amount: Total = row.try_get_by_index(place)?;
+        let sums = groups.of(group)?;
+        if row.try_get_by_index::<i32>(place + 1)? == 0 { sums.cost += amount } else { sums.grants += amount }
+    }
+    Ok(())
 }
 
 /// Adds the costs that were booked in a range for these agreements, as booked of what they commit the network to.
@@ -363,20 +373,23 @@ pub(super) async fn booked_for_agreements(
     }
     let group_by = Grouping { member: false, ..group_by };
     let is_for_agreement = among(tx.get_database_backend(), Expr::col((cost::Entity, cost::Column::AgreementId)), agreements);
-    let add = |sums: &mut Sums, amount| sums.committed.get_or_insert_default().booked += amount;
-    booked(tx, scope, group_by, range, (cost::Entity, Some(is_for_agreement)), groups, add).await
+    let select = select_booked(tx, scope, group_by, range, (cost::Entity, Some(is_for_agreement)));
+    for row in &tx.query_all(&select).await? {
+        let (group, place) = group_by.read(row)?;
+        groups.of(group)?.committed.get_or_insert_default().booked += row.try_get_by_index::<Total>(place)?;
+    }
+    Ok(())
 }
 
-/// Adds what was booked in a table that has `activity_id`, `booked_on` and `amount`, and only what fulfills the condition if one is given.
-async fn booked<T: Iden + Copy + 'static>(
+/// Selects the sums of what was booked in a table that has `activity_id`, `booked_on` and `amount`, and only of what fulfills the condition if
+/// one is given.
+fn select_booked<T: Iden + Copy + 'static>(
     tx: &DatabaseTransaction,
     scope: &Scope,
     group_by: Grouping,
     range: Range,
     (table, only): (T, Option<SimpleExpr>),
-    groups: &mut Groups,
-    add: fn(&mut Sums, Total),
-) -> Result<()> {
+) -> SelectStatement {
     let column = |column: cost::Column| Expr::col((table, column));
     let (activity, day) = (column(cost::Column::ActivityId), column(cost::Column::BookedOn));
     let mut select = Query::select();
@@ -387,9 +400,5 @@ async fn booked<T: Iden + Copy + 'static>(
         .cond_where(scope.of_activity(tx.get_database_backend(), activity.clone()));
     group_by.onto(&mut select, tx.get_database_backend(), activity, Expr::val(Option::<Uuid>::None), &day);
     select.expr(total(tx.get_database_backend(), column(cost::Column::Amount)));
-    for row in &tx.query_all(&select).await? {
-        let (group, place) = group_by.read(row)?;
-        add(groups.of(group)?, row.try_get_by_index(place)?);
-    }
-    Ok(())
+    select
 }
