@@ -308,3 +308,46 @@ on_both!(vouchers_that_an_import_brings_stand_in_the_trail, |app| async move {
     assert_eq!(app.revision().await, before + 1);
     assert_eq!(app.program().arg("verify").output().unwrap().status.code(), Some(0));
 });
+
+/// An entry of a day that is told payment by payment.
+fn in_details(day: &str, sum: &str, details: &[(&str, &str)]) -> String {
+    let of =
+        |(own, sum): &(&str, &str)| format!("<TxDtls><Refs><AcctSvcrRef>{own}</AcctSvcrRef></Refs><Amt Ccy=\"SEK\">{sum}</Amt></TxDtls>");
+    on(day, "CRDT", sum, &format!("{TOTAL}<NtryDtls>{}</NtryDtls>", details.iter().map(of).collect::<String>()))
+}
+
+async fn close(app: &App, through: &str) {
+    does(app, "periodClose", json!({ "through": through }), "booksClosedThrough").await.data();
+}
+
+on_both!(a_total_of_a_closed_day_stays_until_a_batch_has_it, |app| async move {
+    let (app, numbers) = invoiced(&app).await;
+    let total = on("2026-12-01", "CRDT", "125.00", TOTAL);
+    let details = in_details("2026-12-01", "125.00", &[("B9-1", "100.00"), ("B9-2", "25.00")]);
+    import(&app, "1.xml", camt("<Id>N1</Id>", &total)).await;
+    close(&app, "2026-12-05").await;
+    let december = books(&app, "2026-12-01", "2026-12-05");
+    assert_eq!(december["1930"], 12_500);
+    // The total was never exported: it stays, and its payments are of the same money.
+    assert_eq!(import(&app, "2.xml", camt("<Id>N2</Id>", &details)).await, ["again NO_REFERENCE 100.00", "again NO_REFERENCE 25.00"]);
+    assert_eq!(books(&app, "2026-12-01", "2026-12-05"), december, "what was closed stays");
+    assert_eq!(books(&app, "2026-12-06", "2026-12-10").get("1930"), None);
+    let input = json!({ "payment": waits(&app, "125.00").await, "invoice": id(&app, &numbers[0]).await, "amount": "100.00" });
+    does(&app, "bankPaymentMatch", input, "id").await.data();
+    adds_up(&app).await;
+    let mut exports = Exports::default();
+    exports.step(&app, "the total, and what was matched of it", 12_500).await;
+    assert_eq!(books(&app, "2026-12-01", "2026-12-05"), december);
+
+    // One that was exported is corrected on an open day.
+    let other = app.beside().await;
+    let (other, _) = invoiced(&other).await;
+    let mut exports = Exports::default();
+    import(&other, "1.xml", camt("<Id>N1</Id>", &total)).await;
+    close(&other, "2026-12-05").await;
+    exports.step(&other, "a total", 12_500).await;
+    assert_eq!(import(&other, "2.xml", camt("<Id>N2</Id>", &details)).await, ["NO_REFERENCE 100.00", "NO_REFERENCE 25.00"]);
+    assert_eq!(books(&other, "2026-12-01", "2026-12-05"), december);
+    exports.step(&other, "the total in details", 0).await;
+    assert_eq!(other.program().arg("verify").output().unwrap().status.code(), Some(0));
+});

@@ -8,6 +8,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use ::entity::{
     bank_payment::{Column, Model},
     id::BankPaymentId,
+    kind::VoucherSource,
     money::Money,
     sparse::Sparse,
 };
@@ -19,9 +20,11 @@ use sea_orm::{
 
 use crate::{
     audit::Change,
+    closing::Closing,
     database::{among_words, rows},
     error::{Faults, Result},
     invoices::bank::{
+        bookkeeping,
         importing::Source,
         matching::{Incoming, Twin, ocr_digits},
     },
@@ -199,6 +202,8 @@ struct Entries {
     totals: HashMap<String, Model>,
     /// The payments of entries that a chunk tells of as totals.
     parts: HashMap<String, Vec<Model>>,
+    /// Totals of closed days that no export batch has: they stay as they are booked.
+    closed: HashSet<BankPaymentId>,
 }
 
 impl Entries {
@@ -207,12 +212,19 @@ impl Entries {
         let entries: BTreeSet<&String> = chunk.iter().filter_map(|incoming| incoming.entry_reference.as_ref()).collect();
         let totals: BTreeSet<&String> =
             chunk.iter().filter(|incoming| incoming.is_total).map(|incoming| &incoming.bank_reference).collect();
-        let mut found = Self { totals: HashMap::new(), parts: HashMap::new() };
+        let mut found = Self { totals: HashMap::new(), parts: HashMap::new(), closed: HashSet::new() };
         if !entries.is_empty() {
             let rows = by(change, among_words(backend, column(Column::BankReference), entries)).await?;
             // The first payment of an entry may have no reference of its own, and is no total.
             let rows = rows.into_iter().filter(|row| row.entry_reference.is_none());
             found.totals = rows.map(|row| (row.bank_reference.clone(), row)).collect();
+            let closing = Closing::load(change.tx()).await?;
+            for row in found.totals.values() {
+                let key = (VoucherSource::BankPayment, row.id.into());
+                if !bookkeeping::is_correctable(change.tx(), closing, key, row.day_in_books()).await? {
+                    found.closed.insert(row.id);
+                }
+            }
         }
         if !totals.is_empty() {
             for row in by(change, among_words(backend, column(Column::EntryReference), totals)).await? {
@@ -243,8 +255,10 @@ impl Entries {
             Some(total) if total.amount != incoming.entry_total => differs(incoming.entry_total, total.amount, &total.file_name),
             // Its other payments stand for it already.
             Some(total) if total.duplicate_of_id.is_some() => Ok(Twin::None),
-            Some(total) if total.matched == Money::ZERO && total.set_aside_on.is_none() => Ok(Twin::PartOf(total.id)),
-            // People have decided about the total.
+            Some(total) if total.matched == Money::ZERO && total.set_aside_on.is_none() && !self.closed.contains(&total.id) => {
+                Ok(Twin::PartOf(total.id))
+            }
+            // People have decided about the total, or it stands in a closed period that nothing may change.
             Some(total) => Ok(Twin::Same(total.id)),
         }
     }

@@ -209,8 +209,23 @@ pub async fn refund_reversed_on(db: &impl ConnectionTrait, id: BankPaymentId) ->
 ///
 /// # Errors
 /// CONFLICT `PERIOD_CLOSED`, INTERNAL when the database fails.
-pub async fn require_correctable(db: &impl ConnectionTrait, closing: Closing, (source, id): Key, day: NaiveDate) -> Result<()> {
-    let Some(through) = closing.through.filter(|through| day <= *through) else { return Ok(()) };
+pub async fn require_correctable(db: &impl ConnectionTrait, closing: Closing, key: Key, day: NaiveDate) -> Result<()> {
+    if is_correctable(db, closing, key, day).await? { Ok(()) } else { Err(not_correctable(closing, day)) }
+}
+
+/// Returns `true` if the day is open, or the source was exported or booked elsewhere, so that nothing of a closed day changes with it.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn is_correctable(db: &impl ConnectionTrait, closing: Closing, key: Key, day: NaiveDate) -> Result<bool> {
+    Ok(!closing.is_closed(day) || has_voucher(db, key).await?)
+}
+
+/// Returns `true` if a source was exported or booked elsewhere.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn has_voucher(db: &impl ConnectionTrait, (source, id): Key) -> Result<bool> {
     let select = Query::select()
         .expr(Expr::cust("1"))
         .from(voucher::Entity)
@@ -218,14 +233,16 @@ pub async fn require_correctable(db: &impl ConnectionTrait, closing: Closing, (s
         .and_where(Expr::col(voucher::Column::SourceId).eq(id))
         .limit(1)
         .take();
-    if db.query_one(&select).await?.is_some() {
-        return Ok(());
-    }
+    Ok(db.query_one(&select).await?.is_some())
+}
+
+fn not_correctable(closing: Closing, day: NaiveDate) -> Error {
+    let through = closing.through.unwrap_or(day);
     let words = format!(
         "the books are closed through {through}, and what they have of {day} is in no export batch yet: make the next batch first, so that a later \
          one corrects it, or reopen the period"
     );
-    Err(Error::conflict("PERIOD_CLOSED", words))
+    Error::conflict("PERIOD_CLOSED", words)
 }
 
 #[cfg(test)]
