@@ -351,3 +351,27 @@ on_both!(a_total_of_a_closed_day_stays_until_a_batch_has_it, |app| async move {
     exports.step(&other, "the total in details", 0).await;
     assert_eq!(other.program().arg("verify").output().unwrap().status.code(), Some(0));
 });
+
+on_both!(a_match_that_links_by_itself_changes_no_closed_day, |app| async move {
+    let (app, numbers) = invoiced(&app).await;
+    let invoice_id = id(&app, &numbers[0]).await;
+    import(&app, "1.txt", deposit("20261201", 1, "Tack", 12_500)).await;
+    let recorded =
+        json!({ "invoice": invoice_id, "receivedOn": "2026-12-01", "amount": "125.00", "reference": "kontoutdrag", "isAnother": true });
+    does(&app, "paymentRecord", recorded, "id").await.data();
+    close(&app, "2026-12-05").await;
+    let december = books(&app, "2026-12-01", "2026-12-05");
+    assert_eq!(december["1930"], 25_000);
+    let own = last_of(&app, &numbers[0], "payments").await;
+    let row = waits(&app, "125.00").await;
+    for input in [json!({ "payment": row, "invoice": invoice_id }), json!({ "payment": row, "invoice": invoice_id, "recordedPayment": own })] {
+        assert_eq!(does(&app, "bankPaymentMatch", input, "id").await.reason(), "PERIOD_CLOSED");
+    }
+    assert_eq!(books(&app, "2026-12-01", "2026-12-05"), december);
+    let mut exports = Exports::default();
+    exports.step(&app, "both", 25_000).await;
+    does(&app, "bankPaymentMatch", json!({ "payment": row, "invoice": invoice_id }), "id").await.data();
+    assert_eq!(books(&app, "2026-12-01", "2026-12-05"), december, "what was closed stays");
+    exports.step(&app, "linked", -12_500).await;
+    assert_eq!(app.program().arg("verify").output().unwrap().status.code(), Some(0));
+});

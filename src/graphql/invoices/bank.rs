@@ -433,7 +433,7 @@ impl BankPaymentMutation {
     ///
     /// CONFLICT with reason ALREADY_MATCHED when nothing is left of it, SET_ASIDE when it was set aside, DUPLICATE when another stands for its
     /// money, NOT_INCOMING when the bank took it back or the payer deducted it, or PERIOD_CLOSED when `bookedOn` is in a closed period, or
-    /// `recordedPayment` would change what a closed period has and is of no export batch yet.
+    /// the payment that was recorded manually would change what a closed period has and is of no export batch yet.
     async fn bank_payment_match(
         &self,
         ctx: &Context<'_>,

@@ -192,8 +192,8 @@ pub struct Match {
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the invoices, INVALID naming every bad field, NOT_FOUND, CONFLICT `NOT_INCOMING`, `ALREADY_MATCHED`,
-/// `SET_ASIDE` or `DUPLICATE`, or `PERIOD_CLOSED` when `booked_on` is a day of a closed period, or what is recorded is of one and of no export
-/// batch.
+/// `SET_ASIDE` or `DUPLICATE`, or `PERIOD_CLOSED` when `booked_on` is a day of a closed period, or the payment that was recorded manually, named
+/// or not, is of one and of no export batch.
 pub async fn match_with(db: &Database, viewer: &Viewer, limit: Money, new: Match, mut faults: Faults) -> Result<()> {
     viewer.require(Deed::KeepInvoices)?;
     let mut change = audit::begin(db, viewer, "bankPaymentMatch").await?;
@@ -256,7 +256,8 @@ pub async fn match_with(db: &Database, viewer: &Viewer, limit: Money, new: Match
     if is_closed {
         closing.require_open(booked_on)?;
     }
-    if let Some(own) = new.recorded.and_then(|id| booking.payment(new.invoice, id)) {
+    let linked = new.recorded.or_else(|| by_hand(&booking, &recorded, &before, new.invoice, (day, amount)));
+    if let Some(own) = linked.and_then(|id| booking.payment(new.invoice, id)) {
         require_linkable(&change, closing, &before, own).await?;
     }
     let part = match new.recorded {
@@ -277,7 +278,9 @@ pub async fn match_with(db: &Database, viewer: &Viewer, limit: Money, new: Match
 async fn require_linkable(change: &Change, closing: Closing, row: &Model, own: &payment::Model) -> Result<()> {
     let (of_row, of_payment) = ((VoucherSource::BankPayment, row.id.into()), (VoucherSource::Payment, own.id.into()));
     bookkeeping::require_correctable(change.tx(), closing, of_row, row.day_in_books()).await?;
-    if own.day_in_books() == row.day_in_books() {
+    // One of the bank's own day stays on the bank's account when its row came after that day was closed.
+    let is_own_day = row.posted_on.is_some() && own.day_in_books() == row.booked_on;
+    if is_own_day && !bookkeeping::has_voucher(change.tx(), of_row).await? {
         return Ok(());
     }
     bookkeeping::require_correctable(change.tx(), closing, of_payment, own.day_in_books()).await
@@ -304,6 +307,21 @@ async fn free_from(change: &Change, row: &Model) -> Result<Option<NaiveDate>> {
     Ok(found.map(|row| row.try_get_by_index(0)).transpose()?.flatten())
 }
 
+/// Returns the payment that was recorded manually of so much of a bank payment on a day; `None` when none was.
+fn by_hand(
+    booking: &Booking,
+    recorded: &Recorded,
+    row: &Model,
+    invoice: InvoiceId,
+    (day, amount): (NaiveDate, Money),
+) -> Option<PaymentId> {
+    let part = Part { bank_reference: &row.bank_reference, day, amount };
+    match booking.invoice(invoice).map(|whole| recorded.of(whole, part)) {
+        Some(ByHand::Payment(id) | ByHand::Unclear(Some(id))) => Some(id),
+        _ => None,
+    }
+}
+
 /// Books some of a bank payment on an invoice on a day (its own, and that in the books), or takes for it the payment that somebody recorded by
 /// hand. What is booked has the bank's reference there, with a count when that is taken by one that was reversed.
 fn book(
@@ -315,11 +333,7 @@ fn book(
     (day, booked_on): (NaiveDate, NaiveDate),
 ) -> bank_payment_part::Model {
     let payments = booking.invoice(invoice).map(|whole| &whole.payments[..]).unwrap_or_default();
-    let part = Part { bank_reference: &row.bank_reference, day, amount };
-    let by_hand = match booking.invoice(invoice).map(|whole| recorded.of(whole, part)) {
-        Some(ByHand::Payment(id) | ByHand::Unclear(Some(id))) => Some(id),
-        _ => None,
-    };
+    let by_hand = by_hand(booking, recorded, row, invoice, (day, amount));
     let id = by_hand.unwrap_or_else(PaymentId::new);
     recorded.add(id);
     if by_hand.is_none() {
