@@ -375,3 +375,35 @@ on_both!(a_match_that_links_by_itself_changes_no_closed_day, |app| async move {
     exports.step(&app, "linked", -12_500).await;
     assert_eq!(app.program().arg("verify").output().unwrap().status.code(), Some(0));
 });
+
+on_both!(a_duplicate_that_was_matched_and_reversed_is_undone_on_the_day_of_its_mark, |app| async move {
+    let (app, numbers) = invoiced(&app).await;
+    let app = app.at("2026-12-05T09:00:00Z");
+    import(&app, "1.txt", deposit("20261201", 1, &ocr(&app, &numbers[0]).await, 12_500)).await;
+    import(&app, "2.txt", deposit("20261201", 2, "Tack", 12_500)).await;
+    let slip = json!({ "payment": last_of(&app, &numbers[0], "payments").await, "reversedOn": "2026-12-02", "reason": "Fel" });
+    does(&app, "paymentReverse", slip, "id").await.data();
+    let rows = waiting(&app).await;
+    let (own, other) = rows.iter().partition::<Vec<_>, _>(|row| row["finding"] == "OCR");
+    let mark = json!({ "payment": own[0]["id"], "duplicateOf": other[0]["id"] });
+    does(&app, "bankPaymentMarkDuplicate", mark, "bankPayment { id }").await.data();
+    let app = app.at("2026-12-10T09:00:00Z");
+    let spans = [("2026-12-01", "2026-12-01"), ("2026-12-02", "2026-12-04"), ("2026-12-05", "2026-12-05"), ("2026-12-06", "2026-12-10")];
+    let all = || spans.map(|(from, to)| books(&app, from, to));
+    let marked = all();
+    assert_eq!(marked.clone().map(|sums| sums.get("1930").copied().unwrap_or_default()), [25_000, 0, -12_500, 0]);
+    for through in ["2026-12-03", "2026-12-06"] {
+        close(&app, through).await;
+        assert_eq!(all(), marked, "closed through {through}");
+    }
+    // What is closed and of no batch stays.
+    let again = json!({ "payment": own[0]["id"] });
+    assert_eq!(does(&app, "bankPaymentTakeUp", again.clone(), "id").await.reason(), "PERIOD_CLOSED");
+    let mut exports = Exports::default();
+    exports.step(&app, "all of it", 12_500).await;
+    assert_eq!(all(), marked);
+    does(&app, "bankPaymentTakeUp", again, "id").await.data();
+    exports.step(&app, "reopened", 12_500).await;
+    assert_eq!(books(&app, "2026-12-01", "2026-12-06")["1930"], 12_500, "what was closed stays");
+    assert_eq!(app.program().arg("verify").output().unwrap().status.code(), Some(0));
+});

@@ -358,15 +358,14 @@ impl<'c, C: ConnectionTrait> Books<'c, C> {
         let posted_on = Expr::from(Func::coalesce([Expr::col(B::PostedOn), Expr::col(B::BookedOn)]));
         let id = || Expr::col((bank_payment::Entity, B::Id));
         let is_in = self.range.holds(VoucherSource::BankPayment, id(), posted_on);
-        // What was matched of a duplicate and taken back is undone, on an open day.
+        // What was matched of a duplicate and reversed is undone on the day on which it was marked.
         let is_duplicate = self.range.is_new(VoucherSource::BankPayment, id()).add(Expr::col(B::DuplicateOfId).is_not_null());
         let is_any = Condition::any().add(is_in).add(is_duplicate);
         let select = Query::select().column(B::Id).from(bank_payment::Entity).cond_where(is_any).take();
         for ids in self.ids(&select).await?.chunks(CHUNK) {
             for own in self.observed(ids.iter().copied().map(BankPaymentId).collect()).await?.into_values() {
-                let (amount, day) = (own.left(&self.exported), own.row.day_in_books());
+                let (amount, day) = (own.left(&self.exported), bookkeeping::voucher_day(&own.row));
                 let row = own.row;
-                let day = if row.duplicate_of_id.is_some() { self.closing.open_day(day) } else { day };
                 if amount == Money::ZERO || !self.range.has(day) {
                     continue;
                 }

@@ -478,8 +478,8 @@ impl BankPaymentMutation {
         Some(mark_duplicate(ctx, input).await)
     }
 
-    /// Takes up a bank payment again that was set aside, so that it can be matched. CONFLICT with reason NOT_SET_ASIDE, or IS_REFUND for one that
-    /// is matched as a refund (see `refundReverse`).
+    /// Takes up a bank payment again that was set aside, so that it can be matched. CONFLICT with reason NOT_SET_ASIDE, IS_REFUND for one that
+    /// is matched as a refund (see `refundReverse`), or PERIOD_CLOSED for a duplicate whose voucher is in a closed period and of no export batch yet.
     async fn bank_payment_take_up(
         &self,
         ctx: &Context<'_>,

@@ -31,7 +31,15 @@ use crate::{
 };
 
 /// The columns of bank payments that their vouchers need.
-const COLUMNS: [Column; 6] = [Column::Id, Column::BankReference, Column::BookedOn, Column::PostedOn, Column::Amount, Column::DuplicateOfId];
+const COLUMNS: [Column; 7] = [
+    Column::Id,
+    Column::BankReference,
+    Column::BookedOn,
+    Column::PostedOn,
+    Column::Amount,
+    Column::SetAsideOn,
+    Column::DuplicateOfId,
+];
 
 /// A payment or refund that was made of a bank payment, or the reversal of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,6 +95,13 @@ impl Part {
         let is_own_day = self.day == row.day_in_books() || (row.posted_on.is_some() && self.day == row.booked_on);
         is_own_day && (is_elsewhere || !is_observed || exported.bank(self.key) != Money::ZERO)
     }
+}
+
+/// Returns the day of a bank payment's own voucher: its day in the books, or for a duplicate the day on which it was marked, which was open then
+/// and which no later closing moves.
+#[must_use]
+pub fn voucher_day(row: &Model) -> NaiveDate {
+    row.set_aside_on.filter(|_| row.duplicate_of_id.is_some()).unwrap_or_else(|| row.day_in_books())
 }
 
 /// A bank payment with its parts.
@@ -234,6 +249,22 @@ pub async fn has_voucher(db: &impl ConnectionTrait, (source, id): Key) -> Result
         .limit(1)
         .take();
     Ok(db.query_one(&select).await?.is_some())
+}
+
+/// Refuses to mark a bank payment as a duplicate, or to reopen one, where that would change what a closed day has of it. One whose payments
+/// were all booked straight from the bank's account has no voucher of its own, and changes no closed day.
+///
+/// # Errors
+/// CONFLICT `PERIOD_CLOSED`, INTERNAL when the database fails.
+pub async fn require_markable(db: &impl ConnectionTrait, closing: Closing, row: &Model) -> Result<()> {
+    let day = voucher_day(row);
+    if is_correctable(db, closing, (VoucherSource::BankPayment, row.id.into()), day).await? {
+        return Ok(());
+    }
+    let exported = Exported::load(db).await?;
+    let own = observed(db, &BTreeSet::from([row.id])).await?.remove(&row.id);
+    let has_none = own.is_some_and(|own| own.left(&exported) == Money::ZERO);
+    if has_none { Ok(()) } else { Err(not_correctable(closing, day)) }
 }
 
 fn not_correctable(closing: Closing, day: NaiveDate) -> Error {

@@ -384,8 +384,8 @@ pub async fn set_aside(db: &Database, viewer: &Viewer, id: BankPaymentId, reason
 /// Takes up a bank payment again that was set aside, or that was found to be of the same money as another.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the invoices, INVALID for a bad id, NOT_FOUND, CONFLICT `NOT_SET_ASIDE`, or `IS_REFUND` for a refund that was
-/// not reversed.
+/// FORBIDDEN unless the viewer keeps the invoices, INVALID for a bad id, NOT_FOUND, CONFLICT `NOT_SET_ASIDE`, `IS_REFUND` for a refund that was
+/// not reversed, or `PERIOD_CLOSED` for a duplicate whose voucher is of a closed day and of no export batch.
 pub async fn take_up(db: &Database, viewer: &Viewer, id: BankPaymentId, faults: Faults) -> Result<()> {
     viewer.require(Deed::KeepInvoices)?;
     faults.finish()?;
@@ -399,8 +399,10 @@ pub async fn take_up(db: &Database, viewer: &Viewer, id: BankPaymentId, faults: 
     }
     let mut after = Model { set_aside_on: None, set_aside_reason: None, duplicate_of_id: None, ..before.clone() };
     if before.duplicate_of_id.is_some() {
+        let closing = Closing::load(change.tx()).await?;
+        bookkeeping::require_markable(change.tx(), closing, &before).await?;
         // It counts from now on, and on no closed day.
-        after.posted_on = Closing::load(change.tx()).await?.booked_on(before.day_in_books()).or(before.posted_on);
+        after.posted_on = closing.booked_on(before.day_in_books()).or(before.posted_on);
     }
     replace(change, &before, after).await
 }
