@@ -407,3 +407,26 @@ on_both!(a_duplicate_that_was_matched_and_reversed_is_undone_on_the_day_of_its_m
     assert_eq!(books(&app, "2026-12-01", "2026-12-06")["1930"], 12_500, "what was closed stays");
     assert_eq!(app.program().arg("verify").output().unwrap().status.code(), Some(0));
 });
+
+on_both!(a_receipt_that_was_exported_as_its_payment_is_marked, |app| async move {
+    let (app, numbers) = invoiced(&app).await;
+    let mut exports = Exports::default();
+    import(&app, "1.txt", deposit("20261201", 1, &ocr(&app, &numbers[0]).await, 12_500)).await;
+    import(&app, "2.txt", deposit("20261202", 2, "Tack", 12_500)).await;
+    exports.step(&app, "one matched, one that waits", 25_000).await;
+    close(&app, "2026-12-05").await;
+    let december = books(&app, "2026-12-01", "2026-12-05");
+    let slip = json!({ "payment": last_of(&app, &numbers[0], "payments").await, "reason": "Samma pengar" });
+    does(&app, "paymentReverse", slip, "id").await.data();
+    exports.step(&app, "taken back", 0).await;
+    let rows = waiting(&app).await;
+    let (own, other) = rows.iter().partition::<Vec<_>, _>(|row| row["finding"] == "OCR");
+    let mark = json!({ "payment": own[0]["id"], "duplicateOf": other[0]["id"] });
+    does(&app, "bankPaymentMarkDuplicate", mark, "bankPayment { id }").await.data();
+    exports.step(&app, "marked", -12_500).await;
+    assert_eq!(books(&app, "2026-12-01", "2026-12-05"), december, "what was closed stays");
+    does(&app, "bankPaymentTakeUp", json!({ "payment": own[0]["id"] }), "id").await.data();
+    exports.step(&app, "reopened", 12_500).await;
+    assert_eq!(books(&app, "2026-12-01", "2026-12-05"), december, "what was closed stays");
+    assert_eq!(app.program().arg("verify").output().unwrap().status.code(), Some(0));
+});

@@ -6,7 +6,6 @@ use ::entity::{
     bank_payment::{Column, Entity, Model},
     bank_payment_part,
     id::{BankPaymentId, PaymentId},
-    kind::VoucherSource,
     money::Money,
     payment,
     sparse::Sparse,
@@ -31,8 +30,8 @@ use crate::{
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the invoices, INVALID for two of different amounts, NOT_FOUND, CONFLICT `ALREADY_MATCHED` when some of it is
-/// matched, `DUPLICATE` when one of the two is a duplicate itself or stands for others, or `PERIOD_CLOSED` for one of a closed day that is of no
-/// export batch.
+/// matched, `DUPLICATE` when one of the two is a duplicate itself or stands for others, or `PERIOD_CLOSED` for one whose own voucher is of a closed
+/// day and of no export batch.
 pub async fn mark(db: &Database, viewer: &Viewer, id: BankPaymentId, of: BankPaymentId, mut faults: Faults) -> Result<()> {
     viewer.require(Deed::KeepInvoices)?;
     let change = audit::begin(db, viewer, "bankPaymentMarkDuplicate").await?;
@@ -56,8 +55,7 @@ pub async fn mark(db: &Database, viewer: &Viewer, id: BankPaymentId, of: BankPay
         let words = "one of the two is a duplicate already, or stands for others: name the bank payment that counts";
         return Err(Error::conflict("DUPLICATE", words));
     }
-    let key = (VoucherSource::BankPayment, id.into());
-    bookkeeping::require_correctable(change.tx(), Closing::load(change.tx()).await?, key, before.day_in_books()).await?;
+    bookkeeping::require_markable(change.tx(), Closing::load(change.tx()).await?, &before).await?;
     let mut after = before.clone();
     stand_for(&mut after, &other, db.clock.today());
     bank::replace(change, &before, after).await

@@ -469,7 +469,7 @@ impl BankPaymentMutation {
     /// `bankPaymentTakeUp` undoes that.
     ///
     /// CONFLICT with reason ALREADY_MATCHED when some of it is matched, DUPLICATE when one of the two is a duplicate already or stands for others, or
-    /// PERIOD_CLOSED when its day is in a closed period and its voucher is of no export batch yet.
+    /// PERIOD_CLOSED when its own voucher is in a closed period and of no export batch yet.
     async fn bank_payment_mark_duplicate(
         &self,
         ctx: &Context<'_>,
