@@ -252,3 +252,43 @@ on_both!(refunds_and_write_offs_obey_closed_periods, |app| async move {
     assert_eq!(came_in(&app, "2026-01-01", "2026-03-31").await, came);
     adds_up(&app).await;
 });
+
+on_both!(an_import_marks_no_duplicate_of_a_closed_day, |app| async move {
+    app.import(&LEDGER).await;
+    let file = bgmax(&[payment("Tack", 5_000, []), payment("Gava", 5_000, [])]);
+    take(&app, "bg.txt", String::from_utf8(file).unwrap().replace("2026112000001", "2026032000001")).await;
+    let folder = tempfile::tempdir().unwrap();
+    export(&app.db, &Viewer::operator("export"), &OwnFiles::default(), folder.path(), &mut |_| {}).await.unwrap();
+    let text = fs::read_to_string(folder.path().join("bank_payments.csv")).unwrap();
+    let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split(',').collect()).collect();
+    // The second row as one of the same money as the first, set aside on this day.
+    let marked = |set_aside_on: &str| {
+        let mut rows = rows.clone();
+        let reference = rows[1][rows[0].iter().position(|name| *name == "bank_reference").unwrap()];
+        for (column, value) in [("duplicate_of", reference), ("set_aside_on", set_aside_on), ("set_aside_reason", "Samma pengar")] {
+            let at = rows[0].iter().position(|name| *name == column).unwrap();
+            rows[2][at] = value;
+        }
+        rows.iter().map(|row| row.join(",") + "\n").collect::<String>()
+    };
+    close(&app, "2026-03-31").await.data();
+    let march = books(&app, "2026-03-01", "2026-03-31");
+    assert_eq!(march["1930"], 10_000);
+    let before = app.revision().await;
+    let refused = format!("{:?}", app.try_import(&[("bank_payments.csv", &marked("2026-11-21"))]).await.map(|_| ()).unwrap_err());
+    assert!(refused.contains("duplicate_of") && refused.contains("is in a closed period"), "{refused}");
+    assert_eq!((app.revision().await, books(&app, "2026-03-01", "2026-03-31")), (before, march));
+
+    // Of an open day it is marked, and the day of the mark stays.
+    reopen(&app, "2026-03-01", "Dubblett").await.data();
+    app.import(&[("bank_payments.csv", &marked("2026-04-02"))]).await;
+    let march = books(&app, "2026-03-01", "2026-03-31");
+    assert_eq!(march["1930"], 5_000);
+    close(&app, "2026-04-30").await.data();
+    let refused = format!("{:?}", app.try_import(&[("bank_payments.csv", &marked("2026-11-21"))]).await.map(|_| ()).unwrap_err());
+    assert!(refused.contains("set_aside_on") && refused.contains("is in a closed period"), "{refused}");
+    let refused = format!("{:?}", app.try_import(&[("bank_payments.csv", text.as_str())]).await.map(|_| ()).unwrap_err());
+    assert!(refused.contains("duplicate_of") && refused.contains("is in a closed period"), "{refused}");
+    app.import(&[("bank_payments.csv", &marked("2026-04-02"))]).await;
+    assert_eq!(books(&app, "2026-03-01", "2026-03-31"), march);
+});

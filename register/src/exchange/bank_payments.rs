@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use ::entity::{
     bank_payment::{Column, Entity, Model},
     id::BankPaymentId,
-    kind::BankFinding,
+    kind::{BankFinding, VoucherSource},
     money::Money,
 };
 use chrono::{DateTime, NaiveDate, Utc};
@@ -24,8 +24,10 @@ use super::{
 };
 use crate::{
     audit::forms::ERASED,
+    closing::Closing,
     database::among,
     error::{LINE, Result, TEXT},
+    invoices::bank::bookkeeping,
 };
 
 /// A row of bank_payments.csv.
@@ -123,7 +125,12 @@ async fn link(import: &mut Import<'_>, duplicates: &[Duplicate]) -> Result<()> {
             }
             _ => {
                 let after = Model { duplicate_of_id: other.flatten().map(|other| other.id), ..before.clone() };
-                if after != *before {
+                if after == *before {
+                    continue;
+                }
+                if let Some((column, reason)) = closed(import.tx(), import.closing, before, &after).await? {
+                    import.reject(BadRow::new(File::BankPayments, *line, column, reason));
+                } else {
                     import.change.record(Some(before), Some(&after))?;
                     changed.push(after);
                 }
@@ -134,6 +141,20 @@ async fn link(import: &mut Import<'_>, duplicates: &[Duplicate]) -> Result<()> {
     import.settle().await
 }
 
+/// Returns the column and the reason when marking a bank payment, or unmarking it, would change what a closed day has of it.
+async fn closed(tx: &impl ConnectionTrait, closing: Closing, before: &Model, after: &Model) -> Result<Option<(&'static str, String)>> {
+    let changes = before.duplicate_of_id.is_some() != after.duplicate_of_id.is_some();
+    let Some(through) = closing.through.filter(|_| changes) else { return Ok(None) };
+    let (key, day) = ((VoucherSource::BankPayment, before.id.into()), before.day_in_books());
+    if !bookkeeping::is_correctable(tx, closing, key, day).await? {
+        let reason =
+            format!("is in a closed period: the books are closed through {through}, and what they have of {day} is in no export batch yet");
+        return Ok(Some(("duplicate_of", reason)));
+    }
+    let marked_on = after.set_aside_on.filter(|day| after.duplicate_of_id.is_some() && *day <= through);
+    Ok(marked_on.map(|_| ("set_aside_on", format!("is in a closed period: the books are closed through {through}"))))
+}
+
 async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>, duplicates: &mut Vec<Duplicate>) -> Result<()> {
     let references: BTreeSet<String> = lines.iter().map(|line| line.draft.bank_reference.clone()).collect();
     let existing: HashMap<String, Model> = keys::bank_payments(import.tx(), &references).await?;
@@ -142,7 +163,17 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>, duplicates: &mu
         let before = existing.get(&line.draft.bank_reference);
         let after = build(&line.draft, before);
         match (before, import.closing.through) {
-            (Some(before), _) => keep(&mut line, before, &after),
+            (Some(before), through) => {
+                keep(&mut line, before, &after);
+                // What was matched of a duplicate and reversed is undone on that day.
+                let days = [before.set_aside_on, after.set_aside_on].map(|day| day.filter(|_| before.duplicate_of_id.is_some()));
+                if let ([Some(was), Some(is)], Some(through)) = (days, through)
+                    && was != is
+                    && was.min(is) <= through
+                {
+                    line.fault("set_aside_on", format!("is in a closed period: the books are closed through {through}"));
+                }
+            }
             (None, Some(through)) if after.day_in_books() <= through => {
                 line.fault("posted_on", format!("is in a closed period: the books are closed through {through}"));
             }
