@@ -150,6 +150,32 @@ on_both!(an_entry_is_told_as_a_total_and_later_payment_by_payment, |app| async m
     adds_up(&third).await;
 });
 
+on_both!(a_total_and_its_payments_never_count_together, |app| async move {
+    app.import(&LEDGER).await;
+    let total = camt("<Id>N1</Id>", &entry("CRDT", "800.00", TOTAL));
+    let parts = camt("<Id>N2</Id>", &entry("CRDT", "800.00", &details("Tack", &[("B9-1", "300.00"), ("B9-2", "500.00")])));
+    import(&app, "1.xml", &total).await;
+    import(&app, "2.xml", &parts).await;
+    let own = bank_payments(&app, "setAside: true").await;
+    let take_up = json!({ "payment": own[0]["id"] });
+    assert_eq!(own.len(), 1);
+    assert_eq!(does(&app, "bankPaymentTakeUp", take_up, "id").await.reason(), "IN_DETAILS");
+    assert_eq!(waiting(&app).await.len(), 2);
+
+    let other = app.beside().await;
+    other.import(&LEDGER).await;
+    import(&other, "1.xml", &total).await;
+    let set_aside = json!({ "payment": waiting(&other).await[0]["id"], "reason": "Bidrag" });
+    does(&other, "bankPaymentSetAside", set_aside, "id").await.data();
+    import(&other, "2.xml", &parts).await;
+    let rows = bank_payments(&other, "setAside: true").await;
+    let take_up = |amount: &str| json!({ "payment": find(&rows, amount)["id"] });
+    assert_eq!(does(&other, "bankPaymentTakeUp", take_up("300.00"), "id").await.reason(), "IN_TOTAL");
+    // The total itself is taken up again.
+    does(&other, "bankPaymentTakeUp", take_up("800.00"), "id").await.data();
+    assert_eq!(waiting(&other).await.len(), 1);
+});
+
 on_both!(what_may_be_the_same_waits_with_both_shown, |app| async move {
     with_invoice(&app).await;
     import(&app, "bg.txt", as_bgmax()).await;

@@ -479,7 +479,9 @@ impl BankPaymentMutation {
     }
 
     /// Takes up a bank payment again that was set aside, so that it can be matched. CONFLICT with reason NOT_SET_ASIDE, IS_REFUND for one that
-    /// is matched as a refund (see `refundReverse`), or PERIOD_CLOSED for a duplicate whose voucher is in a closed period and of no export batch yet.
+    /// is matched as a refund (see `refundReverse`), IN_DETAILS for the total of an entry whose payments count in its place, IN_TOTAL for a
+    /// payment whose entry's total counts in its place, or PERIOD_CLOSED for a duplicate whose voucher is in a closed period and of no export
+    /// batch yet.
     async fn bank_payment_take_up(
         &self,
         ctx: &Context<'_>,

@@ -385,7 +385,8 @@ pub async fn set_aside(db: &Database, viewer: &Viewer, id: BankPaymentId, reason
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the invoices, INVALID for a bad id, NOT_FOUND, CONFLICT `NOT_SET_ASIDE`, `IS_REFUND` for a refund that was
-/// not reversed, or `PERIOD_CLOSED` for a duplicate whose voucher is of a closed day and of no export batch.
+/// not reversed, `IN_DETAILS` for a total whose payments count in its place, `IN_TOTAL` for a payment whose total counts in its place, or
+/// `PERIOD_CLOSED` for a duplicate whose voucher is of a closed day and of no export batch.
 pub async fn take_up(db: &Database, viewer: &Viewer, id: BankPaymentId, faults: Faults) -> Result<()> {
     viewer.require(Deed::KeepInvoices)?;
     faults.finish()?;
@@ -397,6 +398,9 @@ pub async fn take_up(db: &Database, viewer: &Viewer, id: BankPaymentId, faults: 
     if !bookkeeping::refunds(change.tx(), &BTreeSet::from([id])).await?.is_empty() {
         return Err(Error::conflict("IS_REFUND", "this bank payment is matched as a refund; reverse the refund instead"));
     }
+    if let Some(other) = before.duplicate_of_id {
+        require_other_entry(&before, &find(change.tx(), other).await?)?;
+    }
     let mut after = Model { set_aside_on: None, set_aside_reason: None, duplicate_of_id: None, ..before.clone() };
     if before.duplicate_of_id.is_some() {
         let closing = Closing::load(change.tx()).await?;
@@ -405,6 +409,22 @@ pub async fn take_up(db: &Database, viewer: &Viewer, id: BankPaymentId, faults: 
         after.posted_on = closing.booked_on(before.day_in_books()).or(before.posted_on);
     }
     replace(change, &before, after).await
+}
+
+/// Refuses to reopen a total that is reported payment by payment, and a payment of an entry whose total counts: both would count twice.
+fn require_other_entry(row: &Model, other: &Model) -> Result<()> {
+    let is_total_of = |total: &Model, part: &Model| {
+        total.entry_reference.is_none() && part.entry_reference.as_deref() == Some(total.bank_reference.as_str())
+    };
+    if is_total_of(row, other) {
+        let words = "the bank reported this total payment by payment, and those payments count in its place: match them";
+        return Err(Error::conflict("IN_DETAILS", words));
+    }
+    if is_total_of(other, row) {
+        let words = "the total of the entry that this payment is part of counts in its place: match the total, in parts if need be";
+        return Err(Error::conflict("IN_TOTAL", words));
+    }
+    Ok(())
 }
 
 /// Writes a bank payment as it is now, and commits.
