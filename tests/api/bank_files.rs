@@ -440,10 +440,7 @@ on_both!(the_command_says_what_was_matched, |app| async move {
     assert_eq!(err, "error: bad.txt:26: says that the file has 6 payments (20), but it has 5\n");
     let (code, out, err) = run(&app, &[&good, "--dry-run"]);
     assert_eq!((code, err.as_str()), (Some(0), "nothing was changed: a dry run\n"));
-    assert!(
-        out.contains("BgMax, 6 payments: 3 matched (4755.99), 3 waiting (10.00), 0 known from before (0.00); on 50501055\n"),
-        "{out}"
-    );
+    assert!(out.contains("BgMax, 6 payments: 3 matched (4755.99), 3 waiting (10.00), 0 known from before (0.00); on 50501055\n"), "{out}");
     assert_eq!(app.revision().await, before);
     let (code, out, _) = run(&app, &[&good, "--format", "csv"]);
     assert_eq!(code, Some(0));

@@ -364,7 +364,9 @@ on_both!(a_match_that_links_by_itself_changes_no_closed_day, |app| async move {
     assert_eq!(december["1930"], 25_000);
     let own = last_of(&app, &numbers[0], "payments").await;
     let row = waits(&app, "125.00").await;
-    for input in [json!({ "payment": row, "invoice": invoice_id }), json!({ "payment": row, "invoice": invoice_id, "recordedPayment": own })] {
+    for input in
+        [json!({ "payment": row, "invoice": invoice_id }), json!({ "payment": row, "invoice": invoice_id, "recordedPayment": own })]
+    {
         assert_eq!(does(&app, "bankPaymentMatch", input, "id").await.reason(), "PERIOD_CLOSED");
     }
     assert_eq!(books(&app, "2026-12-01", "2026-12-05"), december);

@@ -31,15 +31,8 @@ use crate::{
 };
 
 /// The columns of bank payments that their vouchers need.
-const COLUMNS: [Column; 7] = [
-    Column::Id,
-    Column::BankReference,
-    Column::BookedOn,
-    Column::PostedOn,
-    Column::Amount,
-    Column::SetAsideOn,
-    Column::DuplicateOfId,
-];
+const COLUMNS: [Column; 7] =
+    [Column::Id, Column::BankReference, Column::BookedOn, Column::PostedOn, Column::Amount, Column::SetAsideOn, Column::DuplicateOfId];
 
 /// A payment or refund that was made of a bank payment, or the reversal of one.
 #[derive(Clone, Debug, PartialEq, Eq)]

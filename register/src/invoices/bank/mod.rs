@@ -334,6 +334,8 @@ fn book(
 ) -> bank_payment_part::Model {
     let payments = booking.invoice(invoice).map(|whole| &whole.payments[..]).unwrap_or_default();
     let by_hand = by_hand(booking, recorded, row, invoice, (day, amount));
+    // Not the default id, which is that of nothing.
+    #[expect(clippy::unwrap_or_default, reason = "`new` draws an id")]
     let id = by_hand.unwrap_or_else(PaymentId::new);
     recorded.add(id);
     if by_hand.is_none() {
