@@ -60,7 +60,7 @@ pub async fn run(options: Options) -> Result {
             put(closing.through.map_or_else(|| "no day is closed\n".to_owned(), |through| format!("{through}\n")))?;
             None
         }
-        Action::Close { through } => Some(closing::close(&db, &viewer, through, Faults::default()).await),
+        Action::Close { through } => Some(closing::close(&db, &viewer, through, &settings.network.accounts, Faults::default()).await),
         Action::Reopen { from, reason } => Some(closing::reopen(&db, &viewer, from, &reason, Faults::default()).await),
     };
     let closing = Closing::load(db.read()).await;

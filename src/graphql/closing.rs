@@ -5,6 +5,7 @@ use async_graphql::{Context, InputObject, Object, SimpleObject};
 use super::{
     database,
     mutation::mutation,
+    network,
     scalars::{Date, Given},
     viewer,
 };
@@ -64,7 +65,8 @@ impl ClosingMutation {
     /// Closes the books through a day: nothing is booked on that day or before it any more. Payments of such a day that come later are
     /// booked on the first open day, and keep their own. Costs, grants, invoices, credit notes and reminders of such a day are refused.
     ///
-    /// CONFLICT with reason ALREADY_CLOSED when the day is closed.
+    /// CONFLICT with reason ALREADY_CLOSED when the day is closed, or NOT_EXPORTED when a correcting voucher of these days is in no export
+    /// batch yet.
     async fn period_close(
         &self,
         ctx: &Context<'_>,
@@ -73,7 +75,7 @@ impl ClosingMutation {
         let mut faults = Faults::default();
         let through = input.through.take("input.through", &mut faults).0;
         let mutation = mutation(ctx);
-        let rule = closing::close(mutation.db(), viewer(ctx), through, faults);
+        let rule = closing::close(mutation.db(), viewer(ctx), through, &network(ctx).accounts, faults);
         let payload = |_| async move {
             let closing = Closing::load(database(ctx).read()).await?;
             Ok(PeriodClosePayload { books_closed_through: closing.through.map(Date) })

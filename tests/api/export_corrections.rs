@@ -432,3 +432,21 @@ on_both!(a_receipt_that_was_exported_as_its_payment_is_marked, |app| async move 
     assert_eq!(books(&app, "2026-12-01", "2026-12-05"), december, "what was closed stays");
     assert_eq!(app.program().arg("verify").output().unwrap().status.code(), Some(0));
 });
+
+on_both!(a_period_is_closed_when_its_corrections_are_exported, |app| async move {
+    let (app, _) = invoiced(&app).await;
+    let mut exports = Exports::default();
+    import(&app, "1.txt", deposit("20261201", 1, "Tack", 5_000)).await;
+    import(&app, "2.txt", deposit("20261201", 2, "Tack", 5_000)).await;
+    exports.step(&app, "two rows of the same money", 10_000).await;
+    let rows = waiting(&app).await;
+    does(&app, "bankPaymentMarkDuplicate", json!({ "payment": rows[0]["id"], "duplicateOf": rows[1]["id"] }), "bankPayment { id }").await.data();
+    let december = books(&app, "2026-12-01", "2026-12-05");
+    assert_eq!(december["1930"], 5_000);
+    let refused = does(&app, "periodClose", json!({ "through": "2026-12-05" }), "booksClosedThrough").await;
+    assert_eq!(refused.reason(), "NOT_EXPORTED");
+    close(&app, "2026-11-30").await;
+    exports.step(&app, "one of them marked", -5_000).await;
+    close(&app, "2026-12-05").await;
+    assert_eq!(books(&app, "2026-12-01", "2026-12-05"), december, "what was closed stays");
+});

@@ -9,7 +9,7 @@ pub(crate) mod booking;
 pub mod breaches;
 mod charges;
 pub mod claim_terms;
-mod corrections;
+pub(crate) mod corrections;
 pub mod crediting;
 pub mod date_order;
 pub mod differences;
