@@ -440,7 +440,9 @@ on_both!(a_period_is_closed_when_its_corrections_are_exported, |app| async move 
     import(&app, "2.txt", deposit("20261201", 2, "Tack", 5_000)).await;
     exports.step(&app, "two rows of the same money", 10_000).await;
     let rows = waiting(&app).await;
-    does(&app, "bankPaymentMarkDuplicate", json!({ "payment": rows[0]["id"], "duplicateOf": rows[1]["id"] }), "bankPayment { id }").await.data();
+    does(&app, "bankPaymentMarkDuplicate", json!({ "payment": rows[0]["id"], "duplicateOf": rows[1]["id"] }), "bankPayment { id }")
+        .await
+        .data();
     let december = books(&app, "2026-12-01", "2026-12-05");
     assert_eq!(december["1930"], 5_000);
     let refused = does(&app, "periodClose", json!({ "through": "2026-12-05" }), "booksClosedThrough").await;
