@@ -86,10 +86,19 @@ pub fn pages(pdf: &[u8]) -> Vec<String> {
 
 /// The words of a PDF with the first and last point of each from the left edge of its page.
 pub fn places_of_words(pdf: &[u8]) -> Vec<(f64, f64, String)> {
+    boxes_of_words(pdf, ["xMin", "xMax"])
+}
+
+/// The words of a PDF with the first and last point of each from the upper edge of its page.
+pub fn heights_of_words(pdf: &[u8]) -> Vec<(f64, f64, String)> {
+    boxes_of_words(pdf, ["yMin", "yMax"])
+}
+
+fn boxes_of_words(pdf: &[u8], [from, to]: [&str; 2]) -> Vec<(f64, f64, String)> {
     let read = |line: &str| {
         let of = |name: &str| line.split_once(&format!("{name}=\""))?.1.split_once('"')?.0.parse::<f64>().ok();
         let word = line.trim().strip_prefix("<word ")?.split_once('>')?.1.strip_suffix("</word>")?;
-        Some((of("xMin")?, of("xMax")?, word.to_owned()))
+        Some((of(from)?, of(to)?, word.to_owned()))
     };
     extracted(pdf, &["-bbox"]).lines().filter_map(read).collect()
 }

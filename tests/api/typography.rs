@@ -83,3 +83,51 @@ fn no_page_of_an_invoice_has_the_foot_alone() {
         assert!(pages.iter().filter(|page| page.contains("Momsregistreringsnummer")).count() == 1, "{count} lines");
     }
 }
+
+#[test]
+fn each_page_of_an_invoice_carries_the_sum_of_the_lines_so_far() {
+    for count in [40, 75, 110] {
+        let pages = judges::pages(&set(&of_lines(count)));
+        let plain: Vec<String> = pages.iter().map(|page| page.split_whitespace().collect()).collect();
+        assert!(plain.len() > 1, "{count} lines");
+        let mut lines = 0;
+        for (place, page) in plain.iter().enumerate() {
+            // Each line is 450 kr.
+            let sum = |lines: usize| format!("{},00kr", lines * 450);
+            assert_eq!(
+                page.contains(&format!("Transportfrånföregåendesida{}", sum(lines))),
+                place > 0,
+                "{count} lines, page {place}: {page}"
+            );
+            lines += page.matches("BIP-kurs").count();
+            let goes_on = lines < count;
+            assert_eq!(page.contains(&format!("Attföraövertillnästasida{}", sum(lines))), goes_on, "{count} lines, page {place}: {page}");
+        }
+        assert_eq!(lines, count);
+    }
+}
+
+#[test]
+fn signature_lines_are_level_and_never_alone_on_a_page() {
+    let party = |role: &str, name: &str| Party { role: role.into(), name: name.into(), org_number: None, address: vec![] };
+    let long = "Samordningsförbundet för norra, södra, östra och västra Exempelbygden med omnejd";
+    for paragraphs in 0..24 {
+        let agreement = Agreement {
+            title: "Avtal om deltagande".into(),
+            number: Some("2026-0001".into()),
+            language: "sv".into(),
+            parties: vec![party("Nätverket", "Nätverket"), party("Medlemmen", long)],
+            terms: vec![],
+            body: "Parterna är överens om detta.\n\n".repeat(paragraphs + 1),
+            dated: day("2026-12-01"),
+        };
+        let pdf = agreement::rendered(&agreement).unwrap().pdf;
+        let last = judges::pages(&pdf).pop().unwrap();
+        assert!(last.contains("Underskrifter") && last.contains("överens"), "{paragraphs}: {last}");
+        let words = judges::heights_of_words(&pdf);
+        for caption in ["Underskrift", "Namnförtydligande"] {
+            let found: Vec<f64> = words.iter().filter(|(.., word)| word == caption).map(|(top, ..)| *top).collect();
+            assert!(matches!(found[..], [one, other] if (one - other).abs() < 0.1), "{paragraphs}: {caption} at {found:?}");
+        }
+    }
+}
