@@ -11,10 +11,8 @@ use uuid::Uuid;
 use crate::{
     audit::{self, Change},
     auth::viewer::{Deed, Viewer},
-    config::Accounts,
     database::Database,
     error::{Error, Faults, LINE, Result},
-    invoices::{corrections, exported::Exported},
 };
 
 /// The id of the only row.
@@ -75,12 +73,33 @@ impl Closing {
     }
 }
 
-/// Closes the books through a day. `faults` are those that reading the input has found already.
+/// A close that has begun, until what hangs on its days has been looked at: see [`crate::invoices::period_close`].
+pub(crate) struct Begun {
+    /// Transaction of the close.
+    pub change: Change,
+    before: Option<Model>,
+}
+
+impl Begun {
+    /// Returns which days are closed so far.
+    pub fn closing(&self) -> Closing {
+        Closing { through: self.before.as_ref().and_then(|row| row.closed_through) }
+    }
+
+    /// Closes the books through a day and commits.
+    ///
+    /// # Errors
+    /// INTERNAL when the database fails.
+    pub async fn finish(self, through: NaiveDate) -> Result<BooksClosingId> {
+        write(self.change, self.before, Model { id: id(), closed_through: Some(through), reason: None }).await
+    }
+}
+
+/// Begins to close the books through a day. `faults` are those that reading the input has found already.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the accounts, INVALID for a day that is not over, CONFLICT `ALREADY_CLOSED`, or `NOT_EXPORTED`
-/// when a correcting voucher of a day that would be closed is of no export batch yet.
-pub async fn close(db: &Database, viewer: &Viewer, through: NaiveDate, accounts: &Accounts, mut faults: Faults) -> Result<BooksClosingId> {
+/// FORBIDDEN unless the viewer keeps the accounts, INVALID for a day that is not over, CONFLICT `ALREADY_CLOSED`.
+pub(crate) async fn begin(db: &Database, viewer: &Viewer, through: NaiveDate, mut faults: Faults) -> Result<Begun> {
     viewer.require(Deed::KeepAccounts)?;
     faults.expect(through < db.clock.today(), "input.through", "must be before today: a day is closed when it is over");
     faults.finish()?;
@@ -90,19 +109,7 @@ pub async fn close(db: &Database, viewer: &Viewer, through: NaiveDate, accounts:
         let message = format!("the books are closed through {closed} already");
         return Err(Error::conflict("ALREADY_CLOSED", message));
     }
-    let closing = Closing { through: before.as_ref().and_then(|row| row.closed_through) };
-    require_exported(change.tx(), closing, through, accounts).await?;
-    write(change, before, Model { id: id(), closed_through: Some(through), reason: None }).await
-}
-
-/// Refuses to close days with correcting vouchers that no export batch has: they would move to a later day.
-async fn require_exported(tx: &impl ConnectionTrait, closing: Closing, through: NaiveDate, accounts: &Accounts) -> Result<()> {
-    let exported = Exported::load(tx).await?;
-    let pending = corrections::pending(tx, &exported, closing, accounts).await?;
-    let Some(day) = pending.into_iter().map(|own| own.voucher.date).filter(|day| *day <= through).min() else { return Ok(()) };
-    let words =
-        format!("a voucher of {day} that corrects an exported one is in no export batch yet: make the next batch, then close the day");
-    Err(Error::conflict("NOT_EXPORTED", words))
+    Ok(Begun { change, before })
 }
 
 /// Opens the books again from a day. `faults` are those that reading the input has found already.

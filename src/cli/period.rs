@@ -8,6 +8,7 @@ use crate::{
     auth::viewer::Viewer,
     closing::{self, Closing},
     error::{Error, Faults},
+    invoices::period_close,
 };
 
 /// Close the books through a day, or open them again
@@ -60,7 +61,7 @@ pub async fn run(options: Options) -> Result {
             put(closing.through.map_or_else(|| "no day is closed\n".to_owned(), |through| format!("{through}\n")))?;
             None
         }
-        Action::Close { through } => Some(closing::close(&db, &viewer, through, &settings.network.accounts, Faults::default()).await),
+        Action::Close { through } => Some(period_close::close(&db, &viewer, through, &settings.network.accounts, Faults::default()).await),
         Action::Reopen { from, reason } => Some(closing::reopen(&db, &viewer, from, &reason, Faults::default()).await),
     };
     let closing = Closing::load(db.read()).await;

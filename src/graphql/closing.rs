@@ -12,6 +12,7 @@ use super::{
 use crate::{
     closing::{self, Closing},
     error::{Faults, Result},
+    invoices::period_close,
 };
 
 /// Queries about closed periods.
@@ -75,7 +76,7 @@ impl ClosingMutation {
         let mut faults = Faults::default();
         let through = input.through.take("input.through", &mut faults).0;
         let mutation = mutation(ctx);
-        let rule = closing::close(mutation.db(), viewer(ctx), through, &network(ctx).accounts, faults);
+        let rule = period_close::close(mutation.db(), viewer(ctx), through, &network(ctx).accounts, faults);
         let payload = |_| async move {
             let closing = Closing::load(database(ctx).read()).await?;
             Ok(PeriodClosePayload { books_closed_through: closing.through.map(Date) })

@@ -35,6 +35,7 @@ pub mod months;
 mod numbers;
 pub mod parties;
 pub mod payments;
+pub mod period_close;
 pub mod reference_rates;
 pub mod reminder_documents;
 pub mod reminding;
