@@ -45,8 +45,13 @@ pub async fn findings(db: &impl ConnectionTrait) -> Result<Findings> {
     let mut found = Findings::default();
     let columns = [Column::Id, Column::Number, Column::VouchersSha256, Column::FileSha256];
     let select = Query::select().columns(columns).from(Entity).order_by(Column::Number, Order::Asc).take();
+    let batches: Vec<Model> = rows(db, &select, &columns).await?;
+    // History that was booked elsewhere may be large, and nothing of it can differ from a batch.
+    if batches.is_empty() {
+        return Ok(found);
+    }
     let mut is_readable = true;
-    for (expected, batch) in (1..).zip(rows::<Model>(db, &select, &columns).await?) {
+    for (expected, batch) in (1..).zip(batches) {
         if batch.number != expected {
             found.violate(format!("export batch {} comes where {expected} should be", batch.number));
         }

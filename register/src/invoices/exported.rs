@@ -75,7 +75,20 @@ pub struct Exported {
 }
 
 impl Exported {
-    /// Loads them.
+    /// Loads the vouchers of every batch; without any batch, reads none: vouchers that were booked elsewhere may be many.
+    ///
+    /// # Errors
+    /// INTERNAL when the database fails or the file of a batch can't be read.
+    pub async fn load_if_any(db: &impl ConnectionTrait) -> Result<Self> {
+        let columns = [export_batch::Column::Id];
+        let select = Query::select().columns(columns).from(export_batch::Entity).limit(1).take();
+        match rows::<export_batch::Model>(db, &select, &columns).await?.is_empty() {
+            true => Ok(Self::default()),
+            false => Self::load(db).await,
+        }
+    }
+
+    /// Loads the vouchers of every batch, and the sources that were booked elsewhere.
     ///
     /// # Errors
     /// INTERNAL when the database fails or the file of a batch can't be read.

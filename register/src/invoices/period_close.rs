@@ -26,7 +26,7 @@ pub async fn close(db: &Database, viewer: &Viewer, through: NaiveDate, accounts:
 
 /// Refuses to close days with correcting vouchers that no export batch has: they would move to a later day.
 async fn require_exported(tx: &impl ConnectionTrait, closing: Closing, through: NaiveDate, accounts: &Accounts) -> Result<()> {
-    let exported = Exported::load(tx).await?;
+    let exported = Exported::load_if_any(tx).await?;
     let pending = corrections::pending(tx, &exported, closing, accounts).await?;
     let Some(day) = pending.into_iter().map(|own| own.voucher.date).filter(|day| *day <= through).min() else { return Ok(()) };
     let words =
