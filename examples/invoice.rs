@@ -5,7 +5,7 @@ mod samples;
 
 use std::{path::PathBuf, time::Instant};
 
-use samregister::documents::{invoice, peppol};
+use domain::documents::{invoice, peppol};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let dir = PathBuf::from(std::env::args().nth(1).unwrap_or_else(|| ".".to_owned()));

@@ -10,15 +10,15 @@ mod sample;
 
 use std::{env, error::Error, fs, time::Instant};
 
-use entity::{
-    kind::{InvoiceKind, VatRate},
-    money::Money,
-};
-use samregister::documents::{
+use domain::documents::{
     Cell, Column, Grid, Kind as CellKind,
     agreement::{self, Agreement},
     invoice, peppol,
     sheet::{self, About},
+};
+use entity::{
+    kind::{InvoiceKind, VatRate},
+    money::Money,
 };
 
 type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;

@@ -5,7 +5,7 @@
 mod sample;
 
 use divan::Bencher;
-use samregister::documents::agreement;
+use domain::documents::agreement;
 
 fn main() {
     divan::main();

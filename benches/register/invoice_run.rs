@@ -8,17 +8,17 @@ use std::{
 };
 
 use divan::Bencher;
-use entity::{id::ActivityId, number::luhn_digit};
-use samregister::{
+use domain::{
     activities,
     auth::viewer::Viewer,
     clock::Clock,
     config::Network,
     database::Database,
     error::Faults,
-    exchange,
-    invoices::run::{self, Ask, Fees},
+    interchange,
+    invoices::invoice_run::{self, Ask, Fees},
 };
+use entity::{id::ActivityId, number::luhn_digit};
 
 use crate::RUNTIME;
 
@@ -64,7 +64,7 @@ fn invoice_run(bencher: Bencher<'_, '_>, on: On) {
             our_reference: None,
             buyer_reference: None,
         };
-        let done = RUNTIME.block_on(run::run(&db, &viewer, &network, &ask, Faults::default(), |_, _| {})).expect("a run");
+        let done = RUNTIME.block_on(invoice_run::run(&db, &viewer, &network, &ask, Faults::default(), |_, _| {})).expect("a run");
         assert_eq!((done.invoices.len(), done.problems.len()), (INVOICES, 0));
     });
 }
@@ -109,10 +109,10 @@ async fn register(on: On) -> (Database, ActivityId) {
     let db = Database::connect(&url, Clock::system(), None)
         .await
         .expect("the register")
-        .with_trail_key(std::sync::Arc::new(samregister::audit::TrailKey::generate()));
+        .with_trail_key(std::sync::Arc::new(domain::audit::TrailKey::generate()));
     db.migrate().await.expect("a schema");
     let viewer = Viewer::operator("bench");
-    exchange::import::import(&db, &viewer, &network(), &files, false, &mut |_| {}).await.expect("an import");
+    interchange::import::import(&db, &viewer, &network(), &files, false, &mut |_| {}).await.expect("an import");
     let found = activities::by_slugs(&db, &viewer, &["bip".to_owned()], &[entity::activity::Column::Id]).await.expect("the activity");
     (db, found.first().expect("the activity").id)
 }

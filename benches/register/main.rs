@@ -12,13 +12,14 @@ use std::{path::PathBuf, sync::LazyLock};
 
 use async_graphql::{Request, Variables};
 use divan::Bencher;
-use samregister::{
+use domain::{
     auth::{token::Keys, viewer::Viewer},
     clock::Clock,
     config::{Network, Settings},
     database::Database,
-    exchange, server,
+    interchange,
 };
+use samregister::http;
 use synthetic::{LARGE, SMALL, Size};
 
 fn main() {
@@ -55,13 +56,13 @@ fn registers() -> Vec<On> {
     on
 }
 
-static SQLITE_SMALL: LazyLock<server::App> = LazyLock::new(|| RUNTIME.block_on(open(SMALL, "small", false)));
-static SQLITE_LARGE: LazyLock<server::App> = LazyLock::new(|| RUNTIME.block_on(open(LARGE, "large", false)));
-static POSTGRES_SMALL: LazyLock<server::App> = LazyLock::new(|| RUNTIME.block_on(open(SMALL, "small", true)));
-static POSTGRES_LARGE: LazyLock<server::App> = LazyLock::new(|| RUNTIME.block_on(open(LARGE, "large", true)));
+static SQLITE_SMALL: LazyLock<http::App> = LazyLock::new(|| RUNTIME.block_on(open(SMALL, "small", false)));
+static SQLITE_LARGE: LazyLock<http::App> = LazyLock::new(|| RUNTIME.block_on(open(LARGE, "large", false)));
+static POSTGRES_SMALL: LazyLock<http::App> = LazyLock::new(|| RUNTIME.block_on(open(SMALL, "small", true)));
+static POSTGRES_LARGE: LazyLock<http::App> = LazyLock::new(|| RUNTIME.block_on(open(LARGE, "large", true)));
 
 impl On {
-    fn app(self) -> &'static server::App {
+    fn app(self) -> &'static http::App {
         match self {
             Self::SqliteSmall => &SQLITE_SMALL,
             Self::SqliteLarge => &SQLITE_LARGE,
@@ -71,7 +72,7 @@ impl On {
     }
 }
 
-async fn open(size: Size, name: &str, postgres: bool) -> server::App {
+async fn open(size: Size, name: &str, postgres: bool) -> http::App {
     let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/synthetic");
     std::fs::create_dir_all(&dir).expect("a folder for the registers");
     let url = if postgres {
@@ -87,27 +88,23 @@ async fn open(size: Size, name: &str, postgres: bool) -> server::App {
     let db = Database::connect(&url, Clock::system(), None)
         .await
         .expect("the register")
-        .with_trail_key(std::sync::Arc::new(samregister::audit::TrailKey::generate()));
+        .with_trail_key(std::sync::Arc::new(domain::audit::TrailKey::generate()));
     db.migrate().await.expect("a schema");
     let viewer = Viewer::operator("bench");
-    let app = server::App::new(
-        db.clone(),
-        Keys::demo(),
-        &Settings::load(Vec::new(), None).expect("defaults"),
-        server::explorer::Settings::default(),
-    );
+    let app =
+        http::App::new(db.clone(), Keys::demo(), &Settings::load(Vec::new(), None).expect("defaults"), http::graphiql::Settings::default());
     let empty = answer(&app, "{ members(first: 1) { totalCount } }", serde_json::json!({})).await["members"]["totalCount"] == 0;
     if empty {
         let files = dir.join(format!("{name}-csv"));
         synthetic::write(&files, size).expect("CSV files");
-        exchange::import::import(&db, &viewer, &Network::default(), &files, false, &mut |_| {}).await.expect("an import");
+        interchange::import::import(&db, &viewer, &Network::default(), &files, false, &mut |_| {}).await.expect("an import");
     }
     app
 }
 
-async fn answer(app: &server::App, query: &str, variables: serde_json::Value) -> serde_json::Value {
+async fn answer(app: &http::App, query: &str, variables: serde_json::Value) -> serde_json::Value {
     let request = Request::new(query).variables(Variables::from_json(variables));
-    let answer = server::execution::ask(app, Viewer::operator("bench"), request).await;
+    let answer = http::execution::ask(app, Viewer::operator("bench"), request).await;
     assert!(answer.errors.is_empty(), "{:?}", answer.errors);
     answer.data.into_json().expect("JSON")
 }

@@ -13,7 +13,7 @@ use super::{
     report::{self, ReportFormat, ReportOptions},
     settings, table,
 };
-use crate::{
+use domain::{
     activities,
     auth::viewer::Viewer,
     documents::{Cell, Column, Grid, Kind, sheet},

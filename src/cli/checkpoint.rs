@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::{Failure, Outcome, Result, open, put, say, settings};
-use crate::audit::{self, timestamp};
+use domain::audit::{self, timestamp};
 
 /// Print where the audit trail ends, to be compared with it later
 ///

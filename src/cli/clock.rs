@@ -4,7 +4,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use clap::Args;
 
 use super::{Outcome, Result, open, put, settings};
-use crate::{
+use domain::{
     audit::clock_order::{self, ClockOrder},
     auth::viewer::Viewer,
 };

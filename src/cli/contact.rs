@@ -5,7 +5,7 @@ use entity::id::ContactId;
 use uuid::Uuid;
 
 use super::{Outcome, Result, json, open, put, settings};
-use crate::{auth::viewer::Viewer, members::personal};
+use domain::{auth::viewer::Viewer, members::subject_access};
 
 /// Look after personal data
 ///
@@ -47,7 +47,7 @@ fn read_id(text: &str) -> std::result::Result<Uuid, &'static str> {
 pub async fn run(options: Options) -> Result {
     let Deed::Export(Export { id }) = options.deed;
     let db = open(&settings()?).await?;
-    let found = personal::export(&db, &Viewer::operator("contact export"), ContactId(id)).await;
+    let found = subject_access::export(&db, &Viewer::operator("contact export"), ContactId(id)).await;
     db.close().await?;
     put(json(&found?)?)?;
     Ok(Outcome::Done)

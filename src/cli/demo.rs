@@ -8,7 +8,7 @@ use minijinja::{Environment, ErrorKind, UndefinedBehavior, context};
 use tempfile::TempDir;
 
 use super::{Failure, Result, token};
-use crate::{
+use domain::{
     audit::TrailKey,
     auth::{
         token::Keys,
@@ -18,7 +18,7 @@ use crate::{
     config::{self, Network, Settings},
     database::Database,
     error::Error,
-    exchange::{
+    interchange::{
         File,
         import::{self, ImportError, Report},
     },

@@ -15,12 +15,14 @@ use super::{
     report::{self, Target, check_ending, chosen},
     settings, table,
 };
-use crate::{
+use domain::{
     activities,
     agreements::{
         Filter,
-        deadlines::{DEFAULT_DAYS, MOST_DAYS, Reason, Window},
-        expiring::{self, Expiring},
+        deadlines::{
+            DEFAULT_DAYS, MOST_DAYS, Reason, Window,
+            query::{self, Expiring},
+        },
     },
     auth::viewer::Viewer,
     database::Database,
@@ -98,7 +100,7 @@ pub async fn run(options: Options) -> Result {
     let window = Window::check(&db, options.within_days, options.from, "--within-days", &mut faults);
     faults.finish()?;
     let filter = Filter { activities: options.activities, include_acknowledged: Some(options.include_acknowledged), ..Filter::default() };
-    let found = expiring::all(&db, &viewer, window, &filter).await?;
+    let found = query::all(&db, &viewer, window, &filter).await?;
     let document = match format {
         Format::Table => for_eyes(&found, window).into_bytes(),
         Format::Json => for_programs(&found, window)?.into_bytes(),
@@ -107,7 +109,7 @@ pub async fn run(options: Options) -> Result {
             let title = format!("Avtal som löper ut {}–{}", window.from, window.to);
             report::workbook(&db, "Avtal som löper ut", title, grid(&found, |(_, name)| name, SWEDISH))?
         }
-        Format::Ics => expiring::calendar(&db, &viewer, &found).await?.into_bytes(),
+        Format::Ics => query::calendar(&db, &viewer, &found).await?.into_bytes(),
     };
     db.close().await?;
     target.write(&document)?;

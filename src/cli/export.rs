@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{Outcome, Result, open, progress::Meter, put, say, settings, table};
-use crate::{
+use domain::{
     auth::viewer::Viewer,
     documents::{Cell, Column, Grid, Kind},
-    exchange::export,
+    interchange::export,
     output::OwnFiles,
 };
 

@@ -9,10 +9,10 @@ use std::{
 use clap::Args;
 
 use super::{Failure, Outcome, Result, count, open, progress::Meter, put, say, settings, table};
-use crate::{
+use domain::{
     auth::viewer::Viewer,
     documents::{Cell, Column, Grid, Kind},
-    exchange::import::{self, BadRow, ImportError, Report},
+    interchange::import::{self, BadRow, ImportError, Report},
 };
 
 /// Load CSV files into the register, all or nothing

@@ -12,7 +12,7 @@ use super::{
     report::{self, ReportFormat, ReportOptions},
     settings, table,
 };
-use crate::{
+use domain::{
     auth::viewer::Viewer,
     documents::{Cell, Column, Grid, Kind, labels, sheet},
     invoices::{

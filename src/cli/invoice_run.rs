@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use clap::{ArgGroup, Args};
 
 use super::{Failure, Outcome, Result, count, expiring::check_activities, open, progress::Bar, put, say, settings};
-use crate::{
+use domain::{
     activities,
     auth::viewer::Viewer,
     database::Database,
@@ -15,10 +15,10 @@ use crate::{
     error::Faults,
     invoices::{
         self, Buyer,
+        aggregate::Whole,
+        invoice_run::{self, Ask, Done, Fees, UnpaidMonth},
         parties::{self, buyer_of},
-        run::{self, Ask, Done, Fees, UnpaidMonth},
         run_months::{InvoicedMonth, ToCredit},
-        whole::Whole,
     },
 };
 
@@ -91,7 +91,7 @@ pub async fn run(options: Options) -> Result {
         buyer_reference: None,
     };
     let (problems, months, by_hand, outcome) = if options.dry_run {
-        let plan = run::preview(&db, &viewer, &settings.network, &ask, Faults::default()).await?;
+        let plan = invoice_run::preview(&db, &viewer, &settings.network, &ask, Faults::default()).await?;
         let names = parties::names(&db, plan.invoices.iter().filter_map(|whole| buyer_of(&whole.row))).await?;
         put(super::table(&grid(&plan.invoices, &names)))?;
         for warning in plan.warnings.iter().filter(|_| !options.confirm_decision) {
@@ -101,7 +101,7 @@ pub async fn run(options: Options) -> Result {
         (plan.problems, MonthReport { unpaid: plan.unpaid, invoiced: plan.invoiced_months, to_credit: plan.to_credit }, plan.by_hand, said)
     } else {
         let mut bar = Bar::new("invoices");
-        let done = run::run(&db, &viewer, &settings.network, &ask, Faults::default(), |done, of| bar.show(done, of)).await;
+        let done = invoice_run::run(&db, &viewer, &settings.network, &ask, Faults::default(), |done, of| bar.show(done, of)).await;
         bar.finish();
         let Done { invoices, net, total, already, by_hand, problems, unpaid, invoiced_months, to_credit, .. } = done?;
         let invoices = count(invoices.len(), "invoice");

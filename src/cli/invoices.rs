@@ -10,13 +10,11 @@ use super::{
     report::{self, ReportFormat, ReportOptions},
     settings, table,
 };
-use crate::{
+use domain::{
     auth::viewer::Viewer,
     documents::{Cell, Column, Grid, Kind, sheet},
-    invoices::{
-        interest::Interest,
-        late::{self, Late},
-    },
+    interest::Interest,
+    receivables::overdue::{self, Late},
     swedish,
 };
 
@@ -86,7 +84,7 @@ async fn list_late(options: Lateness) -> Result {
     let target = options.report.target(&db, &settings)?;
     let on = options.on.unwrap_or_else(|| db.clock.today());
     report::note_future(on, db.clock.today());
-    let found = late::overdue(&db, &Viewer::operator("invoices late"), on, settings.network.invoicing.interest_points).await?;
+    let found = overdue::overdue(&db, &Viewer::operator("invoices late"), on, settings.network.invoicing.interest_points).await?;
     let document = match format {
         ReportFormat::Table => for_eyes(&found, on).into_bytes(),
         ReportFormat::Json => for_programs(&found, on)?.into_bytes(),

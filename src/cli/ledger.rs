@@ -12,7 +12,7 @@ use super::{
     report::{self, ReportFormat, ReportOptions},
     settings, table,
 };
-use crate::{
+use domain::{
     activities,
     auth::viewer::Viewer,
     database::Database,

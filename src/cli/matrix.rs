@@ -17,7 +17,7 @@ use super::{
     report::{self, ReportFormat, ReportOptions},
     settings, table,
 };
-use crate::{
+use domain::{
     activities::coverage,
     agreements::matrix,
     auth::viewer::Viewer,
@@ -82,7 +82,7 @@ impl Matrix {
         let columns = [activity::Column::Id, activity::Column::Slug, activity::Column::Name];
         let activities = matrix::columns(db, &viewer, on, slugs, &columns).await?.activities;
         let mut members = members::all(db, &viewer, &coverage::present(on), &[member::Column::Id, member::Column::Name]).await?;
-        members.sort_by_cached_key(|member| crate::swedish::key(&member.name));
+        members.sort_by_cached_key(|member| domain::swedish::key(&member.name));
         let ids: (Vec<MemberId>, Vec<ActivityId>) =
             (members.iter().map(|row| row.id).collect(), activities.iter().map(|row| row.id).collect());
         let columns = [agreement::Column::MemberId, agreement::Column::ActivityId, agreement::Column::Number];

@@ -5,7 +5,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{Format, Outcome, Result, connect, count, json, make, put, say, settings, table};
-use crate::{
+use domain::{
     config::Settings,
     database::{self, Plan, StepStatus},
     documents::{Cell, Column, Grid, Kind, sheet},

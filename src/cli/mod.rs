@@ -52,7 +52,7 @@ use sea_orm::DbErr;
 use terminal_size::{Width, terminal_size};
 use tracing_subscriber::EnvFilter;
 
-use crate::{
+use domain::{
     audit::{self, TrailKey},
     clock::Clock,
     config::{LogFormat, Settings},
@@ -474,7 +474,7 @@ mod tests {
 
     #[test]
     fn each_fault_has_a_line() {
-        let mut faults = crate::error::Faults::default();
+        let mut faults = domain::error::Faults::default();
         faults.add("A", "is bad");
         faults.add("B", "is worse");
         let failure = faults.finish().map_err(Failure::from).unwrap_err();

@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 
 use super::{Outcome, Result, count, open, put, settings, table};
-use crate::{
+use domain::{
     agreements::notice_ends::{self, NoticeEnd},
     auth::viewer::Viewer,
     documents::{Cell, Column, Grid, Kind, sheet},

@@ -1,6 +1,7 @@
 //! The limit of files that the program may have open: each connection is one.
 
-use crate::{config::Settings, server::connections::EXTRA};
+use crate::http::listener::EXTRA;
+use domain::config::Settings;
 
 /// Files that the server opens in addition to connections: the database's, the log, settings, a few more.
 const OTHERS: u64 = 100;

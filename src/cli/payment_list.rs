@@ -10,10 +10,10 @@ use super::{
     report::{self, ReportFormat, ReportOptions},
     settings, table,
 };
-use crate::{
+use domain::{
     auth::viewer::Viewer,
     documents::{Cell, Column, Grid, Kind, labels, sheet},
-    invoices::bank::{
+    payments::bank::{
         self, Filter, State,
         listing::{self, Listed},
     },

@@ -18,14 +18,12 @@ use super::{
     report::{ReportFormat, ReportOptions},
     say, settings, table,
 };
-use crate::{
+use domain::{
     auth::viewer::Viewer,
     documents::{Cell, Column, Grid, Kind, labels, sheet},
-    exchange::bank::{self, Left, Report, WhyLeft},
-    invoices::{
-        bank::importing::{self, Booked},
-        differences::Difference,
-    },
+    interchange::bank::{self, Left, Report, WhyLeft},
+    invoices::differences::Difference,
+    payments::bank::import::{self, Booked},
 };
 
 /// Take in what the bank tells of payments
@@ -114,7 +112,7 @@ async fn run_import(import: Import) -> Result {
 }
 
 /// What became of a payment, in a word.
-fn fate(outcome: &importing::Outcome) -> &'static str {
+fn fate(outcome: &import::Outcome) -> &'static str {
     match (outcome.was_known, outcome.booked.is_empty(), outcome.row.set_aside_on) {
         _ if outcome.refunded.is_some() => "REFUND",
         (true, ..) => "KNOWN",
@@ -296,7 +294,7 @@ impl<'r> Document<'r> {
             amount: own.amount.to_string(),
             difference: own.difference.map(Difference::word),
         };
-        let entry = |outcome: &'r importing::Outcome| {
+        let entry = |outcome: &'r import::Outcome| {
             let row = &outcome.row;
             Entry {
                 bank_reference: &row.bank_reference,

@@ -4,11 +4,11 @@ use chrono::NaiveDate;
 use clap::{Args, Subcommand};
 
 use super::{Failure, Outcome, Result, open, put, say, settings};
-use crate::{
+use domain::{
     auth::viewer::Viewer,
-    closing::{self, Closing},
+    books::{self, Closing},
     error::{Error, Faults},
-    invoices::period_close,
+    vouchers::close_period,
 };
 
 /// Close the books through a day, or open them again
@@ -61,8 +61,8 @@ pub async fn run(options: Options) -> Result {
             put(closing.through.map_or_else(|| "no day is closed\n".to_owned(), |through| format!("{through}\n")))?;
             None
         }
-        Action::Close { through } => Some(period_close::close(&db, &viewer, through, &settings.network.accounts, Faults::default()).await),
-        Action::Reopen { from, reason } => Some(closing::reopen(&db, &viewer, from, &reason, Faults::default()).await),
+        Action::Close { through } => Some(close_period::close(&db, &viewer, through, &settings.network.accounts, Faults::default()).await),
+        Action::Reopen { from, reason } => Some(books::reopen(&db, &viewer, from, &reason, Faults::default()).await),
     };
     let closing = Closing::load(db.read()).await;
     db.close().await?;

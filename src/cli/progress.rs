@@ -8,7 +8,7 @@ use std::{
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::say;
-use crate::exchange::{File, Progress};
+use domain::interchange::{File, Progress};
 
 /// How often a line is written where there is no bar.
 const PAUSE: Duration = Duration::from_secs(5);

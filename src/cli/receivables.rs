@@ -9,7 +9,7 @@ use super::{
     report::{self, ReportFormat, ReportOptions},
     settings, table,
 };
-use crate::{
+use domain::{
     auth::viewer::Viewer,
     documents::{Cell, Column, Grid, Kind, sheet},
     invoices::Buyer,

@@ -10,7 +10,7 @@ use chrono::NaiveDate;
 use clap::{Args, ValueEnum};
 
 use super::{Failure, Result, put, say};
-use crate::{
+use domain::{
     config::Settings,
     database::Database,
     documents::{Cell, Grid, sheet},

@@ -5,7 +5,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{Format, Outcome, Result, count, json, open, put, say, settings, table};
-use crate::{
+use domain::{
     auth::viewer::Viewer,
     documents::{Cell, Column, Grid, Kind, sheet},
     persons,

@@ -11,15 +11,15 @@ use super::{
     report::{ReportFormat as Format, ReportOptions},
     settings, table,
 };
-use crate::{
+use domain::{
     auth::viewer::Viewer,
     database::Database,
     documents::{Grid, sheet},
     error::Faults,
     revenue::{
         self, Ask, Period,
-        grid::{self, Shown},
         ledger::Grouping,
+        report_table::{self, Shown},
     },
 };
 
@@ -131,7 +131,7 @@ impl Options {
     async fn document(&self, db: &Database, viewer: &Viewer, format: Format) -> Result<Vec<u8>> {
         let ask = self.ask();
         if format == Format::Xlsx {
-            return grid::workbook(db, viewer, &ask).await.map_err(Failure::of_options);
+            return report_table::workbook(db, viewer, &ask).await.map_err(Failure::of_options);
         }
         let report = revenue::report(db, viewer, &ask, Faults::default()).await.map_err(Failure::of_options)?;
         let shown = Shown::of(db, viewer, &report, ask.group_by, ask.basis).await?;
@@ -139,7 +139,9 @@ impl Options {
             Format::Table if report.rows.is_empty() => {
                 format!("no revenue, cost or grant from {} to {}\n", self.from, self.to).into_bytes()
             }
-            Format::Table => format!("{}\n{}\n", table(&shown.for_people()), grid::caption(ask.basis, ask.from, ask.to)).into_bytes(),
+            Format::Table => {
+                format!("{}\n{}\n", table(&shown.for_people()), report_table::caption(ask.basis, ask.from, ask.to)).into_bytes()
+            }
             Format::Csv => sheet::csv(&shown.for_programs())?,
             Format::Json | Format::Xlsx => self.json(&shown.for_programs())?.into_bytes(),
         })

@@ -14,7 +14,7 @@ use super::{
     report::{ReportFormat, ReportOptions},
     settings, table, token,
 };
-use crate::{
+use domain::{
     auth::viewer::Viewer,
     documents::{Cell, Column, Grid, Kind, sheet},
     error::{Error, Faults},

@@ -6,10 +6,10 @@ use clap::Args;
 use tokio::net::TcpListener;
 
 use super::{Failure, Outcome, Result, demo, make, open, open_files, put, say, start_log};
-use crate::{
+use crate::http::{self, App, graphiql};
+use domain::{
     auth::token::Keys,
     config::{Exposure, LogFormat, Settings},
-    server::{self, App, explorer},
 };
 
 /// Serve the API, its explorer and its schema over HTTP
@@ -72,8 +72,8 @@ pub async fn run(options: Options) -> Result {
     }
     db.warn_of_shared_file();
     announce(&settings, &listener)?;
-    let app = App::new(db, keys, &settings, explorer::Settings::default()).with_documents(&settings)?;
-    server::serve(listener, app, &settings, told_to_stop()).await?;
+    let app = App::new(db, keys, &settings, graphiql::Settings::default()).with_documents(&settings)?;
+    http::serve(listener, app, &settings, told_to_stop()).await?;
     Ok(Outcome::Done)
 }
 
@@ -81,11 +81,11 @@ async fn serve_demo(settings: &Settings) -> Result {
     let listener = listen(settings.bind).await?;
     let demo = demo::Demo::make(&settings.network).await?;
     let tokens = demo.tokens.iter().map(|token| (token.role.word().to_owned(), token.token.clone())).collect();
-    let explorer = explorer::Settings { token: demo.office().map(str::to_owned), tokens };
+    let explorer = graphiql::Settings { token: demo.office().map(str::to_owned), tokens };
     put(demo.introduction(address(&listener)?))?;
     announce(settings, &listener)?;
     let app = App::new(demo.db.clone(), demo.keys.clone(), settings, explorer).with_documents(settings)?;
-    server::serve(listener, app, settings, told_to_stop()).await?;
+    http::serve(listener, app, settings, told_to_stop()).await?;
     Ok(Outcome::Done)
 }
 

@@ -10,14 +10,14 @@ use clap::{ArgGroup, Args};
 use entity::export_batch;
 
 use super::{Failure, Outcome, Result, count, open, put, report, say, settings, table};
-use crate::{
+use domain::{
     auth::viewer::Viewer,
     config::Settings,
     database::Database,
     documents::{Cell, Column, Grid, Kind, sie},
     error::{Error, Faults},
-    invoices::{export_batches, journal},
     output::{self, OwnFiles},
+    vouchers::{self, export_batches},
 };
 
 /// Write a bookkeeping file (SIE 4I)
@@ -113,7 +113,7 @@ async fn file(options: &Options, db: &Database, settings: &Settings) -> Result<O
         return Ok(batch.map(|batch| (said(&batch), batch.content)));
     }
     let (from, to) = (options.from.unwrap_or_default(), options.to.unwrap_or_default());
-    let journal = journal::journal(db, &viewer, &settings.network, from, to).await.map_err(refused)?;
+    let journal = vouchers::journal(db, &viewer, &settings.network, from, to).await.map_err(refused)?;
     Ok(Some((count(journal.vouchers.len(), "voucher"), sie::file(&journal)?)))
 }
 

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 
 use super::{Outcome, Result, open, put, say, settings, table};
-use crate::{
+use domain::{
     auth::viewer::Viewer,
     documents::{Cell, Column, Grid, Kind},
     templates::library::{self, Fate},

@@ -9,7 +9,7 @@ use entity::{
 use uuid::Uuid;
 
 use super::{Failure, Outcome, Result, connect, open, put, say, settings, up_to_date};
-use crate::{
+use domain::{
     auth::{
         minting,
         revocations::{self, Revocations, Which},

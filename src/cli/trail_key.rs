@@ -10,7 +10,7 @@ use std::{
 use clap::{Args, Subcommand};
 
 use super::{Failure, Outcome, Result, connect, open, put, report_new_key, say, settings};
-use crate::{
+use domain::{
     audit::{self, TrailKey},
     auth::viewer::Viewer,
     config::Settings,

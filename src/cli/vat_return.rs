@@ -10,11 +10,11 @@ use super::{
     sie::refused,
     table,
 };
-use crate::{
+use domain::{
     auth::viewer::Viewer,
     config::VatBox,
     documents::{Cell, Column, Grid, Kind, sheet},
-    invoices::vat_return::{self, VatReturn},
+    vouchers::vat_return::{self, VatReturn},
 };
 
 /// Add up the VAT return (momsdeklaration)

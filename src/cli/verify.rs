@@ -6,7 +6,7 @@ use chrono::{SecondsFormat, TimeDelta};
 use clap::Args;
 
 use super::{Failure, Outcome, Result, count, open, put, say, settings};
-use crate::{
+use domain::{
     audit::{Checkpoint, TrailKey, TrustedKeys, timestamp},
     config::Settings,
     error::Faults,

@@ -8,6 +8,8 @@ use async_graphql::{Context, Description, Enum, ID, InputObject, MaybeUndefined,
 use super::status_reports::{StatusReportFileInput, file, reports_of};
 use super::{
     agreements::{Agreement, AgreementFilter, AgreementOrder, agreements_of},
+    batch::{Handle, distinct, grouped, listed, take_rows},
+    connection::{self, CONNECTION, Column, Connection, DIRECT, Noun, and, asked, every},
     contacts::{Contact, contact_of},
     cost::{cost, list_size},
     coverage::{Coverage, coverage_of},
@@ -15,9 +17,7 @@ use super::{
     decisions::DecisionInput,
     fees::FeeSchedule,
     ledger::{Cost, Grant, bookings_of, supplier},
-    loaders::{Handle, distinct, grouped, listed, take_rows},
     mutation::mutation,
-    page::{self, CONNECTION, Column, Connection, DIRECT, Noun, and, asked, every},
     request::LongText,
     revenue::{ActivityResult, BreakEven, BreakEvenByFee, BreakEvens},
     scalars::{Date, Given, Money, change, node_id, plain_change, row_id, take},
@@ -27,8 +27,8 @@ pub use super::{
     decisions::{Decision, decision_of},
     status_reports::{StatusReport, node as status_report_node},
 };
-use crate::{
-    activities::{self, accounts, closure, launch},
+use domain::{
+    activities::{self, accounts, close, start},
     agreements,
     error::{Error, Faults, LINE, Result},
     fees::schedules,
@@ -127,8 +127,16 @@ impl Activity {
         #[graphql(desc = "That many from the back, 0 to 200.")] last: Option<i32>,
         #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
     ) -> Result<Connection<Agreement>> {
-        agreements_of(ctx, &self.0, agreements::Of::Activity, |row| row.id.0, filter, order_by, page::args(first, after, last, before))
-            .await
+        agreements_of(
+            ctx,
+            &self.0,
+            agreements::Of::Activity,
+            |row| row.id.0,
+            filter,
+            order_by,
+            connection::args(first, after, last, before),
+        )
+        .await
     }
 
     /// How many members have joined it by a participation agreement in force: "40 of 70". Reckoned over the members and agreements that you may see.
@@ -187,7 +195,7 @@ impl Activity {
         #[graphql(desc = "That many from the back, 0 to 200.")] last: Option<i32>,
         #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
     ) -> Result<Connection<Cost>> {
-        bookings_of(ctx, &self.0, page::args(first, after, last, before)).await
+        bookings_of(ctx, &self.0, connection::args(first, after, last, before)).await
     }
 
     /// Grants that were booked for it, the latest day first, their reversals included; none where you may not see its revenue.
@@ -199,7 +207,7 @@ impl Activity {
         #[graphql(desc = "That many from the back, 0 to 200.")] last: Option<i32>,
         #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
     ) -> Result<Connection<Grant>> {
-        bookings_of(ctx, &self.0, page::args(first, after, last, before)).await
+        bookings_of(ctx, &self.0, connection::args(first, after, last, before)).await
     }
 
     /// How it is going, as the board was told, the latest report first.
@@ -211,7 +219,7 @@ impl Activity {
         #[graphql(desc = "That many from the back, 0 to 200.")] last: Option<i32>,
         #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
     ) -> Result<Connection<StatusReport>> {
-        reports_of(ctx, &self.0, page::args(first, after, last, before)).await
+        reports_of(ctx, &self.0, connection::args(first, after, last, before)).await
     }
 }
 
@@ -346,11 +354,11 @@ impl ActivityQuery {
     ) -> Result<Connection<Activity>> {
         let mut faults = Faults::default();
         let filter = filter.unwrap_or_default().check(&mut faults);
-        let args = page::args(first, after, last, before);
-        crate::page::Page::check(&args, &activities::by_name(), &mut faults);
+        let args = connection::args(first, after, last, before);
+        domain::page::Page::check(&args, &activities::by_name(), &mut faults);
         faults.finish()?;
         let slice = activities::list(database(ctx), viewer(ctx), &filter, &args, &asked::<Activity>(ctx, CONNECTION)).await?;
-        let count: page::Count = Arc::new(move |ctx| {
+        let count: connection::Count = Arc::new(move |ctx| {
             let filter = filter.clone();
             Box::pin(async move { activities::count(database(ctx), viewer(ctx), &filter).await })
         });
@@ -490,7 +498,7 @@ impl ActivityMutation {
     /// Starts an activity. CONFLICT with reason SLUG_TAKEN when another one has the slug.
     async fn activity_start(&self, ctx: &Context<'_>, #[graphql(desc = "What to start.")] input: ActivityStartInput) -> Result<Activity> {
         let mut faults = Faults::default();
-        let new = launch::NewActivity {
+        let new = start::NewActivity {
             slug: input.slug,
             name: input.name,
             purpose: input.purpose,
@@ -503,14 +511,14 @@ impl ActivityMutation {
             decision: input.decision.map(|decision| decision.check("input.decision", &mut faults)),
         };
         let mutation = mutation(ctx);
-        mutation.perform(launch::start(mutation.db(), viewer(ctx), new, faults), |id| changed(ctx, id)).await
+        mutation.perform(start::start(mutation.db(), viewer(ctx), new, faults), |id| changed(ctx, id)).await
     }
 
     /// Changes what is known of an activity.
     async fn activity_update(&self, ctx: &Context<'_>, #[graphql(desc = "What changes.")] input: ActivityUpdateInput) -> Result<Activity> {
         let mut faults = Faults::default();
         let id = row_id(&input.activity, "activity", "input.activity", &mut faults);
-        let changes = launch::ActivityChanges {
+        let changes = start::ActivityChanges {
             name: input.name,
             purpose: plain_change(input.purpose),
             goal: plain_change(input.goal),
@@ -522,7 +530,7 @@ impl ActivityMutation {
             decision: plain_change(input.decision).map(|new| new.map(|new| new.check("input.decision", &mut faults))),
         };
         let mutation = mutation(ctx);
-        mutation.perform(launch::update(mutation.db(), viewer(ctx), id, changes, faults), |()| changed(ctx, id)).await
+        mutation.perform(start::update(mutation.db(), viewer(ctx), id, changes, faults), |()| changed(ctx, id)).await
     }
 
     /// Sets an activity's last day. CONFLICT with reason AGREEMENTS_IN_FORCE and their numbers when participation agreements go on after it; ALREADY_CLOSED when it has ended before today.
@@ -531,7 +539,7 @@ impl ActivityMutation {
         let id = row_id(&input.activity, "activity", "input.activity", &mut faults);
         let ends_on = input.ends_on.take("input.endsOn", &mut faults).0;
         let mutation = mutation(ctx);
-        mutation.perform(closure::close(mutation.db(), viewer(ctx), id, ends_on, faults), |()| changed(ctx, id)).await
+        mutation.perform(close::close(mutation.db(), viewer(ctx), id, ends_on, faults), |()| changed(ctx, id)).await
     }
 
     /// Books a cost of an activity; the same twice are two costs.

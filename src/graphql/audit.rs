@@ -10,16 +10,16 @@ use async_graphql::{Context, Description, ID, InputObject, Object};
 use uuid::Uuid;
 
 use super::{
+    batch::{Handle, grouped, take_rows},
+    connection::{self, CONNECTION, Column, Connection, Noun, asked},
     cost::cost,
     database,
-    loaders::{Handle, grouped, take_rows},
-    nodes::{self, Node},
-    page::{self, CONNECTION, Column, Connection, Noun, asked},
+    node::{self, Node},
     request::take_bytes,
     scalars::{DateTime, Given, Json, NodeId, node_id, take},
     viewer,
 };
-use crate::{
+use domain::{
     audit,
     error::{Faults, Result},
 };
@@ -82,7 +82,7 @@ impl AuditEntry {
     async fn subject(&self, ctx: &Context<'_>) -> Option<Result<Node>> {
         let key = |row: &audit_entry::Model| NodeId { noun: noun(row.subject_kind).to_owned(), id: row.subject_id };
         let ids: Vec<_> = self.0.siblings().iter().map(key).collect();
-        let found = self.0.load(ctx, "subject", nodes::by_ids(ctx, &ids)).await;
+        let found = self.0.load(ctx, "subject", node::by_ids(ctx, &ids)).await;
         match found {
             Ok(found) => found.get(&key(&self.0)).cloned().map(Ok),
             Err(error) => Some(Err(error)),
@@ -170,7 +170,7 @@ pub struct AuditFilter {
 impl AuditFilter {
     fn check(self, faults: &mut Faults) -> audit::Filter {
         audit::Filter {
-            actor: faults.optional_text("filter.actor", self.actor.as_deref(), crate::error::LINE),
+            actor: faults.optional_text("filter.actor", self.actor.as_deref(), domain::error::LINE),
             subject: self.subject.map(|id| faults.take("filter.subject", id.parse::<NodeId>().map(|read| read.id))),
             from: take(self.from, "filter.from", faults).map(|from| from.0),
             to: take(self.to, "filter.to", faults).map(|to| to.0),
@@ -197,11 +197,11 @@ impl AuditQuery {
     ) -> Result<Connection<AuditEntry>> {
         let mut faults = Faults::default();
         let filter = filter.unwrap_or_default().check(&mut faults);
-        let args = page::args(first, after, last, before);
-        crate::page::Page::check(&args, &audit::order(), &mut faults);
+        let args = connection::args(first, after, last, before);
+        domain::page::Page::check(&args, &audit::order(), &mut faults);
         faults.finish()?;
         let slice = audit::list(database(ctx), viewer(ctx), &filter, &args, &asked::<AuditEntry>(ctx, CONNECTION)).await?;
-        let count: page::Count = Arc::new(move |ctx| {
+        let count: connection::Count = Arc::new(move |ctx| {
             let filter = filter.clone();
             Box::pin(async move { audit::count(database(ctx), viewer(ctx), &filter).await })
         });
@@ -212,7 +212,7 @@ impl AuditQuery {
 /// The trail of each row of a batch, the oldest entry first; empty for those who may not read it.
 pub async fn history_of<M: Send + Sync>(ctx: &Context<'_>, row: &Handle<M>, id: fn(&M) -> Uuid) -> Result<Vec<AuditEntry>> {
     let subjects: Vec<_> = row.siblings().iter().map(id).collect();
-    let columns = asked::<AuditEntry>(ctx, page::DIRECT);
+    let columns = asked::<AuditEntry>(ctx, connection::DIRECT);
     let entries = row
         .load(ctx, "history", async {
             let entries = audit::about(database(ctx), viewer(ctx), &subjects, &columns).await?;
@@ -233,7 +233,7 @@ pub async fn history_of_records<M: Send + Sync>(
     id: fn(&M) -> Uuid,
 ) -> Result<Vec<AuditEntry>> {
     let records: Vec<_> = row.siblings().iter().map(id).collect();
-    let columns = page::and(asked::<AuditEntry>(ctx, page::DIRECT), audit_entry::Column::RecordId);
+    let columns = connection::and(asked::<AuditEntry>(ctx, connection::DIRECT), audit_entry::Column::RecordId);
     let entries = row
         .load(ctx, "history", async {
             let entries = audit::about_records(database(ctx), viewer(ctx), form, &records, &columns).await?;

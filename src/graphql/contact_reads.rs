@@ -6,15 +6,15 @@ use ::entity::contact_read;
 use async_graphql::{Context, Description, ID, InputObject, Object};
 
 use super::{
+    batch::Handle,
+    connection::{self, CONNECTION, Column, Connection, Noun, asked},
     contacts::{Contact, contact_of},
     cost::unversioned,
     database,
-    loaders::Handle,
-    page::{self, CONNECTION, Column, Connection, Noun, asked},
     scalars::{Date, DateTime, Given, row_id, take},
     viewer,
 };
-use crate::{
+use domain::{
     audit::reads,
     error::{Faults, LINE, Result},
 };
@@ -126,11 +126,11 @@ impl ContactReadQuery {
     ) -> Result<Connection<ContactRead>> {
         let mut faults = Faults::default();
         let filter = filter.unwrap_or_default().check(&mut faults);
-        let args = page::args(first, after, last, before);
-        crate::page::Page::check(&args, &reads::order(), &mut faults);
+        let args = connection::args(first, after, last, before);
+        domain::page::Page::check(&args, &reads::order(), &mut faults);
         faults.finish()?;
         let slice = reads::list(database(ctx), viewer(ctx), &filter, &args, &asked::<ContactRead>(ctx, CONNECTION)).await?;
-        let count: page::Count = Arc::new(move |ctx| {
+        let count: connection::Count = Arc::new(move |ctx| {
             let filter = filter.clone();
             Box::pin(async move { reads::count(database(ctx), viewer(ctx), &filter).await })
         });

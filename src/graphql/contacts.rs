@@ -9,18 +9,18 @@ use async_graphql::{Context, Description, Enum, ID, InputObject, MaybeUndefined,
 use chrono::NaiveDate;
 
 use super::{
+    batch::{Handle, distinct, grouped, listed, take_rows},
+    connection::{Column, DIRECT, Noun, and, asked, every},
     cost::{cost, list_size, unversioned},
     database,
-    loaders::{Handle, distinct, grouped, listed, take_rows},
     members::{Member, member_of},
     mutation::mutation,
-    page::{Column, DIRECT, Noun, and, asked, every},
     scalars::{Date, Given, Json, change, node_id, plain_change, row_id, take},
     viewer,
 };
-use crate::{
+use domain::{
     error::{Error, Faults, Result},
-    members::{self, contacts, personal},
+    members::{self, contacts, subject_access},
 };
 
 /// What a contact is to its member, organisation or contact area.
@@ -273,7 +273,7 @@ async fn export(ctx: &Context<'_>, contact: &ID) -> Result<Json> {
     let mut faults = Faults::default();
     let id = row_id(contact, "contact", "contact", &mut faults);
     faults.finish()?;
-    Ok(Json(personal::export(database(ctx), viewer(ctx), id).await?))
+    Ok(Json(subject_access::export(database(ctx), viewer(ctx), id).await?))
 }
 
 /// Deeds on contacts.

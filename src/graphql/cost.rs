@@ -12,8 +12,8 @@ use async_graphql::{
     registry::{MetaDirectiveInvocation, MetaField, MetaType, MetaTypeName, Registry},
 };
 
-use super::{Mutation, Query, changes::Subscription, nodes::Node};
-use crate::error::Result;
+use super::{Mutation, Query, node::Node, subscription::Subscription};
+use domain::error::Result;
 
 /// The processor time that one point of cost stands for.
 pub const POINT: Duration = Duration::from_micros(10);

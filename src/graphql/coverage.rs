@@ -8,15 +8,15 @@ use chrono::NaiveDate;
 
 use super::{
     activities::ids,
+    batch::{Batch, Handle, take_rows},
+    connection::asked,
     cost::list_size,
     database,
-    loaders::{Batch, Handle, take_rows},
     members::Member,
-    page::asked,
     scalars::{Date, Given, take},
     viewer,
 };
-use crate::{
+use domain::{
     activities::coverage,
     error::{Faults, Result},
 };

@@ -4,11 +4,11 @@ use ::entity::{decision, id::DecisionId};
 use async_graphql::{Context, Description, Enum, InputObject, Object};
 
 use super::{
+    batch::{Handle, distinct},
     database,
-    loaders::{Handle, distinct},
     scalars::{Date, Given, take},
 };
-use crate::{
+use domain::{
     activities::decisions,
     error::{Faults, Result},
 };

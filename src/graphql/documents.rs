@@ -7,16 +7,15 @@ use async_graphql::{Context, Description, Object};
 use tokio::sync::OnceCell;
 
 use super::{
+    batch::Handle,
     cost::{CostMeter, cost},
-    database,
-    loaders::Handle,
-    network,
+    database, network,
     request::{LongText, RequestCache},
     scalars::node_id,
     viewer,
 };
-use crate::{
-    agreements::{contents, text},
+use domain::{
+    agreements::{document_source, documents},
     documents::agreement as document,
     error::{Error, Result},
     templates::layout,
@@ -123,7 +122,7 @@ pub(super) async fn frozen(ctx: &Context<'_>, agreement: &Handle<agreement::Mode
     let wanted = [("sha256", C::Sha256), ("html", C::Html)].into_iter().filter(|(field, _)| look_ahead.field(field).exists());
     let columns: Vec<_> = std::iter::once(C::AgreementId).chain(wanted.map(|(_, column)| column)).collect();
     let ids: Vec<_> = agreement.siblings().iter().map(|row| row.id).collect();
-    let found = agreement.load(ctx, "", contents::documents_of(database(ctx), &ids, &columns)).await?;
+    let found = agreement.load(ctx, "", documents::documents_of(database(ctx), &ids, &columns)).await?;
     Ok(found.get(&agreement.id).cloned().map(|row| AgreementDocument { row, pdf_url: pdf_url(agreement.id) }))
 }
 
@@ -135,7 +134,8 @@ pub(super) async fn preview(ctx: &Context<'_>, agreement: &Handle<agreement::Mod
         return Ok(None);
     }
     // By one name, so that fields under other names have it too: it depends on nothing of theirs.
-    let found = agreement.share("previews".to_owned(), text::previews(database(ctx), viewer(ctx), network(ctx), &drafts)).await?;
+    let found =
+        agreement.share("previews".to_owned(), document_source::previews(database(ctx), viewer(ctx), network(ctx), &drafts)).await?;
     let Some(document) = found.get(&agreement.id).cloned().transpose()? else { return Ok(None) };
     AgreementPreview::of(ctx, format!("agreement {}", agreement.id.0), || pdf_url(agreement.id), || async { Ok(document) }).await.map(Some)
 }

@@ -10,7 +10,7 @@ use async_graphql::{
     },
 };
 
-use crate::{
+use domain::{
     error::{Error, Fault},
     idempotency::Mutations,
 };

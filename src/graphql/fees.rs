@@ -11,17 +11,17 @@ use async_graphql::{Context, Description, Enum, ID, InputObject, Object};
 
 use super::{
     activities::{Activity, changed},
+    batch::{Handle, listed},
+    connection::{Column, DIRECT, Noun, asked, every},
     cost::list_size,
     database,
     decisions::{Decision, DecisionInput, decision_of, decision_row_of},
-    loaders::{Handle, listed},
     members::AllocationBasis,
     mutation::mutation,
-    page::{Column, DIRECT, Noun, asked, every},
     scalars::{Date, Given, Money, node_id, row_id, take},
     viewer,
 };
-use crate::{
+use domain::{
     error::{Error, Faults, Result},
     fees::{self, schedules},
 };

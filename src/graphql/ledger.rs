@@ -14,15 +14,15 @@ use super::{
     activities::{Activity, activity_of, changed, ids},
     agreements::{Agreement, Counterparty, agreement_of, counterparty, counterparty_of},
     audit::{AuditEntry, history_of_records},
+    batch::{Handle, grouped},
+    connection::{self, CONNECTION, Column, Connection, DIRECT, Noun, Pages, and, asked, every},
     cost::list_size,
     database,
-    loaders::{Handle, grouped},
     mutation::mutation,
-    page::{self, CONNECTION, Column, Connection, DIRECT, Noun, Pages, and, asked, every},
     scalars::{Date, Given, Money, node_id, row_id, take},
     viewer,
 };
-use crate::{
+use domain::{
     activities::{
         accounts::Supplier,
         reversals::{self, NewReversal},
@@ -293,7 +293,7 @@ async fn reversal_of<N: Noun<Row: Booked>>(ctx: &Context<'_>, row: &Handle<N::Ro
 pub(super) async fn bookings_of<N: Noun<Row: Booked>>(
     ctx: &Context<'_>,
     row: &Handle<activity::Model>,
-    args: crate::page::Args,
+    args: domain::page::Args,
 ) -> Result<Connection<N>> {
     let pages = row
         .load(ctx, "pages", async {
@@ -302,7 +302,7 @@ pub(super) async fn bookings_of<N: Noun<Row: Booked>>(
         })
         .await?;
     let own = row.clone();
-    let count: page::Count = Arc::new(move |ctx| {
+    let count: connection::Count = Arc::new(move |ctx| {
         let own = own.clone();
         Box::pin(async move {
             let counts = own.load(ctx, "count", bookings::count_each::<N::Row>(database(ctx), viewer(ctx), &ids(&own))).await?;
@@ -380,13 +380,13 @@ pub(super) fn supplier(id: &ID, path: &str, errors: &mut Faults) -> Option<Suppl
 async fn listed<N: Noun<Row: Booked>>(
     ctx: &Context<'_>,
     filter: bookings::Filter,
-    args: crate::page::Args,
+    args: domain::page::Args,
     mut errors: Faults,
 ) -> Result<Connection<N>> {
-    crate::page::Page::check(&args, &bookings::latest_first::<N::Row>(), &mut errors);
+    domain::page::Page::check(&args, &bookings::latest_first::<N::Row>(), &mut errors);
     errors.finish()?;
     let slice = bookings::list::<N::Row>(database(ctx), viewer(ctx), &filter, &args, &asked::<N>(ctx, CONNECTION)).await?;
-    let count: page::Count = Arc::new(move |ctx| {
+    let count: connection::Count = Arc::new(move |ctx| {
         let filter = filter.clone();
         Box::pin(async move { bookings::count::<N::Row>(database(ctx), viewer(ctx), &filter).await })
     });
@@ -411,7 +411,7 @@ impl LedgerQuery {
     ) -> Result<Connection<Cost>> {
         let mut errors = Faults::default();
         let filter = filter.unwrap_or_default().check(&mut errors);
-        listed(ctx, filter, page::args(first, after, last, before), errors).await
+        listed(ctx, filter, connection::args(first, after, last, before), errors).await
     }
 
     /// Grants that were booked, the latest day first, their reversals included; those of the activities whose revenue you may see.
@@ -426,7 +426,7 @@ impl LedgerQuery {
     ) -> Result<Connection<Grant>> {
         let mut errors = Faults::default();
         let filter = filter.unwrap_or_default().check(&mut errors);
-        listed(ctx, filter, page::args(first, after, last, before), errors).await
+        listed(ctx, filter, connection::args(first, after, last, before), errors).await
     }
 }
 

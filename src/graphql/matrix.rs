@@ -16,16 +16,16 @@ use chrono::NaiveDate;
 use super::{
     activities::{Activity, ids},
     agreements::Agreement,
+    batch::{Handle, take_rows},
+    connection::{self, Column, Connection, DIRECT, Noun, and, asked},
     cost::{cost, list_size},
     coverage::{Coverage, coverage_on},
     database,
-    loaders::{Handle, take_rows},
     members::Member,
-    page::{self, Column, Connection, DIRECT, Noun, and, asked},
     scalars::{Date, Given, take},
     viewer,
 };
-use crate::{
+use domain::{
     activities::coverage,
     agreements::matrix,
     error::{Faults, LINE, Result},
@@ -76,9 +76,9 @@ impl ActivityMatrix {
         #[graphql(desc = "Only rows before the one with this cursor")] before: Option<String>,
     ) -> Result<Connection<MatrixRow>> {
         let columns = asked::<Member>(ctx, &[&["edges", "node", "member"], &["nodes", "member"]]);
-        let (on, args) = (self.as_of, page::args(first, after, last, before));
+        let (on, args) = (self.as_of, connection::args(first, after, last, before));
         let slice = matrix::members_on(database(ctx), viewer(ctx), on, &args, &columns).await?;
-        let count: page::Count = Arc::new(move |ctx| Box::pin(async move { matrix::count(database(ctx), viewer(ctx), on).await }));
+        let count: connection::Count = Arc::new(move |ctx| Box::pin(async move { matrix::count(database(ctx), viewer(ctx), on).await }));
         let asked_with = AskedWith { as_of: on, activities: self.activities.iter().map(|row| row.id).collect() };
         Ok(Connection::telling(slice, asked_with, count))
     }

@@ -5,8 +5,8 @@
 pub mod activities;
 pub mod agreements;
 pub mod audit;
-pub mod changes;
-pub mod closing;
+pub mod subscription;
+pub mod books;
 pub mod contact_reads;
 pub mod contacts;
 pub mod cost;
@@ -17,13 +17,13 @@ pub mod errors;
 pub mod fees;
 pub mod invoices;
 pub mod ledger;
-pub mod loaders;
+pub mod batch;
 pub mod matrix;
 pub mod members;
 pub mod mutation;
-pub mod nodes;
+pub mod node;
 pub mod organisations;
-pub mod page;
+pub mod connection;
 pub mod persons;
 pub mod request;
 pub mod requisitions;
@@ -37,8 +37,8 @@ pub mod templates;
 
 use async_graphql::{Context, Enum, MergedObject, Object, Schema, SimpleObject};
 
-use self::{changes::Subscription, cost::list_size};
-use crate::{auth::viewer, config::Network, database::Database, error::Result};
+use self::{cost::list_size, subscription::Subscription};
+use domain::{auth::viewer, config::Network, database::Database, error::Result};
 
 /// The schema.
 pub type Register = Schema<Query, Mutation, Subscription>;
@@ -46,7 +46,7 @@ pub type Register = Schema<Query, Mutation, Subscription>;
 /// Everything that can be asked.
 #[derive(MergedObject, Default)]
 pub struct Query(
-    nodes::NodeQuery,
+    node::NodeQuery,
     ViewerQuery,
     members::MemberQuery,
     activities::ActivityQuery,
@@ -63,12 +63,12 @@ pub struct Query(
     invoices::RateQuery,
     revenue::RevenueQuery,
     audit::AuditQuery,
-    changes::RevisionQuery,
+    subscription::RevisionQuery,
     contacts::ContactQuery,
     contact_reads::ContactReadQuery,
     retention::RetentionQuery,
     agreements::NoticeEndQuery,
-    closing::ClosingQuery,
+    books::ClosingQuery,
     ledger::LedgerQuery,
     tax_decisions::TaxDecisionQuery,
 );
@@ -84,23 +84,23 @@ pub struct Query(
 /// CONFLICT with the reason `PROGRAM_TOO_OLD` after a newer program migrated the register: this server writes nothing until it is upgraded.
 #[derive(MergedObject, Default)]
 pub struct Mutation(
-    members::changes::MemberMutation,
+    members::mutations::MemberMutation,
     contacts::ContactMutation,
     persons::PersonMutation,
     organisations::OrganisationMutation,
     activities::ActivityMutation,
     fees::FeeMutation,
-    agreements::changes::AgreementMutation,
+    agreements::mutations::AgreementMutation,
     agreements::DeadlineMutation,
     agreements::NoticeMutation,
     members::ReversalMutation,
-    invoices::changes::InvoiceMutation,
-    templates::changes::TemplateMutation,
+    invoices::mutations::InvoiceMutation,
+    templates::mutations::TemplateMutation,
     invoices::payments::PaymentMutation,
     invoices::adjustments::AdjustmentMutation,
     invoices::bank::BankPaymentMutation,
     invoices::RateMutation,
-    closing::ClosingMutation,
+    books::ClosingMutation,
     invoices::interest::InterestMutation,
     requisitions::RequisitionMutation,
     ledger::LedgerMutation,

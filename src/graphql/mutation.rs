@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_graphql::Context;
 
 use super::{database, viewer};
-use crate::{
+use domain::{
     database::Database,
     error::{Error, Result},
     idempotency::{self, FromOutcome, Mutations, Performed},

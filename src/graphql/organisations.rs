@@ -5,15 +5,15 @@ use async_graphql::{Context, Description, ID, InputObject, MaybeUndefined, Objec
 
 use super::{
     agreements::{Agreement, agreements_of},
+    batch::Handle,
+    connection::{self, Column, Connection, Noun, every},
     database,
-    loaders::Handle,
-    members::{BillingDetails, changes::BillingDetailsInput},
+    members::{BillingDetails, mutations::BillingDetailsInput},
     mutation::mutation,
-    page::{self, Column, Connection, Noun, every},
     scalars::{Given, OrgNumber, node_id, row_id, take},
     viewer,
 };
-use crate::{
+use domain::{
     agreements::Of,
     error::{Error, Faults, Result},
     organisations,
@@ -54,7 +54,7 @@ impl Organisation {
         #[graphql(desc = "That many rows from the back")] last: Option<i32>,
         #[graphql(desc = "Only rows before the one with this cursor")] before: Option<String>,
     ) -> Result<Connection<Agreement>> {
-        agreements_of(ctx, &self.0, Of::Organisation, |row| row.id.0, None, None, page::args(first, after, last, before)).await
+        agreements_of(ctx, &self.0, Of::Organisation, |row| row.id.0, None, None, connection::args(first, after, last, before)).await
     }
 }
 

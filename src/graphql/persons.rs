@@ -3,7 +3,7 @@
 use async_graphql::{Context, Enum, ID, InputObject, Object, OneofObject, SimpleObject};
 
 use super::{agreements::SignatureParty, cost::list_size, mutation::mutation, scalars::row_id, viewer};
-use crate::{
+use domain::{
     error::{Faults, LINE, Result},
     persons::{self, Erased, Named},
 };

@@ -13,8 +13,8 @@ use async_graphql::{
     ContextBase, ContextSelectionSet, OutputType, Positioned, ServerResult, Value, parser::types::Field, registry::Registry,
 };
 
-use super::{nodes::Node, scalars::NodeId};
-use crate::error::{Error, Result};
+use super::{node::Node, scalars::NodeId};
+use domain::error::{Error, Result};
 
 /// The reason of the error for an answer that is larger than this server sends.
 pub const TOO_LARGE: &str = "ANSWER_TOO_LARGE";

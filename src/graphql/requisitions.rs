@@ -5,16 +5,16 @@ use async_graphql::{Context, Description, ID, InputObject, Object, SimpleObject}
 
 use super::{
     agreements::{Agreement, agreement_of},
+    batch::Handle,
+    connection::{Column, Noun, every},
     database,
-    loaders::Handle,
     mutation::mutation,
     network,
-    page::{Column, Noun, every},
     request::LongText,
     scalars::{Date, Given, Money, node_id, row_id, take},
     viewer,
 };
-use crate::{
+use domain::{
     error::{Error, Faults, Result},
     invoices::requisitions::{self, NewRequisition},
 };

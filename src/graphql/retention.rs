@@ -3,16 +3,15 @@
 use async_graphql::{Context, Enum, Object, SimpleObject};
 
 use super::{
+    batch::Handle,
+    connection::every,
     contacts::Contact,
     cost::{cost, list_size, unversioned},
-    database,
-    loaders::Handle,
-    network,
-    page::every,
+    database, network,
     scalars::{Date, Given, take},
     viewer,
 };
-use crate::{
+use domain::{
     error::{Faults, Result},
     members::contacts,
     retention,

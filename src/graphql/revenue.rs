@@ -13,15 +13,15 @@ use async_graphql::{Context, Description, Enum, ID, InputObject, Object, SimpleO
 
 use super::{
     activities::{Activity, activity_of, by_ids, ids},
+    batch::{Handle, distinct, take_rows},
     cost::{cost, list_size},
     database,
     fees::FeeBasis,
-    loaders::{Handle, distinct, take_rows},
     members::{Member, member_of},
     scalars::{Date, Given, Money, Sum, node_id, row_id},
     viewer,
 };
-use crate::{
+use domain::{
     error::{Faults, LINE, Result},
     members,
     revenue::{

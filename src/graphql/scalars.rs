@@ -9,7 +9,7 @@ use async_graphql::{
 use chrono::{Datelike, NaiveDate, SecondsFormat, Utc};
 use entity::{money, number, total::Total};
 
-use crate::error::Faults;
+use domain::error::Faults;
 
 /// Reads a scalar that is written as a string.
 fn text<T>(value: &Value, read: impl FnOnce(&str) -> Result<T, String>) -> Result<T, String> {

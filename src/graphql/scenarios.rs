@@ -4,14 +4,14 @@ use ::entity::id::MemberId;
 use async_graphql::{Context, Description, ID, InputObject, Object};
 
 use super::{
+    batch::{Handle, take_rows},
     cost::{cost, list_size},
     database,
-    loaders::{Handle, take_rows},
     members::{AllocationBasis, Member, member_of},
     scalars::{Given, Money, row_id, take},
     viewer,
 };
-use crate::{
+use domain::{
     error::{Error, Faults, Result},
     fees::{
         scenario::{self, Ask, Row, Scenario},

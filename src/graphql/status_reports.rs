@@ -7,15 +7,15 @@ use async_graphql::{Context, Description, Enum, ID, InputObject, Object};
 
 use super::{
     activities::{Activity, activity_of, ids},
+    batch::Handle,
+    connection::{self, CONNECTION, Column, Connection, Noun, Pages, asked, every},
     database,
-    loaders::Handle,
     mutation::mutation,
-    page::{self, CONNECTION, Column, Connection, Noun, Pages, asked, every},
     request::LongText,
     scalars::{DateTime, node_id, row_id},
     viewer,
 };
-use crate::{
+use domain::{
     activities::status_reports,
     error::{Error, Faults, Result},
 };
@@ -126,7 +126,7 @@ impl Noun for StatusReport {
 pub(super) async fn reports_of(
     ctx: &Context<'_>,
     row: &Handle<activity::Model>,
-    args: crate::page::Args,
+    args: domain::page::Args,
 ) -> Result<Connection<StatusReport>> {
     let pages = row
         .load(ctx, "pages", async {
@@ -135,7 +135,7 @@ pub(super) async fn reports_of(
         })
         .await?;
     let own = row.clone();
-    let count: page::Count = Arc::new(move |ctx| {
+    let count: connection::Count = Arc::new(move |ctx| {
         let own = own.clone();
         Box::pin(async move {
             let counts = own.load(ctx, "count", status_reports::count_each(database(ctx), viewer(ctx), &ids(&own))).await?;

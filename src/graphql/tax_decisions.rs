@@ -5,15 +5,15 @@ use async_graphql::{Context, Description, Enum, ID, InputObject, Object, SimpleO
 
 use super::{
     activities::{Activity, activity_of},
+    batch::{Handle, listed},
     cost::list_size,
     database,
     fees::VatRate,
-    loaders::{Handle, listed},
     mutation::mutation,
     scalars::{Date, Given, node_id, row_id, take},
     viewer,
 };
-use crate::{
+use domain::{
     activities::tax_decisions::{self, NewTaxDecision},
     error::{Error, Faults, Result},
 };

@@ -10,7 +10,7 @@ use axum::{
     body::Body,
     http::{HeaderName, Method, StatusCode, header},
 };
-use samregister::{audit, auth::viewer::Viewer};
+use domain::{audit, auth::viewer::Viewer};
 use serde_json::{Value, json};
 
 use crate::app::{App, SECRET, on_both};

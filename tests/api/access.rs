@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use samregister::{
+use domain::{
     audit::reads,
     auth::viewer::{Role, Viewer},
 };

@@ -11,10 +11,10 @@ use ::entity::{
     organisation, signature, template, template_text, template_version,
 };
 use chrono::{DateTime, NaiveDate, Utc};
-use samregister::{
+use domain::{
     audit::{self, Change},
     auth::viewer::Viewer,
-    swedish, terms,
+    swedish, term_sql,
 };
 
 use crate::app::App;
@@ -127,7 +127,7 @@ impl Writer {
         row.id = AgreementId::new();
         row.number_key = row.number.as_deref().map(swedish::number_key).unwrap_or_default();
         row.offered_at = row.number.as_ref().map(|_| row.offered_at.unwrap_or_else(|| instant("2023-11-01T09:00:00Z")));
-        (row.deadline_on, row.deadline_month) = terms::deadline_columns(&terms::of(&row));
+        (row.deadline_on, row.deadline_month) = term_sql::deadline_columns(&term_sql::of(&row));
         let id = row.id;
         audit::insert(&self.change, row).await.unwrap();
         self.register.keep("agreement", name, id);

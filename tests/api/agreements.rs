@@ -1,6 +1,6 @@
 //! Agreements: how they are found, what they tell, which expire, and who may see them.
 
-use samregister::auth::viewer::{Role, Viewer};
+use domain::auth::viewer::{Role, Viewer};
 use serde_json::{Value, json};
 
 use crate::{

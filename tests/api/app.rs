@@ -23,7 +23,7 @@ use axum::{
     http::{HeaderMap, Method, Request, StatusCode, header},
 };
 use chrono::{DateTime, Utc};
-use samregister::{
+use domain::{
     audit::{TrailKey, write_private},
     auth::{
         token::Keys,
@@ -32,9 +32,11 @@ use samregister::{
     clock::Clock,
     config::Settings,
     database::{Database, Plan},
-    exchange::import::{ImportError, Report, import},
+    interchange::import::{ImportError, Report, import},
+};
+use samregister::{
     graphql,
-    server::{self, explorer},
+    http::{self, graphiql},
 };
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
@@ -79,7 +81,7 @@ pub struct App {
     pub db: Database,
     keys: Keys,
     settings: Settings,
-    explorer: explorer::Settings,
+    explorer: graphiql::Settings,
     router: Router,
     statements: Arc<Mutex<Vec<String>>>,
     home: Arc<Home>,
@@ -143,12 +145,12 @@ impl App {
         tracing_subscriber::fmt().with_max_level(tracing::Level::ERROR).with_test_writer().try_init().ok();
         let statements = Arc::new(Mutex::new(Vec::new()));
         let heard = Arc::clone(&statements);
-        let listener: samregister::database::Listener =
+        let listener: domain::database::Listener =
             Arc::new(move |sql: &str| heard.lock().unwrap_or_else(PoisonError::into_inner).push(sql.to_owned()));
         let db = Database::connect(url, Clock::fixed(instant(NOW)), Some(listener)).await.unwrap().with_trail_key(trail_key());
         let settings = settings(&[]);
         let keys = Keys::from_settings(&settings).unwrap();
-        let explorer = explorer::Settings::default();
+        let explorer = graphiql::Settings::default();
         let router = router(&db, &keys, &settings, &explorer);
         Self { db, keys, settings, explorer, router, statements, home: Arc::new(home) }
     }
@@ -190,25 +192,25 @@ impl App {
     }
 
     /// The same register with an explorer that is told this at its start.
-    pub fn with_explorer(&self, explorer: explorer::Settings) -> Self {
+    pub fn with_explorer(&self, explorer: graphiql::Settings) -> Self {
         Self { explorer, ..self.clone() }.renewed()
     }
 
     /// The same register with a server whose API was given no database, so that whoever asks for a row finds a bug of ours.
     pub fn with_a_bug(&self) -> Self {
-        let app = server::App { schema: graphql::schema(None), ..self.server().0 };
-        Self { router: server::router(app, &self.settings), ..self.clone() }
+        let app = http::App { schema: graphql::schema(None), ..self.server().0 };
+        Self { router: http::router(app, &self.settings), ..self.clone() }
     }
 
     /// The same register with threads of its own for documents, as the program has.
     pub fn with_lanes(&self) -> Self {
-        let app = server::App { lanes: server::lanes::Lanes::start().unwrap(), ..self.server().0 };
-        Self { router: server::router(app, &self.settings), ..self.clone() }
+        let app = http::App { lanes: http::lanes::Lanes::start().unwrap(), ..self.server().0 };
+        Self { router: http::router(app, &self.settings), ..self.clone() }
     }
 
     /// A server of the register, and its settings.
-    pub fn server(&self) -> (server::App, Settings) {
-        (server::App::new(self.db.clone(), self.keys.clone(), &self.settings, self.explorer.clone()), self.settings.clone())
+    pub fn server(&self) -> (http::App, Settings) {
+        (http::App::new(self.db.clone(), self.keys.clone(), &self.settings, self.explorer.clone()), self.settings.clone())
     }
 
     /// The register's address, as DATABASE_URL for the program.
@@ -555,9 +557,9 @@ fn settings(changed: &[(&str, &str)]) -> Settings {
     Settings::load(env.map(|(name, value)| (name.to_owned(), value.to_owned())), None).unwrap()
 }
 
-fn router(db: &Database, keys: &Keys, settings: &Settings, explorer: &explorer::Settings) -> Router {
-    let app = server::App::new(db.clone(), keys.clone(), settings, explorer.clone()).with_documents(settings).unwrap();
-    server::router(app, settings)
+fn router(db: &Database, keys: &Keys, settings: &Settings, explorer: &graphiql::Settings) -> Router {
+    let app = http::App::new(db.clone(), keys.clone(), settings, explorer.clone()).with_documents(settings).unwrap();
+    http::router(app, settings)
 }
 
 /// Migrates an empty database.

@@ -1,11 +1,11 @@
 //! The audit trail: what it tells of every deed, how it is searched, who may read it, and that nobody can change it unnoticed.
 
 use ::entity::{audit_entry, kind::SubjectKind};
-use futures_util::future::join_all;
-use samregister::{
+use domain::{
     audit,
     auth::viewer::{Role, Viewer},
 };
+use futures_util::future::join_all;
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, EntityTrait, IntoActiveModel, QueryOrder};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};

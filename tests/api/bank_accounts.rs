@@ -2,11 +2,11 @@
 
 use std::fs;
 
-use samregister::{
+use domain::{
     auth::viewer::Viewer,
     config::{Network, Payments},
     error::Error,
-    exchange::bank::{self, Report, WhyLeft},
+    interchange::bank::{self, Report, WhyLeft},
 };
 
 use crate::{

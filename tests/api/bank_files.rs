@@ -2,8 +2,8 @@
 
 use std::{fs, path::Path};
 
+use domain::{auth::viewer::Viewer, config::Network, interchange::bank};
 use futures_util::future::join_all;
-use samregister::{auth::viewer::Viewer, config::Network, exchange::bank};
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
@@ -393,7 +393,7 @@ on_both!(a_file_of_another_bankgiro_is_refused, |app| async move {
     assert!(done.unwrap_err().to_string().contains("is of bankgiro 50501055, not of the network's own, 9912346"));
     let none = bank::import(&app.db, &viewer, &Network::default(), &file, false, &mut |_, _| {}).await;
     assert!(none.unwrap_err().to_string().contains("the settings name none; set network.bankgiro"));
-    let board = Viewer { roles: vec![samregister::auth::viewer::Role::Board], ..Viewer::default() };
+    let board = Viewer { roles: vec![domain::auth::viewer::Role::Board], ..Viewer::default() };
     let done = bank::import(&app.db, &board, &Network::default(), &file, false, &mut |_, _| {}).await;
     assert_eq!(done.unwrap_err().code(), "FORBIDDEN");
 });
@@ -411,7 +411,7 @@ on_both!(what_the_bank_told_is_kept_by_the_database_itself, |app| async move {
         assert!(raw(&app, sql).await.is_err(), "{sql}");
     }
     raw(&app, "UPDATE bank_payment SET matched = 0 WHERE finding = 'OCR'").await.unwrap();
-    let found = samregister::revenue::breaches(&app.db).await.unwrap();
+    let found = domain::revenue::integrity(&app.db).await.unwrap();
     assert_eq!(
         found,
         ["bank payment \"BG 50501055 20261118 00074 490630174260\" says that 0.00 of it is matched, but its payments come to 800.00"]

@@ -2,11 +2,11 @@
 
 use std::fs;
 
-use samregister::{
+use domain::{
     auth::viewer::Viewer,
     config::{Network, Payments},
     error::Error,
-    exchange::bank::{self, Report},
+    interchange::bank::{self, Report},
 };
 use serde_json::Value;
 
@@ -35,7 +35,7 @@ pub async fn try_import(app: &App, name: &str, bytes: impl AsRef<[u8]>) -> Resul
 /// What became of each payment of a file, in its order: fate, finding, sum and invoices.
 pub async fn import(app: &App, name: &str, bytes: impl AsRef<[u8]>) -> Vec<String> {
     let report = try_import(app, name, bytes).await.unwrap();
-    let of = |outcome: &samregister::invoices::bank::importing::Outcome| {
+    let of = |outcome: &domain::payments::bank::import::Outcome| {
         let invoices: Vec<_> = outcome.booked.iter().map(|booked| format!(" {}:{}", booked.number, booked.amount)).collect();
         format!("{}{} {}{}", if outcome.was_known { "again " } else { "" }, outcome.row.finding, outcome.row.amount, invoices.concat())
     };

@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeSet, fs, path::Path, time::Duration};
 
-use rand::{Rng, SeedableRng, rngs::StdRng};
-use samregister::{
+use domain::{
     auth::viewer::{Role, Viewer},
-    changes::DEEDS,
+    change_feed::DEEDS,
 };
+use rand::{Rng, SeedableRng, rngs::StdRng};
 use sea_orm::{ConnectionTrait, DbBackend};
 use serde_json::{Value, json};
 
@@ -60,7 +60,7 @@ fn every_deed_says_who_is_told_of_it() {
         }
     }
     let mut code = String::new();
-    for folder in ["src", "register/src"] {
+    for folder in ["src", "domain/src"] {
         sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut code);
     }
     let begun = code.split("audit::begin(").skip(1).filter_map(|rest| {
@@ -325,7 +325,7 @@ async fn what_one_subject_reads_is_shared_with_no_other() {
     for client in &mut clients {
         assert_eq!(client.data("1").await["changes"]["node"]["email"], "hanna@example.se");
     }
-    samregister::audit::reads::write(&app.db).await.unwrap();
+    domain::audit::reads::write(&app.db).await.unwrap();
     let document = "query($id: ID!) { contactExport(contact: $id) }";
     let export = app.office().ask(document, json!({ "id": added })).await.text();
     assert!(export.contains("anna@example.se") && export.contains("bo@example.se"), "{export}");

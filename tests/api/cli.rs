@@ -406,7 +406,7 @@ on_both!(late_invoices_are_written_in_three_ways, |app| async move {
 on_both!(tokens_open_what_they_say, |app| async move {
     filled(&app).await;
     // The program goes by the machine's clock, and a token from the future opens nothing.
-    let now = app.at(&format!("{}T23:59:59Z", samregister::clock::Clock::system().today()));
+    let now = app.at(&format!("{}T23:59:59Z", domain::clock::Clock::system().today()));
     let ask = "{ viewer { subject roles member { name } activities { slug } scopes } }";
     for (line, viewer) in [
         ("--role office", json!({ "subject": "office", "roles": ["OFFICE"], "member": null, "activities": [], "scopes": [] })),
@@ -511,7 +511,7 @@ fn member_view(server: &Server, token: &str) {
     let page = text("docs/member-view.md");
     let query = page.split("```graphql\n").nth(1).unwrap().split("```").next().unwrap();
     assert!(text("assets/explorer/examples.graphql").contains(query), "the explorer's tab is another query");
-    let year = samregister::clock::Clock::system().today().year();
+    let year = domain::clock::Clock::system().today().year();
     let body = json!({ "query": query, "variables": { "year": year, "next": year + 1 } }).to_string();
     let answer = server.post(token, &body);
     let answer: Value = serde_json::from_str(answer.split("\r\n\r\n").nth(1).unwrap()).unwrap();

@@ -1,6 +1,6 @@
 //! A clock that was wrong: numbers follow days, and changes follow the trail, unless a user overrides them explicitly.
 
-use samregister::{
+use domain::{
     audit::{clock_order, date_order},
     auth::viewer::Viewer,
     invoices,
@@ -127,7 +127,7 @@ on_both!(a_clock_behind_the_trail_refuses_changes_until_an_operator_accepts_it, 
     deed(&back.finance(), "invoiceIssue", given, "number").await.data();
     let explained = "invoice 1004 of 2026-11-30 follows invoice 1003 of 2027-01-09; the clock was set back between them".to_owned();
     assert_eq!(order_of_days(&app).await, (Vec::<String>::new(), vec![HISTORY.to_owned(), explained]));
-    assert_eq!(samregister::audit::breaches(&app.db).await.unwrap(), Vec::<String>::new());
+    assert_eq!(domain::audit::breaches(&app.db).await.unwrap(), Vec::<String>::new());
 });
 
 on_both!(an_operator_sees_and_accepts_the_clock, |app| async move {

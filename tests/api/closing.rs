@@ -2,9 +2,9 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use samregister::{
+use domain::{
     auth::viewer::Viewer,
-    exchange::{export::export, import::import},
+    interchange::{export::export, import::import},
     output::OwnFiles,
 };
 use serde_json::{Value, json};
@@ -174,7 +174,7 @@ on_both!(an_import_changes_no_closed_period_and_an_export_carries_it, |app| asyn
     let (folder, other) = (tempfile::tempdir().unwrap(), app.beside().await);
     export(&app.db, &Viewer::operator("export"), &OwnFiles::default(), folder.path(), &mut |_| {}).await.unwrap();
     assert_eq!(fs::read_to_string(folder.path().join("books_closing.csv")).unwrap(), "closed_through,reason\n2026-10-31,\n");
-    let network = &samregister::config::Network::default();
+    let network = &domain::config::Network::default();
     import(&other.db, &Viewer::operator("import"), network, folder.path(), false, &mut |_| {}).await.unwrap();
     assert_eq!(closed_through(&other).await, "2026-10-31");
 });

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use samregister::{
+use domain::{
     auth::{
         token::Keys,
         viewer::{Role, Viewer},
@@ -11,8 +11,8 @@ use samregister::{
     config::Settings,
     database::Database,
     error::Result,
-    server::{self, explorer},
 };
+use samregister::http::{self, graphiql};
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -50,8 +50,8 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
-        let app = server::App::new(db, keys, &settings, explorer::Settings::default());
-        let serving = tokio::spawn(async move { server::serve(listener, app, &settings, async { drop(stopped.await) }).await });
+        let app = http::App::new(db, keys, &settings, graphiql::Settings::default());
+        let serving = tokio::spawn(async move { http::serve(listener, app, &settings, async { drop(stopped.await) }).await });
         Self { address, token, stop, serving, _folder: folder }
     }
 

@@ -56,7 +56,7 @@ async fn fill(app: &App) {
 /// Writes the parameters of agreements, which no file of the exchange has.
 async fn fill_in(app: &App, parameters: &[(&str, &str)]) {
     use ::entity::agreement_parameters;
-    use samregister::{agreements, audit, auth::viewer::Viewer};
+    use domain::{agreements, audit, auth::viewer::Viewer};
     let mut change = audit::begin(&app.db, &Viewer::operator("test"), "fill").await.unwrap();
     for (number, parameters) in parameters {
         let columns = [::entity::agreement::Column::Id];
@@ -71,7 +71,7 @@ async fn fill_in(app: &App, parameters: &[(&str, &str)]) {
 /// Writes the parameters of one agreement, in the place of all that there are.
 async fn refill(app: &App, number: &str, parameters: &str) {
     use ::entity::agreement_parameters as row;
-    use samregister::{audit, auth::viewer::Viewer};
+    use domain::{audit, auth::viewer::Viewer};
     use sea_orm::EntityTrait;
     let mut change = audit::begin(&app.db, &Viewer::operator("test"), "empty").await.unwrap();
     row::Entity::delete_many().exec(change.tx()).await.unwrap();

@@ -1,6 +1,6 @@
 //! What is held about a person, handed out whole: `contactExport` and `samregister contact export`.
 
-use samregister::{audit::reads, members::personal};
+use domain::{audit::reads, members::subject_access};
 use sea_orm::{ConnectionTrait, Statement};
 use serde_json::{Value, json};
 
@@ -19,9 +19,9 @@ on_both!(everything_that_is_held_about_a_person_is_handed_out, |app| async move 
     let started = json!({ "slug": "bip", "name": "BIP", "funding": [], "startsOn": "2026-01-01", "lead": anna });
     office.does("activityStart", "id", started).await.data();
     let report = json!({ "activity": office.query("{ activity(by: { slug: \"bip\" }) { id } }").await["activity"]["id"], "period": "2026-Q3", "health": "GREEN", "summary": "Bra" });
-    let lead = samregister::auth::viewer::Viewer {
+    let lead = domain::auth::viewer::Viewer {
         subject: "anna@example.se".into(),
-        roles: vec![samregister::auth::viewer::Role::Office],
+        roles: vec![domain::auth::viewer::Role::Office],
         ..Default::default()
     };
     app.viewer(lead).does("statusReportFile", "id", report).await.data();
@@ -174,11 +174,11 @@ async fn every_column_of_texts_is_searched_or_known_to_need_no_search() {
     let mut unknown = Vec::new();
     for row in app.db.read().query_all_raw(Statement::from_string(app.db.backend(), columns)).await.unwrap() {
         let (table, column): (String, String) = (row.try_get_by_index(0).unwrap(), row.try_get_by_index(1).unwrap());
-        let is_searched = personal::MENTIONS.iter().any(|(of, _, name)| *of == table && *name == column);
+        let is_searched = subject_access::MENTIONS.iter().any(|(of, _, name)| *of == table && *name == column);
         let names = [format!("{table}.{column}"), format!("{table}.*")];
         if !is_searched && !names.iter().any(|name| NOT_SEARCHED.contains(&name.as_str())) {
             unknown.push(names[0].clone());
         }
     }
-    assert_eq!(unknown, [""; 0], "add to MENTIONS in register/src/members/personal.rs, or here");
+    assert_eq!(unknown, [""; 0], "add to MENTIONS in domain/src/members/personal.rs, or here");
 }

@@ -1,14 +1,14 @@
 //! The log of who read contacts: every way to a contact leaves a line, and no reader waits for it to be written. Today is 2026-11-21.
 
-use samregister::{
+use domain::{
     audit::reads,
     auth::{
         token::Keys,
         viewer::{Role, Viewer},
     },
     config::Settings,
-    server::{self, explorer},
 };
+use samregister::http::{self, graphiql};
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
@@ -94,7 +94,7 @@ on_both!(whoever_exports_the_contacts_is_in_the_log_before_there_is_a_file, |app
     let export = || app.program().arg("export").arg(folder.path()).output().unwrap();
     let output = export();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let today = samregister::clock::Clock::system().today();
+    let today = domain::clock::Clock::system().today();
     let lines: Vec<_> = contacts.iter().map(|contact| json!(["samregister export", contact, today, 1])).collect();
     assert_eq!(log(&app, json!({ "reader": "samregister export" })).await, lines);
     // Where it can't be logged, nobody gets the file.
@@ -157,8 +157,8 @@ on_both!(a_reader_waits_for_no_writer_and_a_stopped_server_has_written, |app| as
     let env = [("SAMREGISTER_JWT_SECRET".to_owned(), SECRET.to_owned())];
     let settings = Settings::load(env, None).unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let server = server::App::new(app.db.clone(), Keys::from_settings(&settings).unwrap(), &settings, explorer::Settings::default());
-    server::serve(listener, server, &settings, async {}).await.unwrap();
+    let server = http::App::new(app.db.clone(), Keys::from_settings(&settings).unwrap(), &settings, graphiql::Settings::default());
+    http::serve(listener, server, &settings, async {}).await.unwrap();
     let again = app.by(&app.url()).await;
     assert_eq!(log(&again, json!({ "reader": "anna@example.se" })).await, [json!(["anna@example.se", contact, "2026-11-21", 1])]);
 });

@@ -1,7 +1,7 @@
 //! The ledger of costs and grants: lists and filters, corrections by reversal, supplier and VAT, committed cost, and who
 //! reads the history.
 
-use samregister::{integrity, revenue::breaches};
+use domain::{integrity, revenue::integrity};
 use serde_json::{Value, json};
 
 use crate::{

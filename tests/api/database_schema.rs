@@ -1,6 +1,6 @@
 //! Findings of `verify` about a schema that is not what the migrations make.
 
-use samregister::integrity;
+use domain::integrity;
 use sea_orm::{ConnectionTrait, DbBackend};
 
 use crate::app::{App, on_both};

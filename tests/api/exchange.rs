@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use samregister::{
+use domain::{
     auth::viewer::{Role, Viewer},
     config::Network,
     error::Error,
-    exchange::{
+    interchange::{
         File,
         export::export,
         import::{FileReport, ImportError, MOST_BAD_ROWS, Report, import},
@@ -433,7 +433,7 @@ on_both!(what_is_issued_never_changes_but_may_be_paid, |app| async move {
     assert_eq!(of(&report, File::Payments), (0, 1, 0));
     assert_eq!(app.office().query(invoice).await["invoice"]["paid"], "1139.14");
     assert_eq!(app.office().query(revenue).await["revenue"]["total"]["gross"], "3139.16");
-    assert_eq!(samregister::revenue::breaches(&app.db).await.unwrap(), Vec::<String>::new());
+    assert_eq!(domain::revenue::integrity(&app.db).await.unwrap(), Vec::<String>::new());
 });
 
 on_both!(part_payments_in_any_order_pay_every_line_to_the_ore, |app| async move {
@@ -442,9 +442,9 @@ on_both!(part_payments_in_any_order_pay_every_line_to_the_ore, |app| async move 
     try_invoices(&app, "delad,8803,INVOICE,alfa,2025-03-01,2025-03-31,\n", lines, "delad,2025-03-20,0.40,BG-SEN\n").await.unwrap();
     // An earlier payment comes to light, so that the later one pays other parts of the lines; then the rest.
     try_invoices(&app, "", "", "delad,2025-03-10,0.11,BG-TIDIG\n").await.unwrap();
-    assert_eq!(samregister::revenue::breaches(&app.db).await.unwrap(), Vec::<String>::new());
+    assert_eq!(domain::revenue::integrity(&app.db).await.unwrap(), Vec::<String>::new());
     try_invoices(&app, "", "", "delad,2025-04-10,0.40,BG-REST\n").await.unwrap();
-    assert_eq!(samregister::revenue::breaches(&app.db).await.unwrap(), Vec::<String>::new());
+    assert_eq!(domain::revenue::integrity(&app.db).await.unwrap(), Vec::<String>::new());
     let rows = async |basis: &str| {
         let report = format!(
             "{{ revenue(input: {{ from: \"2025-01-01\", to: \"2025-12-31\", basis: {basis} }}) {{ rows {{ activity {{ slug }} net vat gross }} }} }}"
@@ -552,7 +552,7 @@ on_both!(credit_notes_settle_what_they_credit, |app| async move {
     let revision = app.revision().await;
     try_invoices(&app, heads, lines, "f9,2026-06-20,187.50,BG-9\n").await.unwrap();
     assert_eq!(app.revision().await, revision);
-    assert_eq!(samregister::revenue::breaches(&app.db).await.unwrap(), Vec::<String>::new());
+    assert_eq!(domain::revenue::integrity(&app.db).await.unwrap(), Vec::<String>::new());
 
     // A draft changes until it is issued.
     let draft = "u1,,INVOICE,beta,,,\n";
@@ -561,7 +561,7 @@ on_both!(credit_notes_settle_what_they_credit, |app| async move {
     assert_eq!((of(&report, File::Invoices), of(&report, File::InvoiceLines)), ((0, 1, 0), (0, 1, 0)));
     let answer = app.office().query("{ invoice(by: { number: \"8803\" }) { total lines { description } } }").await;
     assert_eq!(answer["invoice"], json!({ "total": "25.00", "lines": [{ "description": "Två" }] }));
-    assert_eq!(samregister::revenue::breaches(&app.db).await.unwrap(), Vec::<String>::new());
+    assert_eq!(domain::revenue::integrity(&app.db).await.unwrap(), Vec::<String>::new());
 });
 
 fn samregister_ocr(base: &str) -> String {

@@ -2,13 +2,13 @@
 
 use std::{fs, path::Path, process::Output};
 
-use samregister::{
+use domain::{
     auth::viewer::Viewer,
     config::Network,
     error::Faults,
-    exchange::{export::export, import::import},
-    invoices::export_batches,
+    interchange::{export::export, import::import},
     output::OwnFiles,
+    vouchers::export_batches,
 };
 use sea_orm::ConnectionTrait;
 
@@ -92,11 +92,11 @@ on_both!(each_voucher_is_exported_once, |app| async move {
     assert_eq!(vouchers(&written(&app, folder.path(), "--from 2026-11-01 --to 2027-01-31")), ["F1", "B1", "B2", "F1", "B\"\""]);
     let listed = String::from_utf8(run(&app, folder.path(), "--batches").stdout).unwrap();
     assert!(listed.contains("2026-11-30") && listed.lines().count() == 5, "{listed}");
-    assert_eq!(samregister::revenue::breaches(&app.db).await.unwrap(), [""; 0]);
+    assert_eq!(domain::revenue::integrity(&app.db).await.unwrap(), [""; 0]);
 
     // A voucher that is taken out of a batch is found.
     intruder(&app).await.execute_unprepared("DELETE FROM voucher WHERE source = 'PAYMENT'").await.unwrap();
-    let found = samregister::revenue::breaches(&app.db).await.unwrap();
+    let found = domain::revenue::integrity(&app.db).await.unwrap();
     assert!(found.iter().any(|words| words.contains("export batch 1 does not have the vouchers")), "{found:?}");
 });
 

@@ -3,13 +3,13 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use samregister::{
+use domain::{
     auth::viewer::Viewer,
     config::Network,
     error::Faults,
-    exchange::{export::export, import::import as import_folder},
-    invoices::export_batches,
+    interchange::{export::export, import::import as import_folder},
     output::OwnFiles,
+    vouchers::export_batches,
 };
 use serde_json::{Value, json};
 

@@ -7,15 +7,14 @@ use axum::{
     http::{Method, Request, StatusCode, header},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use samregister::{
+use domain::{
     auth::{
         token::Keys,
         viewer::{Role, Viewer},
     },
     config::Settings,
-    graphql,
-    server::explorer,
 };
+use samregister::{graphql, http::graphiql};
 use serde_json::{Value, json};
 
 use crate::app::{Answer, App, NOW, SECRET, instant, on_both};
@@ -364,7 +363,7 @@ async fn tokens_are_told_to_the_explorer_of_the_demo_alone() {
     let settings = app.get("/graphiql/settings.json").await;
     assert_eq!((settings.status, &settings.json), (StatusCode::OK, &json!({ "token": null, "tokens": {} })));
     assert_eq!(settings.header("cache-control"), "no-store");
-    let demo = explorer::Settings { token: Some("a".into()), tokens: [("OFFICE".to_owned(), "a".to_owned())].into() };
+    let demo = graphiql::Settings { token: Some("a".into()), tokens: [("OFFICE".to_owned(), "a".to_owned())].into() };
     let settings = app.with_explorer(demo).get("/graphiql/settings.json").await;
     assert_eq!(settings.json, json!({ "token": "a", "tokens": { "OFFICE": "a" } }));
 }

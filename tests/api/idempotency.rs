@@ -7,12 +7,12 @@ use std::{
 };
 
 use axum::http::{Method, StatusCode, header};
-use futures_util::future::join_all;
-use samregister::{
+use domain::{
     audit,
     auth::viewer::{Role, Viewer},
     clock::Clock,
 };
+use futures_util::future::join_all;
 use sea_orm::{ConnectionTrait, Statement};
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! Late interest is claimed by an invoice of its own, once.
 
-use samregister::integrity;
+use domain::integrity;
 use serde_json::{Value, json};
 
 use crate::{

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use samregister::{
+use domain::{
     clock::Clock,
     database::{Conversion, Database, Plan},
     error::{Error, Result},

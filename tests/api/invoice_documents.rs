@@ -1,12 +1,12 @@
 //! What is promised of invoices as documents: PDFs for the archive and for everyone, with the e-invoice in them, whatever they say.
 
+use domain::documents::{
+    invoice::{self, Invoice, Terms},
+    peppol,
+};
 use entity::{
     kind::{InvoiceKind, VatRate},
     money::Money,
-};
-use samregister::documents::{
-    invoice::{self, Invoice, Terms},
-    peppol,
 };
 
 use crate::{

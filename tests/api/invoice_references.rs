@@ -1,6 +1,6 @@
 //! References on an invoice, ours and the buyer's: in its documents, sealed in the trail, and gone when their people are erased.
 
-use samregister::{audit, integrity};
+use domain::{audit, integrity};
 use serde_json::{Value, json};
 
 use crate::{

@@ -344,7 +344,7 @@ on_both!(a_killed_run_leaves_nothing_half_done, |app| async move {
     // The next number follows the last one.
     let id = drafted(&app.finance(), course(&member(&app, 1).await, "1.00")).await;
     let count = i64::from(year - 2020 + 1) * each;
-    let today = samregister::clock::Clock::system().today();
+    let today = domain::clock::Clock::system().today();
     let app = app.at(&format!("{today}T12:00:00Z"));
     let number = issue(&app.finance(), &id, "number").await["invoiceIssue"]["number"].as_str().unwrap().to_owned();
     assert_eq!(number[4..].parse::<i64>().unwrap(), count + 1);

@@ -1,14 +1,14 @@
 //! Invoices and credit notes of every kind that the network sends, as their documents are made of them.
 
 use chrono::NaiveDate;
+use domain::{
+    documents::invoice::{Buyer, Invoice, Line, RateSum, Reference, Seller, Terms},
+    invoices::amounts::{self, Priced},
+};
 use entity::{
     kind::{InvoiceKind, VatRate},
     money::{Money, Quantity},
     number::ocr,
-};
-use samregister::{
-    documents::invoice::{Buyer, Invoice, Line, RateSum, Reference, Seller, Terms},
-    invoices::amounts::{self, Priced},
 };
 
 /// A day from its text.

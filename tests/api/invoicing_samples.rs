@@ -136,8 +136,8 @@ pub async fn issue(caller: &Caller<'_>, id: &str, selection: &str) -> Answer {
 
 /// Everything that is not as it must be, as `verify` finds it.
 pub async fn breaches(app: &App) -> Vec<String> {
-    let mut found = samregister::revenue::breaches(&app.db).await.unwrap();
-    found.extend(samregister::audit::breaches(&app.db).await.unwrap());
+    let mut found = domain::revenue::integrity(&app.db).await.unwrap();
+    found.extend(domain::audit::breaches(&app.db).await.unwrap());
     found
 }
 

@@ -10,12 +10,9 @@ use std::{
     },
 };
 
+use domain::{auth::token::Keys, config::Settings};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, jwk::Jwk};
-use samregister::{
-    auth::token::Keys,
-    config::Settings,
-    server::{self, explorer},
-};
+use samregister::http::{self, graphiql};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -70,7 +67,7 @@ fn by(which: usize, id: &str) -> String {
 async fn served(app: &App, setting: &str, file: &Path) -> Served {
     let settings = Settings::load([(setting.to_owned(), file.display().to_string())], None).unwrap();
     let keys = Keys::from_settings(&settings).unwrap();
-    Served::of(server::App::new(app.db.clone(), keys, &settings, explorer::Settings::default()), settings).await
+    Served::of(http::App::new(app.db.clone(), keys, &settings, graphiql::Settings::default()), settings).await
 }
 
 #[tokio::test]

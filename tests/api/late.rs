@@ -1,6 +1,6 @@
 //! What is promised about what is late: state, what is unpaid and interest agree, as of any day, and who pays on the next banking day is in time.
 
-use samregister::{auth::viewer::Viewer, invoices::late};
+use domain::{auth::viewer::Viewer, receivables::overdue};
 use serde_json::{Value, json};
 
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
 async fn on(app: &App, number: &str, day: &str) -> Value {
     let selection = format!("state(on: \"{day}\") daysLate(on: \"{day}\") interest(on: \"{day}\")");
     let told = invoice(app, number, &selection).await;
-    let listed = late::overdue(&app.db, &Viewer::operator("invoices late"), day.parse().unwrap(), 8).await.unwrap();
+    let listed = overdue::overdue(&app.db, &Viewer::operator("invoices late"), day.parse().unwrap(), 8).await.unwrap();
     let unpaid = listed.iter().find(|late| late.number == number).map(|late| late.figures.unpaid.to_string());
     json!([told["state"], told["daysLate"], told["interest"], unpaid])
 }

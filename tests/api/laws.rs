@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Folders and files that may cite acts.
-const CITING: [&str; 8] = ["README.md", "schema.graphql", "assets", "docs", "entity/src", "register/src", "src", "typesetting/src"];
+const CITING: [&str; 8] = ["README.md", "schema.graphql", "assets", "docs", "entity/src", "domain/src", "src", "typesetting/src"];
 /// The page of the acts.
 const PAGE: &str = "docs/laws.md";
 

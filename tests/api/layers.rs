@@ -52,7 +52,7 @@ impl Source {
 
     /// The path within its crate, of what the program is made of: the rules, and the ways in that are built on them.
     fn within(&self) -> Option<&str> {
-        ["register/src/", "src/"].iter().find_map(|folder| self.path.strip_prefix(folder))
+        ["domain/src/", "src/"].iter().find_map(|folder| self.path.strip_prefix(folder))
     }
 
     fn at(&self, line: usize, what: &str) -> Breach {
@@ -66,7 +66,7 @@ impl Source {
         named.map(|(line, word)| self.at(line, &format!("names {word}: {what}"))).collect()
     }
 
-    /// The module that the file belongs to: `members` for `register/src/members/admission.rs`, `graphql` for `src/graphql/members/mod.rs`.
+    /// The module that the file belongs to: `members` for `domain/src/members/admission.rs`, `graphql` for `src/graphql/members/mod.rs`.
     fn module(&self) -> &str {
         let path = self.within().unwrap_or_default();
         path.split_once('/').map_or_else(|| path.trim_end_matches(".rs"), |(folder, _)| folder)
@@ -173,7 +173,7 @@ fn texts() -> Vec<Source> {
 
 fn sources() -> Vec<Source> {
     let sources: Vec<_> = texts().into_iter().filter(|source| source.path.ends_with(".rs")).collect();
-    for root in ["src/lib.rs", "register/src/lib.rs"] {
+    for root in ["src/lib.rs", "domain/src/lib.rs"] {
         assert!(sources.iter().any(|source| source.path == root), "the sources are not where they were");
     }
     sources
@@ -277,7 +277,7 @@ fn rules_know_nothing_of_what_is_built_on_them() {
     let strange =
         |source: &&Source| source.is_in("src/") && !ABOVE.contains(&source.module()) && !["lib", "main"].contains(&source.module());
     let sources = sources();
-    holds(sources.iter().filter(strange).map(|source| source.at(1, "is none of the ways in; the rules are in register/src")));
+    holds(sources.iter().filter(strange).map(|source| source.at(1, "is none of the ways in; the rules are in domain/src")));
     let breaches = sources.iter().filter(|source| source.module() == "graphql").flat_map(|source| {
         let named = source.modules_named().into_iter().filter(|(_, name)| ["server", "cli"].contains(&name.as_str()));
         named.map(|(line, name)| source.at(line, &format!("uses {name}, which is built on the API")))
@@ -353,7 +353,7 @@ fn every_module_is_known_to_these_tests() {
 #[test]
 fn only_the_clock_asks_what_time_it_is() {
     holds(nobody_names(&["Utc::now", "Local::now", "SystemTime::now", "OffsetDateTime::now"], "ask the register's clock", |source| {
-        !source.is_in("tests/") && !source.is_in("benches/") && source.path != "register/src/clock.rs"
+        !source.is_in("tests/") && !source.is_in("benches/") && source.path != "domain/src/clock.rs"
     }));
 }
 
@@ -364,12 +364,12 @@ fn only_the_audit_trail_writes() {
         "begin a change with audit::begin, which leaves its entry",
         |source| {
             // On PostgreSQL, verify makes the schema once more in a transaction that it never commits, to compare with it.
-            let is_scratch = source.path == "register/src/integrity/catalog.rs";
-            source.within().is_some() && !source.is_in("register/src/audit/") && !source.is_in("register/src/database/") && !is_scratch
+            let is_scratch = source.path == "domain/src/integrity/catalog.rs";
+            source.within().is_some() && !source.is_in("domain/src/audit/") && !source.is_in("domain/src/database/") && !is_scratch
         },
     ));
     holds(nobody_names(&[".write()"], "the writer is for src/audit alone", |source| {
-        source.within().is_some() && !source.is_in("register/src/audit/") && source.module() != "database"
+        source.within().is_some() && !source.is_in("domain/src/audit/") && source.module() != "database"
     }));
 }
 
@@ -428,13 +428,13 @@ fn no_file_tells_of_the_machine_it_was_written_on() {
 fn these_tests_find_what_they_look_for() {
     let source = |path: &str, text: &str| Source { path: path.into(), text: text.into() };
     let file = source(
-        "register/src/members/admission.rs",
+        "domain/src/members/admission.rs",
         "use crate::{\n    error::{Error, fees},\n    revenue,\n};\nfn f() { super::super::invoices::f(); super::agreements::f(); } // crate::exchange\n",
     );
     assert_eq!(file.modules_named(), [(2, "error".into()), (3, "revenue".into()), (5, "invoices".into())]);
-    assert_eq!(source("register/src/members/mod.rs", "use super::fees;").modules_named(), [(1, "fees".into())]);
-    assert_eq!(source("register/src/terms.rs", "use super::fees;").modules_named(), [(1, "fees".into())]);
-    assert_eq!((file.module(), source("register/src/terms.rs", "").module()), ("members", "terms"));
+    assert_eq!(source("domain/src/members/mod.rs", "use super::fees;").modules_named(), [(1, "fees".into())]);
+    assert_eq!(source("domain/src/terms.rs", "use super::fees;").modules_named(), [(1, "fees".into())]);
+    assert_eq!((file.module(), source("domain/src/terms.rs", "").module()), ("members", "terms"));
     assert!(has_word("use axum::Router", "axum") && !has_word("my_axum", "axum") && has_word("db.write().x", ".write()"));
     assert_eq!(without_comment("let a = \"https://x\"; // axum"), "let a = \"https://x\"; ");
     let manifest = "[package]\nname = \"x\"\n[dependencies]\naxum = \"1\"\n[dev-dependencies]\nentity.workspace = true\n";

@@ -3,12 +3,12 @@
 use std::process::Output;
 
 use axum::http::StatusCode;
-use futures_util::future::BoxFuture;
-use samregister::{
+use domain::{
     clock::Clock,
     database::{Conversion, Database, Plan},
     error::Result,
 };
+use futures_util::future::BoxFuture;
 use sea_orm::DatabaseTransaction;
 use serde_json::Value;
 

@@ -2,8 +2,8 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
+use domain::database::Plan;
 use migration::{Migrator, MigratorTrait, releases};
-use samregister::database::Plan;
 use sha2::{Digest, Sha256};
 
 /// The pair that got one number before there was a check. Names of applied migrations stay.

@@ -1,6 +1,6 @@
 //! What is promised about registers of earlier versions: nothing of theirs is lost when the schema changes.
 
-use samregister::database::{Database, Plan};
+use domain::database::{Database, Plan};
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 
 use crate::{

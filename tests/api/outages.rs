@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
+use domain::{audit, auth::viewer::Viewer, database::Database};
 use futures_util::future::join_all;
-use samregister::{audit, auth::viewer::Viewer, database::Database};
 use sea_orm::{ConnectionTrait, Statement};
 use serde_json::json;
 use tokio::{

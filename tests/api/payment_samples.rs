@@ -1,7 +1,7 @@
 //! A small ledger that payments come in on, and how tests ask about it.
 
+use domain::{auth::viewer::Viewer, interchange::bank, revenue};
 use entity::money::Money;
-use samregister::{auth::viewer::Viewer, exchange::bank, revenue};
 use serde_json::{Value, json};
 
 use crate::{
@@ -75,7 +75,7 @@ pub async fn pays(app: &App, number: &str, received_on: &str, amount: &str, refe
 
 /// Everything of the ledger is what it must be.
 pub async fn adds_up(app: &App) {
-    assert_eq!(revenue::breaches(&app.db).await.unwrap(), Vec::<String>::new());
+    assert_eq!(revenue::integrity(&app.db).await.unwrap(), Vec::<String>::new());
 }
 
 /// What came in within these days with VAT, by activity's slug (`-` for none, and for what pays no line), as the revenue report has it.

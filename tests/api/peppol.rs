@@ -2,12 +2,12 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use entity::kind::{InvoiceKind, VatRate};
-use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
-use samregister::documents::{
+use domain::documents::{
     invoice::{Invoice, Line, Reference},
     peppol,
 };
+use entity::kind::{InvoiceKind, VatRate};
+use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
 use serde_json::{Value, json};
 
 use crate::{

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use axum::http::StatusCode;
-use samregister::server::{documents::Documents, limits::Limits};
+use samregister::http::{persisted_documents::Documents, query_cost::Limits};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use samregister::{
+use domain::{
     audit,
     auth::viewer::{Role, Viewer},
     integrity::{self, Request},

@@ -1,7 +1,7 @@
 //! Personal data: that an erased person is gone from everything but issued documents, and that the trail holds all the same.
 
 use ::entity::{audit_entry, kind::SubjectKind, person_key};
-use samregister::audit;
+use domain::audit;
 use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, QueryOrder, Statement};
 use serde_json::{Value, json};
 

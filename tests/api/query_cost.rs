@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
-use samregister::{audit, auth::viewer::Viewer};
+use domain::{audit, auth::viewer::Viewer};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 

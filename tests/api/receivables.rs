@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use chrono::{Datelike, NaiveDate};
+use domain::{auth::viewer::Viewer, receivables};
 use entity::{money::Money, total::Total};
-use samregister::{auth::viewer::Viewer, receivables};
 use serde_json::{Value, json};
 
 use crate::{

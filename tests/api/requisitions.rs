@@ -1,6 +1,6 @@
 //! Grants are asked for by requisitions, one by one and explicitly, and never by the run of fees.
 
-use samregister::integrity;
+use domain::integrity;
 use serde_json::{Value, json};
 
 use crate::{

@@ -1,6 +1,6 @@
 //! Retention: what is held, what may go and from which day, and that only that is erased. Today is 2026-11-21.
 
-use samregister::{auth::viewer::Viewer, config::Retention, persons::erase_due_payers, retention::Kind};
+use domain::{auth::viewer::Viewer, config::Retention, persons::erase_due_payers, retention::Kind};
 use sea_orm::{ConnectionTrait, Statement};
 use serde_json::{Value, json};
 
@@ -105,7 +105,7 @@ on_both!(only_what_may_go_is_erased, |app| async move {
     let mut trail = app.trail(before).await;
     // Who thins out the log, as of which day and by how much, is in the trail.
     let forgotten = trail.pop().unwrap();
-    let today = samregister::clock::Clock::system().today();
+    let today = domain::clock::Clock::system().today();
     let first = today.checked_sub_months(chrono::Months::new(24)).unwrap();
     assert_eq!(
         [&forgotten["action"], &forgotten["actor"], &forgotten["subject"], &forgotten["before"], &forgotten["after"]],
@@ -150,7 +150,7 @@ on_both!(payers_go_when_their_time_is_over, |app| async move {
     // Neither the rows nor the trail name the payer, and the trail holds all the same.
     let told = app.office().query("{ auditLog(first: 100) { nodes { action before after } } }").await.text();
     assert!(!told.contains("Kalle") && told.contains("Lisa Betalare") && told.contains("personErase"), "{told}");
-    assert_eq!(samregister::audit::breaches(&app.db).await.unwrap(), [""; 0]);
+    assert_eq!(domain::audit::breaches(&app.db).await.unwrap(), [""; 0]);
     assert_eq!(held(&app.office(), "PAYERS", None).await, json!([1, "2019-01-01", "2027-01-01", 0]));
 });
 
@@ -172,5 +172,5 @@ async fn the_report_is_about_every_table() {
     let tables = rows.iter().map(|row| row.try_get_by_index::<String>(0).unwrap());
     let told: Vec<_> = Kind::ALL.iter().flat_map(|kind| kind.tables()).chain(&of_the_machinery).collect();
     let untold: Vec<_> = tables.filter(|table| told.iter().all(|told| *told != table)).collect();
-    assert_eq!(untold, [""; 0], "give them a place in Kind::tables of register/src/retention.rs");
+    assert_eq!(untold, [""; 0], "give them a place in Kind::tables of domain/src/retention.rs");
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{Days, NaiveDate};
-use samregister::{
+use domain::{
     auth::viewer::{Role, Viewer},
     revenue,
 };
@@ -394,7 +394,7 @@ fn sums_of(folded: &BTreeMap<String, ([i64; 8], i64)>) -> impl Iterator<Item = (
 
 on_both!(however_rows_are_made_they_add_up, |app| async move {
     Lot::draw(&app, 7, 240).await;
-    assert_eq!(revenue::breaches(&app.db).await.unwrap(), Vec::<String>::new());
+    assert_eq!(revenue::integrity(&app.db).await.unwrap(), Vec::<String>::new());
     let ranges = [
         ("2024-01-01", "2027-12-31"),
         ("2025-01-01", "2025-12-31"),
@@ -519,7 +519,7 @@ on_both!(a_year_needs_few_statements_whatever_it_holds, |app| async move {
 
 on_both!(what_does_not_add_up_is_found, |app| async move {
     ledger(&app).await;
-    assert_eq!(revenue::breaches(&app.db).await.unwrap(), Vec::<String>::new());
+    assert_eq!(revenue::integrity(&app.db).await.unwrap(), Vec::<String>::new());
     let raw = sea_orm::Database::connect(app.url()).await.unwrap();
     // What was issued is frozen, so that harm takes somebody who means it.
     let unlock = if app.url().starts_with("postgres") {
@@ -547,7 +547,7 @@ on_both!(what_does_not_add_up_is_found, |app| async move {
         ("DELETE FROM revenue_month".into(), "is stored as 0.00 invoiced"),
     ] {
         raw.execute_unprepared(&harm).await.unwrap();
-        let found = revenue::breaches(&app.db).await.unwrap();
+        let found = revenue::integrity(&app.db).await.unwrap();
         assert!(found.iter().any(|breach| breach.contains(sentence)), "{harm}: {found:#?}");
     }
     // Below a number that came with an import a gap is a note; that the number is another one, the trail says.

@@ -203,7 +203,7 @@ on_both!(an_end_that_the_former_rule_told_is_decided_on, |app| async move {
     }
     let end = |id: &str| json!({ "agreement": { "id": id }, "noticeGivenOn": TODAY, "endsOn": "2027-03-30", "ruleEndsOn": "2027-03-31" });
     assert_eq!(app.office().query(ends).await["agreementNoticeEnds"], json!([end(&ids[0]), end(&ids[1])]));
-    let noted = samregister::agreements::notice_ends::notes(app.db.read(), app.db.clock.today()).await.unwrap();
+    let noted = domain::agreements::notice_ends::notes(app.db.read(), app.db.clock.today()).await.unwrap();
     assert_eq!(noted.len(), 2, "{noted:?}");
     let listed = app.program().arg("notice-ends").output().unwrap();
     let printed = String::from_utf8_lossy(&listed.stdout);

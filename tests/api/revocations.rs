@@ -6,9 +6,9 @@ use ::entity::{
     id::{MemberId, TokenRevocationId},
     token_revocation,
 };
-use samregister::{
+use domain::{
     auth::viewer::{Role, Viewer},
-    exchange::export::export,
+    interchange::export::export,
     output::OwnFiles,
 };
 use sea_orm::{ConnectionTrait, EntityTrait, IntoActiveModel};
@@ -315,7 +315,7 @@ async fn reads(app: &App, caller: &Caller<'_>) -> Result<[bool; 4], u16> {
         revenue(input: { from: \"2026-01-01\", to: \"2026-12-31\" }) { rows { net } } }";
     let request = caller.request(axum::http::Method::POST, "/graphql").header("content-type", "application/json");
     let request = request.body(axum::body::Body::from(json!({ "query": document }).to_string())).unwrap();
-    let response = tower::ServiceExt::oneshot(samregister::server::router(server, &settings), request).await.unwrap();
+    let response = tower::ServiceExt::oneshot(samregister::http::router(server, &settings), request).await.unwrap();
     if response.status() != 200 {
         return Err(response.status().as_u16());
     }

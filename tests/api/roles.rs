@@ -1,6 +1,6 @@
 //! What roles see beside the table: a lead's own activities, no count of another member's things, and roles that add up.
 
-use samregister::auth::viewer::{Role, Viewer};
+use domain::auth::viewer::{Role, Viewer};
 use serde_json::json;
 
 use crate::{

@@ -2,17 +2,17 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use samregister::{
+use domain::{
     agreements,
     auth::viewer::Viewer,
     config::Network,
-    exchange::{
+    interchange::{
         File,
         export::export,
         import::{ImportError, Report, import},
     },
-    invoices::journal::journal,
     output::OwnFiles,
+    vouchers::journal,
 };
 use sea_orm::DbBackend;
 use serde_json::{Value, json};
@@ -194,7 +194,7 @@ on_both!(a_life_of_invoices_goes_out_and_comes_back_the_same, |app| async move {
         assert!(*bytes == second[name], "{name}:\n{}\n{}", String::from_utf8_lossy(bytes), String::from_utf8_lossy(&second[name]));
     }
     assert_eq!(breaches(&other).await, [""; 0]);
-    assert_eq!(agreements::breaches::breaches(&other.db).await.unwrap(), agreements::breaches::breaches(&app.db).await.unwrap());
+    assert_eq!(agreements::integrity::breaches(&other.db).await.unwrap(), agreements::integrity::breaches(&app.db).await.unwrap());
     assert_eq!(told(&other).await, told(&app).await);
 
     // The bank's files again book nothing, and what waits is matched as it would have been.
@@ -296,7 +296,7 @@ on_both!(what_files_say_otherwise_of_a_life_is_refused, |app| async move {
     assert!(refused.len() == 1 && refused[0].ends_with("sha256: is not that of the file"), "{refused:?}");
     // Another file with a right SHA-256 is not what was kept.
     let digest = path.trim_start_matches("invoice_documents/").trim_end_matches(".xml");
-    let spoilt = changed(&spoilt, "invoice_documents.csv", digest, &samregister::documents::sha256(&spoilt[path]));
+    let spoilt = changed(&spoilt, "invoice_documents.csv", digest, &domain::documents::sha256(&spoilt[path]));
     let refused = bad_rows(&app, &spoilt).await;
     assert!(
         refused.len() == 1 && refused[0].ends_with("sha256: differs from the document that is kept, which never changes"),

@@ -1,6 +1,6 @@
 //! The search: by the beginnings of words, whatever way they were written, and never by what its words could mean to a database.
 
-use samregister::{
+use domain::{
     audit,
     auth::viewer::Viewer,
     search::{self, Noun},

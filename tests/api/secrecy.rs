@@ -10,7 +10,7 @@ use axum::{
     body::Body,
     http::{Method, Request, header},
 };
-use samregister::auth::{
+use domain::auth::{
     revocations::{self, Which},
     viewer::{Role, Viewer},
 };

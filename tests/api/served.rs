@@ -2,8 +2,9 @@
 
 use std::{net::SocketAddr, time::Duration};
 
+use domain::{config::Settings, error::Result};
 use futures_util::{SinkExt, StreamExt};
-use samregister::{config::Settings, error::Result, server};
+use samregister::http;
 use sea_orm::DatabaseTransaction;
 use serde_json::{Value, json};
 use tokio::{
@@ -35,11 +36,11 @@ impl Served {
     }
 
     /// A server of this app.
-    pub async fn of(app: server::App, settings: Settings) -> Self {
+    pub async fn of(app: http::App, settings: Settings) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
-        let serving = tokio::spawn(async move { server::serve(listener, app, &settings, async { drop(stopped.await) }).await });
+        let serving = tokio::spawn(async move { http::serve(listener, app, &settings, async { drop(stopped.await) }).await });
         Self { address, stop, serving }
     }
 

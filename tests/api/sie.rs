@@ -3,15 +3,15 @@
 use std::{fs, path::Path, process::Stdio};
 
 use chrono::Datelike;
-use entity::money::Money;
-use samregister::{
+use domain::{
     auth::viewer::Viewer,
-    cli::demo::Demo,
     config::Network,
     documents::sie::{self, Journal, Transaction, Voucher},
     error::Faults,
     revenue::{self, Ask, Basis, ledger::Grouping},
 };
+use entity::money::Money;
+use samregister::cli::demo::Demo;
 use sea_orm::ConnectionTrait;
 
 use crate::{

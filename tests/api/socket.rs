@@ -441,7 +441,7 @@ on_both!(operations_on_sockets_count_with_requests_over_http, |app| async move {
     let limited = app.with(&set);
     let (served, settings) = limited.server();
     let server = Served::of(served.clone(), settings.clone()).await;
-    let writing = samregister::audit::begin(&app.db, &samregister::auth::viewer::Viewer::operator("test"), "test").await.unwrap();
+    let writing = domain::audit::begin(&app.db, &domain::auth::viewer::Viewer::operator("test"), "test").await.unwrap();
     let mut clients = [server.client(&app.office()).await, server.client(&app.office()).await];
     let admission = |name: &str| format!("mutation {{ memberAdmit(input: {{ name: \"{name}\", joinedOn: \"2026-01-01\" }}) {{ id }} }}");
     for (place, client) in clients.iter_mut().enumerate() {

@@ -1,6 +1,6 @@
 //! How VAT is treated: no fee has a treatment by default, an exempt line has a reason of its own, and what is taxed says when it was supplied.
 
-use samregister::integrity::{self, Request};
+use domain::integrity::{self, Request};
 use serde_json::{Value, json};
 
 use crate::{

@@ -249,8 +249,8 @@ on_both!(an_import_checks_texts_and_keeps_history, |app| async move {
         let files: Vec<_> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
         match app.try_import(&files).await {
             Ok(_) => Vec::new(),
-            Err(samregister::exchange::import::ImportError::Bad { rows, .. }) => rows.iter().map(ToString::to_string).collect(),
-            Err(samregister::exchange::import::ImportError::Error(error)) => panic!("{error:?}"),
+            Err(domain::interchange::import::ImportError::Bad { rows, .. }) => rows.iter().map(ToString::to_string).collect(),
+            Err(domain::interchange::import::ImportError::Error(error)) => panic!("{error:?}"),
         }
     };
     // A text from before there was a register is history: it is kept, but new agreements can't get it.

@@ -10,8 +10,8 @@ use ::entity::{
     term::{Status, Term, add_months, notice_deadline, prolonged},
 };
 use chrono::{Datelike, Days, NaiveDate, TimeDelta};
+use domain::{audit, auth::viewer::Viewer, clock, database::Database, swedish, term_sql};
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
-use samregister::{audit, auth::viewer::Viewer, clock, database::Database, swedish, terms};
 use sea_orm::{
     Condition, ConnectionTrait, EntityTrait, ExprTrait, IntoActiveModel, Order, Statement,
     sea_query::{Query, SelectStatement, SimpleExpr},
@@ -153,11 +153,11 @@ async fn fill(db: &Database, facts: &mut Facts) -> Vec<agreement::Model> {
         if is_beside(&row, own) {
             row.kind = AgreementKind::Cooperation;
         } else if row.kind == AgreementKind::Participation && row.signed_on.is_some() {
-            own.push(terms::of(&row));
+            own.push(term_sql::of(&row));
         }
         row.number = row.offered_at.map(|_| format!("2020-{place}"));
         row.number_key = row.number.as_deref().map(swedish::number_key).unwrap_or_default();
-        (row.deadline_on, row.deadline_month) = terms::deadline_columns(&terms::of(&row));
+        (row.deadline_on, row.deadline_month) = term_sql::deadline_columns(&term_sql::of(&row));
         agreements.push(row);
     }
     for rows in agreements.chunks(500) {
@@ -172,7 +172,7 @@ async fn fill(db: &Database, facts: &mut Facts) -> Vec<agreement::Model> {
 /// Whether a member would take part by it beside one of these.
 fn is_beside(row: &agreement::Model, others: &[Term]) -> bool {
     let is_signed = row.kind == AgreementKind::Participation && row.signed_on.is_some();
-    is_signed && others.iter().any(|other| other.overlaps(&terms::of(row)))
+    is_signed && others.iter().any(|other| other.overlaps(&term_sql::of(row)))
 }
 
 async fn slug_of(db: &Database, activity: Option<ActivityId>) -> String {
@@ -203,7 +203,7 @@ fn same<T: Ord + Clone + std::fmt::Debug>(what: &str, on: NaiveDate, in_rust: BT
 async fn hold(db: &Database, seed: u64) {
     let mut facts = Facts::new(seed);
     let agreements = fill(db, &mut facts).await;
-    let terms_of: BTreeMap<AgreementId, Term> = agreements.iter().map(|row| (row.id, terms::of(row))).collect();
+    let terms_of: BTreeMap<AgreementId, Term> = agreements.iter().map(|row| (row.id, term_sql::of(row))).collect();
     let by_rust = |holds: &dyn Fn(&Term) -> bool| -> BTreeSet<AgreementId> {
         terms_of.iter().filter(|(_, term)| holds(term)).map(|(id, _)| *id).collect()
     };
@@ -214,14 +214,15 @@ async fn hold(db: &Database, seed: u64) {
         for status in Status::ALL {
             let in_rust = by_rust(&|term| term.status(on) == status);
             *seen.entry(status).or_default() += in_rust.len();
-            let condition = Condition::all().add(terms::has_status(&[status], on)).add_option(terms::is_rare(db.backend(), &[status], on));
+            let condition =
+                Condition::all().add(term_sql::has_status(&[status], on)).add_option(term_sql::is_rare(db.backend(), &[status], on));
             same(&format!("{status:?}"), on, in_rust, ids(db, condition).await, |id| terms_of[id]);
         }
         let some = [Status::Offered, Status::NoticeGiven, Status::Ended];
-        same("one of three", on, by_rust(&|term| some.contains(&term.status(on))), ids(db, terms::has_status(&some, on)).await, |id| {
+        same("one of three", on, by_rust(&|term| some.contains(&term.status(on))), ids(db, term_sql::has_status(&some, on)).await, |id| {
             terms_of[id]
         });
-        same("in force", on, by_rust(&|term| term.is_in_force(on)), ids(db, terms::in_force(on)).await, |id| terms_of[id]);
+        same("in force", on, by_rust(&|term| term.is_in_force(on)), ids(db, term_sql::in_force(on)).await, |id| terms_of[id]);
         for days in WINDOWS {
             let to = on + Days::new(days);
             let in_rust: BTreeSet<_> = terms_of
@@ -230,13 +231,13 @@ async fn hold(db: &Database, seed: u64) {
                 .filter(|(_, deadline)| *deadline <= to)
                 .collect();
             within += in_rust.len();
-            let in_sql = deadlines(db, terms::next_deadline(db.backend(), on), terms::deadline_within(db.backend(), on, to)).await;
+            let in_sql = deadlines(db, term_sql::next_deadline(db.backend(), on), term_sql::deadline_within(db.backend(), on, to)).await;
             same(&format!("a deadline within {days} days"), on, in_rust, in_sql.into_iter().collect(), |(id, _)| terms_of[id]);
         }
         let in_force = agreements.iter().filter(|row| row.kind == AgreementKind::Participation && terms_of[&row.id].is_in_force(on));
         let in_rust: BTreeSet<MemberId> =
             in_force.filter(|row| row.activity_id == agreements[0].activity_id).filter_map(|row| row.member_id).collect();
-        let taking_part = Query::select().column(member::Column::Id).from(member::Entity).and_where(terms::takes_part(&slug, on)).take();
+        let taking_part = Query::select().column(member::Column::Id).from(member::Entity).and_where(term_sql::takes_part(&slug, on)).take();
         let found = db.read().query_all(&taking_part).await.unwrap();
         let in_sql: BTreeSet<MemberId> = found.iter().map(|row| row.try_get_by_index(0).unwrap()).collect();
         assert_eq!(in_rust, in_sql, "members that take part in an activity on {on}");
@@ -267,7 +268,7 @@ on_both!(the_database_refuses_what_overlaps_and_nothing_else, |app| async move {
         if pair.iter().any(|row| row.signed_on.is_none()) && !facts.chance(20) {
             continue;
         }
-        let of_rust = is_beside(&pair[1], &[terms::of(&pair[0])]) && is_beside(&pair[0], &[terms::of(&pair[1])]);
+        let of_rust = is_beside(&pair[1], &[term_sql::of(&pair[0])]) && is_beside(&pair[0], &[term_sql::of(&pair[1])]);
         let change = audit::begin(&app.db, &Viewer::operator("test"), "pair").await.unwrap();
         let [one, other] = pair.clone();
         audit::insert(&change, one).await.unwrap();
@@ -351,8 +352,9 @@ async fn conditions_are_found_by_their_indexes() {
             .limit(26);
         select
     };
-    let status =
-        |status: Status| Condition::all().add(terms::has_status(&[status], on)).add_option(terms::is_rare(db.backend(), &[status], on));
+    let status = |status: Status| {
+        Condition::all().add(term_sql::has_status(&[status], on)).add_option(term_sql::is_rare(db.backend(), &[status], on))
+    };
     let members = |condition: SimpleExpr| {
         let mut select = Query::select().column((member::Entity, member::Column::Id)).from(member::Entity).and_where(condition).take();
         select
@@ -364,7 +366,7 @@ async fn conditions_are_found_by_their_indexes() {
     for (select, steps) in [
         // What expires: the fixed ends by their day, the recurring deadlines by their months.
         (
-            agreements(terms::deadline_within(db.backend(), on, on + Days::new(90))),
+            agreements(term_sql::deadline_within(db.backend(), on, on + Days::new(90))),
             vec![
                 "SEARCH agreement USING INDEX agreement__deadline_on (deadline_on>? AND deadline_on<?)",
                 "SEARCH agreement USING INDEX agreement__deadline_month__deadline_on (renewal_months=? AND deadline_month=? AND deadline_on<?)",
@@ -376,7 +378,7 @@ async fn conditions_are_found_by_their_indexes() {
         (agreements(status(Status::Active)), vec!["SCAN agreement USING INDEX agreement__number_key__id"]),
         (agreements(status(Status::Ended)), vec!["SCAN agreement USING INDEX agreement__number_key__id"]),
         (
-            members(terms::takes_part("bip", on)),
+            members(term_sql::takes_part("bip", on)),
             vec![
                 "SCAN member USING COVERING INDEX member__name_key__id",
                 // SQLite joins, and stops at a member's first agreement.
@@ -384,7 +386,7 @@ async fn conditions_are_found_by_their_indexes() {
             ],
         ),
         (
-            members(terms::takes_part("bip", on).not()),
+            members(term_sql::takes_part("bip", on).not()),
             vec![
                 "SCAN member USING COVERING INDEX member__name_key__id",
                 "SEARCH agreement USING INDEX agreement__activity_id__member_id (activity_id=? AND member_id=?)",

@@ -6,7 +6,7 @@ use axum::{
     body::Body,
     http::{Method, StatusCode, header},
 };
-use samregister::{audit, auth::viewer::Viewer, database::Database};
+use domain::{audit, auth::viewer::Viewer, database::Database};
 use sea_orm::ConnectionTrait;
 use serde_json::json;
 

@@ -5,7 +5,7 @@ use ::entity::{
     kind::{Form, SubjectKind},
     person_key, sealed_entry,
 };
-use samregister::audit::{self, Keyring, TrailKey};
+use domain::audit::{self, Keyring, TrailKey};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, EntityTrait, IntoActiveModel, QueryOrder};
 use serde_json::{Value, json};
 

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use samregister::{
+use domain::{
     audit::{self, TrailKey, write_private},
     auth::viewer::Viewer,
 };

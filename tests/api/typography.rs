@@ -1,11 +1,11 @@
 //! What documents look like and read like: words are whole for programs, nothing is printed over something else, and no page has the foot alone.
 
-use entity::kind::{InvoiceKind, VatRate};
-use samregister::documents::{
+use domain::documents::{
     agreement::{self, Agreement, Party},
     invoice::{self, Invoice},
     peppol,
 };
+use entity::kind::{InvoiceKind, VatRate};
 
 use crate::{
     invoice_samples::{day, document, line, named},

@@ -1,6 +1,6 @@
 //! What `verify` finds of the documents that are kept of invoices and agreements.
 
-use samregister::agreements;
+use domain::agreements;
 use sea_orm::DbBackend;
 
 use crate::{
@@ -58,7 +58,7 @@ on_both!(verify_finds_texts_of_agreements_that_are_not_what_was_kept, |app| asyn
     for member in [1, 2, 3] {
         agreed(&app, register.draft(member, "bip", "2027-01-01")).await;
     }
-    let found = async || agreements::breaches::breaches(&app.db).await.unwrap();
+    let found = async || agreements::integrity::breaches(&app.db).await.unwrap();
     assert_eq!(found().await, [""; 0]);
     let postgres = app.db.backend() == DbBackend::Postgres;
     for table in ["agreement_document", "agreement_signature"] {

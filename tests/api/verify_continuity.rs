@@ -2,7 +2,7 @@
 //! the times of entries and of the keys of persons.
 
 use ::entity::{kind::PersonKind, person_key};
-use samregister::auth::viewer::Viewer;
+use domain::auth::viewer::Viewer;
 use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, IntoActiveModel, Statement};
 use serde_json::json;
 
@@ -104,7 +104,7 @@ on_both!(an_entry_earlier_than_the_one_before_is_found_unless_an_operator_accept
     admit(&app.at("2026-11-20T09:00:00Z"), "Bo").await;
     admit(&app.at("2026-11-22T09:00:00Z"), "Cea").await;
     let accepting = app.in_order_at("2026-11-20T09:00:00Z");
-    assert!(samregister::audit::clock_order::accept(&accepting.db, &Viewer::operator("clock")).await.unwrap());
+    assert!(domain::audit::clock_order::accept(&accepting.db, &Viewer::operator("clock")).await.unwrap());
     admit(&accepting, "Dan").await;
     let (found, code) = verify(&app, &[]);
     assert_eq!(code, Some(0), "{found}");

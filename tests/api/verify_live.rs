@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
-use samregister::{
+use domain::{
     findings::Findings,
     integrity::{self, Request},
 };

@@ -1,6 +1,6 @@
 //! Findings of `verify` about rows written past the program: each table with a change that no entry of the trail records.
 
-use samregister::integrity::{self, Request};
+use domain::integrity::{self, Request};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 use serde_json::json;
 
@@ -232,6 +232,6 @@ on_both!(every_table_is_checked_against_the_trail, |app| async move {
     for table in tables.iter().map(String::as_str) {
         let is_covered = integrity::FORMS.iter().any(|(_, _, tables)| tables.contains(&table));
         let reason = NOT_OF_THE_REGISTER.iter().find(|(name, _)| *name == table);
-        assert!(is_covered != reason.is_some(), "{table}: give it a form in register/src/integrity/records, or a reason here ({reason:?})");
+        assert!(is_covered != reason.is_some(), "{table}: give it a form in domain/src/integrity/records, or a reason here ({reason:?})");
     }
 });

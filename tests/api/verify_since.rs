@@ -4,7 +4,7 @@ use ::entity::{
     audit_entry::{Column, Entity, Model},
     kind::{Form, SubjectKind},
 };
-use samregister::audit::{self, TrailKey};
+use domain::audit::{self, TrailKey};
 use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, IntoActiveModel, QueryOrder, Statement};
 use serde_json::json;
 

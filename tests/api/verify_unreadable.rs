@@ -1,6 +1,6 @@
 //! Values that the program does not write: `verify` names the entry or the row, and still finds everything else.
 
-use samregister::integrity::dated_columns;
+use domain::integrity::dated_columns;
 use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement};
 use serde_json::json;
 

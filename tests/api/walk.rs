@@ -10,8 +10,8 @@ use ::entity::{
     term::{Status, add_months},
 };
 use chrono::{Days, NaiveDate};
+use domain::{database::Database, term_sql};
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
-use samregister::{database::Database, terms};
 use sea_orm::{ConnectionTrait, EntityTrait, sea_query::Query};
 use serde_json::{Value, json};
 
@@ -128,20 +128,20 @@ impl Walk {
         for (place, one) in signed.iter().enumerate() {
             for other in &signed[place + 1..] {
                 let same = (one.member_id, one.activity_id) == (other.member_id, other.activity_id);
-                assert!(!same || !terms::of(one).overlaps(&terms::of(other)), "{one:#?} {other:#?}");
+                assert!(!same || !term_sql::of(one).overlaps(&term_sql::of(other)), "{one:#?} {other:#?}");
             }
         }
         let successors: HashMap<_, _> =
             rows.iter().filter(|row| row.signed_on.is_some()).filter_map(|row| Some((row.replaces_id?, row.starts_on))).collect();
         for row in &rows {
             assert_eq!(row.replaced_from, successors.get(&row.id).copied(), "{row:#?}");
-            assert_eq!((row.deadline_on, row.deadline_month), terms::deadline_columns(&terms::of(row)), "{row:#?}");
+            assert_eq!((row.deadline_on, row.deadline_month), term_sql::deadline_columns(&term_sql::of(row)), "{row:#?}");
         }
         let mut days = std::mem::take(&mut self.days);
         days.extend([self.today, self.today + Days::new(1), add_months(self.today, 3), add_months(self.today, 24)]);
         for day in days {
             for status in Status::ALL {
-                let in_rust: BTreeSet<_> = rows.iter().filter(|row| terms::of(row).status(day) == status).map(|row| row.id).collect();
+                let in_rust: BTreeSet<_> = rows.iter().filter(|row| term_sql::of(row).status(day) == status).map(|row| row.id).collect();
                 assert_eq!(in_rust, of_status(db, status, day).await, "{status:?} on {day}");
             }
         }
@@ -173,7 +173,7 @@ async fn of_status(db: &Database, status: Status, on: NaiveDate) -> BTreeSet<Agr
     let select = Query::select()
         .column((agreement::Entity, agreement::Column::Id))
         .from(agreement::Entity)
-        .cond_where(terms::has_status(&[status], on))
+        .cond_where(term_sql::has_status(&[status], on))
         .take();
     db.read().query_all(&select).await.unwrap().iter().map(|row| row.try_get_by_index(0).unwrap()).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::{sync::mpsc, thread::available_parallelism, time::Duration};
 
-use samregister::worker_pool;
+use domain::worker_pool;
 use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
 use serde_json::{Value, json};
 use tokio::{sync::oneshot, task::JoinHandle, time::timeout};

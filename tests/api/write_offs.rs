@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use samregister::{auth::viewer::Viewer, invoices::late};
+use domain::{auth::viewer::Viewer, receivables::overdue};
 use serde_json::json;
 
 use crate::{
@@ -94,7 +94,7 @@ on_both!(where_no_setting_does_it_people_write_off, |app| async move {
     let listed = app.finance().query("{ invoices(filter: { difference: [ORE_ONLY] }) { nodes { number } } }").await;
     assert_eq!(listed["invoices"]["nodes"], json!([{ "number": "1001" }]));
     let late = async |on: &str| {
-        let found = late::overdue(&app.db, &Viewer::operator("invoices late"), on.parse().unwrap(), 8).await.unwrap();
+        let found = overdue::overdue(&app.db, &Viewer::operator("invoices late"), on.parse().unwrap(), 8).await.unwrap();
         found.into_iter().map(|late| late.number).collect::<Vec<_>>()
     };
     assert!(!late("2026-11-20").await.contains(&"1001".to_owned()));

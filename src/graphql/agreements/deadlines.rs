@@ -4,14 +4,14 @@ use ::entity::id::AgreementId;
 use async_graphql::{Context, ID, InputObject, Object};
 
 use super::{Agreement, node};
-use crate::{
-    agreements::acknowledgement::{self, NewAcknowledgement},
+use crate::graphql::{
+    mutation::mutation,
+    scalars::{Date, Given, row_id},
+    viewer,
+};
+use domain::{
+    agreements::deadlines::snooze::{self, NewAcknowledgement},
     error::{Error, Faults, Result},
-    graphql::{
-        mutation::mutation,
-        scalars::{Date, Given, row_id},
-        viewer,
-    },
 };
 
 /// A deadline that somebody has seen.
@@ -53,7 +53,7 @@ impl DeadlineMutation {
         };
         let id = new.agreement;
         let mutation = mutation(ctx);
-        mutation.perform(acknowledgement::acknowledge(mutation.db(), viewer(ctx), new, faults), |()| changed(ctx, id)).await
+        mutation.perform(snooze::acknowledge(mutation.db(), viewer(ctx), new, faults), |()| changed(ctx, id)).await
     }
 
     /// Takes an acknowledgement back, so that the deadline is heard of again. CONFLICT `NOT_ACKNOWLEDGED` when none holds today.
@@ -65,7 +65,7 @@ impl DeadlineMutation {
         let mut faults = Faults::default();
         let id = row_id(&input.agreement, "agreement", "input.agreement", &mut faults);
         let mutation = mutation(ctx);
-        mutation.perform(acknowledgement::withdraw(mutation.db(), viewer(ctx), id, faults), |()| changed(ctx, id)).await
+        mutation.perform(snooze::withdraw(mutation.db(), viewer(ctx), id, faults), |()| changed(ctx, id)).await
     }
 }
 

@@ -1,10 +1,10 @@
 //! Agreements as the API tells of them.
 
-pub mod changes;
-mod consistency;
-mod contents;
+pub mod mutations;
+mod template_drift;
+mod types;
 mod deadlines;
-mod lists;
+mod queries;
 mod reversals;
 
 use std::{collections::HashMap, sync::Arc};
@@ -18,34 +18,34 @@ use async_graphql::{Context, Description, Enum, ID, Object, Union};
 use chrono::NaiveDate;
 
 pub use self::{
-    consistency::{ConsistencyQuery, TemplateDeviation, TemplateDeviationReason},
-    contents::{Acknowledgement, AgreementDeadline, AgreementFee, Signature, SignatureParty},
     deadlines::{DeadlineAcknowledgeInput, DeadlineAcknowledgementWithdrawInput, DeadlineMutation},
-    lists::{AgreementBy, AgreementFilter, AgreementOrder, AgreementOrderField, AgreementQuery, agreements_of, counterparty},
+    queries::{AgreementBy, AgreementFilter, AgreementOrder, AgreementOrderField, AgreementQuery, agreements_of, counterparty},
     reversals::{NoticeEndQuery, NoticeMutation},
+    template_drift::{ConsistencyQuery, TemplateDeviation, TemplateDeviationReason},
+    types::{Acknowledgement, AgreementDeadline, AgreementFee, Signature, SignatureParty},
 };
 use super::{
     activities::{Activity, Decision, activity_of, decision_of},
     audit::{AuditEntry, history_of},
+    batch::{Handle, distinct, grouped, listed},
+    connection::{self, Column, Connection, DIRECT, Noun, and, asked, every},
     cost::{cost, list_size},
     database,
     documents::{self, AgreementDocument, AgreementPreview},
     invoices::{Invoice, InvoiceFilter, InvoiceOrder, invoices_of},
-    loaders::{Handle, distinct, grouped, listed},
     members::Member,
     organisations::Organisation,
-    page::{self, Column, Connection, DIRECT, Noun, and, asked, every},
     request::{LongText, take_bytes},
     requisitions::Requisition,
     scalars::{Date, DateTime, Given, Json, node_id, take},
     templates::{AgreementTemplateVersion, version_of},
     viewer,
 };
-use crate::{
-    agreements::{self, contents as rules},
+use domain::{
+    agreements::{self, documents as rules},
     error::{Error, Faults, Result},
     invoices::{self, requisitions},
-    members, organisations, terms,
+    members, organisations, term_sql,
 };
 
 /// What an agreement is for.
@@ -128,7 +128,7 @@ impl Agreement {
         ctx: &Context<'_>,
         #[graphql(desc = "As of this day; today when left out.")] on: Option<Given<Date>>,
     ) -> Result<AgreementStatus> {
-        Ok(terms::of(&self.0).status(day(ctx, on)?).into())
+        Ok(term_sql::of(&self.0).status(day(ctx, on)?).into())
     }
 
     /// The activity that it is about; null when it is about none.
@@ -175,7 +175,7 @@ impl Agreement {
         ctx: &Context<'_>,
         #[graphql(desc = "The day; today when left out.")] on: Option<Given<Date>>,
     ) -> Option<Result<Date>> {
-        day(ctx, on).map(|on| terms::of(&self.0).last_day(on).map(Date)).transpose()
+        day(ctx, on).map(|on| term_sql::of(&self.0).last_day(on).map(Date)).transpose()
     }
 
     /// Months of notice (uppsägningstid).
@@ -287,7 +287,8 @@ impl Agreement {
         #[graphql(desc = "That many rows from the back")] last: Option<i32>,
         #[graphql(desc = "Only rows before the one with this cursor")] before: Option<String>,
     ) -> Result<Connection<Invoice>> {
-        invoices_of(ctx, &self.0, invoices::Of::Agreement, |row| row.id.0, filter, order_by, page::args(first, after, last, before)).await
+        invoices_of(ctx, &self.0, invoices::Of::Agreement, |row| row.id.0, filter, order_by, connection::args(first, after, last, before))
+            .await
     }
 
     /// The requisitions of its grant, in order of number; empty for those who may not see all invoices.
@@ -333,7 +334,7 @@ impl Noun for Agreement {
         match field {
             "number" => &[C::Number],
             "kind" => &[C::Kind],
-            "status" | "termEndsOn" | "nextDeadline" => &terms::COLUMNS,
+            "status" | "termEndsOn" | "nextDeadline" => &term_sql::COLUMNS,
             "activity" => &[C::ActivityId],
             "direction" => &[C::Direction],
             "counterparty" => &[C::MemberId, C::OrganisationId],

@@ -3,22 +3,22 @@
 use async_graphql::{Context, Description, ID, InputObject, MaybeUndefined, Object, SimpleObject};
 
 use super::{Agreement, agreement_of, node};
-use crate::{
+use crate::graphql::{
+    batch::{Handle, take_rows},
+    cost::list_size,
+    database,
+    mutation::mutation,
+    scalars::{Date, Given, change, row_id},
+    viewer,
+};
+use ::entity::id::AgreementId;
+use domain::{
     agreements::{
         notice_ends,
         withdraw_notice::{self, NoticeWithdrawal},
     },
     error::{Error, Faults, Result},
-    graphql::{
-        cost::list_size,
-        database,
-        loaders::{Handle, take_rows},
-        mutation::mutation,
-        scalars::{Date, Given, change, row_id},
-        viewer,
-    },
 };
-use ::entity::id::AgreementId;
 
 async fn changed(ctx: &Context<'_>, id: AgreementId) -> Result<Agreement> {
     node(ctx, id).await?.ok_or_else(|| Error::NotFound("there is no such agreement".into()))

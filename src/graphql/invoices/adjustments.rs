@@ -4,15 +4,15 @@ use ::entity::adjustment;
 use async_graphql::{Context, Description, Enum, ID, InputObject, Object, SimpleObject};
 
 use super::{Invoice, payments::changed};
-use crate::{
+use crate::graphql::{
+    mutation::mutation,
+    network,
+    request::LongText,
+    scalars::{Date, Given, Money, node_id, row_id, take},
+    viewer,
+};
+use domain::{
     error::{Faults, Result},
-    graphql::{
-        mutation::mutation,
-        network,
-        request::LongText,
-        scalars::{Date, Given, Money, node_id, row_id, take},
-        viewer,
-    },
     invoices::differences,
     payments::{
         refunds::{self, NewRefund, Reversal},

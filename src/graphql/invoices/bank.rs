@@ -10,23 +10,23 @@ use ::entity::{
 use async_graphql::{Context, Description, Enum, ID, InputObject, Object, SimpleObject};
 
 use super::{Invoice, Payment, payments::limit};
-use crate::{
+use crate::graphql::{
+    batch::{Handle, distinct, grouped, listed},
+    connection::{self, CONNECTION, Column, Connection, DIRECT, Noun, asked, every},
+    cost::list_size,
+    database,
+    mutation::mutation,
+    request::LongText,
+    scalars::{Date, DateTime, Given, Money, node_id, row_id, take},
+    viewer,
+};
+use domain::{
     error::{Error, Faults, Result},
-    graphql::{
-        cost::list_size,
-        database,
-        loaders::{Handle, distinct, grouped, listed},
-        mutation::mutation,
-        page::{self, CONNECTION, Column, Connection, DIRECT, Noun, asked, every},
-        request::LongText,
-        scalars::{Date, DateTime, Given, Money, node_id, row_id, take},
-        viewer,
-    },
-    invoices::{
-        self,
+    invoices::{self},
+    payments::{
         bank::{self, Filter, Match},
+        duplicates,
     },
-    payments::duplicates,
 };
 
 /// What became of a bank payment so far.
@@ -354,11 +354,11 @@ impl BankPaymentQuery {
     ) -> Result<Connection<BankPayment>> {
         let mut faults = Faults::default();
         let filter = filter.unwrap_or_default().check(&mut faults);
-        let args = page::args(first, after, last, before);
-        crate::page::Page::check(&args, &bank::order(), &mut faults);
+        let args = connection::args(first, after, last, before);
+        domain::page::Page::check(&args, &bank::order(), &mut faults);
         faults.finish()?;
         let slice = bank::list(database(ctx), viewer(ctx), &filter, &args, &asked::<BankPayment>(ctx, CONNECTION)).await?;
-        let count: page::Count = Arc::new(move |ctx| {
+        let count: connection::Count = Arc::new(move |ctx| {
             let filter = filter.clone();
             Box::pin(async move { bank::count(database(ctx), viewer(ctx), &filter).await })
         });

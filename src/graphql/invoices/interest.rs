@@ -3,15 +3,15 @@
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 use super::{Invoice, payments::changed};
-use crate::{
+use crate::graphql::{
+    mutation::mutation,
+    network,
+    scalars::{Date, Given, row_id, take},
+    viewer,
+};
+use domain::{
     error::{Faults, Result},
-    graphql::{
-        mutation::mutation,
-        network,
-        scalars::{Date, Given, row_id, take},
-        viewer,
-    },
-    invoices::interest_invoices,
+    receivables::interest_invoices,
 };
 
 /// An interest invoice (ränteräkning) to be issued.

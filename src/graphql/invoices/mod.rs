@@ -2,10 +2,10 @@
 
 pub mod adjustments;
 pub mod bank;
-pub mod changes;
-mod contents;
+pub mod mutations;
+mod types;
 pub mod interest;
-mod lists;
+mod queries;
 pub mod payments;
 mod rates;
 mod run;
@@ -16,30 +16,27 @@ use async_graphql::{Context, Description, Enum, ID, Object, SimpleObject};
 
 pub use self::{
     adjustments::{InvoiceDifference, Refund, WriteOff},
-    contents::{InvoiceLine, Payment, Reminder, Unit, VatAmount},
-    lists::{InvoiceBy, InvoiceFilter, InvoiceOrder, InvoiceOrderField, InvoiceQuery, invoices_of},
+    queries::{InvoiceBy, InvoiceFilter, InvoiceOrder, InvoiceOrderField, InvoiceQuery, invoices_of},
     rates::{RateMutation, RateQuery, ReferenceRate},
     run::InvoiceRunQuery,
+    types::{InvoiceLine, Payment, Reminder, Unit, VatAmount},
 };
 use super::{
     agreements::{Counterparty, counterparty_of},
+    batch::{Handle, distinct, grouped, listed},
+    connection::{Column, DIRECT, Noun, and, asked, every},
     cost::list_size,
-    database,
-    loaders::{Handle, distinct, grouped, listed},
-    network,
-    page::{Column, DIRECT, Noun, and, asked, every},
+    database, network,
     request::LongText,
     scalars::{Date, Given, Money, node_id, take},
     viewer,
 };
-use crate::{
+use domain::{
     error::{Faults, Result},
     idempotency::{Warning, Warnings},
-    invoices::{
-        self, adjustments as paid_back, amounts, claim_terms, differences, documents, interest_claims, late, lines, payments as paid,
-        reminding,
-    },
-    receivables::{self, Standing},
+    invoices::{self, adjustments as paid_back, amounts, claim_terms, differences, documents, lines},
+    payments::record as paid,
+    receivables::{self, Standing, interest_claims, overdue, reminders},
 };
 
 /// Invoice or credit note.
@@ -262,7 +259,7 @@ impl Invoice {
         ctx: &Context<'_>,
         #[graphql(desc = "As of this day; today when left out.")] on: Option<Given<Date>>,
     ) -> Result<i64> {
-        Ok(late::days_late(&self.0, as_of(ctx, on)?))
+        Ok(overdue::days_late(&self.0, as_of(ctx, on)?))
     }
 
     /// Late interest (dröjsmålsränta) up to and including `on`, of no VAT: the reference rate and the percentage points of the terms that
@@ -277,7 +274,7 @@ impl Invoice {
     ) -> Option<Result<Money>> {
         let found = async {
             let (on, points) = (as_of(ctx, on)?, network(ctx).invoicing.interest_points);
-            self.0.load(ctx, "", late::interest_of(database(ctx), self.0.siblings(), on, points)).await
+            self.0.load(ctx, "", overdue::interest_of(database(ctx), self.0.siblings(), on, points)).await
         };
         let sum = found.await.map(|found| found.get(&self.0.id).and_then(|late| late.interest.known()));
         sum.map(|sum| sum.map(Money)).transpose()
@@ -308,7 +305,7 @@ impl Invoice {
         };
         let all = found.get(&self.0.id).map(Vec::as_slice).unwrap_or_default();
         listed(ctx, found.get(&self.0.id), |row| Reminder {
-            earlier_fees: reminding::claimed_fees(all, &row).earlier_sum(),
+            earlier_fees: reminders::claimed_fees(all, &row).earlier_sum(),
             row,
             has_document,
         })
@@ -471,7 +468,7 @@ impl Noun for Invoice {
             "writtenOff" => &[C::WrittenOff],
             "outstanding" | "overpaid" => &[C::Kind, C::Total, C::Paid, C::Credited, C::WrittenOff],
             "difference" => &[C::Kind, C::IssuedOn, C::Total, C::Paid, C::Credited, C::WrittenOff],
-            "daysLate" | "interest" => &late::COLUMNS,
+            "daysLate" | "interest" => &overdue::COLUMNS,
             "credits" => &[C::CreditsId],
             "corrects" => &[C::CorrectsId],
             "reason" => &[C::Reason],

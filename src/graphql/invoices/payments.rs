@@ -4,18 +4,16 @@ use ::entity::id::InvoiceId;
 use async_graphql::{Context, ID, InputObject, Object};
 
 use super::{Invoice, node};
-use crate::{
+use crate::graphql::{
+    mutation::mutation,
+    network,
+    scalars::{Date, Given, Money, row_id, take},
+    viewer,
+};
+use domain::{
     error::{Error, Faults, Result},
-    graphql::{
-        mutation::mutation,
-        network,
-        scalars::{Date, Given, Money, row_id, take},
-        viewer,
-    },
-    invoices::{
-        payments::{self, NewPayment, Reversal},
-        reminding,
-    },
+    payments::record::{self, NewPayment, Reversal},
+    receivables::reminders,
 };
 
 pub(super) async fn changed(ctx: &Context<'_>, id: InvoiceId) -> Result<Invoice> {
@@ -88,7 +86,7 @@ impl PaymentMutation {
         };
         let id = new.invoice;
         let mutation = mutation(ctx);
-        mutation.perform(payments::record(mutation.db(), viewer(ctx), limit(ctx), new, faults), |()| changed(ctx, id)).await
+        mutation.perform(record::record(mutation.db(), viewer(ctx), limit(ctx), new, faults), |()| changed(ctx, id)).await
     }
 
     /// Takes a payment back that was booked on the wrong invoice, or that the bank took back: by a payment of the same sum below zero
@@ -105,7 +103,7 @@ impl PaymentMutation {
             reason: input.reason,
         };
         let mutation = mutation(ctx);
-        mutation.perform(payments::reverse(mutation.db(), viewer(ctx), limit(ctx), new, faults), |id| changed(ctx, id)).await
+        mutation.perform(record::reverse(mutation.db(), viewer(ctx), limit(ctx), new, faults), |id| changed(ctx, id)).await
     }
 
     /// Notes that a reminder of an overdue invoice was sent. The first one of an invoice has the reminder fee (påminnelseavgift) that was
@@ -120,6 +118,6 @@ impl PaymentMutation {
         let id = row_id(&input.invoice, "invoice", "input.invoice", &mut faults);
         let sent_on = take(input.sent_on, "input.sentOn", &mut faults).map(|day| day.0);
         let mutation = mutation(ctx);
-        mutation.perform(reminding::remind(mutation.db(), viewer(ctx), id, sent_on, faults), |()| changed(ctx, id)).await
+        mutation.perform(reminders::remind(mutation.db(), viewer(ctx), id, sent_on, faults), |()| changed(ctx, id)).await
     }
 }

@@ -3,17 +3,17 @@
 use ::entity::reference_rate;
 use async_graphql::{Context, Description, ID, InputObject, Object};
 
-use crate::{
+use crate::graphql::{
+    batch::listed,
+    cost::list_size,
+    database,
+    mutation::mutation,
+    scalars::{Date, Given, node_id},
+    viewer,
+};
+use domain::{
     error::{Faults, Result},
-    graphql::{
-        cost::list_size,
-        database,
-        loaders::listed,
-        mutation::mutation,
-        scalars::{Date, Given, node_id},
-        viewer,
-    },
-    invoices::reference_rates::{self, last_day},
+    interest::reference_rates::{self, last_day},
 };
 
 /// A reference rate (referensränta) of a half-year, which late interest is reckoned on.

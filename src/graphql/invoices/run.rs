@@ -12,23 +12,23 @@ use super::{
     Invoice,
     run_months::{InvoiceRunInvoicedMonth, InvoiceRunToCredit, invoiced_months, to_credit},
 };
-use crate::{
+use crate::graphql::{
+    agreements::{Agreement, Counterparty, agreement_of, counterparty_of},
+    batch::{Batch, Handle, take_rows},
+    connection::every,
+    cost::{cost, list_size},
+    database,
+    mutation::mutation,
+    network,
+    scalars::{Date, Given, Money, row_id, take},
+    viewer,
+};
+use domain::{
     error::{Faults, Result},
-    graphql::{
-        agreements::{Agreement, Counterparty, agreement_of, counterparty_of},
-        cost::{cost, list_size},
-        database,
-        loaders::{Batch, Handle, take_rows},
-        mutation::mutation,
-        network,
-        page::every,
-        scalars::{Date, Given, Money, row_id, take},
-        viewer,
-    },
     invoices::{
         self, Buyer,
-        run::{self, Ask, Done, Fees, Plan},
-        whole::Whole,
+        aggregate::Whole,
+        invoice_run::{self, Ask, Done, Fees, Plan},
     },
 };
 
@@ -195,7 +195,7 @@ impl InvoiceRun {
 
 /// A month of a participation that no agreement pays.
 #[derive(Clone, Description)]
-pub struct InvoiceRunUnpaidMonth(Handle<run::UnpaidMonth>);
+pub struct InvoiceRunUnpaidMonth(Handle<invoice_run::UnpaidMonth>);
 
 #[Object(use_type_description)]
 impl InvoiceRunUnpaidMonth {
@@ -220,13 +220,13 @@ impl InvoiceRunUnpaidMonth {
     }
 }
 
-fn unpaid_months(found: Vec<run::UnpaidMonth>) -> Vec<InvoiceRunUnpaidMonth> {
+fn unpaid_months(found: Vec<invoice_run::UnpaidMonth>) -> Vec<InvoiceRunUnpaidMonth> {
     Handle::each(found).into_iter().map(InvoiceRunUnpaidMonth).collect()
 }
 
 /// Somebody who can't be invoiced.
 #[derive(Clone, Description)]
-pub struct InvoiceRunProblem(Handle<run::Problem>);
+pub struct InvoiceRunProblem(Handle<invoice_run::Problem>);
 
 type Party = (Option<MemberId>, Option<OrganisationId>);
 
@@ -237,7 +237,7 @@ pub(super) fn party(buyer: Buyer) -> Party {
     }
 }
 
-fn agreement(problem: &run::Problem) -> Option<AgreementId> {
+fn agreement(problem: &invoice_run::Problem) -> Option<AgreementId> {
     problem.agreement
 }
 
@@ -259,7 +259,7 @@ impl InvoiceRunProblem {
     }
 }
 
-fn problems(found: Vec<run::Problem>) -> Vec<InvoiceRunProblem> {
+fn problems(found: Vec<invoice_run::Problem>) -> Vec<InvoiceRunProblem> {
     Handle::each(found).into_iter().map(InvoiceRunProblem).collect()
 }
 
@@ -268,7 +268,7 @@ pub(super) async fn run(ctx: &Context<'_>, input: InvoiceRunInput) -> Result<Inv
     let mut faults = Faults::default();
     let ask = input.check(&mut faults);
     let mutation = mutation(ctx);
-    mutation.perform(run::run(mutation.db(), viewer(ctx), network(ctx), &ask, faults, |_, _| {}), |done| payload(ctx, done)).await
+    mutation.perform(invoice_run::run(mutation.db(), viewer(ctx), network(ctx), &ask, faults, |_, _| {}), |done| payload(ctx, done)).await
 }
 
 async fn payload(ctx: &Context<'_>, done: Done) -> Result<InvoiceRun> {
@@ -308,7 +308,7 @@ impl InvoiceRunQuery {
     ) -> Result<InvoiceRun> {
         let mut faults = Faults::default();
         let ask = input.check(&mut faults);
-        let plan = run::preview(database(ctx), viewer(ctx), network(ctx), &ask, faults).await?;
+        let plan = invoice_run::preview(database(ctx), viewer(ctx), network(ctx), &ask, faults).await?;
         let Plan {
             invoices,
             net,

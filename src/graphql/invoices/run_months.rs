@@ -4,16 +4,16 @@ use ::entity::id::InvoiceId;
 use async_graphql::{Context, Description, Object};
 
 use super::{Invoice, run::party};
-use crate::{
+use crate::graphql::{
+    agreements::{Agreement, Counterparty, agreement_of, counterparty_of},
+    batch::{Handle, distinct, grouped},
+    connection::{DIRECT, asked},
+    database,
+    scalars::{Date, Money},
+    viewer,
+};
+use domain::{
     error::Result,
-    graphql::{
-        agreements::{Agreement, Counterparty, agreement_of, counterparty_of},
-        database,
-        loaders::{Handle, distinct, grouped},
-        page::{DIRECT, asked},
-        scalars::{Date, Money},
-        viewer,
-    },
     invoices::{
         self,
         run_months::{InvoicedMonth, ToCredit},

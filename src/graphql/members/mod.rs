@@ -1,6 +1,6 @@
 //! Members as the API tells of them.
 
-pub mod changes;
+pub mod mutations;
 mod reversals;
 mod sums;
 
@@ -16,21 +16,21 @@ use async_graphql::{Context, Description, Enum, ID, InputObject, Object, OneofOb
 
 use super::{
     agreements::{Agreement, AgreementFilter, AgreementOrder, agreements_of},
+    batch::{Handle, distinct, grouped, listed},
+    connection::{self, CONNECTION, Column, Connection, DIRECT, Noun, and, asked, every},
     contacts::{Contact, ContactArea, contact_area_of},
     cost::{cost, list_size},
     database,
     fees::{FeeQuote, Quotes},
     invoices::{Invoice, InvoiceFilter, InvoiceOrder, invoices_of},
-    loaders::{Handle, distinct, grouped, listed},
-    page::{self, CONNECTION, Column, Connection, DIRECT, Noun, and, asked, every},
     scalars::{Date, Given, Money, OrgNumber, node_id, row_id, take},
     viewer,
 };
-use crate::{
+use domain::{
     agreements,
     error::{Faults, LINE, Result},
     fees, invoices,
-    members::{self, admission::NewBilling, allocations, contacts},
+    members::{self, admit::NewBilling, allocations, contacts},
     receivables::{self, balances},
 };
 
@@ -204,7 +204,8 @@ impl Member {
         #[graphql(desc = "That many rows from the back")] last: Option<i32>,
         #[graphql(desc = "Only rows before the one with this cursor")] before: Option<String>,
     ) -> Result<Connection<Agreement>> {
-        agreements_of(ctx, &self.0, agreements::Of::Member, |row| row.id.0, filter, order_by, page::args(first, after, last, before)).await
+        agreements_of(ctx, &self.0, agreements::Of::Member, |row| row.id.0, filter, order_by, connection::args(first, after, last, before))
+            .await
     }
 
     /// The invoices that it has got.
@@ -219,7 +220,8 @@ impl Member {
         #[graphql(desc = "That many rows from the back")] last: Option<i32>,
         #[graphql(desc = "Only rows before the one with this cursor")] before: Option<String>,
     ) -> Result<Connection<Invoice>> {
-        invoices_of(ctx, &self.0, invoices::Of::Member, |row| row.id.0, filter, order_by, page::args(first, after, last, before)).await
+        invoices_of(ctx, &self.0, invoices::Of::Member, |row| row.id.0, filter, order_by, connection::args(first, after, last, before))
+            .await
     }
 
     /// The service fee (serviceavgift) of a year under the rule in force, and how it came about; null when there is no rule or no allocation of the rule's `allocationBasis` for that year, or it is a member on no day of it.
@@ -490,11 +492,11 @@ impl MemberQuery {
             || members::order(members::Field::Name, false),
             |order| members::order(order.field.into(), order.direction.is_descending()),
         );
-        let args = page::args(first, after, last, before);
-        crate::page::Page::check(&args, &order, &mut faults);
+        let args = connection::args(first, after, last, before);
+        domain::page::Page::check(&args, &order, &mut faults);
         faults.finish()?;
         let slice = members::list(database(ctx), viewer(ctx), &filter, &order, &args, &asked::<Member>(ctx, CONNECTION)).await?;
-        let count: page::Count = Arc::new(move |ctx| {
+        let count: connection::Count = Arc::new(move |ctx| {
             let filter = filter.clone();
             Box::pin(async move { members::count(database(ctx), viewer(ctx), &filter).await })
         });

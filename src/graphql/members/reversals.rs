@@ -4,12 +4,12 @@ use ::entity::id::{MemberId, OrganisationId};
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 use super::{Member, node};
-use crate::{
+use crate::graphql::{
+    agreements::Agreement, batch::Handle, connection::every, cost::list_size, database, mutation::mutation, scalars::row_id, viewer,
+};
+use domain::{
     agreements,
     error::{Error, Faults, Result},
-    graphql::{
-        agreements::Agreement, cost::list_size, database, loaders::Handle, mutation::mutation, page::every, scalars::row_id, viewer,
-    },
     members::{
         reinstate::{self, Reinstated},
         remove::{self, Removed},

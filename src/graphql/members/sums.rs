@@ -3,11 +3,10 @@
 use async_graphql::{Description, Object};
 use chrono::NaiveDate;
 
-use crate::{
+use crate::graphql::scalars::{Date, Given, Sum, take};
+use domain::{
     error::{Faults, Result},
-    graphql::scalars::{Date, Given, Sum, take},
-    invoices::balances,
-    receivables::{Aged, Bucket},
+    receivables::{Aged, Bucket, open_items},
 };
 
 /// Reads the day of a balance.
@@ -20,7 +19,7 @@ pub(super) fn day_in_books(as_of: Option<Given<Date>>) -> Result<Option<NaiveDat
 
 /// Sums that a member owes, with VAT.
 #[derive(Clone, Copy, Description)]
-pub struct Balance(pub(super) balances::Balance);
+pub struct Balance(pub(super) open_items::Balance);
 
 #[Object(use_type_description)]
 impl Balance {

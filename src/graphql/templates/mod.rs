@@ -1,6 +1,6 @@
 //! Templates as the API tells of them.
 
-pub mod changes;
+pub mod mutations;
 pub mod placeholders;
 
 use std::{collections::HashMap, sync::Arc};
@@ -15,17 +15,17 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use super::{
     activities::{Activity, activity_of},
     agreements::AgreementKind,
+    batch::{Handle, distinct, grouped, listed},
+    connection::{self, CONNECTION, Column, Connection, DIRECT, Noun, and, asked, every},
     cost::{cost, list_size},
     database,
     documents::AgreementPreview,
-    loaders::{Handle, distinct, grouped, listed},
     network,
-    page::{self, CONNECTION, Column, Connection, DIRECT, Noun, and, asked, every},
     request::LongText,
     scalars::{DateTime, Json, node_id, row_id},
     viewer,
 };
-use crate::{
+use domain::{
     agreements,
     documents::sha256,
     error::{Error, Faults, LINE, Result},
@@ -421,9 +421,9 @@ impl TemplateQuery {
     ) -> Result<Connection<AgreementTemplate>> {
         let mut faults = Faults::default();
         let filter = filter.unwrap_or_default().check(&mut faults);
-        let (args, columns) = (page::args(first, after, last, before), asked::<AgreementTemplate>(ctx, CONNECTION));
+        let (args, columns) = (connection::args(first, after, last, before), asked::<AgreementTemplate>(ctx, CONNECTION));
         let slice = templates::list(database(ctx), viewer(ctx), &filter, &args, &columns, faults).await?;
-        let count: page::Count = Arc::new(move |ctx| {
+        let count: connection::Count = Arc::new(move |ctx| {
             let filter = filter.clone();
             Box::pin(async move { templates::count(database(ctx), viewer(ctx), &filter).await })
         });

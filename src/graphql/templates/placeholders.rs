@@ -3,14 +3,12 @@
 use async_graphql::{Description, Object};
 
 use super::ParameterType;
-use crate::{
-    graphql::cost::list_size,
-    templates::{
-        facts::Facts,
-        filters::{self, Filter},
-        placeholders::{self, Placeholder},
-        rendering,
-    },
+use crate::graphql::cost::list_size;
+use domain::templates::{
+    facts::Facts,
+    filters::{self, Filter},
+    placeholders::{self, Placeholder},
+    rendering,
 };
 
 /// A placeholder that every text may show without declaring it.

@@ -3,10 +3,7 @@
 
 use entity::money::Money;
 use libfuzzer_sys::fuzz_target;
-use register::{
-    error::{Faults, LINE, TEXT},
-    exchange::bank,
-};
+use domain::{error::{Faults, LINE, TEXT}, interchange::bank};
 
 /// The most faults of a file that are listed.
 const FAULTS: usize = 1000;

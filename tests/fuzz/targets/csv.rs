@@ -4,7 +4,7 @@
 use std::{fs, path::Path};
 
 use libfuzzer_sys::fuzz_target;
-use register::exchange::{File, fuzzing};
+use domain::interchange::{fuzzing, File};
 use tempfile::TempDir;
 
 thread_local! {

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use register::{
+use domain::{
     documents::{
         html::Html,
         prose::{self, Block, Inline},

@@ -5,13 +5,7 @@
 use std::cell::RefCell;
 
 use libfuzzer_sys::fuzz_target;
-use samregister::{
-    graphql::cost::Costs,
-    server::{
-        asking::Asked,
-        limits::{Exceeded, Figures, Limits, measure, within_together},
-    },
-};
+use samregister::{graphql::cost::Costs, http::{graphql_request::Asked, query_cost::{measure, within_together, Exceeded, Figures, Limits}}};
 use serde_json::{Map, Value, json};
 
 thread_local! {

@@ -2,11 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use samregister::server::{
-    asking::{Asked, Body},
-    documents::Documents,
-    socket,
-};
+use samregister::http::{graphql_request::{Asked, Body}, persisted_documents::Documents, websocket};
 use serde_json::Value;
 
 /// The most documents of a batch.
@@ -21,7 +17,7 @@ fuzz_target!(|input: &str| {
             // What no one reads of a body need not be Unicode.
             if input.matches(['{', '[']).count() < BRACKETS && serde_json::from_str::<Value>(input).is_ok() {
                 let message = format!(r#"{{"type":"subscribe","id":"1","payload":{input}}}"#);
-                let other = socket::fuzz(&message).flatten().unwrap_or_else(|| panic!("no message of the socket: {message}"));
+                let other = websocket::fuzz(&message).flatten().unwrap_or_else(|| panic!("no message of the socket: {message}"));
                 assert_eq!(parts(&asked), parts(&other), "{input}");
             }
         }
@@ -32,7 +28,7 @@ fuzz_target!(|input: &str| {
         }
         Err(error) => assert!(error.to_string().len() <= 10 * input.len() + 2_000, "{error}"),
     }
-    if let Some(Some(asked)) = socket::fuzz(input) {
+    if let Some(Some(asked)) = websocket::fuzz(input) {
         check(&asked);
     }
     // Lines in the place of what stands between the signs & of an address.

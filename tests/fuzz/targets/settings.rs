@@ -4,7 +4,7 @@
 use std::fs;
 
 use libfuzzer_sys::fuzz_target;
-use register::{config::Settings, error::Error};
+use domain::{config::Settings, error::Error};
 use tempfile::TempDir;
 
 /// Ends every secret of the environment, so that none is like another word.

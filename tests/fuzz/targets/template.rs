@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use register::{
+use domain::{
     documents::prose,
     error::Error,
     templates::{

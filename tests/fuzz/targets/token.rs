@@ -7,8 +7,8 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::{Algorithm, EncodingKey, crypto};
 use libfuzzer_sys::fuzz_target;
-use register::{auth::token::Keys, config::Settings, error::Error};
-use samregister::server::execution;
+use domain::{auth::token::Keys, config::Settings, error::Error};
+use samregister::http::execution;
 
 const SECRET: &str = "a-secret-for-fuzzing-of-32-bytes-or-more";
 /// 2026-01-01.

@@ -1,0 +1,183 @@
+//! Activities (verksamheter): what the network runs, and how it is found.
+
+pub mod accounts;
+mod booked_for;
+pub mod close;
+pub mod coverage;
+pub mod decisions;
+pub mod start;
+pub mod ledger_integrity;
+pub mod reversals;
+pub mod status_reports;
+pub mod tax_decisions;
+
+use std::collections::HashMap;
+
+use ::entity::{
+    activity::{Column, Entity, Model},
+    activity_funding, activity_text,
+    id::ActivityId,
+    kind::FundingKind,
+};
+use chrono::NaiveDate;
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
+    sea_query::{Expr, Query, SelectStatement, SimpleExpr},
+};
+
+use crate::{
+    auth::viewer::{Sight, Viewer},
+    database::{Database, among, among_words, rows},
+    error::{Faults, Result},
+    page::{self, KeyType, Order, Slice},
+    search::{self, Noun},
+};
+
+/// Which activities; every part narrows the others.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Paid for in any of these ways; empty: in whatever way.
+    pub funding: Vec<FundingKind>,
+    /// Running on this day.
+    pub active_on: Option<NaiveDate>,
+    /// With all of these words, or their beginnings, in its name and slug: see [`search`].
+    pub search: Option<String>,
+}
+
+fn column(column: Column) -> SimpleExpr {
+    Expr::col((Entity, column))
+}
+
+/// The order of activities: by name, in Swedish order.
+#[must_use]
+pub fn by_name() -> Order {
+    Order { name: "NAME", key: column(Column::NameKey), key_type: KeyType::Text, id: column(Column::Id), descending: false }
+}
+
+/// The activities that the viewer sees: all of them, since what the network runs is public to everybody who has a token.
+fn visible(_: &Viewer) -> Condition {
+    Condition::all()
+}
+
+/// The identifiers of the activities with these slugs.
+pub(crate) fn with_slugs(backend: DbBackend, slugs: &[String]) -> SelectStatement {
+    Query::select().expr(column(Column::Id)).from(Entity).and_where(among_words(backend, column(Column::Slug), slugs)).take()
+}
+
+/// What the viewer sees of a table whose rows belong to an activity and to no member.
+pub(crate) fn of_visible_activity(backend: DbBackend, sight: &Sight, activity: SimpleExpr) -> Condition {
+    if sight.all {
+        Condition::all()
+    } else if sight.activities.is_empty() {
+        Condition::all().add(Expr::cust("1 = 0"))
+    } else {
+        Condition::all().add(activity.in_subquery(with_slugs(backend, &sight.activities)))
+    }
+}
+
+fn select(viewer: &Viewer) -> SelectStatement {
+    Query::select().from(Entity).cond_where(visible(viewer)).take()
+}
+
+fn matching(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement {
+    let mut select = select(viewer);
+    if !filter.funding.is_empty() {
+        let words: Vec<_> = filter.funding.iter().map(|kind| kind.word()).collect();
+        let funded = Query::select()
+            .column(activity_funding::Column::ActivityId)
+            .from(activity_funding::Entity)
+            .and_where(among_words(db.backend(), Expr::col(activity_funding::Column::Kind), words))
+            .take();
+        select.and_where(column(Column::Id).in_subquery(funded));
+    }
+    if let Some(on) = filter.active_on {
+        select.and_where(Column::StartsOn.lte(on)).cond_where(Condition::any().add(Column::EndsOn.is_null()).add(Column::EndsOn.gte(on)));
+    }
+    if let Some(text) = filter.search.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
+        select.and_where(search::found(db.backend(), Noun::Activity, column(Column::Id), text));
+    }
+    select
+}
+
+/// A page of the activities that the viewer sees and the filter lets through, in order of name.
+///
+/// # Errors
+/// INVALID for a bad page.
+pub async fn list(db: &Database, viewer: &Viewer, filter: &Filter, args: &page::Args, columns: &[Column]) -> Result<Slice<Model>> {
+    let (order, mut faults) = (by_name(), Faults::default());
+    let page = page::Page::check(args, &order, &mut faults);
+    faults.finish()?;
+    page::fetch(db.read(), matching(db, viewer, filter), columns, &order, &page).await
+}
+
+/// How many there are.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn count(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<i64> {
+    page::count(db.read(), matching(db, viewer, filter)).await
+}
+
+/// Every activity that the filter lets through, in order of name; for reports over all of them.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn all(db: &Database, viewer: &Viewer, filter: &Filter, columns: &[Column]) -> Result<Vec<Model>> {
+    let mut select = matching(db, viewer, filter);
+    select.columns(columns.iter().map(|column| (Entity, *column))).order_by_expr(column(Column::NameKey), sea_orm::Order::Asc);
+    rows(db.read(), &select, columns).await
+}
+
+/// Those of these activities that the viewer sees, in no order.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn by_ids(db: &Database, viewer: &Viewer, ids: &[ActivityId], columns: &[Column]) -> Result<Vec<Model>> {
+    let mut select = select(viewer);
+    select.columns(columns.iter().map(|column| (Entity, *column))).and_where(among(db.backend(), column(Column::Id), ids.iter().copied()));
+    rows(db.read(), &select, columns).await
+}
+
+/// The activities with these slugs that the viewer sees, in order of name.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn by_slugs(db: &Database, viewer: &Viewer, slugs: &[String], columns: &[Column]) -> Result<Vec<Model>> {
+    let mut select = select(viewer);
+    select
+        .columns(columns.iter().map(|column| (Entity, *column)))
+        .and_where(among_words(db.backend(), column(Column::Slug), slugs))
+        .order_by_expr(column(Column::NameKey), sea_orm::Order::Asc);
+    rows(db.read(), &select, columns).await
+}
+
+/// How each of these activities is paid for, in the order of the kinds; the viewer must be known to see them.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn funding_of(db: &impl ConnectionTrait, activities: &[ActivityId]) -> Result<HashMap<ActivityId, Vec<FundingKind>>> {
+    let found = activity_funding::Entity::find()
+        .filter(among(db.get_database_backend(), Expr::col(activity_funding::Column::ActivityId), activities.iter().copied()))
+        .order_by_asc(activity_funding::Column::ActivityId)
+        .all(db)
+        .await?;
+    let mut of: HashMap<ActivityId, Vec<FundingKind>> = HashMap::new();
+    for row in found {
+        of.entry(row.activity_id).or_default().push(row.kind);
+    }
+    for kinds in of.values_mut() {
+        kinds.sort();
+    }
+    Ok(of)
+}
+
+/// What these activities are for and are to reach; the viewer must be known to see them.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn texts_of(db: &impl ConnectionTrait, activities: &[ActivityId]) -> Result<HashMap<ActivityId, activity_text::Model>> {
+    let activity = Expr::col(activity_text::Column::ActivityId);
+    let theirs = among(db.get_database_backend(), activity, activities.iter().copied());
+    let found = activity_text::Entity::find().filter(theirs).all(db).await?;
+    Ok(found.into_iter().map(|row| (row.activity_id, row)).collect())
+}

@@ -1,0 +1,282 @@
+//! Launch: how an activity begins, and how what is known of it is kept right.
+
+use ::entity::{
+    activity, activity_funding, activity_text, contact,
+    id::{ActivityId, ContactId},
+    kind::FundingKind,
+};
+use chrono::NaiveDate;
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+
+use super::{
+    close,
+    decisions::{self, NewDecision},
+};
+use crate::{
+    audit::{
+        self, Change,
+        forms::{Activity, activities},
+    },
+    auth::viewer::{Deed, Viewer},
+    database::Database,
+    error::{Error, Faults, LINE, Result, TEXT},
+    swedish,
+};
+
+/// The longest slug, in characters: it stands in addresses and tokens.
+pub const SLUG: usize = 60;
+
+/// An activity to be started.
+#[derive(Clone, Debug, Default)]
+pub struct NewActivity {
+    /// Short name for addresses and filters: small letters a to z, digits and hyphens.
+    pub slug: String,
+    /// Its name.
+    pub name: String,
+    /// Syfte.
+    pub purpose: Option<String>,
+    /// Mål.
+    pub goal: Option<String>,
+    /// How it is paid for; empty: not decided.
+    pub funding: Vec<FundingKind>,
+    /// First day.
+    pub starts_on: NaiveDate,
+    /// Last day; null: until further notice.
+    pub ends_on: Option<NaiveDate>,
+    /// Who on the board follows it.
+    pub board_contact: Option<ContactId>,
+    /// Who leads it.
+    pub lead: Option<ContactId>,
+    /// Who decided it.
+    pub decision: Option<NewDecision>,
+}
+
+/// What changes about an activity: what is null stays as it is. The slug never changes, since tokens and scripts rely on it.
+#[derive(Clone, Debug, Default)]
+pub struct ActivityChanges {
+    /// Its name.
+    pub name: Option<String>,
+    /// Syfte.
+    pub purpose: Option<Option<String>>,
+    /// Mål.
+    pub goal: Option<Option<String>>,
+    /// All ways in which it is paid for.
+    pub funding: Option<Vec<FundingKind>>,
+    /// First day.
+    pub starts_on: Option<NaiveDate>,
+    /// Last day; `Some(None)`: until further notice.
+    pub ends_on: Option<Option<NaiveDate>>,
+    /// Who on the board follows it.
+    pub board_contact: Option<Option<ContactId>>,
+    /// Who leads it.
+    pub lead: Option<Option<ContactId>>,
+    /// Who decided it.
+    pub decision: Option<Option<NewDecision>>,
+}
+
+/// An activity as it stands, for the audit trail.
+///
+/// # Errors
+/// NOT_FOUND when there is none.
+pub async fn snapshot(db: &impl ConnectionTrait, id: ActivityId) -> Result<Activity> {
+    let row = find(db, id).await?;
+    let alone = Activity { row: row.clone(), ..Activity::default() };
+    Ok(activities(db, vec![row]).await?.pop().unwrap_or(alone))
+}
+
+/// The same for a change whose input may be bad: when there is no such activity, what is wrong with the input is said first, for that may be the id.
+///
+/// # Errors
+/// INVALID when there are faults, NOT_FOUND when there is no such activity.
+pub(super) async fn snapshot_or_faults(change: &Change, id: ActivityId, faults: &mut Faults) -> Result<Activity> {
+    let found = snapshot(change.tx(), id).await;
+    if found.is_err() {
+        std::mem::take(faults).finish()?;
+    }
+    found
+}
+
+/// The activity's row, for those who change what belongs to it.
+///
+/// # Errors
+/// NOT_FOUND when there is none.
+pub async fn find(db: &impl ConnectionTrait, id: ActivityId) -> Result<activity::Model> {
+    activity::Entity::find_by_id(id).one(db).await?.ok_or_else(|| Error::NotFound("there is no such activity".into()))
+}
+
+/// Whether a text can be a slug: small letters a to z, digits and hyphens between them.
+#[must_use]
+pub fn is_slug(text: &str) -> bool {
+    let letters = text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    letters && !text.starts_with('-') && !text.ends_with('-')
+}
+
+/// The fields that starting and changing have in common.
+fn check(row: &mut activity::Model, texts: &mut activity_text::Model, before: Option<&Activity>, faults: &mut Faults) {
+    row.name = faults.text("input.name", &row.name, LINE);
+    row.name_key = swedish::key(&row.name);
+    texts.purpose = faults.optional_text("input.purpose", texts.purpose.as_deref(), TEXT);
+    texts.goal = faults.optional_text("input.goal", texts.goal.as_deref(), TEXT);
+    faults.settable_change("input.name", before.map(|before| before.row.name.as_str()), Some(row.name.as_str()));
+    faults.settable_change("input.purpose", before.and_then(|before| before.texts.purpose.as_deref()), texts.purpose.as_deref());
+    faults.settable_change("input.goal", before.and_then(|before| before.texts.goal.as_deref()), texts.goal.as_deref());
+    let in_order = row.ends_on.is_none_or(|ends_on| row.starts_on <= ends_on);
+    faults.expect(in_order, "input.endsOn", "must not be before the first day");
+}
+
+impl NewActivity {
+    /// The activity as it will be, but for its decision, which may be there already.
+    fn check(&self, faults: &mut Faults) -> Activity {
+        let slug = faults.text("input.slug", &self.slug, SLUG);
+        faults.expect(
+            is_slug(&slug),
+            "input.slug",
+            "must have small letters a to z, digits and hyphens between them only, as stoppa-valdet",
+        );
+        let mut row = activity::Model {
+            id: ActivityId::new(),
+            slug,
+            name: self.name.clone(),
+            starts_on: self.starts_on,
+            ends_on: self.ends_on,
+            board_contact_id: self.board_contact,
+            lead_contact_id: self.lead,
+            ..activity::Model::default()
+        };
+        let mut texts = activity_text::Model { activity_id: row.id, purpose: self.purpose.clone(), goal: self.goal.clone() };
+        check(&mut row, &mut texts, None, faults);
+        let decision = self.decision.as_ref().map(|decision| decision.check("input.decision", faults));
+        Activity { row, texts, funding: distinct(&self.funding), decision }
+    }
+}
+
+fn distinct(funding: &[FundingKind]) -> Vec<FundingKind> {
+    let mut kinds = funding.to_vec();
+    kinds.sort();
+    kinds.dedup();
+    kinds
+}
+
+async fn write_texts(change: &Change, texts: activity_text::Model) -> Result<()> {
+    activity_text::Entity::delete_by_id(texts.activity_id).exec(change.tx()).await?;
+    audit::insert(change, texts).await
+}
+
+async fn write_funding(change: &Change, activity: ActivityId, kinds: &[FundingKind]) -> Result<()> {
+    activity_funding::Entity::delete_many().filter(activity_funding::Column::ActivityId.eq(activity)).exec(change.tx()).await?;
+    for kind in kinds {
+        audit::insert(change, activity_funding::Model { activity_id: activity, kind: *kind }).await?;
+    }
+    Ok(())
+}
+
+/// Each of these contacts is in the register.
+async fn expect_contacts(change: &Change, contacts: [Option<ContactId>; 2]) -> Result<()> {
+    for id in contacts.into_iter().flatten() {
+        let found = contact::Entity::find_by_id(id).one(change.tx()).await?;
+        found.ok_or_else(|| Error::NotFound("there is no such contact".into()))?;
+    }
+    Ok(())
+}
+
+/// Starts an activity. `faults` are those that reading the input has found already.
+///
+/// # Errors
+/// FORBIDDEN unless the viewer keeps the register, INVALID naming every bad field, NOT_FOUND for a contact, CONFLICT `SLUG_TAKEN`.
+pub async fn start(db: &Database, viewer: &Viewer, new: NewActivity, mut faults: Faults) -> Result<ActivityId> {
+    viewer.require(Deed::KeepRegister)?;
+    let Activity { mut row, texts, funding, decision } = new.check(&mut faults);
+    faults.finish()?;
+
+    let mut change = audit::begin(db, viewer, "activityStart").await?;
+    expect_contacts(&change, [row.board_contact_id, row.lead_contact_id]).await?;
+    row.decision_id = decisions::write(&change, None, decision).await?;
+    let (id, slug) = (row.id, row.slug.clone());
+    audit::insert(&change, row).await.map_err(|error| {
+        error
+            .on_constraint("activity__slug", Error::conflict("SLUG_TAKEN", format!("another activity has the slug {slug}; choose another")))
+    })?;
+    write_texts(&change, texts).await?;
+    write_funding(&change, id, &funding).await?;
+    let after = snapshot(change.tx(), id).await?;
+    change.record(None, Some(&after))?;
+    change.commit_with(id).await?;
+    Ok(id)
+}
+
+/// Changes what is known of an activity. `faults` are those that reading the input has found already.
+///
+/// # Errors
+/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND for the activity or a contact, INVALID naming every bad field,
+/// CONFLICT `AGREEMENTS_IN_FORCE` when it would end before them, or begin after them.
+pub async fn update(db: &Database, viewer: &Viewer, id: ActivityId, changes: ActivityChanges, mut faults: Faults) -> Result<()> {
+    viewer.require(Deed::KeepRegister)?;
+    let mut change = audit::begin(db, viewer, "activityUpdate").await?;
+    let before = snapshot_or_faults(&change, id, &mut faults).await?;
+    let (mut row, mut texts) = (before.row.clone(), before.texts.clone());
+    row.name = changes.name.unwrap_or(row.name);
+    texts.purpose = changes.purpose.unwrap_or(texts.purpose);
+    texts.goal = changes.goal.unwrap_or(texts.goal);
+    row.starts_on = changes.starts_on.unwrap_or(row.starts_on);
+    row.ends_on = changes.ends_on.unwrap_or(row.ends_on);
+    row.board_contact_id = changes.board_contact.unwrap_or(row.board_contact_id);
+    row.lead_contact_id = changes.lead.unwrap_or(row.lead_contact_id);
+    check(&mut row, &mut texts, Some(&before), &mut faults);
+    let decision = changes.decision.map(|decision| decision.map(|decision| decision.check("input.decision", &mut faults)));
+    faults.finish()?;
+
+    if let Some(ends_on) = row.ends_on.filter(|_| row.ends_on != before.row.ends_on) {
+        close::expect_no_agreements_after(&change, &row, ends_on).await?;
+    }
+    if row.starts_on > before.row.starts_on {
+        close::expect_no_agreements_before(&change, &row).await?;
+    }
+    expect_contacts(&change, [row.board_contact_id, row.lead_contact_id]).await?;
+    if let Some(decision) = decision {
+        row.decision_id = decisions::write(&change, before.decision.as_ref(), decision).await?;
+    }
+    audit::replace(&change, row).await?;
+    if texts != before.texts {
+        write_texts(&change, texts).await?;
+    }
+    if let Some(funding) = &changes.funding {
+        write_funding(&change, id, &distinct(funding)).await?;
+    }
+    let after = snapshot(change.tx(), id).await?;
+    if after != before {
+        change.record(Some(&before), Some(&after))?;
+    }
+    change.commit_with(id).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slugs_fit_in_addresses() {
+        for slug in ["bip", "stoppa-valdet", "2026"] {
+            assert!(is_slug(slug), "{slug}");
+        }
+        for text in ["BIP", "våld", "-bip", "bip-", "a b", "a_b", "🙂"] {
+            assert!(!is_slug(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_bad_field_is_named_at_once() {
+        let new = NewActivity {
+            slug: "Å".into(),
+            name: " ".into(),
+            goal: Some("\0".into()),
+            starts_on: NaiveDate::default(),
+            ends_on: NaiveDate::default().pred_opt(),
+            decision: Some(NewDecision { paragraph: Some("x".repeat(301)), ..NewDecision::default() }),
+            ..NewActivity::default()
+        };
+        let mut faults = Faults::default();
+        new.check(&mut faults);
+        let paths: Vec<_> = faults.into_inner().into_iter().map(|fault| fault.path).collect();
+        assert_eq!(paths, ["input.slug", "input.name", "input.goal", "input.endsOn", "input.decision.paragraph"]);
+    }
+}

@@ -1,0 +1,152 @@
+//! Status reports: how an activity is going, told to the board in a fixed form.
+
+use std::collections::HashMap;
+
+use ::entity::{
+    id::{ActivityId, StatusReportId},
+    kind::Health,
+    status_report::{Column, Entity, Model},
+    status_report_text,
+};
+use sea_orm::{
+    ConnectionTrait, DbBackend, EntityTrait, QueryFilter,
+    sea_query::{Expr, Query, SelectStatement, SimpleExpr},
+};
+use uuid::Uuid;
+
+use super::{of_visible_activity, start::find};
+use crate::{
+    audit,
+    auth::viewer::{Deed, Realm, Role, Viewer},
+    database::{Database, among, rows},
+    error::{Error, Faults, LINE, Result, TEXT},
+    idempotency::Outcome,
+    page::{self, KeyType, Order, Slice},
+};
+
+/// A report with its texts, as its audit entries show it.
+pub use crate::audit::forms::StatusReport as Whole;
+
+fn column(column: Column) -> SimpleExpr {
+    Expr::col((Entity, column))
+}
+
+/// The latest first.
+fn latest_first(backend: DbBackend) -> Order {
+    // SQLite keeps instants as text that sorts by itself.
+    let key = if backend == DbBackend::Postgres {
+        Expr::cust("to_char(\"status_report\".\"reported_at\" AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US')")
+    } else {
+        column(Column::ReportedAt)
+    };
+    Order { name: "REPORTED_AT", key, key_type: KeyType::Text, id: column(Column::Id), descending: true }
+}
+
+fn select(db: &Database, viewer: &Viewer) -> SelectStatement {
+    let visible = of_visible_activity(db.backend(), &viewer.sees(Realm::Revenue), column(Column::ActivityId));
+    Query::select().from(Entity).cond_where(visible).take()
+}
+
+fn of(db: &Database, viewer: &Viewer, activities: &[ActivityId]) -> SelectStatement {
+    let mut select = select(db, viewer);
+    select.and_where(among(db.backend(), column(Column::ActivityId), activities.iter().copied()));
+    select
+}
+
+/// The same page of the reports on each of these activities, the latest first, as far as the viewer sees them.
+///
+/// # Errors
+/// INVALID for a bad page.
+pub async fn of_each(
+    db: &Database,
+    viewer: &Viewer,
+    activities: &[ActivityId],
+    args: &page::Args,
+    columns: &[Column],
+) -> Result<HashMap<Uuid, Slice<Model>>> {
+    let order = latest_first(db.backend());
+    let mut faults = Faults::default();
+    let page = page::Page::check(args, &order, &mut faults);
+    faults.finish()?;
+    page::fetch_each(db.read(), of(db, viewer, activities), columns, &order, &page, Column::ActivityId).await
+}
+
+/// How many reports on each of these activities the viewer sees; those without any are left out.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn count_each(db: &Database, viewer: &Viewer, activities: &[ActivityId]) -> Result<HashMap<Uuid, i64>> {
+    page::count_each(db.read(), of(db, viewer, activities), column(Column::ActivityId)).await
+}
+
+/// Those of these reports that the viewer sees, in no order.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn by_ids(db: &Database, viewer: &Viewer, ids: &[StatusReportId], columns: &[Column]) -> Result<Vec<Model>> {
+    let mut select = select(db, viewer);
+    select.columns(columns.iter().map(|column| (Entity, *column))).and_where(among(db.backend(), column(Column::Id), ids.iter().copied()));
+    rows(db.read(), &select, columns).await
+}
+
+/// What these reports tell; the viewer must be known to see them.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn texts_of(db: &impl ConnectionTrait, reports: &[StatusReportId]) -> Result<HashMap<StatusReportId, status_report_text::Model>> {
+    let report = Expr::col(status_report_text::Column::StatusReportId);
+    let theirs = among(db.get_database_backend(), report, reports.iter().copied());
+    let found = status_report_text::Entity::find().filter(theirs).all(db).await?;
+    Ok(found.into_iter().map(|row| (row.status_report_id, row)).collect())
+}
+
+/// A report to be filed.
+#[derive(Clone, Debug, Default)]
+pub struct NewReport {
+    /// The activity.
+    pub activity: ActivityId,
+    /// The period told about, as `2026-T2`.
+    pub period: String,
+    /// In one word.
+    pub health: Health,
+    /// In a few.
+    pub summary: String,
+    /// What went otherwise.
+    pub deviations: Option<String>,
+    /// What comes next.
+    pub next_steps: Option<String>,
+}
+
+/// Files a report in the viewer's name. `faults` are those that reading the input has found already.
+///
+/// # Errors
+/// FORBIDDEN unless the viewer is the office or leads the activity, NOT_FOUND for the activity, INVALID naming every bad field.
+pub async fn file(db: &Database, viewer: &Viewer, new: NewReport, mut faults: Faults) -> Result<StatusReportId> {
+    viewer.require(Deed::Report)?;
+    let period = faults.text("input.period", &new.period, LINE);
+    let summary = faults.text("input.summary", &new.summary, TEXT);
+    let deviations = faults.optional_text("input.deviations", new.deviations.as_deref(), TEXT);
+    let next_steps = faults.optional_text("input.nextSteps", new.next_steps.as_deref(), TEXT);
+    faults.finish()?;
+
+    let mut change = audit::begin(db, viewer, "statusReportFile").await?;
+    let activity = find(change.tx(), new.activity).await?;
+    if !viewer.is(Role::Office) && !viewer.activities.contains(&activity.slug) {
+        return Err(Error::Forbidden(format!("only who leads {} reports on it, or the office", activity.slug)));
+    }
+    let row = Model {
+        id: StatusReportId::new(),
+        activity_id: activity.id,
+        period,
+        health: new.health,
+        reported_by: viewer.subject.clone(),
+        reported_at: change.at(),
+    };
+    let texts = status_report_text::Model { status_report_id: row.id, summary, deviations, next_steps };
+    audit::insert(&change, row.clone()).await?;
+    audit::insert(&change, texts.clone()).await?;
+    let whole = Whole { row, texts };
+    change.record(None, Some(&whole))?;
+    change.commit_with(Outcome::of(whole.row.id).with(whole.row.activity_id)).await?;
+    Ok(whole.row.id)
+}

@@ -1,0 +1,106 @@
+//! What an agreement is made of beside its row: the parameters and the text that it was offered with, and who signed it.
+//!
+//! Whoever sees an agreement sees all of this, so the viewer must be known to see the agreements.
+
+use std::collections::HashMap;
+
+use ::entity::{agreement_document, agreement_parameters, id::AgreementId, signature};
+use sea_orm::{
+    ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
+    sea_query::{Expr, Query},
+};
+
+use super::document_source;
+use crate::{
+    auth::viewer::Viewer,
+    config::Network,
+    database::{Database, among, rows},
+    error::Result,
+    templates::layout,
+};
+
+/// What the text of each of these agreements was filled in with: a JSON object; an agreement without parameters is left out.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn parameters_of(db: &impl ConnectionTrait, agreements: &[AgreementId]) -> Result<HashMap<AgreementId, String>> {
+    let agreement = Expr::col((agreement_parameters::Entity, agreement_parameters::Column::AgreementId));
+    let found = agreement_parameters::Entity::find()
+        .filter(among(db.get_database_backend(), agreement, agreements.iter().copied()))
+        .all(db)
+        .await?;
+    Ok(found.into_iter().map(|row| (row.agreement_id, row.parameters)).collect())
+}
+
+/// The text of each of these agreements, frozen when it was offered; one without is left out.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn documents_of(
+    db: &Database,
+    agreements: &[AgreementId],
+    columns: &[agreement_document::Column],
+) -> Result<HashMap<AgreementId, agreement_document::Model>> {
+    let agreement = Expr::col((agreement_document::Entity, agreement_document::Column::AgreementId));
+    let select = Query::select()
+        .from(agreement_document::Entity)
+        .columns(columns.iter().map(|column| (agreement_document::Entity, *column)))
+        .and_where(among(db.backend(), agreement, agreements.iter().copied()))
+        .take();
+    let found: Vec<agreement_document::Model> = rows(db.read(), &select, columns).await?;
+    Ok(found.into_iter().map(|row| (row.agreement_id, row)).collect())
+}
+
+/// The signatures under these agreements, in the order that they were set.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn signatures_of(db: &Database, agreements: &[AgreementId]) -> Result<Vec<signature::Model>> {
+    let agreement = Expr::col((signature::Entity, signature::Column::AgreementId));
+    Ok(signature::Entity::find()
+        .filter(among(db.backend(), agreement, agreements.iter().copied()))
+        .order_by_asc(signature::Column::SignedOn)
+        .order_by_asc(signature::Column::Id)
+        .all(db.read())
+        .await?)
+}
+
+/// The PDF of an agreement.
+#[derive(Clone, Debug)]
+pub struct Pdf {
+    /// The agreement's number; null: a draft, marked so on every page.
+    pub number: Option<String>,
+    /// Of the bytes, in hexadecimal.
+    pub sha256: String,
+    /// The file.
+    pub bytes: Vec<u8>,
+}
+
+/// Returns `true` if the agreement is a draft that the viewer sees, whose PDF is set each time it is asked for.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn is_draft(db: &Database, viewer: &Viewer, id: AgreementId) -> Result<bool> {
+    use ::entity::agreement::Column;
+    let found = super::by_ids(db, viewer, &[id], &[Column::Id, Column::Number]).await?;
+    Ok(found.iter().any(|row| row.number.is_none()))
+}
+
+/// The PDF of an agreement that the viewer sees: the bytes that it was offered with, or what a draft would be offered with today.
+/// Null when the viewer sees no such agreement, or the register keeps no PDF of it.
+///
+/// # Errors
+/// INVALID for a draft whose parameters do not fit its template.
+pub async fn pdf_of(db: &Database, viewer: &Viewer, network: &Network, id: AgreementId) -> Result<Option<Pdf>> {
+    use ::entity::agreement::Column;
+    let found = super::by_ids(db, viewer, &[id], &[Column::Id, Column::Number]).await?.pop();
+    let Some(row) = found else { return Ok(None) };
+    if row.number.is_none() {
+        let draft = document_source::previews(db, viewer, network, &[id]).await?.remove(&id);
+        let Some(document) = draft.transpose()? else { return Ok(None) };
+        let rendered = layout::render(viewer, document).await?;
+        return Ok(Some(Pdf { number: None, sha256: rendered.sha256, bytes: rendered.pdf }));
+    }
+    let kept = agreement_document::Entity::find_by_id(id).one(db.read()).await?;
+    Ok(kept.and_then(|kept| Some(Pdf { number: row.number, sha256: kept.sha256, bytes: kept.pdf? })))
+}

@@ -1,0 +1,186 @@
+//! Signing: how the parties sign what was offered; when both have, the agreement is signed.
+
+use ::entity::{
+    agreement::Model,
+    id::{AgreementId, SignatureId},
+    kind::{SignatureMethod, SignatureParty},
+    signature,
+};
+use chrono::NaiveDate;
+
+use super::{
+    eligibility,
+    lifecycle::{self, Move, name, snapshot},
+    overlaps,
+};
+use crate::{
+    audit::{self, Change},
+    auth::viewer::{Deed, Viewer},
+    clock::day_of,
+    config::Signatory,
+    database::Database,
+    error::{Error, Faults, Result},
+    idempotency::Outcome,
+    swedish,
+};
+
+/// A signature, as somebody writes it.
+#[derive(Clone, Debug)]
+pub struct NewSignature {
+    /// Under what.
+    pub agreement: AgreementId,
+    /// Which side.
+    pub party: SignatureParty,
+    /// Who signed.
+    pub name: String,
+    /// As what.
+    pub title: Option<String>,
+    /// When.
+    pub signed_on: NaiveDate,
+    /// How.
+    pub method: SignatureMethod,
+    /// The PDF that was signed, in hexadecimal.
+    pub document_sha256: String,
+}
+
+/// Records a signature. The agreement is signed on the day that both have; what it replaces ends the day before it starts.
+///
+/// `signatories` are those who may sign for the network; where there are none, the register does not look at who does.
+///
+/// # Errors
+/// FORBIDDEN unless the viewer keeps the agreements, NOT_FOUND, INVALID naming every bad field, CONFLICT `NOT_OFFERED`,
+/// `ALREADY_SIGNED`, `WITHDRAWN`, `NO_DOCUMENT`, `DOCUMENT_DIFFERS`, `NOT_SIGNATORY`, `NOT_A_MEMBER`, `ACTIVITY_ENDED` or `OVERLAPS`.
+pub async fn sign(db: &Database, viewer: &Viewer, signatories: &[Signatory], new: NewSignature, mut faults: Faults) -> Result<()> {
+    viewer.require(Deed::KeepAgreements)?;
+    let signed_by = faults.document_line("input.name", &new.name);
+    let title = faults.optional_document_line("input.title", new.title.as_deref());
+    let sha256 = new.document_sha256.trim().to_lowercase();
+    let is_digest = sha256.len() == 64 && sha256.bytes().all(|byte| byte.is_ascii_hexdigit());
+    faults.expect(is_digest, "input.documentSha256", "is not a SHA-256 in hexadecimal; see Agreement.document");
+    faults.expect(new.signed_on <= db.clock.today(), "input.signedOn", "must not be after today");
+    faults.finish()?;
+
+    let mut change = audit::begin(db, viewer, "agreementSign").await?;
+    let row = lifecycle::find(change.tx(), new.agreement).await?;
+    let today = day_of(change.at());
+    lifecycle::allow(Move::Sign, &row, today)?;
+    let before = snapshot(change.tx(), row.clone()).await?;
+    let signed = lifecycle::signatures(change.tx(), row.id).await?;
+    if let Some(earlier) = signed.iter().find(|signature| signature.party == new.party) {
+        return Err(already_signed(&row, earlier));
+    }
+    let Some(offered) = lifecycle::document_sha256(change.tx(), row.id).await? else {
+        let message = format!("the register does not keep the text of {}; withdraw it, and draft and offer it here", name(&row));
+        return Err(Error::conflict("NO_DOCUMENT", message));
+    };
+    if sha256 != offered {
+        let message = format!("what was signed is not what was offered as {}, whose SHA-256 is {offered}", name(&row));
+        return Err(Error::conflict("DOCUMENT_DIFFERS", message));
+    }
+    if let Some(offered_on) = row.offered_at.map(day_of).filter(|offered_on| new.signed_on < *offered_on) {
+        return Err(Error::invalid("input.signedOn", format!("must not be before {offered_on}, when it was offered")));
+    }
+    let own_title = match new.party {
+        SignatureParty::Network => may_sign(signatories, &signed_by, new.signed_on)?,
+        SignatureParty::Counterparty => None,
+    };
+    let signature = signature::Model {
+        id: SignatureId::new(),
+        agreement_id: row.id,
+        party: new.party,
+        name: signed_by,
+        title: title.or(own_title),
+        signed_on: new.signed_on,
+        method: new.method,
+        document_sha256: sha256,
+    };
+    audit::insert(&change, signature.clone())
+        .await
+        .map_err(|error| error.on_constraint("agreement_signature__agreement_id__party", already_signed(&row, &signature)))?;
+    let mut after = row;
+    if let Some(other) = signed.first() {
+        after.signed_on = Some(other.signed_on.max(new.signed_on));
+        bring_into_force(&mut change, &after).await?;
+    }
+    let (id, after) = (after.id, snapshot(change.tx(), after).await?);
+    change.record(Some(&before), Some(&after))?;
+    change.commit_with(Outcome::of(id).with(signature.id)).await.map_err(overlaps::in_words)
+}
+
+/// Writes an agreement that both have signed, and from when on it replaces another one.
+async fn bring_into_force(change: &mut Change, row: &Model) -> Result<()> {
+    eligibility::require_days(change.tx(), row).await?;
+    overlaps::refuse(change.tx(), row).await?;
+    if let Some(replaced) = row.replaces_id {
+        let before = snapshot(change.tx(), lifecycle::find(change.tx(), replaced).await?).await?;
+        let after = Model { replaced_from: Some(row.starts_on), ..life::find(change.tx(), replaced).await? };
+        // First, since it makes room for its successor.
+        audit::replace(change, after.clone()).await?;
+        let after = snapshot(change.tx(), after).await?;
+        change.record(Some(&before), Some(&after))?;
+    }
+    audit::replace(change, row.clone()).await.map_err(overlaps::in_words)
+}
+
+fn already_signed(row: &Model, earlier: &signature::Model) -> Error {
+    let side = match earlier.party {
+        SignatureParty::Network => "the network",
+        SignatureParty::Counterparty => "the counterparty",
+    };
+    Error::conflict("ALREADY_SIGNED", format!("{} signed {} for {side} on {}", earlier.name, name(row), earlier.signed_on))
+}
+
+/// As what somebody may sign for the network on a day.
+///
+/// # Errors
+/// CONFLICT `NOT_SIGNATORY` with those who may, or the days on which this one may.
+fn may_sign(signatories: &[Signatory], name: &str, on: NaiveDate) -> Result<Option<String>> {
+    let is_in_order = |signatory: &&Signatory| signatory.from.is_none_or(|from| from <= on) && signatory.to.is_none_or(|to| on <= to);
+    let own: Vec<_> = signatories.iter().filter(|signatory| swedish::key(&signatory.name) == swedish::key(name)).collect();
+    if let Some(signatory) = own.iter().copied().find(is_in_order) {
+        return Ok(signatory.title.clone());
+    }
+    if signatories.is_empty() {
+        return Ok(None);
+    }
+    let days = |signatory: &&Signatory| {
+        let from = signatory.from.map(|day| format!("from {day}"));
+        let to = signatory.to.map(|day| format!("to {day}"));
+        from.into_iter().chain(to).collect::<Vec<_>>().join(" ")
+    };
+    let message = if own.is_empty() {
+        let names: Vec<_> = signatories.iter().filter(is_in_order).map(|signatory| signatory.name.as_str()).collect();
+        let others = if names.is_empty() { "nobody may".to_owned() } else { format!("those who may are {}", names.join(", ")) };
+        format!("{name} may not sign for the network; on {on} {others}: see [[network.signatories]] in the settings")
+    } else {
+        format!("{name} may sign for the network {}, not on {on}", own.iter().map(days).collect::<Vec<_>>().join(" and "))
+    };
+    Err(Error::conflict("NOT_SIGNATORY", message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_may_sign_has_days() {
+        let day = |text: &str| text.parse::<NaiveDate>().unwrap();
+        let ada = Signatory {
+            name: "Ada Ås".into(),
+            title: Some("Ordförande".into()),
+            from: Some(day("2026-01-01")),
+            to: Some(day("2026-06-30")),
+        };
+        let again = Signatory { from: Some(day("2027-01-01")), to: None, title: Some("Vice ordförande".into()), ..ada.clone() };
+        let signatories = [ada, again, Signatory { name: "Bo".into(), ..Signatory::default() }];
+        let said = |name: &str, on: &str| may_sign(&signatories, name, day(on)).map_err(|error| error.to_string());
+        assert_eq!(said("ada ås", "2026-06-30"), Ok(Some("Ordförande".to_owned())));
+        assert_eq!(said("Ada Ås", "2027-01-01"), Ok(Some("Vice ordförande".to_owned())));
+        assert_eq!(said("Bo", "1999-01-01"), Ok(None));
+        let words = "Ada Ås may sign for the network from 2026-01-01 to 2026-06-30 and from 2027-01-01, not on 2026-07-01";
+        assert_eq!(said("Ada Ås", "2026-07-01"), Err(words.to_owned()));
+        let words = "Cia may not sign for the network; on 2026-07-01 those who may are Bo: see [[network.signatories]] in the settings";
+        assert_eq!(said("Cia", "2026-07-01"), Err(words.to_owned()));
+        assert!(matches!(may_sign(&[], "Cia", day("2026-07-01")), Ok(None)));
+    }
+}

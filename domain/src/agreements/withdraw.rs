@@ -1,0 +1,33 @@
+//! Withdrawal: how a draft or an offer is taken back.
+
+use ::entity::{agreement::Model, id::AgreementId};
+
+use super::lifecycle::{self, Move, snapshot};
+use crate::{
+    audit,
+    auth::viewer::{Deed, Viewer},
+    clock::day_of,
+    database::Database,
+    error::{Faults, LINE, Result},
+};
+
+/// Takes back a draft, or an offer that not both have signed. An offer keeps its number; a successor is none any longer, so that
+/// another one can be drafted.
+///
+/// # Errors
+/// FORBIDDEN unless the viewer keeps the agreements, NOT_FOUND, INVALID for a bad reason, CONFLICT `ALREADY_SIGNED` or `WITHDRAWN`.
+pub async fn withdraw(db: &Database, viewer: &Viewer, id: AgreementId, reason: Option<&str>, mut faults: Faults) -> Result<()> {
+    viewer.require(Deed::KeepAgreements)?;
+    let reason = faults.optional_text("input.reason", reason, LINE);
+    faults.finish()?;
+    let mut change = audit::begin(db, viewer, "agreementWithdraw").await?;
+    let row = lifecycle::find(change.tx(), id).await?;
+    let today = day_of(change.at());
+    lifecycle::allow(Move::Withdraw, &row, today)?;
+    let before = snapshot(change.tx(), row.clone()).await?;
+    let row = Model { withdrawn_on: Some(today), termination_reason: reason, replaces_id: None, ..row };
+    audit::replace(&change, row.clone()).await?;
+    let after = snapshot(change.tx(), row).await?;
+    change.record(Some(&before), Some(&after))?;
+    change.commit_with(id).await
+}

@@ -1,0 +1,166 @@
+//! Closed periods: nothing is booked on a day of one, and what comes late is booked on the first open day.
+
+pub mod exported;
+
+use ::entity::{
+    books_closing::{Entity, Model},
+    id::BooksClosingId,
+};
+use chrono::{Days, NaiveDate};
+use sea_orm::{ConnectionTrait, EntityTrait};
+use uuid::Uuid;
+
+use crate::{
+    audit::{self, Change},
+    auth::viewer::{Deed, Viewer},
+    database::Database,
+    error::{Error, Faults, LINE, Result},
+};
+
+/// The id of the only row.
+#[must_use]
+pub fn id() -> BooksClosingId {
+    BooksClosingId(Uuid::from_u128(1))
+}
+
+/// Which days are closed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Closing {
+    /// Last closed day; null: every day is open.
+    pub through: Option<NaiveDate>,
+}
+
+impl Closing {
+    /// Loads it. Public.
+    ///
+    /// # Errors
+    /// INTERNAL when the database fails.
+    pub async fn load(db: &impl ConnectionTrait) -> Result<Self> {
+        Ok(Self { through: Entity::find_by_id(id()).one(db).await?.and_then(|row| row.closed_through) })
+    }
+
+    /// Returns `true` if nothing is booked on the day any more.
+    #[must_use]
+    pub fn is_closed(self, day: NaiveDate) -> bool {
+        self.through.is_some_and(|through| day <= through)
+    }
+
+    /// Returns the day on which something of `day` is booked: that day, or the first open one.
+    #[must_use]
+    pub fn open_day(self, day: NaiveDate) -> NaiveDate {
+        match self.through {
+            Some(through) if day <= through => through.checked_add_days(Days::new(1)).unwrap_or(day),
+            _ => day,
+        }
+    }
+
+    /// Returns the day in the books of something of `day`, when it is another.
+    #[must_use]
+    pub fn booked_on(self, day: NaiveDate) -> Option<NaiveDate> {
+        Some(self.open_day(day)).filter(|open| *open != day)
+    }
+
+    /// Refuses a closed day.
+    ///
+    /// # Errors
+    /// CONFLICT `PERIOD_CLOSED`, naming the day.
+    pub fn require_open(self, day: NaiveDate) -> Result<()> {
+        match self.through {
+            Some(through) if day <= through => Err(Error::conflict(
+                "PERIOD_CLOSED",
+                format!("the books are closed through {through}, and {day} is not after it; use a later day, or reopen the period"),
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A close that has begun, until what hangs on its days has been looked at: see [`crate::vouchers::close_period`].
+pub(crate) struct Begun {
+    /// Transaction of the close.
+    pub change: Change,
+    before: Option<Model>,
+}
+
+impl Begun {
+    /// Returns which days are closed so far.
+    pub fn closing(&self) -> Closing {
+        Closing { through: self.before.as_ref().and_then(|row| row.closed_through) }
+    }
+
+    /// Closes the books through a day and commits.
+    ///
+    /// # Errors
+    /// INTERNAL when the database fails.
+    pub async fn finish(self, through: NaiveDate) -> Result<BooksClosingId> {
+        write(self.change, self.before, Model { id: id(), closed_through: Some(through), reason: None }).await
+    }
+}
+
+/// Begins to close the books through a day. `faults` are those that reading the input has found already.
+///
+/// # Errors
+/// FORBIDDEN unless the viewer keeps the accounts, INVALID for a day that is not over, CONFLICT `ALREADY_CLOSED`.
+pub(crate) async fn begin(db: &Database, viewer: &Viewer, through: NaiveDate, mut faults: Faults) -> Result<Begun> {
+    viewer.require(Deed::KeepAccounts)?;
+    faults.expect(through < db.clock.today(), "input.through", "must be before today: a day is closed when it is over");
+    faults.finish()?;
+    let change = audit::begin(db, viewer, "periodClose").await?;
+    let before = Entity::find_by_id(id()).one(change.tx()).await?;
+    if let Some(closed) = before.as_ref().and_then(|row| row.closed_through).filter(|closed| through <= *closed) {
+        let message = format!("the books are closed through {closed} already");
+        return Err(Error::conflict("ALREADY_CLOSED", message));
+    }
+    Ok(Begun { change, before })
+}
+
+/// Opens the books again from a day. `faults` are those that reading the input has found already.
+///
+/// # Errors
+/// FORBIDDEN unless the viewer keeps the accounts, INVALID naming every bad field, CONFLICT `NOT_CLOSED`.
+pub async fn reopen(db: &Database, viewer: &Viewer, from: NaiveDate, reason: &str, mut faults: Faults) -> Result<BooksClosingId> {
+    viewer.require(Deed::KeepAccounts)?;
+    let reason = faults.text("input.reason", reason, LINE);
+    faults.finish()?;
+    let change = audit::begin(db, viewer, "periodReopen").await?;
+    let before = Entity::find_by_id(id()).one(change.tx()).await?;
+    let closing = Closing { through: before.as_ref().and_then(|row| row.closed_through) };
+    if !closing.is_closed(from) {
+        return Err(Error::conflict("NOT_CLOSED", format!("{from} is open already")));
+    }
+    let closed_through = from.checked_sub_days(Days::new(1));
+    write(change, before, Model { id: id(), closed_through, reason: Some(reason) }).await
+}
+
+async fn write(mut change: Change, before: Option<Model>, after: Model) -> Result<BooksClosingId> {
+    if before.is_some() {
+        audit::replace(&change, after.clone()).await?;
+    } else {
+        audit::insert(&change, after.clone()).await?;
+    }
+    change.record(before.as_ref(), Some(&after))?;
+    change.commit_with(after.id).await?;
+    Ok(after.id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_late_is_booked_on_the_first_open_day() {
+        let day = |text: &str| text.parse::<NaiveDate>().unwrap();
+        let closing = Closing { through: Some(day("2026-01-31")) };
+        for (of, booked, other) in [
+            ("2026-01-31", "2026-02-01", Some("2026-02-01")),
+            ("2025-12-24", "2026-02-01", Some("2026-02-01")),
+            ("2026-02-01", "2026-02-01", None),
+            ("2026-02-02", "2026-02-02", None),
+        ] {
+            assert_eq!((closing.open_day(day(of)), closing.booked_on(day(of))), (day(booked), other.map(day)), "{of}");
+            assert_eq!((closing.is_closed(day(of)), closing.require_open(day(of)).is_err()), (other.is_some(), other.is_some()), "{of}");
+        }
+        assert_eq!(Closing::default().booked_on(day("2026-01-31")), None);
+        assert!(Closing::default().require_open(day("2026-01-31")).is_ok());
+    }
+}

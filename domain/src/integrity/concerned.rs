@@ -1,0 +1,123 @@
+//! The objects that the entries after a checkpoint concern, and the checks of just those.
+
+use std::collections::{BTreeSet, HashMap};
+
+use ::entity::{
+    audit_entry::{Column as Entry, Entity as Entries},
+    id::{AgreementId, BankPaymentId, InvoiceId},
+    invoice::{Column, Entity, Model},
+    kind::SubjectKind,
+    payment,
+};
+use chrono::NaiveDate;
+use sea_orm::{
+    ColumnTrait, ConnectionTrait,
+    sea_query::{Expr, Query},
+};
+use uuid::Uuid;
+
+use crate::{
+    agreements,
+    database::{among, rows},
+    error::Result,
+    findings::Findings,
+    invoices, revenue,
+    search::{self, Noun},
+};
+
+/// Invoices that are read together.
+const CHUNK: usize = 500;
+
+/// The objects whose history has entries after a revision, by kind.
+#[derive(Debug, Default)]
+pub(super) struct Concerned(HashMap<SubjectKind, BTreeSet<Uuid>>);
+
+impl Concerned {
+    /// Reads them from the trail.
+    pub async fn since(db: &impl ConnectionTrait, revision: i64) -> Result<Self> {
+        let select = Query::select()
+            .distinct()
+            .columns([Entry::SubjectKind, Entry::SubjectId])
+            .from(Entries)
+            .and_where(Entry::Revision.gt(revision))
+            .take();
+        let mut concerned = Self::default();
+        for row in db.query_all(&select).await? {
+            // The check of the trail names an entry of which one of them can't be read.
+            if let (Ok(kind), Ok(id)) = (row.try_get_by_index(0), row.try_get_by_index(1)) {
+                concerned.0.entry(kind).or_default().insert(id);
+            }
+        }
+        Ok(concerned)
+    }
+
+    fn of(&self, kind: SubjectKind) -> impl Iterator<Item = Uuid> + Clone {
+        self.0.get(&kind).into_iter().flatten().copied()
+    }
+
+    /// Checks the agreements, and the series of all.
+    pub async fn agreements(&self, db: &impl ConnectionTrait) -> Result<Findings> {
+        let agreements: BTreeSet<AgreementId> = self.of(SubjectKind::Agreement).map(AgreementId).collect();
+        agreements::integrity::findings_of(db, &agreements).await
+    }
+
+    /// Checks what members, activities, agreements and templates are searched for by.
+    pub async fn search(&self, db: &impl ConnectionTrait) -> Result<Vec<String>> {
+        let mut of_search = Vec::new();
+        for (kind, noun) in [
+            (SubjectKind::Activity, Noun::Activity),
+            (SubjectKind::Agreement, Noun::Agreement),
+            (SubjectKind::Member, Noun::Member),
+            (SubjectKind::Template, Noun::Template),
+        ] {
+            // The entries of a template's versions name the version, which is searched for by no words.
+            let ids: Vec<Uuid> = search::things(db, noun, self.of(kind)).await?;
+            of_search.extend(search::violations_of(db, noun, &ids).await?);
+        }
+        Ok(of_search)
+    }
+
+    /// Checks the invoices with their documents, the series of all, the bank payments, and the totals of the months that they count in.
+    pub async fn invoices(&self, db: &impl ConnectionTrait) -> Result<Findings> {
+        let mut invoices: BTreeSet<InvoiceId> = self.of(SubjectKind::Invoice).map(InvoiceId).collect();
+        let (credited, days) = credited_and_days(db, &invoices).await?;
+        invoices.extend(credited);
+        let mut found = Findings::from(invoices::integrity::sums_of(db, &invoices).await?);
+        found.extend(invoices::integrity::series(db).await?);
+        found.violations.extend(invoices::integrity::documents::breaches_of(db, &invoices).await?);
+        let payments: Vec<BankPaymentId> = self.of(SubjectKind::BankPayment).map(BankPaymentId).collect();
+        found.violations.extend(crate::payments::bank::integrity::breaches_of(db, &payments).await?);
+        found.violations.extend(revenue::of_months_with(db, days).await?);
+        Ok(found)
+    }
+}
+
+/// The invoices that these credit, and the days on which these were issued and paid.
+async fn credited_and_days(
+    db: &impl ConnectionTrait,
+    invoices: &BTreeSet<InvoiceId>,
+) -> Result<(BTreeSet<InvoiceId>, BTreeSet<NaiveDate>)> {
+    let (mut credited, mut days) = (BTreeSet::new(), BTreeSet::new());
+    let ids: Vec<InvoiceId> = invoices.iter().copied().collect();
+    let columns = [Column::CreditsId, Column::IssuedOn];
+    for ids in ids.chunks(CHUNK) {
+        let theirs = |column: Expr| among(db.get_database_backend(), column, ids.iter().copied());
+        let select = Query::select().columns(columns).from(Entity).and_where(theirs(Expr::col(Column::Id))).take();
+        for row in rows::<Model>(db, &select, &columns).await? {
+            credited.extend(row.credits_id);
+            days.extend(row.issued_on);
+        }
+        let paid = Query::select()
+            .columns([payment::Column::ReceivedOn, payment::Column::BookedOn])
+            .from(payment::Entity)
+            .and_where(theirs(Expr::col(payment::Column::InvoiceId)))
+            .take();
+        for row in db.query_all(&paid).await? {
+            days.insert(row.try_get_by_index(0)?);
+            days.extend(row.try_get_by_index::<Option<NaiveDate>>(1)?);
+        }
+        let refunded = invoices::adjustments::of_invoices(db, ids.iter().copied().collect()).await?;
+        days.extend(refunded.values().flatten().map(::entity::adjustment::Model::day_in_books));
+    }
+    Ok((credited, days))
+}

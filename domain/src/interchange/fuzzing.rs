@@ -1,0 +1,60 @@
+//! Reads the rows of a CSV file for a fuzz target, without a register.
+
+use std::path::Path;
+
+use ::entity::{
+    money::{Money, PerMille, Quantity},
+    number::OrgNumber,
+};
+
+use super::{
+    File, export,
+    import::BadRow,
+    reader::{Next, Table},
+    row::Cells,
+};
+use crate::error::{Result, TEXT};
+
+/// The rows of a file, by the line that each begins on, with each cell as `export` would write it; and what is wrong, by line.
+pub type Rows = (Vec<(u64, Vec<String>)>, Vec<(u64, String)>);
+
+/// Reads a file of the folder. Each column is read as one kind of value, by its position, whatever its name.
+///
+/// # Errors
+/// CONFLICT `FILE` when the disk fails.
+pub fn rows(folder: &Path, file: File) -> Result<Rows> {
+    let (mut rows, mut bad) = (Vec::new(), Vec::new());
+    if let Some(mut table) = Table::open(folder, file, &mut bad)? {
+        loop {
+            match table.next()? {
+                Next::Row(mut cells) => {
+                    let line = cells.line;
+                    let columns = file.columns().iter().chain(file.extra_columns());
+                    let texts = columns.enumerate().map(|(place, column)| text(&mut cells, place, column)).collect();
+                    let faults = cells.faults.into_inner();
+                    if faults.is_empty() {
+                        rows.push((line, texts));
+                    }
+                    bad.extend(faults.into_iter().map(|fault| BadRow::new(file, line, &fault.path, fault.message)));
+                }
+                Next::Bad(row) => bad.push(row),
+                Next::End => break,
+            }
+        }
+    }
+    Ok((rows, bad.into_iter().map(|row| (row.line, row.to_string())).collect()))
+}
+
+fn text(cells: &mut Cells<'_>, place: usize, column: &str) -> String {
+    match place % 9 {
+        0 => cells.optional_text(column, TEXT).unwrap_or_default(),
+        1 => export::optional(cells.optional_decimal::<Money>(column)),
+        2 => export::optional(cells.optional_day(column)),
+        3 => cells.optional_instant(column).map(export::instant).unwrap_or_default(),
+        4 => cells.list(column).join("|"),
+        5 => export::optional(cells.optional_whole(column, -1000, 1000)),
+        6 => export::optional(cells.optional_decimal::<PerMille>(column)),
+        7 => export::optional(cells.optional_decimal::<Quantity>(column)),
+        _ => export::optional(cells.optional::<OrgNumber>(column)),
+    }
+}

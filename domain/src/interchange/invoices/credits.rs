@@ -1,0 +1,224 @@
+//! Credit notes: what they credit, that it is never more than there was, and what it makes of the invoice.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use ::entity::{
+    id::{InvoiceId, InvoiceLineId},
+    invoice, invoice_line,
+    kind::InvoiceKind,
+    money::Money,
+};
+use chrono::NaiveDate;
+use sea_orm::{
+    ConnectionTrait,
+    sea_query::{Expr, Query},
+};
+use uuid::Uuid;
+
+use super::{
+    super::{
+        File,
+        bulk_insert::replace,
+        import::{BadRow, CHUNK, Import},
+        key_resolution::{self, References},
+        row::Line,
+        staging::{self, NewCredit},
+    },
+    drafts::{Head, Incoming},
+};
+use crate::{
+    database::{among, rows},
+    error::Result,
+    invoices::{
+        aggregate::{Whole, credits_of, parts_of},
+        credit,
+    },
+};
+
+/// The credit notes around a chunk of invoices.
+pub(super) struct Credits {
+    /// What keys of credited and corrected invoices stand for.
+    references: References<InvoiceId>,
+    /// Those invoices.
+    credited: HashMap<InvoiceId, invoice::Model>,
+    /// Their lines by their positions, as far as the chunk's lines name any.
+    lines: HashMap<(InvoiceId, i32), invoice_line::Model>,
+    /// What is left of each, as the chunk's credit notes take from it.
+    left: HashMap<InvoiceId, Money>,
+    /// Issued credit notes of the chunk's own invoices.
+    of: HashMap<InvoiceId, Vec<(NaiveDate, Money)>>,
+    /// New credit notes.
+    new: Vec<NewCredit>,
+}
+
+/// Loads them: `existing` are the chunk's own invoices.
+pub(super) async fn load(import: &Import<'_>, incoming: &[Incoming], existing: &HashMap<String, Whole>) -> Result<Credits> {
+    let heads = || incoming.iter().filter_map(|incoming| incoming.head.as_ref()).map(|line| &line.draft);
+    let mut keys = key_resolution::given(heads().map(|head| head.credits.as_deref()));
+    keys.extend(heads().filter_map(|head| head.corrects.clone().flatten()));
+    let references = key_resolution::references::<invoice::Model, InvoiceId>(import, "invoice", File::Invoices, keys.clone()).await?;
+    let credited = keys.iter().filter_map(|key| references.get(key));
+    let credited = credited.chain(existing.values().filter_map(|whole| whole.row.credits_id));
+    let credited: HashMap<InvoiceId, invoice::Model> =
+        key_resolution::by_ids::<invoice::Model>(import.tx(), credited.map(Into::into).collect())
+            .await?
+            .into_values()
+            .map(|row| (row.id, row))
+            .collect();
+    let own = existing.values().filter(|whole| whole.row.kind == InvoiceKind::Invoice).map(|whole| whole.row.id).collect();
+    let left = credited.values().map(|row| (row.id, row.total - row.credited)).collect();
+    let names_lines = incoming.iter().flat_map(|incoming| &incoming.lines).any(|(_, line)| line.credits_line.is_some());
+    let named = if names_lines { credited.keys().map(|id| id.0).collect() } else { BTreeSet::new() };
+    let lines = positions(import.tx(), invoice_line::Column::InvoiceId, named).await?;
+    let lines = lines.into_iter().map(|line| ((line.invoice_id, line.position), line)).collect();
+    Ok(Credits { references, credited, lines, left, of: credits_of(import.tx(), own).await?, new: Vec::new() })
+}
+
+/// Where these lines stand, found by their ids or those of their invoices: no more of them than says that.
+pub(super) async fn positions(
+    tx: &impl ConnectionTrait,
+    by: invoice_line::Column,
+    ids: BTreeSet<impl Into<Uuid> + Ord>,
+) -> Result<Vec<invoice_line::Model>> {
+    use invoice_line::Column::{Id, InvoiceId, Position, VatRate};
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let columns = [Id, InvoiceId, Position, VatRate];
+    let theirs = among(tx.get_database_backend(), Expr::col(by), ids);
+    rows(tx, &Query::select().columns(columns).from(invoice_line::Entity).and_where(theirs).take(), &columns).await
+}
+
+impl Credits {
+    /// The invoice that the key in a column stands for: which is credited, or corrected.
+    pub fn find(&self, line: &mut Line<Head>, column: &str, key: Option<&str>) -> Option<InvoiceId> {
+        self.references.find(line, column, key)
+    }
+
+    /// The invoice that one corrects upwards, if it may: it must be issued, to the same buyer, and the correction say why.
+    pub fn corrected(&self, line: &mut Line<Head>, key: Option<&str>, document: &invoice::Model) -> Option<InvoiceId> {
+        let id = self.references.find(line, "corrects", key)?;
+        let corrected = self.credited.get(&id)?;
+        let is_fit = corrected.kind == InvoiceKind::Invoice && corrected.issued_on.is_some() && corrected.id != document.id;
+        line.faults.expect(is_fit, "corrects", "must be an issued invoice");
+        let is_theirs = (corrected.member_id, corrected.organisation_id) == (document.member_id, document.organisation_id);
+        line.faults.expect(is_theirs, "buyer", "must be that of the invoice that it corrects");
+        line.faults.expect(document.reason.is_some(), "reason", "is needed: what is corrected, and why");
+        Some(id)
+    }
+
+    /// Days and sums of the issued credit notes of one of the chunk's invoices.
+    pub fn of(&self, invoice: InvoiceId) -> &[(NaiveDate, Money)] {
+        self.of.get(&invoice).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The line that a line of the document credits, which must be of its own rate.
+    pub fn line(&self, incoming: &mut Incoming, place: usize, document: &invoice::Model) -> Option<InvoiceLineId> {
+        let (_, line) = incoming.lines.get(place)?;
+        let (position, vat_rate) = (line.credits_line?, line.vat_rate);
+        if document.kind != InvoiceKind::CreditNote {
+            incoming.fault_line(place, "credits_line", "must be empty but for a line of a credit note");
+            return None;
+        }
+        // An invoice that can't be found is told already.
+        let credited = self.credited.get(&document.credits_id?)?;
+        match self.lines.get(&(credited.id, position)) {
+            None => {
+                let number = number_of(credited.number.as_deref().unwrap_or_default());
+                incoming.fault_line(place, "credits_line", format!("is no line of {number}, which has no line {position}"));
+                None
+            }
+            Some(own) if own.vat_rate != vat_rate => {
+                incoming.fault_line(place, "vat_rate", format!("must be {}, that of the line that it credits", own.vat_rate));
+                None
+            }
+            Some(own) => Some(own.id),
+        }
+    }
+
+    /// Checks a credit note against its invoice, and takes what it credits from what is left of that.
+    pub fn take(&mut self, incoming: &mut Incoming, before: Option<&Whole>, after: &Whole) {
+        let is_old = before.is_some_and(|before| before.row.issued_on.is_some());
+        let (note, Some(credited)) = (&after.row, after.row.credits_id.and_then(|id| self.credited.get(&id))) else { return };
+        if is_old {
+            return;
+        }
+        if credited.kind != InvoiceKind::Invoice {
+            incoming.fault("credits", "must be an invoice, not a credit note");
+            return;
+        }
+        if (credited.member_id, credited.organisation_id) != (note.member_id, note.organisation_id) {
+            incoming.fault("buyer", "must be that of the invoice that it credits");
+        }
+        let Some(issued_on) = note.issued_on else { return };
+        match credited.issued_on {
+            None => incoming.fault("credits", "must be an issued invoice, not a draft"),
+            Some(day) if issued_on < day => incoming.fault("issued_on", format!("must not be before {day}, when the invoice was issued")),
+            Some(_) => {}
+        }
+        let left = self.left.entry(credited.id).or_default();
+        if note.total <= Money::ZERO {
+            incoming.fault("", "must credit more than zero");
+        } else if note.total > *left {
+            let number = credited.number.as_deref().unwrap_or_default();
+            incoming.fault("credits", format!("has {left} left of {} to credit, and this credits {}", number_of(number), note.total));
+        } else if incoming.is_good() {
+            *left = *left - note.total;
+            let line = incoming.head.as_ref().map_or(0, |head| head.number);
+            self.new.push(NewCredit { credited: credited.id, note: note.id, line });
+        }
+    }
+
+    /// Writes into the invoices what their new credit notes make of them, and answers which these are.
+    pub async fn settle(self, import: &mut Import<'_>) -> Result<BTreeSet<InvoiceId>> {
+        if self.new.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let touched: BTreeSet<InvoiceId> = self.new.iter().map(|new| new.credited).collect();
+        staging::note_credits(import.tx(), self.new).await?;
+        let notes = credits_of(import.tx(), touched.clone()).await?;
+        let mut parts: BTreeMap<_, _> = parts_of(import.tx(), touched.clone()).await?.into_iter().collect();
+        let rows = key_resolution::by_ids::<invoice::Model>(import.tx(), touched.iter().map(|id| id.0).collect()).await?;
+        let mut changed = Vec::new();
+        for &id in &touched {
+            let Some(row) = rows.get(&id.0).cloned() else { continue };
+            let (lines, payments, adjustments) = parts.remove(&id).unwrap_or_default();
+            let before = Whole { row, lines, payments, adjustments };
+            let mut after = before.clone();
+            after.settle(notes.get(&id).map(Vec::as_slice).unwrap_or_default());
+            if after != before {
+                import.change.record(Some(&before), Some(&after))?;
+                changed.push(after.row);
+            }
+        }
+        replace(import.tx(), changed).await?;
+        Ok(touched)
+    }
+}
+
+/// Looks at the new credit notes when all of them are there: what one takes depends on what those with lower numbers, wherever they stand
+/// in the file, have left.
+pub(super) async fn check(import: &mut Import<'_>) -> Result<()> {
+    let mut last = InvoiceId::default();
+    // A note that is missing since its row is bad would make others look so.
+    while import.is_good() {
+        let new = staging::credits_after(import.tx(), last, CHUNK as u64).await?;
+        let Some(end) = new.last() else { break };
+        last = end.credited;
+        let lines: HashMap<InvoiceId, u64> = new.iter().map(|new| (new.note, new.line)).collect();
+        let mut credited_of: HashMap<InvoiceId, u64> = HashMap::new();
+        for new in &new {
+            credited_of.entry(new.credited).or_insert(new.line);
+        }
+        for breach in credit::breaches_of(import.tx(), credited_of.keys().copied().collect()).await? {
+            // One that was there before may be wrong now by a new one with a lower number.
+            let line = lines.get(&breach.note).or_else(|| credited_of.get(&breach.credited)).copied().unwrap_or_default();
+            import.reject(BadRow::new(File::Invoices, line, "", breach.words));
+        }
+    }
+    Ok(())
+}
+
+fn number_of(number: &str) -> String {
+    format!("invoice {number}")
+}

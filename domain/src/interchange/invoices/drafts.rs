@@ -1,0 +1,317 @@
+//! What the three files say, row by row, before it is held against the register.
+
+use ::entity::{
+    agreement,
+    id::{ActivityId, AgreementId},
+    kind::{InvoiceKind, Unit, VatRate},
+    money::{Money, Quantity},
+    number::luhn_holds,
+};
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::super::{
+    File,
+    agreements::NUMBER,
+    import::{BadRow, Import},
+    key_resolution,
+    row::{Cells, Line},
+    staging,
+};
+use crate::{
+    activities::tax_decisions::is_exemption_code,
+    error::{Error, Faults, LINE, Result, TEXT, undisplayable},
+    invoices::draft::{DUE_IN_DAYS, is_account},
+};
+
+/// A row of invoices.csv. What is null twice, and the rounding, has no column.
+#[derive(Clone, Debug)]
+pub(super) struct Head {
+    pub key: String,
+    /// Null: a draft.
+    pub number: Option<String>,
+    pub kind: InvoiceKind,
+    pub buyer: String,
+    pub issued_on: Option<NaiveDate>,
+    pub due_on: Option<NaiveDate>,
+    pub credits: Option<String>,
+    pub ocr: Option<Option<String>>,
+    pub rounding: Option<Money>,
+    pub corrects: Option<Option<String>>,
+    pub reason: Option<Option<String>>,
+    pub due_in_days: Option<Option<i32>>,
+    pub order_reference: Option<Option<String>>,
+    pub our_reference: Option<Option<String>>,
+    pub buyer_reference: Option<Option<String>>,
+}
+
+/// A row of invoice_lines.csv, without its invoice.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct LineDraft {
+    pub description: String,
+    pub activity_id: Option<ActivityId>,
+    pub agreement_id: Option<AgreementId>,
+    pub period_from: Option<NaiveDate>,
+    pub period_to: Option<NaiveDate>,
+    pub quantity: Quantity,
+    pub unit_price: Money,
+    pub vat_rate: VatRate,
+    /// Null: nobody says.
+    pub account: Option<String>,
+    /// Position of the line that it credits, in the invoice that its credit note credits; null: nobody says.
+    pub credits_line: Option<i32>,
+    /// Its share of the document's VAT; null: nobody says, and it is reckoned.
+    pub vat: Option<Money>,
+    /// The unit of what it counts; null: the file does not say.
+    pub unit: Option<Unit>,
+    /// The reason of its exemption; null: the file does not say.
+    pub exemption_reason: Option<String>,
+    /// The reason's code of the list VATEX; null: the file does not say.
+    pub exemption_code: Option<String>,
+}
+
+/// A row of payments.csv, without its invoice.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct PaymentDraft {
+    pub received_on: NaiveDate,
+    pub amount: Money,
+    pub reference: String,
+    /// The reference of the payment that it reverses; null: it is a payment.
+    pub reverses: Option<String>,
+    /// Reason.
+    pub reason: Option<String>,
+    /// The reference of the bank's payment that it was made of; null: nobody says.
+    pub bank_payment: Option<String>,
+    /// Its day in the books; null: the day on which it came in.
+    pub booked_on: Option<NaiveDate>,
+}
+
+/// What the three files say of one invoice, and what is bad about it.
+#[derive(Debug)]
+pub(super) struct Incoming {
+    pub key: String,
+    /// Its row of invoices.csv; null: there is none.
+    pub head: Option<Line<Head>>,
+    /// Its rows of invoice_lines.csv with their line numbers, in their order.
+    pub lines: Vec<(u64, LineDraft)>,
+    /// Its rows of payments.csv with their line numbers, in their order.
+    pub payments: Vec<(u64, PaymentDraft)>,
+    /// What is bad about its lines and payments.
+    pub bad: Vec<BadRow>,
+    /// Whether a row of invoice_lines.csv is missing here since it is bad: no sum can be made, and nothing be said of them as a whole.
+    pub lacks_lines: bool,
+}
+
+impl Incoming {
+    pub fn of_head(head: Line<Head>) -> Self {
+        Self { key: head.draft.key.clone(), head: Some(head), lines: Vec::new(), payments: Vec::new(), bad: Vec::new(), lacks_lines: false }
+    }
+
+    pub fn without_head(key: String) -> Self {
+        Self { key, head: None, lines: Vec::new(), payments: Vec::new(), bad: Vec::new(), lacks_lines: false }
+    }
+
+    pub fn is_good(&self) -> bool {
+        self.bad.is_empty() && self.head.as_ref().is_none_or(Line::is_good)
+    }
+
+    /// Notes what is bad about one of its lines, by its place among them.
+    pub fn fault_line(&mut self, place: usize, column: &str, reason: impl Into<String>) {
+        if let Some((line, _)) = self.lines.get(place) {
+            self.bad.push(BadRow::new(File::InvoiceLines, *line, column, reason));
+        }
+    }
+
+    /// Notes what is bad about the invoice itself: at its row of invoices.csv, or else at its first line or payment.
+    pub fn fault(&mut self, column: &str, reason: impl Into<String>) {
+        if let Some(head) = &mut self.head {
+            head.fault(column, reason);
+        } else if let Some((line, _)) = self.lines.first() {
+            self.bad.push(BadRow::new(File::InvoiceLines, *line, "invoice", reason));
+        } else if let Some((line, _)) = self.payments.first() {
+            self.bad.push(BadRow::new(File::Payments, *line, "invoice", reason));
+        }
+    }
+}
+
+/// Reads a row of invoices.csv; null when it is not of this kind. What is no kind at all is told among the invoices.
+pub(super) fn read(kind: InvoiceKind, cells: &mut Cells<'_>) -> Option<Head> {
+    let is_credit_note = cells.says("kind", InvoiceKind::CreditNote.word());
+    if is_credit_note != (kind == InvoiceKind::CreditNote) {
+        return None;
+    }
+    let head = Head {
+        key: cells.key("key"),
+        number: cells.optional_text("number", NUMBER),
+        kind: cells.value("kind"),
+        buyer: cells.key("buyer"),
+        issued_on: cells.optional_day("issued_on"),
+        due_on: cells.optional_day("due_on"),
+        credits: cells.optional_key("credits"),
+        ocr: cells.given("ocr").then(|| cells.optional_text("ocr", 25)),
+        rounding: cells.given("rounding").then(|| cells.optional_decimal("rounding").unwrap_or_default()),
+        corrects: cells.given("corrects").then(|| cells.optional_key("corrects")),
+        reason: cells.given("reason").then(|| cells.optional_text("reason", TEXT)),
+        due_in_days: cells.given("due_in_days").then(|| cells.optional_whole("due_in_days", 0, DUE_IN_DAYS)),
+        order_reference: cells.given("order_reference").then(|| cells.optional_text("order_reference", LINE)),
+        our_reference: cells.given("our_reference").then(|| cells.optional_text("our_reference", LINE)),
+        buyer_reference: cells.given("buyer_reference").then(|| cells.optional_text("buyer_reference", LINE)),
+    };
+    cells.check(|faults| check(&head, faults));
+    Some(head)
+}
+
+fn check(head: &Head, faults: &mut Faults) {
+    let is_issued = head.issued_on.is_some();
+    let is_credit_note = head.kind == InvoiceKind::CreditNote;
+    faults.expect(is_issued == head.number.is_some(), "number", "must be given together with issued_on: a draft has neither");
+    if is_credit_note {
+        faults.expect(head.credits.is_some(), "credits", "must name the invoice that it credits");
+        faults.expect(head.due_on.is_none(), "due_on", "must be empty for a credit note");
+        faults.expect(head.corrects.iter().flatten().next().is_none(), "corrects", "must be empty for a credit note");
+        faults.expect(head.due_in_days.flatten().is_none(), "due_in_days", "must be empty for a credit note");
+    } else {
+        faults.expect(head.credits.is_none(), "credits", "must be empty but for a credit note");
+        faults.expect(is_issued || head.due_on.is_none(), "due_on", "must be empty for a draft");
+        faults.expect(!is_issued || head.due_on.is_some(), "due_on", "must not be empty for what is issued");
+        let in_order = head.due_on.zip(head.issued_on).is_none_or(|(due_on, issued_on)| due_on >= issued_on);
+        faults.expect(in_order, "due_on", "must not be before issued_on");
+    }
+    if let Some(Some(ocr)) = &head.ocr {
+        faults.expect(ocr.len() >= 2 && luhn_holds(ocr), "ocr", "is not an OCR reference: 2 to 25 digits, the last one their check digit");
+    }
+    let is_small = head.rounding.is_none_or(|rounding| rounding.0.abs() < 100);
+    faults.expect(is_small, "rounding", "must be less than a krona");
+}
+
+fn check_exemption(line: &LineDraft, faults: &mut Faults) {
+    let (reason, code) = (line.exemption_reason.as_deref(), line.exemption_code.as_deref());
+    faults.expect(reason.is_none() || line.vat_rate == VatRate::Exempt, "exemption_reason", "must be empty but for EXEMPT");
+    if let Some(problem) = reason.and_then(undisplayable) {
+        faults.add("exemption_reason", problem);
+    }
+    let is_fit = code.is_none_or(|code| reason.is_some() && is_exemption_code(code));
+    faults.expect(is_fit, "exemption_code", "must be a code of the list VATEX for what is exempt, as VATEX-EU-132-1I, with its reason");
+}
+
+/// A row of invoice_lines.csv or payments.csv.
+struct Part<D> {
+    invoice: String,
+    activity: Option<String>,
+    agreement: Option<String>,
+    draft: D,
+}
+
+fn read_line(cells: &mut Cells<'_>) -> Option<Part<LineDraft>> {
+    let part = Part {
+        invoice: cells.key("invoice"),
+        activity: cells.optional_key("activity"),
+        agreement: cells.optional_key("agreement"),
+        draft: LineDraft {
+            description: cells.text("description", TEXT),
+            activity_id: None,
+            agreement_id: None,
+            period_from: cells.optional_day("period_from"),
+            period_to: cells.optional_day("period_to"),
+            quantity: cells.decimal("quantity"),
+            unit_price: cells.decimal("unit_price"),
+            vat_rate: cells.value("vat_rate"),
+            account: cells.optional_text("account", 10),
+            credits_line: cells.optional_whole("credits_line", 1, i32::MAX),
+            vat: cells.optional_decimal("vat"),
+            unit: cells.optional("unit"),
+            exemption_reason: cells.optional_text("exemption_reason", LINE),
+            exemption_code: cells.optional_text("exemption_code", LINE),
+        },
+    };
+    cells.check(|faults| {
+        let line = &part.draft;
+        let in_order = line.period_from.zip(line.period_to).is_none_or(|(from, to)| from <= to);
+        faults.expect(in_order, "period_to", "must not be before period_from");
+        faults.expect(line.quantity.at(line.unit_price).is_some(), "unit_price", "times quantity is beyond 10000000000.00 kronor");
+        faults.expect(line.account.as_deref().is_none_or(is_account), "account", "must be four digits");
+        check_exemption(line, faults);
+    });
+    Some(part)
+}
+
+fn read_payment(cells: &mut Cells<'_>) -> Option<Part<PaymentDraft>> {
+    let part = Part {
+        invoice: cells.key("invoice"),
+        activity: None,
+        agreement: None,
+        draft: PaymentDraft {
+            received_on: cells.day("received_on"),
+            amount: cells.decimal("amount"),
+            reference: cells.text("reference", LINE),
+            reverses: cells.optional_text("reverses", LINE),
+            reason: cells.optional_text("reason", LINE),
+            bank_payment: cells.optional_key("bank_payment"),
+            booked_on: cells.optional_day("booked_on"),
+        },
+    };
+    cells.check(|faults| {
+        let draft = &part.draft;
+        match draft.reverses {
+            None => {
+                faults.expect(draft.amount > Money::ZERO, "amount", "must be above zero");
+                faults.expect(draft.reason.is_none(), "reason", "must be empty but for a reversal");
+            }
+            Some(_) => {
+                faults.expect(draft.amount < Money::ZERO, "amount", "must be below zero for a reversal: all of what it reverses");
+                faults.expect(draft.reason.is_some(), "reason", "must say why the payment was reversed");
+            }
+        }
+    });
+    Some(part)
+}
+
+/// Reads invoice_lines.csv and puts its rows aside.
+pub(super) async fn put_lines_aside(import: &mut Import<'_>) -> Result<()> {
+    let Some(mut table) = import.open(File::InvoiceLines)? else { return Ok(()) };
+    while let Some(mut lines) = import.chunk(&mut table, read_line)? {
+        let activities =
+            key_resolution::activities(import, key_resolution::given(lines.iter().map(|line| line.draft.activity.as_deref()))).await?;
+        let agreements = key_resolution::given(lines.iter().map(|line| line.draft.agreement.as_deref()));
+        let agreements = key_resolution::references::<agreement::Model, _>(import, "agreement", File::Agreements, agreements).await?;
+        for line in &mut lines {
+            let (activity, agreement) = (line.draft.activity.take(), line.draft.agreement.take());
+            line.draft.draft.activity_id = activities.find(line, "activity", activity.as_deref());
+            line.draft.draft.agreement_id = agreements.find(line, "agreement", agreement.as_deref());
+        }
+        put_aside(import, File::InvoiceLines, lines).await?;
+    }
+    Ok(())
+}
+
+/// Reads payments.csv and puts its rows aside.
+pub(super) async fn put_payments_aside(import: &mut Import<'_>) -> Result<()> {
+    let Some(mut table) = import.open(File::Payments)? else { return Ok(()) };
+    while let Some(lines) = import.chunk(&mut table, read_payment)? {
+        put_aside(import, File::Payments, lines).await?;
+    }
+    Ok(())
+}
+
+async fn put_aside<D: Serialize>(import: &mut Import<'_>, file: File, lines: Vec<Line<Part<D>>>) -> Result<()> {
+    let mut rows = Vec::with_capacity(lines.len());
+    for line in lines {
+        let (number, key) = (line.number, line.draft.invoice.clone());
+        match import.accept(file, |_| String::new(), line) {
+            Some(part) => {
+                let record = serde_json::to_string(&part.draft).map_err(Error::internal)?;
+                rows.push(staging::Waiting { key, line: number, record });
+            }
+            // The invoice without this line would be told as something that it is not.
+            None if file == File::InvoiceLines => import.shun(File::Invoices, &key),
+            None => {}
+        }
+    }
+    staging::put_aside(import.tx(), file, rows).await?;
+    import.settle().await
+}
+
+/// What was put aside.
+pub(super) fn parse<D: DeserializeOwned>(record: &str) -> Result<D> {
+    serde_json::from_str(record).map_err(Error::internal)
+}

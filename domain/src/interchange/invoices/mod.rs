@@ -1,0 +1,118 @@
+//! invoices.csv, invoice_lines.csv and payments.csv, three files that tell of one thing, and what belongs to them:
+//! adjustments.csv, reminders.csv, fee_charges.csv and invoice_documents.csv.
+//!
+//! Lines and payments are put aside first, whatever their order; then invoices are taken a few hundred at a time, each with its
+//! lines and payments, so that an invoice is checked, compared, written and recorded as a whole. Credit notes come after the
+//! invoices that they credit, and last come lines and payments of invoices that only the register has.
+
+mod adjustments;
+mod charges;
+mod credits;
+mod documents;
+mod drafts;
+mod files;
+mod matches;
+mod merging;
+mod payments;
+mod reminders;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ::entity::{id::InvoiceId, invoice, kind::InvoiceKind};
+
+pub(super) use files::export;
+
+use self::{
+    drafts::{Head, Incoming},
+    merging::merge,
+};
+use super::{
+    File,
+    import::{CHUNK, Import},
+    key_resolution,
+    row::Line,
+    staging,
+};
+use crate::error::Result;
+
+/// Reads the files.
+pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
+    drafts::put_lines_aside(import).await?;
+    drafts::put_payments_aside(import).await?;
+    staging::index(import.tx()).await?;
+    for kind in [InvoiceKind::Invoice, InvoiceKind::CreditNote] {
+        let Some(mut table) = import.open(File::Invoices)? else { break };
+        // What can't be read as a row at all was told the first time.
+        table.is_quiet = kind == InvoiceKind::CreditNote;
+        let mut postponed = Vec::new();
+        while let Some(mut lines) = import.chunk(&mut table, |cells| drafts::read(kind, cells))? {
+            import.check_keys::<invoice::Model, _>(File::Invoices, &mut lines, |head| &head.key).await?;
+            postponed.extend(take(import, lines, false).await?);
+        }
+        // A correction may stand further up than what it corrects: it waits for that, as long as that helps.
+        let mut is_last = false;
+        while !postponed.is_empty() {
+            let count = postponed.len();
+            let mut rest = std::mem::take(&mut postponed).into_iter().peekable();
+            while rest.peek().is_some() {
+                let lines = rest.by_ref().take(CHUNK).collect();
+                postponed.extend(take(import, lines, is_last).await?);
+            }
+            is_last = postponed.len() == count;
+        }
+    }
+    let mut last = String::new();
+    loop {
+        let keys = staging::without_head(import.tx(), &last, CHUNK as u64).await?;
+        let Some(key) = keys.last() else { break };
+        last.clone_from(key);
+        let incoming = keys.into_iter().map(Incoming::without_head).collect();
+        Box::pin(merge(import, with_parts(import, incoming).await?)).await?;
+    }
+    credits::check(import).await?;
+    adjustments::import(import).await?;
+    reminders::import(import).await?;
+    charges::import(import).await?;
+    documents::import(import).await
+}
+
+/// Merges rows of invoices.csv with their lines and payments, and answers those that correct what isn't there yet.
+async fn take(import: &mut Import<'_>, lines: Vec<Line<Head>>, is_last: bool) -> Result<Vec<Line<Head>>> {
+    let corrected = |line: &Line<Head>| line.draft.corrects.clone().flatten();
+    let wanted: BTreeSet<String> = lines.iter().filter_map(corrected).collect();
+    let mut postponed = Vec::new();
+    let mut ready = lines;
+    if !is_last && !wanted.is_empty() {
+        let there = key_resolution::references::<invoice::Model, InvoiceId>(import, "invoice", File::Invoices, wanted).await?;
+        // One beside it may be a draft until this chunk is written.
+        let beside: BTreeSet<String> = ready.iter().map(|line| line.draft.key.clone()).collect();
+        let waits = |line: &Line<Head>| corrected(line).is_some_and(|key| there.is_missing(&key) || beside.contains(&key));
+        (postponed, ready) = ready.into_iter().partition(waits);
+    }
+    if !ready.is_empty() {
+        let incoming = ready.into_iter().map(Incoming::of_head).collect();
+        // Much is kept while a chunk is merged, which is no thing for the stack.
+        Box::pin(merge(import, with_parts(import, incoming).await?)).await?;
+    }
+    Ok(postponed)
+}
+
+/// Gives each its lines and payments that were put aside.
+async fn with_parts(import: &Import<'_>, incoming: Vec<Incoming>) -> Result<Vec<Incoming>> {
+    let keys = incoming.iter().map(|incoming| incoming.key.clone()).collect();
+    let mut lines: BTreeMap<String, Vec<_>> = BTreeMap::new();
+    for row in staging::waiting(import.tx(), File::InvoiceLines, &keys).await? {
+        lines.entry(row.key).or_default().push((row.line, drafts::parse(&row.record)?));
+    }
+    let mut payments: BTreeMap<String, Vec<_>> = BTreeMap::new();
+    for row in staging::waiting(import.tx(), File::Payments, &keys).await? {
+        payments.entry(row.key).or_default().push((row.line, drafts::parse(&row.record)?));
+    }
+    let with = |mut incoming: Incoming| {
+        // A second row of the same key is bad, and must not have them too.
+        incoming.lines = lines.remove(&incoming.key).unwrap_or_default();
+        incoming.payments = payments.remove(&incoming.key).unwrap_or_default();
+        incoming
+    };
+    Ok(incoming.into_iter().map(with).collect())
+}

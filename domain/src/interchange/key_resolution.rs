@@ -1,0 +1,375 @@
+//! Keys: which row of the register a file means, and which key stands for a row.
+//!
+//! A row is known by the key that it was imported with; one that was made through the API has none, and is known by its id
+//! in 32 hexadecimal digits.
+
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    hash::Hash,
+};
+
+use ::entity::{
+    activity, agreement, allocation, bank_payment, books_closing, contact, cost, export_batch, fee_schedule, grant,
+    id::{ActivityId, MemberId, OrganisationId, TemplateVersionId},
+    invoice, member, organisation, reference_rate, requisition,
+    sparse::Sparse,
+    status_report, tax_decision, template, template_version,
+};
+use sea_orm::{
+    ConnectionTrait, EntityTrait, ExprTrait,
+    sea_query::{Expr, Query},
+};
+use uuid::Uuid;
+
+use super::{File, import::Import, row::Line, staging};
+use crate::{
+    database::{among, among_words, rows},
+    error::Result,
+};
+
+type Column<M> = <<M as Sparse>::Entity as EntityTrait>::Column;
+
+/// A row with an id of its own.
+pub(super) trait Identified: Sparse + Clone + Send {
+    /// The column of its id.
+    const ID: Column<Self>;
+    /// Its id.
+    fn id(&self) -> Uuid;
+}
+
+/// A row that files know by a key.
+pub(super) trait Keyed: Identified {
+    /// The column of its imported key.
+    const IMPORT_KEY: Column<Self>;
+    /// The key that stands for it in files.
+    fn key(&self) -> String;
+}
+
+macro_rules! identified {
+    ($($table:ident),*) => {$(
+        impl Identified for $table::Model {
+            const ID: $table::Column = $table::Column::Id;
+
+            fn id(&self) -> Uuid {
+                self.id.0
+            }
+        }
+    )*};
+}
+identified!(
+    member,
+    organisation,
+    contact,
+    activity,
+    agreement,
+    invoice,
+    allocation,
+    fee_schedule,
+    tax_decision,
+    template_version,
+    cost,
+    grant,
+    requisition,
+    status_report,
+    reference_rate,
+    books_closing,
+    export_batch,
+    bank_payment
+);
+
+macro_rules! keyed {
+    ($($table:ident),*) => {$(
+        impl Keyed for $table::Model {
+            const IMPORT_KEY: $table::Column = $table::Column::ImportKey;
+
+            fn key(&self) -> String {
+                self.import_key.clone().unwrap_or_else(|| self.id.0.simple().to_string())
+            }
+        }
+    )*};
+}
+keyed!(member, organisation, contact, activity, agreement, invoice);
+
+/// The id that a key is, if it is one.
+pub(super) fn as_id(key: &str) -> Option<Uuid> {
+    let is_id = key.len() == 32 && key.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    Uuid::parse_str(key).ok().filter(|_| is_id)
+}
+
+/// The rows that these keys stand for.
+pub(super) async fn existing<M: Keyed>(
+    tx: &impl ConnectionTrait,
+    keys: &BTreeSet<String>,
+    columns: &[Column<M>],
+) -> Result<HashMap<String, M>>
+where
+    Column<M>: Copy,
+{
+    let backend = tx.get_database_backend();
+    let mut found = HashMap::new();
+    if keys.is_empty() {
+        return Ok(found);
+    }
+    let select = || Query::select().columns(columns.iter().copied()).from(M::Entity::default()).take();
+    let by_key = select().and_where(among_words(backend, Expr::col(M::IMPORT_KEY), keys)).take();
+    for row in rows::<M>(tx, &by_key, columns).await? {
+        found.insert(row.key(), row);
+    }
+    let ids: Vec<Uuid> = keys.iter().filter(|key| !found.contains_key(*key)).filter_map(|key| as_id(key)).collect();
+    if !ids.is_empty() {
+        let by_id = select().and_where(among(backend, Expr::col(M::ID), ids)).take();
+        for row in rows::<M>(tx, &by_id, columns).await? {
+            found.insert(row.id().simple().to_string(), row);
+        }
+    }
+    Ok(found)
+}
+
+/// The rows with these ids, whole.
+pub(super) async fn by_ids<M: Keyed>(tx: &impl ConnectionTrait, ids: BTreeSet<Uuid>) -> Result<HashMap<Uuid, M>>
+where
+    Column<M>: Copy,
+{
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let columns = M::every_column();
+    let select = Query::select()
+        .columns(columns.iter().copied())
+        .from(M::Entity::default())
+        .and_where(among(tx.get_database_backend(), Expr::col(M::ID), ids))
+        .take();
+    Ok(rows::<M>(tx, &select, &columns).await?.into_iter().map(|row| (row.id(), row)).collect())
+}
+
+/// The keys that stand for the rows with these ids.
+pub(super) async fn keys_of<M: Keyed>(tx: &impl ConnectionTrait, ids: BTreeSet<Uuid>) -> Result<HashMap<Uuid, String>>
+where
+    Column<M>: Copy,
+{
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let columns = [M::ID, M::IMPORT_KEY];
+    let select = Query::select()
+        .columns(columns)
+        .from(M::Entity::default())
+        .and_where(among(tx.get_database_backend(), Expr::col(M::ID), ids))
+        .take();
+    Ok(rows::<M>(tx, &select, &columns).await?.into_iter().map(|row| (row.id(), row.key())).collect())
+}
+
+/// What references stand for, and which of them lead to rows that are bad themselves.
+pub(super) struct References<T> {
+    found: HashMap<String, T>,
+    bad: HashSet<String>,
+    noun: &'static str,
+}
+
+impl<T: Clone> References<T> {
+    /// `found`, with those of the other `keys` that stand in bad rows of `files`.
+    async fn new(
+        import: &Import<'_>,
+        noun: &'static str,
+        files: &[File],
+        keys: BTreeSet<String>,
+        found: HashMap<String, T>,
+    ) -> Result<Self> {
+        let missing: BTreeSet<String> = keys.into_iter().filter(|key| !found.contains_key(key)).collect();
+        let mut bad = HashSet::new();
+        if !missing.is_empty() && !import.is_good() {
+            for file in files {
+                bad.extend(staging::bad(import.tx(), *file, &missing).await?);
+            }
+        }
+        Ok(Self { found, bad, noun })
+    }
+
+    /// What a key stands for, with a fault of its row when it stands for nothing.
+    pub fn find<D>(&self, line: &mut Line<D>, column: &str, key: Option<&str>) -> Option<T> {
+        let key = key.filter(|key| !key.is_empty())?;
+        let found = self.found.get(key).cloned();
+        if found.is_none() {
+            if self.bad.contains(key) {
+                line.follows = true;
+            } else {
+                line.fault(column, format!("there is no {} {key}", self.noun));
+            }
+        }
+        found
+    }
+
+    /// What a key stands for.
+    pub fn get(&self, key: &str) -> Option<T> {
+        self.found.get(key).cloned()
+    }
+
+    /// Whether a key stands for nothing, as far as is known yet.
+    pub fn is_missing(&self, key: &str) -> bool {
+        !self.found.contains_key(key) && !self.bad.contains(key)
+    }
+}
+
+/// The keys that are given at all. Statements take them as a set, since an iterator over rows could not be lent across threads.
+pub(super) fn given<'k>(keys: impl IntoIterator<Item = Option<&'k str>>) -> BTreeSet<String> {
+    keys.into_iter().flatten().filter(|key| !key.is_empty()).map(str::to_owned).collect()
+}
+
+/// The ids of what these keys of one noun stand for.
+pub(super) async fn references<M: Keyed, I: From<Uuid> + Clone>(
+    import: &Import<'_>,
+    noun: &'static str,
+    file: File,
+    keys: BTreeSet<String>,
+) -> Result<References<I>>
+where
+    Column<M>: Copy,
+{
+    let found = existing::<M>(import.tx(), &keys, &[M::ID, M::IMPORT_KEY]).await?;
+    let found = found.into_iter().map(|(key, row)| (key, I::from(row.id()))).collect();
+    References::new(import, noun, &[file], keys, found).await
+}
+
+/// The activities that these keys or slugs stand for.
+pub(super) async fn activities(import: &Import<'_>, keys: BTreeSet<String>) -> Result<References<ActivityId>> {
+    let mut found: HashMap<String, ActivityId> = owners::<activity::Model>(import.tx(), activity::Column::Slug, &keys)
+        .await?
+        .into_iter()
+        .map(|(slug, id)| (slug, ActivityId(id)))
+        .collect();
+    let columns = [activity::Column::Id, activity::Column::ImportKey];
+    let by_key = existing::<activity::Model>(import.tx(), &keys, &columns).await?;
+    found.extend(by_key.into_iter().map(|(key, row)| (key, row.id)));
+    References::new(import, "activity", &[File::Activities], keys, found).await
+}
+
+/// One of the two kinds of counterparty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Party {
+    Member(MemberId),
+    Organisation(OrganisationId),
+}
+
+impl Party {
+    /// The party that two columns hold.
+    pub fn of(member: Option<MemberId>, organisation: Option<OrganisationId>) -> Option<Self> {
+        member.map(Self::Member).or(organisation.map(Self::Organisation))
+    }
+
+    /// The two columns that hold it.
+    pub fn columns(party: Option<Self>) -> (Option<MemberId>, Option<OrganisationId>) {
+        match party {
+            Some(Self::Member(id)) => (Some(id), None),
+            Some(Self::Organisation(id)) => (None, Some(id)),
+            None => (None, None),
+        }
+    }
+}
+
+/// The members and organisations that these keys or organisation numbers stand for.
+pub(super) async fn parties(import: &Import<'_>, keys: BTreeSet<String>) -> Result<References<Party>> {
+    let tx = import.tx();
+    let mut found = HashMap::new();
+    // The surest way last, so that it wins: a member's key, an organisation's, a number.
+    let numbers: BTreeSet<String> = keys.iter().filter(|key| key.parse::<::entity::number::OrgNumber>().is_ok()).cloned().collect();
+    if !numbers.is_empty() {
+        let organisations = owners::<organisation::Model>(tx, organisation::Column::OrgNumber, &numbers).await?;
+        found.extend(organisations.into_iter().map(|(key, id)| (key, Party::Organisation(id.into()))));
+        let members = owners::<member::Model>(tx, member::Column::OrgNumber, &numbers).await?;
+        found.extend(members.into_iter().map(|(key, id)| (key, Party::Member(id.into()))));
+    }
+    let organisations = existing::<organisation::Model>(tx, &keys, &[organisation::Column::Id, organisation::Column::ImportKey]).await?;
+    found.extend(organisations.into_iter().map(|(key, row)| (key, Party::Organisation(row.id))));
+    let members = existing::<member::Model>(tx, &keys, &[member::Column::Id, member::Column::ImportKey]).await?;
+    found.extend(members.into_iter().map(|(key, row)| (key, Party::Member(row.id))));
+    References::new(import, "member or organisation", &[File::Members, File::Organisations], keys, found).await
+}
+
+/// The name of a template version in references.
+pub(super) fn version_name(slug: &str, version: i32) -> String {
+    format!("{slug} version {version}")
+}
+
+/// The template versions that these slugs and numbers stand for, under their [`version_name`].
+pub(super) async fn template_versions(import: &Import<'_>, versions: BTreeSet<(String, i32)>) -> Result<References<TemplateVersionId>> {
+    let slugs: BTreeSet<&str> = versions.iter().map(|(slug, _)| slug.as_str()).collect();
+    let mut found = HashMap::new();
+    if !slugs.is_empty() {
+        let tx = import.tx();
+        let select = Query::select()
+            .column((template::Entity, template::Column::Slug))
+            .column((template_version::Entity, template_version::Column::Version))
+            .column((template_version::Entity, template_version::Column::Id))
+            .from(template_version::Entity)
+            .inner_join(
+                template::Entity,
+                Expr::col((template::Entity, template::Column::Id))
+                    .equals((template_version::Entity, template_version::Column::TemplateId)),
+            )
+            .and_where(among_words(tx.get_database_backend(), Expr::col((template::Entity, template::Column::Slug)), slugs))
+            .take();
+        for row in tx.query_all(&select).await? {
+            let (slug, version): (String, i32) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+            found.insert(version_name(&slug, version), row.try_get_by_index::<TemplateVersionId>(2)?);
+        }
+    }
+    let keys = versions.iter().map(|(slug, version)| version_name(slug, *version)).collect();
+    References::new(import, "template", &[File::Templates], keys, found).await
+}
+
+/// The bank's payments with these references, by them.
+pub(super) async fn bank_payments(
+    tx: &impl ConnectionTrait,
+    references: &BTreeSet<String>,
+) -> Result<HashMap<String, bank_payment::Model>> {
+    if references.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let columns = bank_payment::Model::every_column();
+    let select = Query::select()
+        .columns(columns.iter().copied())
+        .from(bank_payment::Entity)
+        .and_where(among_words(tx.get_database_backend(), Expr::col(bank_payment::Column::BankReference), references))
+        .take();
+    Ok(rows::<bank_payment::Model>(tx, &select, &columns).await?.into_iter().map(|row| (row.bank_reference.clone(), row)).collect())
+}
+
+/// Which row has each of these values in a column that is unique.
+pub(super) async fn owners<M: Keyed>(
+    tx: &impl ConnectionTrait,
+    column: Column<M>,
+    values: &BTreeSet<String>,
+) -> Result<HashMap<String, Uuid>>
+where
+    Column<M>: Copy,
+{
+    if values.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let select = Query::select()
+        .columns([column, M::ID])
+        .from(M::Entity::default())
+        .and_where(among_words(tx.get_database_backend(), Expr::col(column), values))
+        .take();
+    let found = tx.query_all(&select).await?;
+    found.iter().map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?))).collect()
+}
+
+/// Values that only one row may have.
+pub(super) struct Claims<V> {
+    owners: HashMap<V, Uuid>,
+}
+
+impl<V: Hash + Eq + Clone> Claims<V> {
+    pub fn new(owners: HashMap<V, Uuid>) -> Self {
+        Self { owners }
+    }
+
+    /// Gives the row its value in the place of its `old` one. False: another row has it.
+    pub fn take(&mut self, id: Uuid, old: Option<&V>, value: Option<&V>) -> bool {
+        if let Some(old) = old.filter(|old| self.owners.get(*old) == Some(&id)) {
+            self.owners.remove(old);
+        }
+        value.is_none_or(|value| *self.owners.entry(value.clone()).or_insert(id) == id)
+    }
+}

@@ -1,0 +1,274 @@
+//! organisations.csv and contacts.csv.
+
+use std::collections::BTreeSet;
+
+use ::entity::{
+    contact,
+    id::{ContactAreaId, ContactId, MemberId, OrganisationId},
+    kind::ContactRole,
+    member,
+    number::OrgNumber,
+    organisation,
+    sparse::Sparse,
+};
+use chrono::{DateTime, NaiveDate, Utc};
+
+use super::{
+    File,
+    bulk_insert::Batch,
+    export::{self, Export, instant, key_in, optional},
+    import::Import,
+    key_resolution::{self, Claims, Keyed},
+    members::{billing, check_billing, contact_area_names, contact_areas},
+    row::{Cells, Line},
+};
+use crate::{
+    audit::reads,
+    auth::viewer::Viewer,
+    clock::day_of,
+    database::Database,
+    error::{LINE, Result},
+    members::{
+        admit::{NewBilling, is_email},
+        contacts,
+    },
+    organisations, swedish,
+};
+
+/// A row of organisations.csv.
+struct Draft {
+    key: String,
+    name: String,
+    org_number: Option<OrgNumber>,
+    /// Null: the file has no such columns.
+    billing: Option<NewBilling>,
+}
+
+fn read(cells: &mut Cells<'_>) -> Option<Draft> {
+    let billing = cells.given("billing_email").then(|| billing(cells));
+    let draft = Draft { key: cells.key("key"), name: cells.text("name", LINE), org_number: cells.optional("org_number"), billing };
+    cells.check(|faults| {
+        if let Some(billing) = &draft.billing {
+            check_billing(billing, faults);
+        }
+    });
+    Some(draft)
+}
+
+/// Reads organisations.csv.
+pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
+    let Some(mut table) = import.open(File::Organisations)? else { return Ok(()) };
+    while let Some(mut lines) = import.chunk(&mut table, read)? {
+        import.check_keys::<organisation::Model, _>(File::Organisations, &mut lines, |draft| &draft.key).await?;
+        merge(import, lines).await?;
+    }
+    Ok(())
+}
+
+async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
+    let own = key_resolution::given(lines.iter().map(|line| Some(line.draft.key.as_str())));
+    let existing = key_resolution::existing::<organisation::Model>(import.tx(), &own, &organisation::Model::every_column()).await?;
+    let members = key_resolution::existing::<member::Model>(import.tx(), &own, &[member::Column::Id, member::Column::ImportKey]).await?;
+    let numbers = lines.iter().filter_map(|line| line.draft.org_number.as_ref().map(ToString::to_string)).collect();
+    let mut numbers =
+        Claims::new(key_resolution::owners::<organisation::Model>(import.tx(), organisation::Column::OrgNumber, &numbers).await?);
+    let mut batch = Batch::default();
+    for mut line in lines {
+        let before = existing.get(&line.draft.key);
+        let id = before.map_or_else(OrganisationId::new, |before| before.id);
+        if members.contains_key(&line.draft.key) {
+            line.fault("key", "is a member's too; each needs a key of its own");
+        }
+        let number = line.draft.org_number.as_ref().map(ToString::to_string);
+        let old_number = before.and_then(|before| before.org_number.as_ref()).map(ToString::to_string);
+        if !numbers.take(id.0, old_number.as_ref(), number.as_ref()) {
+            line.fault("org_number", "is that of another organisation too");
+        }
+        let Some(draft) = import.accept(File::Organisations, |draft| draft.key.clone(), line) else { continue };
+        let billing = draft.billing.clone();
+        let mut after = organisation::Model {
+            id,
+            import_key: before.map_or(Some(draft.key), |before| before.import_key.clone()),
+            name_key: swedish::key(&draft.name),
+            name: draft.name,
+            org_number: draft.org_number,
+            ..before.cloned().unwrap_or_default()
+        };
+        if let Some(billing) = &billing {
+            organisations::set_billing(&mut after, billing);
+        }
+        import.put(File::Organisations, before, after, &mut batch)?;
+    }
+    batch.write(import.tx()).await?;
+    import.settle().await
+}
+
+/// A row of contacts.csv. What is null twice has no column.
+struct ContactDraft {
+    key: String,
+    member: Option<String>,
+    role: ContactRole,
+    name: String,
+    email: Option<String>,
+    phone: Option<String>,
+    valid_from: Option<NaiveDate>,
+    valid_to: Option<NaiveDate>,
+    organisation: Option<Option<String>>,
+    contact_area: Option<Option<String>>,
+    erased_at: Option<Option<DateTime<Utc>>>,
+}
+
+fn read_contact(cells: &mut Cells<'_>) -> Option<ContactDraft> {
+    let draft = ContactDraft {
+        key: cells.key("key"),
+        member: cells.optional_key("member"),
+        role: cells.value("role"),
+        name: cells.text("name", LINE),
+        email: cells.optional_text("email", LINE),
+        phone: cells.optional_text("phone", LINE),
+        valid_from: cells.optional_day("valid_from"),
+        valid_to: cells.optional_day("valid_to"),
+        organisation: cells.given("organisation").then(|| cells.optional_key("organisation")),
+        contact_area: cells.given("contact_area").then(|| cells.optional_text("contact_area", LINE)),
+        erased_at: cells.given("erased_at").then(|| cells.optional_instant("erased_at")),
+    };
+    cells.check(|faults| {
+        faults.expect(draft.email.as_deref().is_none_or(is_email), "email", "is not an e-mail address");
+        let in_order = draft.valid_from.zip(draft.valid_to).is_none_or(|(from, to)| from <= to);
+        faults.expect(in_order, "valid_to", "must not be before valid_from");
+    });
+    Some(draft)
+}
+
+/// Reads contacts.csv.
+pub(super) async fn import_contacts(import: &mut Import<'_>) -> Result<()> {
+    let Some(mut table) = import.open(File::Contacts)? else { return Ok(()) };
+    let (today, mut ended) = (day_of(import.change.at()), BTreeSet::new());
+    while let Some(mut lines) = import.chunk(&mut table, read_contact)? {
+        import.check_keys::<contact::Model, _>(File::Contacts, &mut lines, |draft| &draft.key).await?;
+        merge_contacts(import, lines, &mut ended).await?;
+    }
+    // When all rows are there, since another of them may go on.
+    for (email, member) in ended {
+        contacts::call_back(&mut import.change, today, &email, member).await?;
+    }
+    import.settle().await
+}
+
+/// Merges rows. Adds to `ended` the e-mail addresses and associations of contacts that have ended before today, as is recorded only now.
+async fn merge_contacts(import: &mut Import<'_>, lines: Vec<Line<ContactDraft>>, ended: &mut BTreeSet<(String, MemberId)>) -> Result<()> {
+    let today = day_of(import.change.at());
+    let own = key_resolution::given(lines.iter().map(|line| Some(line.draft.key.as_str())));
+    let existing = key_resolution::existing::<contact::Model>(import.tx(), &own, &contact::Model::every_column()).await?;
+    let members = key_resolution::given(lines.iter().map(|line| line.draft.member.as_deref()));
+    let members = key_resolution::references::<member::Model, _>(import, "member", File::Members, members).await?;
+    let organisations = key_resolution::given(lines.iter().map(|line| line.draft.organisation.as_ref()?.as_deref()));
+    let organisations =
+        key_resolution::references::<organisation::Model, OrganisationId>(import, "organisation", File::Organisations, organisations)
+            .await?;
+    let areas = contact_areas(import, key_resolution::given(lines.iter().map(|line| line.draft.contact_area.as_ref()?.as_deref()))).await?;
+    let mut batch = Batch::default();
+    for mut line in lines {
+        let before = existing.get(&line.draft.key);
+        let id = before.map_or_else(ContactId::new, |before| before.id);
+        let member = line.draft.member.clone();
+        let member_id = members.find(&mut line, "member", member.as_deref());
+        let organisation_id = match line.draft.organisation.clone() {
+            Some(key) => organisations.find(&mut line, "organisation", key.as_deref()),
+            None => before.and_then(|before| before.organisation_id),
+        };
+        let contact_area_id: Option<ContactAreaId> = match &line.draft.contact_area {
+            Some(name) => name.as_deref().and_then(|name| areas.get(&swedish::key(name))).copied(),
+            None => before.and_then(|before| before.contact_area_id),
+        };
+        let owners = [member_id.is_some(), organisation_id.is_some(), contact_area_id.is_some()];
+        if owners.into_iter().filter(|given| *given).count() > 1 {
+            line.fault("", "must name at most one of member, organisation and contact_area");
+        }
+        let draft = &line.draft;
+        let after = contact::Model {
+            id,
+            import_key: before.map_or_else(|| Some(draft.key.clone()), |before| before.import_key.clone()),
+            member_id,
+            organisation_id,
+            contact_area_id,
+            role: draft.role,
+            name: draft.name.clone(),
+            name_key: swedish::key(&draft.name),
+            email: draft.email.clone(),
+            phone: draft.phone.clone(),
+            valid_from: draft.valid_from,
+            valid_to: draft.valid_to,
+            erased_at: draft.erased_at.unwrap_or_else(|| before.and_then(|before| before.erased_at)),
+        };
+        match before {
+            Some(before) if before.erased_at.is_some() && *before != after => {
+                line.fault("", "is a contact that was erased; what an older file says of it must not come back");
+            }
+            // Erasing also takes care of what else knows the person.
+            Some(before) if before.erased_at != after.erased_at => {
+                line.fault("erased_at", "is not so in the register; erase the contact there")
+            }
+            _ => {}
+        }
+        if import.accept(File::Contacts, |draft| draft.key.clone(), line).is_some() {
+            ended.extend(before.and_then(|before| contacts::ended_before(today, before, &after)));
+            import.put(File::Contacts, before, after, &mut batch)?;
+        }
+    }
+    batch.write(import.tx()).await?;
+    import.settle().await
+}
+
+/// Writes organisations.csv.
+pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
+    let order = export.in_order_of_keys::<organisation::Model>().await?;
+    let mut sheet = export.begin(File::Organisations, order.len())?;
+    for ids in order.chunks(export::CHUNK) {
+        for row in export.rows::<organisation::Model>(ids).await? {
+            sheet.write([
+                row.key(),
+                row.name,
+                optional(row.org_number),
+                optional(row.billing_email),
+                optional(row.peppol_id),
+                optional(row.buyer_reference),
+                optional(row.address_line),
+                optional(row.postal_code),
+                optional(row.city),
+            ])?;
+        }
+        export.tell(&sheet);
+    }
+    export.end(sheet)
+}
+
+/// Writes contacts.csv. That the viewer reads them is in the log before anybody gets the file.
+pub(super) async fn export_contacts(export: &mut Export<'_>, db: &Database, viewer: &Viewer) -> Result<()> {
+    let order = export.in_order_of_keys::<contact::Model>().await?;
+    let mut sheet = export.begin(File::Contacts, order.len())?;
+    for ids in order.chunks(export::CHUNK) {
+        let rows: Vec<contact::Model> = export.rows(ids).await?;
+        reads::note(db, viewer, rows.iter().map(|row| row.id))?;
+        // At once, since so many may be noted as others have not written yet.
+        reads::write(db).await?;
+        let areas = contact_area_names(&export.tx, rows.iter().filter_map(|row| row.contact_area_id).collect()).await?;
+        for row in rows {
+            sheet.write([
+                row.key(),
+                key_in(&export.members, row.member_id),
+                row.role.to_string(),
+                row.name,
+                optional(row.email),
+                optional(row.phone),
+                optional(row.valid_from),
+                optional(row.valid_to),
+                key_in(&export.organisations, row.organisation_id),
+                optional(row.contact_area_id.and_then(|area| areas.get(&area))),
+                optional(row.erased_at.map(instant)),
+            ])?;
+        }
+        export.tell(&sheet);
+    }
+    export.end(sheet)
+}

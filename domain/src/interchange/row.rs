@@ -1,0 +1,262 @@
+//! The cells of a row, read as what their columns mean; every bad one is noted.
+
+use std::{fmt, str::FromStr};
+
+use chrono::{DateTime, Datelike, NaiveDate, SubsecRound, Utc};
+use csv::ByteRecord;
+
+use super::reader::Header;
+use crate::{
+    clock,
+    error::{Faults, LINE},
+};
+
+/// The row in hand.
+pub(super) struct Cells<'a> {
+    header: &'a Header,
+    record: &'a ByteRecord,
+    /// The line that it begins on; the header's is 1.
+    pub line: u64,
+    /// What is bad about it.
+    pub faults: Faults,
+}
+
+/// A row that was read: what it says, and what is bad about it so far.
+#[derive(Debug)]
+pub(super) struct Line<D> {
+    /// The line that it begins on.
+    pub number: u64,
+    pub draft: D,
+    pub faults: Faults,
+    /// Whether it refers to a row that is bad itself: it is bad too, but nobody needs to be told.
+    pub follows: bool,
+}
+
+impl<D> Line<D> {
+    pub fn is_good(&self) -> bool {
+        self.faults.is_empty() && !self.follows
+    }
+
+    pub fn fault(&mut self, column: &str, reason: impl Into<String>) {
+        self.faults.add(column, reason);
+    }
+}
+
+impl<'a> Cells<'a> {
+    pub fn new(header: &'a Header, record: &'a ByteRecord, line: u64) -> Self {
+        Self { header, record, line, faults: Faults::default() }
+    }
+
+    /// Whether the file has the column at all.
+    pub fn given(&self, column: &str) -> bool {
+        self.header.place(column).is_some()
+    }
+
+    /// Whether the cell says just this.
+    pub fn says(&self, column: &str, text: &str) -> bool {
+        let field = self.header.place(column).and_then(|place| self.record.get(place)).unwrap_or_default();
+        field.trim_ascii() == text.as_bytes()
+    }
+
+    /// The text without blanks around it; empty when it is bad, or the file hasn't the column.
+    pub fn raw(&mut self, column: &str) -> &'a str {
+        let field = self.header.place(column).and_then(|place| self.record.get(place)).unwrap_or_default();
+        match std::str::from_utf8(field) {
+            Ok(text) => text.trim(),
+            Err(_) => {
+                self.faults.add(column, "is not in UTF-8");
+                ""
+            }
+        }
+    }
+
+    /// Whether the cell can't be read; it is then noted already.
+    fn is_unreadable(&self, column: &str) -> bool {
+        self.header.place(column).and_then(|place| self.record.get(place)).is_some_and(|field| std::str::from_utf8(field).is_err())
+    }
+
+    /// A text that must be there.
+    pub fn text(&mut self, column: &str, most: usize) -> String {
+        let text = self.raw(column);
+        if text.is_empty() && self.is_unreadable(column) {
+            return String::new();
+        }
+        self.good(|faults| faults.text(column, text, most))
+    }
+
+    pub fn optional_text(&mut self, column: &str, most: usize) -> Option<String> {
+        let text = self.raw(column);
+        self.good(|faults| faults.optional_text(column, Some(text), most))
+    }
+
+    /// What was read when nothing is bad about it. What is bad must go nowhere: PostgreSQL fails on a NUL even in a question.
+    fn good<T: Default>(&mut self, read: impl FnOnce(&mut Faults) -> T) -> T {
+        let mut faults = Faults::default();
+        let value = read(&mut faults);
+        let is_good = faults.is_empty();
+        faults.into_inner().into_iter().for_each(|fault| self.faults.add(fault.path, fault.message));
+        if is_good { value } else { T::default() }
+    }
+
+    /// A key that must be there, of the row itself or of one that it refers to.
+    pub fn key(&mut self, column: &str) -> String {
+        self.text(column, LINE)
+    }
+
+    pub fn optional_key(&mut self, column: &str) -> Option<String> {
+        self.optional_text(column, LINE)
+    }
+
+    /// A short name for addresses: small letters, digits and hyphens.
+    pub fn slug(&mut self, column: &str) -> String {
+        let slug = self.text(column, LINE);
+        let is_slug = slug.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+        self.faults.expect(is_slug, column, "must be small letters a to z, digits and hyphens");
+        slug
+    }
+
+    /// A SHA-256 in hexadecimal that must be there, in small letters whatever the file has.
+    pub fn digest(&mut self, column: &str) -> String {
+        let text = self.text(column, LINE).to_ascii_lowercase();
+        let is_digest = text.is_empty() || text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        self.faults.expect(is_digest, column, "is not a SHA-256: 64 hexadecimal digits");
+        text
+    }
+
+    /// A list, its parts apart by `|`.
+    pub fn list(&mut self, column: &str) -> Vec<String> {
+        let parts = self.raw(column).split('|').map(str::trim).filter(|part| !part.is_empty());
+        parts.map(|part| self.good(|faults| faults.text(column, part, LINE))).collect()
+    }
+
+    /// A value that must be there.
+    pub fn value<T: FromStr<Err: fmt::Display> + Default>(&mut self, column: &str) -> T {
+        self.required(column, Self::optional)
+    }
+
+    pub fn optional<T: FromStr<Err: fmt::Display> + Default>(&mut self, column: &str) -> Option<T> {
+        let text = self.raw(column);
+        (!text.is_empty()).then(|| self.faults.take(column, text.parse()))
+    }
+
+    /// A decimal number that must be there, with a point or, as Swedish spreadsheets write it, a comma.
+    pub fn decimal<T: FromStr<Err: fmt::Display> + Default>(&mut self, column: &str) -> T {
+        self.required(column, Self::optional_decimal)
+    }
+
+    pub fn optional_decimal<T: FromStr<Err: fmt::Display> + Default>(&mut self, column: &str) -> Option<T> {
+        // Spreadsheets write a typographic minus in some languages, Swedish among them.
+        let text = self.raw(column).replace('\u{2212}', "-");
+        let text = if text.contains('.') { text } else { text.replacen(',', ".", 1) };
+        (!text.is_empty()).then(|| self.faults.take(column, text.parse()))
+    }
+
+    /// A whole number that must be there.
+    pub fn whole(&mut self, column: &str, least: i32, most: i32) -> i32 {
+        self.required(column, |cells, column| cells.optional_whole(column, least, most))
+    }
+
+    pub fn optional_whole(&mut self, column: &str, least: i32, most: i32) -> Option<i32> {
+        let text = self.raw(column);
+        if text.is_empty() {
+            return None;
+        }
+        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+        let number = text.parse().ok().filter(|number| digits && (least..=most).contains(number));
+        self.faults.expect(number.is_some(), column, &format!("must be a whole number from {least} to {most}"));
+        Some(number.unwrap_or_default())
+    }
+
+    /// A day that must be there.
+    pub fn day(&mut self, column: &str) -> NaiveDate {
+        self.required(column, Self::optional_day)
+    }
+
+    pub fn optional_day(&mut self, column: &str) -> Option<NaiveDate> {
+        let text = self.raw(column);
+        (!text.is_empty()).then(|| self.faults.take(column, day(text)))
+    }
+
+    /// An instant that must be there.
+    pub fn instant(&mut self, column: &str) -> DateTime<Utc> {
+        self.required(column, Self::optional_instant)
+    }
+
+    /// An instant; a day alone is its beginning in Sweden.
+    pub fn optional_instant(&mut self, column: &str) -> Option<DateTime<Utc>> {
+        let text = self.raw(column);
+        (!text.is_empty()).then(|| self.faults.take(column, instant(text)))
+    }
+
+    /// Checks what each cell by itself can't be: only when all of them could be read, since anything may stand for one that could not.
+    pub fn check(&mut self, check: impl FnOnce(&mut Faults)) {
+        if self.faults.is_empty() {
+            check(&mut self.faults);
+        }
+    }
+
+    fn required<T: Default>(&mut self, column: &str, read: impl FnOnce(&mut Self, &str) -> Option<T>) -> T {
+        let value = read(self, column);
+        if value.is_none() && !self.is_unreadable(column) {
+            self.faults.add(column, "must not be empty");
+        }
+        value.unwrap_or_default()
+    }
+}
+
+const YEARS: std::ops::RangeInclusive<i32> = 1900..=2999;
+const NOT_IN_YEARS: &str = "must be in the years 1900 to 2999";
+
+/// A day as files write it.
+pub(super) fn day(text: &str) -> Result<NaiveDate, &'static str> {
+    // The parser itself is content with `2026-1-5`.
+    let is_iso = text.len() == 10
+        && text.bytes().enumerate().all(|(place, byte)| match place {
+            4 | 7 => byte == b'-',
+            _ => byte.is_ascii_digit(),
+        });
+    if !is_iso {
+        return Err("is not a date; write YYYY-MM-DD");
+    }
+    let day: NaiveDate = text.parse().map_err(|_| "is not a day of the calendar")?;
+    if YEARS.contains(&day.year()) { Ok(day) } else { Err(NOT_IN_YEARS) }
+}
+
+fn instant(text: &str) -> Result<DateTime<Utc>, &'static str> {
+    if text.len() == 10 {
+        return day(text).map(clock::start_of);
+    }
+    let instant = DateTime::parse_from_rfc3339(text).map_err(|_| "is not an instant; write YYYY-MM-DDTHH:MM:SSZ")?;
+    let instant = instant.to_utc().trunc_subsecs(6);
+    if YEARS.contains(&instant.year()) { Ok(instant) } else { Err(NOT_IN_YEARS) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_are_iso_days_of_the_calendar() {
+        assert_eq!(day("2024-02-29").map(|day| day.to_string()), Ok("2024-02-29".to_owned()));
+        for (text, reason) in [
+            ("2026-02-30", "is not a day of the calendar"),
+            ("2026-1-5", "is not a date; write YYYY-MM-DD"),
+            ("26-01-05", "is not a date; write YYYY-MM-DD"),
+            ("２０２６-01", "is not a date; write YYYY-MM-DD"),
+            ("1899-12-31", NOT_IN_YEARS),
+            ("3000-01-01", NOT_IN_YEARS),
+        ] {
+            assert_eq!(day(text), Err(reason), "{text}");
+        }
+    }
+
+    #[test]
+    fn instants_keep_microseconds_and_a_day_begins_in_sweden() {
+        let texts = ["2026-07-01T09:00:00Z", "2026-07-01T11:00:00+02:00", "2026-07-01T09:00:00.000000999Z"];
+        for text in texts {
+            assert_eq!(instant(text).map(|instant| instant.to_rfc3339()), Ok("2026-07-01T09:00:00+00:00".to_owned()), "{text}");
+        }
+        assert_eq!(instant("2026-07-01").map(|instant| instant.to_rfc3339()), Ok("2026-06-30T22:00:00+00:00".to_owned()));
+        assert!(instant("2026-07-01 09:00").is_err());
+    }
+}

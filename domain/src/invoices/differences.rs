@@ -1,0 +1,181 @@
+//! Differences of the paid sum from an invoice's total: overpaid, paid twice, far too much, or by öre alone.
+
+use ::entity::{
+    invoice::Model,
+    kind::{AdjustmentKind, InvoiceKind},
+    money::Money,
+    payment,
+};
+use sea_orm::{Condition, sea_query::Expr};
+
+use super::{
+    adjustments::{sum, uncovered},
+    aggregate::Whole,
+};
+use crate::payments::record::counted;
+
+/// Below this, in öre, a difference is of öre alone.
+const KRONA: Money = Money(100);
+
+/// Returns `true` for less than a krona that payments have left unpaid: it is written off, and no one is asked for it.
+#[must_use]
+pub fn is_small_rest(unpaid: Money, is_paid: bool) -> bool {
+    is_paid && unpaid > Money::ZERO && unpaid < KRONA
+}
+
+/// Difference of the paid sum from an invoice's total.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Difference {
+    /// Less than a krona is missing or overpaid.
+    OreOnly,
+    /// The overpaid sum is exactly one of two payments of the same amount.
+    PaidTwice,
+    /// Twice as much was paid as the invoice is over, or more.
+    FarTooMuch,
+    /// Something else is overpaid.
+    Overpaid,
+}
+
+impl Difference {
+    /// The difference in a word, for programs.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::OreOnly => "ORE_ONLY",
+            Self::PaidTwice => "PAID_TWICE",
+            Self::FarTooMuch => "FAR_TOO_MUCH",
+            Self::Overpaid => "OVERPAID",
+        }
+    }
+
+    /// The difference in words.
+    #[must_use]
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::OreOnly => "öre only",
+            Self::PaidTwice => "paid twice",
+            Self::FarTooMuch => "far too much",
+            Self::Overpaid => "overpaid",
+        }
+    }
+
+    /// Returns the Swedish label, for workbooks.
+    #[must_use]
+    pub fn in_swedish(self) -> &'static str {
+        match self {
+            Self::OreOnly => "Endast ören",
+            Self::PaidTwice => "Betald två gånger",
+            Self::FarTooMuch => "Alldeles för mycket betalt",
+            Self::Overpaid => "Överbetald",
+        }
+    }
+}
+
+/// The difference of an invoice as it stands; null when there is none, or a krona or more is still to be paid.
+#[must_use]
+pub fn difference(whole: &Whole) -> Option<Difference> {
+    let paid = whole.payments.iter().map(|payment| payment.amount).sum::<Money>() - sum(&whole.adjustments, AdjustmentKind::Refund);
+    of(&whole.row, uncovered(whole, whole.row.credited), paid, &whole.payments)
+}
+
+/// The difference of a stored invoice with these payments.
+#[must_use]
+pub fn of_row(row: &Model, payments: &[payment::Model]) -> Option<Difference> {
+    of(row, row.total - row.paid - row.credited - row.written_off, row.paid, payments)
+}
+
+fn of(row: &Model, left: Money, paid: Money, payments: &[payment::Model]) -> Option<Difference> {
+    let is_paid = counted(payments).next().is_some();
+    if row.kind != InvoiceKind::Invoice || row.issued_on.is_none() || !is_paid || left == Money::ZERO || left.0 >= KRONA.0 {
+        return None;
+    }
+    let overpaid = -left;
+    Some(if overpaid.0 < KRONA.0 {
+        Difference::OreOnly
+    } else if counted(payments).filter(|payment| payment.amount == overpaid).count() > 1 {
+        Difference::PaidTwice
+    } else if paid.0 >= 2 * row.total.0 {
+        Difference::FarTooMuch
+    } else {
+        Difference::Overpaid
+    })
+}
+
+/// SQL expression of the overpaid sum.
+const OVERPAID: &str = "(\"invoice\".\"paid\" + \"invoice\".\"credited\" + \"invoice\".\"written_off\" - \"invoice\".\"total\")";
+/// Payments that count, in SQL.
+const COUNTED: &str = "FROM payment p WHERE p.invoice_id = \"invoice\".\"id\" AND p.reverses_id IS NULL \
+     AND NOT EXISTS (SELECT 1 FROM payment r WHERE r.reverses_id = p.id)";
+
+/// SQL predicate for invoices with one of these differences; must agree with [`of_row`].
+#[must_use]
+pub fn has_difference(differences: &[Difference]) -> Condition {
+    differences.iter().fold(Condition::any(), |any, difference| any.add(is(*difference)))
+}
+
+/// SQL predicate for invoices of which something, or nothing, is overpaid.
+#[must_use]
+pub fn is_overpaid(overpaid: bool) -> Condition {
+    let is = Condition::all()
+        .add(Expr::cust("\"invoice\".\"kind\" = 'INVOICE' AND \"invoice\".\"issued_on\" IS NOT NULL"))
+        .add(Expr::cust("\"invoice\".\"paid\" + \"invoice\".\"credited\" <> \"invoice\".\"total\""))
+        .add(Expr::cust(format!("{OVERPAID} > 0")));
+    if overpaid { is } else { is.not() }
+}
+
+fn is(difference: Difference) -> Condition {
+    let krona = KRONA.0;
+    let twice = format!("(SELECT COUNT(*) {COUNTED} AND p.amount = {OVERPAID}) > 1");
+    let double = "\"invoice\".\"paid\" >= 2 * \"invoice\".\"total\"";
+    let own = match difference {
+        Difference::OreOnly => format!("{OVERPAID} <> 0 AND {OVERPAID} > -{krona} AND {OVERPAID} < {krona}"),
+        Difference::PaidTwice => format!("{OVERPAID} >= {krona} AND {twice}"),
+        Difference::FarTooMuch => format!("{OVERPAID} >= {krona} AND {double} AND NOT {twice}"),
+        Difference::Overpaid => format!("{OVERPAID} >= {krona} AND NOT {double} AND NOT {twice}"),
+    };
+    Condition::all()
+        .add(Expr::cust("\"invoice\".\"kind\" = 'INVOICE' AND \"invoice\".\"issued_on\" IS NOT NULL"))
+        // In the words of the index that holds these few.
+        .add(Expr::cust("\"invoice\".\"paid\" + \"invoice\".\"credited\" <> \"invoice\".\"total\""))
+        .add(Expr::cust(format!("EXISTS (SELECT 1 {COUNTED}) AND {own}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_difference_has_one_name() {
+        for (total, payments, expected) in [
+            (12_500, &[12_500][..], None),
+            (12_500, &[12_444], Some(Difference::OreOnly)),
+            (12_500, &[12_599], Some(Difference::OreOnly)),
+            (12_500, &[12_600], Some(Difference::Overpaid)),
+            (12_500, &[12_500, 12_500], Some(Difference::PaidTwice)),
+            (12_500, &[6_000, 6_500, 6_000, 500], Some(Difference::Overpaid)),
+            (12_500, &[6_250, 6_250, 6_250], Some(Difference::PaidTwice)),
+            (12_500, &[125_000], Some(Difference::FarTooMuch)),
+            (12_500, &[12_400], None),
+            (50, &[], None),
+        ] {
+            let payment =
+                |amount: &i64| payment::Model { id: ::entity::id::PaymentId::new(), amount: Money(*amount), ..payment::Model::default() };
+            let payments: Vec<_> = payments.iter().map(payment).collect();
+            let row = Model {
+                total: Money(total),
+                paid: payments.iter().map(|payment| payment.amount).sum(),
+                issued_on: "2026-10-01".parse().ok(),
+                ..Model::default()
+            };
+            assert_eq!(of_row(&row, &payments), expected, "{payments:?} of {total}");
+        }
+    }
+
+    #[test]
+    fn no_one_is_asked_for_less_than_a_krona_that_payments_have_left() {
+        let cases = [(99, true, true), (1, true, true), (100, true, false), (0, true, false), (-50, true, false), (50, false, false)];
+        for (unpaid, is_paid, is_small) in cases {
+            assert_eq!(is_small_rest(Money(unpaid), is_paid), is_small, "{unpaid} {is_paid}");
+        }
+    }
+}

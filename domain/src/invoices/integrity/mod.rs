@@ -1,0 +1,306 @@
+//! Whether the stored sums, days and numbers of invoices are what they must be.
+
+pub mod documents;
+
+use std::{
+    cmp::max,
+    collections::{BTreeSet, HashMap},
+};
+
+use ::entity::{
+    adjustment,
+    id::InvoiceId,
+    invoice::{Column, Entity, Model},
+    invoice_line,
+    kind::{AdjustmentKind, InvoiceKind},
+    money::Money,
+    payment,
+    sparse::Sparse,
+};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, Order,
+    sea_query::{Expr, Query},
+};
+
+use super::{
+    adjustments::{self, sum},
+    aggregate::Whole,
+    amounts::{Priced, Settlement, Share, rates_fit_together, totals},
+    credit, date_order,
+    integrity::documents,
+    numbers::Series,
+    payment_allocation::{self, Moves, NO_LINE},
+};
+use crate::{
+    audit::{Gaps, date_order::sort_out},
+    database::{among, rows},
+    error::Result,
+    findings::Findings,
+};
+use crate::{
+    payments::{bank, record},
+    vouchers::integrity,
+};
+
+/// Invoices that are looked at together, so that a register of any size needs little memory.
+const CHUNK: u64 = 500;
+
+/// Everything about stored invoices that does not follow from their lines, payments and credit notes, and the numbers that
+/// are missing in a series: a sentence each. `db` is a snapshot, or what is written between two statements looks broken.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn findings(db: &impl ConnectionTrait) -> Result<Findings> {
+    let mut found = Findings::from(sums(db, None, None, |_| {}).await?);
+    found.extend(series(db).await?);
+    found.violations.extend(documents::breaches(db).await?);
+    found.violations.extend(bank::integrity::breaches(db).await?);
+    Ok(found)
+}
+
+/// Checks that the sums of the invoices with an id after `after` and up to `last` follow from their lines, payments and credit notes.
+/// Returns a sentence for each that does not, and passes every invoice to `each`.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn sums(
+    db: &impl ConnectionTrait,
+    mut after: Option<InvoiceId>,
+    last: Option<InvoiceId>,
+    mut each: impl FnMut(&Whole),
+) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    let columns = Model::every_column();
+    loop {
+        let select = Query::select()
+            .columns(columns.iter().copied())
+            .from(Entity)
+            .and_where_option(after.map(|after| Column::Id.gt(after)))
+            .and_where_option(last.map(|last| Column::Id.lte(last)))
+            .order_by(Column::Id, Order::Asc)
+            .limit(CHUNK)
+            .take();
+        let invoices = rows::<Model>(db, &select, &columns).await?;
+        let Some(end) = invoices.last() else { return Ok(found) };
+        after = Some(end.id);
+        look_at(db, invoices, &mut found, &mut each).await?;
+    }
+}
+
+/// The same of these invoices.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn sums_of(db: &impl ConnectionTrait, invoices: &BTreeSet<InvoiceId>) -> Result<Vec<String>> {
+    let (mut found, columns) = (Vec::new(), Model::every_column());
+    let ids: Vec<InvoiceId> = invoices.iter().copied().collect();
+    for ids in ids.chunks(usize::try_from(CHUNK).unwrap_or(usize::MAX)) {
+        let theirs = among(db.get_database_backend(), Expr::col(Column::Id), ids.iter().copied());
+        let select = Query::select().columns(columns.iter().copied()).from(Entity).and_where(theirs).take();
+        look_at(db, rows::<Model>(db, &select, &columns).await?, &mut found, &mut |_| {}).await?;
+    }
+    Ok(found)
+}
+
+/// The invoice in the middle of all, so that two halves can be checked concurrently; null when there are none.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn middle(db: &impl ConnectionTrait) -> Result<Option<InvoiceId>> {
+    let half = Query::select().expr(Expr::cust("COUNT(*) / 2")).from(Entity).take();
+    let half: i64 = db.query_one(&half).await?.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or_default();
+    let select =
+        Query::select().column(Column::Id).from(Entity).order_by(Column::Id, Order::Asc).limit(1).offset(half.unsigned_abs()).take();
+    Ok(db.query_one(&select).await?.map(|row| row.try_get_by_index(0)).transpose()?)
+}
+
+async fn look_at(db: &impl ConnectionTrait, invoices: Vec<Model>, found: &mut Vec<String>, each: &mut impl FnMut(&Whole)) -> Result<()> {
+    let mut parts = Parts::of(db, &invoices).await?;
+    for invoice in invoices {
+        let id = invoice.id;
+        let (lines, payments) = (parts.lines.remove(&id).unwrap_or_default(), parts.payments.remove(&id).unwrap_or_default());
+        let adjustments = parts.adjustments.remove(&id).unwrap_or_default();
+        let whole = Whole { row: invoice, lines, payments, adjustments };
+        each(&whole);
+        let violations = parts.look_at(&whole);
+        if !violations.is_empty() {
+            let name = name(&whole.row);
+            found.extend(violations.into_iter().map(|violation| format!("{name} {violation}")));
+        }
+    }
+    Ok(())
+}
+
+/// The numbers that are missing in the series of invoices and of credit notes, and days that don't follow the numbers: violations, or notes
+/// where it is so of imported history.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn series(db: &impl ConnectionTrait) -> Result<Findings> {
+    let mut gaps = Gaps::default();
+    let (mut of_invoices, mut of_credit_notes) = (Series::default(), Series::default());
+    let inversions = date_order::inversions(db, |kind, row| {
+        let (series, of) = match kind {
+            InvoiceKind::Invoice => (&mut of_invoices, "invoice"),
+            InvoiceKind::CreditNote => (&mut of_credit_notes, "credit note"),
+        };
+        if let Some(missing) = row.number.as_deref().and_then(|number| series.next(number)) {
+            gaps.add(row.id, format!("the {of} series lacks {missing}"));
+        }
+    })
+    .await?;
+    let mut found = gaps.sort_out(db).await?;
+    let (violations, notes) = sort_out(db, inversions).await?;
+    found.extend(Findings { violations, notes });
+    found.extend(integrity::findings(db).await?);
+    Ok(found)
+}
+
+/// An invoice as people find it.
+pub(super) fn name(invoice: &Model) -> String {
+    let kind = match invoice.kind {
+        InvoiceKind::Invoice => "invoice",
+        InvoiceKind::CreditNote => "credit note",
+    };
+    match &invoice.number {
+        Some(number) => format!("{kind} {number}"),
+        None => format!("draft {kind} {}", invoice.id.0.simple()),
+    }
+}
+
+/// What belongs to a chunk of invoices.
+#[derive(Default)]
+struct Parts {
+    lines: HashMap<InvoiceId, Vec<invoice_line::Model>>,
+    payments: HashMap<InvoiceId, Vec<payment::Model>>,
+    adjustments: HashMap<InvoiceId, Vec<adjustment::Model>>,
+    /// What lies on which line, as it is stored.
+    stored: HashMap<InvoiceId, Moves>,
+    credit_notes: HashMap<InvoiceId, Vec<Whole>>,
+}
+
+impl Parts {
+    async fn of(db: &impl ConnectionTrait, invoices: &[Model]) -> Result<Self> {
+        let backend = db.get_database_backend();
+        let ids = || invoices.iter().map(|invoice| invoice.id);
+        let mut parts = Self::default();
+        let lines = Query::select()
+            .columns(invoice_line::Model::every_column())
+            .from(invoice_line::Entity)
+            .and_where(among(backend, Expr::col(invoice_line::Column::InvoiceId), ids()))
+            .order_by(invoice_line::Column::Position, Order::Asc)
+            .take();
+        for line in rows::<invoice_line::Model>(db, &lines, &invoice_line::Model::every_column()).await? {
+            parts.lines.entry(line.invoice_id).or_default().push(line);
+        }
+        let payments = Query::select()
+            .columns(payment::Model::every_column())
+            .from(payment::Entity)
+            .and_where(among(backend, Expr::col(payment::Column::InvoiceId), ids()))
+            .take();
+        let mut found = rows::<payment::Model>(db, &payments, &payment::Model::every_column()).await?;
+        parts.stored = payment_allocation::stored(db, ids()).await?;
+        found.sort_by(|one, other| record::order(one).cmp(&record::order(other)));
+        for payment in found {
+            parts.payments.entry(payment.invoice_id).or_default().push(payment);
+        }
+        parts.adjustments = adjustments::of_invoices(db, ids().collect()).await?;
+        parts.credit_notes = credit::notes_of(db, ids().collect()).await?;
+        Ok(parts)
+    }
+
+    /// What is wrong with one.
+    fn look_at(&self, whole: &Whole) -> Vec<String> {
+        let mut found = Vec::new();
+        let Whole { row: invoice, lines, payments, .. } = whole;
+        let credit_notes = self.credit_notes.get(&invoice.id).map(Vec::as_slice).unwrap_or_default();
+        // What a credit note may take depends on those before it, and is looked at with its invoice.
+        if lines.iter().all(|line| line.credits_line_id.is_none()) {
+            add_up(invoice, lines, &mut found);
+        }
+        found.extend(credit::breaches(whole, credit_notes).into_iter().map(|(_, words)| words));
+        self.attribution(whole, credit_notes, &mut found);
+        for payment in payments {
+            if invoice.issued_on.is_none_or(|issued_on| payment.received_on < issued_on) {
+                found.push(format!("has the payment {:?} on {}, before it was issued", payment.reference, payment.received_on));
+            }
+        }
+        let credits: Vec<_> = credit_notes.iter().filter_map(|note| Some((note.row.issued_on?, note.row.total))).collect();
+        // A credit note, and what is not issued yet, is not there to be settled.
+        let mut settled = whole.clone();
+        Settlement::default().write(&mut settled.row);
+        settled.settle(&credits);
+        let settled = settled.row;
+        let days = |row: &Model| [row.first_paid_on, row.settled_on, row.credited_on];
+        if (invoice.paid, invoice.credited) != (settled.paid, settled.credited) {
+            let words = format!(
+                "says that {} is paid and {} credited, but its payments come to {} and its credit notes to {}",
+                invoice.paid, invoice.credited, settled.paid, settled.credited
+            );
+            found.push(words);
+        } else if invoice.written_off != settled.written_off {
+            let words = format!("says that {} is written off, but its write-offs come to {}", invoice.written_off, settled.written_off);
+            found.push(words);
+        } else if days(invoice) != days(&settled) && invoice.kind == InvoiceKind::Invoice {
+            found.push("has days of payment or settlement that don't follow from its payments and credit notes".to_owned());
+        }
+        if settled.credited > max(Money::ZERO, invoice.total) {
+            found.push(format!("is credited with {}, beyond its total of {}", settled.credited, invoice.total));
+        }
+        found
+    }
+
+    /// Notes what is attributed to other lines, or on other days, than payments and credit notes make it.
+    fn attribution(&self, invoice: &Whole, notes: &[Whole], found: &mut Vec<String>) {
+        let nothing = Moves::new();
+        let (stored, expected) = (self.stored.get(&invoice.row.id).unwrap_or(&nothing), payment_allocation::moves(invoice, notes));
+        // Whatever the rule says, every öre that came in lies somewhere.
+        let (lies, paid): (Money, Money) = (
+            stored.values().map(|share| share.gross()).sum(),
+            invoice.payments.iter().map(|payment| payment.amount).sum::<Money>() - sum(&invoice.adjustments, AdjustmentKind::Refund),
+        );
+        if lies != paid {
+            found.push(format!("has {lies} attributed to its lines and to none, but {paid} came in"));
+        }
+        for key @ (day, position) in stored.keys().chain(expected.keys()).collect::<BTreeSet<_>>() {
+            let of = |moves: &Moves| moves.get(key).copied().unwrap_or_default();
+            let (stored, expected) = (of(stored), of(&expected));
+            if stored != expected {
+                let line = if *position == NO_LINE { "no line".to_owned() } else { format!("line {position}") };
+                found.push(format!("has {} attributed to {line} on {day}, but it must be {}", amount(stored), amount(expected)));
+            }
+        }
+    }
+}
+
+/// What came to lie on a line or on none.
+fn amount(share: Share) -> String {
+    format!("{} and VAT {}", share.net, share.vat)
+}
+
+/// Notes where an invoice and its lines don't add up.
+fn add_up(invoice: &Model, lines: &[invoice_line::Model], found: &mut Vec<String>) {
+    let priced: Vec<_> =
+        lines.iter().map(|line| Priced { quantity: line.quantity, unit_price: line.unit_price, rate: line.vat_rate }).collect();
+    let Some(expected) = totals(&priced, invoice.rounding) else {
+        found.push("has lines that come to more than an amount can hold".to_owned());
+        return;
+    };
+    for (line, share) in lines.iter().zip(&expected.lines) {
+        if (line.net, line.vat) != (share.net, share.vat) {
+            found.push(format!(
+                "has line {} with net {} and VAT {}, but they must be {} and {}",
+                line.position, line.net, line.vat, share.net, share.vat
+            ));
+        }
+    }
+    if (invoice.net, invoice.vat, invoice.total) != (expected.net, expected.vat, expected.total) {
+        found.push(format!(
+            "says net {}, VAT {} and total {}, but its lines come to {}, {} and {}",
+            invoice.net, invoice.vat, invoice.total, expected.net, expected.vat, expected.total
+        ));
+    }
+    if !rates_fit_together(lines.iter().map(|line| line.vat_rate)) {
+        found.push("has lines outside the scope of VAT beside others".to_owned());
+    }
+}

@@ -1,0 +1,143 @@
+//! How lines are taxed for which no one states it: as their agreement says, or else as the network's tax decision does; and why exempt ones are exempt.
+
+use ::entity::{
+    id::ActivityId,
+    invoice_line,
+    kind::{ChargeKind, VatRate},
+};
+use chrono::NaiveDate;
+use sea_orm::ConnectionTrait;
+
+use super::{aggregate::Whole, fee_charges};
+use crate::{
+    activities::tax_decisions::{TaxDecisions, Taxed},
+    error::Result,
+    idempotency::Warning,
+};
+
+/// The code of the warning about a line whose VAT treatment is not that of the tax decision in force.
+const DIFFERS: &str = "TAX_DECISION_DIFFERS";
+
+/// Returns the fee that a line is of, as its activity or its text says; `None` if it is of none, or names both fees of members.
+pub(super) fn taxed(is_of_member: bool, activity: Option<ActivityId>, description: &str) -> Option<Taxed> {
+    match activity {
+        Some(_) => Some((ChargeKind::SpecialFee, activity)),
+        None => fee_charges::fee_by_words(description).filter(|_| is_of_member).map(|fee| (fee, None)),
+    }
+}
+
+/// Gives an exempt line without a reason that of the tax decision about its fee, if the decision is that it is exempt.
+pub(super) fn complete(line: &mut invoice_line::Model, taxed: Option<Taxed>, decisions: &TaxDecisions) {
+    if !lacks_reason(line) {
+        return;
+    }
+    let decision = taxed.and_then(|taxed| decisions.about(taxed)).filter(|decision| decision.vat_rate == VatRate::Exempt);
+    if let Some(decision) = decision {
+        line.exemption_reason.clone_from(&decision.exemption_reason);
+        line.exemption_code.clone_from(&decision.exemption_code);
+    }
+}
+
+/// Gives each exempt line of an invoice its reason on the day of issue, and returns a warning for each line whose VAT treatment is not that of the
+/// tax decision in force on that day. Reads the decisions only when a line is of a fee.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub(super) async fn complete_all(db: &impl ConnectionTrait, whole: &mut Whole, issued_on: NaiveDate) -> Result<Vec<Warning>> {
+    let is_of_member = whole.row.member_id.is_some();
+    if !whole.lines.iter().any(|line| taxed(is_of_member, line.activity_id, &line.description).is_some()) {
+        return Ok(Vec::new());
+    }
+    let decisions = TaxDecisions::on(db, issued_on).await?;
+    let mut warnings = Vec::new();
+    for line in &mut whole.lines {
+        let taxed = taxed(is_of_member, line.activity_id, &line.description);
+        complete(line, taxed, &decisions);
+        warnings.extend(difference(line, taxed, &decisions));
+    }
+    Ok(warnings)
+}
+
+/// Returns the warning about a line whose VAT treatment is not that of the tax decision about its fee; `None` if it is, or if there is no decision.
+fn difference(line: &invoice_line::Model, taxed: Option<Taxed>, decisions: &TaxDecisions) -> Option<Warning> {
+    let decision = decisions.about(taxed?).filter(|decision| decision.vat_rate != line.vat_rate)?;
+    let message = format!(
+        "line {} has the VAT treatment {}, but the tax decision in force from {} on says {}; if the decision is right, credit the invoice and issue \
+         it with that treatment",
+        line.position, line.vat_rate, decision.valid_from, decision.vat_rate
+    );
+    Some(Warning { code: DIFFERS.to_owned(), message })
+}
+
+fn lacks_reason(line: &invoice_line::Model) -> bool {
+    line.vat_rate == VatRate::Exempt && line.exemption_reason.is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use ::entity::tax_decision;
+
+    use super::*;
+
+    #[test]
+    fn a_line_is_of_its_activitys_fee_or_of_a_members() {
+        let bip = ActivityId::new();
+        for (is_of_member, activity, description, expected) in [
+            (true, Some(bip), "Serviceavgift", Some((ChargeKind::SpecialFee, Some(bip)))),
+            (true, None, "Serviceavgift 2027", Some((ChargeKind::ServiceFee, None))),
+            (true, None, "Årets MEDLEMSAVGIFT", Some((ChargeKind::MembershipFee, None))),
+            (false, None, "Medlemsavgift", None),
+            (true, None, "Kurs", None),
+            (true, None, "Medlemsavgift 2026 (utom serviceavgift)", None),
+        ] {
+            assert_eq!(taxed(is_of_member, activity, description), expected, "{description}");
+        }
+    }
+
+    #[test]
+    fn a_line_that_differs_from_the_decision_is_warned_of() {
+        let bip = ActivityId::new();
+        let decisions: TaxDecisions = [tax_decision::Model {
+            fee: ChargeKind::SpecialFee,
+            activity_id: Some(bip),
+            vat_rate: VatRate::Exempt,
+            ..tax_decision::Model::default()
+        }]
+        .into_iter()
+        .collect();
+        for (activity, vat_rate, is_warned) in [
+            (Some(bip), VatRate::Standard25, true),
+            (Some(bip), VatRate::Exempt, false),
+            (Some(ActivityId::new()), VatRate::Standard25, false),
+            (None, VatRate::Standard25, false),
+        ] {
+            let line = invoice_line::Model { position: 1, vat_rate, activity_id: activity, ..invoice_line::Model::default() };
+            assert_eq!(difference(&line, taxed(true, activity, ""), &decisions).is_some(), is_warned, "{vat_rate:?}");
+        }
+    }
+
+    #[test]
+    fn an_exempt_line_has_the_reason_of_its_own_fee() {
+        let [bip, other] = [ActivityId::new(), ActivityId::new()];
+        let decisions: TaxDecisions = [tax_decision::Model {
+            fee: ChargeKind::SpecialFee,
+            activity_id: Some(bip),
+            vat_rate: VatRate::Exempt,
+            exemption_reason: Some("Utbildning".into()),
+            exemption_code: Some("VATEX-EU-132-1I".into()),
+            ..tax_decision::Model::default()
+        }]
+        .into_iter()
+        .collect();
+        let reason = |activity, vat_rate, own: Option<&str>| {
+            let mut line = invoice_line::Model { vat_rate, exemption_reason: own.map(Into::into), ..invoice_line::Model::default() };
+            complete(&mut line, taxed(true, Some(activity), ""), &decisions);
+            (line.exemption_reason, line.exemption_code)
+        };
+        let decided = (Some("Utbildning".to_owned()), Some("VATEX-EU-132-1I".to_owned()));
+        assert_eq!(reason(bip, VatRate::Exempt, None), decided);
+        assert_eq!(reason(bip, VatRate::Exempt, Some("Vård")), (Some("Vård".to_owned()), None));
+        assert_eq!(reason(bip, VatRate::Standard25, None), (None, None));
+        assert_eq!(reason(other, VatRate::Exempt, None), (None, None));
+    }
+}

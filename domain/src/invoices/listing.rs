@@ -1,0 +1,120 @@
+//! Lists of invoices and credit notes for people: every one that a filter lets through, with its buyer's name.
+
+use std::collections::HashMap;
+
+use ::entity::{
+    id::InvoiceId,
+    invoice::{Column, Entity, Model},
+    money::Money,
+    payment,
+};
+use sea_orm::{
+    ExprTrait, Order,
+    sea_query::{Expr, SimpleExpr},
+};
+
+use super::{
+    Filter,
+    amounts::State,
+    differences::{self, Difference},
+    matching,
+    parties::{self, buyer_of},
+};
+use crate::payments::record;
+use crate::{
+    auth::viewer::Viewer,
+    database::{Database, rows},
+    error::Result,
+};
+
+/// An invoice or credit note with its buyer's name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// The row, with the columns of [`COLUMNS`].
+    pub row: Model,
+    /// The buyer's name.
+    pub buyer: String,
+    /// Difference of the paid sum from the total; null: there is none, or a part is still to be paid.
+    pub difference: Option<Difference>,
+}
+
+/// The columns of a listed row.
+pub const COLUMNS: [Column; 19] = [
+    Column::Id,
+    Column::Kind,
+    Column::Number,
+    Column::Ocr,
+    Column::MemberId,
+    Column::OrganisationId,
+    Column::IssuedOn,
+    Column::DueOn,
+    Column::Net,
+    Column::Vat,
+    Column::Rounding,
+    Column::Total,
+    Column::Paid,
+    Column::Credited,
+    Column::WrittenOff,
+    Column::FirstPaidOn,
+    Column::SettledOn,
+    Column::CreditedOn,
+    Column::LineCount,
+];
+
+/// Returns every invoice and credit note that the viewer sees and the filter lets through, in order of day of issue and number; drafts come
+/// last.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn all(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<Vec<Listed>> {
+    let column = |column: Column| -> SimpleExpr { Expr::col((Entity, column)) };
+    let mut select = matching(db, viewer, filter);
+    select
+        .columns(COLUMNS.map(|column| (Entity, column)))
+        .order_by_expr(column(Column::IssuedOn).is_null(), Order::Asc)
+        .order_by_expr(column(Column::IssuedOn), Order::Asc)
+        .order_by_expr(column(Column::NumberKey), Order::Asc)
+        .order_by_expr(column(Column::Id), Order::Asc);
+    let found: Vec<Model> = rows(db.read(), &select, &COLUMNS).await?;
+    let names = parties::names(db, found.iter().filter_map(buyer_of)).await?;
+    let differ = found.iter().filter(|row| row.paid > Money::ZERO && row.paid + row.credited + row.written_off != row.total);
+    let ids: Vec<InvoiceId> = differ.map(|row| row.id).collect();
+    let mut paid: HashMap<InvoiceId, Vec<payment::Model>> = HashMap::new();
+    for payment in record::of_invoices(db, &ids).await? {
+        paid.entry(payment.invoice_id).or_default().push(payment);
+    }
+    let listed = |row: Model| {
+        let buyer = buyer_of(&row).and_then(|buyer| names.get(&buyer).cloned()).unwrap_or_default();
+        let difference = paid.get(&row.id).and_then(|payments| differences::of_row(&row, payments));
+        Listed { row, buyer, difference }
+    };
+    Ok(found.into_iter().map(listed).collect())
+}
+
+impl State {
+    /// Returns a stable word for programs, the one of the API.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Draft => "DRAFT",
+            Self::Issued => "ISSUED",
+            Self::PartlyPaid => "PARTLY_PAID",
+            Self::Paid => "PAID",
+            Self::Overdue => "OVERDUE",
+            Self::Credited => "CREDITED",
+        }
+    }
+
+    /// Returns the Swedish label, for workbooks.
+    #[must_use]
+    pub fn in_swedish(self) -> &'static str {
+        match self {
+            Self::Draft => "Utkast",
+            Self::Issued => "Utställd",
+            Self::PartlyPaid => "Delbetald",
+            Self::Paid => "Betald",
+            Self::Overdue => "Förfallen",
+            Self::Credited => "Krediterad",
+        }
+    }
+}

@@ -1,0 +1,371 @@
+//! Invoices and credit notes: which the viewer sees, how they are found, and what they are made of.
+
+pub mod adjustments;
+pub mod amounts;
+pub mod payment_allocation;
+pub(crate) mod posting;
+pub mod integrity;
+mod fee_charges;
+pub mod claim_terms;
+pub mod credit;
+pub mod date_order;
+pub mod differences;
+pub mod documents;
+pub mod draft;
+pub mod fee_decision;
+mod grant_ceiling;
+pub mod interest_rows;
+pub mod issue;
+mod line_taxes;
+pub mod lines;
+pub mod listing;
+pub mod monthly_totals;
+mod numbers;
+pub mod parties;
+pub mod revenue_accounts;
+pub mod requisitions;
+pub mod invoice_run;
+pub mod run_months;
+mod special_fees;
+pub mod status_filter;
+pub mod supply_date;
+pub mod vat_rates;
+pub mod aggregate;
+pub mod write_off;
+
+use std::{cmp::max, collections::HashMap};
+
+use ::entity::{
+    activity,
+    id::{InvoiceId, MemberId, OrganisationId},
+    invoice::{Column, Entity, Model},
+    invoice_line,
+    kind::InvoiceKind,
+    money::Money,
+    sparse::Sparse,
+};
+use chrono::NaiveDate;
+use sea_orm::{
+    ColumnTrait, Condition, ExprTrait, IdenStatic, JoinType,
+    sea_query::{Alias, Expr, Query, SelectStatement, SimpleExpr},
+};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use self::{amounts::State, differences::Difference};
+use crate::{
+    auth::viewer::{Realm, Viewer},
+    database::{Database, among, among_words, rows},
+    error::{Faults, Result},
+    members::succession,
+    page::{self, KeyType, Order, Slice},
+};
+
+/// A buyer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Buyer {
+    /// A member.
+    Member(MemberId),
+    /// Somebody else.
+    Organisation(OrganisationId),
+}
+
+/// Which invoices; every part narrows the others.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// In one of these states on `as_of`; empty: in any.
+    pub states: Vec<State>,
+    /// The day that the state is reckoned on; null: today.
+    pub as_of: Option<NaiveDate>,
+    /// Of this kind.
+    pub kind: Option<InvoiceKind>,
+    /// With a line of one of these activities, by slug; empty: of any or none.
+    pub activities: Vec<String>,
+    /// To this buyer.
+    pub buyer: Option<Buyer>,
+    /// Issued on this day or later.
+    pub issued_from: Option<NaiveDate>,
+    /// Issued on this day or earlier.
+    pub issued_to: Option<NaiveDate>,
+    /// With a last day to pay before this day.
+    pub due_before: Option<NaiveDate>,
+    /// `true` if a part of it is overpaid.
+    pub overpaid: Option<bool>,
+    /// With one of these differences between what is paid and what it is over; empty: with any or none.
+    pub differences: Vec<Difference>,
+}
+
+/// What invoices can be ordered by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// Number, as people count; drafts before all.
+    Number,
+    /// Day of issue; drafts after all.
+    IssuedOn,
+    /// Last day to pay; those without one after all.
+    DueOn,
+    /// What is to be paid.
+    Total,
+}
+
+fn column(column: Column) -> SimpleExpr {
+    Expr::col((Entity, column))
+}
+
+/// An order of invoices.
+#[must_use]
+pub fn order(db: &Database, field: Field, descending: bool) -> Order {
+    // The same expression as in the index.
+    let day = |column: &str| {
+        let never = if db.backend() == sea_orm::DbBackend::Postgres { "DATE '9999-12-31'" } else { "'9999-12-31'" };
+        Expr::cust(format!("COALESCE(\"invoice\".\"{column}\", {never})"))
+    };
+    let (name, key, key_type) = match field {
+        Field::Number => ("NUMBER", column(Column::NumberKey), KeyType::Text),
+        Field::IssuedOn => ("ISSUED_ON", day("issued_on"), KeyType::Day),
+        Field::DueOn => ("DUE_ON", day("due_on"), KeyType::Day),
+        Field::Total => ("TOTAL", column(Column::Total), KeyType::Number),
+    };
+    Order { name, key, key_type, id: column(Column::Id), descending }
+}
+
+/// The invoices that the viewer sees: all, or those issued to its own member.
+#[must_use]
+pub fn visible(viewer: &Viewer) -> Condition {
+    let sight = viewer.sees(Realm::Invoices);
+    match (sight.all, sight.member) {
+        (true, _) => Condition::all(),
+        (false, Some(own)) => {
+            Condition::all().add(succession::is_own(&sight, own, column(Column::MemberId))).add(column(Column::IssuedOn).is_not_null())
+        }
+        (false, None) => Condition::all().add(Expr::cust("1 = 0")),
+    }
+}
+
+fn select(viewer: &Viewer) -> SelectStatement {
+    Query::select().from(Entity).cond_where(visible(viewer)).take()
+}
+
+fn narrow(db: &Database, mut select: SelectStatement, filter: &Filter) -> SelectStatement {
+    let on = filter.as_of.unwrap_or_else(|| db.clock.today());
+    if !filter.states.is_empty() {
+        select.cond_where(status_filter::has_state(&filter.states, on));
+    }
+    if let Some(overpaid) = filter.overpaid {
+        select.cond_where(differences::is_overpaid(overpaid));
+    }
+    if !filter.differences.is_empty() {
+        select.cond_where(differences::has_difference(&filter.differences));
+    }
+    if let Some(kind) = filter.kind {
+        select.and_where(Column::Kind.eq(kind));
+    }
+    if !filter.activities.is_empty() {
+        let activities = Query::select()
+            .column(activity::Column::Id)
+            .from(activity::Entity)
+            .and_where(among_words(db.backend(), Expr::col((activity::Entity, activity::Column::Slug)), &filter.activities))
+            .take();
+        let of_activity = Query::select()
+            .column(invoice_line::Column::InvoiceId)
+            .from(invoice_line::Entity)
+            .and_where(Expr::col((invoice_line::Entity, invoice_line::Column::ActivityId)).in_subquery(activities))
+            .take();
+        select.and_where(column(Column::Id).in_subquery(of_activity));
+    }
+    match filter.buyer {
+        Some(Buyer::Member(member)) => select.and_where(column(Column::MemberId).eq(member)),
+        Some(Buyer::Organisation(organisation)) => select.and_where(column(Column::OrganisationId).eq(organisation)),
+        None => &mut select,
+    };
+    select
+        .and_where_option(filter.issued_from.map(|day| column(Column::IssuedOn).gte(day)))
+        .and_where_option(filter.issued_to.map(|day| column(Column::IssuedOn).lte(day)))
+        .and_where_option(filter.due_before.map(|day| column(Column::DueOn).lt(day)));
+    select
+}
+
+fn matching(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement {
+    narrow(db, select(viewer), filter)
+}
+
+/// A page of the invoices that the viewer sees and the filter lets through.
+///
+/// # Errors
+/// INVALID for a bad page.
+pub async fn list(
+    db: &Database,
+    viewer: &Viewer,
+    filter: &Filter,
+    order: &Order,
+    args: &page::Args,
+    columns: &[Column],
+) -> Result<Slice<Model>> {
+    let mut faults = Faults::default();
+    let page = page::Page::check(args, order, &mut faults);
+    faults.finish()?;
+    page::fetch(db.read(), matching(db, viewer, filter), columns, order, &page).await
+}
+
+/// How many there are.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn count(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<i64> {
+    page::count(db.read(), matching(db, viewer, filter)).await
+}
+
+/// Those of these invoices that the viewer sees, in no order.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn by_ids(db: &Database, viewer: &Viewer, ids: &[InvoiceId], columns: &[Column]) -> Result<Vec<Model>> {
+    let mut select = select(viewer);
+    select.columns(columns.iter().map(|column| (Entity, *column))).and_where(among(db.backend(), column(Column::Id), ids.iter().copied()));
+    rows(db.read(), &select, columns).await
+}
+
+/// The invoice with this number if the viewer sees it, else the credit note: each has a series of its own.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn by_number(db: &Database, viewer: &Viewer, number: &str, columns: &[Column]) -> Result<Option<Model>> {
+    for kind in [InvoiceKind::Invoice, InvoiceKind::CreditNote] {
+        let mut select = select(viewer);
+        select
+            .columns(columns.iter().map(|column| (Entity, *column)))
+            .and_where(Column::Kind.eq(kind))
+            .and_where(Column::Number.eq(number));
+        if let Some(found) = rows(db.read(), &select, columns).await?.pop() {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
+
+/// The invoice that is paid with this OCR reference, if the viewer sees it.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn by_ocr(db: &Database, viewer: &Viewer, ocr: &str, columns: &[Column]) -> Result<Option<Model>> {
+    let mut select = select(viewer);
+    select.columns(columns.iter().map(|column| (Entity, *column))).and_where(Column::Ocr.eq(ocr));
+    Ok(rows(db.read(), &select, columns).await?.pop())
+}
+
+/// The credit notes of each of these invoices that the viewer sees, in order of number.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn credit_notes_of(db: &Database, viewer: &Viewer, invoices: &[InvoiceId], columns: &[Column]) -> Result<Vec<Model>> {
+    let mut select = select(viewer);
+    select
+        .columns(columns.iter().map(|column| (Entity, *column)))
+        .and_where(among(db.backend(), column(Column::CreditsId), invoices.iter().copied()))
+        .order_by_expr(column(Column::NumberKey), sea_orm::Order::Asc)
+        .order_by_expr(column(Column::Id), sea_orm::Order::Asc);
+    rows(db.read(), &select, columns).await
+}
+
+/// What nested invoices belong to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Of {
+    /// Their buyer, a member.
+    Member,
+    /// An agreement that one of their lines is about.
+    Agreement,
+}
+
+impl Of {
+    /// The invoices of these parents, and the column that names the parent of each.
+    fn select(self, db: &Database, viewer: &Viewer, parents: &[Uuid]) -> (SelectStatement, Column) {
+        let mut select = Query::select();
+        select.cond_where(visible(viewer));
+        match self {
+            Self::Member => {
+                select.from(Entity).and_where(among(db.backend(), column(Column::MemberId), parents.iter().copied()));
+                (select, Column::MemberId)
+            }
+            Self::Agreement => {
+                select.from_subquery(with_agreement(db, parents), Entity);
+                (select, AGREEMENT)
+            }
+        }
+    }
+}
+
+/// The column in whose place [`with_agreement`] puts the agreement: the only one that no field of the API is made of.
+const AGREEMENT: Column = Column::ImportKey;
+
+/// Stands for the invoice table: an invoice as often as there are agreements among `agreements` that its lines are about.
+fn with_agreement(db: &Database, agreements: &[Uuid]) -> SelectStatement {
+    let pair = Alias::new("pair");
+    let agreement = Expr::col((invoice_line::Entity, invoice_line::Column::AgreementId));
+    let pairs = Query::select()
+        .distinct()
+        .expr(agreement.clone())
+        .column((invoice_line::Entity, invoice_line::Column::InvoiceId))
+        .from(invoice_line::Entity)
+        .and_where(among(db.backend(), agreement, agreements.iter().copied()))
+        .take();
+    let mut select = Query::select();
+    for own in Model::every_column() {
+        if own.as_str() == AGREEMENT.as_str() {
+            select.expr_as(Expr::col((pair.clone(), invoice_line::Column::AgreementId)), own);
+        } else {
+            select.column((Entity, own));
+        }
+    }
+    let joined = Expr::col((pair.clone(), invoice_line::Column::InvoiceId)).equals((Entity, Column::Id));
+    select.from_subquery(pairs, pair).join(JoinType::InnerJoin, Entity, joined).take()
+}
+
+/// The same page of the invoices of each of these parents, which the viewer must be known to see.
+///
+/// # Errors
+/// INVALID for a bad page.
+#[expect(clippy::too_many_arguments, reason = "a page's, and whose")]
+pub async fn of_each(
+    db: &Database,
+    viewer: &Viewer,
+    of: Of,
+    parents: &[Uuid],
+    filter: &Filter,
+    order: &Order,
+    args: &page::Args,
+    columns: &[Column],
+) -> Result<HashMap<Uuid, Slice<Model>>> {
+    let mut faults = Faults::default();
+    let page = page::Page::check(args, order, &mut faults);
+    faults.finish()?;
+    let (select, parent) = of.select(db, viewer, parents);
+    page::fetch_each(db.read(), narrow(db, select, filter), columns, order, &page, parent).await
+}
+
+/// How many each of these parents has; those that have none are left out.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn count_each(db: &Database, viewer: &Viewer, of: Of, parents: &[Uuid], filter: &Filter) -> Result<HashMap<Uuid, i64>> {
+    let (select, parent) = of.select(db, viewer, parents);
+    page::count_each(db.read(), narrow(db, select, filter), column(parent)).await
+}
+
+/// Returns the sum that is still to be paid: the total without what was paid, credited and written off, never below zero. A credit note is never paid.
+#[must_use]
+pub fn outstanding(row: &Model) -> Money {
+    match row.kind {
+        InvoiceKind::Invoice => max(Money::ZERO, row.total - row.paid - row.credited - row.written_off),
+        InvoiceKind::CreditNote => Money::ZERO,
+    }
+}
+
+/// Returns the sum that was paid, credited and written off beyond the total, and is to be paid back.
+#[must_use]
+pub fn overpaid(row: &Model) -> Money {
+    match row.kind {
+        InvoiceKind::Invoice => max(Money::ZERO, row.paid + row.credited + row.written_off - row.total),
+        InvoiceKind::CreditNote => Money::ZERO,
+    }
+}

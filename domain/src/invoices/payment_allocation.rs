@@ -1,0 +1,440 @@
+//! Attribution: what of the payments of an invoice lies on which of its lines, by day.
+//!
+//! The rule. At the end of a day all that is paid of an invoice so far lies on its lines pro rata on what each has left, with VAT, after
+//! the credit notes so far; the öre that rounding leaves over goes to the largest line, and each line's part is divided into net and VAT as
+//! what it has left is. Once the payments cover what the lines have left, each line has got just that, net and VAT to the öre. What came
+//! in beyond it lies on no line: an overpayment is a debt to the payer, and the rounding to whole kronor (öresavrundning) is booked by
+//! itself. Neither is revenue, and neither holds VAT.
+//!
+//! What a day changes of this counts on that day. So a credit note, which takes what was paid of a line to the lines that still have
+//! something left, or to none, does it in its own month: what was reported of earlier ones stays true, and in the end it makes no
+//! difference whether an invoice was paid or credited first. Only what is booked on an earlier day changes what counted since.
+
+use std::{
+    cmp::{max, min},
+    collections::{BTreeMap, BTreeSet, HashMap},
+};
+
+use ::entity::{
+    adjustment,
+    attribution::{Column, Entity, Model},
+    id::InvoiceId,
+    invoice_line,
+    kind::AdjustmentKind,
+    money::Money,
+    payment,
+    sparse::Sparse,
+};
+use chrono::NaiveDate;
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter,
+    sea_query::{Expr, Query},
+};
+
+use super::{
+    aggregate::{self, Whole},
+    amounts::Share,
+    credit,
+    monthly_totals::Growth,
+    posting::insert,
+};
+use crate::{
+    audit::Change,
+    database::{among, rows},
+    error::Result,
+};
+
+/// Invoices that are looked at together.
+const CHUNK: usize = 500;
+/// Conditions that one statement has side by side.
+const SIDE_BY_SIDE: usize = 100;
+
+/// Stands for the line of what lies on none.
+pub const NO_LINE: i32 = 0;
+
+/// What came to lie where on which day: by day and place of the line, without what comes to nought.
+pub type Moves = BTreeMap<(NaiveDate, i32), Share>;
+
+/// What payments and credit notes, those that are issued, move between the lines of an invoice.
+#[must_use]
+pub fn moves(invoice: &Whole, notes: &[Whole]) -> Moves {
+    let mut moves = Moves::new();
+    if invoice.payments.is_empty() {
+        return moves;
+    }
+    let mut notes: Vec<&Whole> = notes.iter().filter(|note| note.is_issued()).collect();
+    notes.sort_by(|one, other| order(one).cmp(&order(other)));
+    let days = notes.iter().filter_map(|note| note.row.issued_on);
+    let days: BTreeSet<NaiveDate> = days
+        .chain(invoice.payments.iter().map(payment::Model::day_in_books))
+        .chain(refunds(invoice).map(adjustment::Model::day_in_books))
+        .collect();
+    let (mut left, mut rounding, mut paid) = (invoice.shares(), invoice.row.rounding, Money::ZERO);
+    let (mut lie, mut beyond) = (vec![Share::default(); left.len()], Money::ZERO);
+    for day in days {
+        for note in notes.iter().filter(|note| note.row.issued_on == Some(day)) {
+            take(&invoice.lines, &mut left, &note.lines);
+            rounding = rounding - note.row.rounding;
+        }
+        paid += invoice.payments.iter().filter(|payment| payment.day_in_books() == day).map(|payment| payment.amount).sum();
+        paid += refunds(invoice).filter(|refund| refund.day_in_books() == day).map(|refund| -refund.amount).sum();
+        let now = spread(paid, &left, rounding);
+        let beyond_now = paid - now.iter().map(|share| share.gross()).sum();
+        let mut note = |position: i32, net: Money, vat: Money| {
+            if net != Money::ZERO || vat != Money::ZERO {
+                moves.insert((day, position), Share { net, vat });
+            }
+        };
+        for ((line, now), before) in invoice.lines.iter().zip(&now).zip(&lie) {
+            note(line.position, now.net - before.net, now.vat - before.vat);
+        }
+        note(NO_LINE, beyond_now - beyond, Money::ZERO);
+        (lie, beyond) = (now, beyond_now);
+    }
+    moves
+}
+
+/// Returns the refunds of an invoice and their reversals.
+fn refunds(invoice: &Whole) -> impl Iterator<Item = &adjustment::Model> {
+    invoice.adjustments.iter().filter(|adjustment| adjustment.kind == AdjustmentKind::Refund)
+}
+
+/// The order in which credit notes take from their invoice.
+fn order(note: &Whole) -> (Option<NaiveDate>, &str, InvoiceId) {
+    (note.row.issued_on, &note.row.number_key, note.row.id)
+}
+
+/// Takes what the lines of a credit note credit from what the lines of its invoice have left. A line that does not say what it credits,
+/// as those of imported ones, takes from the lines of its own rate, those of its activity and agreement first, and from none beyond what
+/// they have.
+pub fn take(lines: &[invoice_line::Model], left: &mut [Share], credits: &[invoice_line::Model]) {
+    for credit in credits {
+        match lines.iter().position(|own| Some(own.id) == credit.credits_line_id) {
+            Some(place) => left[place] = Share { net: left[place].net - credit.net, vat: left[place].vat - credit.vat },
+            None => take_from_alike(lines, left, credit),
+        }
+    }
+}
+
+fn take_from_alike(lines: &[invoice_line::Model], left: &mut [Share], credit: &invoice_line::Model) {
+    let is_alike = |own: &invoice_line::Model| (own.activity_id, own.agreement_id) == (credit.activity_id, credit.agreement_id);
+    let order = (0..lines.len()).filter(|&place| lines[place].vat_rate == credit.vat_rate);
+    let (alike, others): (Vec<_>, Vec<_>) = order.partition(|&place| is_alike(&lines[place]));
+    let mut taken = Money::ZERO;
+    for place in alike.into_iter().chain(others) {
+        let rest = credit.net - taken;
+        if left[place].net.0.signum() == rest.0.signum() {
+            let net = Money(min(rest.0.abs(), left[place].net.0.abs()) * rest.0.signum());
+            // The steps of the running sum, so that the parts add up to the credit's own VAT.
+            let vat_of = |net: Money| credit.vat.times(net.0, credit.net.0).unwrap_or_default();
+            let vat = vat_of(taken + net) - vat_of(taken);
+            left[place] = Share { net: left[place].net - net, vat: left[place].vat - vat };
+            taken += net;
+        }
+    }
+}
+
+/// What lies on each line of all that is paid, when the lines have this left and the rounding of the document is this.
+fn spread(paid: Money, left: &[Share], rounding: Money) -> Vec<Share> {
+    let all: Money = left.iter().map(|share| share.gross()).sum();
+    if paid <= Money::ZERO {
+        return vec![Share::default(); left.len()];
+    }
+    // A document that was rounded down is covered by less than its lines come to.
+    if paid >= all || paid >= all + min(rounding, Money::ZERO) {
+        return left.to_vec();
+    }
+    let part_of = |(part, left): (Money, &Share)| {
+        let vat = part.times(left.vat.0, left.gross().0).unwrap_or_default();
+        Share { net: part - vat, vat }
+    };
+    pro_rata(paid, all, left).into_iter().zip(left).map(part_of).collect()
+}
+
+/// Parts of a sum, which is more than nought and less than `all`, on what is left. None is beyond its line: what rounding leaves over goes
+/// to the largest, and what that has no room for to the next.
+fn pro_rata(sum: Money, all: Money, left: &[Share]) -> Vec<Money> {
+    let mut parts: Vec<Money> = left.iter().map(|share| sum.times(share.gross().0, all.0).unwrap_or_default()).collect();
+    let mut rest = sum - parts.iter().copied().sum();
+    let mut places: Vec<usize> = (0..left.len()).collect();
+    places.sort_by_key(|&place| (std::cmp::Reverse(left[place].gross().0.abs()), place));
+    for place in places {
+        if rest == Money::ZERO {
+            break;
+        }
+        let whole = left[place].gross();
+        let part = (parts[place] + rest).clamp(min(whole, Money::ZERO), max(whole, Money::ZERO));
+        rest = rest - (part - parts[place]);
+        parts[place] = part;
+    }
+    parts
+}
+
+/// Works out the attribution of these invoices anew from what is written of them, writes where it differs, and answers what that
+/// changes of the totals by month, which is for the caller to write.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn renew(change: &Change, invoices: &BTreeSet<InvoiceId>) -> Result<Growth> {
+    let (tx, mut growth) = (change.tx(), Growth::default());
+    let backend = tx.get_database_backend();
+    let all: Vec<InvoiceId> = invoices.iter().copied().collect();
+    for ids in all.chunks(CHUNK) {
+        let theirs = among(backend, Expr::col(payment::Column::InvoiceId), ids.iter().copied());
+        let select = Query::select().distinct().column(payment::Column::InvoiceId).from(payment::Entity).and_where(theirs).take();
+        // Most credit notes are of invoices that nobody has paid.
+        let paid = tx.query_all(&select).await?.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect::<Result<BTreeSet<InvoiceId>>>()?;
+        if paid.is_empty() {
+            continue;
+        }
+        let (wholes, notes) = (aggregate::by_ids(tx, &paid).await?, credit::notes_of(tx, paid.clone()).await?);
+        let mut stored = stored(tx, paid.iter().copied()).await?;
+        let (mut outdated, mut rows) = (Vec::new(), Vec::new());
+        for (id, whole) in &wholes {
+            let (old, new) = (stored.remove(id).unwrap_or_default(), moves(whole, notes.get(id).map(Vec::as_slice).unwrap_or_default()));
+            let differs = |key: &&(NaiveDate, i32)| old.get(*key) != new.get(*key);
+            let Some(since) = old.keys().chain(new.keys()).filter(differs).map(|(day, _)| *day).min() else { continue };
+            if old.range((since, i32::MIN)..).next().is_some() {
+                outdated.push((*id, since));
+            }
+            for (key, share) in old.range((since, i32::MIN)..) {
+                growth.attribute(*key, &whole.lines, Share { net: -share.net, vat: -share.vat });
+            }
+            for (key @ (counted_on, position), share) in new.range((since, i32::MIN)..) {
+                growth.attribute(*key, &whole.lines, *share);
+                rows.push(Model { invoice_id: *id, counted_on: *counted_on, position: *position, net: share.net, vat: share.vat });
+            }
+        }
+        for outdated in outdated.chunks(SIDE_BY_SIDE) {
+            let since = |(id, since): &(InvoiceId, NaiveDate)| Column::InvoiceId.eq(*id).and(Column::CountedOn.gte(*since));
+            let any = outdated.iter().map(since).fold(Condition::any(), Condition::add);
+            Entity::delete_many().filter(any).exec(tx).await?;
+        }
+        insert(change, rows).await?;
+    }
+    Ok(growth)
+}
+
+/// The attribution of these invoices as it is stored.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn stored(db: &impl ConnectionTrait, invoices: impl IntoIterator<Item = InvoiceId>) -> Result<HashMap<InvoiceId, Moves>> {
+    let mut stored: HashMap<InvoiceId, Moves> = HashMap::new();
+    let columns = Model::every_column();
+    let theirs = among(db.get_database_backend(), Expr::col(Column::InvoiceId), invoices);
+    let select = Query::select().columns(columns.iter().copied()).from(Entity).and_where(theirs).take();
+    for row in rows::<Model>(db, &select, &columns).await? {
+        stored.entry(row.invoice_id).or_default().insert((row.counted_on, row.position), Share { net: row.net, vat: row.vat });
+    }
+    Ok(stored)
+}
+
+#[cfg(test)]
+mod tests {
+    use ::entity::{
+        id::{ActivityId, InvoiceLineId},
+        invoice,
+        kind::{InvoiceKind, VatRate},
+        money::Quantity,
+    };
+    use rand::{Rng, SeedableRng, rngs::StdRng, seq::SliceRandom};
+
+    use super::*;
+
+    fn day(text: &str) -> NaiveDate {
+        text.parse().unwrap()
+    }
+
+    fn share(net: i64, vat: i64) -> Share {
+        Share { net: Money(net), vat: Money(vat) }
+    }
+
+    fn invoice(lines: &[(i64, VatRate)], rounding: i64) -> Whole {
+        let line = |(position, (net, vat_rate)): (i32, &(i64, VatRate))| invoice_line::Model {
+            id: InvoiceLineId::new(),
+            position,
+            quantity: Quantity(1000),
+            unit_price: Money(*net),
+            vat_rate: *vat_rate,
+            activity_id: Some(ActivityId::new()),
+            ..invoice_line::Model::default()
+        };
+        let mut whole = Whole { lines: (1..).zip(lines).map(line).collect(), ..Whole::default() };
+        assert!(whole.reckon(|_| Money(rounding)));
+        whole
+    }
+
+    fn pay(invoice: &mut Whole, on: &str, amount: i64) {
+        let payment = payment::Model { received_on: day(on), amount: Money(amount), ..payment::Model::default() };
+        invoice.payments.push(payment);
+    }
+
+    /// A credit note that takes so much of each line, VAT by its rate.
+    fn note(original: &Whole, on: &str, nets: &[i64]) -> Whole {
+        let taken = original.lines.iter().zip(nets).filter(|(_, net)| **net != 0);
+        let line = |(own, net): (&invoice_line::Model, &i64)| invoice_line::Model {
+            credits_line_id: Some(own.id),
+            net: Money(*net),
+            vat: if Money(*net) == own.net { own.vat } else { Money(*net).times(own.vat_rate.percent(), 100).unwrap() },
+            ..own.clone()
+        };
+        let row = invoice::Model { kind: InvoiceKind::CreditNote, issued_on: Some(day(on)), ..invoice::Model::default() };
+        Whole { row, lines: taken.map(line).collect(), ..Whole::default() }
+    }
+
+    /// What lies on each line, and on none first, after these moves up to a day.
+    fn lies(invoice: &Whole, moves: &Moves, until: &str) -> Vec<Share> {
+        let mut lies = vec![Share::default(); invoice.lines.len() + 1];
+        for ((_, position), share) in moves.iter().filter(|((on, _), _)| *on <= day(until)) {
+            let own = &mut lies[usize::try_from(*position).unwrap()];
+            (own.net, own.vat) = (own.net + share.net, own.vat + share.vat);
+        }
+        lies
+    }
+
+    const END: &str = "2999-12-31";
+
+    #[test]
+    fn a_part_payment_lies_pro_rata_and_the_last_ore_on_the_largest() {
+        use VatRate::{Standard25, Zero};
+        let mut invoice = invoice(&[(1_000_000, Standard25), (500_000, Standard25), (200_000, Zero)], 0);
+        pay(&mut invoice, "2026-01-01", 100_000);
+        // 100 000 / 2 075 000 of each line: 60 240.96 and 30 120.48 and 9 638.55.
+        assert_eq!(lies(&invoice, &moves(&invoice, &[]), END), [share(0, 0), share(48_193, 12_048), share(24_096, 6_024), share(9_639, 0)]);
+        pay(&mut invoice, "2026-01-02", 1_975_000);
+        let whole: Vec<Share> = [Share::default()].into_iter().chain(invoice.shares()).collect();
+        assert_eq!(lies(&invoice, &moves(&invoice, &[]), END), whole);
+    }
+
+    #[test]
+    fn no_line_gets_more_than_it_has_left() {
+        // Each of ten öre is 0.4 of one, and the four that rounding leaves over have no room on the first.
+        let left = vec![share(1, 0); 10];
+        let parts = pro_rata(Money(4), Money(10), &left);
+        assert_eq!(parts.iter().map(|part| part.0).collect::<Vec<_>>(), [1, 1, 1, 1, 0, 0, 0, 0, 0, 0]);
+        let parts = pro_rata(Money(6), Money(10), &left);
+        assert_eq!(parts.iter().map(|part| part.0).collect::<Vec<_>>(), [0, 0, 0, 0, 1, 1, 1, 1, 1, 1]);
+    }
+
+    #[test]
+    fn what_is_paid_of_a_credited_line_moves_on_the_day_of_the_credit_note() {
+        let lines = [(80_000, VatRate::Standard25), (80_000, VatRate::Standard25)];
+        // Credited, then paid.
+        let mut first = invoice(&lines, 0);
+        let credit = note(&first, "2026-02-01", &[0, 80_000]);
+        pay(&mut first, "2026-03-01", 100_000);
+        assert_eq!(lies(&first, &moves(&first, &[credit]), END), [share(0, 0), share(80_000, 20_000), share(0, 0)]);
+        // Paid in half, then credited: it moves from the one to the other.
+        let mut half = invoice(&lines, 0);
+        pay(&mut half, "2026-01-15", 100_000);
+        let credit = note(&half, "2026-02-01", &[0, 80_000]);
+        let found = moves(&half, &[credit]);
+        assert_eq!(lies(&half, &found, "2026-01-31"), [share(0, 0), share(40_000, 10_000), share(40_000, 10_000)]);
+        assert_eq!(lies(&half, &found, END), [share(0, 0), share(80_000, 20_000), share(0, 0)]);
+        // Paid whole, then credited: it is owed back.
+        let mut whole = invoice(&lines, 0);
+        pay(&mut whole, "2026-01-15", 200_000);
+        let credit = note(&whole, "2026-02-01", &[0, 80_000]);
+        assert_eq!(lies(&whole, &moves(&whole, &[credit]), END), [share(100_000, 0), share(80_000, 20_000), share(0, 0)]);
+    }
+
+    #[test]
+    fn overpayments_and_rounding_lie_on_no_line() {
+        let mut twice = invoice(&[(80_000, VatRate::Standard25)], 0);
+        pay(&mut twice, "2026-01-01", 100_000);
+        pay(&mut twice, "2026-02-01", 100_000);
+        assert_eq!(lies(&twice, &moves(&twice, &[]), END), [share(100_000, 0), share(80_000, 20_000)]);
+        let mut deducted = invoice(&[(1_000_000, VatRate::Zero), (-900_000, VatRate::Zero)], 0);
+        pay(&mut deducted, "2026-01-01", 200_000);
+        assert_eq!(lies(&deducted, &moves(&deducted, &[]), END), [share(100_000, 0), share(1_000_000, 0), share(-900_000, 0)]);
+        for (net, rounding) in [(864_850, 37), (864_820, -25)] {
+            let mut rounded = invoice(&[(net, VatRate::Standard25)], rounding);
+            let own = rounded.shares()[0];
+            let total = rounded.row.total.0;
+            pay(&mut rounded, "2026-01-01", total);
+            assert_eq!(lies(&rounded, &moves(&rounded, &[]), END), [share(rounding, 0), own], "{net}");
+        }
+    }
+
+    #[test]
+    fn a_reversal_takes_from_each_line_what_the_payment_gave() {
+        let mut invoice = invoice(&[(33, VatRate::Standard25), (33, VatRate::Standard25), (7, VatRate::Standard25)], 0);
+        pay(&mut invoice, "2026-01-01", 50);
+        pay(&mut invoice, "2026-01-02", -50);
+        pay(&mut invoice, "2026-01-03", 200);
+        let found = moves(&invoice, &[]);
+        assert_eq!(lies(&invoice, &found, "2026-01-02"), [Share::default(); 4]);
+        assert_eq!(lies(&invoice, &found, END)[1..], invoice.shares());
+    }
+
+    #[test]
+    fn credits_that_name_no_line_take_vat_with_them() {
+        let original = invoice(&[(100, VatRate::Standard25), (300, VatRate::Standard25), (50, VatRate::Reduced6)], 0);
+        let mut imported = note(&original, "2026-02-01", &[0, 300]);
+        imported.lines[0] = invoice_line::Model { credits_line_id: None, activity_id: None, ..imported.lines[0].clone() };
+        let mut left = original.shares();
+        take(&original.lines, &mut left, &imported.lines);
+        assert_eq!(left, [share(0, 0), share(100, 25), share(50, 3)]);
+    }
+
+    #[test]
+    fn whatever_is_paid_and_credited_adds_up_and_stays_within_the_lines() {
+        let mut random = StdRng::seed_from_u64(5);
+        for _ in 0..400 {
+            let rates = [VatRate::Standard25, VatRate::Reduced6, VatRate::Zero];
+            let count = random.random_range(1..=4);
+            // Some are deductions.
+            let lines: Vec<_> = (0..count).map(|_| (random.random_range(-5_000..30_000), rates[random.random_range(0..3)])).collect();
+            let mut invoice = invoice(&lines, random.random_range(-49..=50));
+            let on = |random: &mut StdRng| format!("2026-01-{:02}", random.random_range(1..=28));
+            let mut notes = Vec::new();
+            let mut left: Vec<i64> = lines.iter().map(|(net, _)| *net).collect();
+            for _ in 0..random.random_range(0..3) {
+                let nets: Vec<i64> = left
+                    .iter()
+                    .map(|left| if random.random_bool(0.4) { 0 } else { random.random_range(min(0, *left)..=max(0, *left)) })
+                    .collect();
+                left = left.iter().zip(&nets).map(|(left, net)| left - net).collect();
+                notes.push(note(&invoice, &on(&mut random), &nets));
+            }
+            for _ in 0..random.random_range(1..4) {
+                let most = max(invoice.row.total.0, 2);
+                let (on, amount) = (on(&mut random), random.random_range(1..most));
+                pay(&mut invoice, &on, amount);
+            }
+            let found = moves(&invoice, &notes);
+            for last in 1..=28 {
+                let until = format!("2026-01-{last:02}");
+                let by = |on: NaiveDate| on <= day(&until);
+                let paid: Money = invoice.payments.iter().filter(|payment| by(payment.received_on)).map(|payment| payment.amount).sum();
+                let now = lies(&invoice, &found, &until);
+                assert_eq!(now.iter().map(|share| share.gross()).sum::<Money>(), paid, "every öre lies somewhere");
+                let mut left = invoice.shares();
+                for note in notes.iter().filter(|note| note.row.issued_on.is_some_and(by)) {
+                    take(&invoice.lines, &mut left, &note.lines);
+                }
+                let all: Money = left.iter().map(|share| share.gross()).sum();
+                for (now, left) in now[1..].iter().zip(&left) {
+                    let (low, high) = (min(left.gross(), Money::ZERO), max(left.gross(), Money::ZERO));
+                    assert!((low..=high).contains(&now.gross()), "{now:?} of {left:?}");
+                }
+                if now[0].net > Money::ZERO {
+                    assert_eq!(now[1..].to_vec(), left, "what lies on no line has no line to lie on");
+                }
+                assert!(now[0].net >= min(invoice.row.rounding, Money::ZERO), "{now:?} of {all}");
+            }
+            // In whatever order it came to be known, and what came later leaves what was.
+            let mut other = invoice.clone();
+            other.payments.shuffle(&mut random);
+            notes.reverse();
+            if notes.iter().map(|note| note.row.issued_on).collect::<BTreeSet<_>>().len() == notes.len() {
+                assert_eq!(moves(&other, &notes), found);
+            }
+            pay(&mut other, "2026-02-01", 77);
+            notes.push(note(&invoice, "2026-02-02", &left));
+            let later = moves(&other, &notes);
+            assert_eq!(later.range(..(day("2026-02-01"), 0)).collect::<Vec<_>>(), found.iter().collect::<Vec<_>>());
+        }
+    }
+}

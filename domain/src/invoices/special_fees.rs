@@ -1,0 +1,219 @@
+//! The special fees of an activity as a run invoices them: each month of a participation once, by the agreement in force on its first day.
+
+use std::collections::{BTreeMap, HashMap};
+
+use ::entity::{
+    activity, agreement,
+    id::{ActivityId, AgreementId},
+    invoice_line,
+    kind::{AgreementKind, ChargeKind, Direction, FeeBasis, VatRate},
+    money::Money,
+};
+use chrono::NaiveDate;
+use sea_orm::{
+    ColumnTrait, EntityTrait, ExprTrait, Order,
+    sea_query::{Expr, Query, SimpleExpr},
+};
+use uuid::Uuid;
+
+use super::{
+    Buyer,
+    fee_charges::{self, Invoiced, Standing, Whose},
+    invoice_run::{Ask, Item, Plan, Problem, UnpaidMonth, in_part, line},
+    line_taxes,
+    revenue_accounts::LineAccounts,
+    run_months::{BilledMonths, Due},
+};
+use crate::{
+    activities::tax_decisions::TaxDecisions,
+    auth::viewer::Viewer,
+    config::Network,
+    database::{Database, among, rows},
+    error::{Error, Result},
+    fees::{
+        self, amounts,
+        unpaid_months::{self, Paying},
+    },
+    term_sql,
+};
+
+/// First and last day of a line, with its number of months of the year.
+type Period = ((NaiveDate, NaiveDate), i64);
+
+/// Returns the lines of the special fees of an activity's agreements by which money comes in, in order of agreement number.
+///
+/// # Errors
+/// NOT_FOUND for the activity, INTERNAL when the database fails.
+pub(super) async fn items(
+    db: &Database,
+    network: &Network,
+    ask: &Ask,
+    (id, issued_on): (ActivityId, NaiveDate),
+    plan: &mut Plan,
+) -> Result<Vec<Item>> {
+    use agreement::Column as C;
+    let activity = activity::Entity::find_by_id(id).one(db.read()).await?;
+    let activity = activity.ok_or_else(|| Error::NotFound("there is no such activity".into()))?;
+    let last = NaiveDate::from_ymd_opt(ask.year, 12, 31).unwrap_or_default();
+    let mut columns = fees::columns();
+    columns.extend([C::OrganisationId, C::Number, C::NumberKey, C::VatRate]);
+    let of = |column: C| -> SimpleExpr { Expr::col((agreement::Entity, column)) };
+    let mut select = Query::select();
+    select
+        .columns(columns.iter().map(|column| (agreement::Entity, *column)))
+        .from(agreement::Entity)
+        .and_where(of(C::ActivityId).eq(id))
+        .and_where(C::Direction.eq(Direction::Income))
+        // What comes in by a cooperation agreement is a grant, and is requisitioned: see `requisitions::is_grant`.
+        .and_where(C::Kind.ne(AgreementKind::Cooperation))
+        .and_where(of(C::SignedOn).is_not_null())
+        .and_where(of(C::WithdrawnOn).is_null())
+        .and_where(of(C::StartsOn).lte(last))
+        .order_by_expr(of(C::NumberKey), Order::Asc)
+        .order_by_expr(of(C::Id), Order::Asc);
+    if let Some(members) = &ask.members {
+        select.and_where(among(db.backend(), of(C::MemberId), members.iter().copied()));
+    }
+    let found: Vec<agreement::Model> = rows(db.read(), &select, &columns).await?;
+    plan.unpaid = unpaid_months(&found, ask.year);
+    let is_exempt = found.iter().any(|row| row.vat_rate == Some(VatRate::Exempt));
+    let special = Special {
+        decisions: if is_exempt { TaxDecisions::on(db.read(), issued_on).await? } else { TaxDecisions::default() },
+        // Who may invoice a fee may compute it, whatever else of a member's affairs the role sees.
+        fees: fees::with_allocations(db, &Viewer::operator("invoices run"), &found, ask.year).await?,
+        invoiced: fee_charges::invoiced(db.read(), &Whose::Activity(id), ask.year).await?,
+        billed: BilledMonths::load(db.read(), id, ask.year).await?,
+        accounts: LineAccounts::load(db.read(), network).await?,
+        activity: &activity,
+        year: ask.year,
+    };
+    plan.to_credit = special.billed.to_credit(|buyer| match (buyer, &ask.members) {
+        (Buyer::Member(member), Some(members)) => members.contains(&member),
+        (Buyer::Organisation(_), Some(_)) => false,
+        (_, None) => true,
+    });
+    Ok(found.iter().flat_map(|row| special.items(row, plan)).collect())
+}
+
+/// A run of an activity's special fees.
+struct Special<'a> {
+    activity: &'a activity::Model,
+    year: i32,
+    fees: HashMap<AgreementId, (amounts::Fee, Option<Money>)>,
+    invoiced: HashMap<Uuid, Invoiced>,
+    billed: BilledMonths,
+    accounts: LineAccounts,
+    decisions: TaxDecisions,
+}
+
+impl Special<'_> {
+    /// Returns what is to be invoiced of an agreement's fee, and notes in the plan why some of it is not.
+    fn items(&self, row: &agreement::Model, plan: &mut Plan) -> Vec<Item> {
+        let Some(buyer) = row.member_id.map(Buyer::Member).or(row.organisation_id.map(Buyer::Organisation)) else { return Vec::new() };
+        let Some(period) = period(row, self.year) else { return Vec::new() };
+        let number = row.number.as_deref().unwrap_or_default();
+        let mut problem = |reason: String| {
+            plan.problems.push(Problem { buyer, agreement: Some(row.id), reason });
+            Vec::new()
+        };
+        let (Some(basis), Some((fee, allocation))) = (row.fee_basis.filter(|_| row.vat_rate.is_some()), self.fees.get(&row.id)) else {
+            return problem(format!("agreement {number} brings money in, but says no fee"));
+        };
+        let Some(sum) = amounts::amount_for(fee, *allocation, &term_sql::of(row), self.year) else {
+            let (year, of) = (self.year, fees::describe(row.fee_allocation_basis.unwrap_or_default()));
+            return problem(format!("the fee of agreement {number} is per mille of the allocation {of}, and none of {year} is known"));
+        };
+        // The number of participants is unknown: such fees are invoiced manually, course by course.
+        if basis == FeeBasis::PerParticipant {
+            plan.by_hand += 1;
+            return Vec::new();
+        }
+        if sum == Money::ZERO {
+            return Vec::new();
+        }
+        let invoiced = self.invoiced.get(&row.id.0).copied().unwrap_or_default();
+        let standing = invoiced.standing(sum);
+        if let Standing::Partly { sum: part, is_across } = standing {
+            return problem(in_part(&format!("agreement {number}"), self.year, sum, part, is_across));
+        }
+        let first_round = if let Standing::Due(round) = standing { Some(round) } else { None };
+        let due = (basis != FeeBasis::OneOff).then(|| self.billed.due(row.id, first_round.is_some()));
+        let (due, first_round) = match (due, first_round) {
+            (None, Some(round)) => return vec![self.item(row, buyer, (period, 12), sum, round)],
+            (Some(due), Some(round)) if due.is_whole() => {
+                let months = amounts::months(&term_sql::of(row), self.year);
+                return vec![self.item(row, buyer, (period, months), sum, round)];
+            }
+            (Some(due), round) => (due, round),
+            (None, None) => (Due::default(), None),
+        };
+        plan.unpaid.extend(due.credited.iter().map(|month| UnpaidMonth { buyer, agreement: row.id, month: *month, is_credited: true }));
+        plan.invoiced_months.extend(due.by_others.iter().cloned());
+        let priced = prices(fee, *allocation, &due);
+        let rest: Money = priced.iter().map(|(_, price)| *price).sum();
+        let standing = first_round.map(Standing::Due).or_else(|| invoiced.standing_of_rest(sum, rest)).filter(|_| !priced.is_empty());
+        match standing {
+            Some(Standing::Due(round)) => {
+                (round..).zip(priced).map(|(round, (period, price))| self.item(row, buyer, period, price, round)).collect()
+            }
+            Some(Standing::Partly { sum: part, is_across }) => {
+                problem(in_part(&format!("agreement {number}"), self.year, sum, part, is_across))
+            }
+            Some(Standing::Invoiced) | None => {
+                plan.already += 1;
+                Vec::new()
+            }
+        }
+    }
+
+    /// Returns the line for these days, which are so many months of the year.
+    fn item(&self, row: &agreement::Model, buyer: Buyer, (period, months): Period, sum: Money, round: i32) -> Item {
+        let (id, vat_rate) = (self.activity.id, row.vat_rate.unwrap_or_default());
+        let part = if months < 12 { format!(", {months} av 12 månader") } else { String::new() };
+        let account = self.accounts.of_line(Some(id), vat_rate);
+        let line = line(account, format!("Särskild avgift {} {}{part}", self.activity.name, self.year), Some(id), period, sum, vat_rate);
+        let mut line = invoice_line::Model { agreement_id: Some(row.id), ..line };
+        line_taxes::complete(&mut line, Some((ChargeKind::SpecialFee, Some(id))), &self.decisions);
+        let charge = fee_charges::of_run(ChargeKind::SpecialFee, self.year, round, line.id, row.id.0);
+        Item { buyer, agreement: Some(row.id), line, charge }
+    }
+}
+
+/// The periods of what is due, each with what it costs: with the months that were billed before, they come to what all of them cost at once.
+fn prices(fee: &amounts::Fee, allocation: Option<Money>, due: &Due) -> Vec<(Period, Money)> {
+    let mut before = due.before;
+    let price = |(period, months): Period| {
+        let until = fee.of_months(allocation, before + months)? - fee.of_months(allocation, before)?;
+        before += months;
+        Some(((period, months), until))
+    };
+    due.periods().into_iter().filter_map(price).filter(|(_, price)| *price > Money::ZERO).collect()
+}
+
+/// Returns the months of a year that no agreement of an activity pays, by counterparty.
+fn unpaid_months(agreements: &[agreement::Model], year: i32) -> Vec<UnpaidMonth> {
+    let mut of: BTreeMap<Buyer, (Vec<AgreementId>, Vec<Paying>)> = BTreeMap::new();
+    for row in agreements {
+        let Some(buyer) = row.member_id.map(Buyer::Member).or(row.organisation_id.map(Buyer::Organisation)) else { continue };
+        let is_yearly = matches!(row.fee_basis, Some(FeeBasis::FixedPerYear | FeeBasis::PerMilleOfAllocation));
+        let (ids, paying) = of.entry(buyer).or_default();
+        ids.push(row.id);
+        paying.push(Paying { term: term_sql::of(row), is_yearly });
+    }
+    let unpaid = of.into_iter().flat_map(|(buyer, (ids, paying))| {
+        let months = unpaid_months::unpaid_months(&paying, year).into_iter();
+        let unpaid =
+            |(month, index): (NaiveDate, usize)| Some(UnpaidMonth { buyer, agreement: *ids.get(index)?, month, is_credited: false });
+        months.filter_map(unpaid).collect::<Vec<_>>()
+    });
+    unpaid.collect()
+}
+
+/// The days of the year that an agreement's fee is of; null when it is of none.
+fn period(row: &agreement::Model, year: i32) -> Option<(NaiveDate, NaiveDate)> {
+    let term = term_sql::of(row);
+    if row.fee_basis == Some(FeeBasis::OneOff) || row.fee_basis.is_none() {
+        return amounts::days(&term, year);
+    }
+    amounts::covered(&term, year)
+}

@@ -1,0 +1,108 @@
+//! When goods or services were supplied: an invoice that charges VAT says so of each of its lines.
+//!
+//! The date of supply is stated when it can be determined and differs from the day of issue (mervärdesskattelag 2023:200, 17 kap. 24 §). So a line
+//! without one says that it was supplied on the day of issue; `invoiceIssue` returns a warning about it.
+
+use chrono::NaiveDate;
+
+use super::aggregate::Whole;
+use crate::{error::Faults, idempotency::Warning};
+
+/// The code of the warning about a line that has the day of issue since no one gave another.
+const ASSUMED: &str = "SUPPLY_DATE_ASSUMED";
+
+/// When something was supplied, as a caller says it: a day, a period, or nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Supplied {
+    /// The day.
+    pub on: Option<NaiveDate>,
+    /// First day of the period.
+    pub from: Option<NaiveDate>,
+    /// Last day of the period.
+    pub to: Option<NaiveDate>,
+}
+
+impl Supplied {
+    /// Returns the first and the last day; the fields `suppliedOn`, `periodFrom` and `periodTo` below `path` are checked.
+    pub(super) fn check(self, path: &str, faults: &mut Faults) -> Option<(NaiveDate, NaiveDate)> {
+        let Self { on, from, to } = self;
+        let is_one = on.is_none() || from.is_none() && to.is_none();
+        faults.expect(is_one, &format!("{path}.suppliedOn"), "does not fit with periodFrom and periodTo; give the day or the period");
+        let of_end = format!("{path}.periodTo");
+        faults.expect(from.is_some() == to.is_some(), &of_end, "must be given together with periodFrom");
+        faults.expect(from.zip(to).is_none_or(|(from, to)| from <= to), &of_end, "must not be before periodFrom");
+        on.map(|day| (day, day)).or(from.zip(to))
+    }
+}
+
+/// Gives each taxed line of an invoice without the days that it covers the day of issue, with a warning for each. One day is a period from it to
+/// itself; of a period with one end, as a draft of an import may have it, that end is the day.
+pub(super) fn complete(whole: &mut Whole, issued_on: NaiveDate) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    for line in whole.lines.iter_mut().filter(|line| line.vat_rate.percent() > 0) {
+        if line.period_from.is_none() && line.period_to.is_none() {
+            let message = format!(
+                "line {} says that it was supplied on {issued_on}, the day of issue, since no other day was given; if it was supplied on another day, \
+                 credit it and issue it with suppliedOn",
+                line.position
+            );
+            warnings.push(Warning { code: ASSUMED.to_owned(), message });
+        }
+        line.period_from = line.period_from.or(line.period_to).or(Some(issued_on));
+        line.period_to = line.period_to.or(line.period_from);
+    }
+    warnings
+}
+
+#[cfg(test)]
+mod tests {
+    use ::entity::{invoice_line::Model, kind::VatRate};
+
+    use super::*;
+
+    fn day(text: &str) -> NaiveDate {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn every_line_that_charges_vat_says_when_it_was_supplied() {
+        let (earlier, issued_on) = (Some(day("2026-11-20")), day("2026-11-21"));
+        let line = |vat_rate, period_from| Model { vat_rate, period_from, period_to: period_from, ..Model::default() };
+        let issued = Some(issued_on);
+        for (lines, days, assumed) in [
+            (vec![line(VatRate::Standard25, None)], vec![issued], 1),
+            (vec![line(VatRate::Standard25, earlier)], vec![earlier], 0),
+            (vec![line(VatRate::Standard25, None), line(VatRate::Reduced6, earlier)], vec![issued, earlier], 1),
+            (vec![line(VatRate::Standard25, None), line(VatRate::Reduced6, None)], vec![issued, issued], 2),
+            (vec![line(VatRate::Reduced12, None), line(VatRate::Exempt, earlier)], vec![issued, earlier], 1),
+            (vec![line(VatRate::Exempt, None)], vec![None], 0),
+            (vec![line(VatRate::OutsideScope, None)], vec![None], 0),
+        ] {
+            let mut whole = Whole { lines, ..Whole::default() };
+            assert_eq!(complete(&mut whole, issued_on).len(), assumed);
+            assert_eq!(whole.lines.iter().map(|line| line.period_from).collect::<Vec<_>>(), days);
+            assert!(whole.lines.iter().all(|line| line.period_from == line.period_to));
+        }
+    }
+
+    #[test]
+    fn a_day_and_a_period_are_never_both() {
+        let (one, two) = (Some(day("2026-11-20")), Some(day("2026-11-21")));
+        for (on, from, to, expected) in [
+            (None, None, None, Ok(None)),
+            (one, None, None, Ok(one.zip(one))),
+            (None, one, two, Ok(one.zip(two))),
+            (None, two, one, Err("input.periodTo")),
+            (None, one, None, Err("input.periodTo")),
+            (one, one, two, Err("input.suppliedOn")),
+        ] {
+            let mut faults = Faults::default();
+            let days = Supplied { on, from, to }.check("input", &mut faults);
+            let paths: Vec<String> = faults.into_inner().into_iter().map(|fault| fault.path).collect();
+            match expected {
+                Ok(expected) => assert_eq!((days, paths.len()), (expected, 0)),
+                Err(path) => assert_eq!(paths, [path]),
+            }
+        }
+    }
+}

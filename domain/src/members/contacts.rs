@@ -1,0 +1,304 @@
+//! Contacts: people at work for a member, an organisation or a contact area; personal data.
+
+use std::collections::BTreeSet;
+
+use ::entity::{
+    audit_entry,
+    contact::{Column, Entity, Model},
+    id::{ContactAreaId, ContactId, MemberId, OrganisationId},
+    kind::{ContactRole, Form, SubjectKind},
+};
+use chrono::NaiveDate;
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QuerySelect,
+    sea_query::{Expr, Query, SelectStatement, SimpleExpr},
+};
+
+use super::{admit::is_email, of_visible_member};
+use crate::{
+    audit::{self, Change, Person, reads},
+    auth::{
+        revocations,
+        viewer::{Deed, Realm, Viewer},
+    },
+    database::{Database, among, rows},
+    error::{Error, Faults, LINE, Result},
+    swedish,
+};
+
+fn column(column: Column) -> SimpleExpr {
+    Expr::col((Entity, column))
+}
+
+/// Those in their role on the day, or whose role has no known days.
+fn current(on: NaiveDate) -> Condition {
+    Condition::all()
+        .add(Condition::any().add(column(Column::ValidFrom).is_null()).add(column(Column::ValidFrom).lte(on)))
+        .add(Condition::any().add(column(Column::ValidTo).is_null()).add(column(Column::ValidTo).gte(on)))
+}
+
+fn select(viewer: &Viewer, columns: &[Column]) -> SelectStatement {
+    Query::select()
+        .from(Entity)
+        .columns(columns.iter().map(|column| (Entity, *column)))
+        .cond_where(of_visible_member(&viewer.sees(Realm::MemberAffairs), column(Column::MemberId)))
+        .order_by_expr(column(Column::NameKey), sea_orm::Order::Asc)
+        .order_by_expr(column(Column::Id), sea_orm::Order::Asc)
+        .take()
+}
+
+/// What a statement of [`select`] finds; that the viewer reads it is noted when it tells who the person is.
+async fn read(db: &Database, viewer: &Viewer, select: &SelectStatement, columns: &[Column]) -> Result<Vec<Model>> {
+    let found: Vec<Model> = rows(db.read(), select, columns).await?;
+    if columns.iter().any(|column| matches!(column, Column::Name | Column::Email | Column::Phone)) {
+        reads::note(db, viewer, found.iter().map(|row| row.id))?;
+    }
+    Ok(found)
+}
+
+/// Those of these contacts that the viewer sees.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn by_ids(db: &Database, viewer: &Viewer, ids: &[ContactId], columns: &[Column]) -> Result<Vec<Model>> {
+    let mut select = select(viewer, columns);
+    select.and_where(among(db.backend(), column(Column::Id), ids.iter().copied()));
+    read(db, viewer, &select, columns).await
+}
+
+/// The present contacts of each of these members, as far as the viewer sees them.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn of_members(db: &Database, viewer: &Viewer, members: &[MemberId], columns: &[Column]) -> Result<Vec<Model>> {
+    let mut select = select(viewer, columns);
+    select.and_where(among(db.backend(), column(Column::MemberId), members.iter().copied())).cond_where(current(db.clock.today()));
+    read(db, viewer, &select, columns).await
+}
+
+/// The present board contacts of each of these areas, as far as the viewer sees them.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn of_areas(db: &Database, viewer: &Viewer, areas: &[ContactAreaId], columns: &[Column]) -> Result<Vec<Model>> {
+    let mut select = select(viewer, columns);
+    select.and_where(among(db.backend(), column(Column::ContactAreaId), areas.iter().copied())).cond_where(current(db.clock.today()));
+    read(db, viewer, &select, columns).await
+}
+
+/// A contact to be added. It belongs to at most one of a member, an organisation and a contact area.
+#[derive(Clone, Debug, Default)]
+pub struct NewContact {
+    /// The member that it belongs to.
+    pub member: Option<MemberId>,
+    /// The organisation that it belongs to.
+    pub organisation: Option<OrganisationId>,
+    /// The contact area that it serves on the board.
+    pub contact_area: Option<ContactAreaId>,
+    /// What it is there.
+    pub role: ContactRole,
+    /// Name.
+    pub name: String,
+    /// E-mail.
+    pub email: Option<String>,
+    /// Phone.
+    pub phone: Option<String>,
+    /// First day in the role.
+    pub valid_from: Option<NaiveDate>,
+    /// Last day in the role.
+    pub valid_to: Option<NaiveDate>,
+}
+
+/// What changes about a contact: what is null stays as it is.
+#[derive(Clone, Debug, Default)]
+pub struct ContactChanges {
+    /// What it is there.
+    pub role: Option<ContactRole>,
+    /// Name.
+    pub name: Option<String>,
+    /// E-mail.
+    pub email: Option<Option<String>>,
+    /// Phone.
+    pub phone: Option<Option<String>>,
+    /// First day in the role.
+    pub valid_from: Option<Option<NaiveDate>>,
+    /// Last day in the role.
+    pub valid_to: Option<Option<NaiveDate>>,
+}
+
+fn check(row: &mut Model, before: Option<&Model>, faults: &mut Faults) {
+    row.name = faults.text("input.name", &row.name, LINE);
+    faults.settable_change("input.name", before.map(|before| before.name.as_str()), Some(row.name.as_str()));
+    row.name_key = swedish::key(&row.name);
+    row.email = faults.optional_text("input.email", row.email.as_deref(), LINE);
+    row.phone = faults.optional_text("input.phone", row.phone.as_deref(), LINE);
+    faults.expect(row.email.as_deref().is_none_or(is_email), "input.email", "is not an e-mail address");
+    let in_order = row.valid_from.zip(row.valid_to).is_none_or(|(from, to)| from <= to);
+    faults.expect(in_order, "input.validTo", "must not be before validFrom");
+}
+
+/// Adds a contact.
+///
+/// # Errors
+/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND for what it belongs to, INVALID naming every bad field.
+pub async fn add(db: &Database, viewer: &Viewer, new: NewContact, mut faults: Faults) -> Result<ContactId> {
+    viewer.require(Deed::KeepRegister)?;
+    let owners = [new.member.is_some(), new.organisation.is_some(), new.contact_area.is_some()].into_iter().filter(|given| *given).count();
+    faults.expect(owners <= 1, "input", "must name at most one of member, organisation and contactArea");
+    let mut row = Model {
+        id: ContactId::new(),
+        member_id: new.member,
+        organisation_id: new.organisation,
+        contact_area_id: new.contact_area,
+        role: new.role,
+        name: new.name,
+        email: new.email,
+        phone: new.phone,
+        valid_from: new.valid_from,
+        valid_to: new.valid_to,
+        ..Model::default()
+    };
+    check(&mut row, None, &mut faults);
+    faults.finish()?;
+    let mut change = audit::begin(db, viewer, "contactAdd").await?;
+    let there = match (row.member_id, row.organisation_id, row.contact_area_id) {
+        (Some(id), _, _) => ::entity::member::Entity::find_by_id(id).one(change.tx()).await?.is_some(),
+        (_, Some(id), _) => ::entity::organisation::Entity::find_by_id(id).one(change.tx()).await?.is_some(),
+        (_, _, Some(id)) => ::entity::contact_area::Entity::find_by_id(id).one(change.tx()).await?.is_some(),
+        _ => true,
+    };
+    if !there {
+        return Err(Error::NotFound("there is nothing with the id that the contact should belong to".into()));
+    }
+    audit::insert(&change, row.clone()).await?;
+    change.record(None, Some(&row))?;
+    change.commit_with(row.id).await?;
+    Ok(row.id)
+}
+
+async fn find(change: &Change, id: ContactId) -> Result<Model> {
+    Entity::find_by_id(id).one(change.tx()).await?.ok_or_else(|| Error::NotFound("there is no such contact".into()))
+}
+
+/// The e-mail address and the association of a contact whose tokens must be revoked within the change: it is recorded today that the
+/// contact has ended before today, and tokens may have been issued since. Those of before its last day need nothing more to hold no longer.
+pub(crate) fn ended_before(today: NaiveDate, before: &Model, after: &Model) -> Option<(String, MemberId)> {
+    let has_ended = |row: &Model| row.valid_to.is_some_and(|last| last < today);
+    before.email.clone().zip(before.member_id).filter(|_| has_ended(after) && !has_ended(before))
+}
+
+/// Revokes the tokens of an association's contact that has ended, by its e-mail address, unless another contact of the association with
+/// that address remains.
+pub(crate) async fn call_back(change: &mut Change, today: NaiveDate, email: &str, member: MemberId) -> Result<()> {
+    let goes_on = Condition::any().add(Column::ValidTo.is_null()).add(Column::ValidTo.gte(today));
+    let others = Entity::find().select_only().column(Column::Email).filter(Column::Email.is_not_null());
+    let others: Vec<String> = others.filter(Column::MemberId.eq(member)).filter(goes_on).into_tuple().all(change.tx()).await?;
+    if others.iter().any(|other| is_same(other, email)) { Ok(()) } else { revocations::end(change, email, member).await }
+}
+
+/// Compares e-mail addresses as subjects of tokens are compared: in capitals or small letters. SQLite folds A to Z alone.
+fn is_same(one: &str, other: &str) -> bool {
+    one.to_lowercase() == other.to_lowercase()
+}
+
+/// Returns `true` if a contact other than `except` has the e-mail address.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub(crate) async fn has_email(db: &impl ConnectionTrait, email: &str, except: Option<ContactId>) -> Result<bool> {
+    let others = Entity::find().select_only().column(Column::Email).filter(Column::Email.is_not_null());
+    let except = except.map(|id| Column::Id.ne(id));
+    let others: Vec<String> = others.filter(Condition::all().add_option(except)).into_tuple().all(db).await?;
+    Ok(others.iter().any(|other| is_same(other, email)))
+}
+
+/// Changes what is known of a contact. One whose last day is past is no contact any more: its association's tokens for the e-mail address
+/// no longer hold.
+///
+/// # Errors
+/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND, INVALID naming every bad field, CONFLICT `ERASED`.
+pub async fn update(db: &Database, viewer: &Viewer, id: ContactId, changes: ContactChanges, mut faults: Faults) -> Result<()> {
+    viewer.require(Deed::KeepRegister)?;
+    let mut change = audit::begin(db, viewer, "contactUpdate").await?;
+    let before = match find(&change, id).await {
+        // The id itself was bad: the other fields are checked all the same, so that all faults are named, and those alone.
+        Err(_) if !faults.is_empty() => Model { name: "a name that is good".into(), ..Model::default() },
+        found => found?,
+    };
+    if before.erased_at.is_some() {
+        return Err(Error::conflict("ERASED", "the contact is erased; add a new one"));
+    }
+    let mut after = before.clone();
+    after.role = changes.role.unwrap_or(after.role);
+    after.name = changes.name.unwrap_or(after.name);
+    after.email = changes.email.unwrap_or(after.email);
+    after.phone = changes.phone.unwrap_or(after.phone);
+    after.valid_from = changes.valid_from.unwrap_or(after.valid_from);
+    after.valid_to = changes.valid_to.unwrap_or(after.valid_to);
+    check(&mut after, Some(&before), &mut faults);
+    faults.finish()?;
+    if after != before {
+        audit::replace(&change, after.clone()).await?;
+        change.record(Some(&before), Some(&after))?;
+        let today = db.clock.today();
+        if let Some((email, member)) = ended_before(today, &before, &after) {
+            call_back(&mut change, today, &email, member).await?;
+        }
+    }
+    change.commit_with(id).await
+}
+
+/// Erases a person (GDPR art. 17): the row stays, so that what refers to it holds, with a pseudonym in the place of the name; so do the
+/// entries of the trail about the person. Agreements and invoices stay as they were issued (GDPR art. 17.3 b, e). Its association's
+/// tokens for the e-mail address are revoked, unless another contact of the association with that address remains.
+///
+/// # Errors
+/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND.
+pub async fn erase(db: &Database, viewer: &Viewer, id: ContactId) -> Result<()> {
+    viewer.require(Deed::KeepRegister)?;
+    let mut change = audit::begin(db, viewer, "contactErase").await?;
+    let before = find(&change, id).await?;
+    let persons = persons(&change, &before).await?;
+    let is_first = before.erased_at.is_none();
+    let name = format!("Raderad kontakt {}", &id.0.simple().to_string()[24..]);
+    if is_first {
+        let address = before.email.clone().zip(before.member_id);
+        let after = Model { name_key: swedish::key(&name), name, email: None, phone: None, erased_at: Some(change.at()), ..before.clone() };
+        audit::replace(&change, after.clone()).await?;
+        change.record(Some(&before), Some(&after))?;
+        if let Some((email, member)) = address {
+            call_back(&mut change, db.clock.today(), &email, member).await?;
+        }
+    }
+    change.erase(&persons, (SubjectKind::Contact, id.0)).await?;
+    change.commit_with(id).await?;
+    // The person is erased all the same.
+    if let Err(error) = db.forget().await {
+        tracing::warn!(%error, "the database's log could not be emptied after the erasure");
+    }
+    Ok(())
+}
+
+/// Returns the persons that a contact is in the trail: itself, and the subjects of tokens that had one of its e-mail addresses, unless
+/// another contact has it too.
+async fn persons(change: &Change, row: &Model) -> Result<BTreeSet<Person>> {
+    let entries = audit_entry::Entity::find()
+        .filter(audit_entry::Column::RecordId.eq(row.id.0))
+        .filter(audit_entry::Column::Form.eq(Form::Contact))
+        .all(change.tx())
+        .await?;
+    let mut emails: BTreeSet<String> = row.email.iter().cloned().collect();
+    for entry in audit::opened(change.tx(), entries).await? {
+        for text in [entry.before, entry.after].into_iter().flatten() {
+            let text: serde_json::Value = serde_json::from_str(&text).map_err(Error::internal)?;
+            emails.extend(text["email"].as_str().map(str::to_owned));
+        }
+    }
+    let mut persons = BTreeSet::from([Person::contact(row.id)]);
+    for email in emails {
+        if !has_email(change.tx(), &email, Some(row.id)).await? {
+            persons.insert(Person::subject(&email));
+        }
+    }
+    Ok(persons)
+}

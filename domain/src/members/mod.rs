@@ -1,0 +1,310 @@
+//! Members: who they are and were, and how they are found.
+
+pub mod admit;
+pub mod allocations;
+pub mod contacts;
+pub mod leave;
+pub(crate) mod ended_agreements;
+pub mod subject_access;
+pub mod reinstate;
+pub mod remove;
+pub(crate) mod succession;
+
+use std::collections::HashMap;
+
+use ::entity::{
+    contact_area,
+    id::{ContactAreaId, MemberId},
+    member::{Column, Entity, Model},
+    member_billing, member_former_name, member_municipality,
+    number::OrgNumber,
+};
+use chrono::NaiveDate;
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
+    sea_query::{Expr, Query, SelectStatement, SimpleExpr},
+};
+
+use crate::{
+    auth::viewer::{Realm, Sight, Viewer},
+    database::{Database, among, rows},
+    error::{Faults, Result},
+    page::{self, KeyType, Order, Slice},
+    search::{self, Noun},
+    swedish, term_sql,
+};
+
+/// Where a membership is in its life, as of a day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Decided, not yet begun.
+    Upcoming,
+    /// A member.
+    Active,
+    /// No longer a member.
+    Left,
+}
+
+/// The status that follows from the first and last day of membership.
+#[must_use]
+pub fn status(joined_on: NaiveDate, left_on: Option<NaiveDate>, on: NaiveDate) -> Status {
+    if on < joined_on {
+        Status::Upcoming
+    } else if left_on.is_some_and(|last| last < on) {
+        Status::Left
+    } else {
+        Status::Active
+    }
+}
+
+/// The same in SQL.
+fn has_status(status: Status, on: NaiveDate) -> Condition {
+    match status {
+        Status::Upcoming => Condition::all().add(Column::JoinedOn.gt(on)),
+        Status::Active => Condition::all().add(Column::JoinedOn.lte(on)).add(Column::LeftOn.is_null().or(Column::LeftOn.gte(on))),
+        Status::Left => Condition::all().add(Column::JoinedOn.lte(on)).add(Column::LeftOn.lt(on)),
+    }
+}
+
+/// Which members; every part narrows the others.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// With this status on `as_of`.
+    pub status: Option<Status>,
+    /// The day that status and participation are reckoned on; null: today.
+    pub as_of: Option<NaiveDate>,
+    /// In the contact area of this name.
+    pub contact_area: Option<String>,
+    /// In this county (län).
+    pub county: Option<String>,
+    /// With all of these words, or their beginnings, in its names, its organisation number and its municipalities: see [`search`].
+    pub search: Option<String>,
+    /// With a participation agreement in force in each of these activities, by slug.
+    pub in_activity: Vec<String>,
+    /// Without one in each of these.
+    pub not_in_activity: Vec<String>,
+}
+
+/// What members can be ordered by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// Name, in Swedish order.
+    Name,
+    /// First day of membership.
+    JoinedOn,
+}
+
+fn column(column: Column) -> SimpleExpr {
+    Expr::col((Entity, column))
+}
+
+/// An order of members.
+#[must_use]
+pub fn order(field: Field, descending: bool) -> Order {
+    let (name, key, key_type) = match field {
+        Field::Name => ("NAME", Column::NameKey, KeyType::Text),
+        Field::JoinedOn => ("JOINED_ON", Column::JoinedOn, KeyType::Day),
+    };
+    Order { name, key: column(key), key_type, id: column(Column::Id), descending }
+}
+
+/// What the viewer sees of a table whose rows belong to a member.
+pub(crate) fn of_visible_member(sight: &Sight, member: impl Into<SimpleExpr>) -> Condition {
+    match (sight.all, sight.member) {
+        (true, _) => Condition::all(),
+        (false, Some(own)) => Condition::all().add(succession::is_own(sight, own, member)),
+        (false, None) => Condition::all().add(Expr::cust("1 = 0")),
+    }
+}
+
+/// The members that the viewer sees.
+#[must_use]
+pub fn visible(viewer: &Viewer) -> Condition {
+    of_visible_member(&viewer.sees(Realm::Members), column(Column::Id))
+}
+
+fn select(viewer: &Viewer) -> SelectStatement {
+    Query::select().from(Entity).cond_where(visible(viewer)).take()
+}
+
+fn matching(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement {
+    let on = filter.as_of.unwrap_or_else(|| db.clock.today());
+    let mut select = select(viewer);
+    if let Some(status) = filter.status {
+        select.cond_where(has_status(status, on));
+    }
+    if let Some(area) = &filter.contact_area {
+        let areas = Query::select()
+            .column(contact_area::Column::Id)
+            .from(contact_area::Entity)
+            .and_where(contact_area::Column::NameKey.eq(swedish::key(area)))
+            .take();
+        select.and_where(Column::ContactAreaId.in_subquery(areas));
+    }
+    if let Some(county) = &filter.county {
+        select.and_where(Column::County.eq(county.as_str()));
+    }
+    if let Some(text) = filter.search.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
+        select.and_where(search::found(db.backend(), Noun::Member, column(Column::Id), text));
+    }
+    for slug in &filter.in_activity {
+        select.and_where(takes_part(viewer, slug, on));
+    }
+    for slug in &filter.not_in_activity {
+        select.and_where(takes_part(viewer, slug, on).not());
+    }
+    select
+}
+
+/// A member takes part in the activity by an agreement that the viewer sees: a filter tells no more than the agreements would.
+fn takes_part(viewer: &Viewer, slug: &str, on: NaiveDate) -> SimpleExpr {
+    let sight = viewer.sees(Realm::Agreements);
+    let found = term_sql::takes_part(slug, on);
+    match sight.member {
+        _ if sight.all || sight.activities.iter().any(|own| own == slug) => found,
+        Some(own) => found.and(succession::is_own(&sight, own, column(Column::Id))),
+        None => Expr::cust("1 = 0"),
+    }
+}
+
+/// A page of the members that the viewer sees and the filter lets through.
+///
+/// # Errors
+/// INVALID for a bad page.
+pub async fn list(
+    db: &Database,
+    viewer: &Viewer,
+    filter: &Filter,
+    order: &Order,
+    args: &page::Args,
+    columns: &[Column],
+) -> Result<Slice<Model>> {
+    let mut faults = Faults::default();
+    let page = page::Page::check(args, order, &mut faults);
+    faults.finish()?;
+    page::fetch(db.read(), matching(db, viewer, filter), columns, order, &page).await
+}
+
+/// How many there are.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn count(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<i64> {
+    page::count(db.read(), matching(db, viewer, filter)).await
+}
+
+/// Every member that the filter lets through, in order of name; for reports over all of them.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn all(db: &Database, viewer: &Viewer, filter: &Filter, columns: &[Column]) -> Result<Vec<Model>> {
+    let mut select = matching(db, viewer, filter);
+    select.columns(columns.iter().map(|column| (Entity, *column))).order_by_expr(column(Column::NameKey), sea_orm::Order::Asc);
+    rows(db.read(), &select, columns).await
+}
+
+/// Those of these members that the viewer sees, in no order.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn by_ids(db: &Database, viewer: &Viewer, ids: &[MemberId], columns: &[Column]) -> Result<Vec<Model>> {
+    let mut select = select(viewer);
+    select.columns(columns.iter().map(|column| (Entity, *column))).and_where(among(db.backend(), column(Column::Id), ids.iter().copied()));
+    rows(db.read(), &select, columns).await
+}
+
+/// The member with this organisation number, if the viewer sees it.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn by_org_number(db: &Database, viewer: &Viewer, number: &OrgNumber, columns: &[Column]) -> Result<Option<Model>> {
+    let mut select = select(viewer);
+    select.columns(columns.iter().map(|column| (Entity, *column))).and_where(Column::OrgNumber.eq(number.clone()));
+    Ok(rows(db.read(), &select, columns).await?.pop())
+}
+
+/// The members of each of these contact areas.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn of_areas(db: &Database, viewer: &Viewer, areas: &[ContactAreaId], columns: &[Column]) -> Result<Vec<Model>> {
+    let mut select = select(viewer);
+    select
+        .columns(columns.iter().map(|column| (Entity, *column)))
+        .and_where(among(db.backend(), column(Column::ContactAreaId), areas.iter().copied()))
+        .order_by_expr(column(Column::NameKey), sea_orm::Order::Asc);
+    rows(db.read(), &select, columns).await
+}
+
+/// The members that were merged into each of these.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn predecessors_of(db: &Database, viewer: &Viewer, members: &[MemberId], columns: &[Column]) -> Result<Vec<Model>> {
+    let mut select = select(viewer);
+    select
+        .columns(columns.iter().map(|column| (Entity, *column)))
+        .and_where(among(db.backend(), column(Column::SuccessorId), members.iter().copied()))
+        .order_by_expr(column(Column::NameKey), sea_orm::Order::Asc);
+    rows(db.read(), &select, columns).await
+}
+
+/// The contact areas; public to every viewer, since they say nothing about a member.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn areas_by_ids(db: &Database, ids: &[ContactAreaId]) -> Result<HashMap<ContactAreaId, contact_area::Model>> {
+    let found = contact_area::Entity::find()
+        .filter(among(db.backend(), Expr::col(contact_area::Column::Id), ids.iter().copied()))
+        .all(db.read())
+        .await?;
+    Ok(found.into_iter().map(|area| (area.id, area)).collect())
+}
+
+/// The municipalities (kommuner) of each of these members, which the viewer must be known to see.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn municipalities_of(db: &impl ConnectionTrait, members: &[MemberId]) -> Result<HashMap<MemberId, Vec<String>>> {
+    let found = member_municipality::Entity::find()
+        .filter(among(db.get_database_backend(), Expr::col(member_municipality::Column::MemberId), members.iter().copied()))
+        .all(db)
+        .await?;
+    let mut of: HashMap<MemberId, Vec<String>> = HashMap::new();
+    for row in found {
+        of.entry(row.member_id).or_default().push(row.municipality);
+    }
+    Ok(of.into_iter().map(|(member, names)| (member, in_order(names))).collect())
+}
+
+/// Municipalities in Swedish order, each once; names that differ only in capitals or accents always stand alike too.
+pub(crate) fn in_order(mut municipalities: Vec<String>) -> Vec<String> {
+    municipalities.sort_by_cached_key(|name| (swedish::key(name), name.clone()));
+    municipalities.dedup();
+    municipalities
+}
+
+/// The former names of each of these members, which the viewer must be known to see; the latest first.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn former_names_of(db: &impl ConnectionTrait, members: &[MemberId]) -> Result<Vec<member_former_name::Model>> {
+    Ok(member_former_name::Entity::find()
+        .filter(among(db.get_database_backend(), Expr::col(member_former_name::Column::MemberId), members.iter().copied()))
+        .order_by_desc(member_former_name::Column::Until)
+        .all(db)
+        .await?)
+}
+
+/// The billing details of those of these members whose affairs the viewer sees.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn billing_of(db: &Database, viewer: &Viewer, members: &[MemberId]) -> Result<HashMap<MemberId, member_billing::Model>> {
+    let found = member_billing::Entity::find()
+        .filter(of_visible_member(&viewer.sees(Realm::MemberAffairs), Expr::col(member_billing::Column::MemberId)))
+        .filter(among(db.backend(), Expr::col(member_billing::Column::MemberId), members.iter().copied()))
+        .all(db.read())
+        .await?;
+    Ok(found.into_iter().map(|row| (row.member_id, row)).collect())
+}

@@ -1,0 +1,194 @@
+//! Organisations: counterparties that are no members.
+
+use std::collections::BTreeSet;
+
+use ::entity::{
+    agreement, contact, cost,
+    id::OrganisationId,
+    invoice,
+    kind::SubjectKind,
+    number::OrgNumber,
+    organisation::{Column, Entity, Model},
+};
+use sea_orm::{
+    ColumnTrait, Condition, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter,
+    sea_query::{Expr, Query, SelectStatement, SimpleExpr},
+};
+
+use crate::{
+    audit::{self, Person},
+    auth::viewer::{Deed, Realm, Viewer},
+    database::{Database, among, among_words, rows},
+    error::{Error, Faults, Result},
+    idempotency::{FromOutcome, Outcome},
+    members::{
+        admit::NewBilling,
+        remove::{Removed, counted},
+    },
+    swedish,
+};
+
+fn column(column: Column) -> SimpleExpr {
+    Expr::col((Entity, column))
+}
+
+/// The organisations that the viewer sees: all, or for a lead those that its activities have agreements with.
+pub(crate) fn visible(db: &Database, viewer: &Viewer) -> Condition {
+    let sight = viewer.sees(Realm::Agreements);
+    // Members see their own agreements, and their own counterparty is the network.
+    if sight.all || (viewer.sees(Realm::Members).all && sight.activities.is_empty()) {
+        return Condition::all();
+    }
+    use ::entity::activity;
+    let activities = Query::select()
+        .column(activity::Column::Id)
+        .from(activity::Entity)
+        .and_where(among_words(db.backend(), Expr::col((activity::Entity, activity::Column::Slug)), &sight.activities))
+        .take();
+    let counterparties = Query::select()
+        .column(agreement::Column::OrganisationId)
+        .from(agreement::Entity)
+        .and_where(agreement::Column::OrganisationId.is_not_null())
+        .and_where(Expr::col(agreement::Column::ActivityId).in_subquery(activities))
+        .take();
+    Condition::all().add(column(Column::Id).in_subquery(counterparties))
+}
+
+fn select(db: &Database, viewer: &Viewer) -> SelectStatement {
+    Query::select().from(Entity).cond_where(visible(db, viewer)).take()
+}
+
+/// Those of these organisations that the viewer sees.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn by_ids(db: &Database, viewer: &Viewer, ids: &[OrganisationId], columns: &[Column]) -> Result<Vec<Model>> {
+    let mut select = select(db, viewer);
+    select.columns(columns.iter().map(|column| (Entity, *column))).and_where(among(db.backend(), column(Column::Id), ids.iter().copied()));
+    rows(db.read(), &select, columns).await
+}
+
+/// Where an organisation's invoices go, for those who see the affairs of members too; nothing for others.
+#[must_use]
+pub fn billing(viewer: &Viewer, row: &Model) -> NewBilling {
+    if !viewer.sees(Realm::MemberAffairs).all {
+        return NewBilling::default();
+    }
+    NewBilling {
+        email: row.billing_email.clone(),
+        peppol_id: row.peppol_id.clone(),
+        buyer_reference: row.buyer_reference.clone(),
+        address_line: row.address_line.clone(),
+        postal_code: row.postal_code.clone(),
+        city: row.city.clone(),
+    }
+}
+
+/// Writes all of the billing details into a row.
+pub fn set_billing(row: &mut Model, billing: &NewBilling) {
+    row.billing_email.clone_from(&billing.email);
+    row.peppol_id.clone_from(&billing.peppol_id);
+    row.buyer_reference.clone_from(&billing.buyer_reference);
+    row.address_line.clone_from(&billing.address_line);
+    row.postal_code.clone_from(&billing.postal_code);
+    row.city.clone_from(&billing.city);
+}
+
+fn taken(number: Option<&OrgNumber>) -> Error {
+    let number = number.map(ToString::to_string).unwrap_or_default();
+    Error::conflict("ORG_NUMBER_TAKEN", format!("another organisation has the organisation number {number}"))
+}
+
+/// Adds an organisation. `faults` are those that reading the input has found already.
+///
+/// # Errors
+/// FORBIDDEN unless the viewer keeps the register, INVALID for a bad field, CONFLICT `ORG_NUMBER_TAKEN`.
+pub async fn add(
+    db: &Database,
+    viewer: &Viewer,
+    name: &str,
+    org_number: Option<OrgNumber>,
+    billing: &NewBilling,
+    mut faults: Faults,
+) -> Result<OrganisationId> {
+    viewer.require(Deed::KeepRegister)?;
+    let name = faults.document_line("input.name", name);
+    let billing = &billing.written("input.billing.", &mut faults);
+    faults.finish()?;
+    let mut change = audit::begin(db, viewer, "organisationAdd").await?;
+    let mut row = Model { id: OrganisationId::new(), name_key: swedish::key(&name), name, org_number, ..Model::default() };
+    set_billing(&mut row, billing);
+    audit::insert(&change, row.clone())
+        .await
+        .map_err(|error| error.on_constraint("organisation__org_number", taken(row.org_number.as_ref())))?;
+    change.record(None, Some(&row))?;
+    change.commit_with(row.id).await?;
+    Ok(row.id)
+}
+
+/// Changes what is known of an organisation; what is null stays as it is.
+///
+/// # Errors
+/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND, INVALID for a bad field, CONFLICT `ORG_NUMBER_TAKEN`.
+pub async fn update(
+    db: &Database,
+    viewer: &Viewer,
+    id: OrganisationId,
+    name: Option<&str>,
+    org_number: Option<Option<OrgNumber>>,
+    billing: Option<&NewBilling>,
+    mut faults: Faults,
+) -> Result<()> {
+    viewer.require(Deed::KeepRegister)?;
+    let name = name.map(|name| faults.document_line("input.name", name));
+    let billing = billing.map(|billing| billing.written("input.billing.", &mut faults));
+    faults.finish()?;
+    let mut change = audit::begin(db, viewer, "organisationUpdate").await?;
+    let before = Entity::find_by_id(id).one(change.tx()).await?;
+    let before = before.ok_or_else(|| Error::NotFound("there is no such organisation".into()))?;
+    let mut after = before.clone();
+    if let Some(name) = name {
+        after.name_key = swedish::key(&name);
+        after.name = name;
+    }
+    after.org_number = org_number.unwrap_or(after.org_number);
+    if let Some(billing) = &billing {
+        set_billing(&mut after, billing);
+    }
+    if after != before {
+        audit::replace(&change, after.clone())
+            .await
+            .map_err(|error| error.on_constraint("organisation__org_number", taken(after.org_number.as_ref())))?;
+        change.record(Some(&before), Some(&after))?;
+    }
+    change.commit_with(id).await
+}
+
+/// Removes an organisation that was added by mistake. The audit log keeps it, without what its billing details said of persons.
+///
+/// # Errors
+/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND, INVALID for a bad id, CONFLICT `IN_USE` with what refers to it.
+pub async fn remove(db: &Database, viewer: &Viewer, id: OrganisationId, faults: Faults) -> Result<Removed> {
+    viewer.require(Deed::KeepRegister)?;
+    faults.finish()?;
+    let mut change = audit::begin(db, viewer, "organisationRemove").await?;
+    let before = Entity::find_by_id(id).one(change.tx()).await?;
+    let before = before.ok_or_else(|| Error::NotFound("there is no such organisation".into()))?;
+    let counts = [
+        ("agreement", agreement::Entity::find().filter(agreement::Column::OrganisationId.eq(id)).count(change.tx()).await?),
+        ("invoice", invoice::Entity::find().filter(invoice::Column::OrganisationId.eq(id)).count(change.tx()).await?),
+        ("cost", cost::Entity::find().filter(cost::Column::OrganisationId.eq(id)).count(change.tx()).await?),
+        ("contact", contact::Entity::find().filter(contact::Column::OrganisationId.eq(id)).count(change.tx()).await?),
+    ];
+    let references: Vec<_> = counts.into_iter().filter(|(_, count)| *count > 0).map(|(noun, count)| counted(noun, count)).collect();
+    if !references.is_empty() {
+        return Err(Error::conflict("IN_USE", format!("{} has {}; it stays", before.name, references.join(", "))));
+    }
+    Entity::delete_by_id(id).exec(change.tx()).await?;
+    change.record(Some(&before), None)?;
+    change.erase(&BTreeSet::from([Person::buyer(id)]), (SubjectKind::Organisation, id.0)).await?;
+    let outcome = Outcome::default().deleting(id);
+    let removed = Removed::from_outcome(&outcome).unwrap_or(Removed { api_id: String::new() });
+    change.commit_with(outcome).await?;
+    Ok(removed)
+}

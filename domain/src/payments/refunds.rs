@@ -1,0 +1,416 @@
+//! Refunds: what was paid too much of an invoice is paid back, on a day and under a reference of its own.
+
+use std::collections::{BTreeSet, HashMap};
+
+use ::entity::{
+    adjustment::{self, Model},
+    bank_payment,
+    id::{AdjustmentId, BankPaymentId, InvoiceId},
+    invoice,
+    kind::{AdjustmentKind, InvoiceKind},
+    money::Money,
+};
+use chrono::{Datelike, NaiveDate};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
+    sea_query::{Expr, Query},
+};
+
+use crate::{
+    audit::{self, Change},
+    auth::viewer::{Deed, Viewer},
+    books::Closing,
+    database::Database,
+    error::{Error, Faults, LINE, Result},
+    idempotency::Outcome,
+    invoices::{
+        adjustments::{uncovered, uncovered_on},
+        aggregate::Whole,
+        posting::Booking,
+    },
+    payments::{
+        bank::{
+            self, State, bookkeeping,
+            import::Outcome as Taken,
+            matching::{Incoming, numbers, ocr_digits, ocrs},
+            state,
+        },
+        record::{LONGEST, REVERSED},
+    },
+};
+
+/// A refund to be recorded.
+#[derive(Clone, Debug, Default)]
+pub struct NewRefund {
+    /// The invoice that was paid too much of.
+    pub invoice: InvoiceId,
+    /// Day in the bank; null: that of the bank payment.
+    pub paid_on: Option<NaiveDate>,
+    /// Sum paid back, öre; null: all of the bank payment.
+    pub amount: Option<Money>,
+    /// The bank's own reference; null: that of the bank payment.
+    pub reference: Option<String>,
+    /// The row of the bank's file that tells of it; null: none does.
+    pub bank_payment: Option<BankPaymentId>,
+}
+
+/// Records that what was paid too much of an invoice was paid back: the overpayment ends, and nothing changes of earlier days. The same
+/// reference on the same invoice is the same refund: again, it changes nothing. With a bank payment, an outgoing row of the bank's file, the
+/// row says when, how much and under which reference.
+///
+/// # Errors
+/// FORBIDDEN unless the viewer keeps the invoices, INVALID naming every bad field, NOT_FOUND, CONFLICT `NOT_OVERPAID`, `REFUND_DIFFERS`,
+/// `REFUND_REVERSED`, or `NOT_OUTGOING`, `SET_ASIDE` or `DUPLICATE` for a bank payment that can't be one.
+pub async fn record(db: &Database, viewer: &Viewer, limit: Money, new: NewRefund, mut faults: Faults) -> Result<()> {
+    viewer.require(Deed::KeepInvoices)?;
+    let mut change = audit::begin(db, viewer, "refundRecord").await?;
+    if new.bank_payment.is_some() && !faults.is_empty() {
+        return faults.finish();
+    }
+    let row = match new.bank_payment {
+        Some(id) => Some(bank::find(change.tx(), id).await?),
+        None => None,
+    };
+    let (of_row, row) = (row.as_ref().map(|row| (row.booked_on, -row.amount, row.bank_reference.clone())), row);
+    let (day, amount, reference) = of_row.unwrap_or_default();
+    for (field, is_given) in [("paidOn", new.paid_on.is_some()), ("amount", new.amount.is_some()), ("reference", new.reference.is_some())] {
+        let field = format!("input.{field}");
+        faults.expect(row.is_some() || is_given, &field, "must be given, unless bankPayment is");
+        faults.expect(row.is_none() || !is_given, &field, "must be left out together with bankPayment, which says it");
+    }
+    let (day, amount) = (new.paid_on.unwrap_or(day), new.amount.unwrap_or(amount));
+    faults.expect(row.is_some() || new.amount.is_none() || amount > Money::ZERO, "input.amount", "must be above zero");
+    faults.expect(day <= db.clock.today(), "input.paidOn", "must not be in the future");
+    let reference = match &new.reference {
+        Some(reference) => faults.text("input.reference", reference, LONGEST),
+        None => reference,
+    };
+    let mut booking = Booking::open(&change, BTreeSet::from([new.invoice])).await?.writing_off(limit);
+    let Some(whole) = booking.invoice(new.invoice).cloned() else {
+        faults.finish()?;
+        return Err(Error::NotFound("there is no such invoice".into()));
+    };
+    let is_issued = whole.row.kind == InvoiceKind::Invoice && whole.is_issued();
+    faults.expect(is_issued, "input.invoice", "must be an issued invoice: nothing is paid of a draft or a credit note");
+    faults.finish()?;
+    if let Some(row) = &row {
+        require_outgoing(row)?;
+    }
+    // A row that waits was given back by every refund that it was.
+    let reference = if row.is_some() { free_reference(&whole, &reference) } else { reference };
+    if let Some(same) = whole.adjustments.iter().find(|own| own.kind == AdjustmentKind::Refund && own.reference == reference) {
+        return repeated(change, &whole, same, (day, amount)).await;
+    }
+    check(&whole, booking.credits(new.invoice), (day, amount))?;
+    let booked_on = match &row {
+        Some(row) => day_in_books(&change, row, db.clock.today()).await?,
+        None => None,
+    };
+    let refund = Model {
+        id: AdjustmentId::new(),
+        invoice_id: new.invoice,
+        kind: AdjustmentKind::Refund,
+        dated_on: day,
+        amount,
+        reference,
+        bank_payment_id: new.bank_payment,
+        booked_on,
+        ..Model::default()
+    };
+    let id = refund.id;
+    booking.adjust(refund);
+    booking.close(&mut change).await?;
+    if let Some(row) = row {
+        set_aside(&mut change, &row, &whole, db.clock.today()).await?;
+    }
+    change.commit_with(Outcome::of(new.invoice).with(id)).await
+}
+
+/// Ends the mutation when the refund is there already.
+async fn repeated(change: Change, whole: &Whole, same: &Model, (day, amount): (NaiveDate, Money)) -> Result<()> {
+    if (same.dated_on, same.amount) != (day, amount) {
+        let words = format!(
+            "{} has a refund {:?} of {} on {} already, and the same reference is the same refund",
+            whole.name(),
+            same.reference,
+            same.amount,
+            same.dated_on
+        );
+        return Err(Error::conflict("REFUND_DIFFERS", words));
+    }
+    if whole.adjustments.iter().any(|other| other.reverses_id == Some(same.id)) {
+        let words = format!("the refund {:?} of {} was reversed; record it with a reference of its own", same.reference, whole.name());
+        return Err(Error::conflict("REFUND_REVERSED", words));
+    }
+    change.commit_with(Outcome::of(whole.row.id).with(same.id)).await
+}
+
+/// Returns the reference of a row on an invoice: with a count when refunds that were reversed have it.
+fn free_reference(whole: &Whole, bank_reference: &str) -> String {
+    let is_reversed = |own: &Model| whole.adjustments.iter().any(|other| other.reverses_id == Some(own.id));
+    let is_taken = |reference: &str| whole.adjustments.iter().any(|own| own.reference == reference && is_reversed(own));
+    let counted = (2..).map(|count| format!("{bank_reference} nr {count}"));
+    std::iter::once(bank_reference.to_owned()).chain(counted).find(|reference| !is_taken(reference)).unwrap_or_default()
+}
+
+/// Returns the day in the books of a refund that a row tells of, when it is another than the bank's: of a row that was a refund before and
+/// was given back, not before that; in a later month, today.
+async fn day_in_books(change: &Change, row: &bank_payment::Model, today: NaiveDate) -> Result<Option<NaiveDate>> {
+    let Some(freed) = bookkeeping::refund_reversed_on(change.tx(), row.id).await? else { return Ok(row.posted_on) };
+    let earliest = freed.max(row.day_in_books());
+    let is_late = (earliest.year(), earliest.month()) != (today.year(), today.month());
+    Ok(Some(if is_late { today } else { earliest }).filter(|day| *day != row.booked_on))
+}
+
+fn require_outgoing(row: &bank_payment::Model) -> Result<()> {
+    if row.amount > Money::ZERO {
+        return Err(Error::conflict("NOT_OUTGOING", "this bank payment came in: only what went out is a refund"));
+    }
+    match state(row) {
+        State::Waiting => Ok(()),
+        State::Duplicate => Err(Error::conflict("DUPLICATE", "another bank payment stands for the same money: take that one")),
+        State::SetAside | State::Matched => {
+            Err(Error::conflict("SET_ASIDE", "this bank payment was set aside, or is a refund already; take it up again first"))
+        }
+    }
+}
+
+/// Checks that so much was overpaid by a day, and still is.
+///
+/// # Errors
+/// CONFLICT `NOT_OVERPAID`, INVALID.
+fn check(whole: &Whole, credits: &[(NaiveDate, Money)], (day, amount): (NaiveDate, Money)) -> Result<()> {
+    let credited = credits.iter().map(|(_, amount)| *amount).sum();
+    let overpaid = -uncovered(whole, credited);
+    if overpaid <= Money::ZERO {
+        return Err(Error::conflict("NOT_OVERPAID", format!("{} is not overpaid, and nothing can be paid back", whole.name())));
+    }
+    let by_then = -uncovered_on(whole, credits, day);
+    let mut faults = Faults::default();
+    if amount > overpaid {
+        faults.add("input.amount", format!("must be at most {overpaid}, which is what is overpaid"));
+    } else if amount > by_then {
+        let by_then = by_then.max(Money::ZERO);
+        faults.add("input.paidOn", format!("must not be before {amount} was overpaid: by {day} it was {by_then}"));
+    }
+    faults.finish()
+}
+
+/// Notes in an outgoing row of the bank's file which invoice it is a refund of.
+async fn set_aside(change: &mut Change, row: &bank_payment::Model, whole: &Whole, today: NaiveDate) -> Result<bank_payment::Model> {
+    let number = whole.row.number.as_deref().unwrap_or_default();
+    let reason: String = format!("Återbetalning: faktura {number}").chars().take(LINE).collect();
+    let after = bank_payment::Model { set_aside_on: Some(today), set_aside_reason: Some(reason), ..row.clone() };
+    audit::replace(change, after.clone()).await?;
+    change.record(Some(row), Some(&after))?;
+    Ok(after)
+}
+
+/// A refund to be reversed.
+#[derive(Clone, Debug, Default)]
+pub struct Reversal {
+    /// The refund.
+    pub refund: AdjustmentId,
+    /// The day that it counts from, never one of a closed period; null: today.
+    pub reversed_on: Option<NaiveDate>,
+    /// Reason.
+    pub reason: String,
+}
+
+/// Reverses a refund that was recorded by mistake or came back: on a day of its own, so that nothing changes of earlier days. The row of the
+/// bank's file waits again, on the observation account from that day on, and can be recorded again. Answers its invoice.
+///
+/// # Errors
+/// FORBIDDEN unless the viewer keeps the invoices, INVALID naming every bad field, NOT_FOUND, CONFLICT `REFUND_REVERSED`, `IS_REVERSAL`, or
+/// `PERIOD_CLOSED` when `reversed_on` is a day of a closed period.
+pub async fn reverse(db: &Database, viewer: &Viewer, limit: Money, new: Reversal, mut faults: Faults) -> Result<InvoiceId> {
+    viewer.require(Deed::KeepInvoices)?;
+    let today = db.clock.today();
+    let day = new.reversed_on.unwrap_or(today);
+    faults.expect(day <= today, "input.reversedOn", "must not be in the future");
+    let reason = faults.text("input.reason", &new.reason, LINE);
+    let mut change = audit::begin(db, viewer, "refundReverse").await?;
+    let found = adjustment::Entity::find_by_id(new.refund).one(change.tx()).await?;
+    let Some(refund) = found.filter(|found| found.kind == AdjustmentKind::Refund) else {
+        faults.finish()?;
+        return Err(Error::NotFound("there is no such refund".into()));
+    };
+    if day < refund.dated_on {
+        faults.add("input.reversedOn", format!("must not be before {}, when it was paid back", refund.dated_on));
+    }
+    faults.finish()?;
+    if refund.reverses_id.is_some() {
+        return Err(Error::conflict("IS_REVERSAL", "this reverses a refund itself; record the refund again instead"));
+    }
+    let earlier = adjustment::Entity::find().filter(adjustment::Column::ReversesId.eq(refund.id)).one(change.tx()).await?;
+    if let Some(earlier) = earlier {
+        return Err(Error::conflict("REFUND_REVERSED", format!("the refund was reversed on {} already", earlier.dated_on)));
+    }
+    Closing::load(change.tx()).await?.require_open(day)?;
+    let mut booking = Booking::open(&change, BTreeSet::from([refund.invoice_id])).await?.writing_off(limit);
+    let stem: String = refund.reference.chars().take(LONGEST).collect();
+    let reversal = Model {
+        id: AdjustmentId::new(),
+        dated_on: day,
+        amount: -refund.amount,
+        reference: format!("{stem}{REVERSED}"),
+        reverses_id: Some(refund.id),
+        reason: Some(reason),
+        bank_payment_id: None,
+        booked_on: None,
+        ..refund.clone()
+    };
+    let id = reversal.id;
+    booking.adjust(reversal);
+    booking.close(&mut change).await?;
+    if let Some(id) = refund.bank_payment_id {
+        let before = bank::find(change.tx(), id).await?;
+        let after = bank_payment::Model { set_aside_on: None, set_aside_reason: None, ..before.clone() };
+        audit::replace(&change, after.clone()).await?;
+        change.record(Some(&before), Some(&after))?;
+    }
+    change.commit_with(Outcome::of(refund.invoice_id).with(id)).await?;
+    Ok(refund.invoice_id)
+}
+
+/// An overpaid invoice, as an outgoing row of the bank's file may name it.
+#[derive(Clone, Debug)]
+struct Overpaid {
+    id: InvoiceId,
+    number: String,
+    ocr: Option<String>,
+    amount: Money,
+}
+
+/// Outgoing rows of the bank's files that may be refunds, by the bank's reference: with the invoice, when the row names it and pays back just what
+/// is overpaid of it.
+pub type Outgoing = HashMap<String, Option<InvoiceId>>;
+
+/// Finds which outgoing payments may be refunds: those that name an overpaid invoice, or pay back just what is overpaid of one. The others, such
+/// as salaries, are none of the register's business.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn possible(change: &Change, outgoing: &[Incoming]) -> Result<Outgoing> {
+    if outgoing.is_empty() {
+        return Ok(Outgoing::new());
+    }
+    let overpaid = overpaid(change.tx()).await?;
+    Ok(outgoing.iter().filter_map(|incoming| Some((incoming.bank_reference.clone(), decide(incoming, &overpaid)?))).collect())
+}
+
+/// Null: it is no refund. Else the invoice that it surely is a refund of, if there is one.
+fn decide(incoming: &Incoming, overpaid: &[Overpaid]) -> Option<Option<InvoiceId>> {
+    let texts = || incoming.references.iter().map(|reference| reference.text.as_str()).chain(incoming.message.as_deref());
+    let digits: BTreeSet<String> = texts().flat_map(ocrs).collect();
+    let words: BTreeSet<&str> = texts().flat_map(numbers).collect();
+    let names = |own: &&Overpaid| {
+        words.contains(own.number.as_str()) || own.ocr.as_deref().and_then(ocr_digits).is_some_and(|ocr| digits.contains(&ocr))
+    };
+    let named: Vec<&Overpaid> = overpaid.iter().filter(names).collect();
+    match &named[..] {
+        [one] => Some((one.amount == -incoming.amount).then_some(one.id)),
+        [] if overpaid.iter().any(|own| own.amount == -incoming.amount) => Some(None),
+        [] => None,
+        _ => Some(None),
+    }
+}
+
+async fn overpaid(tx: &impl ConnectionTrait) -> Result<Vec<Overpaid>> {
+    use invoice::Column as C;
+    let select = Query::select()
+        .columns([C::Id, C::Number, C::Ocr])
+        .expr(Expr::cust("paid + credited + written_off - total"))
+        .from(invoice::Entity)
+        .and_where(C::Kind.eq(InvoiceKind::Invoice))
+        .and_where(C::IssuedOn.is_not_null())
+        // In the words of the index that holds these few.
+        .and_where(Expr::cust("\"invoice\".\"paid\" + \"invoice\".\"credited\" <> \"invoice\".\"total\""))
+        .and_where(Expr::cust("paid + credited + written_off > total"))
+        .take();
+    let row = |row: &sea_orm::QueryResult| {
+        Ok(Overpaid {
+            id: row.try_get_by_index(0)?,
+            number: row.try_get_by_index::<Option<String>>(1)?.unwrap_or_default(),
+            ocr: row.try_get_by_index(2)?,
+            amount: row.try_get_by_index(3)?,
+        })
+    };
+    tx.query_all(&select).await?.iter().map(row).collect()
+}
+
+/// Books the rows of a chunk that surely are refunds, once they are stored.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn book(change: &mut Change, outgoing: &Outgoing, limit: Money, taken: &mut [Taken]) -> Result<()> {
+    for taken in taken.iter_mut().filter(|taken| !taken.was_known && taken.row.amount < Money::ZERO) {
+        let Some(Some(invoice)) = outgoing.get(&taken.row.bank_reference) else { continue };
+        let mut booking = Booking::open(change, BTreeSet::from([*invoice])).await?.writing_off(limit);
+        let Some(whole) = booking.invoice(*invoice).cloned() else { continue };
+        let (day, amount) = (taken.row.booked_on, -taken.row.amount);
+        // An earlier row of the file may have paid it back already, or the money came later.
+        if check(&whole, booking.credits(*invoice), (day, amount)).is_err() {
+            continue;
+        }
+        booking.adjust(Model {
+            id: AdjustmentId::new(),
+            invoice_id: *invoice,
+            kind: AdjustmentKind::Refund,
+            dated_on: day,
+            amount,
+            reference: taken.row.bank_reference.clone(),
+            bank_payment_id: Some(taken.row.id),
+            booked_on: taken.row.posted_on,
+            ..Model::default()
+        });
+        booking.close(change).await?;
+        let today = crate::clock::day_of(change.at());
+        taken.row = set_aside(change, &taken.row, &whole, today).await?;
+        taken.refunded = whole.row.number.clone();
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::payments::bank::matching::Reference;
+
+    #[test]
+    fn a_row_that_was_given_back_has_its_reference_with_a_count() {
+        let refund = |reference: &str| Model { id: AdjustmentId::new(), reference: reference.into(), ..Model::default() };
+        let mut whole = Whole::default();
+        for (reference, next) in [("CAMT 1", "CAMT 1 nr 2"), ("CAMT 1 nr 2", "CAMT 1 nr 3")] {
+            assert_eq!(free_reference(&whole, "CAMT 1"), reference);
+            let own = refund(reference);
+            whole.adjustments.push(own.clone());
+            assert_eq!(free_reference(&whole, "CAMT 1"), reference, "until it is reversed, it is the same refund");
+            whole.adjustments.push(Model { reverses_id: Some(own.id), ..refund("x") });
+            assert_eq!(free_reference(&whole, "CAMT 1"), next);
+        }
+    }
+
+    #[test]
+    fn an_outgoing_payment_is_a_refund_when_it_names_an_overpaid_invoice_or_its_sum() {
+        let (one, two) = (InvoiceId::new(), InvoiceId::new());
+        let of = |id, number: &str, ocr: &str, ore| Overpaid { id, number: number.into(), ocr: Some(ocr.into()), amount: Money(ore) };
+        let overpaid = [of(one, "20260001", "2026000105", 7_500), of(two, "20260002", "2026000204", 9_900)];
+        let out = |reference: &str, message: &str, ore: i64| Incoming {
+            amount: Money(-ore),
+            references: vec![Reference { text: reference.into(), amount: None }],
+            message: Some(message.into()),
+            ..Incoming::default()
+        };
+        for (incoming, expected) in [
+            (out("2026000105", "", 7_500), Some(Some(one))),
+            (out("", "Återbetalning faktura 20260001", 7_500), Some(Some(one))),
+            (out("", "Återbetalning faktura 20260001", 7_400), Some(None)),
+            (out("", "20260001 och 20260002", 7_500), Some(None)),
+            (out("", "Tack", 9_900), Some(None)),
+            (out("", "Lön november", 2_500_000), None),
+        ] {
+            assert_eq!(decide(&incoming, &overpaid), expected, "{incoming:?}");
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! Receivables (kundreskontra) as of a day: what each invoice has left, by the day in the books, and for how long it has been due.
+//!
+//! Invoices, credit notes and reminders count from their own day, payments, refunds and write-offs from their day in the books. So the sum of
+//! all balances equals the account of receivables in the SIE file on every day.
+
+pub mod open_items;
+pub mod interest_invoices;
+pub mod interest_claims;
+pub mod reminder_documents;
+pub mod reminders;
+pub mod overdue;
+pub mod aging;
+pub mod balances;
+
+use std::collections::HashMap;
+
+use ::entity::{
+    adjustment,
+    id::{InvoiceId, MemberId, OrganisationId},
+    invoice::{Column, Entity, Model},
+    kind::{AdjustmentKind, InvoiceKind},
+    money::Money,
+    payment, reminder,
+};
+use chrono::NaiveDate;
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, ExprTrait, JoinType, Order, QueryResult,
+    sea_query::{Expr, Func, Query, SelectStatement, SimpleExpr},
+};
+
+pub use self::aging::{Aged, Bucket};
+use crate::{
+    auth::viewer::Viewer,
+    database::{Database, among, sum},
+    error::Result,
+    invoices::{
+        Buyer,
+        parties::{self, buyer_of},
+        visible,
+    },
+    receivables::open_items::seen,
+};
+
+/// The balance of an invoice as of a day.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// The invoice.
+    pub invoice_id: InvoiceId,
+    /// Its number.
+    pub number: String,
+    /// The buyer, when a member.
+    pub member_id: Option<MemberId>,
+    /// The buyer, when none.
+    pub organisation_id: Option<OrganisationId>,
+    /// Day of issue.
+    pub issued_on: NaiveDate,
+    /// Last day to pay; null for a credit note of no invoice.
+    pub due_on: Option<NaiveDate>,
+    /// Total at issue, öre; below zero for a credit note of no invoice.
+    pub total: Money,
+    /// Sum paid by then, less reversals and refunds, öre.
+    pub paid: Money,
+    /// Sum credited by then, öre.
+    pub credited: Money,
+    /// Sum written off by then, öre; below zero for an overpayment that is kept.
+    pub written_off: Money,
+    /// Fees of reminders sent by then, öre.
+    pub reminder_fees: Money,
+}
+
+impl Standing {
+    /// Returns what is left, öre; below zero when more was paid, credited and written off than it came to.
+    #[must_use]
+    pub fn balance(&self) -> Money {
+        self.total - self.paid - self.credited - self.written_off + self.reminder_fees
+    }
+
+    /// Returns what is still to be paid of the invoice itself, never below zero, öre.
+    #[must_use]
+    pub fn outstanding(&self) -> Money {
+        std::cmp::max(Money::ZERO, self.total - self.paid - self.credited - self.written_off)
+    }
+
+    /// Returns the bucket of its age.
+    #[must_use]
+    pub fn bucket(&self, as_of: NaiveDate) -> Bucket {
+        Bucket::of(self.due_on, as_of)
+    }
+
+    /// Returns the buyer.
+    #[must_use]
+    pub fn buyer(&self) -> Option<Buyer> {
+        buyer_of(&Model { member_id: self.member_id, organisation_id: self.organisation_id, ..Model::default() })
+    }
+}
+
+fn column(column: Column) -> SimpleExpr {
+    Expr::col((Entity, column))
+}
+
+/// The name of the sum in each subquery.
+const AMOUNT: &str = "amount";
+
+/// Sums by invoice, as a table to join.
+fn sums(mut of: SelectStatement, invoice: SimpleExpr, amount: SimpleExpr, day: SimpleExpr, as_of: NaiveDate) -> SelectStatement {
+    of.expr_as(invoice.clone(), "invoice_id")
+        .expr_as(sum(amount), AMOUNT)
+        .and_where(day.lte(as_of))
+        .and_where(invoice.clone().is_not_null())
+        .add_group_by([invoice])
+        .take()
+}
+
+/// Sums of adjustments of a kind by invoice, as a table to join.
+fn adjusted(kind: AdjustmentKind, as_of: NaiveDate) -> SelectStatement {
+    use adjustment::Column as A;
+    let own = |column: A| Expr::col((adjustment::Entity, column));
+    let booked_on = Expr::from(Func::coalesce([own(A::BookedOn), own(A::DatedOn)]));
+    let of_kind = Query::select().from(adjustment::Entity).and_where(A::Kind.eq(kind)).take();
+    sums(of_kind, own(A::InvoiceId), own(A::Amount), booked_on, as_of)
+}
+
+/// Invoices that the viewer sees and that were issued by then, with their sums as of that day.
+fn select(viewer: &Viewer, as_of: NaiveDate) -> SelectStatement {
+    let payment = |column: payment::Column| Expr::col((payment::Entity, column));
+    let booked_on = Expr::from(Func::coalesce([payment(payment::Column::BookedOn), payment(payment::Column::ReceivedOn)]));
+    let payments = Query::select().from(payment::Entity).take();
+    let paid = sums(payments, payment(payment::Column::InvoiceId), payment(payment::Column::Amount), booked_on, as_of);
+    // Only credit notes name an invoice that they credit.
+    let credits = Query::select().from(Entity).take();
+    let credited = sums(credits, column(Column::CreditsId), column(Column::Total), column(Column::IssuedOn), as_of);
+    let reminder = |column: reminder::Column| Expr::col((reminder::Entity, column));
+    let of = reminder(reminder::Column::InvoiceId);
+    let reminders = Query::select().from(reminder::Entity).take();
+    let reminded = sums(reminders, of, reminder(reminder::Column::Fee), reminder(reminder::Column::SentOn), as_of);
+    let mut select = Query::select();
+    select
+        .exprs([Column::Id, Column::Number, Column::MemberId, Column::OrganisationId, Column::IssuedOn, Column::DueOn].map(column))
+        .exprs([column(Column::Kind), column(Column::Total)])
+        .exprs(["paid", "credited", "reminded", "refunded", "written_off"].map(joined))
+        .from(Entity);
+    let (refunded, written_off) = (adjusted(AdjustmentKind::Refund, as_of), adjusted(AdjustmentKind::WriteOff, as_of));
+    let tables = [("paid", paid), ("credited", credited), ("reminded", reminded), ("refunded", refunded), ("written_off", written_off)];
+    for (name, sums) in tables {
+        let is_of = Expr::col((name, "invoice_id")).eq(column(Column::Id));
+        select.join_subquery(JoinType::LeftJoin, sums, name, is_of);
+    }
+    select
+        .cond_where(visible(viewer))
+        .and_where(column(Column::IssuedOn).lte(as_of))
+        // A credit note of an invoice is part of that one's balance.
+        .and_where(column(Column::CreditsId).is_null());
+    select
+}
+
+/// The sum of a joined table, zero when it has none of the invoice.
+fn joined(name: &'static str) -> SimpleExpr {
+    Func::coalesce([Expr::col((name, AMOUNT)), Expr::cust("0")]).into()
+}
+
+fn read(row: &QueryResult) -> Result<Standing> {
+    let (kind, total): (InvoiceKind, Money) = (row.try_get_by_index(6)?, row.try_get_by_index(7)?);
+    Ok(Standing {
+        invoice_id: row.try_get_by_index(0)?,
+        number: row.try_get_by_index::<Option<String>>(1)?.unwrap_or_default(),
+        member_id: row.try_get_by_index(2)?,
+        organisation_id: row.try_get_by_index(3)?,
+        issued_on: row.try_get_by_index(4)?,
+        due_on: row.try_get_by_index(5)?,
+        total: if kind == InvoiceKind::CreditNote { -total } else { total },
+        paid: row.try_get_by_index::<Money>(8)? - row.try_get_by_index::<Money>(11)?,
+        credited: row.try_get_by_index(9)?,
+        reminder_fees: row.try_get_by_index(10)?,
+        written_off: row.try_get_by_index(12)?,
+    })
+}
+
+/// Returns every invoice that the viewer sees and that has a balance at the end of the day, by buyer's name and then by number; with the
+/// buyer's name.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn open(db: &Database, viewer: &Viewer, as_of: NaiveDate) -> Result<Vec<(String, Standing)>> {
+    let mut select = select(viewer, as_of);
+    let left = column(Column::Total).sub(joined("paid")).add(joined("refunded")).sub(joined("credited"));
+    let left = left.sub(joined("written_off")).add(joined("reminded"));
+    select.and_where(left.ne(0)).order_by_expr(column(Column::NumberKey), Order::Asc).order_by_expr(column(Column::Id), Order::Asc);
+    let found: Vec<Standing> = db.read().query_all(&select).await?.iter().map(read).collect::<Result<_>>()?;
+    let names = parties::names(db, found.iter().filter_map(Standing::buyer)).await?;
+    let name = |standing: &Standing| standing.buyer().and_then(|buyer| names.get(&buyer).cloned()).unwrap_or_default();
+    let mut named: Vec<(String, Standing)> = found.into_iter().map(|standing| (name(&standing), standing)).collect();
+    // Stable, so that each buyer's stay in order of number.
+    named.sort_by_cached_key(|(name, standing)| (crate::swedish::key(name), standing.member_id, standing.organisation_id));
+    Ok(named)
+}
+
+/// Returns the balance as of a day of each of these invoices that the viewer sees and that was issued by then.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn of_invoices(db: &Database, viewer: &Viewer, ids: &[InvoiceId], as_of: NaiveDate) -> Result<HashMap<InvoiceId, Standing>> {
+    let mut select = select(viewer, as_of);
+    select.and_where(among(db.backend(), column(Column::Id), ids.iter().copied()));
+    db.read().query_all(&select).await?.iter().map(|row| read(row).map(|standing| (standing.invoice_id, standing))).collect()
+}
+
+/// Returns the aged balance as of a day of each of these members whose invoices the viewer sees.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn of_members(db: &Database, viewer: &Viewer, members: &[MemberId], as_of: NaiveDate) -> Result<HashMap<MemberId, Aged>> {
+    let seen = seen(db, viewer, members).await?;
+    let mut aged: HashMap<MemberId, Aged> = seen.into_iter().map(|member| (member, Aged::default())).collect();
+    if aged.is_empty() {
+        return Ok(aged);
+    }
+    let mut select = select(viewer, as_of);
+    select.and_where(among(db.backend(), column(Column::MemberId), aged.keys().copied().collect::<Vec<_>>()));
+    for row in db.read().query_all(&select).await? {
+        let standing = read(&row)?;
+        if let Some(own) = standing.member_id.and_then(|member| aged.get_mut(&member)) {
+            own.add(standing.bucket(as_of), standing.balance());
+        }
+    }
+    Ok(aged)
+}

@@ -1,0 +1,271 @@
+//! Invoices that are not paid in time: for how many days, what is unpaid and what that costs, as of any day.
+
+use std::{
+    cmp::{max, min},
+    collections::HashMap,
+};
+
+use ::entity::{
+    adjustment,
+    id::{InvoiceId, MemberId, OrganisationId},
+    invoice::{Column, Entity, Model},
+    kind::InvoiceKind,
+    member,
+    money::Money,
+    organisation, payment,
+};
+use chrono::NaiveDate;
+use sea_orm::{
+    ConnectionTrait, DbBackend, ExprTrait, Order,
+    sea_query::{Expr, Query, SelectStatement, SimpleExpr, UnionType},
+};
+
+use crate::{
+    auth::viewer::Viewer,
+    database::{Database, among, rows},
+    error::Result,
+    members, organisations,
+};
+use crate::{
+    interest::{Interest, Span, interest, reference_rates, unpaid},
+    invoices::{
+        Filter,
+        amounts::State,
+        claim_terms::{interest_from, payable_until},
+        differences::is_small_rest,
+        documents::{self, InterestTerms},
+        matching,
+    },
+    payments::record,
+};
+
+fn column(column: Column) -> SimpleExpr {
+    Expr::col((Entity, column))
+}
+
+/// The columns of an invoice that [`days_late`] and [`interest_of`] need.
+pub const COLUMNS: [Column; 6] = [Column::Id, Column::Kind, Column::IssuedOn, Column::DueOn, Column::Total, Column::SettledOn];
+
+/// Days after [`payable_until`] until it was settled, or until `on`; zero when it is not late, and for a draft or a credit note.
+#[must_use]
+pub fn days_late(row: &Model, on: NaiveDate) -> i64 {
+    let Some(due_on) = payable_until(row) else { return 0 };
+    let until = row.settled_on.map_or(on, |settled_on| min(settled_on, on));
+    max(0, (until - due_on).num_days())
+}
+
+/// What came in on an invoice and was not taken back, and what was taken off it: days and öre.
+#[derive(Default)]
+struct Entries {
+    payments: Vec<(NaiveDate, Money)>,
+    credits: Vec<(NaiveDate, Money)>,
+}
+
+/// The adjustments that count of each of these invoices, as payments: what is written off counts from its day, and what was paid back is less
+/// that came in.
+fn adjustments_of(backend: DbBackend, invoices: &[InvoiceId]) -> SelectStatement {
+    let own = |column: adjustment::Column| Expr::col((adjustment::Entity, column));
+    let reversal = |column: adjustment::Column| Expr::col(("reversal", column));
+    let reversed = Query::select()
+        .expr(Expr::cust("1"))
+        .from_as(adjustment::Entity, "reversal")
+        .and_where(reversal(adjustment::Column::ReversesId).eq(own(adjustment::Column::Id)))
+        .take();
+    Query::select()
+        .exprs([
+            own(adjustment::Column::InvoiceId),
+            own(adjustment::Column::DatedOn),
+            Expr::cust("CASE kind WHEN 'REFUND' THEN -amount ELSE amount END"),
+            Expr::cust("0"),
+        ])
+        .from(adjustment::Entity)
+        .and_where(among(backend, own(adjustment::Column::InvoiceId), invoices.iter().copied()))
+        .and_where(own(adjustment::Column::ReversesId).is_null())
+        .and_where(Expr::exists(reversed).not())
+        .take()
+}
+
+/// The payments that count and the issued credit notes of each of these invoices, by one statement.
+async fn entries_of(db: &impl ConnectionTrait, invoices: &[InvoiceId]) -> Result<HashMap<InvoiceId, Entries>> {
+    let backend = db.get_database_backend();
+    let payment = |column: payment::Column| Expr::col((payment::Entity, column));
+    let credits = Query::select()
+        .exprs([column(Column::CreditsId), column(Column::IssuedOn), column(Column::Total), Expr::cust("1")])
+        .from(Entity)
+        .and_where(among(backend, column(Column::CreditsId), invoices.iter().copied()))
+        .and_where(column(Column::IssuedOn).is_not_null())
+        .take();
+    // A payment that was reversed never came in: what is unpaid agrees with the state, which knows nothing of it either.
+    let reversal = |column: payment::Column| Expr::col(("reversal", column));
+    let reversed = Query::select()
+        .expr(Expr::cust("1"))
+        .from_as(payment::Entity, "reversal")
+        .and_where(reversal(payment::Column::ReversesId).eq(payment(payment::Column::Id)))
+        .take();
+    let both = Query::select()
+        .exprs([
+            payment(payment::Column::InvoiceId),
+            payment(payment::Column::ReceivedOn),
+            payment(payment::Column::Amount),
+            Expr::cust("0"),
+        ])
+        .from(payment::Entity)
+        .and_where(among(backend, payment(payment::Column::InvoiceId), invoices.iter().copied()))
+        .and_where(payment(payment::Column::ReversesId).is_null())
+        .and_where(Expr::exists(reversed).not())
+        .union(UnionType::All, credits)
+        .union(UnionType::All, adjustments_of(backend, invoices))
+        .take();
+    let mut entries: HashMap<InvoiceId, Entries> = HashMap::new();
+    for row in db.query_all(&both).await? {
+        let own = entries.entry(row.try_get_by_index(0)?).or_default();
+        let entry = (row.try_get_by_index(1)?, row.try_get_by_index(2)?);
+        if row.try_get_by_index::<i32>(3)? == 1 { own.credits.push(entry) } else { own.payments.push(entry) }
+    }
+    Ok(entries)
+}
+
+/// An invoice's figures as of a day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lateness {
+    /// What is unpaid at the end of the day, öre.
+    pub unpaid: Money,
+    /// Interest up to and including the day.
+    pub interest: Interest,
+}
+
+/// The figures of those of these invoices, whose rows must have [`COLUMNS`] and which the viewer must be known to see, that are late on
+/// `on`, or were settled late before it. An invoice has the interest of the terms that it was issued with; imported history, of which
+/// the register has none, that of `points`, as the settings have it, from the 30th day after its issue. Three statements, whatever their number; none when none is late.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn interest_of(db: &Database, invoices: &[Model], on: NaiveDate, points: u16) -> Result<HashMap<InvoiceId, Lateness>> {
+    let bearing = bearing_of(db.read(), invoices, on, points).await?;
+    if bearing.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rates = reference_rates::all(db.read()).await?.into_iter().collect();
+    let figures = |(id, Bearing { unpaid, spans, points }): (InvoiceId, Bearing)| {
+        (id, Lateness { unpaid, interest: interest(&spans, &rates, points) })
+    };
+    Ok(bearing.into_iter().map(figures).collect())
+}
+
+/// What of an invoice bears interest.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Bearing {
+    /// What is unpaid at the end of the day, öre.
+    pub unpaid: Money,
+    /// The days that bear interest, with what was unpaid on them; none for an interest invoice, since interest bears none.
+    pub spans: Vec<Span>,
+    /// Percentage points above the reference rate.
+    pub points: u16,
+}
+
+/// Returns what of those of these invoices bears interest that are late on `on`, or were settled late before it: see [`interest_of`].
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub(super) async fn bearing_of(
+    db: &impl ConnectionTrait,
+    invoices: &[Model],
+    on: NaiveDate,
+    points: u16,
+) -> Result<HashMap<InvoiceId, Bearing>> {
+    let late: Vec<&Model> = invoices.iter().filter(|row| days_late(row, on) > 0).collect();
+    if late.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let ids: Vec<InvoiceId> = late.iter().map(|row| row.id).collect();
+    let mut entries = entries_of(db, &ids).await?;
+    let issued_with = documents::interest_terms(db, &ids).await?;
+    let figures = |row: &Model| {
+        let Entries { payments, credits } = entries.remove(&row.id).unwrap_or_default();
+        let by_then = |entries: &[(NaiveDate, Money)]| entries.iter().filter(|(day, _)| *day <= on).map(|(_, sum)| *sum).sum::<Money>();
+        let left = row.total - by_then(&payments) - by_then(&credits);
+        // Of imported history nobody knows that anything was agreed.
+        let terms = issued_with.get(&row.id).copied().unwrap_or(InterestTerms { points, is_agreed: false, is_interest: false });
+        let from = interest_from(row, terms.is_agreed).unwrap_or(on);
+        let spans = if terms.is_interest { Vec::new() } else { unpaid(row.total, from, on, &payments, &credits) };
+        (row.id, Bearing { unpaid: max(Money::ZERO, left), spans, points: terms.points })
+    };
+    Ok(late.into_iter().map(figures).collect())
+}
+
+/// Returns the days of spans up to and including a day.
+pub(super) fn until(spans: &[Span], last: NaiveDate) -> Vec<Span> {
+    spans.iter().filter(|span| span.from <= last).map(|span| Span { to: min(span.to, last), ..*span }).collect()
+}
+
+/// An overdue invoice, for those who ask its buyer to pay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Late {
+    /// Which.
+    pub id: InvoiceId,
+    /// Its number.
+    pub number: String,
+    /// Who is to pay.
+    pub buyer: String,
+    /// Day of issue.
+    pub issued_on: NaiveDate,
+    /// Last day to pay, as the invoice has it.
+    pub due_on: NaiveDate,
+    /// Days since then, or since the next banking day when banks were closed on it.
+    pub days: i64,
+    /// What it is over, öre.
+    pub total: Money,
+    /// What is unpaid and what that costs.
+    pub figures: Lateness,
+    /// The fees of the reminders that were sent by then, öre; beside the total, and never part of what is unpaid.
+    pub reminder_fees: Money,
+}
+
+/// Returns the invoices that are overdue on a day, as payments and credit notes were then, the longest overdue first. Those of which payments have
+/// left less than a krona are left out.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub async fn overdue(db: &Database, viewer: &Viewer, on: NaiveDate, points: u16) -> Result<Vec<Late>> {
+    let filter = Filter { states: vec![State::Overdue], as_of: Some(on), kind: Some(InvoiceKind::Invoice), ..Filter::default() };
+    let columns: Vec<Column> =
+        COLUMNS.into_iter().chain([Column::Number, Column::MemberId, Column::OrganisationId, Column::FirstPaidOn]).collect();
+    let mut select = matching(db, viewer, &filter);
+    select
+        .columns(columns.iter().map(|column| (Entity, *column)))
+        .order_by_expr(column(Column::DueOn), Order::Asc)
+        .order_by_expr(column(Column::NumberKey), Order::Asc);
+    let found: Vec<Model> = rows(db.read(), &select, &columns).await?;
+    let figures = interest_of(db, &found, on, points).await?;
+    let ids: Vec<InvoiceId> = found.iter().map(|row| row.id).collect();
+    let mut fees: HashMap<InvoiceId, Money> = HashMap::new();
+    for reminder in record::reminders_of(db, &ids).await?.into_iter().filter(|reminder| reminder.sent_on <= on) {
+        *fees.entry(reminder.invoice_id).or_default() += reminder.fee;
+    }
+    let members: Vec<MemberId> = found.iter().filter_map(|row| row.member_id).collect();
+    let members = members::by_ids(db, viewer, &members, &[member::Column::Id, member::Column::Name]).await?;
+    let members: HashMap<_, _> = members.into_iter().map(|row| (row.id, row.name)).collect();
+    let others: Vec<OrganisationId> = found.iter().filter_map(|row| row.organisation_id).collect();
+    let others = organisations::by_ids(db, viewer, &others, &[organisation::Column::Id, organisation::Column::Name]).await?;
+    let others: HashMap<_, _> = others.into_iter().map(|row| (row.id, row.name)).collect();
+    let is_asked_for = |row: &Model| {
+        let is_paid = row.first_paid_on.is_some_and(|first| first <= on);
+        figures.get(&row.id).is_some_and(|late| !is_small_rest(late.unpaid, is_paid))
+    };
+    let late = found.into_iter().filter(is_asked_for).filter_map(|row| {
+        let member = row.member_id.and_then(|id| members.get(&id));
+        let buyer = member.or_else(|| row.organisation_id.and_then(|id| others.get(&id)));
+        Some(Late {
+            id: row.id,
+            days: days_late(&row, on),
+            buyer: buyer.cloned().unwrap_or_default(),
+            issued_on: row.issued_on?,
+            due_on: row.due_on?,
+            total: row.total,
+            figures: *figures.get(&row.id)?,
+            reminder_fees: fees.get(&row.id).copied().unwrap_or_default(),
+            number: row.number?,
+        })
+    });
+    Ok(late.collect())
+}

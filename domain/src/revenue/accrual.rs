@@ -1,0 +1,266 @@
+//! Revenue spread by day over the periods that lines cover (periodisering).
+
+use std::{
+    cmp::{max, min},
+    collections::HashMap,
+};
+
+use ::entity::{
+    id::{ActivityId, InvoiceId, MemberId},
+    invoice, invoice_line,
+    kind::InvoiceKind,
+    money::Money,
+    term::add_months,
+    total::Total,
+};
+use chrono::{Days, NaiveDate};
+use futures_util::TryStreamExt;
+use sea_orm::{
+    DatabaseTransaction, DbBackend, ExprTrait, JoinType, Order, QueryResult, StreamTrait,
+    sea_query::{Expr, Query, SelectStatement, SimpleExpr, UnionType},
+};
+
+use super::{
+    Groups, MOST, Period, Sums,
+    ledger::{Group, Grouping, Range},
+    report_filter::Scope,
+    too_many,
+};
+use crate::{error::Result, invoices::monthly_totals::month_of};
+
+/// What a line's days are reckoned from.
+struct Line {
+    activity: Option<ActivityId>,
+    member: Option<MemberId>,
+    invoice: InvoiceId,
+    kind: InvoiceKind,
+    covers: Range,
+    net: Money,
+    vat: Money,
+}
+
+/// Adds the part of every line that falls in a range, grouped. Answers how many invoices and credit notes have one.
+///
+/// A line without a period counts on its invoice's day. Its days' parts are the steps of its rounded running sum, so that those of any days add up
+/// to what the same days give together, and those of all its days to the line.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub(super) async fn sums(tx: &DatabaseTransaction, scope: &Scope, group_by: Grouping, range: Range, groups: &mut Groups) -> Result<i64> {
+    let stretches = stretches(range, group_by.period);
+    let mut spread = Spread { group_by, stretches: &stretches, sums: HashMap::new(), invoices: 0, last: None };
+    let select = lines(tx.get_database_backend(), scope, range);
+    // Line by line: a report may be about all of them.
+    let mut found = tx.stream(&select).await?;
+    while let Some(row) = found.try_next().await? {
+        spread.add(&read(&row)?)?;
+    }
+    for ((activity, member, place), (sums, _)) in spread.sums {
+        let period = group_by.period.map(|period| period.name(stretches[place].from));
+        groups.of(Group { activity, member, period })?.add(&sums);
+    }
+    Ok(spread.invoices)
+}
+
+/// The lines that cover days in a range, invoice by invoice: those with a period, and those that count on their invoice's day, each
+/// found by the index on their days.
+fn lines(backend: DbBackend, scope: &Scope, range: Range) -> SelectStatement {
+    let invoice = |column: invoice::Column| Expr::col((invoice::Entity, column));
+    let line = |column: invoice_line::Column| Expr::col((invoice_line::Entity, column));
+    let of = |from: SimpleExpr, to: SimpleExpr| {
+        Query::select()
+            .exprs([
+                line(invoice_line::Column::ActivityId),
+                invoice(invoice::Column::MemberId),
+                // What the rows are put in order by. As a term and not as the column: its index is not to lead the way.
+                Expr::cust("COALESCE(\"invoice_line\".\"invoice_id\", NULL)"),
+                invoice(invoice::Column::Kind),
+                from,
+                to,
+                line(invoice_line::Column::Net),
+                line(invoice_line::Column::Vat),
+            ])
+            .from(invoice::Entity)
+            .join(JoinType::InnerJoin, invoice_line::Entity, line(invoice_line::Column::InvoiceId).eq(invoice(invoice::Column::Id)))
+            .cond_where(scope.of_lines(backend))
+            .take()
+    };
+    // In the words of the index.
+    let from = || Expr::cust("COALESCE(\"invoice_line\".\"period_from\", \"invoice_line\".\"period_to\")");
+    let to = || Expr::cust("COALESCE(\"invoice_line\".\"period_to\", \"invoice_line\".\"period_from\")");
+    let (period_from, period_to) = (line(invoice_line::Column::PeriodFrom), line(invoice_line::Column::PeriodTo));
+    let issued_on = || invoice(invoice::Column::IssuedOn);
+    let on_their_day = of(issued_on(), issued_on())
+        .and_where(issued_on().between(range.from, range.to))
+        .and_where(period_from.clone().is_null())
+        .and_where(period_to.clone().is_null())
+        .take();
+    of(from(), to())
+        .and_where(issued_on().is_not_null())
+        .and_where(period_from.is_not_null().or(period_to.is_not_null()))
+        .and_where(to().gte(range.from))
+        .and_where(from().lte(range.to))
+        .union(UnionType::All, on_their_day)
+        // By its place: the parts of a union have no tables in common.
+        .order_by_expr(Expr::cust("3"), Order::Asc)
+        .take()
+}
+
+fn read(row: &QueryResult) -> Result<Line> {
+    Ok(Line {
+        activity: row.try_get_by_index(0)?,
+        member: row.try_get_by_index(1)?,
+        invoice: row.try_get_by_index(2)?,
+        kind: row.try_get_by_index(3)?,
+        covers: Range { from: row.try_get_by_index(4)?, to: row.try_get_by_index(5)? },
+        net: row.try_get_by_index(6)?,
+        vat: row.try_get_by_index(7)?,
+    })
+}
+
+/// A range cut where periods end.
+fn stretches(range: Range, period: Option<Period>) -> Vec<Range> {
+    let months = match period {
+        None => return vec![range],
+        Some(Period::Year) => 12,
+        Some(Period::Quarter) => 3,
+        Some(Period::Month) => 1,
+    };
+    let mut stretches = Vec::new();
+    let mut from = range.from;
+    while from <= range.to {
+        // Years and quarters begin in months whose number divides by theirs.
+        let into = chrono::Datelike::month0(&from).cast_signed() % months;
+        let next = add_months(month_of(from), months - into);
+        let to = min(range.to, next.pred_opt().unwrap_or(range.to));
+        stretches.push(Range { from, to });
+        from = next;
+    }
+    stretches
+}
+
+/// The sums of an activity, a member and a stretch with the last invoice that was counted there.
+type Spreads = HashMap<(Option<ActivityId>, Option<MemberId>, usize), (Sums, Option<InvoiceId>)>;
+
+/// Sums in the making.
+struct Spread<'a> {
+    group_by: Grouping,
+    stretches: &'a [Range],
+    sums: Spreads,
+    invoices: i64,
+    last: Option<InvoiceId>,
+}
+
+impl Spread<'_> {
+    fn add(&mut self, line: &Line) -> Result<()> {
+        let activity = line.activity.filter(|_| self.group_by.activity);
+        let member = line.member.filter(|_| self.group_by.member);
+        let first = self.stretches.partition_point(|stretch| stretch.to < line.covers.from);
+        for (place, stretch) in self.stretches.iter().enumerate().skip(first).take_while(|(_, stretch)| stretch.from <= line.covers.to) {
+            if self.sums.len() > MOST {
+                return Err(too_many());
+            }
+            let days = Range { from: max(stretch.from, line.covers.from), to: min(stretch.to, line.covers.to) };
+            let (net, vat) = (part(line.net, line.covers, days), part(line.vat, line.covers, days));
+            let (sums, last) = self.sums.entry((activity, member, place)).or_default();
+            match line.kind {
+                InvoiceKind::Invoice => {
+                    sums.net += net;
+                    sums.vat += vat;
+                }
+                InvoiceKind::CreditNote => {
+                    sums.net += -Total::from(net);
+                    sums.vat += -Total::from(vat);
+                    sums.credited += net;
+                }
+            }
+            // Lines come invoice by invoice, so that one look back tells whether it is a new one.
+            if last.replace(line.invoice) != Some(line.invoice) {
+                sums.invoices += 1;
+            }
+        }
+        if self.last.replace(line.invoice) != Some(line.invoice) {
+            self.invoices += 1;
+        }
+        Ok(())
+    }
+}
+
+/// The part of an amount over the days `covers` that falls on `days`, which must be among them.
+fn part(amount: Money, covers: Range, days: Range) -> Money {
+    let until = |day: Option<NaiveDate>| day.map_or(0, |day| (day - covers.from).num_days() + 1);
+    let all = until(Some(covers.to));
+    let so_far = |days: i64| amount.times(days, all).unwrap_or_default();
+    so_far(until(Some(days.to))) - so_far(until(days.from.checked_sub_days(Days::new(1))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(text: &str) -> NaiveDate {
+        text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
+    }
+
+    fn range(from: &str, to: &str) -> Range {
+        Range { from: day(from), to: day(to) }
+    }
+
+    #[test]
+    fn a_year_is_spread_by_days() {
+        let year = range("2026-01-01", "2026-12-31");
+        // 26 800 × 31 / 365
+        assert_eq!(part(Money(2_680_000), year, range("2026-01-01", "2026-01-31")), Money(227_616));
+        assert_eq!(part(Money(2_680_000), year, year), Money(2_680_000));
+        assert_eq!(part(Money(365 << 44), year, range("2026-01-01", "2026-01-31")), Money(31 << 44));
+        let leap = range("2024-01-01", "2024-12-31");
+        assert_eq!(part(Money(36_600), leap, range("2024-02-01", "2024-02-29")), Money(2_900));
+    }
+
+    #[test]
+    fn however_days_are_cut_their_parts_add_up_to_the_line() {
+        for (amount, covers) in [
+            (1, range("2025-11-15", "2026-03-01")),
+            (-1_000_001, range("2025-11-15", "2026-03-01")),
+            (Money::MAX.0, range("2000-01-01", "2099-12-31")),
+            // Older registers hold more than is taken today.
+            ((1 << 53) - 1, range("2000-01-01", "2099-12-31")),
+            (99_999, range("2026-02-28", "2026-02-28")),
+        ] {
+            for period in [None, Some(Period::Year), Some(Period::Quarter), Some(Period::Month)] {
+                let parts = stretches(covers, period).into_iter().map(|days| part(Money(amount), covers, days));
+                assert_eq!(parts.sum::<Money>(), Money(amount), "{covers:?} {period:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn ranges_are_cut_where_periods_end() {
+        let days = range("2025-11-15", "2026-04-02");
+        let ends = |period| stretches(days, Some(period)).into_iter().map(|stretch| stretch.to.to_string()).collect::<Vec<_>>();
+        assert_eq!(ends(Period::Year), ["2025-12-31", "2026-04-02"]);
+        assert_eq!(ends(Period::Quarter), ["2025-12-31", "2026-03-31", "2026-04-02"]);
+        assert_eq!(ends(Period::Month), ["2025-11-30", "2025-12-31", "2026-01-31", "2026-02-28", "2026-03-31", "2026-04-02"]);
+        assert_eq!(stretches(days, None), [days]);
+        for (stretch, name) in stretches(days, Some(Period::Quarter)).iter().zip(["2025-Q4", "2026-Q1", "2026-Q2"]) {
+            assert_eq!((Period::Quarter.name(stretch.from), Period::Quarter.name(stretch.to)), (name.to_owned(), name.to_owned()));
+        }
+    }
+
+    #[test]
+    fn whole_months_leave_the_edges() {
+        for (days, whole, rest) in [
+            (range("2026-01-01", "2026-12-31"), Some(range("2026-01-01", "2026-12-31")), vec![]),
+            (range("2026-01-02", "2026-03-31"), Some(range("2026-02-01", "2026-03-31")), vec![range("2026-01-02", "2026-01-31")]),
+            (range("2026-01-01", "2026-03-30"), Some(range("2026-01-01", "2026-02-28")), vec![range("2026-03-01", "2026-03-30")]),
+            (range("2026-01-02", "2026-02-27"), None, vec![]),
+            (range("2026-02-01", "2026-02-28"), Some(range("2026-02-01", "2026-02-28")), vec![]),
+            (range("2026-02-28", "2026-02-28"), None, vec![]),
+        ] {
+            assert_eq!(days.whole_months(), whole, "{days:?}");
+            if let Some(whole) = whole {
+                assert_eq!(days.without(whole), rest, "{days:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,346 @@
+//! Break-even: how many must take part at today's fees for an activity to carry its cost.
+
+use std::{
+    cmp::max,
+    collections::{BTreeMap, HashMap, HashSet},
+};
+
+use ::entity::{
+    agreement::{Column, Entity},
+    fee_schedule,
+    id::{ActivityId, MemberId},
+    kind::{AllocationBasis, FeeBasis},
+    money::{Money, PerMille},
+    total::Total,
+};
+use chrono::NaiveDate;
+use sea_orm::{
+    ConnectionTrait, DatabaseTransaction, ExprTrait,
+    sea_query::{Expr, Query},
+};
+
+use super::{
+    Committed, Groups, committed,
+    forecast::{Allocations, allocations, assumed_years},
+    ledger::{self, Grouping, Range},
+    report_filter::Scope,
+};
+use crate::{
+    auth::viewer::{Realm, Viewer},
+    database::{Database, among},
+    error::{Error, Result},
+    fees::{self, quote, scenario, schedules},
+    term_sql,
+};
+
+/// What an activity needs to carry itself in a year.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BreakEven {
+    /// Costs booked in the year, öre.
+    pub cost: Total,
+    /// Grants booked in the year, öre.
+    pub grants: Total,
+    /// Costs that agreements in force commit the network to in the year.
+    pub committed: Committed,
+    /// Participation agreements in force today.
+    pub joined: i64,
+    /// What it takes by each of its fees that are in force today.
+    pub by_fee: Vec<ByFee>,
+}
+
+/// What it takes to carry an activity by one of its fees alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ByFee {
+    /// What the fee is reckoned on, which says what is counted: agreements that run the whole year, agreements that begin in it,
+    /// participants, or members that each pay by their own allocation.
+    pub basis: FeeBasis,
+    /// Öre for each; null per mille.
+    pub fee: Option<Money>,
+    /// The rate; null unless per mille.
+    pub per_mille: Option<PerMille>,
+    /// The cost that grants leave, öre; never below nought.
+    pub need: Total,
+    /// The least number whose fees together cover that: per mille of the members that pay the most. Null when all together fall short.
+    pub count: Option<i64>,
+    /// How many of them there are: participation agreements in force today, or that begin in the year when the fee is paid once. Null
+    /// for participants, whom nobody has counted.
+    pub joined: Option<i64>,
+    /// How many it takes beside those; per mille the members that pay the most of the others. Null when that can't be told, or all fall short.
+    pub more: Option<i64>,
+    /// What is lacking when all pay together, öre; nought when they cover it.
+    pub shortfall: Total,
+    /// Members whose allocation is not known for any year until this one, in Swedish order of name; they are in no number and no sum.
+    pub missing: Vec<MemberId>,
+    /// What it rests on, a sentence each.
+    pub assumptions: Vec<String>,
+}
+
+/// The members of a year, with what is known of their allocations.
+struct Members {
+    /// In Swedish order of name.
+    ids: Vec<MemberId>,
+    allocations: Allocations,
+    /// The same of the state's share.
+    state_shares: Allocations,
+}
+
+/// Break-even of each of these activities whose costs the viewer sees. A fee per mille is left out for a viewer who does not see the
+/// allocations of all members.
+///
+/// # Errors
+/// INVALID for a year that is none.
+pub async fn break_even_of(db: &Database, viewer: &Viewer, activities: &[ActivityId], year: i32) -> Result<HashMap<ActivityId, BreakEven>> {
+    let range =
+        Range::year(year).filter(|_| (1900..=2999).contains(&year)).ok_or_else(|| Error::invalid("year", "must be 1900 to 2999"))?;
+    let scope = Scope::of_activities(db, viewer, activities).await?;
+    let seen: Vec<ActivityId> = activities.iter().copied().filter(|activity| scope.sees_costs_of(*activity)).collect();
+    if seen.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let mut rules = rules(db, &seen).await?;
+    if !viewer.sees(Realm::MemberAffairs).all {
+        rules.retain(|(_, rule)| rule.basis != FeeBasis::PerMilleOfAllocation);
+    }
+    let is_per_mille = rules.iter().any(|(_, rule)| rule.basis == FeeBasis::PerMilleOfAllocation);
+    let ids = if is_per_mille { scenario::of_year(db, viewer, year).await? } else { Vec::new() };
+
+    let tx = db.snapshot().await?;
+    let mut found: HashMap<ActivityId, BreakEven> = seen.iter().map(|activity| (*activity, BreakEven::default())).collect();
+    let mut booked = Groups::default();
+    let by_activity = Grouping { activity: true, ..Grouping::default() };
+    ledger::costs(&tx, &scope, by_activity, range, &mut booked).await?;
+    committed::sums(&tx, db.clock.today(), &scope, by_activity, range, &mut booked).await?;
+    for (group, sums) in booked.0 {
+        if let Some(own) = group.activity.and_then(|activity| found.get_mut(&activity)) {
+            (own.cost, own.grants, own.committed) = (sums.cost, sums.grants, sums.committed.unwrap_or_default());
+        }
+    }
+    let (joined, begun) = (joined(&tx, &seen, None, db.clock.today()).await?, joined(&tx, &seen, Some(range), db.clock.today()).await?);
+    let of_state = rules.iter().any(|(_, rule)| fees::basis_of(rule) == AllocationBasis::StateShare);
+    let with_share = if of_state { ids.clone() } else { Vec::new() };
+    let members = Members {
+        allocations: allocations(&tx, ids.clone(), year, AllocationBasis::AllParties).await?,
+        state_shares: allocations(&tx, with_share, year, AllocationBasis::StateShare).await?,
+        ids,
+    };
+    tx.rollback().await?;
+
+    for (activity, own) in &mut found {
+        own.joined = joined.get(activity).map_or(0, |joined| joined.agreements);
+    }
+    for (activity, rule) in rules {
+        let Some(own) = found.get_mut(&activity) else { continue };
+        let need = max(own.cost - own.grants, Total::ZERO);
+        let taking_part = if rule.basis == FeeBasis::OneOff { begun.get(&activity) } else { joined.get(&activity) };
+        own.by_fee.push(by_fee(&rule, need, taking_part.unwrap_or(&Joined::default()), &members, year));
+    }
+    Ok(found)
+}
+
+/// What it takes by one fee.
+fn by_fee(rule: &fee_schedule::Model, need: Total, joined: &Joined, members: &Members, year: i32) -> ByFee {
+    let mut found = ByFee {
+        basis: rule.basis,
+        fee: rule.amount,
+        per_mille: rule.per_mille,
+        need,
+        count: None,
+        joined: (rule.basis != FeeBasis::PerParticipant).then_some(joined.agreements),
+        more: None,
+        shortfall: Total::ZERO,
+        missing: Vec::new(),
+        assumptions: Vec::new(),
+    };
+    match rule.basis {
+        FeeBasis::PerMilleOfAllocation => per_mille(&mut found, rule, joined, members, year),
+        FeeBasis::FixedPerYear | FeeBasis::OneOff | FeeBasis::PerParticipant => {
+            found.count = needed(need, rule.amount.unwrap_or_default());
+            found.more = found.count.zip(found.joined).map(|(count, joined)| max(count - joined, 0));
+            found.shortfall = if found.count.is_none() { need } else { Total::ZERO };
+            found.assumptions.push(match rule.basis {
+                FeeBasis::OneOff => format!("Each agreement begins in {year}, and pays once"),
+                FeeBasis::PerParticipant => "How many participants there are is not known to the register".to_owned(),
+                FeeBasis::FixedPerYear | FeeBasis::PerMilleOfAllocation => "Each agreement pays for the whole year".to_owned(),
+            });
+        }
+    }
+    found
+}
+
+/// The least number of fees that come to at least a cost; `None` if no number of 64 bits does.
+fn needed(need: Total, fee: Money) -> Option<i64> {
+    match (need <= Total::ZERO, fee <= Money::ZERO) {
+        (true, _) => Some(0),
+        (false, true) => None,
+        (false, false) => i64::try_from((need.0 - 1) / i128::from(fee.0) + 1).ok(),
+    }
+}
+
+/// Members pay each their own fee, the year's whole: those that pay the most come first.
+fn per_mille(found: &mut ByFee, rule: &fee_schedule::Model, joined: &Joined, members: &Members, year: i32) {
+    let mut years: BTreeMap<i32, usize> = BTreeMap::new();
+    let (mut of_joined, mut of_others) = (Vec::new(), Vec::new());
+    let allocations = if fees::basis_of(rule) == AllocationBasis::StateShare { &members.state_shares } else { &members.allocations };
+    for member in &members.ids {
+        let Some((of_year, fee)) =
+            allocations.get(member).and_then(|(year, allocation)| Some((*year, quote(rule, Some(*allocation))?.amount)))
+        else {
+            found.missing.push(*member);
+            continue;
+        };
+        if of_year != year {
+            *years.entry(of_year).or_default() += 1;
+        }
+        if joined.members.contains(member) { of_joined.push(fee) } else { of_others.push(fee) }
+    }
+    let all: Vec<Money> = of_joined.iter().chain(&of_others).copied().collect();
+    let covered: Total = of_joined.iter().copied().sum();
+    found.more = fewest(found.need - covered, of_others);
+    found.shortfall = max(found.need - all.iter().copied().sum(), Total::ZERO);
+    found.count = fewest(found.need, all);
+    found.assumptions.push(format!("Each member pays for the whole of {year}, those that pay the most first"));
+    found.assumptions.extend(assumed_years(&years, year));
+}
+
+/// The least number of these fees that come to at least a cost, the largest first; null when all together don't.
+fn fewest(need: Total, mut fees: Vec<Money>) -> Option<i64> {
+    fees.sort_unstable_by(|one, other| other.cmp(one));
+    let mut so_far = Total::ZERO;
+    let mut count = 0;
+    for fee in fees {
+        if so_far >= need {
+            break;
+        }
+        so_far += fee;
+        count += 1;
+    }
+    (so_far >= need).then_some(count)
+}
+
+/// The fees of these activities that are in force today, in the order of their bases.
+async fn rules(db: &Database, activities: &[ActivityId]) -> Result<Vec<(ActivityId, fee_schedule::Model)>> {
+    use fee_schedule::Column as C;
+    let columns = [C::ActivityId, C::ValidFrom, C::ValidTo, C::Basis, C::Amount, C::PerMille, C::Cap, C::Minimum];
+    let today = db.clock.today();
+    let is_today = |row: &fee_schedule::Model| row.valid_from <= today && row.valid_to.is_none_or(|last| last >= today);
+    let rows = schedules::of_activities(db, activities, &columns).await?;
+    let mut rules: Vec<_> = rows.into_iter().filter(is_today).filter_map(|row| Some((row.activity_id?, row))).collect();
+    rules.sort_by_key(|(activity, rule)| (*activity, rule.basis as u8));
+    Ok(rules)
+}
+
+/// Who takes part in an activity.
+#[derive(Debug, Default)]
+struct Joined {
+    agreements: i64,
+    members: HashSet<MemberId>,
+}
+
+/// The participation agreements of each of these activities that are in force today; or, for days, those signed that begin in them.
+async fn joined(
+    tx: &DatabaseTransaction,
+    activities: &[ActivityId],
+    begun: Option<Range>,
+    today: NaiveDate,
+) -> Result<HashMap<ActivityId, Joined>> {
+    let column = |column: Column| Expr::col((Entity, column));
+    let mut select = Query::select();
+    select
+        .exprs([column(Column::ActivityId), column(Column::MemberId)])
+        .from(Entity)
+        .and_where(term_sql::is_participation())
+        .and_where(among(tx.get_database_backend(), column(Column::ActivityId), activities.iter().copied()));
+    match begun {
+        None => select.cond_where(term_sql::in_force(today)),
+        Some(days) => select
+            .and_where(column(Column::SignedOn).lte(today))
+            .and_where(column(Column::WithdrawnOn).is_null())
+            .and_where(column(Column::StartsOn).between(days.from, days.to)),
+    };
+    let mut found: HashMap<ActivityId, Joined> = HashMap::new();
+    for row in tx.query_all(&select).await? {
+        let own = found.entry(row.try_get_by_index(0)?).or_default();
+        own.agreements += 1;
+        own.members.extend(row.try_get_by_index::<Option<MemberId>>(1)?);
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn per_mille_rule(rate: i64, cap: Option<i64>, minimum: Option<i64>) -> fee_schedule::Model {
+        fee_schedule::Model {
+            basis: FeeBasis::PerMilleOfAllocation,
+            per_mille: Some(PerMille(rate)),
+            cap: cap.map(Money),
+            minimum: minimum.map(Money),
+            ..fee_schedule::Model::default()
+        }
+    }
+
+    /// Members with these allocations of 2026 in kronor, nought for none.
+    fn members(kronor: &[i64]) -> Members {
+        let ids: Vec<_> = (1..=kronor.len()).map(|place| MemberId(uuid::Uuid::from_u128(place as u128))).collect();
+        let known = ids.iter().zip(kronor).filter(|(_, kronor)| **kronor > 0);
+        let allocations = known.map(|(id, kronor)| (*id, (2026, Money(kronor * 100)))).collect();
+        Members { allocations, state_shares: Allocations::new(), ids }
+    }
+
+    #[test]
+    fn the_last_agreement_is_the_one_that_covers_it() {
+        for (need, fee, count) in [
+            (0_i128, 100, Some(0)),
+            (1, 100, Some(1)),
+            (100, 100, Some(1)),
+            (101, 100, Some(2)),
+            (Money::MAX.0.into(), 1, Some(Money::MAX.0)),
+            (1100 << 53, 1 << 53, Some(1100)),
+            (1100 << 53, 1, None),
+            (5, 0, None),
+            (0, 0, Some(0)),
+        ] {
+            assert_eq!(needed(Total(need), Money(fee)), count, "{need} {fee}");
+        }
+    }
+
+    #[test]
+    fn the_members_that_pay_the_most_come_first() {
+        // 2 per mille: 8 648, 26 800, 64 000 and 122 400 kronor.
+        let members = members(&[4_324_000, 13_400_000, 32_000_000, 61_200_000, 0]);
+        let ask = |rule: &fee_schedule::Model, need: i128, joined: &[usize]| {
+            let joined = Joined { agreements: 7, members: joined.iter().map(|place| members.ids[*place]).collect() };
+            by_fee(rule, Total(need * 100), &joined, &members, 2026)
+        };
+        let plain = per_mille_rule(2000, None, None);
+        for (need, count) in [(0, 0), (1, 1), (122_400, 1), (122_401, 2), (213_200, 3), (221_848, 4)] {
+            assert_eq!((ask(&plain, need, &[]).count, ask(&plain, need, &[]).more), (Some(count), Some(count)), "{need}");
+        }
+        let short = ask(&plain, 221_849, &[3]);
+        assert_eq!((short.count, short.more, short.shortfall), (None, None, Total(100)));
+        assert_eq!((short.joined, short.missing), (Some(7), vec![members.ids[4]]));
+        // The smallest two have joined: 35 448, and then the largest of the others.
+        for (need, more) in [(35_448, 0), (35_449, 1), (157_848, 1), (157_849, 2)] {
+            assert_eq!(ask(&plain, need, &[0, 1]).more, Some(more), "{need}");
+        }
+        // A cap makes the large alike, and a minimum the small.
+        assert_eq!(ask(&per_mille_rule(2000, Some(5_000_000), None), 100_001, &[]).count, Some(3));
+        assert_eq!(ask(&per_mille_rule(2000, Some(5_000_000), Some(3_000_000)), 160_000, &[]).count, Some(4));
+    }
+
+    #[test]
+    fn an_allocation_of_an_earlier_year_is_said() {
+        let mut members = members(&[4_324_000, 13_400_000]);
+        let other = members.ids[0];
+        members.allocations.insert(other, (2024, Money(100)));
+        let found = by_fee(&per_mille_rule(2000, None, None), Total(1), &Joined::default(), &members, 2026);
+        assert_eq!(
+            found.assumptions,
+            [
+                "Each member pays for the whole of 2026, those that pay the most first",
+                "Fees per mille are of the allocation of 2024 for 1 member whose allocation of 2026 is not known",
+            ]
+        );
+    }
+}

@@ -1,0 +1,101 @@
+//! Committed cost: what the agreements by which the network pays come to in a period, beside what was booked for them.
+
+use std::collections::BTreeSet;
+
+use ::entity::{
+    agreement::{Column, Entity, Model},
+    id::AgreementId,
+    money::Money,
+};
+use chrono::NaiveDate;
+use sea_orm::{
+    Condition, ConnectionTrait, DatabaseTransaction, ExprTrait, Order,
+    sea_query::{Expr, Query, SelectStatement, SimpleExpr},
+};
+
+use super::{
+    Groups,
+    ledger::{self, Group, Grouping, Range},
+    report_filter::Scope,
+};
+use crate::{
+    database::rows,
+    error::Result,
+    fees::{self, amounts::Fee, monthly},
+    term_sql,
+};
+
+/// Agreements that are read together.
+const CHUNK: u64 = 1000;
+
+fn column(column: Column) -> SimpleExpr {
+    Expr::col((Entity, column))
+}
+
+/// Adds committed cost in a range, and what was booked in it for the agreements that commit the network to something in it. It belongs to no member,
+/// as costs.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub(super) async fn sums(
+    tx: &DatabaseTransaction,
+    today: NaiveDate,
+    scope: &Scope,
+    group_by: Grouping,
+    range: Range,
+    groups: &mut Groups,
+) -> Result<()> {
+    if !scope.has_costs() {
+        return Ok(());
+    }
+    let mut agreements = BTreeSet::new();
+    let mut last = None;
+    loop {
+        let chunk = chunk(tx, today, scope, range, last).await?;
+        for row in &chunk {
+            let Some(fee) = Fee::of(row) else { continue };
+            for (day, amount) in monthly::by_month(&fee, &term_sql::of(row), range.from, range.to) {
+                let group = Group {
+                    activity: row.activity_id.filter(|_| group_by.activity),
+                    member: None,
+                    period: group_by.period.map(|period| period.name(day)),
+                };
+                groups.of(group)?.committed.get_or_insert_default().cost += amount;
+                if amount != Money::ZERO {
+                    agreements.insert(row.id);
+                }
+            }
+        }
+        match chunk.last() {
+            Some(end) if chunk.len() as u64 == CHUNK => last = Some(end.id),
+            _ => break,
+        }
+    }
+    ledger::booked_for_agreements(tx, scope, group_by, range, agreements, groups).await
+}
+
+/// Returns the next signed agreements after `last` by which the network pays, and that may come to something in the range.
+async fn chunk(tx: &DatabaseTransaction, today: NaiveDate, scope: &Scope, range: Range, last: Option<AgreementId>) -> Result<Vec<Model>> {
+    let columns: Vec<Column> = std::iter::once(Column::ActivityId).chain(fees::columns()).collect();
+    // The term says exactly what it covers; only what ended for good before the range is left out here.
+    let continues = Condition::any()
+        .add(column(Column::EndsOn).is_null())
+        .add(column(Column::EndsOn).gte(range.from))
+        .add(column(Column::RenewalMonths).is_not_null().and(column(Column::NoticeGivenOn).is_null()));
+    let select: SelectStatement = Query::select()
+        .columns(columns.iter().map(|column| (Entity, *column)))
+        .from(Entity)
+        // In words, so that the partial index of such agreements is used.
+        .and_where(Expr::cust("\"agreement\".\"direction\" = 'COST'"))
+        .and_where(column(Column::FeeAmount).is_not_null())
+        .and_where(column(Column::SignedOn).lte(today))
+        .and_where(column(Column::WithdrawnOn).is_null())
+        .and_where(column(Column::StartsOn).lte(range.to))
+        .cond_where(continues)
+        .cond_where(scope.of_activity(tx.get_database_backend(), column(Column::ActivityId)))
+        .and_where_option(last.map(|last| column(Column::Id).gt(last)))
+        .order_by_expr(column(Column::Id), Order::Asc)
+        .limit(CHUNK)
+        .take();
+    rows(tx, &select, &columns).await
+}

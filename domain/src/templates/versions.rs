@@ -1,0 +1,417 @@
+//! Versions: how a template comes into the library, and how its text is drafted, published and retired.
+//!
+//! A template has at most one draft, which is its last version: drafting again changes it. What is published stays as it is, and in use
+//! until it is retired; the newest one that is published is current, and is what new agreements get.
+
+use ::entity::{
+    id::{ActivityId, TemplateId, TemplateVersionId},
+    kind::{AgreementKind, Form, SubjectKind, TemplateState},
+    template, template_text, template_version,
+};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
+use serde::ser::SerializeMap;
+use uuid::Uuid;
+
+use super::{Parameter, parameters, rendering};
+use crate::{
+    activities::start,
+    audit::{self, Change, Fields, Recorded},
+    auth::viewer::{Deed, Viewer},
+    database::{Database, busy},
+    error::{Error, Faults, LINE, Result},
+    idempotency::Outcome,
+    swedish, worker_pool,
+};
+
+/// The language of every text, BCP 47.
+pub const LANGUAGE: &str = "sv";
+/// What to say of another one.
+pub const NOT_SWEDISH: &str = "must be sv: the words that the register sets around a text and writes into it are Swedish";
+
+/// A template for the library, with the text of its first version.
+#[derive(Clone, Debug, Default)]
+pub struct NewTemplate {
+    /// Short name, unique: small letters a to z, digits and hyphens. It never changes.
+    pub slug: String,
+    /// Its title.
+    pub title: String,
+    /// What it makes.
+    pub kind: AgreementKind,
+    /// The activity that it is for; null: any.
+    pub activity: Option<ActivityId>,
+    /// BCP 47: [`LANGUAGE`].
+    pub language: String,
+    /// Markdown with placeholders.
+    pub body: String,
+    /// What it asks for.
+    pub parameters: Vec<Parameter>,
+}
+
+/// What is new about the next version; what is null is as in the last one.
+#[derive(Clone, Debug, Default)]
+pub struct NewVersion {
+    /// BCP 47: [`LANGUAGE`].
+    pub language: Option<String>,
+    /// Markdown with placeholders.
+    pub body: Option<String>,
+    /// All that it asks for.
+    pub parameters: Option<Vec<Parameter>>,
+}
+
+/// A version with its text, as its audit entries show it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Snapshot {
+    /// The row.
+    pub version: template_version::Model,
+    /// Markdown with placeholders.
+    pub body: String,
+    /// The declared parameters, as stored.
+    pub parameters: String,
+}
+
+impl Fields for Snapshot {
+    fn write<M: SerializeMap>(&self, map: &mut M) -> std::result::Result<(), M::Error> {
+        let Self { version, body, parameters } = self;
+        version.write(map)?;
+        map.serialize_entry("body", body)?;
+        map.serialize_entry("parameters", parameters)
+    }
+}
+
+impl Recorded for Snapshot {
+    const FORM: Form = Form::TemplateVersion;
+
+    fn subject(&self) -> (SubjectKind, Uuid) {
+        (SubjectKind::Template, self.version.id.0)
+    }
+
+    fn record_id(&self) -> Uuid {
+        self.version.id.0
+    }
+}
+
+impl Snapshot {
+    /// The text's row.
+    #[must_use]
+    pub fn text(&self) -> template_text::Model {
+        template_text::Model { version_id: self.version.id, body: self.body.clone(), parameters: self.parameters.clone() }
+    }
+}
+
+/// Puts a template into the library, with a first version to be published. `faults` are those that reading the input has found already.
+///
+/// # Errors
+/// FORBIDDEN unless the viewer keeps templates, INVALID naming every bad field and everything that is wrong with the text, NOT_FOUND
+/// for the activity, CONFLICT `SLUG_TAKEN`.
+pub async fn create(db: &Database, viewer: &Viewer, new: NewTemplate, mut faults: Faults) -> Result<TemplateId> {
+    viewer.require(Deed::KeepTemplates)?;
+    let slug = faults.text("input.slug", &new.slug, start::SLUG);
+    faults.expect(
+        start::is_slug(&slug),
+        "input.slug",
+        "must have small letters a to z, digits and hyphens between them only, as deltagande-bip",
+    );
+    let title = faults.document_line("input.title", &new.title);
+    let language = check_language(&new.language, &mut faults);
+    let text = Text { body: with_plain_breaks(&new.body), declared: new.parameters };
+    text.check_characters(None, &mut faults);
+    let text = text.checked(viewer, "input.", faults).await?;
+
+    let mut change = audit::begin(db, viewer, "templateCreate").await?;
+    if let Some(activity) = new.activity {
+        start::find(change.tx(), activity).await?;
+    }
+    let row =
+        template::Model { id: TemplateId::new(), slug, title_key: swedish::key(&title), title, kind: new.kind, activity_id: new.activity };
+    let id = row.id;
+    let first = add(&mut change, row, language, text.body, &text.declared).await?;
+    change.commit_with(Outcome::of(id).with(first.version.id)).await?;
+    Ok(id)
+}
+
+/// Writes a template with a first version, which is a draft.
+///
+/// # Errors
+/// CONFLICT `SLUG_TAKEN`.
+pub(super) async fn add(
+    change: &mut Change,
+    row: template::Model,
+    language: String,
+    body: String,
+    declared: &[Parameter],
+) -> Result<Snapshot> {
+    let taken = Error::conflict("SLUG_TAKEN", format!("another template has the slug {}; choose another", row.slug));
+    audit::insert(change, row.clone()).await.map_err(|error| error.on_constraint("agreement_template__slug", taken))?;
+    change.record(None, Some(&row))?;
+    let version = template_version::Model {
+        id: TemplateVersionId::new(),
+        template_id: row.id,
+        version: 1,
+        state: TemplateState::Draft,
+        language,
+        published_at: None,
+    };
+    let first = Snapshot { version, body, parameters: stored(declared)? };
+    write(change, None, &first).await?;
+    Ok(first)
+}
+
+/// Drafts the next version from the last one; a draft that there is already is changed. `faults` as for [`create`].
+///
+/// # Errors
+/// FORBIDDEN unless the viewer keeps templates, NOT_FOUND, INVALID naming all that is wrong with the text, CONFLICT `BUSY` when others
+/// change it again and again.
+pub async fn draft(db: &Database, viewer: &Viewer, template: TemplateId, new: NewVersion, mut faults: Faults) -> Result<TemplateVersionId> {
+    viewer.require(Deed::KeepTemplates)?;
+    let language = new.language.as_deref().map(|language| check_language(language, &mut faults));
+    let missing = || Error::NotFound("there is no such template".into());
+    for _ in 0..ATTEMPTS {
+        let Some(last) = last_of(db.read(), template).await? else {
+            faults.finish()?;
+            return Err(missing());
+        };
+        // Before the transaction, so that others write meanwhile.
+        let text = Text::after(&last, &new)?;
+        text.check_characters(Some(&Text::of(&last)?), &mut faults);
+        let text = text.checked(viewer, "input.", std::mem::take(&mut faults)).await?;
+        let mut change = audit::begin(db, viewer, "templateVersionDraft").await?;
+        let last = last_of(change.tx(), template).await?.ok_or_else(missing)?;
+        if Text::after(&last, &new)? == text {
+            let id = put_draft(&mut change, last, language, text.body, &text.declared).await?.version.id;
+            change.commit_with(Outcome::of(id).with(template)).await?;
+            return Ok(id);
+        }
+    }
+    Err(busy())
+}
+
+/// How often a text is checked again because a concurrent change gave it another content.
+const ATTEMPTS: usize = 5;
+
+/// The text of a version with the parameters that it declares.
+#[derive(Clone, Debug, PartialEq)]
+struct Text {
+    body: String,
+    declared: Vec<Parameter>,
+}
+
+impl Text {
+    /// The text of a version.
+    fn of(version: &Snapshot) -> Result<Self> {
+        Ok(Self { body: version.body.clone(), declared: parameters(&version.parameters)? })
+    }
+
+    /// Notes what of a text, if it is another than before, documents can't show.
+    fn check_characters(&self, before: Option<&Self>, faults: &mut Faults) {
+        if before.is_none_or(|before| before.body != self.body) {
+            faults.settable_lines("input.body", &self.body);
+        }
+        if before.is_none_or(|before| before.declared != self.declared) {
+            for (place, parameter) in self.declared.iter().enumerate() {
+                faults.settable(&format!("input.parameters.{place}.label"), &parameter.label);
+                let default = parameter.default.as_ref().and_then(serde_json::Value::as_str);
+                faults.settable_change(&format!("input.parameters.{place}.default"), None, default);
+            }
+        }
+    }
+
+    /// The text of the version after `last`.
+    fn after(last: &Snapshot, new: &NewVersion) -> Result<Self> {
+        let declared = match &new.parameters {
+            Some(declared) => declared.clone(),
+            None => parameters(&last.parameters)?,
+        };
+        Ok(Self { body: new.body.as_deref().map_or_else(|| last.body.clone(), with_plain_breaks), declared })
+    }
+
+    /// Returns the text if nothing is wrong with it, checked when it is the viewer's turn in the worker pool. `faults` are those that
+    /// reading the input has found, `prefix` stands before the paths of others.
+    async fn checked(self, viewer: &Viewer, prefix: &'static str, faults: Faults) -> Result<Self> {
+        worker_pool::run(&viewer.subject, move || {
+            let mut faults = faults;
+            rendering::check_at(prefix, &self.body, &self.declared, &mut faults);
+            faults.finish().map(|()| self)
+        })
+        .await
+    }
+}
+
+/// Writes this text as the draft after `last`, or in its place when it is one.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub(super) async fn put_draft(
+    change: &mut Change,
+    last: Snapshot,
+    language: Option<String>,
+    body: String,
+    declared: &[Parameter],
+) -> Result<Snapshot> {
+    // What only looks otherwise stays as it is.
+    let parameters = if parameters(&last.parameters)? == declared { last.parameters.clone() } else { stored(declared)? };
+    let language = language.unwrap_or_else(|| last.version.language.clone());
+    let is_draft = last.version.state == TemplateState::Draft;
+    let version = if is_draft {
+        template_version::Model { language, ..last.version.clone() }
+    } else {
+        template_version::Model {
+            id: TemplateVersionId::new(),
+            version: last.version.version + 1,
+            state: TemplateState::Draft,
+            language,
+            published_at: None,
+            ..last.version.clone()
+        }
+    };
+    let after = Snapshot { version, body, parameters };
+    write(change, Some(&last).filter(|_| is_draft), &after).await?;
+    Ok(after)
+}
+
+/// Publishes a draft, whose text never changes after that; those published before stay in use. `faults` as for [`create`].
+///
+/// # Errors
+/// FORBIDDEN unless the viewer keeps templates, NOT_FOUND, CONFLICT `ALREADY_PUBLISHED` or `VERSION_RETIRED`, INVALID naming all that is
+/// wrong with the text, as it may be with an imported one.
+pub async fn publish(db: &Database, viewer: &Viewer, version: TemplateVersionId, mut faults: Faults) -> Result<()> {
+    viewer.require(Deed::KeepTemplates)?;
+    for _ in 0..ATTEMPTS {
+        let draft = found(db.read(), version, &mut faults).await?;
+        require_draft(&draft)?;
+        // Before the transaction, so that others write meanwhile.
+        let text = Text { body: draft.body.clone(), declared: parameters(&draft.parameters)? };
+        text.checked(viewer, "input.version.", std::mem::take(&mut faults)).await?;
+        let mut change = audit::begin(db, viewer, "templateVersionPublish").await?;
+        let before = found(change.tx(), version, &mut faults).await?;
+        require_draft(&before)?;
+        if before.text() == draft.text() {
+            set_published(&mut change, before).await?;
+            return change.commit_with(version).await;
+        }
+    }
+    Err(busy())
+}
+
+/// Fails with CONFLICT `ALREADY_PUBLISHED` or `VERSION_RETIRED` unless a version is a draft.
+fn require_draft(before: &Snapshot) -> Result<()> {
+    let named = format!("version {}", before.version.version);
+    match before.version.state {
+        TemplateState::Draft => Ok(()),
+        TemplateState::Published => {
+            Err(Error::conflict("ALREADY_PUBLISHED", format!("{named} is published already; draft a new version to change it")))
+        }
+        TemplateState::Retired => {
+            Err(Error::conflict("VERSION_RETIRED", format!("{named} is retired and stays so; draft a new version from it")))
+        }
+    }
+}
+
+/// Writes a draft as published.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub(super) async fn set_published(change: &mut Change, before: Snapshot) -> Result<Snapshot> {
+    let version = template_version::Model { state: TemplateState::Published, published_at: Some(change.at()), ..before.version.clone() };
+    let after = Snapshot { version, ..before.clone() };
+    write(change, Some(&before), &after).await?;
+    Ok(after)
+}
+
+/// Retires a published version: no new agreement gets it, and those made from it go on. `faults` as for [`create`].
+///
+/// # Errors
+/// FORBIDDEN unless the viewer keeps templates, NOT_FOUND, CONFLICT `NOT_PUBLISHED` or `ALREADY_RETIRED`.
+pub async fn retire(db: &Database, viewer: &Viewer, version: TemplateVersionId, mut faults: Faults) -> Result<()> {
+    viewer.require(Deed::KeepTemplates)?;
+    let mut change = audit::begin(db, viewer, "templateVersionRetire").await?;
+    let before = found(change.tx(), version, &mut faults).await?;
+    let named = format!("version {}", before.version.version);
+    match before.version.state {
+        TemplateState::Published => {}
+        TemplateState::Draft => {
+            return Err(Error::conflict(
+                "NOT_PUBLISHED",
+                format!("{named} is a draft, which no agreement gets; only what is published is retired"),
+            ));
+        }
+        TemplateState::Retired => return Err(Error::conflict("ALREADY_RETIRED", format!("{named} is retired already"))),
+    }
+    let version = template_version::Model { state: TemplateState::Retired, ..before.version.clone() };
+    let after = Snapshot { version, ..before.clone() };
+    write(&mut change, Some(&before), &after).await?;
+    change.commit_with(after.version.id).await
+}
+
+/// The version with its text; when there is none, what is wrong with the input is said first, for that may be the id.
+async fn found(db: &impl ConnectionTrait, id: TemplateVersionId, faults: &mut Faults) -> Result<Snapshot> {
+    let version = template_version::Entity::find_by_id(id).one(db).await?;
+    let Some(version) = version else {
+        std::mem::take(faults).finish()?;
+        return Err(Error::NotFound("there is no such template version".into()));
+    };
+    with_text(db, version).await
+}
+
+/// The last version of a template; null when there is no such template.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub(super) async fn last_of(db: &impl ConnectionTrait, template: TemplateId) -> Result<Option<Snapshot>> {
+    Ok(all_of(db, template).await?.pop())
+}
+
+/// Every version of a template, the first one first.
+///
+/// # Errors
+/// INTERNAL when the database fails.
+pub(super) async fn all_of(db: &impl ConnectionTrait, template: TemplateId) -> Result<Vec<Snapshot>> {
+    let versions = template_version::Entity::find()
+        .filter(template_version::Column::TemplateId.eq(template))
+        .order_by_asc(template_version::Column::Version)
+        .all(db)
+        .await?;
+    let mut found = Vec::new();
+    for version in versions {
+        found.push(with_text(db, version).await?);
+    }
+    Ok(found)
+}
+
+async fn with_text(db: &impl ConnectionTrait, version: template_version::Model) -> Result<Snapshot> {
+    let text = template_text::Entity::find_by_id(version.id).one(db).await?.unwrap_or_default();
+    let parameters = if text.parameters.is_empty() { "[]".to_owned() } else { text.parameters };
+    Ok(Snapshot { version, body: text.body, parameters })
+}
+
+/// Writes a version with its text and its audit entry; when nothing changes, nothing is written.
+async fn write(change: &mut Change, before: Option<&Snapshot>, after: &Snapshot) -> Result<()> {
+    match before {
+        Some(before) if before == after => return Ok(()),
+        Some(before) => {
+            audit::replace(change, after.version.clone()).await?;
+            if before.text() != after.text() {
+                audit::replace(change, after.text()).await?;
+            }
+        }
+        None => {
+            audit::insert(change, after.version.clone()).await?;
+            audit::insert(change, after.text()).await?;
+        }
+    }
+    change.record(before, Some(after))
+}
+
+fn stored(declared: &[Parameter]) -> Result<String> {
+    serde_json::to_string(declared).map_err(Error::internal)
+}
+
+fn with_plain_breaks(body: &str) -> String {
+    body.replace("\r\n", "\n")
+}
+
+/// The language of a text. There is one: the words around a text, and those that placeholders and filters write into it, are Swedish.
+fn check_language(language: &str, faults: &mut Faults) -> String {
+    let language = faults.text("input.language", language, LINE);
+    faults.expect(language == LANGUAGE, "input.language", NOT_SWEDISH);
+    language
+}

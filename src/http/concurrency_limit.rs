@@ -1,0 +1,90 @@
+//! Limits on the concurrent requests, sockets or subscriptions of one subject, so that no subject keeps the server from the others.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use domain::error::{Error, Result};
+
+/// Reason of the conflict when a subject has too many requests.
+pub const TOO_MANY: &str = "TOO_MANY_REQUESTS";
+
+/// Number of those that run, by subject.
+#[derive(Debug)]
+pub struct Turns {
+    most: usize,
+    running: Mutex<HashMap<String, usize>>,
+}
+
+/// The right to run of one request, socket or subscription; it ends when it is dropped.
+#[derive(Debug)]
+pub struct Turn {
+    turns: Arc<Turns>,
+    subject: String,
+}
+
+impl Turns {
+    /// Turns of which a subject may have so many.
+    #[must_use]
+    pub fn new(most: usize) -> Self {
+        Self { most, running: Mutex::default() }
+    }
+
+    /// Takes a turn for a request of the subject. Fails with CONFLICT, [`TOO_MANY`], when it has as many as it may.
+    pub fn take(self: &Arc<Self>, subject: &str) -> Result<Turn> {
+        let too_many =
+            || format!("{} requests of yours are running, which is as many as may; try again when one of them is answered", self.most);
+        self.try_take(subject).ok_or_else(|| Error::conflict(TOO_MANY, too_many()))
+    }
+
+    /// Takes a turn for the subject; `None` if it has as many as it may.
+    pub fn try_take(self: &Arc<Self>, subject: &str) -> Option<Turn> {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = running.entry(subject.to_owned()).or_default();
+        if *own >= self.most {
+            return None;
+        }
+        *own += 1;
+        Some(Turn { turns: Arc::clone(self), subject: subject.to_owned() })
+    }
+
+    /// Returns how many a subject may have.
+    #[must_use]
+    pub fn most(&self) -> usize {
+        self.most
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let mut running = self.turns.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(own) = running.get_mut(&self.subject) {
+            *own -= 1;
+            if *own == 0 {
+                running.remove(&self.subject);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subject_has_its_own_turns_and_gets_them_back() {
+        let turns = Arc::new(Turns::new(2));
+        let own = (turns.take("a"), turns.take("a"));
+        assert!(own.0.is_ok() && own.1.is_ok());
+        assert!(matches!(turns.take("a"), Err(Error::Conflict { reason: TOO_MANY, .. })));
+        assert!(turns.try_take("a").is_none());
+        let other = turns.take("b");
+        assert!(other.is_ok());
+        drop(own);
+        let again = turns.take("a");
+        assert!(again.is_ok());
+        drop((again, other));
+        assert!(turns.running.lock().is_ok_and(|running| running.is_empty()));
+    }
+}

@@ -1,0 +1,106 @@
+//! Denials: requests that were refused for lack of rights, in the log with subject, address, operation and reason, and counted.
+
+use async_graphql::{PathSegment, ServerError, Value};
+use axum::{
+    extract::{MatchedPath, Request, State},
+    http::StatusCode,
+    middleware::Next,
+    response::Response,
+};
+use prometheus_client::encoding::EncodeLabelSet;
+
+use super::{App, peers};
+use domain::error::Error;
+
+/// Labels by which a denial is counted.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Denied {
+    code: &'static str,
+    route: String,
+}
+
+/// The codes of errors that deny something.
+const CODES: [&str; 2] = ["UNAUTHENTICATED", "FORBIDDEN"];
+/// The most denials of one answer that are logged, so that no client fills the log with one request.
+const MOST: usize = 5;
+
+/// A denial of one field or of the whole request.
+#[derive(Clone, Debug)]
+struct Denial {
+    code: &'static str,
+    /// The field's path; empty for the whole request.
+    operation: String,
+    reason: String,
+}
+
+/// The denials of an answer and the subject they concern; they go with the response to [`watch`].
+#[derive(Clone, Debug, Default)]
+pub(super) struct Denials {
+    /// The subject of the token; null when it is not known.
+    subject: Option<String>,
+    denials: Vec<Denial>,
+}
+
+impl Denials {
+    /// Returns what these errors deny; null when they deny nothing.
+    pub(super) fn of(subject: Option<&str>, errors: &[ServerError]) -> Option<Self> {
+        let denials: Vec<Denial> = errors.iter().filter_map(denial).collect();
+        (!denials.is_empty()).then(|| Self { subject: subject.map(str::to_owned), denials })
+    }
+
+    /// Returns the denial of a whole request.
+    pub(super) fn of_error(subject: Option<&str>, error: &Error) -> Option<Self> {
+        let code = CODES.into_iter().find(|code| *code == error.code())?;
+        let denial = Denial { code, operation: String::new(), reason: error.to_string() };
+        Some(Self { subject: subject.map(str::to_owned), denials: vec![denial] })
+    }
+
+    /// Logs and counts them.
+    pub(super) fn note(&self, app: &App, address: Option<std::net::IpAddr>, method: &str, route: &str) {
+        let address = address.map_or_else(|| "unknown".to_owned(), |address| address.to_string());
+        let subject = self.subject.as_deref().unwrap_or("unknown");
+        for (index, Denial { code, operation, reason }) in self.denials.iter().enumerate() {
+            app.metrics.denied.get_or_create(&Denied { code, route: route.to_owned() }).inc();
+            if index < MOST {
+                let operation = if operation.is_empty() { format!("{method} {route}") } else { operation.clone() };
+                tracing::warn!(code, subject, address, operation, reason, "access denied");
+            }
+        }
+        if self.denials.len() > MOST {
+            tracing::warn!(subject, address, more = self.denials.len() - MOST, "access denied to more fields of the same request");
+        }
+    }
+}
+
+fn denial(error: &ServerError) -> Option<Denial> {
+    let said = error.extensions.as_ref().and_then(|extensions| extensions.get("code"))?;
+    let code = CODES.into_iter().find(|code| *said == Value::from(*code))?;
+    let path = error.path.iter().map(|segment| match segment {
+        PathSegment::Field(name) => name.clone(),
+        PathSegment::Index(index) => index.to_string(),
+    });
+    Some(Denial { code, operation: path.collect::<Vec<_>>().join("."), reason: error.message.clone() })
+}
+
+/// Logs and counts what each answer denies.
+pub async fn watch(State(app): State<App>, request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
+    let address = peers::client(request.extensions(), request.headers(), &app.trusted_proxies);
+    let method = request.method().clone();
+    let mut response = next.run(request).await;
+    let denials = response.extensions_mut().remove::<Denials>().or_else(|| unexplained(response.status()));
+    if let Some(denials) = denials {
+        denials.note(&app, address, method.as_str(), &route);
+    }
+    response
+}
+
+/// The denial of a response that says no more of it than its status.
+fn unexplained(status: StatusCode) -> Option<Denials> {
+    let code = match status {
+        StatusCode::UNAUTHORIZED => CODES[0],
+        StatusCode::FORBIDDEN => CODES[1],
+        _ => return None,
+    };
+    Some(Denials { subject: None, denials: vec![Denial { code, operation: String::new(), reason: status.to_string() }] })
+}

@@ -1,0 +1,216 @@
+//! Answers as HTTP carries them: the media type that was asked for, the status, and errors without data where nothing was executed.
+
+use std::io;
+
+use async_graphql::{Name, Response as Answer, ServerError, Value};
+use axum::{
+    body::Body,
+    extract::{Request, State},
+    http::{HeaderValue, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use futures_util::{StreamExt, future::BoxFuture, stream};
+use serde::Serialize;
+use tokio::sync::mpsc;
+
+use super::{App, content_negotiation::Media, denials::Denials, execution::Caller};
+use crate::graphql::{
+    errors,
+    request::{AnswerSize, TOO_LARGE},
+};
+use domain::{database::BUSY, error::Error, idempotency::Mutations};
+
+/// An answer to a document that was executed, with its JSON.
+pub(super) struct Written {
+    pub(super) answer: Answer,
+    pub(super) json: String,
+}
+
+impl Written {
+    /// An answer to what was not executed, which is short.
+    pub(super) fn refused(answer: Answer) -> Self {
+        Self { json: json(&answer), answer }
+    }
+
+    /// Writes an answer, unless it is longer than it may be: then a query is refused, and of a mutation it is said what was done.
+    pub(super) fn within(mut answer: Answer, mutations: &Mutations, size: &AnswerSize) -> Self {
+        name_committed(&mut answer, mutations);
+        let mut buffer = Bounded { bytes: Vec::new(), most: size.left() };
+        let is_whole = match never_began(&answer) {
+            true => serde_json::to_writer(&mut buffer, &Refusal { errors: &answer.errors }).is_ok(),
+            false => serde_json::to_writer(&mut buffer, &answer).is_ok(),
+        };
+        let answer = if is_whole { answer } else { too_large(answer, mutations, size) };
+        let json = if is_whole { String::from_utf8(buffer.bytes).unwrap_or_default() } else { json(&answer) };
+        size.write(json.len());
+        Self { answer, json }
+    }
+}
+
+/// A buffer that takes no more than so many bytes.
+struct Bounded {
+    bytes: Vec<u8>,
+    most: usize,
+}
+
+impl io::Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.bytes.len() + bytes.len() > self.most {
+            return Err(io::Error::other("the answer is too large"));
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Returns the replacement of an answer that is too large. For mutations it says what was committed, with the ids of what they changed.
+fn too_large(answer: Answer, mutations: &Mutations, size: &AnswerSize) -> Answer {
+    let request_id = uuid::Uuid::now_v7().to_string();
+    let committed = mutations.committed_outcomes();
+    if committed.is_empty() {
+        return errors::refused(size.exceeded(), &request_id);
+    }
+    let words = "The answer of the mutation is too large. What it changed is committed all the same: see extensions.committed.";
+    let mut cut = errors::refused(Error::limit(TOO_LARGE, "mutation", words), &request_id);
+    name_committed(&mut cut, mutations);
+    cut.extensions = answer.extensions;
+    cut
+}
+
+/// Says in errors about an answer's size what was committed all the same: by response key, the ids of what was changed.
+fn name_committed(answer: &mut Answer, mutations: &Mutations) {
+    let too_large = answer.errors.iter_mut().filter(|error| extension(error, "reason") == Some(&TOO_LARGE.into()));
+    for error in too_large {
+        let committed = mutations.committed_outcomes().into_iter().map(|(key, outcome)| {
+            let ids = outcome.objects.iter().map(|id| Value::from(id.to_string())).collect();
+            (Name::new(key), Value::List(ids))
+        });
+        error.extensions.get_or_insert_default().set("committed", Value::Object(committed.collect()));
+    }
+}
+
+/// An answer without data.
+#[derive(Serialize)]
+struct Refusal<'a> {
+    errors: &'a [ServerError],
+}
+
+/// The bytes of a body from which on it is compressed on other threads than those that answer.
+const LARGE: usize = 64 << 10;
+
+/// Marks a response whose body is large.
+#[derive(Clone, Copy)]
+struct IsLarge;
+
+/// Compresses the bodies of large answers in the lane of expensive documents, so that the threads of small ones stay free.
+pub async fn compress_elsewhere(State(app): State<App>, request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    if response.extensions().get::<IsLarge>().is_none() || !response.headers().contains_key(header::CONTENT_ENCODING) {
+        return response;
+    }
+    response.map(|body| made_by(body, |making| app.lanes.spawn_background(making)))
+}
+
+/// Makes a body wherever `spawn` runs what it is given, and not where it is sent.
+pub(super) fn made_by(body: Body, spawn: impl FnOnce(BoxFuture<'static, ()>)) -> Body {
+    let (send, receive) = mpsc::channel(4);
+    spawn(Box::pin(async move {
+        let mut chunks = body.into_data_stream();
+        while let Some(chunk) = chunks.next().await {
+            if send.send(chunk).await.is_err() {
+                break;
+            }
+        }
+    }));
+    Body::from_stream(stream::unfold(receive, |mut receive| async move { receive.recv().await.map(|chunk| (chunk, receive)) }))
+}
+
+impl Caller {
+    /// Writes the answer. The answer to a well-formed request is a 200, also with errors; in the media type
+    /// `application/graphql-response+json`, one without data has the status of its errors.
+    pub(super) fn respond(&self, status: StatusCode, answer: &Answer) -> Response {
+        self.respond_with(status, answer, json(answer))
+    }
+
+    /// The same with an answer that is written already.
+    pub(super) fn respond_written(&self, Written { answer, json }: Written) -> Response {
+        self.respond_with(StatusCode::OK, &answer, json)
+    }
+
+    fn respond_with(&self, status: StatusCode, answer: &Answer, json: String) -> Response {
+        let status = match status {
+            StatusCode::OK if never_began(answer) && self.media == Some(Media::GraphqlResponse) => status_without_data(answer),
+            status => status,
+        };
+        let mut response = self.write(status, json);
+        if let Some(seconds) = answer.errors.iter().filter_map(retry_after).max() {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(denials) = Denials::of(self.subject(), &answer.errors) {
+            response.extensions_mut().insert(denials);
+        }
+        response
+    }
+
+    /// JSON that is an answer, or a list of them.
+    pub(super) fn write(&self, status: StatusCode, json: String) -> Response {
+        let kind = self.media.unwrap_or(Media::Json).content_type();
+        let is_large = json.len() > LARGE;
+        let mut response = (status, [(header::CONTENT_TYPE, kind)], json).into_response();
+        let more = match status {
+            StatusCode::UNAUTHORIZED => Some((header::WWW_AUTHENTICATE, "Bearer")),
+            _ => None,
+        };
+        response.headers_mut().extend(more.map(|(name, value)| (name, HeaderValue::from_static(value))));
+        if is_large {
+            response.extensions_mut().insert(IsLarge);
+        }
+        response
+    }
+}
+
+/// The answer in JSON, written as it is and not by way of a JSON value, since that would lose the order of the fields.
+pub(super) fn json(answer: &Answer) -> String {
+    let json = if never_began(answer) { serde_json::to_string(&Refusal { errors: &answer.errors }) } else { serde_json::to_string(answer) };
+    json.unwrap_or_default()
+}
+
+/// Whether execution never began: then there is no data, not even null.
+pub(super) fn never_began(answer: &Answer) -> bool {
+    answer.is_err() && answer.data == Value::Null && answer.errors.iter().all(|error| error.path.is_empty())
+}
+
+/// Returns the status of an answer without data: of the server's errors before those of the request.
+fn status_without_data(answer: &Answer) -> StatusCode {
+    let has = |name: &str, word: &str| answer.errors.iter().any(|error| extension(error, name) == Some(&word.into()));
+    // A mutation that took too long may be committed yet: nothing is wrong with the request.
+    let is_late =
+        answer.errors.iter().any(|error| extension(error, "reason") == Some(&"LIMIT_TIME".into()) && retry_after(error).is_some());
+    if has("code", "INTERNAL") {
+        StatusCode::INTERNAL_SERVER_ERROR
+    } else if is_late || has("reason", BUSY) {
+        StatusCode::SERVICE_UNAVAILABLE
+    } else if has("code", "CONFLICT") {
+        StatusCode::CONFLICT
+    } else {
+        StatusCode::BAD_REQUEST
+    }
+}
+
+/// Returns the number of seconds that the error says to wait before a retry.
+pub(super) fn retry_after(error: &ServerError) -> Option<u64> {
+    match extension(error, "retryAfterSeconds") {
+        Some(Value::Number(seconds)) => seconds.as_u64(),
+        _ => None,
+    }
+}
+
+/// Returns an extension of the error.
+pub(super) fn extension<'e>(error: &'e ServerError, name: &str) -> Option<&'e Value> {
+    error.extensions.as_ref().and_then(|extensions| extensions.get(name))
+}

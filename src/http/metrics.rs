@@ -1,0 +1,309 @@
+//! What is measured, in the OpenMetrics text format that Prometheus reads: requests as they come, the register as it is when somebody looks.
+//!
+//! Answers peers on the same machine, and others who have the token of SAMREGISTER_METRICS_TOKEN, or all if SAMREGISTER_METRICS_OPEN says so:
+//! it counts the agreements of all members by activity, and names no member.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
+    time::{Duration, Instant},
+};
+
+use async_graphql::{Response as Answer, Value, parser::types::OperationType};
+use axum::{
+    extract::{MatchedPath, Request, State},
+    http::{Method, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use entity::{activity, kind::AgreementKind};
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text::encode},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
+    registry::{Registry, Unit},
+};
+use sha2::{Digest, Sha256};
+
+use super::{
+    App,
+    denials::Denied,
+    execution::{Caller, bearer},
+    graphql_response, health, peers,
+};
+use domain::{
+    activities,
+    agreements::deadlines::query::{self, Tally},
+    auth::viewer::Viewer,
+    database::Database,
+    error::{Error, Result},
+};
+
+/// The numbers of days within which agreements are counted.
+const WITHIN: [i64; 3] = [30, 60, 90];
+/// How long the register's figures are kept, so that many who look cost no more than one.
+const KEPT: Duration = Duration::from_secs(10);
+/// How long figures are shown when newer ones can't be read.
+const MAX_AGE: Duration = Duration::from_secs(300);
+/// How long a request waits for newer figures when there are older ones; the next one shows them.
+const GRACE: Duration = Duration::from_millis(50);
+/// Upper ends of the times of answers, in seconds.
+const SECONDS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Answered {
+    method: String,
+    route: String,
+    status: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Route {
+    route: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Refusal {
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Within {
+    activity: String,
+    kind: String,
+    within: i64,
+}
+
+/// A result of GraphQL's: what the document was, and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct GraphqlResult {
+    operation: String,
+    code: String,
+    reason: String,
+}
+
+/// What one server has measured.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    requests: Family<Answered, Counter>,
+    seconds: Family<Route, Histogram, fn() -> Histogram>,
+    results: Family<GraphqlResult, Counter>,
+    accept_failures: Family<Refusal, Counter>,
+    expiring: Family<Within, Gauge>,
+    pub(super) denied: Family<Denied, Counter>,
+    database_up: Gauge<i64, std::sync::atomic::AtomicI64>,
+    failed_writes: Counter<u64, AtomicU64>,
+    /// When the register's figures were last asked for, and last read.
+    figures: Mutex<Figures>,
+    /// Held by whoever reads them.
+    reading: tokio::sync::Mutex<()>,
+}
+
+/// The age of the register's figures.
+#[derive(Clone, Copy, Debug, Default)]
+struct Figures {
+    asked_at: Option<Instant>,
+    read_at: Option<Instant>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let requests = Family::<Answered, Counter<u64, AtomicU64>>::default();
+        let seconds: Family<_, _, fn() -> Histogram> = Family::new_with_constructor(|| Histogram::new(SECONDS));
+        let results = Family::<GraphqlResult, Counter>::default();
+        let (expiring, database_up, failed_writes) = (Family::<Within, Gauge>::default(), Gauge::default(), Counter::default());
+        let denied = Family::<Denied, Counter>::default();
+        let accept_failures = Family::<Refusal, Counter<u64, AtomicU64>>::default();
+        for reason in ACCEPT_FAILURES {
+            drop(accept_failures.get_or_create(&Refusal { reason }));
+        }
+        let mut registry = Registry::with_prefix("samregister");
+        registry.register("accept_failures", "Connections that the machine would not open, by reason", accept_failures.clone());
+        registry.register("build", "What runs here", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
+        registry.register("http_requests", "Answers by method, route and status", requests.clone());
+        registry.register_with_unit("http_request_duration", "How long answers took, by route", Unit::Seconds, seconds.clone());
+        registry.register(
+            "graphql_results",
+            "Results by kind of operation (unknown: refused before that was read) and by code and reason of their errors (code OK: without); a result with several codes counts once for each",
+            results.clone(),
+        );
+        registry.register("denials", "Requests and fields that were denied to who asked, by code and route", denied.clone());
+        registry.register(
+            "database_up",
+            "1 when the database can be reached, is migrated and takes changes, 0 when not",
+            database_up.clone(),
+        );
+        registry.register(
+            "failed_writes",
+            "Changes that the database failed to make; refused ones are not among them",
+            failed_writes.clone(),
+        );
+        registry.register(
+            "agreements_expiring",
+            "Agreements whose next deadline falls within so many days from today, acknowledged ones left out; by activity (empty: none) and kind of agreement",
+            expiring.clone(),
+        );
+        Self {
+            registry,
+            requests,
+            seconds,
+            results,
+            accept_failures,
+            expiring,
+            denied,
+            database_up,
+            failed_writes,
+            figures: Mutex::default(),
+            reading: tokio::sync::Mutex::default(),
+        }
+    }
+}
+
+/// Reasons why a connection is not accepted: the program or the machine has too many files open, or something else.
+const ACCEPT_FAILURES: [&str; 2] = ["open_files", "other"];
+
+impl Metrics {
+    /// Counts a result by the kind of its operation and the codes and reasons of its errors. `operation` is `None` when it was refused before
+    /// that was known.
+    pub fn count_result(&self, operation: Option<OperationType>, answer: &Answer) {
+        let operation = match operation {
+            Some(OperationType::Query) => "query",
+            Some(OperationType::Mutation) => "mutation",
+            Some(OperationType::Subscription) => "subscription",
+            None => "unknown",
+        };
+        let word = |error, name| match graphql_response::extension(error, name) {
+            Some(Value::String(word)) => word.clone(),
+            _ => String::new(),
+        };
+        let mut found: BTreeSet<_> = answer.errors.iter().map(|error| (word(error, "code"), word(error, "reason"))).collect();
+        if found.is_empty() {
+            found.insert(("OK".to_owned(), String::new()));
+        }
+        for (code, reason) in found {
+            self.results.get_or_create(&GraphqlResult { operation: operation.to_owned(), code, reason }).inc();
+        }
+    }
+
+    /// Counts a connection that could not be accepted.
+    pub fn accept_failed(&self, out_of_files: bool) {
+        let [open_files, other] = ACCEPT_FAILURES;
+        self.accept_failures.get_or_create(&Refusal { reason: if out_of_files { open_files } else { other } }).inc();
+    }
+
+    /// Brings up to date what is measured of the register. Whether the database is up is found by the readiness check alone: figures that
+    /// take long to read say nothing of it. Without its database, the figures are missing and not old.
+    async fn look(self: &Arc<Self>, app: &App) {
+        let is_up = app.readiness.check(&app.db).await.is_none();
+        self.database_up.set(i64::from(is_up));
+        self.failed_writes.inc_by(app.db.failed_writes().saturating_sub(self.failed_writes.get()));
+        if !is_up {
+            *self.figures() = Figures::default();
+            self.expiring.clear();
+            return;
+        }
+        let has_figures = self.figures().read_at.is_some_and(|at| at.elapsed() < MAX_AGE);
+        let (own, db) = (Arc::clone(self), app.db.for_monitoring());
+        let reading = tokio::spawn(async move { own.read_figures(&db).await });
+        drop(tokio::time::timeout(if has_figures { GRACE } else { health::PATIENCE }, reading).await);
+    }
+
+    fn figures(&self) -> MutexGuard<'_, Figures> {
+        self.figures.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads the register's figures again, when the last time is long enough ago.
+    async fn read_figures(&self, db: &Database) {
+        let _reading = self.reading.lock().await;
+        if self.figures().asked_at.is_some_and(|at| at.elapsed() < KEPT) {
+            return;
+        }
+        self.figures().asked_at = Some(Instant::now());
+        match tokio::time::timeout(MAX_AGE, expiring_now(db)).await {
+            Ok(Ok(found)) => {
+                self.figures().read_at = Some(Instant::now());
+                self.expiring.clear();
+                for (labels, count) in found {
+                    self.expiring.get_or_create(&labels).set(count);
+                }
+            }
+            failed => {
+                tracing::warn!(?failed, "the register could not be measured");
+                if self.figures().read_at.is_none_or(|at| at.elapsed() >= MAX_AGE) {
+                    self.expiring.clear();
+                }
+            }
+        }
+    }
+}
+
+/// What expires, with a nought for each activity and kind that has none: a figure that is missing would set off no alarm.
+async fn expiring_now(db: &Database) -> Result<Vec<(Within, i64)>> {
+    let viewer = Viewer::operator("metrics");
+    let every = activities::all(db, &viewer, &activities::Filter::default(), &[activity::Column::Slug]).await?;
+    let kinds = [AgreementKind::Participation, AgreementKind::Assignment, AgreementKind::Cooperation];
+    let slugs = every.into_iter().map(|activity| activity.slug).chain([String::new()]);
+    let mut counts: BTreeMap<(String, &str), Vec<i64>> =
+        slugs.flat_map(|slug| kinds.map(|kind| ((slug.clone(), kind.word()), vec![0; WITHIN.len()]))).collect();
+    for Tally { activity, kind, counts: found } in query::tally(db, &viewer, &WITHIN).await? {
+        counts.insert((activity.unwrap_or_default(), kind.word()), found);
+    }
+    let rows = counts.into_iter().flat_map(|((activity, kind), counts)| {
+        WITHIN
+            .into_iter()
+            .zip(counts)
+            .map(move |(within, count)| (Within { activity: activity.clone(), kind: kind.to_owned(), within }, count))
+    });
+    Ok(rows.collect())
+}
+
+/// Checks that a request may read what is measured.
+fn admit(app: &App, request: &Request) -> Result<()> {
+    let access = &app.metrics_access;
+    if access.is_open || peers::is_local(request) {
+        return Ok(());
+    }
+    let digest = |text: &str| Sha256::digest(text);
+    // Digests, so that how long the comparison takes says nothing of the token.
+    let is_known =
+        access.token.as_ref().is_some_and(|token| bearer(request.headers()).is_ok_and(|sent| digest(&sent) == digest(token.expose())));
+    if is_known { Ok(()) } else { Err(Error::Unauthenticated(denied(access.token.is_some()).to_owned())) }
+}
+
+/// Returns why a request may not read what is measured, with what to do about it.
+fn denied(has_token: bool) -> &'static str {
+    if has_token {
+        "the token of SAMREGISTER_METRICS_TOKEN is needed: send the header Authorization: Bearer …"
+    } else {
+        "metrics are answered only to requests from this machine that no proxy forwarded: no token is set. The operator sets \
+         SAMREGISTER_METRICS_TOKEN, which other readers then send, or opens them to all with SAMREGISTER_METRICS_OPEN=true"
+    }
+}
+
+/// Everything measured, for Prometheus.
+pub async fn page(State(app): State<App>, request: Request) -> Response {
+    if let Err(error) = admit(&app, &request) {
+        return Caller::of(&request).refuse(error);
+    }
+    app.metrics.look(&app).await;
+    let mut text = String::new();
+    match encode(&mut text, &app.metrics.registry) {
+        Ok(()) => ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "what was measured could not be written");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+/// Measures every request. Routes and methods are those that the server knows, so that nobody can make up labels.
+pub async fn measure(State(app): State<App>, request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
+    let known = [Method::GET, Method::HEAD, Method::POST, Method::OPTIONS].contains(request.method());
+    let method = if known { request.method().to_string() } else { "other".to_owned() };
+    let began = Instant::now();
+    let response = next.run(request).await;
+    app.metrics.seconds.get_or_create(&Route { route: route.clone() }).observe(began.elapsed().as_secs_f64());
+    app.metrics.requests.get_or_create(&Answered { method, route, status: response.status().as_u16() }).inc();
+    response
+}

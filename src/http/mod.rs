@@ -1,0 +1,329 @@
+//! HTTP: the only folder, with the program's start, that knows axum.
+
+pub mod content_negotiation;
+pub mod graphql_response;
+pub mod api;
+pub mod graphql_request;
+pub mod calendar;
+pub mod listener;
+pub mod cost_budget;
+pub mod denials;
+pub mod persisted_documents;
+pub mod graphiql;
+pub mod execution;
+pub mod files;
+pub mod conditional_requests;
+mod front;
+pub mod headers;
+pub mod health;
+pub mod lanes;
+pub mod query_cost;
+pub mod metrics;
+pub mod peers;
+pub mod idempotency_key;
+pub mod request_ids;
+pub mod revenue;
+pub mod websocket;
+pub mod concurrency_limit;
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    extract::{MatchedPath, Request},
+    http::{HeaderName, StatusCode},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use ipnet::IpNet;
+use tokio::sync::watch;
+use tower_http::{
+    catch_panic::CatchPanicLayer,
+    request_id::{MakeRequestUuid, PropagateRequestIdLayer, RequestId, SetRequestIdLayer},
+    trace::TraceLayer,
+};
+use tracing::field::Empty;
+
+use self::front::Front;
+use crate::graphql::{self, Register, errors};
+use domain::{
+    audit::{self, reads},
+    auth::{
+        revocations::Revocations,
+        token::{Keys, Verified},
+    },
+    config::{MetricsAccess, Network, Settings},
+    database::Database,
+    error::{Error, Result},
+};
+
+/// What every request needs.
+#[derive(Clone)]
+pub struct App {
+    /// The register.
+    pub db: Database,
+    /// The schema over it.
+    pub schema: Register,
+    /// Who may ask.
+    pub keys: Arc<Keys>,
+    /// What one request may cost.
+    pub limits: Arc<query_cost::Limits>,
+    /// How many documents one request may bring in a list.
+    pub batch: usize,
+    /// The documents that clients name in the place of their text.
+    pub documents: Arc<documents::Documents>,
+    /// The requests that run, by subject.
+    pub turns: Arc<concurrency_limit::Turns>,
+    /// The requests with an idempotency key that run.
+    pub running_keys: Arc<idempotency_key::RunningKeys>,
+    /// The points of cost that each subject may still use.
+    pub budget: Arc<cost_budget::CostBudget>,
+    /// The runtimes in which documents are executed: [`serve`] gives them threads of their own.
+    pub lanes: lanes::Lanes,
+    /// The most bytes of an answer.
+    pub answer_bytes: usize,
+    /// Whether errors propose names that the schema has.
+    pub suggestions: bool,
+    /// What answers depend on beside the register and the request.
+    pub edition: String,
+    /// How long a request may take to come, and then the answer to a query.
+    pub request_time: Duration,
+    /// What the network itself is called.
+    pub network: Arc<Network>,
+    /// What the explorer is told at its start: tokens, under `serve --demo` alone.
+    pub explorer: Arc<graphiql::Settings>,
+    /// What is measured.
+    pub metrics: Arc<metrics::Metrics>,
+    /// The readiness checks that run.
+    pub readiness: Arc<health::Readiness>,
+    /// Who may read what is measured.
+    pub metrics_access: Arc<MetricsAccess>,
+    /// The proxies that are believed about whom they forward.
+    pub trusted_proxies: Arc<[IpNet]>,
+    /// The tokens that no longer hold, as far as they were read: [`App::start`] reads them.
+    pub revocations: Revocations,
+    /// The sockets that are open.
+    pub sockets: Arc<websocket::Sockets>,
+    /// Whether the server stops. Whoever has something to finish listens to it until that is done.
+    pub stopping: watch::Sender<bool>,
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App").field("db", &self.db).finish_non_exhaustive()
+    }
+}
+
+impl App {
+    /// An app over this register.
+    #[must_use]
+    pub fn new(db: Database, keys: Keys, settings: &Settings, explorer: graphiql::Settings) -> Self {
+        let most = &settings.limits;
+        // First, so that the schema takes the place of what that needs for a moment.
+        let costs = graphql::cost::Costs::of_schema();
+        let schema = graphql::schema(Some((db.clone(), settings.network.clone())));
+        Self {
+            edition: conditional_requests::edition(&schema, &settings.network),
+            schema,
+            db,
+            keys: Arc::new(keys),
+            limits: Arc::new(query_cost::Limits {
+                tokens: most.tokens,
+                depth: most.depth,
+                complexity: most.complexity,
+                aliases: most.aliases,
+                directives: most.directives,
+                costs,
+                introspection: settings.exposure.introspection,
+                ..limits::Limits::default()
+            }),
+            batch: most.batch,
+            documents: Arc::default(),
+            turns: Arc::new(concurrency_limit::Turns::new(most.concurrent)),
+            running_keys: Arc::default(),
+            budget: Arc::new(cost_budget::CostBudget::new(most.cost_per_minute)),
+            lanes: lanes::Lanes::default(),
+            answer_bytes: most.answer_bytes,
+            suggestions: settings.exposure.suggestions,
+            request_time: most.request_time,
+            network: Arc::new(settings.network.clone()),
+            explorer: Arc::new(explorer),
+            metrics: Arc::default(),
+            readiness: Arc::default(),
+            metrics_access: Arc::new(settings.metrics.clone()),
+            trusted_proxies: settings.trusted_proxies.as_slice().into(),
+            revocations: Revocations::new(settings.former_member_days),
+            sockets: Arc::new(websocket::Sockets::new(settings)),
+            stopping: watch::Sender::new(false),
+        }
+    }
+
+    /// What a token says that holds now.
+    ///
+    /// # Errors
+    /// UNAUTHENTICATED when it doesn't.
+    pub async fn verify(&self, token: &str) -> Result<Verified> {
+        self.verify_noting(token, |_| {}).await
+    }
+
+    /// The same; whose token it is goes to `note` also when it no longer holds.
+    ///
+    /// # Errors
+    /// UNAUTHENTICATED when it doesn't.
+    async fn verify_noting(&self, token: &str, note: impl FnOnce(&str)) -> Result<Verified> {
+        self.keys.seek(token).await;
+        let now = self.db.clock.now();
+        let verified = self.keys.verify(token, now)?;
+        note(&verified.viewer.subject);
+        self.revocations.check(verified, now)
+    }
+
+    /// Learns what a server must know before it answers, and keeps it up to date until the server stops.
+    ///
+    /// # Errors
+    /// INTERNAL when the database fails.
+    pub async fn start(&self) -> Result<()> {
+        // What is called back in between is read twice.
+        let read = audit::revision(&self.db).await?;
+        self.revocations.read(&self.db).await?;
+        let (app, mut stopping) = (self.clone(), self.stopping.subscribe());
+        tokio::spawn(async move {
+            tokio::select! {
+                () = app.db.listen() => {}
+                () = app.revocations.keep(&app.db, read) => {}
+                () = app.keys.keep_fresh() => {}
+                () = app.documents.keep_fresh(&app.limits) => {}
+                () = stopped(&mut stopping) => {}
+            }
+        });
+        Ok(())
+    }
+
+    /// The app with the documents that are trusted by the settings.
+    ///
+    /// # Errors
+    /// INVALID when their file can't be read, or holds one that is none or exceeds a limit.
+    pub fn with_documents(self, settings: &Settings) -> Result<Self> {
+        let exposure = &settings.exposure;
+        let documents = documents::Documents::load(exposure.documents.as_deref(), exposure.only_documents, &self.limits)?;
+        Ok(Self { documents: Arc::new(documents), ..self })
+    }
+}
+
+/// Carries a request's id in, out, and into every error.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Every route.
+pub fn router(app: App, settings: &Settings) -> Router {
+    let mut routes = Router::new()
+        .route("/graphql", get(api::get).post(api::post).fallback(api::other_method))
+        .route("/graphql/ws", get(websocket::open))
+        .route("/files/agreements/{file}", get(files::agreement))
+        .route("/files/invoices/{file}", get(files::invoice))
+        .route("/files/requisitions/{file}", get(files::requisition))
+        .route("/files/reminders/{file}", get(files::reminder))
+        .route("/files/expiring.ics", get(calendar::expiring))
+        .route("/files/revenue.csv", get(revenue::csv))
+        .route("/files/revenue.xlsx", get(revenue::xlsx))
+        .route("/files/templates/{file}", get(files::template))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(metrics::page));
+    if settings.exposure.introspection {
+        routes = routes.route("/schema.graphql", get(api::sdl));
+    }
+    if settings.exposure.explorer {
+        routes = routes.route("/graphiql", get(graphiql::page)).route("/graphiql/{file}", get(graphiql::file));
+    }
+    layered(routes.fallback(unknown).with_state(app.clone()), app, settings)
+}
+
+/// Puts around routes what every request goes through.
+fn layered(routes: Router, app: App, settings: &Settings) -> Router {
+    let trace = TraceLayer::new_for_http()
+        .make_span_with(|request: &Request| {
+            let request_id = request.extensions().get::<RequestId>().and_then(|id| id.header_value().to_str().ok()).unwrap_or_default();
+            let client_request_id = request_ids::of_client(request);
+            let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str);
+            let span = tracing::info_span!("request", request_id, client_request_id = Empty, method = %request.method(), route);
+            if let Some(client_request_id) = client_request_id {
+                span.record("client_request_id", client_request_id);
+            }
+            span
+        })
+        .on_request(())
+        .on_response(|response: &Response, took: Duration, _: &tracing::Span| {
+            tracing::info!(status = response.status().as_u16(), ms = milliseconds(took), "answered");
+        })
+        .on_failure(());
+    routes
+        .layer(axum::extract::DefaultBodyLimit::max(settings.limits.body_bytes))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(headers::compression())
+        .layer(axum::middleware::from_fn_with_state(app.clone(), graphql_response::compress_elsewhere))
+        .layer(axum::middleware::from_fn_with_state(app.clone(), denials::watch))
+        .layer(axum::middleware::from_fn_with_state(app, metrics::measure))
+        .layer(headers::cors(&settings.cors_origins))
+        .layer(trace)
+        .layer(PropagateRequestIdLayer::new(REQUEST_ID))
+        .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
+        .layer(axum::middleware::from_fn(request_ids::take))
+        .layer(axum::middleware::from_fn_with_state(settings.exposure.hsts_seconds, headers::harden))
+}
+
+/// A duration in milliseconds with one decimal, for the log.
+fn milliseconds(took: Duration) -> f64 {
+    (took.as_secs_f64() * 10_000.0).round() / 10.0
+}
+
+async fn unknown(request: Request) -> Response {
+    if request.uri().path().starts_with("/graphql/") {
+        return execution::Caller::of(&request).refuse(Error::NotFound("there is nothing here; the API is at /graphql".into()));
+    }
+    (StatusCode::NOT_FOUND, "there is nothing here; the API is at /graphql\n").into_response()
+}
+
+/// A panic is told like any failure of ours. Which request it was stands beside it in the log, and in the answer's header.
+fn panicked(cause: Box<dyn std::any::Any + Send>) -> Response {
+    let failure = Error::internal(std::io::Error::other(format!("a request panicked: {}", panic_message(&*cause))));
+    let json = graphql_response::json(&errors::refused(failure, ""));
+    (StatusCode::INTERNAL_SERVER_ERROR, [(axum::http::header::CONTENT_TYPE, content_negotiation::Media::Json.content_type())], json)
+        .into_response()
+}
+
+/// What a panic said.
+fn panic_message(cause: &(dyn std::any::Any + Send)) -> &str {
+    cause.downcast_ref::<&str>().copied().or_else(|| cause.downcast_ref::<String>().map(String::as_str)).unwrap_or("it said nothing")
+}
+
+/// Ready when the server stops.
+async fn stopped(stopping: &mut watch::Receiver<bool>) {
+    // Fails when the server is gone altogether.
+    drop(stopping.wait_for(|is_stopping| *is_stopping).await);
+}
+
+/// Serves HTTP/1.1 and the API's sockets until `stop` is ready, then finishes what runs, for at most half a minute, and closes the database.
+///
+/// # Errors
+/// INTERNAL when the database fails, or the thread that accepts connections ends.
+pub async fn serve(listener: tokio::net::TcpListener, app: App, settings: &Settings, stop: impl Future<Output = ()>) -> Result<()> {
+    let app = App { lanes: lanes::Lanes::start().map_err(Error::internal)?, ..app };
+    app.start().await?;
+    let (db, stopping) = (app.db.clone(), app.stopping.clone());
+    let mut front = Front::start(listener, app, settings).await.map_err(Error::internal)?;
+    let writing = tokio::spawn(reads::keep_writing(db.clone()));
+    let ended = tokio::select! {
+        () = stop => Ok(()),
+        () = front.ended() => Err(Error::internal(std::io::Error::other("the thread that accepts connections ended"))),
+    };
+    tracing::info!("stopping: what runs is finished first");
+    stopping.send_replace(true);
+    if tokio::time::timeout(Duration::from_secs(30), stopping.closed()).await.is_err() {
+        tracing::warn!("some requests took too long and were cut off");
+    }
+    drop(front);
+    // Who read contacts until the last moment.
+    let written = reads::write(&db).await;
+    writing.abort();
+    db.close().await.and(written).and(ended)
+}

@@ -1,0 +1,245 @@
+//! Documents that the server has, which clients name instead of sending their text: those of a trusted file, by its ids, and those that the
+//! same subject sent before, by their SHA-256 (automatic persisted queries).
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use indexmap::IndexMap;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use tokio::sync::watch;
+
+use super::{
+    graphql_request::Asked,
+    query_cost::{self, Exceeded, Limits},
+};
+use domain::{
+    config,
+    error::{Error, Faults, Result},
+    files,
+};
+
+/// The documents that are stored of those that a subject sent, at most so many and so many bytes of them.
+const STORED: (usize, usize) = (200, 1 << 20);
+/// The subjects whose documents are stored; of more, those that sent and named none for longest are forgotten.
+const SUBJECTS: usize = 100;
+
+/// The largest file of trusted documents, in bytes.
+const LARGEST_FILE: u64 = 64 << 20;
+/// How often the file of those that are trusted is looked at.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// The documents that the server has.
+#[derive(Debug, Default)]
+pub struct Documents {
+    file: Option<PathBuf>,
+    trusted: watch::Sender<Trusted>,
+    /// Whether no others are answered.
+    only: bool,
+    /// Documents that each subject sent, so that none evicts another's or learns of it; the latest used last.
+    sent: Mutex<IndexMap<String, Sent>>,
+}
+
+/// What a file holds, and the digest of its text.
+#[derive(Debug, Default)]
+struct Trusted {
+    texts: BTreeMap<String, String>,
+    digest: String,
+}
+
+/// Documents that one subject sent before, by their digests, the latest used last.
+#[derive(Debug, Default)]
+struct Sent {
+    texts: IndexMap<String, String>,
+    bytes: usize,
+}
+
+impl Documents {
+    /// The documents of a file, a JSON object of texts by their ids, as relay-compiler and GraphQL Code Generator write it; without a file, none.
+    ///
+    /// # Errors
+    /// INVALID naming every document that is none or exceeds a limit.
+    pub fn load(file: Option<&Path>, only: bool, limits: &Limits) -> Result<Self> {
+        let read = file.map(|file| read(file, "", limits)).transpose()?.flatten();
+        Ok(Self { file: file.map(Path::to_owned), trusted: watch::Sender::new(read.unwrap_or_default()), only, ..Self::default() })
+    }
+
+    /// Reads the file anew when it has changed. One that is bad leaves the documents that are known.
+    ///
+    /// # Errors
+    /// INVALID as when they are loaded.
+    pub async fn refresh(&self, limits: &Arc<Limits>) -> Result<()> {
+        let Some(file) = self.file.clone() else { return Ok(()) };
+        let (known, limits) = (self.trusted.borrow().digest.clone(), Arc::clone(limits));
+        let read = tokio::task::spawn_blocking(move || read(&file, &known, &limits)).await.map_err(Error::internal)?;
+        if let Some(trusted) = read? {
+            tracing::info!(documents = trusted.texts.len(), "the trusted documents were read anew");
+            self.trusted.send_replace(trusted);
+        }
+        Ok(())
+    }
+
+    /// Keeps them as the file has them, for as long as it is polled.
+    pub async fn keep_fresh(&self, limits: &Arc<Limits>) {
+        if self.file.is_none() {
+            return std::future::pending().await;
+        }
+        let mut trouble = None;
+        loop {
+            tokio::time::sleep(LOOK).await;
+            let failed = self.refresh(limits).await.err().map(|cause| cause.to_string());
+            if let Some(cause) = failed.as_ref().filter(|_| failed != trouble) {
+                tracing::warn!(cause, "the trusted documents can't be read anew; those that are known still hold");
+            }
+            trouble = failed;
+        }
+    }
+
+    /// The text of the document that is asked for, and its digest when it is to be kept under that once it is known to be good.
+    ///
+    /// # Errors
+    /// NOT_FOUND for one that the server does not have, FORBIDDEN for a text where only trusted documents are answered, and INVALID for a
+    /// digest that is not the text's. Where clients of persisted queries look for a message, it is theirs.
+    pub fn find(&self, asked: &Asked, subject: &str) -> Result<(String, Option<String>)> {
+        if let Some(id) = &asked.document_id {
+            if asked.query.is_some() {
+                return Err(Error::invalid("documentId", "stands beside a query; send one of them"));
+            }
+            let found = self.trusted(id).ok_or_else(|| Error::not_found("document", id.chars().take(100).collect::<String>()))?;
+            return Ok((found, None));
+        }
+        let digest = asked.extensions.get("persistedQuery").map(digest).transpose()?;
+        if let Some(found) = digest.as_deref().and_then(|digest| self.trusted(digest)) {
+            return Ok((found, None));
+        }
+        match (&asked.query, digest) {
+            (_, Some(_)) if self.only => Err(Error::Forbidden("PersistedQueryNotSupported".to_owned())),
+            (_, None) if self.only => {
+                Err(Error::Forbidden("this server answers only documents that it has; name one by its documentId".to_owned()))
+            }
+            (Some(query), Some(digest)) if hex(&Sha256::digest(query)) != digest => {
+                Err(Error::invalid("extensions.persistedQuery.sha256Hash", "is not the SHA-256 of the query, in hexadecimal"))
+            }
+            (Some(query), digest) => Ok((query.clone(), digest)),
+            (None, digest) => {
+                let found = digest.and_then(|digest| self.sent(subject, &digest));
+                Ok((found.ok_or_else(|| Error::NotFound("PersistedQueryNotFound".to_owned()))?, None))
+            }
+        }
+    }
+
+    /// By its id, with or without the name of the digest that it is.
+    fn trusted(&self, id: &str) -> Option<String> {
+        let (bare, trusted) = (id.strip_prefix("sha256:"), self.trusted.borrow());
+        let texts = &trusted.texts;
+        texts.get(id).or_else(|| texts.get(bare?)).or_else(|| texts.get(&format!("sha256:{id}"))).cloned()
+    }
+
+    fn sent(&self, subject: &str, digest: &str) -> Option<String> {
+        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = latest(&mut sent, subject)?;
+        latest(&mut own.texts, digest).cloned()
+    }
+
+    /// Stores a document that passed the limits for its subject under its digest. When there are too many, the least recently used goes.
+    pub fn store(&self, subject: &str, digest: String, text: &str) {
+        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        if latest(&mut sent, subject).is_none() {
+            sent.insert(subject.to_owned(), Sent::default());
+            if sent.len() > SUBJECTS {
+                sent.shift_remove_index(0);
+            }
+        }
+        let Some(own) = sent.get_mut(subject) else { return };
+        own.bytes += text.len();
+        if let Some(before) = own.texts.insert(digest, text.to_owned()) {
+            own.bytes -= before.len();
+        }
+        while own.texts.len() > STORED.0 || own.bytes > STORED.1 {
+            let Some((_, gone)) = own.texts.shift_remove_index(0) else { break };
+            own.bytes -= gone.len();
+        }
+    }
+}
+
+/// Returns what stands under the key, which becomes the latest used.
+fn latest<'m, T>(map: &'m mut IndexMap<String, T>, key: &str) -> Option<&'m mut T> {
+    let (place, ..) = map.get_full(key)?;
+    let last = map.len() - 1;
+    map.move_index(place, last);
+    map.get_mut(key)
+}
+
+/// What the file holds; null when that is known, by the digest of its text.
+fn read(file: &Path, known: &str, limits: &Limits) -> Result<Option<Trusted>> {
+    let unreadable = |what: String| Error::invalid(config::DOCUMENTS, format!("names {}, which {what}", file.display()));
+    let text = files::read_text(file, LARGEST_FILE).map_err(|error| unreadable(format!("can't be read: {error}")))?;
+    let digest = hex(&Sha256::digest(&text));
+    if digest == known {
+        return Ok(None);
+    }
+    let texts: BTreeMap<String, String> =
+        serde_json::from_str(&text).map_err(|error| unreadable(format!("is not a JSON object of texts by their ids: {error}")))?;
+    let (mut faults, mut wrong) = (Faults::default(), Vec::new());
+    for (id, text) in &texts {
+        // Which of its operations is meant is known only when it is asked.
+        match query_cost::measure(text, &async_graphql::Variables::default(), None, limits) {
+            Ok(_) | Err(Exceeded::Operation(_)) => {}
+            Err(exceeded) => wrong.push(format!("names {}, where {id} is not taken: {exceeded}", file.display())),
+        }
+    }
+    faults.add_each(config::DOCUMENTS, wrong);
+    faults.finish()?;
+    Ok(Some(Trusted { texts, digest }))
+}
+
+/// The digest that a client names a document by.
+fn digest(persisted: &Value) -> Result<String> {
+    let digest = persisted["sha256Hash"].as_str().filter(|_| persisted["version"] == 1);
+    let digest = digest.filter(|digest| digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    let wrong =
+        || Error::invalid("extensions.persistedQuery", "must be {\"version\": 1, \"sha256Hash\": \"…\"} with 64 hexadecimal digits");
+    digest.map(str::to_ascii_lowercase).ok_or_else(wrong)
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_sent_is_stored_within_bounds_and_the_latest_used_stays() {
+        let documents = Documents::default();
+        let large = "x".repeat(1 << 17);
+        for place in 0..8 {
+            documents.store("a", place.to_string(), &large);
+        }
+        assert!(documents.sent("a", "0").is_some(), "a megabyte is stored");
+        documents.store("a", "8".into(), &large);
+        let has = |digest| documents.sent("a", digest).is_some();
+        assert!(has("0") && !has("1") && has("2"));
+        for place in 10..1_100 {
+            documents.store("a", place.to_string(), "{ a }");
+        }
+        let sent = documents.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        assert!(sent["a"].texts.len() == 200 && sent["a"].bytes == 1_000, "{} {}", sent["a"].texts.len(), sent["a"].bytes);
+    }
+
+    #[test]
+    fn a_subject_neither_finds_nor_evicts_what_another_sent() {
+        let documents = Documents::default();
+        documents.store("a", "0".into(), "{ a }");
+        for place in 0..1_000 {
+            documents.store("b", place.to_string(), "{ b }");
+        }
+        assert_eq!(documents.sent("a", "0").as_deref(), Some("{ a }"));
+        assert!(documents.sent("a", "999").is_none() && documents.sent("c", "0").is_none());
+    }
+}
